@@ -1,0 +1,355 @@
+"""Read the configuration: built-in default < config.ini < environment, every mistake at once."""
+
+import configparser
+import os
+import re
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from ipaddress import IPv4Network, IPv6Network, ip_network
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+Network = IPv4Network | IPv6Network
+
+LOCALES = ("fr", "en")
+FALLBACK_BASE_URL = "http://127.0.0.1:8000"
+
+
+class ConfigError(Exception):
+    """Carry one sentence per mistake in the configuration."""
+
+    def __init__(self, mistakes: list[str]) -> None:
+        super().__init__("\n".join(mistakes))
+        self.mistakes = mistakes
+
+
+@dataclass(frozen=True)
+class EmailConfig:
+    """Say how mail leaves; no server means the outbox."""
+
+    server: str | None
+    port: int
+    username: str | None
+    password: str | None = field(repr=False)
+    sender: str
+    recipients: tuple[str, ...]
+    use_tls: bool
+
+
+@dataclass(frozen=True)
+class Config:
+    """Hold every setting, checked and frozen; sizes in bytes, times in the unit of the name."""
+
+    data_dir: Path
+    base_url: str
+    secret_key: str = field(repr=False)
+    trusted_proxies: tuple[Network, ...]
+    default_locale: str
+    timezone: ZoneInfo
+    database_url: str = field(repr=False)
+    redis_url: str | None = field(repr=False)
+    max_upload_bytes: int
+    max_hosted_bytes: int
+    email: EmailConfig
+    link_hours: int
+    retention_days: int
+    source_retention_days: int | None
+    ffmpeg: str | None
+    ffprobe: str | None
+    warnings: tuple[str, ...]
+
+    @property
+    def media_dir(self) -> Path:
+        """Return where the local storage keeps its files."""
+        return self.data_dir / "media"
+
+    @property
+    def temp_dir(self) -> Path:
+        """Return where working copies live; same file system as the media, so that publishing is a rename."""
+        return self.data_dir / "media" / ".incoming"
+
+    @property
+    def outbox_dir(self) -> Path:
+        """Return where mail is written while there is no SMTP server."""
+        return self.data_dir / "outbox"
+
+    @property
+    def is_https(self) -> bool:
+        """Return whether people reach this installation over https."""
+        return self.base_url.startswith("https://")
+
+    @property
+    def base_url_is_loopback(self) -> bool:
+        """Return whether mailed links would only open on this machine."""
+        host = urlsplit(self.base_url).hostname or ""
+        return host == "localhost" or host.startswith("127.") or host == "::1"
+
+
+def _text(value: str) -> str:
+    return value
+
+
+def _integer(low: int, high: int) -> Callable[[str], int]:
+    def parse(value: str) -> int:
+        if not re.fullmatch(r"\d{1,9}", value) or not low <= int(value) <= high:
+            raise ValueError(f"a whole number from {low} to {high}")
+        return int(value)
+
+    return parse
+
+
+def _flag(value: str) -> bool:
+    word = value.lower()
+    if word in {"1", "true", "yes", "on"}:
+        return True
+    if word in {"0", "false", "no", "off"}:
+        return False
+    raise ValueError("yes or no")
+
+
+def _locale(value: str) -> str:
+    if value not in LOCALES:
+        raise ValueError("fr or en")
+    return value
+
+
+def _zone(value: str) -> ZoneInfo:
+    try:
+        return ZoneInfo(value)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ValueError("a time zone name such as Europe/Paris") from None
+
+
+def _base_url(value: str) -> str:
+    parts = urlsplit(value)
+    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment:
+        raise ValueError("an address such as https://vigint.example.com")
+    return value.rstrip("/")
+
+
+def _networks(value: str) -> tuple[Network, ...]:
+    try:
+        return tuple(ip_network(part, strict=False) for part in re.split(r"[\s,]+", value) if part)
+    except ValueError:
+        raise ValueError(
+            "addresses or networks separated by commas, such as 127.0.0.1, 10.0.0.0/8"
+        ) from None
+
+
+def _addresses(value: str) -> tuple[str, ...]:
+    found = tuple(part for part in re.split(r"[\s,;]+", value) if part)
+    if any(not re.fullmatch(r"[^@\s<>]+@[^@\s<>]+", part) for part in found):
+        raise ValueError("mail addresses separated by commas")
+    return found
+
+
+def _address(value: str) -> str:
+    found = re.fullmatch(r"(?:[^<>\r\n]*<)?([^@\s<>]+@[^@\s<>]+)>?", value)
+    if not found:
+        raise ValueError("one mail address")
+    return value
+
+
+def _scheme(*allowed: str) -> Callable[[str], str]:
+    def parse(value: str) -> str:
+        if value.split(":", 1)[0].split("+", 1)[0] not in allowed or ":" not in value:
+            raise ValueError("an address that starts with " + " or ".join(f"{s}:" for s in allowed))
+        return value
+
+    return parse
+
+
+def _local_storage(value: str) -> str:
+    if value and not value.startswith("file:"):
+        raise ValueError("empty: this version keeps files in the data directory only")
+    return value
+
+
+@dataclass(frozen=True)
+class _Setting:
+    name: str
+    section: str
+    key: str
+    variable: str
+    parse: Callable[[str], Any]
+    default: Any
+    secret: bool = False
+
+
+_SETTINGS = (
+    _Setting("base_url", "Vigint", "base_url", "VIGINT_BASE_URL", _base_url, None),
+    _Setting("secret_key", "", "", "VIGINT_SECRET_KEY", _text, None, secret=True),
+    _Setting("trusted_proxies", "Vigint", "trusted_proxies", "VIGINT_TRUSTED_PROXIES", _networks, ()),
+    _Setting("default_locale", "Vigint", "default_locale", "VIGINT_DEFAULT_LOCALE", _locale, "fr"),
+    _Setting("timezone", "Vigint", "timezone", "VIGINT_TIMEZONE", _zone, ZoneInfo("Europe/Paris")),
+    _Setting("ffmpeg", "Vigint", "ffmpeg", "VIGINT_FFMPEG", _text, None),
+    _Setting("ffprobe", "Vigint", "ffprobe", "VIGINT_FFPROBE", _text, None),
+    _Setting("database_url", "Database", "url", "VIGINT_DATABASE_URL", _scheme("sqlite", "postgresql"), None),
+    _Setting("redis_url", "Redis", "url", "VIGINT_REDIS_URL", _scheme("redis", "rediss", "unix"), None),
+    _Setting("storage_url", "Storage", "url", "VIGINT_STORAGE_URL", _local_storage, None),
+    _Setting("upload_mb", "Uploads", "max_size_mb", "VIGINT_MAX_UPLOAD_MB", _integer(1, 1_000_000), 100),
+    _Setting("hosted_mb", "Hosting", "max_size_mb", "VIGINT_MAX_HOSTED_MB", _integer(1, 1_000_000), 2048),
+    _Setting("smtp_server", "Email", "smtp_server", "VIGINT_SMTP_SERVER", _text, None),
+    _Setting("smtp_port", "Email", "smtp_port", "VIGINT_SMTP_PORT", _integer(1, 65535), 587),
+    _Setting("smtp_username", "Email", "username", "VIGINT_SMTP_USERNAME", _text, None),
+    _Setting("smtp_password", "Email", "password", "VIGINT_SMTP_PASSWORD", _text, None, secret=True),
+    _Setting("smtp_from", "Email", "from_email", "VIGINT_SMTP_FROM", _address, "vigint@localhost"),
+    _Setting("smtp_to", "Email", "to_email", "VIGINT_SMTP_TO", _addresses, ()),
+    _Setting("smtp_tls", "Email", "use_tls", "VIGINT_SMTP_USE_TLS", _flag, True),
+    _Setting("sparse_url", "SparseAI", "base_url", "SPARSE_AI_BASE_URL", _base_url, None),
+    _Setting("sparse_key", "SparseAI", "api_key", "SPARSE_AI_API_KEY", _text, None, secret=True),
+    _Setting("link_hours", "SparseAI", "default_expiration_hours", "VIDEO_LINK_EXPIRATION_HOURS", _integer(1, 87_600), 48),
+    _Setting("retention_days", "Retention", "days", "VIGINT_RETENTION_DAYS", _integer(1, 36_500), 30),
+    _Setting("source_days", "Retention", "source_days", "VIGINT_SOURCE_RETENTION_DAYS", _integer(1, 36_500), None),
+)  # fmt: skip
+
+
+def load_config(environ: Mapping[str, str], ini_path: Path | None = None) -> Config:
+    """Read and check the whole configuration; make the secret key on first use.
+
+    Args:
+        environ: the environment, `.env` already merged in.
+        ini_path: `config.ini`, if there is one.
+
+    Raises:
+        ConfigError: with one sentence per mistake.
+    """
+    mistakes: list[str] = []
+    warnings: list[str] = []
+    ini = _read_ini(ini_path, mistakes)
+    values: dict[str, Any] = {}
+    for setting in _SETTINGS:
+        values[setting.name] = _value(setting, environ, ini, mistakes, warnings)
+    data_dir = Path(environ.get("VIGINT_DATA_DIR") or "data").absolute()
+    if values["smtp_server"] and values["smtp_password"] and not values["smtp_username"]:
+        mistakes.append("[Email] username is missing although a password is set.")
+    if mistakes:
+        raise ConfigError(mistakes)
+    if values["sparse_url"] and values["sparse_url"] != values["base_url"]:
+        warnings.append(
+            "[SparseAI] base_url names another server; this version hosts every video itself."
+        )
+    secret = values["secret_key"] or _stored_secret(data_dir)
+    if len(secret) < 16:
+        raise ConfigError(["VIGINT_SECRET_KEY must have at least 16 characters."])
+    return Config(
+        data_dir=data_dir,
+        base_url=values["base_url"] or served_address(data_dir) or FALLBACK_BASE_URL,
+        secret_key=secret,
+        trusted_proxies=values["trusted_proxies"],
+        default_locale=values["default_locale"],
+        timezone=values["timezone"],
+        database_url=_database_url(values["database_url"], data_dir),
+        redis_url=values["redis_url"],
+        max_upload_bytes=values["upload_mb"] * 1024 * 1024,
+        max_hosted_bytes=values["hosted_mb"] * 1024 * 1024,
+        email=EmailConfig(
+            server=values["smtp_server"],
+            port=values["smtp_port"],
+            username=values["smtp_username"],
+            password=values["smtp_password"],
+            sender=values["smtp_from"],
+            recipients=values["smtp_to"],
+            use_tls=values["smtp_tls"],
+        ),
+        link_hours=values["link_hours"],
+        retention_days=values["retention_days"],
+        source_retention_days=values["source_days"],
+        ffmpeg=values["ffmpeg"],
+        ffprobe=values["ffprobe"],
+        warnings=tuple(warnings),
+    )
+
+
+def served_address(data_dir: Path) -> str | None:
+    """Return the address the running `up` of this data directory serves, if one does."""
+    try:
+        return (data_dir / "address").read_text(encoding="utf-8").strip() or None
+    except OSError:
+        return None
+
+
+def _read_ini(path: Path | None, mistakes: list[str]) -> configparser.ConfigParser:
+    ini = configparser.ConfigParser(interpolation=None)
+    if path is not None:
+        try:
+            ini.read(path, encoding="utf-8")
+        except (configparser.Error, UnicodeDecodeError) as error:
+            first = str(error).splitlines()[0]
+            mistakes.append(f"{path.name} cannot be read: {first}")
+    return ini
+
+
+def _value(
+    setting: _Setting,
+    environ: Mapping[str, str],
+    ini: configparser.ConfigParser,
+    mistakes: list[str],
+    warnings: list[str],
+) -> Any:
+    raw, where = environ.get(setting.variable, "").strip(), setting.variable
+    if not raw and setting.secret:
+        named = environ.get(f"{setting.variable}_FILE", "").strip()
+        if named:
+            where = f"{setting.variable}_FILE"
+            try:
+                raw = Path(named).read_text(encoding="utf-8").strip()
+            except (OSError, UnicodeDecodeError):
+                mistakes.append(f"{where} names a file that cannot be read: {named}.")
+                return None
+    if not raw and setting.section:
+        raw = ini.get(setting.section, setting.key, fallback="").strip()
+        where = f"[{setting.section}] {setting.key}"
+        if raw and setting.secret:
+            warnings.append(
+                f"{where} in config.ini holds a secret: move it to the environment as"
+                f" {setting.variable}, or to a file named by {setting.variable}_FILE."
+            )
+    if not raw:
+        return setting.default
+    try:
+        return setting.parse(raw)
+    except ValueError as error:
+        shown = "its value" if setting.secret or "url" in setting.name else f"“{raw[:60]}”"
+        both = f" ({setting.variable})" if where.startswith("[") else ""
+        mistakes.append(f"{where}{both}: {shown} is not right; it must be {error}.")
+        return None
+
+
+def _database_url(url: str | None, data_dir: Path) -> str:
+    if url is None:
+        return f"sqlite:///{data_dir / 'vigint.sqlite3'}"
+    # psycopg 3 is the driver that is installed; plain "postgresql:" would ask for psycopg2.
+    return re.sub(r"^postgresql:", "postgresql+psycopg:", url)
+
+
+def _stored_secret(data_dir: Path) -> str:
+    path = data_dir / "secret-key"
+    try:
+        data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if not path.exists():
+            draft = data_dir / f".secret-key.{os.getpid()}.{secrets.token_hex(4)}"
+            descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+                file.write(secrets.token_urlsafe(48))
+                file.flush()
+                os.fsync(file.fileno())
+            try:
+                # A link never overwrites: of two first starts at once, one key wins for both.
+                os.link(draft, path)
+            except FileExistsError:
+                pass
+            finally:
+                draft.unlink()
+        return path.read_text(encoding="utf-8").strip()
+    except OSError as error:
+        reason = error.strerror or "unknown error"
+        raise ConfigError(
+            [
+                f"The data directory {data_dir} cannot be used ({reason}). Make it writable,"
+                " or name another one in VIGINT_DATA_DIR."
+            ]
+        ) from None

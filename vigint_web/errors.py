@@ -1,0 +1,74 @@
+"""Name every way in which the business can say no.
+
+Services raise these; the web turns them into a status, a code and a sentence, the command line
+into a line on the terminal.
+"""
+
+
+class VigintError(Exception):
+    """Be the base of everything a service refuses."""
+
+    code = "error"
+    status = 400
+
+
+class NotFound(VigintError):
+    """Say that a thing does not exist, or not for whoever asked."""
+
+    code = "not_found"
+    status = 404
+
+
+class Conflict(VigintError):
+    """Say that a thing is not in a state that allows what was asked."""
+
+    code = "conflict"
+    status = 409
+
+
+class IdempotencyConflict(Conflict):
+    """Say that an Idempotency-Key came back with another body."""
+
+    code = "idempotency_conflict"
+
+
+class Invalid(VigintError):
+    """Say what is wrong with a request, every mistake at once."""
+
+    code = "invalid_request"
+    status = 422
+
+    def __init__(self, mistakes: list[str], code: str = "invalid_request") -> None:
+        super().__init__(" ".join(mistakes))
+        self.mistakes = mistakes
+        self.code = code
+
+
+class TooLarge(VigintError):
+    """Say that a body or a file is larger than allowed."""
+
+    code = "too_large"
+    status = 413
+
+
+class StorageFull(VigintError):
+    """Say that the disk has no room; nothing was kept."""
+
+    code = "storage_full"
+    status = 507
+
+
+class LeaseLost(VigintError):
+    """Say that another worker owns the row now; whatever was made must not be published."""
+
+    code = "lease_lost"
+    status = 409
+
+
+class LinkRefused(VigintError):
+    """Say why a link does not open what was asked (contract of the public token API)."""
+
+    def __init__(self, code: str, status: int) -> None:
+        super().__init__(code)
+        self.code = code
+        self.status = status

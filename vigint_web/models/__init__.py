@@ -1,0 +1,35 @@
+"""Tables, constraints and small predicates; importing this package knows every table."""
+
+from vigint_web.models.alert import Alert, AlertKind, AlertState
+from vigint_web.models.api_key import ApiKey, Scope
+from vigint_web.models.audit import AuditEvent
+from vigint_web.models.incident import Incident, RiskLevel
+from vigint_web.models.link import Access, Audience, Link, Playback
+from vigint_web.models.site import Camera, Site
+from vigint_web.models.source import Counter, Source
+from vigint_web.models.user import Role, User
+from vigint_web.models.video import Video, VideoKind, VideoStatus
+
+__all__ = [
+    "Access",
+    "Alert",
+    "AlertKind",
+    "AlertState",
+    "ApiKey",
+    "Audience",
+    "AuditEvent",
+    "Camera",
+    "Counter",
+    "Incident",
+    "Link",
+    "Playback",
+    "RiskLevel",
+    "Role",
+    "Scope",
+    "Site",
+    "Source",
+    "User",
+    "Video",
+    "VideoKind",
+    "VideoStatus",
+]

@@ -1,0 +1,54 @@
+"""Alerts: one mail to one recipient, with its attempts."""
+
+from datetime import datetime
+from enum import StrEnum
+
+from sqlalchemy import ForeignKey, Index, String, Text
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from vigint_web.clock import utcnow
+from vigint_web.extensions import Base
+from vigint_web.models.incident import Incident
+from vigint_web.models.link import Link
+from vigint_web.models.types import Claimable, UtcDateTime
+
+
+class AlertState(StrEnum):
+    """Say how far a mail has come."""
+
+    WAITING = "waiting"  # for the video
+    PENDING = "pending"  # to be sent, now or at next_attempt_at
+    SENT = "sent"
+    FAILED = "failed"
+
+
+class AlertKind(StrEnum):
+    """Say whether the mail carries a link or tells why there is none."""
+
+    VIDEO = "video"
+    TEXT_ONLY = "text_only"
+
+
+class Alert(Claimable, Base):
+    """A mail owed to one recipient; sent at least once, and once only unless death comes between
+    the mail server's acceptance and the commit."""
+
+    __tablename__ = "alerts"
+    __table_args__ = (Index("ix_alerts_due", "state", "next_attempt_at"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    incident_id: Mapped[int] = mapped_column(ForeignKey("incidents.id"), index=True)
+    link_id: Mapped[int | None] = mapped_column(ForeignKey("links.id", ondelete="SET NULL"))
+    recipient: Mapped[str] = mapped_column(String(254))
+    state: Mapped[AlertState] = mapped_column(String(16))
+    kind: Mapped[AlertKind] = mapped_column(String(16), default=AlertKind.VIDEO)
+    # The same over all attempts, so that a mail server can recognise a repetition.
+    message_id: Mapped[str] = mapped_column(String(200), unique=True)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)
+    next_attempt_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    sent_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    channel: Mapped[str | None] = mapped_column(String(16))
+    error: Mapped[str | None] = mapped_column(Text)
+
+    incident: Mapped[Incident] = relationship(lazy="joined")
+    link: Mapped[Link | None] = relationship(lazy="joined")

@@ -1,0 +1,42 @@
+"""API keys: how programs prove who they are."""
+
+from datetime import datetime
+from enum import StrEnum
+
+from sqlalchemy import ForeignKey, String
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from vigint_web.clock import utcnow
+from vigint_web.extensions import Base
+from vigint_web.models.site import Site
+from vigint_web.models.types import UtcDateTime
+
+
+class Scope(StrEnum):
+    """Say what a key may be used for."""
+
+    INGEST = "ingest"
+    HOST = "host"
+    READ = "read"
+
+
+class ApiKey(Base):
+    """A key of a program; only its hash is kept, the prefix is for people to recognise it."""
+
+    __tablename__ = "api_keys"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    site_id: Mapped[int] = mapped_column(ForeignKey("sites.id"), index=True)
+    name: Mapped[str] = mapped_column(String(200))
+    prefix: Mapped[str] = mapped_column(String(16))
+    key_hash: Mapped[str] = mapped_column(String(64), unique=True)
+    scopes: Mapped[str] = mapped_column(String(100))
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)
+    last_used_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    revoked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+    site: Mapped[Site] = relationship(lazy="joined")
+
+    def allows(self, scope: Scope) -> bool:
+        """Return whether this key carries the scope."""
+        return scope.value in self.scopes.split()

@@ -1,0 +1,76 @@
+"""Incidents: what a detector saw, as it told it."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import JSON, ForeignKey, Index, String, Text, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from vigint_web.clock import utcnow
+from vigint_web.extensions import Base
+from vigint_web.models.site import Camera, Site
+from vigint_web.models.types import UtcDateTime
+from vigint_web.models.video import Video
+
+
+class RiskLevel(StrEnum):
+    """Say how bad the detector thinks it is."""
+
+    LOW = "LOW"
+    MEDIUM = "MEDIUM"
+    HIGH = "HIGH"
+    CRITICAL = "CRITICAL"
+
+
+class Incident(Base):
+    """One detection: its facts, its footage if there is any, and who posted it."""
+
+    __tablename__ = "incidents"
+    __table_args__ = (
+        UniqueConstraint("api_key_id", "idempotency_key"),
+        Index("ix_incidents_site_created", "site_id", "created_at"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    reference: Mapped[str] = mapped_column(String(64), unique=True)
+    site_id: Mapped[int] = mapped_column(ForeignKey("sites.id"))
+    camera_id: Mapped[int | None] = mapped_column(ForeignKey("cameras.id"))
+    api_key_id: Mapped[int | None] = mapped_column(ForeignKey("api_keys.id"))
+    video_id: Mapped[int | None] = mapped_column(ForeignKey("videos.id"), unique=True)
+    # The link answered to the detector, so that a repeated post gets the same answer.
+    link_id: Mapped[int | None]
+    idempotency_key: Mapped[str | None] = mapped_column(String(255))
+    body_sha256: Mapped[str] = mapped_column(String(64))
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)
+
+    message: Mapped[str] = mapped_column(Text)
+    incident_type: Mapped[str] = mapped_column(String(100))
+    risk_level: Mapped[RiskLevel] = mapped_column(String(16))
+    confidence: Mapped[float | None]
+    frame_count: Mapped[int | None]
+    analysis: Mapped[str] = mapped_column(Text, default="")
+    detected_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    # The detector gave a time without offset, read in the configured zone.
+    zone_assumed: Mapped[bool] = mapped_column(default=False)
+    site_name: Mapped[str | None] = mapped_column(String(200))
+    model: Mapped[str | None] = mapped_column(String(200))
+    model_version: Mapped[str | None] = mapped_column(String(100))
+    boxes: Mapped[Any | None] = mapped_column(JSON)
+    extra: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
+    link_hours: Mapped[int]
+
+    frames_received: Mapped[int] = mapped_column(default=0)
+    frames_used: Mapped[int | None]
+    # Null until encoded; False: the clip plays at 25 fps because its true pace is unknown.
+    pace_known: Mapped[bool | None]
+    manifest_sha256: Mapped[str | None] = mapped_column(String(64))
+
+    site: Mapped[Site] = relationship(lazy="joined")
+    camera: Mapped[Camera | None] = relationship(lazy="joined")
+    video: Mapped[Video | None] = relationship(lazy="joined")
+
+    @property
+    def frames_left_out(self) -> int | None:
+        """Return how many received frames are not in the clip, once that is known."""
+        return None if self.frames_used is None else self.frames_received - self.frames_used

@@ -1,0 +1,42 @@
+"""Hold the column types and mixins that several tables share."""
+
+from datetime import UTC, datetime
+
+from sqlalchemy import DateTime, Dialect
+from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.types import TypeDecorator
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """Store aware times as UTC and give them back aware, on databases with and without zones."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002 - SQLAlchemy's signature
+        """Refuse naive times: guessing a zone is how evidence gets a wrong hour."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a time without zone cannot be stored")
+        return value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002 - as above
+        """Return the time in UTC."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            return value.replace(tzinfo=UTC)
+        return value.astimezone(UTC)
+
+
+ATTEMPTS = 5
+
+
+class Claimable:
+    """Let one worker at a time own a row: an attempt number and a lease that a heartbeat renews."""
+
+    attempt: Mapped[int] = mapped_column(default=0)
+    # A row whose workers keep dying is what kills them: beyond this number nobody tries again.
+    attempt_limit: Mapped[int] = mapped_column(default=ATTEMPTS)
+    lease_until: Mapped[datetime | None] = mapped_column(UtcDateTime)

@@ -1,0 +1,60 @@
+"""People who log in, and the sites they were granted."""
+
+from datetime import datetime
+from enum import StrEnum
+
+from sqlalchemy import Column, ForeignKey, String, Table
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from vigint_web.clock import utcnow
+from vigint_web.extensions import Base
+from vigint_web.models.site import Site
+from vigint_web.models.types import UtcDateTime
+
+
+class Role(StrEnum):
+    """Say what a person is for; what a role may do is decided in `permissions`."""
+
+    ADMIN = "admin"
+    OPERATOR = "operator"
+    VIEWER = "viewer"
+
+
+user_sites = Table(
+    "user_sites",
+    Base.metadata,
+    Column("user_id", ForeignKey("users.id", ondelete="CASCADE"), primary_key=True),
+    Column("site_id", ForeignKey("sites.id", ondelete="CASCADE"), primary_key=True),
+)
+
+
+class User(Base):
+    """A person with a login."""
+
+    __tablename__ = "users"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    email: Mapped[str] = mapped_column(String(254), unique=True)
+    password_hash: Mapped[str] = mapped_column(String(200))
+    role: Mapped[Role] = mapped_column(String(16))
+    active: Mapped[bool] = mapped_column(default=True)
+    # Part of the session cookie's identity: a new value ends every session of this person.
+    session_nonce: Mapped[str] = mapped_column(String(32))
+    locale: Mapped[str | None] = mapped_column(String(8))
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)
+    last_login_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+    sites: Mapped[list[Site]] = relationship(secondary=user_sites, lazy="selectin")
+
+    # What Flask-Login asks of a person.
+    is_authenticated = True
+    is_anonymous = False
+
+    @property
+    def is_active(self) -> bool:
+        """Return whether this person may log in."""
+        return self.active
+
+    def get_id(self) -> str:
+        """Return what the session cookie remembers."""
+        return f"{self.id}:{self.session_nonce}"

@@ -1,0 +1,100 @@
+"""Videos: any stored footage, whatever brought it in."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import JSON, BigInteger, ForeignKey, Index, String, Text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from vigint_web.clock import utcnow
+from vigint_web.extensions import Base
+from vigint_web.models.types import Claimable, UtcDateTime
+
+
+class VideoStatus(StrEnum):
+    """Say how far a video has come."""
+
+    UPLOADING = "uploading"
+    PROCESSING = "processing"
+    READY = "ready"
+    FAILED = "failed"
+
+
+class VideoKind(StrEnum):
+    """Say what brought a video in; it decides how the original becomes a clip."""
+
+    SOURCE = "source"
+    FRAMES = "frames"
+    CLIP = "clip"
+
+
+class Video(Claimable, Base):
+    """Stored footage: its original, what was made of it, and what ffprobe knows of it."""
+
+    __tablename__ = "videos"
+    __table_args__ = (Index("ix_videos_unfinished", "status", "lease_until"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    public_id: Mapped[str] = mapped_column(String(64), unique=True)
+    site_id: Mapped[int] = mapped_column(ForeignKey("sites.id"), index=True)
+    kind: Mapped[VideoKind] = mapped_column(String(16))
+    status: Mapped[VideoStatus] = mapped_column(String(16))
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)
+    # When the bytes must be gone; null: kept until somebody deletes them.
+    purge_at: Mapped[datetime | None] = mapped_column(UtcDateTime, index=True)
+
+    # What downloads: the file as received, or the clip encoded from the frames.
+    original_name: Mapped[str] = mapped_column(String(255))
+    original_key: Mapped[str | None] = mapped_column(String(400))
+    original_size: Mapped[int | None] = mapped_column(BigInteger)
+    original_sha256: Mapped[str | None] = mapped_column(String(64))
+    # The frames as received, byte for byte, in one file with their manifest.
+    frames_key: Mapped[str | None] = mapped_column(String(400))
+    frames_size: Mapped[int | None] = mapped_column(BigInteger)
+    # What streams; equal to the original when every browser plays that.
+    playable_key: Mapped[str | None] = mapped_column(String(400))
+    playable_size: Mapped[int | None] = mapped_column(BigInteger)
+    playable_sha256: Mapped[str | None] = mapped_column(String(64))
+    playable_type: Mapped[str | None] = mapped_column(String(100))
+    poster_key: Mapped[str | None] = mapped_column(String(400))
+    poster_size: Mapped[int | None]
+    poster_sha256: Mapped[str | None] = mapped_column(String(64))
+
+    container: Mapped[str | None] = mapped_column(String(100))
+    format: Mapped[str | None] = mapped_column(String(16))
+    duration: Mapped[float | None]
+    width: Mapped[int | None]
+    height: Mapped[int | None]
+    fps: Mapped[float | None]
+    bitrate: Mapped[int | None] = mapped_column(BigInteger)
+    codec: Mapped[str | None] = mapped_column(String(64))
+    pixel_format: Mapped[str | None] = mapped_column(String(64))
+    rotation: Mapped[int | None]
+    audio_codec: Mapped[str | None] = mapped_column(String(64))
+    audio_channels: Mapped[int | None]
+    audio_sample_rate: Mapped[int | None]
+    details: Mapped[dict[str, Any] | None] = mapped_column(JSON)
+
+    progress: Mapped[int | None]
+    processing_started_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    processing_completed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    # The code becomes a sentence in the reader's language; the detail is for whoever runs this.
+    error_code: Mapped[str | None] = mapped_column(String(40))
+    error_detail: Mapped[str | None] = mapped_column(Text)
+
+    @property
+    def resolution(self) -> str | None:
+        """Return the size as people write it, such as 1920x1080."""
+        return f"{self.width}x{self.height}" if self.width and self.height else None
+
+    @property
+    def is_settled(self) -> bool:
+        """Return whether nothing more happens to this video by itself."""
+        return self.status in {VideoStatus.READY, VideoStatus.FAILED}
+
+    @property
+    def stored_keys(self) -> list[str]:
+        """Return every file that this row names."""
+        keys = (self.original_key, self.frames_key, self.playable_key, self.poster_key)
+        return sorted({key for key in keys if key})

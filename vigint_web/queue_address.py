@@ -1,0 +1,85 @@
+"""Where the embedded queue server of a data directory listens. Standard library only.
+
+A unix socket's path may have about 100 bytes; for a longer data directory the socket lies in a
+short private directory, whose name is remembered beside the queue's data so that every process
+of the installation finds it.
+"""
+
+import os
+import stat
+import tempfile
+from pathlib import Path
+from urllib.parse import quote
+
+_LONGEST_PATH = 100
+_SOCKET_NAME = "queue.sock"
+
+
+def queue_dir(data_dir: Path) -> Path:
+    """Return the directory of the embedded queue server's data."""
+    return data_dir.absolute() / "queue"
+
+
+def queue_socket(data_dir: Path) -> Path:
+    """Return the socket's path, as it is or, before the first start, as far as it is known."""
+    own = queue_dir(data_dir) / _SOCKET_NAME
+    if len(os.fsencode(own)) <= _LONGEST_PATH:
+        return own
+    return _remembered(data_dir) or own
+
+
+def queue_url(data_dir: Path) -> str:
+    """Return the `unix://` URL of the embedded queue server."""
+    return f"unix://{quote(str(queue_socket(data_dir)))}"
+
+
+def prepare_queue_socket(data_dir: Path) -> Path:
+    """Make the directories the socket needs and return its path.
+
+    For the one process that starts the server; others use `queue_socket`.
+    """
+    home = queue_dir(data_dir)
+    home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    # The directory's mode guards the socket in the moment before the server sets its own.
+    home.chmod(0o700)
+    own = home / _SOCKET_NAME
+    if len(os.fsencode(own)) <= _LONGEST_PATH:
+        return own
+    remembered = _remembered(data_dir)
+    if remembered is not None:
+        return remembered
+    socket = Path(tempfile.mkdtemp(prefix="vigint-")) / _SOCKET_NAME
+    note = _note(data_dir)
+    fresh = note.with_suffix(".new")
+    fresh.write_text(f"{socket}\n")
+    fresh.replace(note)
+    return socket
+
+
+def remove_queue_socket(data_dir: Path) -> None:
+    """Remove the socket, and the private directory made for it, of a server that has ended."""
+    socket = queue_socket(data_dir)
+    socket.unlink(missing_ok=True)
+    if socket.parent != queue_dir(data_dir):
+        socket.parent.rmdir()
+        _note(data_dir).unlink(missing_ok=True)
+
+
+def _note(data_dir: Path) -> Path:
+    return queue_dir(data_dir) / "socket-path"
+
+
+def _remembered(data_dir: Path) -> Path | None:
+    try:
+        socket = Path(_note(data_dir).read_text().strip())
+        parent = socket.parent.lstat()
+    except OSError:
+        return None
+    # The temporary directory is everybody's, and is emptied at times: someone else may have
+    # taken the name since.
+    private = (
+        stat.S_ISDIR(parent.st_mode)
+        and parent.st_uid == os.geteuid()
+        and stat.S_IMODE(parent.st_mode) == 0o700
+    )
+    return socket if private else None
