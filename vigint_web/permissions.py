@@ -1,0 +1,29 @@
+"""Decide, in this one place, what each role may do."""
+
+from enum import StrEnum
+
+from vigint_web.models import Role
+
+
+class Permission(StrEnum):
+    """Name one thing that a person may be allowed to do."""
+
+    VIEW = "view"  # lists, pages, playback of the sites granted
+    MANAGE_SOURCES = "manage_sources"  # upload, retry, rotate, delete
+    MANAGE_INCIDENTS = "manage_incidents"  # retry encoding and delivery
+    REVOKE_LINKS = "revoke_links"
+    READ_OUTBOX = "read_outbox"  # mails carry live links
+
+
+ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
+    Role.VIEWER: frozenset({Permission.VIEW}),
+    Role.OPERATOR: frozenset(
+        {Permission.VIEW, Permission.MANAGE_SOURCES, Permission.MANAGE_INCIDENTS}
+    ),
+    Role.ADMIN: frozenset(Permission),
+}
+
+
+def may(role: Role, permission: Permission) -> bool:
+    """Return whether a role allows something."""
+    return permission in ROLE_PERMISSIONS[role]

@@ -1,0 +1,64 @@
+"""Say what every storage can do."""
+
+import re
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import BinaryIO, Protocol
+
+_KEY = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*(/[A-Za-z0-9_][A-Za-z0-9._-]*)*")
+
+
+class StorageError(Exception):
+    """Say that the storage could not do it."""
+
+
+class NoRoom(StorageError):
+    """Say that there is no room left; nothing was kept."""
+
+
+class Storage(Protocol):
+    """Hold immutable files under keys such as `videos/file_001/original.mp4`."""
+
+    def new_temp(self, suffix: str = "") -> Path:
+        """Return the path of a new empty working file from which publishing is cheap."""
+        ...
+
+    def publish(self, draft: Path, key: str) -> None:
+        """Make a finished working file durable under its key; the draft is gone after."""
+        ...
+
+    def open(self, key: str) -> BinaryIO:
+        """Open a file unbuffered for reading; raises FileNotFoundError."""
+        ...
+
+    def local_copy(self, key: str) -> AbstractContextManager[Path]:
+        """Make a file readable by path for a while, wherever it is held."""
+        ...
+
+    def exists(self, key: str) -> bool:
+        """Return whether the key holds a file."""
+        ...
+
+    def delete(self, key: str) -> None:
+        """Remove a file; one that is gone already is fine."""
+        ...
+
+    def keys(self) -> Iterator[str]:
+        """Name every file held."""
+        ...
+
+    def free_bytes(self) -> int | None:
+        """Return the room left, in bytes, or None where there is no such limit."""
+        ...
+
+
+def check_key(key: str) -> str:
+    """Return the key if it cannot leave the storage.
+
+    Raises:
+        StorageError: for absolute keys, dot segments, control and other odd characters.
+    """
+    if len(key) > 400 or not _KEY.fullmatch(key):
+        raise StorageError(f"not a storage key: {key!r}")
+    return key
