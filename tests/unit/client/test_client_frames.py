@@ -1,0 +1,217 @@
+"""Every form of a frame becomes JPEG or PNG bytes; what cannot be read is counted."""
+
+import base64
+import datetime as dt
+import io
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from vigint_client import images
+from vigint_client.frames import MAX_FRAME_BYTES, MAX_FRAMES, hold_frames, read_frames
+from vigint_client.png import encode_png
+
+SMALL = encode_png(bytes(range(48)), 4, 4, 3)
+
+
+def opened(data: bytes) -> np.ndarray:
+    with Image.open(io.BytesIO(data)) as image:
+        return np.asarray(image.convert("RGB"))
+
+
+def bgr(height: int = 48, width: int = 64) -> np.ndarray:
+    array = np.zeros((height, width, 3), dtype=np.uint8)
+    array[:, : width // 2] = (200, 30, 10)
+    array[:, width // 2 :] = (10, 30, 200)
+    return array
+
+
+def close(first: np.ndarray, second: np.ndarray) -> bool:
+    return bool(np.abs(first.astype(int) - second.astype(int)).mean() < 4)
+
+
+def test_dict_with_base64_keeps_time_and_number() -> None:
+    frame = {
+        "frame_data": base64.b64encode(SMALL).decode(),
+        "frame_count": 150,
+        "timestamp": "2025-09-25T14:30:00",
+    }
+    batch = read_frames([frame])
+    assert batch.left_out == 0
+    assert batch.frames[0].data == SMALL
+    assert batch.frames[0].timestamp == "2025-09-25T14:30:00"
+    assert batch.frames[0].frame_count == 150
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "data:image/png;base64," + base64.b64encode(SMALL).decode(),
+        base64.b64encode(SMALL),
+        base64.encodebytes(SMALL).decode(),
+        SMALL,
+        bytearray(SMALL),
+        memoryview(SMALL),
+    ],
+)
+def test_frame_data_in_its_spellings(content: object) -> None:
+    assert [frame.data for frame in read_frames([{"frame_data": content}]).frames] == [SMALL]
+
+
+def test_bytes_paths_and_data_urls_stand_alone(tmp_path: Path) -> None:
+    path = tmp_path / "frame.png"
+    path.write_bytes(SMALL)
+    url = "data:image/png;base64," + base64.b64encode(SMALL).decode()
+    batch = read_frames([SMALL, bytearray(SMALL), memoryview(SMALL), path, str(path), url])
+    assert [frame.data for frame in batch.frames] == [SMALL] * 6
+
+
+@pytest.fixture(params=["cv2", "PIL", "zlib"])
+def encoder(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Make only one way of encoding arrays available."""
+    hidden = {"cv2": (), "PIL": ("cv2",), "zlib": ("cv2", "PIL.Image")}[request.param]
+    for name in hidden:
+        monkeypatch.setitem(sys.modules, name, None)
+    return str(request.param)
+
+
+def test_arrays_keep_colours_by_every_encoder(encoder: str) -> None:
+    frame = read_frames([bgr()]).frames[0]
+    assert frame.kind == ("png" if encoder == "zlib" else "jpeg")
+    assert close(opened(frame.data), bgr()[:, :, ::-1])
+
+
+@pytest.mark.parametrize(
+    "array",
+    [
+        bgr()[:, ::-1],
+        bgr()[::2, ::2],
+        np.asfortranarray(bgr()),
+        np.dstack([bgr(), np.full((48, 64), 255, np.uint8)]),
+        bgr()[:, :, 0],
+        bgr()[:, :, :1],
+    ],
+    ids=["mirrored", "every-second", "fortran", "bgra", "grey", "one-channel"],
+)
+def test_array_layouts(encoder: str, array: np.ndarray) -> None:
+    frame = read_frames([array]).frames[0]
+    shown = array[:, :, None] if array.ndim == 2 else array
+    expected = np.repeat(shown, 3, axis=2) if shown.shape[2] == 1 else shown[:, :, 2::-1]
+    assert close(opened(frame.data), expected)
+
+
+def test_pil_images_of_several_modes() -> None:
+    image = Image.fromarray(bgr()[:, :, ::-1])
+    batch = read_frames([image, image.convert("L"), image.convert("RGBA"), image.convert("P")])
+    assert [frame.kind for frame in batch.frames] == ["jpeg"] * 4
+    assert close(opened(batch.frames[0].data), np.asarray(image))
+
+
+@pytest.mark.parametrize("frames", [SMALL, bgr(), bgr()[:, :, 0], {"frame_data": SMALL}])
+def test_a_single_frame_needs_no_list(frames: object) -> None:
+    assert len(read_frames(frames).frames) == 1
+
+
+def test_a_stack_of_arrays_is_many_frames() -> None:
+    assert len(read_frames(np.stack([bgr()] * 5)).frames) == 5
+
+
+def test_what_cannot_be_read_is_counted(tmp_path: Path) -> None:
+    text = tmp_path / "notes.jpg"
+    text.write_text("no picture")
+    bad = [
+        None, 7, b"", b"no picture", "missing.jpg", text, tmp_path, {}, {"frame_data": "%%%"},
+        {"frame_data": None}, np.zeros((4, 4, 3)), np.zeros((4, 4, 7), np.uint8),
+        np.zeros((0, 4, 3), np.uint8), b"\x89PNG\r\n\x1a\n" + bytes(MAX_FRAME_BYTES), "a\0b",
+        "x" * 5000,
+    ]  # fmt: skip
+    batch = read_frames([SMALL, *bad, SMALL])
+    assert len(batch.frames) == 2
+    assert batch.left_out == len(bad)
+
+
+def test_a_source_that_breaks_keeps_what_it_gave() -> None:
+    def camera() -> Iterator[bytes]:
+        yield SMALL
+        raise OSError("camera unplugged")
+
+    batch = read_frames(camera())
+    assert (len(batch.frames), batch.left_out) == (1, 1)
+
+
+@pytest.mark.parametrize(
+    ("given_time", "kept"),
+    [
+        (1758810600.25, 1758810600.25),
+        (np.float64(12.5), 12.5),
+        (7, 7.0),
+        (dt.datetime(2025, 9, 25, 14, 30, tzinfo=dt.UTC), "2025-09-25T14:30:00+00:00"),
+        (float("nan"), None),
+        (True, None),
+        ("  ", None),
+        (object(), None),
+    ],
+)
+def test_timestamps(given_time: object, kept: object) -> None:
+    frame = read_frames([{"frame_data": SMALL, "timestamp": given_time}]).frames[0]
+    assert frame.timestamp == kept
+
+
+def test_too_many_frames_are_thinned_over_their_whole_time() -> None:
+    frames = [{"frame_data": SMALL, "timestamp": float(number)} for number in range(5000)]
+    batch = read_frames(frames)
+    stamps = [frame.timestamp for frame in batch.frames]
+    assert len(stamps) == MAX_FRAMES
+    assert batch.left_out == 3000
+    assert (stamps[0], stamps[-1]) == (0.0, 4999.0)
+    assert stamps == sorted(set(stamps))
+
+
+def test_held_frames_do_not_change_with_the_callers_buffer() -> None:
+    array = bgr()
+    buffer = bytearray(SMALL)
+    held = hold_frames([array, buffer, None])
+    array[:] = 0
+    buffer[:] = bytes(len(buffer))
+    batch = held.read()
+    assert close(opened(batch.frames[0].data), bgr()[:, :, ::-1])
+    assert batch.frames[1].data == SMALL
+    assert batch.left_out == 1
+    assert held.size >= bgr().nbytes
+
+
+def test_held_files_may_be_deleted(tmp_path: Path) -> None:
+    path = tmp_path / "frame.png"
+    path.write_bytes(SMALL)
+    held = hold_frames([path, Image.open(path)])
+    path.unlink()
+    assert len(held.read().frames) == 2
+
+
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.binary(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=4,
+)
+
+
+@settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow])
+@given(st.lists(ANYTHING | st.fixed_dictionaries({"frame_data": ANYTHING, "timestamp": ANYTHING})))
+def test_nothing_raises_and_every_frame_is_accounted_for(frames: list[object]) -> None:
+    batch = read_frames(frames)
+    assert len(batch.frames) + batch.left_out == len(frames)
+    assert len(hold_frames(frames).read().frames) == len(batch.frames)
+
+
+def test_broken_libraries_are_as_good_as_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(name: str) -> object:
+        raise OSError(f"{name}: libGL.so.1 is missing")
+
+    monkeypatch.setattr(images.importlib, "import_module", refuse)
+    assert read_frames([bgr()]).frames[0].kind == "png"

@@ -1,0 +1,18 @@
+"""Send alerts and videos from a detector to a Vigint server; standard library only."""
+
+from vigint_client.alerts import AlertManager, send_security_alert_with_video
+from vigint_client.background import drain_background
+from vigint_client.video_links import (
+    VideoLinkService,
+    create_and_upload_video_from_frames,
+    upload_incident_video,
+)
+
+__all__ = [
+    "AlertManager",
+    "VideoLinkService",
+    "create_and_upload_video_from_frames",
+    "drain_background",
+    "send_security_alert_with_video",
+    "upload_incident_video",
+]

@@ -1,0 +1,139 @@
+"""A bounded queue that sends alerts behind the caller's back."""
+
+import atexit
+import logging
+import os
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+
+log = logging.getLogger("vigint_client")
+
+MAX_WAITING = 64
+MAX_BYTES = 1024 * 1024 * 1024
+# What may wait unencoded; beyond it the caller's thread compresses first.
+RAW_BYTES = 256 * 1024 * 1024
+EXIT_PATIENCE = 10.0
+
+
+@dataclass(frozen=True)
+class Job:
+    """Something to do later, and the memory it holds until then in bytes."""
+
+    run: Callable[[], object]
+    size: int
+
+
+class BackgroundQueue:
+    """Jobs done one after the other by one daemon thread, oldest first."""
+
+    def __init__(self, max_waiting: int = MAX_WAITING, max_bytes: int = MAX_BYTES) -> None:
+        self._max_waiting = max_waiting
+        self._max_bytes = max_bytes
+        self._jobs: deque[Job] = deque()
+        self._bytes = 0
+        self._busy = False
+        self._changed = threading.Condition()
+        self._closing = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._owner = os.getpid()
+
+    @property
+    def held_bytes(self) -> int:
+        """Memory that the waiting jobs hold."""
+        with self._changed:
+            return self._bytes
+
+    def submit(self, job: Job) -> bool:
+        """Queue a job and return at once; False when the queue is full."""
+        with self._changed:
+            # One job is always taken when nothing waits, however large.
+            too_large = self._jobs and self._bytes + job.size > self._max_bytes
+            if len(self._jobs) >= self._max_waiting or too_large:
+                return False
+            try:
+                self._start()
+            except RuntimeError:
+                # No thread can start any more: the interpreter is ending.
+                return False
+            self._jobs.append(job)
+            self._bytes += job.size
+            self._changed.notify_all()
+            return True
+
+    def drain(self, timeout: float) -> int:
+        """Wait until everything is done or `timeout` seconds are over; return what is left."""
+        with self._changed:
+            self._changed.wait_for(lambda: not self._jobs and not self._busy, timeout)
+            return len(self._jobs) + self._busy
+
+    def close(self, timeout: float = EXIT_PATIENCE) -> None:
+        """Drain with short pauses between attempts, and log what had to be given up."""
+        if self._owner != os.getpid():
+            # A forked child inherits the exit hook, but neither the thread nor its alerts.
+            return
+        self._closing.set()
+        left = self.drain(timeout)
+        if left:
+            log.error("%d alert(s) could not be sent before the program ended.", left)
+
+    def sleep(self, seconds: float) -> None:
+        """Pause between attempts; short once the program is ending."""
+        if self._closing.is_set():
+            time.sleep(min(seconds, 0.5))
+        else:
+            self._closing.wait(seconds)
+
+    def _start(self) -> None:
+        if self._thread is None or not self._thread.is_alive():
+            thread = threading.Thread(target=self._work, name="vigint-alerts", daemon=True)
+            thread.start()
+            self._thread = thread
+
+    def _work(self) -> None:
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: bool(self._jobs))
+                job = self._jobs.popleft()
+                self._busy = True
+            try:
+                job.run()
+            except Exception:
+                log.exception("An alert in the background failed.")
+            finally:
+                with self._changed:
+                    self._bytes -= job.size
+                    self._busy = False
+                    del job
+                    self._changed.notify_all()
+
+
+_lock = threading.Lock()
+_shared: tuple[int, BackgroundQueue] | None = None
+
+
+def shared_queue() -> BackgroundQueue:
+    """Return this process's queue; a forked child gets an empty one of its own."""
+    global _shared  # noqa: PLW0603 - one queue per process is the point
+    with _lock:
+        if _shared is None or _shared[0] != os.getpid():
+            queue = BackgroundQueue()
+            atexit.register(queue.close)
+            _shared = (os.getpid(), queue)
+        return _shared[1]
+
+
+def drain_background(timeout: float = EXIT_PATIENCE) -> int:
+    """Wait for the alerts in the background; return how many are still under way."""
+    return shared_queue().drain(timeout)
+
+
+def _renew_lock() -> None:
+    global _lock  # noqa: PLW0603 - the parent's lock may be held by a thread that is not here
+    _lock = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_renew_lock)

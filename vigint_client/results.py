@@ -1,0 +1,109 @@
+"""The dicts that detectors get back."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from vigint_client.errors import ClientError
+from vigint_client.frames import FrameBatch
+from vigint_client.incidents import deliveries_of
+
+Result = dict[str, Any]
+TEXT_ONLY_MAIL = "text_only_mail"
+
+
+def failed(
+    error: ClientError | str,
+    *,
+    fallback_used: str | None = None,
+    recipient: str | None = None,
+    batch: FrameBatch | None = None,
+) -> Result:
+    """Return a failure: a sentence, the HTTP status where there is one, and the fallback."""
+    result: Result = {
+        "success": False,
+        "error": str(error),
+        "fallback_used": fallback_used,
+        "recipient": recipient,
+        "video_link_provided": False,
+        "video_link_info": None,
+    }
+    if isinstance(error, ClientError):
+        if error.status_code is not None:
+            result["status_code"] = error.status_code
+        if error.code is not None:
+            result["code"] = error.code
+    if batch is not None:
+        result["frames_sent"] = len(batch.frames)
+        result["frames_left_out"] = batch.left_out
+    return result
+
+
+def accepted(
+    document: Mapping[str, Any],
+    state: Mapping[str, Any] | None,
+    batch: FrameBatch,
+    *,
+    settled: bool,
+    recipients: tuple[str, ...] | None,
+) -> Result:
+    """Return what is known of an incident that the server has stored.
+
+    `document` is the answer to the POST, `state` the last state seen, or None.
+    """
+    seen = dict(document) | {key: value for key, value in (state or {}).items() if value}
+    deliveries = deliveries_of(state)
+    text_only = seen.get("state") == "failed" or any(
+        delivery.get("kind") == "text_only" for delivery in deliveries
+    )
+    asked_for_video = bool(batch.frames or batch.left_out)
+    has_link = bool(seen.get("private_link") and batch.frames and not text_only)
+    named = [str(item["recipient"]) for item in deliveries if item.get("recipient")]
+    counts = seen.get("frames")
+    left_out = counts.get("left_out") if isinstance(counts, dict) else 0
+    result: Result = {
+        "success": True,
+        "pending": not settled,
+        "incident_id": seen.get("incident_id"),
+        "reference": seen.get("reference"),
+        "status_url": seen.get("status_url"),
+        "state": seen.get("state"),
+        "recipient": ", ".join(named or recipients or ()) or None,
+        "deliveries": deliveries,
+        "video_link_provided": has_link,
+        "video_link_info": link_info(seen) if has_link else None,
+        "frames_sent": len(batch.frames),
+        "frames_left_out": batch.left_out + (left_out if isinstance(left_out, int) else 0),
+        "fallback_used": TEXT_ONLY_MAIL if text_only and asked_for_video else None,
+    }
+    if seen.get("error"):
+        result["error"] = str(seen["error"])
+    if deliveries and all(delivery.get("state") == "failed" for delivery in deliveries):
+        result["success"] = False
+        why = next((item["error"] for item in deliveries if item.get("error")), "no reason known")
+        result["error"] = (
+            "The server has stored the incident, but could deliver its mail to nobody "
+            f"({why}): check the server's mail settings and repeat the delivery there."
+        )
+    return result
+
+
+def queued(batch_size: int) -> Result:
+    """Return what is known of an alert that waits in the background."""
+    return {
+        "success": True,
+        "pending": True,
+        "queued": True,
+        "incident_id": None,
+        "status_url": None,
+        "recipient": None,
+        "video_link_provided": False,
+        "video_link_info": None,
+        "frames_queued": batch_size,
+        "fallback_used": None,
+    }
+
+
+def link_info(document: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the four things that people need of a link."""
+    keys = ("video_id", "private_link", "expiration_time", "file_hash")
+    return {key: document.get(key) for key in keys}
