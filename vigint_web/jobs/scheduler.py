@@ -1,0 +1,44 @@
+"""Do what comes back by the clock: reconcile every few seconds, purge every few minutes."""
+
+import logging
+import signal
+import threading
+import time
+from types import FrameType
+
+from flask import Flask
+
+from vigint_web.extensions import db
+from vigint_web.logs import bound
+from vigint_web.services.reconcile import reconcile
+from vigint_web.services.retention import purge_due, sweep_working_files
+
+log = logging.getLogger(__name__)
+
+_RECONCILE_SECONDS = 3.0
+_PURGE_SECONDS = 300.0
+
+
+def run_scheduler(app: Flask) -> None:
+    """Run until SIGTERM or SIGINT. Several at once, on several machines, do no harm."""
+    ended = threading.Event()
+
+    def end(_number: int, _frame: FrameType | None) -> None:
+        ended.set()
+
+    signal.signal(signal.SIGTERM, end)
+    signal.signal(signal.SIGINT, end)
+    next_purge = time.monotonic()
+    while not ended.is_set():
+        with app.app_context(), bound(job="scheduler"):
+            try:
+                reconcile()
+                if time.monotonic() >= next_purge:
+                    next_purge = time.monotonic() + _PURGE_SECONDS
+                    purge_due()
+                    sweep_working_files()
+            except Exception:
+                log.exception("the scheduler's round failed; it goes on")
+            finally:
+                db.session.remove()
+        ended.wait(_RECONCILE_SECONDS)

@@ -1,0 +1,1 @@
+"""Verbs: what can be done. Transactions live here; no service sees a request."""

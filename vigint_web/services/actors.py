@@ -1,0 +1,56 @@
+"""Say who acts: a person, a key, or the system; services are told, they never look."""
+
+from dataclasses import dataclass
+
+from sqlalchemy import ColumnElement, true
+from sqlalchemy.orm import InstrumentedAttribute
+
+from vigint_web.models import ApiKey, Role, User
+from vigint_web.permissions import Permission, may
+
+
+@dataclass(frozen=True)
+class Actor:
+    """Whoever acts, and the sites that exist for them (None: all)."""
+
+    label: str
+    role: Role | None = None
+    user_id: int | None = None
+    api_key_id: int | None = None
+    site_ids: frozenset[int] | None = frozenset()
+
+    def may(self, permission: Permission) -> bool:
+        """Return whether a person's role allows something."""
+        return self.role is not None and may(self.role, permission)
+
+    def sees(self, site_id: int) -> bool:
+        """Return whether a site exists for this actor."""
+        return self.site_ids is None or site_id in self.site_ids
+
+    def scope(self, column: InstrumentedAttribute[int]) -> ColumnElement[bool]:
+        """Return the condition that keeps a query within this actor's sites."""
+        return true() if self.site_ids is None else column.in_(self.site_ids)
+
+
+SYSTEM = Actor(label="system", site_ids=None)
+
+
+def as_user(user: User) -> Actor:
+    """Return the actor that a logged-in person is."""
+    every = user.role == Role.ADMIN
+    return Actor(
+        label=user.email,
+        role=Role(user.role),
+        user_id=user.id,
+        site_ids=None if every else frozenset(site.id for site in user.sites),
+    )
+
+
+def as_key(key: ApiKey) -> Actor:
+    """Return the actor that an API key is."""
+    return Actor(label=f"key:{key.prefix}", api_key_id=key.id, site_ids=frozenset({key.site_id}))
+
+
+def command_line(name: str = "command line") -> Actor:
+    """Return the actor that whoever holds a shell on the server is."""
+    return Actor(label=name, site_ids=None)

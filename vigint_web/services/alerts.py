@@ -1,0 +1,209 @@
+"""Deliver mails: at least once always, twice only if death falls between acceptance and commit."""
+
+import logging
+from datetime import timedelta
+
+from sqlalchemy import select, update
+
+from vigint_web.clock import utcnow
+from vigint_web.errors import Conflict, NotFound
+from vigint_web.extensions import db
+from vigint_web.mail import AlertMail, ClipFacts, MailRefused, MailUndelivered, compose_alert, send
+from vigint_web.models import Alert, AlertKind, AlertState, Incident
+from vigint_web.services import audit, queueing
+from vigint_web.services.actors import SYSTEM, Actor
+from vigint_web.services.claims import Lease, claim
+from vigint_web.services.links import hours_left, private_url
+from vigint_web.services.runtime import config
+from vigint_web.services.transactions import after_commit, change, transaction
+
+log = logging.getLogger(__name__)
+
+_GIVEN_UP_AFTER = timedelta(hours=24)
+_FIRST_PAUSE = timedelta(seconds=10)
+_LONGEST_PAUSE = timedelta(minutes=30)
+
+
+def deliver_alert(alert_id: int) -> None:
+    """Send one mail that is due; do nothing if somebody else does already."""
+    lease = claim(Alert, alert_id, Alert.state == AlertState.PENDING)
+    if lease is None:
+        log.info("alert %s is settled or in other hands", alert_id)
+        return
+    alert = db.session.get_one(Alert, alert_id, populate_existing=True)
+    message = compose_alert(_facts(alert), config())
+    db.session.commit()
+    with lease.kept():
+        try:
+            channel = send(message, config())
+        except MailRefused as error:
+            _settle_failed(lease, alert, str(error))
+            return
+        except MailUndelivered as error:
+            _postpone(lease, alert, str(error))
+            return
+    with transaction() as session:
+        done = change(
+            session,
+            update(Alert)
+            .where(lease.held(), Alert.state == AlertState.PENDING)
+            .values(
+                state=AlertState.SENT,
+                sent_at=utcnow(),
+                channel=channel,
+                error=None,
+                lease_until=None,
+                next_attempt_at=None,
+            ),
+        )
+        lease.require(done)
+        audit.record(
+            SYSTEM,
+            "alert:sent",
+            f"alert:{alert_id}",
+            site_id=alert.incident.site_id,
+            incident=alert.incident.reference,
+            recipient=alert.recipient,
+            channel=channel,
+        )
+    log.info("alert %s sent by %s", alert_id, channel)
+
+
+def pause_before(attempt: int) -> timedelta:
+    """Return how long to wait after a failed attempt (counted from 1): growing, then steady."""
+    doubled: int = 2 ** min(max(attempt - 1, 0), 12)
+    return min(_LONGEST_PAUSE, _FIRST_PAUSE * doubled)
+
+
+def due_alerts() -> list[Alert]:
+    """Return the mails that should be under way by now and are in nobody's hands."""
+    now = utcnow()
+    return list(
+        db.session.scalars(
+            select(Alert)
+            .where(
+                Alert.state == AlertState.PENDING,
+                Alert.next_attempt_at <= now,
+                (Alert.lease_until.is_(None)) | (Alert.lease_until < now),
+            )
+            .order_by(Alert.id)
+            .limit(500)
+        )
+    )
+
+
+def retry_alert(actor: Actor, alert_id: int) -> Alert:
+    """Try a mail that was given up again.
+
+    Raises:
+        NotFound: there is no such mail for this actor.
+        Conflict: it was not given up.
+    """
+    alert = db.session.get(Alert, alert_id)
+    if alert is None or not actor.sees(alert.incident.site_id):
+        raise NotFound
+    with transaction() as session:
+        attempt = session.scalar(
+            update(Alert)
+            .where(Alert.id == alert_id, Alert.state == AlertState.FAILED)
+            .values(
+                state=AlertState.PENDING,
+                next_attempt_at=utcnow(),
+                created_at=utcnow(),
+                lease_until=None,
+            )
+            .returning(Alert.attempt)
+            .execution_options(synchronize_session=False)
+        )
+        if attempt is None:
+            raise Conflict
+        audit.record(actor, "alert:retried", f"alert:{alert_id}", site_id=alert.incident.site_id)
+        after_commit(lambda: _enqueue(alert_id, attempt))
+    return alert
+
+
+def _enqueue(alert_id: int, attempt: int) -> None:
+    queueing.enqueue(queueing.MAIL, queueing.DELIVER_ALERT, alert_id, attempt)
+
+
+def _settle_failed(lease: Lease, alert: Alert, sentence: str) -> None:
+    with transaction() as session:
+        done = change(
+            session,
+            update(Alert)
+            .where(lease.held(), Alert.state == AlertState.PENDING)
+            .values(
+                state=AlertState.FAILED, error=sentence, lease_until=None, next_attempt_at=None
+            ),
+        )
+        if done:
+            audit.record(
+                SYSTEM,
+                "alert:failed",
+                f"alert:{alert.id}",
+                site_id=alert.incident.site_id,
+                incident=alert.incident.reference,
+            )
+    log.error("alert %s given up: %s", alert.id, sentence)
+
+
+def _postpone(lease: Lease, alert: Alert, sentence: str) -> None:
+    if utcnow() - alert.created_at > _GIVEN_UP_AFTER:
+        _settle_failed(lease, alert, sentence)
+        return
+    with transaction() as session:
+        session.execute(
+            update(Alert)
+            .where(lease.held(), Alert.state == AlertState.PENDING)
+            .values(
+                error=sentence,
+                lease_until=None,
+                next_attempt_at=utcnow() + pause_before(lease.attempt),
+            )
+            .execution_options(synchronize_session=False)
+        )
+    log.warning("alert %s not delivered yet: %s", alert.id, sentence)
+
+
+def _facts(alert: Alert) -> AlertMail:
+    incident = alert.incident
+    return AlertMail(
+        recipient=alert.recipient,
+        message_id=alert.message_id,
+        reference=incident.reference,
+        alert_type=str(incident.extra.get("alert_type") or "security").upper()[:40],
+        incident_type=incident.incident_type,
+        risk_level=incident.risk_level,
+        message=incident.message,
+        site=incident.site_name or incident.site.name,
+        camera=incident.camera.name if incident.camera else None,
+        detected_at=incident.detected_at,
+        zone_assumed=incident.zone_assumed,
+        frame_count=incident.frame_count,
+        confidence=incident.confidence,
+        analysis=incident.analysis,
+        clip=_clip(alert, incident),
+        failure_code=_failure(incident) if alert.kind == AlertKind.TEXT_ONLY else None,
+    )
+
+
+def _failure(incident: Incident) -> str:
+    if incident.video is None:
+        return "no_frames" if incident.frames_received == 0 else "no_usable_frame"
+    return incident.video.error_code or "tool_failed"
+
+
+def _clip(alert: Alert, incident: Incident) -> ClipFacts | None:
+    link, video = alert.link, incident.video
+    if alert.kind != AlertKind.VIDEO or link is None or video is None:
+        return None
+    if link.expires_at is None or video.playable_size is None:
+        return None
+    return ClipFacts(
+        url=private_url(link, video.public_id),
+        video_id=video.public_id,
+        size=video.playable_size,
+        expires_at=link.expires_at,
+        hours=hours_left(link.expires_at, utcnow()),
+        pace_known=incident.pace_known is not False,
+    )

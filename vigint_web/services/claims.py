@@ -1,0 +1,96 @@
+"""Let one worker at a time own a row, for as long as it shows signs of life."""
+
+import logging
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from sqlalchemy import ColumnElement, Engine, or_, update
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session
+
+from vigint_web.clock import utcnow
+from vigint_web.errors import LeaseLost
+from vigint_web.extensions import db
+from vigint_web.models import Alert, Video
+from vigint_web.services.transactions import change, transaction
+
+log = logging.getLogger(__name__)
+
+LEASE = timedelta(seconds=20)
+_BEAT_SECONDS = 5.0
+
+
+@dataclass
+class Lease:
+    """One worker's hold on one row; `lost` is set when somebody else has it."""
+
+    table: type[Video] | type[Alert]
+    row_id: int
+    attempt: int
+    lost: threading.Event = field(default_factory=threading.Event)
+
+    def held(self) -> ColumnElement[bool]:
+        """Return the condition under which whatever was made may be published."""
+        return (self.table.id == self.row_id) & (self.table.attempt == self.attempt)
+
+    def require(self, updated_rows: int) -> None:
+        """Raise LeaseLost if a conditional update found the row in other hands."""
+        if updated_rows != 1:
+            self.lost.set()
+            raise LeaseLost(f"{self.table.__tablename__} {self.row_id}")
+
+    @contextmanager
+    def kept(self) -> Iterator[None]:
+        """Renew the lease from a thread of its own for as long as the block runs."""
+        ended = threading.Event()
+        beat = threading.Thread(
+            target=self._keep, args=(db.engine, ended), name=f"lease-{self.row_id}", daemon=True
+        )
+        beat.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            beat.join()
+
+    def _keep(self, engine: Engine, ended: threading.Event) -> None:
+        while not ended.wait(_BEAT_SECONDS):
+            try:
+                with Session(engine) as session, session.begin():
+                    session.connection(execution_options={"vigint_write": True})
+                    renewed = change(
+                        session,
+                        update(self.table)
+                        .where(self.held(), self.table.lease_until.is_not(None))
+                        .values(lease_until=utcnow() + LEASE),
+                    )
+            except SQLAlchemyError as error:
+                # The lease outlives three missed beats; the publication checks it anyway.
+                log.warning("lease not renewed: %s", type(error).__name__)
+                continue
+            if renewed != 1 and not ended.is_set():
+                self.lost.set()
+                return
+
+
+def claim(
+    table: type[Video] | type[Alert], row_id: int, claimable: ColumnElement[bool]
+) -> Lease | None:
+    """Take a row if it may be taken and nobody alive has it; count the attempt."""
+    now = utcnow()
+    with transaction() as session:
+        attempt = session.scalar(
+            update(table)
+            .where(
+                table.id == row_id,
+                claimable,
+                or_(table.lease_until.is_(None), table.lease_until < now),
+            )
+            .values(attempt=table.attempt + 1, lease_until=now + LEASE)
+            .returning(table.attempt)
+            .execution_options(synchronize_session=False)
+        )
+    return None if attempt is None else Lease(table, row_id, attempt)

@@ -1,0 +1,44 @@
+"""Say whether the parts that this installation needs are up."""
+
+from datetime import timedelta
+
+from redis.exceptions import RedisError
+from rq import Worker
+from rq.serializers import JSONSerializer
+from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
+
+from vigint_web.clock import utcnow
+from vigint_web.extensions import db
+from vigint_web.services.runtime import runtime
+
+
+def missing_parts() -> list[str]:
+    """Return which of database, queue and worker are not up; empty when all are."""
+    missing = []
+    try:
+        db.session.execute(text("SELECT 1"))
+    except SQLAlchemyError:
+        missing.append("database")
+    finally:
+        db.session.rollback()
+    try:
+        runtime().redis.ping()
+    except RedisError:
+        # Without the queue nobody can tell whether a worker is up.
+        return [*missing, "queue", "worker"]
+    if living_workers() == 0:
+        missing.append("worker")
+    return missing
+
+
+def living_workers() -> int:
+    """Return how many workers gave a sign of life lately; a killed one is silent."""
+    workers = Worker.all(connection=runtime().redis, serializer=JSONSerializer)
+    limit = utcnow() - timedelta(seconds=90)
+    return sum(
+        1
+        for worker in workers
+        if worker.last_heartbeat is not None
+        and worker.last_heartbeat.replace(tzinfo=limit.tzinfo) > limit
+    )

@@ -1,0 +1,73 @@
+"""Write the JSON documents of the incident API (contracts, section 6)."""
+
+from typing import Any
+
+from vigint_web.models import AlertState, Incident, Video, VideoStatus
+from vigint_web.services.incidents import alerts_of, answered_link
+from vigint_web.services.links import private_url
+from vigint_web.services.runtime import config
+from vigint_web.wording import failure_sentence
+
+_STATES = {
+    VideoStatus.UPLOADING: "received",
+    VideoStatus.PROCESSING: "processing",
+    VideoStatus.READY: "ready",
+    VideoStatus.FAILED: "failed",
+}
+
+
+def accepted_document(incident: Incident) -> dict[str, Any]:
+    """Return the answer to an accepted incident; without footage there is no link."""
+    link, video = answered_link(incident), incident.video
+    known = link is not None and video is not None
+    return {
+        "incident_id": incident.reference,
+        "reference": incident.reference,
+        "video_id": video.public_id if video else None,
+        "private_link": private_url(link, video.public_id) if link and video else None,
+        "expiration_time": link.expires_at.isoformat(timespec="seconds")
+        if known and link and link.expires_at
+        else None,
+        "status_url": f"{config().base_url}/api/v1/incidents/{incident.reference}",
+    }
+
+
+def status_document(incident: Incident) -> dict[str, Any]:
+    """Return how far the clip and every mail have come."""
+    video, owed = incident.video, alerts_of(incident.id)
+    encoded = video is not None and video.status == VideoStatus.READY
+    settled = video is None or video.is_settled
+    return {
+        **accepted_document(incident),
+        "state": _state(video),
+        "file_hash": video.original_sha256 if video and encoded else None,
+        "size": video.playable_size if video else None,
+        "duration": video.duration if video else None,
+        "frames": {
+            "received": incident.frames_received,
+            "used": incident.frames_used,
+            "left_out": incident.frames_left_out,
+        },
+        "pace_known": incident.pace_known,
+        "deliveries": [
+            {
+                "recipient": alert.recipient,
+                "state": alert.state,
+                "kind": alert.kind,
+                "sent_at": alert.sent_at.isoformat(timespec="seconds") if alert.sent_at else None,
+                "error": alert.error,
+            }
+            for alert in owed
+        ],
+        "error": str(failure_sentence(video.error_code)) if video and video.error_code else None,
+        "done": settled
+        and all(alert.state in {AlertState.SENT, AlertState.FAILED} for alert in owed),
+    }
+
+
+def _state(video: Video | None) -> str:
+    if video is None:
+        return "received"
+    if video.status == VideoStatus.PROCESSING and video.processing_started_at is None:
+        return "received"
+    return _STATES[VideoStatus(video.status)]

@@ -1,0 +1,355 @@
+"""Record incidents and find them; accepted means stored."""
+
+import hashlib
+import json
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from email.utils import make_msgid
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import func, select, update
+from sqlalchemy.exc import IntegrityError
+
+from vigint_web.clock import utcnow
+from vigint_web.errors import Conflict, IdempotencyConflict, NotFound, StorageFull
+from vigint_web.extensions import db
+from vigint_web.models import (
+    Alert,
+    AlertKind,
+    AlertState,
+    ApiKey,
+    Audience,
+    Incident,
+    Link,
+    Video,
+    VideoKind,
+    VideoStatus,
+)
+from vigint_web.models.types import ATTEMPTS
+from vigint_web.services import audit, queueing
+from vigint_web.services.actors import Actor, as_key
+from vigint_web.services.incident_intake import IncidentFacts
+from vigint_web.services.links import mint_link
+from vigint_web.services.numbering import next_number
+from vigint_web.services.runtime import config, storage
+from vigint_web.services.sites import camera_of
+from vigint_web.services.transactions import after_commit, transaction
+from vigint_web.services.users import admin_addresses
+from vigint_web.services.videos import delete_video_files
+from vigint_web.storage import NoRoom
+
+_KEY_KEPT = timedelta(days=30)
+
+
+@dataclass
+class Footage:
+    """What came with an incident, as a finished working file."""
+
+    draft: Path
+    kind: VideoKind
+    size: int
+    digests: list[str]
+    manifest_sha256: str | None = None
+    first_seconds: float | None = None
+    zone_assumed: bool = False
+    last_frame_count: int | None = None
+    original_name: str = "incident.mp4"
+
+
+def fingerprint(document: dict[str, Any], digests: list[str]) -> str:
+    """Return the SHA-256 of what a request says, however it was encoded on the way."""
+    said = {key: value for key, value in document.items() if key != "frames"}
+    text = json.dumps([said, digests], sort_keys=True, separators=(",", ":"), default=str)
+    return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()
+
+
+def find_repeated(key: ApiKey, idempotency_key: str | None, body_sha256: str) -> Incident | None:
+    """Return the incident that this very request made before.
+
+    Raises:
+        IdempotencyConflict: the key came before with another body.
+    """
+    if idempotency_key is None:
+        return None
+    found = db.session.scalar(
+        select(Incident).where(
+            Incident.api_key_id == key.id, Incident.idempotency_key == idempotency_key
+        )
+    )
+    if found is None:
+        return None
+    if utcnow() - found.created_at > _KEY_KEPT:
+        with transaction():
+            found.idempotency_key = None
+        return None
+    if found.body_sha256 != body_sha256:
+        raise IdempotencyConflict("This Idempotency-Key was used with another body.")
+    return found
+
+
+def record_incident(
+    key: ApiKey,
+    facts: IncidentFacts,
+    footage: Footage | None,
+    *,
+    body_sha256: str,
+    idempotency_key: str | None = None,
+) -> Incident:
+    """Store an incident and everything needed to finish its work, then hand it to the workers.
+
+    Raises:
+        IdempotencyConflict: the key came before with another body.
+        StorageFull: nothing was kept.
+    """
+    repeated = find_repeated(key, idempotency_key, body_sha256)
+    if repeated is not None:
+        if footage is not None:
+            footage.draft.unlink(missing_ok=True)
+        return repeated
+    public_id = f"vid_{secrets.token_hex(8)}"
+    stored: str | None = None
+    if footage is not None:
+        stored = f"videos/{public_id}/" + (
+            "frames.zip" if footage.kind == VideoKind.FRAMES else "received.bin"
+        )
+        try:
+            storage().publish(footage.draft, stored)
+        except NoRoom:
+            raise StorageFull from None
+    try:
+        return _insert(key, facts, footage, public_id, stored, body_sha256, idempotency_key)
+    except IntegrityError:
+        # The same request, at the same moment, on another thread: that one's answer is ours too.
+        _forget(stored)
+        repeated = find_repeated(key, idempotency_key, body_sha256)
+        if repeated is None:
+            raise
+        return repeated
+    except BaseException:
+        _forget(stored)
+        raise
+
+
+def _forget(stored: str | None) -> None:
+    if stored is not None:
+        delete_video_files([stored])
+
+
+def _insert(
+    key: ApiKey,
+    facts: IncidentFacts,
+    footage: Footage | None,
+    public_id: str,
+    stored: str | None,
+    body_sha256: str,
+    idempotency_key: str | None,
+) -> Incident:
+    now = utcnow()
+    actor = as_key(key)
+    seen_at, assumed = _seen_at(facts, footage, now)
+    with transaction() as session:
+        video = None
+        if footage is not None:
+            video = Video(
+                public_id=public_id,
+                site_id=key.site_id,
+                kind=footage.kind,
+                status=VideoStatus.PROCESSING,
+                original_name=footage.original_name,
+                purge_at=now + timedelta(days=config().retention_days),
+            )
+            if footage.kind == VideoKind.FRAMES:
+                video.frames_key, video.frames_size = stored, footage.size
+            else:
+                video.original_key, video.original_size = stored, footage.size
+                video.original_sha256 = footage.digests[0]
+            session.add(video)
+            session.flush()
+        incident = Incident(
+            reference=f"INC-{now.year}-{next_number(f'incident-{now.year}'):06d}",
+            site_id=key.site_id,
+            camera_id=camera_of(key.site_id, facts.camera).id if facts.camera else None,
+            api_key_id=key.id,
+            video_id=video.id if video else None,
+            idempotency_key=idempotency_key,
+            body_sha256=body_sha256,
+            created_at=now,
+            message=facts.message,
+            incident_type=facts.incident_type,
+            risk_level=facts.risk_level,
+            confidence=facts.confidence,
+            frame_count=_frame_count(facts, footage),
+            analysis=facts.analysis,
+            detected_at=seen_at,
+            zone_assumed=assumed,
+            site_name=facts.site,
+            model=facts.model,
+            model_version=facts.model_version,
+            boxes=facts.boxes,
+            extra=facts.extra,
+            link_hours=facts.expiration_hours or config().link_hours,
+            frames_received=_frames_received(footage),
+            manifest_sha256=footage.manifest_sha256 if footage else None,
+        )
+        session.add(incident)
+        session.flush()
+        if video is not None:
+            link = mint_link(actor, video, Audience.PERSON, hours=incident.link_hours)
+            incident.link_id = link.id
+        for recipient in _recipients(facts):
+            session.add(_alert(incident, recipient, waits=video is not None, now=now))
+        session.flush()
+        audit.record(
+            actor,
+            "incident:received",
+            f"incident:{incident.reference}",
+            site_id=key.site_id,
+            video=public_id if video else None,
+            frames=incident.frames_received,
+            manifest_sha256=incident.manifest_sha256,
+        )
+        after_commit(_start(incident))
+    return incident
+
+
+def _frames_received(footage: Footage | None) -> int:
+    return len(footage.digests) if footage and footage.kind == VideoKind.FRAMES else 0
+
+
+def _seen_at(facts: IncidentFacts, footage: Footage | None, now: datetime) -> tuple[datetime, bool]:
+    if facts.detected_at is not None:
+        moment = datetime.fromtimestamp(facts.detected_at.seconds, UTC)
+        return moment, facts.detected_at.zone_assumed
+    if footage is not None and footage.first_seconds is not None:
+        return datetime.fromtimestamp(footage.first_seconds, UTC), footage.zone_assumed
+    return now, False
+
+
+def _frame_count(facts: IncidentFacts, footage: Footage | None) -> int | None:
+    if facts.frame_count is not None or footage is None:
+        return facts.frame_count
+    return footage.last_frame_count
+
+
+def _recipients(facts: IncidentFacts) -> list[str]:
+    if facts.recipients is not None:
+        return list(facts.recipients)
+    # With nobody named anywhere the administrators are told: an alert is never lost.
+    return list(dict.fromkeys(config().email.recipients)) or admin_addresses()
+
+
+def _alert(incident: Incident, recipient: str, *, waits: bool, now: datetime) -> Alert:
+    return Alert(
+        incident_id=incident.id,
+        recipient=recipient,
+        state=AlertState.WAITING if waits else AlertState.PENDING,
+        kind=AlertKind.VIDEO if waits else AlertKind.TEXT_ONLY,
+        message_id=make_msgid(domain="vigint.invalid"),
+        next_attempt_at=None if waits else now,
+    )
+
+
+def _start(incident: Incident) -> Callable[[], None]:
+    def later() -> None:
+        if incident.video_id is not None:
+            queueing.enqueue(queueing.INCIDENTS, queueing.PROCESS_VIDEO, incident.video_id, 0)
+            return
+        for alert in alerts_of(incident.id):
+            queueing.enqueue(queueing.MAIL, queueing.DELIVER_ALERT, alert.id, alert.attempt)
+
+    return later
+
+
+def alerts_of(incident_id: int) -> list[Alert]:
+    """Return the mails owed for an incident, as they are now."""
+    return list(
+        db.session.scalars(
+            select(Alert)
+            .where(Alert.incident_id == incident_id)
+            .order_by(Alert.id)
+            .execution_options(populate_existing=True)
+        )
+    )
+
+
+def answered_link(incident: Incident) -> Link | None:
+    """Return the link that the detector was answered."""
+    return db.session.get(Link, incident.link_id) if incident.link_id else None
+
+
+def get_incident(actor: Actor, reference: str) -> Incident:
+    """Return an incident of the actor's sites, as it is now; raises NotFound."""
+    incident = db.session.scalar(
+        select(Incident)
+        .where(Incident.reference == reference)
+        .execution_options(populate_existing=True)
+    )
+    if incident is None or not actor.sees(incident.site_id):
+        raise NotFound
+    return incident
+
+
+def get_own_incident(key: ApiKey, reference: str) -> Incident:
+    """Return an incident that this key posted; raises NotFound."""
+    incident = get_incident(as_key(key), reference)
+    if incident.api_key_id != key.id:
+        raise NotFound
+    return incident
+
+
+def find_incident_of(video_id: int) -> Incident | None:
+    """Return the incident that a video belongs to."""
+    return db.session.scalar(select(Incident).where(Incident.video_id == video_id))
+
+
+def list_incidents(actor: Actor, *, before: int | None = None, limit: int = 50) -> list[Incident]:
+    """Return incidents, newest first, a page at a time."""
+    query = select(Incident).where(actor.scope(Incident.site_id))
+    if before is not None:
+        query = query.where(Incident.id < before)
+    return list(db.session.scalars(query.order_by(Incident.id.desc()).limit(limit)))
+
+
+def count_incidents(actor: Actor, since: datetime) -> int:
+    """Return how many incidents came in since a moment."""
+    query = select(func.count(Incident.id)).where(
+        actor.scope(Incident.site_id), Incident.created_at >= since
+    )
+    return db.session.scalar(query) or 0
+
+
+def retry_incident_video(actor: Actor, reference: str) -> Incident:
+    """Encode a failed incident's video again; mails that went out are not sent again.
+
+    Raises:
+        Conflict: there is no failed video.
+    """
+    incident = get_incident(actor, reference)
+    with transaction() as session:
+        attempt = session.scalar(
+            update(Video)
+            .where(Video.id == incident.video_id, Video.status == VideoStatus.FAILED)
+            .values(
+                status=VideoStatus.PROCESSING,
+                attempt_limit=Video.attempt + ATTEMPTS,
+                lease_until=None,
+                error_code=None,
+                error_detail=None,
+                progress=None,
+            )
+            .returning(Video.attempt)
+            .execution_options(synchronize_session=False)
+        )
+        if attempt is None or incident.video_id is None:
+            raise Conflict
+        video_id = incident.video_id
+        audit.record(actor, "incident:retried", f"incident:{reference}", site_id=incident.site_id)
+        after_commit(lambda: _enqueue_video(video_id, attempt))
+    return get_incident(actor, reference)
+
+
+def _enqueue_video(video_id: int, attempt: int) -> None:
+    queueing.enqueue(queueing.INCIDENTS, queueing.PROCESS_VIDEO, video_id, attempt)

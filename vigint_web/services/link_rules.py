@@ -1,0 +1,52 @@
+"""Decide whether a link opens something now, and if not why. Pure."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from vigint_web.models import Audience, Link
+
+
+class Opening(StrEnum):
+    """Name what a token can be asked for."""
+
+    PAGE = "page"
+    STATE = "state"
+    STREAM = "stream"
+    THUMBNAIL = "thumbnail"
+    API = "api"
+    METADATA = "metadata"
+    DOWNLOAD = "download"
+
+
+# What a link made for a person opens without more.
+_FOR_PEOPLE = {Opening.PAGE, Opening.STATE, Opening.STREAM, Opening.THUMBNAIL}
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """Why a link does not open: the contract's code and status."""
+
+    code: str
+    status: int
+
+
+NOT_FOUND = Refusal("not_found", 404)
+REVOKED = Refusal("link_revoked", 410)
+EXPIRED = Refusal("link_expired", 410)
+USED_UP = Refusal("link_used_up", 410)
+NOT_YET_VALID = Refusal("link_not_yet_valid", 403)
+NOT_GRANTED = Refusal("not_granted", 403)
+
+
+def refusal(link: Link, opening: Opening, now: datetime) -> Refusal | None:
+    """Return why this link does not open that now, or None. Views are counted elsewhere."""
+    if link.revoked_at is not None:
+        return REVOKED
+    if link.expires_at is not None and now >= link.expires_at:
+        return EXPIRED
+    if link.not_before is not None and now < link.not_before:
+        return NOT_YET_VALID
+    if link.audience == Audience.PERSON and opening not in _FOR_PEOPLE and not link.full_access:
+        return NOT_GRANTED
+    return None

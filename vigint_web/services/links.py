@@ -1,0 +1,329 @@
+"""Mint, find, revoke and rotate links, and log their use."""
+
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from urllib.parse import quote
+
+from sqlalchemy import or_, select, update
+from sqlalchemy.exc import IntegrityError
+
+from vigint_web.clock import utcnow
+from vigint_web.errors import Conflict, LinkRefused, NotFound
+from vigint_web.extensions import db
+from vigint_web.models import Access, Audience, Link, Playback, Video, VideoStatus
+from vigint_web.services import audit
+from vigint_web.services.actors import Actor
+from vigint_web.services.link_rules import NOT_FOUND, USED_UP, Opening, refusal
+from vigint_web.services.runtime import config, runtime
+from vigint_web.services.transactions import change, transaction
+from vigint_web.tokens import BadToken, new_handle
+
+# A viewing ends after this much silence; its last sign of life is kept to this precision.
+_IDLE_END = timedelta(minutes=30)
+_TOUCH = timedelta(seconds=30)
+
+
+@dataclass(frozen=True)
+class Visitor:
+    """Who came with a token, as far as the request tells."""
+
+    address: str
+    user_agent: str
+
+
+def mint_link(
+    actor: Actor,
+    video: Video,
+    audience: Audience,
+    *,
+    recipient: str | None = None,
+    hours: int | None = None,
+    max_views: int | None = None,
+    full_access: bool = False,
+) -> Link:
+    """Add a link to a video. It never outlives the footage's own date of deletion.
+
+    Args:
+        hours: validity from now; None for no expiry of its own.
+    """
+    # Whole seconds: the token carries them, and the row must give the same token for ever.
+    now = utcnow().replace(microsecond=0)
+    limits = [now + timedelta(hours=hours)] if hours is not None else []
+    if audience == Audience.PERSON and video.purge_at is not None:
+        limits.append(video.purge_at)
+    with transaction() as session:
+        link = Link(
+            video_id=video.id,
+            site_id=video.site_id,
+            audience=audience,
+            handle=new_handle(),
+            minted_at=now,
+            recipient=recipient,
+            expires_at=min(limits) if limits else None,
+            max_views=max_views,
+            full_access=full_access,
+            api_key_id=actor.api_key_id,
+            created_by=actor.label,
+        )
+        session.add(link)
+        session.flush()
+        audit.record(
+            actor,
+            "link:minted",
+            f"link:{link.id}",
+            site_id=link.site_id,
+            video=video.public_id,
+            audience=audience.value,
+            recipient=recipient,
+        )
+    return link
+
+
+def token_of(link: Link) -> str:
+    """Return a link's token."""
+    return runtime().tokens.mint(link.handle, link.minted_at)
+
+
+def private_url(link: Link, public_id: str) -> str:
+    """Return the address of the page behind a person's link."""
+    return f"{config().base_url}/video/{quote(public_id)}?token={token_of(link)}"
+
+
+def find_link(token: str) -> Link | None:
+    """Return the row behind a token, read anew from the database."""
+    try:
+        opened = runtime().tokens.read(token)
+    except BadToken:
+        return None
+    link = db.session.scalar(
+        select(Link).where(Link.handle == opened.handle).execution_options(populate_existing=True)
+    )
+    return link if link is not None and link.minted_at == opened.minted_at else None
+
+
+def open_link(
+    token: str,
+    opening: Opening,
+    visitor: Visitor,
+    *,
+    public_id: str | None = None,
+    view: str | None = None,
+    counts: bool = True,
+) -> Link:
+    """Return the link if its token opens that now; log the refusal otherwise.
+
+    Args:
+        public_id: the video the token was presented for, where the address names one.
+        view: the playback this range belongs to, where a person's player asks.
+        counts: whether this request begins a viewing; a HEAD does not.
+
+    Raises:
+        LinkRefused: with the contract's code and status.
+    """
+    link = find_link(token)
+    if link is None or (public_id is not None and link.video.public_id != public_id):
+        raise LinkRefused(NOT_FOUND.code, NOT_FOUND.status)
+    refused = refusal(link, opening, utcnow())
+    if refused is None and link.audience == Audience.PERSON:
+        plays = opening == Opening.STREAM and counts and link.video.status == VideoStatus.READY
+        admitted = _admit_playback(link, view, visitor) if plays else not _is_used_up(link, view)
+        refused = None if admitted else USED_UP
+    if refused is not None:
+        if opening != Opening.STATE:  # a poll every two seconds is no access
+            log_access(link.id, opening, visitor, refused.status, code=refused.code, view=view)
+        raise LinkRefused(refused.code, refused.status)
+    return link
+
+
+def is_alive(link_id: int) -> bool:
+    """Return whether a response that lasts may go on, from the row as it is now."""
+    row = db.session.execute(
+        select(Link.revoked_at, Link.expires_at).where(Link.id == link_id)
+    ).first()
+    db.session.rollback()
+    if row is None or row.revoked_at is not None:
+        return False
+    return row.expires_at is None or utcnow() < row.expires_at
+
+
+def log_access(
+    link_id: int,
+    opening: Opening,
+    visitor: Visitor,
+    status: int,
+    *,
+    code: str | None = None,
+    view: str | None = None,
+    first_byte: int | None = None,
+    last_byte: int | None = None,
+) -> None:
+    """Record one request that came with a link's token."""
+    with transaction() as session:
+        session.add(
+            Access(
+                link_id=link_id,
+                what=opening.value,
+                status=status,
+                code=code,
+                view=view,
+                first_byte=first_byte,
+                last_byte=last_byte,
+                address=visitor.address[:64],
+                user_agent=visitor.user_agent[:300],
+            )
+        )
+
+
+def get_link(actor: Actor, link_id: int) -> Link:
+    """Return a link of the actor's sites; raises NotFound."""
+    link = db.session.get(Link, link_id)
+    if link is None or not actor.sees(link.site_id):
+        raise NotFound
+    return link
+
+
+def list_links(
+    actor: Actor, *, search: str = "", before: int | None = None, limit: int = 50
+) -> list[Link]:
+    """Return links, newest first, a page at a time.
+
+    Args:
+        search: part of a recipient's address or of a video's id.
+        before: the last id of the page before.
+    """
+    query = select(Link).join(Video).where(actor.scope(Link.site_id))
+    if search:
+        pattern = f"%{search.replace('%', '').replace('_', chr(92) + '_')}%"
+        query = query.where(
+            or_(
+                Link.recipient.ilike(pattern, escape="\\"),
+                Video.public_id.ilike(pattern, escape="\\"),
+            )
+        )
+    if before is not None:
+        query = query.where(Link.id < before)
+    return list(db.session.scalars(query.order_by(Link.id.desc()).limit(limit)))
+
+
+def links_of_video(video_id: int) -> list[Link]:
+    """Return every link of a video, newest first."""
+    return list(
+        db.session.scalars(select(Link).where(Link.video_id == video_id).order_by(Link.id.desc()))
+    )
+
+
+def program_link(video_id: int) -> Link | None:
+    """Return the newest program link of a video."""
+    return db.session.scalar(
+        select(Link)
+        .where(Link.video_id == video_id, Link.audience == Audience.PROGRAM)
+        .order_by(Link.id.desc())
+        .limit(1)
+    )
+
+
+def accesses_of_link(link_id: int, limit: int = 200) -> list[Access]:
+    """Return the newest requests that came with a link's token."""
+    return list(
+        db.session.scalars(
+            select(Access).where(Access.link_id == link_id).order_by(Access.id.desc()).limit(limit)
+        )
+    )
+
+
+def revoke_link(actor: Actor, link_id: int, reason: str = "") -> Link:
+    """Kill a link at once; the next byte is refused. Revoking a dead link again is fine."""
+    with transaction() as session:
+        link = get_link(actor, link_id)
+        done = change(
+            session,
+            update(Link)
+            .where(Link.id == link_id, Link.revoked_at.is_(None))
+            .values(revoked_at=utcnow(), revoked_by=actor.label, revoked_reason=reason or None),
+        )
+        if done:
+            audit.record(
+                actor, "link:revoked", f"link:{link_id}", site_id=link.site_id, reason=reason
+            )
+        session.refresh(link)
+    return link
+
+
+def rotate_program_link(actor: Actor, link_id: int) -> Link:
+    """Give a program link a new token; the old one is unknown from then on.
+
+    Raises:
+        Conflict: the link is not a program's.
+    """
+    with transaction() as session:
+        link = get_link(actor, link_id)
+        if link.audience != Audience.PROGRAM:
+            raise Conflict
+        link.handle = new_handle()
+        link.minted_at = utcnow().replace(microsecond=0)
+        link.revoked_at = link.revoked_by = link.revoked_reason = None
+        session.flush()
+        audit.record(actor, "link:rotated", f"link:{link_id}", site_id=link.site_id)
+    return link
+
+
+def _is_used_up(link: Link, view: str | None) -> bool:
+    if link.max_views is None or link.views < link.max_views:
+        return False
+    return view is None or _playback_id(link.id, view) is None
+
+
+def _playback_id(link_id: int, view: str) -> int | None:
+    return db.session.scalar(
+        select(Playback.id).where(Playback.link_id == link_id, Playback.view == view)
+    )
+
+
+def _admit_playback(link: Link, view: str | None, visitor: Visitor) -> bool:
+    """Count a new viewing once, by one conditional update; return whether it may have bytes."""
+    name = view or _anonymous_view(visitor)
+    now = utcnow()
+    seen = db.session.scalar(
+        select(Playback.last_at).where(Playback.link_id == link.id, Playback.view == name)
+    )
+    if seen is not None and now - seen <= _TOUCH:
+        return True
+    with transaction() as session:
+        known = session.scalar(
+            select(Playback).where(Playback.link_id == link.id, Playback.view == name)
+        )
+        if known is not None and now - known.last_at < _IDLE_END:
+            known.last_at = now
+            return True
+        counted = change(
+            session,
+            update(Link)
+            .where(
+                Link.id == link.id,
+                or_(Link.max_views.is_(None), Link.views < Link.max_views),
+            )
+            .values(views=Link.views + 1),
+        )
+        if not counted:
+            return False
+        if known is not None:
+            known.started_at = known.last_at = now
+            return True
+        try:
+            with session.begin_nested():
+                session.add(Playback(link_id=link.id, view=name))
+        except IntegrityError:
+            # A parallel range of the same viewing was first: give the count back.
+            session.execute(update(Link).where(Link.id == link.id).values(views=Link.views - 1))
+    return True
+
+
+def _anonymous_view(visitor: Visitor) -> str:
+    seen = f"{visitor.address}\n{visitor.user_agent}".encode("utf-8", "replace")
+    return f"~{hashlib.sha256(seen).hexdigest()[:32]}"
+
+
+def hours_left(expires_at: datetime, since: datetime) -> int:
+    """Return a validity in whole hours, rounded to the nearest, at least one."""
+    return max(1, round((expires_at - since).total_seconds() / 3600))

@@ -1,0 +1,104 @@
+"""Say which stored bytes a video plays, downloads and shows."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import select
+
+from vigint_web.errors import LinkRefused, NotFound
+from vigint_web.extensions import db
+from vigint_web.models import Video, VideoStatus
+from vigint_web.services.actors import Actor
+
+
+@dataclass(frozen=True)
+class StoredBytes:
+    """What is needed to answer for a stored file without opening it."""
+
+    key: str
+    size: int
+    sha256: str
+    content_type: str
+    stored_at: datetime
+    filename: str | None = None
+
+    @property
+    def etag(self) -> str:
+        """Return the strong entity tag: the bytes' SHA-256."""
+        return f'"{self.sha256}"'
+
+
+_TYPES = {
+    "mp4": "video/mp4",
+    "m4v": "video/x-m4v",
+    "mov": "video/quicktime",
+    "avi": "video/x-msvideo",
+    "mkv": "video/x-matroska",
+    "webm": "video/webm",
+    "wmv": "video/x-ms-wmv",
+    "flv": "video/x-flv",
+}
+
+
+def require_ready(video: Video) -> None:
+    """Raise LinkRefused (409) unless the video is ready."""
+    if video.status == VideoStatus.FAILED:
+        raise LinkRefused("processing_failed", 409)
+    if video.status != VideoStatus.READY:
+        raise LinkRefused("not_ready", 409)
+
+
+def find_visible_video(actor: Actor, public_id: str) -> Video:
+    """Return a video of the actor's sites; raises NotFound."""
+    video = db.session.scalar(
+        select(Video).where(Video.public_id == public_id).execution_options(populate_existing=True)
+    )
+    if video is None or not actor.sees(video.site_id):
+        raise NotFound
+    return video
+
+
+def playable_bytes(video: Video) -> StoredBytes:
+    """Return what a browser plays; raises LinkRefused while there is nothing."""
+    require_ready(video)
+    if not (video.playable_key and video.playable_sha256 and video.playable_type):
+        raise NotFound
+    return StoredBytes(
+        key=video.playable_key,
+        size=video.playable_size or 0,
+        sha256=video.playable_sha256,
+        content_type=video.playable_type,
+        stored_at=_stored_at(video),
+    )
+
+
+def original_bytes(video: Video) -> StoredBytes:
+    """Return the original, under its own name; raises LinkRefused while there is nothing."""
+    require_ready(video)
+    if not (video.original_key and video.original_sha256):
+        raise NotFound
+    return StoredBytes(
+        key=video.original_key,
+        size=video.original_size or 0,
+        sha256=video.original_sha256,
+        content_type=_TYPES.get(video.format or "", "application/octet-stream"),
+        stored_at=_stored_at(video),
+        filename=video.original_name,
+    )
+
+
+def poster_bytes(video: Video) -> StoredBytes | None:
+    """Return the video's picture, if one was made."""
+    if not (video.poster_key and video.poster_sha256):
+        return None
+    return StoredBytes(
+        key=video.poster_key,
+        size=video.poster_size or 0,
+        sha256=video.poster_sha256,
+        content_type="image/jpeg",
+        stored_at=_stored_at(video),
+    )
+
+
+def _stored_at(video: Video) -> datetime:
+    return video.processing_completed_at or video.created_at

@@ -1,0 +1,324 @@
+"""Turn an original into what people watch: claim, produce, publish, settle.
+
+May run twice, at once or one after the other, without harm.
+"""
+
+import hashlib
+import logging
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import update
+
+from vigint_web.clock import utcnow
+from vigint_web.errors import LeaseLost
+from vigint_web.extensions import db
+from vigint_web.media import frames, incident, pictures, rendition
+from vigint_web.media.errors import MediaError, MediaErrorCode
+from vigint_web.media.probe import Probe, probe
+from vigint_web.media.runner import Limits, Runner
+from vigint_web.media.tools import ToolMissing
+from vigint_web.models import Alert, AlertKind, AlertState, Audience, Incident, Video, VideoStatus
+from vigint_web.models import VideoKind as Kind
+from vigint_web.services import audit, queueing
+from vigint_web.services.actors import SYSTEM
+from vigint_web.services.claims import Lease, claim
+from vigint_web.services.filenames import storage_suffix
+from vigint_web.services.frames_archive import FramesArchive
+from vigint_web.services.incidents import alerts_of, find_incident_of
+from vigint_web.services.links import mint_link
+from vigint_web.services.runtime import runtime, storage
+from vigint_web.services.transactions import after_commit, transaction
+from vigint_web.services.videos import delete_video_files, settle_failed, settle_ready
+from vigint_web.storage import NoRoom, StorageError
+
+log = logging.getLogger(__name__)
+
+# An alert that waits for its picture is late: incidents get minutes, sources hours.
+_INCIDENT_LIMITS = Limits(seconds=600)
+_SOURCE_LIMITS = Limits(seconds=3 * 3600)
+
+
+@dataclass
+class _Product:
+    """What was made: files still under working names, and what the row will say."""
+
+    values: dict[str, Any]
+    drafts: dict[str, Path] = field(default_factory=dict)  # by storage key
+    incident_values: dict[str, Any] = field(default_factory=dict)
+
+
+def process_video(video_id: int) -> None:
+    """Process one video that waits for it; do nothing if somebody else does already."""
+    lease = claim(Video, video_id, Video.status == VideoStatus.PROCESSING)
+    if lease is None:
+        log.info("video %s is settled or in other hands", video_id)
+        return
+    db.session.execute(
+        update(Video)
+        .where(lease.held())
+        .values(processing_started_at=utcnow(), progress=None)
+        .execution_options(synchronize_session=False)
+    )
+    db.session.commit()
+    video = db.session.get_one(Video, video_id, populate_existing=True)
+    db.session.commit()
+    with lease.kept():
+        try:
+            if video.attempt > video.attempt_limit:
+                raise MediaError(MediaErrorCode.TOOL_FAILED, "workers died on it too often")
+            with _workspace(lease) as folder:
+                _publish(lease, video, _produce(video, folder, lease))
+        except LeaseLost:
+            log.warning("video %s: attempt %s lost its lease", video_id, lease.attempt)
+        except MediaError as error:
+            if lease.lost.is_set():
+                log.warning("video %s: attempt %s lost its lease", video_id, lease.attempt)
+                return
+            _fail(lease, video, error.code, error.detail)
+        except NoRoom:
+            _fail(lease, video, MediaErrorCode.NO_SPACE, "no room left in the storage")
+        except (FileNotFoundError, StorageError) as error:
+            _fail(lease, video, "original_missing", f"{type(error).__name__}: {video.public_id}")
+        except ToolMissing as error:
+            _fail(lease, video, "tool_missing", str(error))
+
+
+@contextmanager
+def _workspace(lease: Lease) -> Iterator[Path]:
+    marker = storage().new_temp(f".work-{lease.row_id}-{lease.attempt}")
+    folder = Path(tempfile.mkdtemp(prefix=f"{marker.name}.", dir=marker.parent))
+    marker.unlink()
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _produce(video: Video, folder: Path, lease: Lease) -> _Product:
+    limits = _SOURCE_LIMITS if video.kind == Kind.SOURCE else _INCIDENT_LIMITS
+    runner = Runner(runtime().tools, limits, should_stop=lease.lost.is_set, log=log)
+    base = f"videos/{video.public_id}/a{lease.attempt}"
+    if video.kind == Kind.FRAMES:
+        return _from_frames(video, folder, base, runner, lease)
+    if video.original_key is None:
+        raise FileNotFoundError(video.public_id)
+    with storage().local_copy(video.original_key) as original:
+        return _from_file(video, original, folder, base, runner, lease)
+
+
+def _from_frames(video: Video, folder: Path, base: str, runner: Runner, lease: Lease) -> _Product:
+    if video.frames_key is None:
+        raise FileNotFoundError(video.public_id)
+    clip = folder / "incident.mp4"
+    with (
+        storage().local_copy(video.frames_key) as path,
+        FramesArchive(path) as archive,
+    ):
+        references = []
+        for entry in archive.entries:
+            load = archive.loader(entry)
+            try:
+                info = frames.inspect_frame(load())
+            except frames.BrokenFrame as error:
+                log.warning("frame %s of %s left out: %s", entry.name, video.public_id, error)
+                continue
+            references.append(incident.FrameRef(entry.timestamp, info, load))
+        encoded = incident.encode_frames(references, clip, runner, on_progress=_reporter(lease))
+    seen = probe(clip, runner, filename="incident.mp4")
+    key, digest, size = f"{base}/incident.mp4", _sha256(clip), clip.stat().st_size
+    product = _Product(
+        values={
+            **_probed(seen),
+            "original_key": key,
+            "original_size": size,
+            "original_sha256": digest,
+            "playable_key": key,
+            "playable_size": size,
+            "playable_sha256": digest,
+            "playable_type": "video/mp4",
+        },
+        drafts={key: clip},
+        incident_values={"frames_used": encoded.frames_used, "pace_known": encoded.pace_known},
+    )
+    _add_poster(product, clip, seen, folder, base, runner)
+    return product
+
+
+def _from_file(
+    video: Video, original: Path, folder: Path, base: str, runner: Runner, lease: Lease
+) -> _Product:
+    seen = probe(original, runner, filename=video.original_name)
+    plan = rendition.plan(seen)
+    values = {**_probed(seen), "playable_type": rendition.playable_content_type(seen, plan)}
+    if video.kind == Kind.CLIP and storage_suffix(video.original_name) != f".{seen.format}":
+        values["original_name"] = f"incident.{seen.format}"
+    product = _Product(values=values, incident_values={"pace_known": True})
+    watched = original
+    if plan == rendition.Plan.ORIGINAL:
+        values |= {
+            "playable_key": video.original_key,
+            "playable_size": video.original_size,
+            "playable_sha256": video.original_sha256,
+        }
+    else:
+        watched = folder / "rendition.mp4"
+        rendition.make_rendition(original, watched, seen, runner, on_progress=_reporter(lease))
+        key = f"{base}/rendition.mp4"
+        values |= {
+            "playable_key": key,
+            "playable_size": watched.stat().st_size,
+            "playable_sha256": _sha256(watched),
+        }
+        product.drafts[key] = watched
+    _add_poster(product, original, seen, folder, base, runner)
+    return product
+
+
+def _add_poster(
+    product: _Product, clip: Path, seen: Probe, folder: Path, base: str, runner: Runner
+) -> None:
+    poster = folder / "poster.jpg"
+    try:
+        pictures.make_poster(clip, poster, seen, runner)
+    except MediaError as error:
+        # A video without a picture is still a video.
+        if error.code in {MediaErrorCode.CANCELLED, MediaErrorCode.NO_SPACE}:
+            raise
+        log.warning("no picture made: %s %s", error.code, error.detail)
+        return
+    product.values |= {
+        "poster_key": f"{base}/poster.jpg",
+        "poster_size": poster.stat().st_size,
+        "poster_sha256": _sha256(poster),
+    }
+    product.drafts[f"{base}/poster.jpg"] = poster
+
+
+def _publish(lease: Lease, video: Video, product: _Product) -> None:
+    """Rename the files into place, then settle row, links and alerts in one transaction."""
+    published: list[str] = []
+    try:
+        for key, draft in product.drafts.items():
+            storage().publish(draft, key)
+            published.append(key)
+        with transaction() as session:
+            settle_ready(lease, product.values)
+            session.refresh(video)
+            found = find_incident_of(video.id)
+            if found is not None:
+                for name, value in product.incident_values.items():
+                    setattr(found, name, value)
+                _release_alerts(found, video)
+            audit.record(
+                SYSTEM,
+                "video:ready",
+                f"video:{video.public_id}",
+                site_id=video.site_id,
+                sha256=video.original_sha256,
+            )
+    except BaseException:
+        # Keys carry the attempt's number: nobody else can have published under them.
+        delete_video_files(published)
+        raise
+    log.info("video %s ready", video.id)
+
+
+def _fail(lease: Lease, video: Video, code: str, detail: str) -> None:
+    log.warning("video %s failed: %s: %s", video.id, code, detail)
+    try:
+        with transaction():
+            settle_failed(lease, code, detail)
+            found = find_incident_of(video.id)
+            if found is not None:
+                if video.kind == Kind.FRAMES:
+                    found.frames_used = 0
+                _release_alerts(found, None)
+            audit.record(
+                SYSTEM,
+                "video:failed",
+                f"video:{video.public_id}",
+                site_id=video.site_id,
+                code=code,
+            )
+    except LeaseLost:
+        log.warning("video %s: attempt %s lost its lease", video.id, lease.attempt)
+
+
+def _release_alerts(found: Incident, video: Video | None) -> None:
+    """Let the mails go that waited for the video: with a link each, or saying why there is none."""
+    for alert in alerts_of(found.id):
+        if alert.state != AlertState.WAITING:
+            continue
+        alert.state = AlertState.PENDING
+        alert.next_attempt_at = utcnow()
+        if video is None:
+            alert.kind = AlertKind.TEXT_ONLY
+        else:
+            link = mint_link(
+                SYSTEM,
+                video,
+                Audience.PERSON,
+                recipient=alert.recipient,
+                hours=found.link_hours,
+            )
+            alert.link_id = link.id
+        after_commit(_deliver_later(alert))
+
+
+def _deliver_later(alert: Alert) -> Callable[[], None]:
+    return lambda: _enqueue_delivery(alert.id, alert.attempt)
+
+
+def _enqueue_delivery(alert_id: int, attempt: int) -> None:
+    queueing.enqueue(queueing.MAIL, queueing.DELIVER_ALERT, alert_id, attempt)
+
+
+def _reporter(lease: Lease) -> Callable[[float], None]:
+    """Return a function that writes progress (0 to 1) to the row, whenever it grew by a step."""
+    shown = 0
+
+    def report(fraction: float) -> None:
+        nonlocal shown
+        percent = max(0, min(99, int(fraction * 100)))
+        if percent < shown + 2:
+            return
+        shown = percent
+        with transaction() as session:
+            session.execute(
+                update(Video)
+                .where(lease.held())
+                .values(progress=percent)
+                .execution_options(synchronize_session=False)
+            )
+
+    return report
+
+
+def _probed(seen: Probe) -> dict[str, Any]:
+    return {
+        "container": seen.container,
+        "format": seen.format,
+        "duration": seen.duration,
+        "width": seen.width,
+        "height": seen.height,
+        "fps": seen.fps,
+        "bitrate": seen.bitrate,
+        "codec": seen.codec,
+        "pixel_format": seen.pixel_format,
+        "rotation": seen.rotation,
+        "audio_codec": seen.audio_codec,
+        "audio_channels": seen.audio_channels,
+        "audio_sample_rate": seen.audio_sample_rate,
+        "details": seen.raw,
+    }
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,65 @@
+"""Put jobs on the queue. The row is the truth: a lost job is found by the reconciler."""
+
+import logging
+
+from redis.exceptions import RedisError
+from rq import Queue
+from rq.job import Job, JobStatus
+from rq.serializers import JSONSerializer
+
+from vigint_web.services.runtime import runtime
+
+log = logging.getLogger(__name__)
+
+# In the order in which workers look at them: an alert never waits behind a long transcode.
+MAIL = "mail"
+INCIDENTS = "incidents"
+SOURCES = "sources"
+URGENT_QUEUES = (MAIL, INCIDENTS)
+QUEUES = (*URGENT_QUEUES, SOURCES)
+
+PROCESS_VIDEO = "vigint_web.jobs.process_video"
+DELIVER_ALERT = "vigint_web.jobs.deliver_alert"
+
+# Longer than the runner's own limit, so that a job ends with ffmpeg's sentence and not with RQ's.
+_TIMEOUTS = {MAIL: 180, INCIDENTS: 1_200, SOURCES: 4 * 3_600}
+
+
+def queue(name: str) -> Queue:
+    """Return a queue; jobs travel as JSON, never as pickle."""
+    return Queue(name, connection=runtime().redis, serializer=JSONSerializer)
+
+
+def enqueue(queue_name: str, function: str, row_id: int, attempt: int) -> bool:
+    """Enqueue one attempt on one row; return whether it is queued now.
+
+    The job's id names row and attempt, so that the same work is never queued twice. A queue server
+    that is away is no error: the reconciler comes back to the row.
+    """
+    job_id = f"{function.rsplit('.', 1)[1]}-{row_id}-{attempt}"
+    try:
+        target = queue(queue_name)
+        if _waits(target, job_id):
+            return True
+        target.enqueue_call(
+            function,
+            args=(row_id,),
+            job_id=job_id,
+            timeout=_TIMEOUTS[queue_name],
+            result_ttl=0,
+            failure_ttl=24 * 3_600,
+        )
+    except RedisError as error:
+        log.warning("job %s not queued, the reconciler will: %s", job_id, type(error).__name__)
+        return False
+    log.info("job %s queued on %s", job_id, queue_name)
+    return True
+
+
+def _waits(target: Queue, job_id: str) -> bool:
+    # A job that a dying worker had already popped is "queued" but in no queue any more.
+    try:
+        job = Job.fetch(job_id, connection=target.connection, serializer=JSONSerializer)
+    except Exception:  # an unreadable job counts as absent
+        return False
+    return job.get_status() == JobStatus.QUEUED and job.get_position() is not None

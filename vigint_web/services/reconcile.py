@@ -1,0 +1,65 @@
+"""Find work that nobody does and put it back on the queue: the database row is the truth."""
+
+import logging
+
+from sqlalchemy import or_, select
+
+from vigint_web.clock import utcnow
+from vigint_web.extensions import db
+from vigint_web.models import Source, Video, VideoKind, VideoStatus
+from vigint_web.services import queueing
+from vigint_web.services.actors import SYSTEM
+from vigint_web.services.alerts import due_alerts
+from vigint_web.services.sources import fail_upload
+
+log = logging.getLogger(__name__)
+
+_BATCH = 500
+
+
+def reconcile() -> int:
+    """Enqueue what is unfinished and in nobody's hands; end uploads that stopped; return how many.
+
+    Runs at every worker's start and every few seconds besides. Assumes that jobs are idempotent:
+    what it enqueues once too often finds its row claimed and does nothing.
+    """
+    return _videos() + _alerts() + _stopped_uploads()
+
+
+def _videos() -> int:
+    now = utcnow()
+    rows = db.session.execute(
+        select(Video.id, Video.attempt, Video.kind)
+        .where(
+            Video.status == VideoStatus.PROCESSING,
+            or_(Video.lease_until.is_(None), Video.lease_until < now),
+        )
+        .order_by(Video.id)
+        .limit(_BATCH)
+    ).all()
+    db.session.rollback()
+    for row in rows:
+        name = queueing.SOURCES if row.kind == VideoKind.SOURCE else queueing.INCIDENTS
+        queueing.enqueue(name, queueing.PROCESS_VIDEO, row.id, row.attempt)
+    return len(rows)
+
+
+def _alerts() -> int:
+    found = due_alerts()
+    db.session.rollback()
+    for alert in found:
+        queueing.enqueue(queueing.MAIL, queueing.DELIVER_ALERT, alert.id, alert.attempt)
+    return len(found)
+
+
+def _stopped_uploads() -> int:
+    sources = db.session.scalars(
+        select(Source)
+        .join(Video, Source.video_id == Video.id)
+        .where(Video.status == VideoStatus.UPLOADING, Video.lease_until < utcnow())
+        .limit(_BATCH)
+    ).all()
+    for source in sources:
+        log.warning("upload of %s stopped before its end", source.source_id)
+        fail_upload(SYSTEM, source, "upload_interrupted")
+    return len(sources)

@@ -1,0 +1,56 @@
+"""Give services what create_app prepared: configuration, storage, tokens, tools and queues."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import cast
+
+from flask import current_app
+from redis import Redis
+
+from vigint_web.config import Config
+from vigint_web.media.tools import Tools, find_tools
+from vigint_web.queue_address import queue_url
+from vigint_web.storage import Storage
+from vigint_web.tokens import LinkTokens
+
+
+@dataclass
+class Runtime:
+    """Hold the few objects that live as long as the application."""
+
+    config: Config
+    storage: Storage
+    tokens: LinkTokens
+    redis_url: str
+
+    @cached_property
+    def redis(self) -> Redis:
+        """Return the connection pool to the queue server; nothing waits long for a dead one."""
+        return Redis.from_url(
+            self.redis_url, socket_connect_timeout=2, socket_timeout=5, health_check_interval=30
+        )
+
+    @cached_property
+    def tools(self) -> Tools:
+        """Return ffmpeg and ffprobe; raises ToolMissing."""
+        return find_tools(self.config.ffmpeg, self.config.ffprobe)
+
+
+def queue_address(config: Config) -> str:
+    """Return the URL of the queue server: the configured one, else the embedded one's socket."""
+    return config.redis_url or queue_url(config.data_dir)
+
+
+def runtime() -> Runtime:
+    """Return the runtime of the current application."""
+    return cast(Runtime, current_app.extensions["vigint"])
+
+
+def config() -> Config:
+    """Return the configuration of the current application."""
+    return runtime().config
+
+
+def storage() -> Storage:
+    """Return the storage of the current application."""
+    return runtime().storage

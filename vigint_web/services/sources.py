@@ -1,0 +1,229 @@
+"""Add, find, retry and delete sources."""
+
+import secrets
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+
+from sqlalchemy import func, select, update
+
+from vigint_web.clock import utcnow
+from vigint_web.errors import Conflict, NotFound, StorageFull
+from vigint_web.extensions import db
+from vigint_web.models import Audience, Source, User, Video, VideoKind, VideoStatus
+from vigint_web.models.types import ATTEMPTS
+from vigint_web.services import audit, queueing
+from vigint_web.services.actors import Actor
+from vigint_web.services.claims import LEASE
+from vigint_web.services.filenames import safe_filename, storage_suffix
+from vigint_web.services.links import mint_link
+from vigint_web.services.numbering import next_number
+from vigint_web.services.runtime import config, storage
+from vigint_web.services.sites import home_site
+from vigint_web.services.transactions import after_commit, change, transaction
+from vigint_web.services.videos import delete_video_files, detach_and_delete_video
+from vigint_web.storage import NoRoom
+
+
+def begin_upload(actor: Actor, filename: str, name: str = "", description: str = "") -> Source:
+    """Add a source whose bytes are about to arrive, with its video and its program link.
+
+    Args:
+        filename: as the browser gave it; made safe here.
+        name: what people call it; made from the file's name when empty.
+    """
+    site = home_site(actor)
+    shown = safe_filename(filename)
+    days = config().source_retention_days
+    with transaction() as session:
+        source_id = f"file_{next_number('source'):03d}"
+        video = Video(
+            public_id=f"vid_{secrets.token_hex(8)}",
+            site_id=site.id,
+            kind=VideoKind.SOURCE,
+            status=VideoStatus.UPLOADING,
+            original_name=shown,
+            lease_until=utcnow() + LEASE,
+            purge_at=utcnow() + timedelta(days=days) if days else None,
+        )
+        session.add(video)
+        session.flush()
+        creator = session.get(User, actor.user_id) if actor.user_id else None
+        source = Source(
+            source_id=source_id,
+            site_id=site.id,
+            video_id=video.id,
+            name=name.strip()[:200] or Path(shown).stem[:200] or source_id,
+            description=description.strip(),
+            created_by_id=creator.id if creator else None,
+        )
+        session.add(source)
+        session.flush()
+        mint_link(actor, video, Audience.PROGRAM)
+        audit.record(actor, "source:added", f"source:{source_id}", site_id=site.id, filename=shown)
+    return source
+
+
+def upload_goes_on(video_id: int) -> None:
+    """Show that the bytes of an upload still arrive."""
+    with transaction() as session:
+        session.execute(
+            update(Video)
+            .where(Video.id == video_id, Video.status == VideoStatus.UPLOADING)
+            .values(lease_until=utcnow() + LEASE)
+        )
+
+
+def finish_upload(actor: Actor, source: Source, draft: Path, size: int, sha256: str) -> None:
+    """Store an upload's bytes durably, then hand the video to the workers.
+
+    Raises:
+        Conflict: the upload was given up meanwhile.
+        StorageFull: nothing was kept but the failed source, which can be retried.
+    """
+    video = source.video
+    key = f"videos/{video.public_id}/original{storage_suffix(video.original_name)}"
+    try:
+        storage().publish(draft, key)
+    except NoRoom:
+        fail_upload(actor, source, "no_space")
+        raise StorageFull from None
+    with transaction() as session:
+        done = change(
+            session,
+            update(Video)
+            .where(Video.id == video.id, Video.status == VideoStatus.UPLOADING)
+            .values(
+                status=VideoStatus.PROCESSING,
+                original_key=key,
+                original_size=size,
+                original_sha256=sha256,
+                lease_until=None,
+            ),
+        )
+        if not done:
+            delete_video_files([key])
+            raise Conflict
+        audit.record(
+            actor,
+            "source:received",
+            f"source:{source.source_id}",
+            site_id=source.site_id,
+            size=size,
+            sha256=sha256,
+        )
+        after_commit(_enqueue(video.id, video.attempt))
+    session.refresh(video)
+
+
+def fail_upload(actor: Actor, source: Source, code: str, detail: str = "") -> None:
+    """End an upload whose bytes did not come or may not stay; a sentence tells why."""
+    with transaction() as session:
+        session.execute(
+            update(Video)
+            .where(Video.id == source.video_id, Video.status == VideoStatus.UPLOADING)
+            .values(
+                status=VideoStatus.FAILED,
+                error_code=code,
+                error_detail=detail,
+                lease_until=None,
+                processing_completed_at=utcnow(),
+            )
+        )
+        audit.record(
+            actor, "source:failed", f"source:{source.source_id}", site_id=source.site_id, code=code
+        )
+    session.refresh(source.video)
+
+
+def get_source(actor: Actor, source_id: str) -> Source:
+    """Return a source of the actor's sites, as it is now; raises NotFound."""
+    source = db.session.scalar(
+        select(Source)
+        .where(Source.source_id == source_id)
+        .execution_options(populate_existing=True)
+    )
+    if source is None or not actor.sees(source.site_id):
+        raise NotFound
+    return source
+
+
+def find_source_of(video_id: int) -> Source | None:
+    """Return the source that a video belongs to."""
+    return db.session.scalar(select(Source).where(Source.video_id == video_id))
+
+
+def list_sources(actor: Actor, *, before: int | None = None, limit: int = 50) -> list[Source]:
+    """Return sources, newest first, a page at a time."""
+    query = select(Source).where(actor.scope(Source.site_id))
+    if before is not None:
+        query = query.where(Source.id < before)
+    return list(db.session.scalars(query.order_by(Source.id.desc()).limit(limit)))
+
+
+def count_sources(actor: Actor) -> dict[str, int]:
+    """Return how many sources there are by status."""
+    rows = db.session.execute(
+        select(Video.status, func.count())
+        .join(Source, Source.video_id == Video.id)
+        .where(actor.scope(Source.site_id))
+        .group_by(Video.status)
+    )
+    return {str(status): number for status, number in rows}
+
+
+def retry_source(actor: Actor, source_id: str) -> Source:
+    """Process a failed source again; raises Conflict when there is nothing to process."""
+    source = get_source(actor, source_id)
+    with transaction() as session:
+        attempt = session.scalar(
+            update(Video)
+            .where(
+                Video.id == source.video_id,
+                Video.status == VideoStatus.FAILED,
+                Video.original_key.is_not(None),
+            )
+            .values(
+                status=VideoStatus.PROCESSING,
+                attempt_limit=Video.attempt + ATTEMPTS,
+                lease_until=None,
+                error_code=None,
+                error_detail=None,
+                processing_started_at=None,
+                processing_completed_at=None,
+                progress=None,
+            )
+            .returning(Video.attempt)
+            .execution_options(synchronize_session=False)
+        )
+        if attempt is None:
+            raise Conflict
+        audit.record(actor, "source:retried", f"source:{source_id}", site_id=source.site_id)
+        after_commit(_enqueue(source.video_id, attempt))
+    session.refresh(source.video)
+    return source
+
+
+def delete_source(actor: Actor, source_id: str) -> None:
+    """Remove a source with its files and links; the audit trail keeps that it was."""
+    source = get_source(actor, source_id)
+    with transaction() as session:
+        audit.record(
+            actor,
+            "source:deleted",
+            f"source:{source_id}",
+            site_id=source.site_id,
+            name=source.name,
+            sha256=source.video.original_sha256,
+        )
+        video = source.video
+        session.delete(source)
+        session.flush()
+        detach_and_delete_video(video)
+
+
+def _enqueue(video_id: int, attempt: int) -> Callable[[], None]:
+    def later() -> None:
+        queueing.enqueue(queueing.SOURCES, queueing.PROCESS_VIDEO, video_id, attempt)
+
+    return later

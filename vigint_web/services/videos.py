@@ -1,0 +1,65 @@
+"""Settle videos: publish what was made, say why it failed, remove what must go."""
+
+import logging
+from collections.abc import Iterable
+from typing import Any
+
+from sqlalchemy import delete, update
+
+from vigint_web.clock import utcnow
+from vigint_web.models import Access, Alert, Incident, Link, Playback, Video, VideoStatus
+from vigint_web.services.claims import Lease
+from vigint_web.services.runtime import runtime
+from vigint_web.services.transactions import after_commit, change, transaction
+from vigint_web.storage import StorageError
+
+log = logging.getLogger(__name__)
+
+
+def settle_ready(lease: Lease, values: dict[str, Any]) -> None:
+    """Make a video ready, if the lease still holds; inside the caller's transaction.
+
+    Raises:
+        LeaseLost: another worker owns the video now.
+    """
+    _settle(lease, {"status": VideoStatus.READY, "progress": 100, **values})
+
+
+def settle_failed(lease: Lease, code: str, detail: str) -> None:
+    """Make a video failed, with a code that becomes a sentence; raises LeaseLost."""
+    _settle(lease, {"status": VideoStatus.FAILED, "error_code": code, "error_detail": detail})
+
+
+def _settle(lease: Lease, values: dict[str, Any]) -> None:
+    with transaction() as session:
+        done = change(
+            session,
+            update(Video)
+            .where(lease.held(), Video.status == VideoStatus.PROCESSING)
+            .values(lease_until=None, processing_completed_at=utcnow(), **values),
+        )
+        lease.require(done)
+
+
+def detach_and_delete_video(video: Video) -> None:
+    """Remove a video's row, links and files; what was accessed stays in the log."""
+    keys = video.stored_keys
+    with transaction() as session:
+        links = [row.id for row in session.query(Link.id).where(Link.video_id == video.id)]
+        session.execute(update(Access).where(Access.link_id.in_(links)).values(link_id=None))
+        session.execute(update(Alert).where(Alert.link_id.in_(links)).values(link_id=None))
+        session.execute(update(Incident).where(Incident.video_id == video.id).values(video_id=None))
+        session.execute(delete(Playback).where(Playback.link_id.in_(links)))
+        session.execute(delete(Link).where(Link.video_id == video.id))
+        session.delete(video)
+        session.flush()
+        after_commit(lambda: delete_video_files(keys))
+
+
+def delete_video_files(keys: Iterable[str]) -> None:
+    """Remove files; what cannot be removed now is an orphan that the sweep takes later."""
+    for key in keys:
+        try:
+            runtime().storage.delete(key)
+        except (StorageError, OSError) as error:
+            log.warning("file %s not removed yet: %s", key, type(error).__name__)

@@ -1,0 +1,59 @@
+"""Turn codes into the sentences that people read, in their language."""
+
+from flask_babel import LazyString
+from flask_babel import lazy_gettext as _
+
+_FAILURES: dict[str, LazyString] = {
+    "not_a_video": _("This file is not a video that can be read. Upload an MP4, AVI, MOV, MKV, WMV, FLV, WebM or M4V file."),
+    "broken": _("The file is damaged or incomplete: the video in it cannot be read. Export it again and upload the new file."),
+    "no_usable_frame": _("None of the images received can be read, so no video could be made of them."),
+    "no_frames": _("No image came with this alert, so there is no video."),
+    "too_many_pixels": _("The picture is too large to be processed. Export the video at 8K or less and upload it again."),
+    "timed_out": _("Processing took too long and was stopped. Try again, or upload a shorter video."),
+    "out_of_memory": _("Processing needed more memory than allowed and was stopped. Upload a smaller video."),
+    "too_large": _("The file is larger than allowed. Upload a smaller one, or ask the administrator to raise the limit."),
+    "empty_file": _("The file is empty. Choose it again and upload it."),
+    "no_space": _("The server's disk is full. Ask the administrator to make room, then try again."),
+    "cancelled": _("Processing was cancelled. Start it again when you like."),
+    "tool_failed": _("The video could not be processed. Try again; if it fails again, ask the administrator to look at the log."),
+    "tool_missing": _("The server has no working ffmpeg. Ask the administrator to run “vigint doctor”, then try again."),
+    "original_missing": _("The stored file cannot be found any more. Delete this video and upload it again."),
+    "upload_interrupted": _("The upload was interrupted before its end. Delete this video and upload it again."),
+}  # fmt: skip
+
+_REFUSALS: dict[str, LazyString] = {
+    "not_found": _("There is nothing under this address. Check the link, or ask for a new one."),
+    "link_expired": _("This link has expired. Ask whoever sent it for a new one."),
+    "link_revoked": _("This link was revoked. Ask whoever sent it for a new one."),
+    "link_used_up": _("All viewings of this link are used up. Ask whoever sent it for a new one."),
+    "link_not_yet_valid": _("This link is not valid yet. Try again later."),
+    "not_granted": _("This link does not open that. Ask whoever sent it for more access."),
+    "not_ready": _("The video is being prepared. Try again in a few seconds."),
+    "processing_failed": _("The video could not be prepared. Ask whoever sent the link."),
+    "too_many_requests": _("Too many requests. Wait a moment, then try again."),
+    "unauthorized": _("An API key is missing. Send it as “Authorization: Bearer <key>”."),
+    "invalid_key": _("This API key is unknown or revoked. Ask the administrator for a new one."),
+    "insufficient_scope": _("This API key may not do that. Ask the administrator for a key with the right scope."),
+    "idempotency_conflict": _("This Idempotency-Key was used before with another body. Use a new key."),
+    "conflict": _("This is not possible in the present state. Reload and look again."),
+    "forbidden": _("You may not do this. Ask an administrator."),
+    "invalid_request": _("The request is not right."),
+    "too_large": _("The request is larger than allowed."),
+    "storage_full": _("The server's disk is full; nothing was kept. Try again later, or tell the administrator."),
+    "unavailable": _("The server cannot answer just now. Try again in a moment."),
+    "method_not_allowed": _("This address does not know that method."),
+    "unsupported_media_type": _("This content type is not supported here."),
+    "csrf_failed": _("This form has expired. Go back, reload the page and send it again."),
+    "internal_error": _("Something went wrong on the server. Try again; if it happens again, tell the administrator."),
+    "error": _("The request could not be answered."),
+}  # fmt: skip
+
+
+def failure_sentence(code: str | None) -> LazyString:
+    """Return why a video could not be made, and what to do."""
+    return _FAILURES.get(code or "", _FAILURES["tool_failed"])
+
+
+def refusal_sentence(code: str) -> LazyString:
+    """Return why a request was refused, and what to do."""
+    return _REFUSALS.get(code, _REFUSALS["error"])
