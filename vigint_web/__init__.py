@@ -1,0 +1,146 @@
+"""Vigint: private video links for security incidents, self-hosted."""
+
+import os
+from datetime import timedelta
+from pathlib import Path
+
+from dotenv import dotenv_values
+from flask import Flask
+from jinja2 import StrictUndefined
+
+from vigint_web import catalogs, database, formats, logs, wording
+from vigint_web.blueprints import (
+    api,
+    auth,
+    dashboard,
+    health,
+    incidents,
+    ingest,
+    links,
+    outbox,
+    player,
+    sources,
+    videos,
+)
+from vigint_web.config import LOCALES, Config, load_config
+from vigint_web.extensions import bootstrap, csrf, limiter, login, mail
+from vigint_web.http import errors, guard, headers, identity, locale, requests
+from vigint_web.http.middleware import SocketTimeouts, TrustedProxies
+from vigint_web.http.watch import LinkWatch
+from vigint_web.services import users
+from vigint_web.services.runtime import Runtime, queue_address
+from vigint_web.storage import LocalStorage
+from vigint_web.tokens import LinkTokens
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def read_config() -> Config:
+    """Read the configuration of this checkout: `config.ini`, `.env`, the environment."""
+    dotenv = {key: value for key, value in dotenv_values(ROOT / ".env").items() if value}
+    return load_config({**dotenv, **os.environ}, ROOT / "config.ini")
+
+
+def create_app(config: Config | None = None) -> Flask:
+    """Make the application: named steps in order, no logic."""
+    config = config or read_config()
+    app = Flask(__name__, static_folder="static", template_folder="templates")
+    logs.configure_logging()
+    _settings(app, config)
+    _runtime(app, config)
+    database.set_up_database(app, config)
+    _extensions(app, config)
+    _templates(app, config)
+    _http(app, config)
+    _blueprints(app)
+    return app
+
+
+def _settings(app: Flask, config: Config) -> None:
+    app.config.update(
+        SECRET_KEY=config.secret_key,
+        SESSION_COOKIE_NAME="vigint_session",
+        SESSION_COOKIE_HTTPONLY=True,
+        SESSION_COOKIE_SAMESITE="Lax",
+        SESSION_COOKIE_SECURE=config.is_https,
+        PERMANENT_SESSION_LIFETIME=timedelta(hours=12),
+        # What takes more says so itself, before it reads.
+        MAX_CONTENT_LENGTH=1024 * 1024,
+        # Tokens live as long as their session: a form left open over lunch still works.
+        WTF_CSRF_TIME_LIMIT=None,
+        BOOTSTRAP_SERVE_LOCAL=True,
+        SEND_FILE_MAX_AGE_DEFAULT=timedelta(hours=1),
+    )
+
+
+def _runtime(app: Flask, config: Config) -> None:
+    storage = LocalStorage(config.media_dir)
+    storage.prepare()
+    app.extensions["vigint"] = Runtime(
+        config=config,
+        storage=storage,
+        tokens=LinkTokens(config.secret_key),
+        redis_url=queue_address(config),
+    )
+    app.extensions["vigint_watch"] = LinkWatch(app)
+
+
+def _extensions(app: Flask, config: Config) -> None:
+    catalogs.compile_catalogs(Path(app.root_path) / "translations")
+    locale.set_up_locale(app, config)
+    _mail(app, config)
+    requests.tell_requests(app)
+    guard.guard(app)  # before CSRF, which reads the body
+    csrf.init_app(app)
+    bootstrap.init_app(app)
+    login.init_app(app)
+    login.user_loader(users.find_by_session)
+    app.config["RATELIMIT_STORAGE_URI"] = requests.limiter_address(queue_address(config))
+    app.config["RATELIMIT_IN_MEMORY_FALLBACK_ENABLED"] = True
+    app.config["RATELIMIT_SWALLOW_ERRORS"] = True
+    limiter.init_app(app)
+
+
+def _mail(app: Flask, config: Config) -> None:
+    email = config.email
+    implicit = email.port == 465  # RFC 8314: TLS from the first byte
+    app.config.update(
+        MAIL_SERVER=email.server or "",
+        MAIL_PORT=email.port,
+        MAIL_USE_TLS=email.use_tls and not implicit,
+        MAIL_USE_SSL=email.use_tls and implicit,
+        MAIL_USERNAME=email.username,
+        MAIL_PASSWORD=email.password,
+        MAIL_DEFAULT_SENDER=email.sender,
+        MAIL_DEBUG=False,
+        MAIL_SUPPRESS_SEND=False,
+    )
+    mail.init_app(app)
+
+
+def _templates(app: Flask, config: Config) -> None:
+    app.jinja_env.undefined = StrictUndefined
+    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+    app.jinja_env.globals.update(can=identity.can, LOCALES=LOCALES)
+    app.jinja_env.filters.update(
+        duration=formats.duration,
+        file_size=formats.file_size,
+        date_and_time=formats.date_and_time,
+        failure_sentence=wording.failure_sentence,
+        wall_clock=lambda moment: formats.wall_clock(moment, config.timezone),
+        offset_name=lambda moment: formats.offset_name(moment, config.timezone),
+    )
+
+
+def _http(app: Flask, config: Config) -> None:
+    headers.protect(app, https=config.is_https)
+    errors.handle_errors(app)
+    wrapped = TrustedProxies(app.wsgi_app, config.trusted_proxies)
+    app.wsgi_app = SocketTimeouts(wrapped)  # type: ignore[method-assign]  # how WSGI wraps
+
+
+def _blueprints(app: Flask) -> None:
+    for module in (
+        health, auth, dashboard, sources, incidents, videos, links, outbox, player, api, ingest,
+    ):  # fmt: skip
+        app.register_blueprint(module.blueprint)

@@ -1,0 +1,1 @@
+"""HTTP only: each view parses, calls one service, and renders."""

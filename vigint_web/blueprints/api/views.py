@@ -1,0 +1,61 @@
+"""Views of the public token API (contracts, section 3)."""
+
+from flask import Blueprint, Response, jsonify
+
+from vigint_web.errors import NotFound
+from vigint_web.http.bytes import decide, send
+from vigint_web.http.identity import visitor
+from vigint_web.services import links
+from vigint_web.services.link_rules import Opening
+from vigint_web.services.playback import original_bytes, poster_bytes, require_ready
+from vigint_web.services.token_documents import metadata_document, video_document
+
+blueprint = Blueprint("api", __name__, url_prefix="/api/video")
+
+
+@blueprint.get("/<token>/")
+def video(token: str) -> Response:
+    """Tell what the video is and where its bytes are."""
+    link = links.open_link(token, Opening.API, visitor())
+    links.log_access(link.id, Opening.API, visitor(), 200)
+    return jsonify(video_document(link))
+
+
+@blueprint.get("/<token>/metadata/")
+def metadata(token: str) -> Response:
+    """Tell everything probed."""
+    link = links.open_link(token, Opening.METADATA, visitor())
+    links.log_access(link.id, Opening.METADATA, visitor(), 200)
+    return jsonify(metadata_document(link))
+
+
+@blueprint.get("/<token>/download/")
+def download(token: str) -> Response:
+    """Send the original bytes under the original name."""
+    link = links.open_link(token, Opening.DOWNLOAD, visitor())
+    stored = original_bytes(link.video)
+    decided = decide(stored)
+    ranged = decided.status in {200, 206}
+    links.log_access(
+        link.id,
+        Opening.DOWNLOAD,
+        visitor(),
+        decided.status,
+        first_byte=decided.first if ranged else None,
+        last_byte=decided.last if ranged else None,
+    )
+    return send(stored, decided, link_id=link.id)
+
+
+@blueprint.get("/<token>/thumbnail/")
+def thumbnail(token: str) -> Response:
+    """Send the video's picture."""
+    link = links.open_link(token, Opening.THUMBNAIL, visitor())
+    require_ready(link.video)
+    stored = poster_bytes(link.video)
+    if stored is None:
+        raise NotFound
+    links.log_access(link.id, Opening.THUMBNAIL, visitor(), 200)
+    response = send(stored, decide(stored))
+    response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
+    return response

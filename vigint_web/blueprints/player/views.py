@@ -1,0 +1,99 @@
+"""Views of what a mailed link opens."""
+
+import secrets
+from urllib.parse import quote
+
+from flask import Blueprint, Response, jsonify, make_response, render_template, request
+
+from vigint_web.errors import LinkRefused
+from vigint_web.http.bytes import decide, send
+from vigint_web.http.errors import RETRY_AFTER
+from vigint_web.http.identity import visitor
+from vigint_web.models import Audience, Link, VideoStatus
+from vigint_web.services import links
+from vigint_web.services.incidents import find_incident_of
+from vigint_web.services.link_rules import Opening
+from vigint_web.services.playback import playable_bytes, require_ready
+from vigint_web.services.sources import find_source_of
+from vigint_web.wording import failure_sentence, refusal_sentence
+
+blueprint = Blueprint("player", __name__)
+
+
+@blueprint.get("/video/<video_id>")
+def page(video_id: str) -> Response:
+    """Show the page of a link: what, where, when, and the player."""
+    token = request.args.get("token", "")
+    link = links.open_link(token, Opening.PAGE, visitor(), public_id=video_id)
+    video = link.video
+    ready = video.status == VideoStatus.READY
+    status = 200 if ready else 409
+    source = find_source_of(video.id)
+    # A person's link opens neither name nor description unless granted.
+    granted = link.full_access or link.audience == Audience.PROGRAM
+    response = make_response(
+        render_template(
+            "player/page.html",
+            link=link,
+            video=video,
+            incident=find_incident_of(video.id),
+            source=source if granted else None,
+            state_url=f"/video/{quote(video_id)}/state?token={quote(token)}",
+            stream_url=f"/stream/{quote(token)}/?view={secrets.token_urlsafe(12)}",
+            poster_url=f"/api/video/{quote(token)}/thumbnail/" if video.poster_key else None,
+            failure=failure_sentence(video.error_code) if video.status == "failed" else None,
+        ),
+        status,
+    )
+    if not ready and video.status != VideoStatus.FAILED:
+        response.headers["Retry-After"] = RETRY_AFTER["not_ready"]
+    links.log_access(link.id, Opening.PAGE, visitor(), status)
+    return response
+
+
+@blueprint.get("/video/<video_id>/state")
+def state(video_id: str) -> Response:
+    """Tell an open page whether its link still lives, and whether its video is ready.
+
+    Always 200: a dead link is an answer here, no error of this request.
+    """
+    token = request.args.get("token", "")
+    view = request.args.get("view")
+    try:
+        link = links.open_link(token, Opening.STATE, visitor(), public_id=video_id, view=view)
+    except LinkRefused as refused:
+        return jsonify(
+            alive=False,
+            status=None,
+            code=refused.code,
+            sentence=str(refusal_sentence(refused.code)),
+        )
+    return jsonify(alive=True, status=link.video.status, code=None, sentence=None)
+
+
+@blueprint.get("/stream/<token>/")
+def stream(token: str) -> Response:
+    """Send playable bytes, usable by a video element on any site."""
+    view = (request.args.get("view") or "")[:64] or None
+    counts = request.method == "GET"
+    link = links.open_link(token, Opening.STREAM, visitor(), view=view, counts=counts)
+    return _send(link, view)
+
+
+def _send(link: Link, view: str | None) -> Response:
+    require_ready(link.video)
+    stored = playable_bytes(link.video)
+    decided = decide(stored)
+    ranged = decided.status in {200, 206}
+    links.log_access(
+        link.id,
+        Opening.STREAM,
+        visitor(),
+        decided.status,
+        view=view,
+        first_byte=decided.first if ranged else None,
+        last_byte=decided.last if ranged else None,
+    )
+    response = send(stored, decided, link_id=link.id)
+    response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
+    return response

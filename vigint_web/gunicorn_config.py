@@ -1,0 +1,75 @@
+"""Settings of the web server: `gunicorn --config python:vigint_web.gunicorn_config wsgi:app`.
+
+Every name here that is a setting of gunicorn is one. `sendfile` must stay unset: any value given
+for it turns the kernel's sendfile off.
+"""
+
+import logging
+import os
+import re
+from typing import Any
+
+from gunicorn.config import Config  # type: ignore[import-untyped] # it ships no types
+from gunicorn.glogging import Logger  # type: ignore[import-untyped] # it ships no types
+
+from vigint_web.processes import die_with_parent
+
+worker_class = "gthread"
+workers = int(os.environ.get("VIGINT_WEB_PROCESSES") or 2)
+threads = int(os.environ.get("VIGINT_WEB_THREADS") or 64)
+
+# One import of the application instead of one per process: the web is up sooner while queue and
+# workers start beside it, and a killed process is replaced within milliseconds.
+preload_app = True
+
+# The heartbeat comes from a thread of its own, so this catches a frozen process, not a slow reply.
+timeout = 60
+# The supervisor kills what is left after 10 s.
+graceful_timeout = 8
+keepalive = 5
+
+# The application logs requests itself, without the tokens that paths here contain.
+accesslog = None
+errorlog = "-"
+loglevel = "warning"
+
+# Which proxy may be believed is the application's setting; by default gunicorn believes loopback.
+forwarded_allow_ips = ""
+proxy_allow_ips = ""
+# Its socket would lie in the home directory, shared by all installations.
+control_socket_disable = True
+
+# A heartbeat file on a disk that stalls gets a healthy process killed.
+if os.access("/dev/shm", os.W_OK | os.X_OK):  # noqa: S108 - memory, private file unlinked at once
+    worker_tmp_dir = "/dev/shm"  # noqa: S108 - as above
+
+_TOKEN = re.compile(r"(/(?:stream|api/video)/|[?&]token=)[^/?&\s'\"]+")
+
+
+class TokenFreeLogger(Logger):  # type: ignore[misc] # an untyped base
+    """gunicorn's logger, without the tokens of the addresses it quotes in its errors."""
+
+    def setup(self, cfg: Config) -> None:
+        """Set the handlers up as gunicorn does, and filter what goes through them."""
+        super().setup(cfg)
+        self.error_log.addFilter(_hide_tokens)
+
+
+def _hide_tokens(record: logging.LogRecord) -> bool:
+    record.msg = _TOKEN.sub(r"\1***", record.getMessage())
+    record.args = ()
+    return True
+
+
+logger_class = TokenFreeLogger
+
+
+def post_fork(server: Any, worker: Any) -> None:
+    """Let a worker die with its master, and share no database connection with it."""
+    die_with_parent(server.pid)
+    app = worker.app.wsgi()
+    database = app.extensions.get("sqlalchemy")
+    if database is not None:
+        with app.app_context():
+            for engine in database.engines.values():
+                engine.dispose(close=False)

@@ -1,0 +1,1 @@
+"""HTTP mechanics that all blueprints share: rules, errors, ranges, uploads, headers."""

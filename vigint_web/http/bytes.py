@@ -1,0 +1,120 @@
+"""Send stored bytes: by Range, by the kernel's sendfile, cut when nobody reads or the link dies."""
+
+import socket
+from collections.abc import Callable
+from typing import BinaryIO, cast
+from urllib.parse import quote
+
+from flask import Response, current_app, request
+from werkzeug.http import http_date
+from werkzeug.wsgi import FileWrapper
+
+from vigint_web.http.ranges import Answer, Conditions, answer
+from vigint_web.http.watch import LinkWatch
+from vigint_web.services.playback import StoredBytes
+from vigint_web.services.runtime import storage
+
+# How long a reader may take nothing before its thread is freed.
+STALL_SECONDS = 10.0
+# What the socket's buffers swallow is sent before a link can be looked at again.
+_SHORT = 1024 * 1024
+
+
+def decide(stored: StoredBytes) -> Answer:
+    """Return what the current request is answered, before a byte is touched."""
+    if request.method == "HEAD":
+        # Range is defined for GET only (RFC 9110, 14.2).
+        return Answer(200, 0, stored.size)
+    header = request.headers.get
+    asked = Conditions(
+        range=header("Range"),
+        if_range=header("If-Range"),
+        if_match=header("If-Match"),
+        if_none_match=header("If-None-Match"),
+        if_modified_since=header("If-Modified-Since"),
+    )
+    # Our own player says `view`; other browsers' <video> says what it fetches for.
+    browser = "view" in request.args or header("Sec-Fetch-Dest") == "video"
+    return answer(
+        asked, size=stored.size, etag=stored.etag, modified=stored.stored_at, bounded=browser
+    )
+
+
+def send(stored: StoredBytes, decided: Answer, *, link_id: int | None = None) -> Response:
+    """Return the response to a decided request.
+
+    Args:
+        link_id: the link whose death cuts a response that lasts.
+    """
+    response = Response(status=decided.status)
+    response.headers["Accept-Ranges"] = "bytes"
+    response.headers["ETag"] = stored.etag
+    response.headers["Last-Modified"] = http_date(stored.stored_at)
+    if decided.status == 416:
+        response.headers["Content-Range"] = f"bytes */{stored.size}"
+    if decided.status not in {200, 206}:
+        if decided.status != 304:
+            response.headers["Content-Length"] = "0"
+        return response
+    response.content_type = stored.content_type
+    response.headers["Content-Length"] = str(decided.length)
+    if stored.filename is not None:
+        response.headers["Content-Disposition"] = attachment(stored.filename)
+    if decided.status == 206:
+        span = f"bytes {decided.first}-{decided.last}/{stored.size}"
+        response.headers["Content-Range"] = span
+    if request.method == "HEAD":
+        response.automatically_set_content_length = False
+        return response
+    response.response = _body(stored, decided, link_id)
+    response.direct_passthrough = True
+    return response
+
+
+def attachment(filename: str) -> str:
+    """Return a Content-Disposition that every browser reads (RFC 6266, RFC 5987)."""
+    plain = filename.encode("ascii", "replace").decode().replace("?", "_")
+    plain = plain.replace("\\", "_").replace('"', "_")
+    return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(filename, safe='')}"
+
+
+class _Body:
+    """A part of an open file that knows when its sending has ended."""
+
+    def __init__(self, file: BinaryIO, length: int, ended: Callable[[], None]) -> None:
+        self._file = file
+        self._left = length
+        self._ended = ended
+        # The server looks for this to hand the file to the kernel.
+        self.fileno = file.fileno
+
+    def read(self, size: int = -1) -> bytes:
+        """Read on, never beyond the part (for servers without sendfile)."""
+        wanted = self._left if size < 0 else min(size, self._left)
+        data = self._file.read(wanted)
+        self._left -= len(data)
+        return data
+
+    def close(self) -> None:
+        """Close the file; nobody watches any more."""
+        self._ended()
+        self._file.close()
+
+
+def _body(stored: StoredBytes, decided: Answer, link_id: int | None) -> FileWrapper:
+    ended: Callable[[], None] = lambda: None  # noqa: E731 - replaced below when somebody watches
+    connection = request.environ.get("gunicorn.socket")
+    if isinstance(connection, socket.socket):
+        connection.settimeout(STALL_SECONDS)
+        if link_id is not None and decided.length > _SHORT:
+            watch = cast(LinkWatch, current_app.extensions["vigint_watch"])
+            number = watch.add(link_id, connection)
+            ended = lambda: watch.remove(number)  # noqa: E731 - one line says it all
+    try:
+        file = storage().open(stored.key)
+        file.seek(decided.first)
+    except BaseException:
+        ended()
+        raise
+    wrapper = request.environ.get("wsgi.file_wrapper", FileWrapper)
+    return cast(FileWrapper, wrapper(_Body(file, decided.length, ended), 256 * 1024))

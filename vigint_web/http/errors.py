@@ -1,0 +1,111 @@
+"""Turn refusals and accidents into answers: JSON for programs, a page for people."""
+
+import logging
+
+from flask import Flask, Response, jsonify, render_template, request
+from flask_babel import gettext
+from flask_wtf.csrf import CSRFError
+from sqlalchemy.exc import OperationalError
+from werkzeug.exceptions import HTTPException, MethodNotAllowed, RequestEntityTooLarge
+
+from vigint_web.errors import Invalid, LinkRefused, VigintError
+from vigint_web.extensions import db
+from vigint_web.wording import refusal_sentence
+
+log = logging.getLogger(__name__)
+
+_CODES = {
+    400: "invalid_request",
+    401: "unauthorized",
+    403: "forbidden",
+    404: "not_found",
+    405: "method_not_allowed",
+    408: "unavailable",
+    409: "conflict",
+    411: "invalid_request",
+    413: "too_large",
+    415: "unsupported_media_type",
+    429: "too_many_requests",
+    503: "unavailable",
+}
+RETRY_AFTER = {
+    "not_ready": "3",
+    "unavailable": "5",
+    "too_many_requests": "60",
+    "storage_full": "300",
+}
+
+
+def wants_json() -> bool:
+    """Return whether the current address answers programs."""
+    return request.path.startswith(("/api/", "/stream/"))
+
+
+def refuse(code: str, status: int, sentence: str | None = None) -> Response:
+    """Return an error answer in the form of the current address."""
+    said = sentence or str(refusal_sentence(code))
+    response: Response
+    if wants_json():
+        response = jsonify(error=said, code=code)
+    else:
+        public = request.path.startswith("/video/")
+        page = render_template(
+            "player/refused.html" if public else "error.html",
+            code=code,
+            status=status,
+            sentence=said,
+        )
+        response = Response(page, content_type="text/html; charset=utf-8")
+    response.status_code = status
+    if code in RETRY_AFTER:
+        response.headers["Retry-After"] = RETRY_AFTER[code]
+    if status == 401:
+        response.headers["WWW-Authenticate"] = 'Bearer realm="Vigint"'
+    return response
+
+
+def handle_errors(app: Flask) -> None:
+    """Register the handlers."""
+
+    @app.errorhandler(VigintError)
+    def refused(error: VigintError) -> Response:
+        if isinstance(error, Invalid):
+            return refuse(error.code, error.status, " ".join(error.mistakes))
+        if isinstance(error, LinkRefused):
+            return refuse(error.code, error.status)
+        return refuse(error.code, error.status)
+
+    @app.errorhandler(CSRFError)
+    def forged(_error: CSRFError) -> Response:
+        return refuse("csrf_failed", 400)
+
+    @app.errorhandler(HTTPException)
+    def http(error: HTTPException) -> Response:
+        status = error.code or 500
+        if status < 400:
+            response = error.get_response()
+            return Response(response.get_data(), response.status_code, response.headers)
+        code = _CODES.get(status, "error")
+        if isinstance(error, RequestEntityTooLarge) and request.path == "/api/v1/incidents":
+            sentence = gettext(
+                "The document is larger than 32 MiB. Send the images as multipart parts instead."
+            )
+            return refuse(code, status, sentence)
+        answer = refuse(code, status)
+        if isinstance(error, MethodNotAllowed) and error.valid_methods:
+            answer.headers["Allow"] = ", ".join(sorted(error.valid_methods))
+        return answer
+
+    @app.errorhandler(OperationalError)
+    def database(error: OperationalError) -> Response:
+        log.exception("the database failed")
+        db.session.rollback()
+        if "disk is full" in str(error.orig):
+            return refuse("storage_full", 507)
+        return refuse("unavailable", 503)
+
+    @app.errorhandler(Exception)
+    def accident(_error: Exception) -> Response:
+        log.exception("unexpected error")
+        db.session.rollback()
+        return refuse("internal_error", 500)

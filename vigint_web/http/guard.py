@@ -1,0 +1,69 @@
+"""Refuse every request that its route's rule does not allow; deny by default."""
+
+from flask import Flask, g, redirect, request, url_for
+from flask_login import current_user
+from werkzeug.exceptions import NotFound
+from werkzeug.wrappers import Response
+
+from vigint_web.errors import VigintError
+from vigint_web.http.identity import actor
+from vigint_web.http.rules import RULES, Anyone, Key, Person, Token
+from vigint_web.models import Scope
+from vigint_web.services.api_keys import find_api_key
+
+
+class Unauthorized(VigintError):
+    """Say that the request names nobody."""
+
+    code = "unauthorized"
+    status = 401
+
+
+class Forbidden(VigintError):
+    """Say that whoever asks may not."""
+
+    status = 403
+
+    def __init__(self, code: str = "forbidden") -> None:
+        super().__init__(code)
+        self.code = code
+
+
+def guard(app: Flask) -> None:
+    """Check rules before anything reads the request's body."""
+
+    @app.before_request
+    def check() -> Response | None:
+        if request.endpoint is None:
+            return None  # no route: the 404 or 405 is on its way
+        rule = RULES.get(request.endpoint)
+        match rule:
+            case Anyone() | Token():
+                return None
+            case Key(scope):
+                _check_key(scope)
+                return None
+            case Person(permission):
+                if not current_user.is_authenticated:
+                    if request.method != "GET" or request.path.startswith("/api/"):
+                        raise Unauthorized
+                    return redirect(url_for("auth.login", next=request.full_path.rstrip("?")))
+                if permission is not None and not actor().may(permission):
+                    raise Forbidden
+                return None
+        raise NotFound
+
+
+def _check_key(scope: Scope) -> None:
+    given = request.headers.get("X-API-Key", "")
+    kind, _, bearer = request.headers.get("Authorization", "").partition(" ")
+    if kind.lower() == "bearer" and bearer.strip():
+        given = bearer
+    if not given.strip():
+        raise Unauthorized
+    key = find_api_key(given.strip())
+    if key is None:
+        raise Forbidden("invalid_key")
+    if not key.allows(scope):
+        raise Forbidden("insufficient_scope")
+    g.api_key = key

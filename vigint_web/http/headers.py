@@ -1,0 +1,35 @@
+"""Set the headers that protect pages and what tokens open."""
+
+from flask import Flask, Response, request
+
+CSP = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:;"
+    " media-src 'self'; connect-src 'self'; font-src 'self'; form-action 'self';"
+    " base-uri 'none'; frame-ancestors 'none'"
+)
+_BY_TOKEN = ("/video/", "/stream/", "/api/video/")
+_STATIC = ("/static/", "/bootstrap/")
+
+
+def protect(app: Flask, *, https: bool) -> None:
+    """Add the headers to every response."""
+
+    @app.after_request
+    def add(response: Response) -> Response:
+        headers = response.headers
+        headers.setdefault("Content-Security-Policy", CSP)
+        headers["X-Content-Type-Options"] = "nosniff"
+        headers["X-Frame-Options"] = "DENY"
+        headers["Cross-Origin-Opener-Policy"] = "same-origin"
+        headers["Permissions-Policy"] = "camera=(), microphone=(), geolocation=(), payment=()"
+        headers.setdefault("Cross-Origin-Resource-Policy", "same-origin")
+        by_token = request.path.startswith(_BY_TOKEN)
+        # no-referrer would break the CSRF check of forms over https.
+        headers["Referrer-Policy"] = "no-referrer" if by_token else "same-origin"
+        if by_token:
+            headers["X-Robots-Tag"] = "noindex, nofollow"
+        if not request.path.startswith(_STATIC):
+            headers.setdefault("Cache-Control", "private, no-store")
+        if https:
+            headers["Strict-Transport-Security"] = "max-age=31536000"
+        return response

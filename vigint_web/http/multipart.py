@@ -1,0 +1,152 @@
+"""Read multipart bodies as a stream (RFC 7578): constant memory, digests on the way."""
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from flask import Request
+from werkzeug.exceptions import BadRequest, RequestEntityTooLarge
+from werkzeug.sansio.multipart import Data, Epilogue, Field, File, MultipartDecoder, NeedData
+
+_CHUNK = 256 * 1024
+_LONGEST_FIELD = 1024 * 1024
+
+
+@dataclass(frozen=True)
+class TextPart:
+    """A form field, whole."""
+
+    name: str
+    value: str
+
+
+class FilePart:
+    """A file of the form, to be read before the next part is asked for."""
+
+    def __init__(self, name: str, filename: str, parts: "_Parts") -> None:
+        self.name = name
+        self.filename = filename
+        self._parts = parts
+        self.done = False
+
+    def chunks(self) -> Iterator[bytes]:
+        """Yield the file's bytes."""
+        while not self.done:
+            event = self._parts.event()
+            if not isinstance(event, Data):
+                raise BadRequest("The form ended in the middle of a file.")
+            self.done = not event.more_data
+            if event.data:
+                yield event.data
+
+    def read(self, limit: int) -> bytes:
+        """Return the file's bytes; raises RequestEntityTooLarge beyond the limit."""
+        found = bytearray()
+        for chunk in self.chunks():
+            found += chunk
+            if len(found) > limit:
+                raise RequestEntityTooLarge
+        return bytes(found)
+
+
+@dataclass(frozen=True)
+class Saved:
+    """A file part that was written down."""
+
+    size: int
+    sha256: str
+    too_large: bool
+
+
+def save(part: FilePart, path: Path, limit: int, goes_on: Iterator[None] | None = None) -> Saved:
+    """Write a part to a file, digesting it; what comes beyond the limit is read and dropped.
+
+    Args:
+        goes_on: advanced once per chunk, to show that the upload lives.
+
+    Raises:
+        OSError: the disk is full; the caller still has to finish or drop the request.
+    """
+    digest, size = hashlib.sha256(), 0
+    with path.open("wb", buffering=0) as file:
+        for chunk in part.chunks():
+            size += len(chunk)
+            if size <= limit:
+                digest.update(chunk)
+                _write(file, chunk)
+            if goes_on is not None:
+                next(goes_on, None)
+        if size > limit:
+            file.truncate(0)
+    return Saved(size, digest.hexdigest(), size > limit)
+
+
+def _write(file: BinaryIO, chunk: bytes) -> None:
+    view = memoryview(chunk)
+    while view:  # an unbuffered write may take less than it was given
+        view = view[file.write(view) :]
+
+
+def read_parts(request: Request, *, most_parts: int = 100) -> Iterator[TextPart | FilePart]:
+    """Yield the parts of a multipart/form-data request in their order.
+
+    Raises:
+        BadRequest: the body is not what it says.
+        RequestEntityTooLarge: too many parts, or a field too long.
+    """
+    boundary = request.mimetype_params.get("boundary", "")
+    if request.mimetype != "multipart/form-data" or not boundary:
+        raise BadRequest("This address takes multipart/form-data.")
+    parts = _Parts(request, boundary.encode("latin-1", "replace"), most_parts)
+    while True:
+        event = parts.event()
+        if isinstance(event, Epilogue):
+            return
+        if isinstance(event, Field):
+            yield TextPart(event.name or "", _text(parts))
+        elif isinstance(event, File):
+            part = FilePart(event.name or "", event.filename or "", parts)
+            yield part
+            for _ in part.chunks():
+                continue  # whatever the caller left unread
+
+
+def _text(parts: "_Parts") -> str:
+    found, more = bytearray(), True
+    while more:
+        event = parts.event()
+        if not isinstance(event, Data):
+            raise BadRequest("The form ended in the middle of a field.")
+        found += event.data
+        more = event.more_data
+        if len(found) > _LONGEST_FIELD:
+            raise RequestEntityTooLarge
+    return found.decode("utf-8", "replace")
+
+
+class _Parts:
+    def __init__(self, request: Request, boundary: bytes, most_parts: int) -> None:
+        self._stream = request.stream
+        self._decoder = MultipartDecoder(boundary, max_parts=most_parts)
+        self._ended = False
+
+    def event(self) -> Field | File | Data | Epilogue:
+        """Return the next event that says something, reading on as needed."""
+        while True:
+            try:
+                event = self._decoder.next_event()
+            except ValueError as error:
+                raise BadRequest("The form is damaged.") from error
+            if isinstance(event, Field | File | Data | Epilogue):
+                return event
+            if isinstance(event, NeedData):
+                if self._ended:
+                    raise BadRequest("The form ended before its end.")
+                chunk = self._stream.read(_CHUNK)
+                self._ended = not chunk
+                try:
+                    self._decoder.receive_data(chunk or None)
+                except ValueError as error:
+                    raise BadRequest("The form ended before its end.") from error
