@@ -1,0 +1,5 @@
+"""Run the command line: `python -m vigint_web`."""
+
+from vigint_web.cli import main
+
+main()

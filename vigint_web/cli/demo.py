@@ -1,0 +1,273 @@
+"""Show everything once, for real, on footage made here."""
+
+import base64
+import os
+import re
+import secrets
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from datetime import UTC, datetime
+from http.cookiejar import CookieJar
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode, urlsplit
+
+import click
+
+from vigint_client.alerts import send_security_alert_with_video
+from vigint_web import create_app
+from vigint_web.cli.supervisor import Supervisor
+from vigint_web.cli.up import DEFAULT_HOST, DEFAULT_PORT, DEFAULT_WORKERS, Served, run_up
+from vigint_web.config import Config
+from vigint_web.errors import Conflict
+from vigint_web.media.runner import Runner
+from vigint_web.media.tools import find_tools
+from vigint_web.models import Role, Scope
+from vigint_web.services import api_keys, sites, users
+from vigint_web.services.actors import command_line
+
+DEMO_LOGIN = "demo@vigint.local"
+_DEMO_RECIPIENT = "gardien@vigint.local"
+_PATIENCE = 90.0
+
+
+class DemoFailed(Exception):
+    """Say which step of the demonstration did not work."""
+
+
+@click.command()
+@click.option("--host", default=DEFAULT_HOST, show_default=True)
+@click.option("--port", default=DEFAULT_PORT, show_default=True)
+@click.option("--workers", default=DEFAULT_WORKERS, show_default=True, type=click.IntRange(1, 64))
+@click.option("--exit", "and_exit", is_flag=True, help="Stop after the printing.")
+def demo(host: str, port: int, workers: int, and_exit: bool) -> None:
+    """Start everything, upload a source, post an incident, and show where to look."""
+    served = Served(host, port)
+
+    def show(config: Config, supervisor: Supervisor) -> None:
+        try:
+            _Demonstration(config, served).run()
+        except Exception as error:
+            said = (
+                str(error) if isinstance(error, DemoFailed) else f"{type(error).__name__}: {error}"
+            )
+            click.echo(f"The demonstration stopped: {said}", err=True)
+            supervisor.request_stop(1)
+            return
+        if and_exit:
+            supervisor.request_stop(0)
+        else:
+            click.echo("\nCtrl-C stops everything.")
+        sys.stdout.flush()
+
+    with _quiet_children():
+        status = run_up(served, workers, show)
+    sys.exit(status)
+
+
+class _quiet_children:  # noqa: N801 - used like a function
+    """Send what the processes log to a file, so that the steps can be read."""
+
+    def __enter__(self) -> None:
+        data_dir = Path(os.environ.get("VIGINT_DATA_DIR") or "data").absolute()
+        try:
+            data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._terminal = os.dup(2)
+            log = os.open(data_dir / "vigint.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        except OSError:
+            self._terminal = -1  # the start says what is wrong with the data directory
+            return
+        sys.stderr = os.fdopen(os.dup(2), "w", buffering=1)
+        os.dup2(log, 2)
+        os.close(log)
+
+    def __exit__(self, *_: object) -> None:
+        if self._terminal >= 0:
+            os.dup2(self._terminal, 2)
+            sys.stderr = sys.__stderr__
+
+
+class _Demonstration:
+    def __init__(self, config: Config, served: Served) -> None:
+        self.config = config
+        self.base = served.local_url
+        self.runner = Runner(find_tools(config.ffmpeg, config.ffprobe))
+        cookies = urllib.request.HTTPCookieProcessor(CookieJar())
+        self.browser = urllib.request.build_opener(cookies)
+
+    def run(self) -> None:
+        with tempfile.TemporaryDirectory(prefix="vigint-demo-") as name:
+            folder = Path(name)
+            password, key = self._step("Creating a demo login and an API key", self._credentials)
+            clip = self._step("Filming a source of 6 seconds", lambda: self._film(folder))
+            self._step("Logging in", lambda: self._log_in(password))
+            page = self._step("Uploading the source", lambda: self._upload(clip))
+            self._step("Waiting until it is ready", lambda: self._await_source(page))
+            frames = self._step("Filming an incident of 40 frames", lambda: self._shoot(folder))
+            result = self._step("Posting the incident", lambda: self._post(frames, key))
+            link = str(result["video_link_info"]["private_link"])
+            self._step("Opening the private link", lambda: self._watch(link))
+        mail = f"sent by {self.config.email.server}"
+        if self.config.email.server is None:
+            newest = max(self.config.outbox_dir.glob("*.eml"), key=lambda p: p.stat().st_mtime)
+            mail = f"written to {newest}"
+        click.echo("")
+        click.echo(f"Dashboard:    {self.config.base_url}/")
+        click.echo(f"Demo login:   {DEMO_LOGIN}  {password}")
+        click.echo(f"Source:       {page}")
+        click.echo(f"Private link: {link}")
+        click.echo(f"Mail:         {mail}")
+
+    def _step(self, title: str, work: Callable[[], Any]) -> Any:
+        click.echo(f"{title}… ", nl=False)
+        sys.stdout.flush()
+        began = time.monotonic()
+        try:
+            found = work()
+        except BaseException:
+            click.echo("failed")
+            raise
+        click.echo(f"done ({time.monotonic() - began:.1f} s)")
+        return found
+
+    def _credentials(self) -> tuple[str, str]:
+        password = users.generate_password()
+        actor = command_line("demo")
+        with create_app(self.config).app_context():
+            try:
+                users.create_user(actor, DEMO_LOGIN, password, Role.ADMIN)
+            except Conflict:
+                users.set_password(actor, DEMO_LOGIN, password)
+            site = sites.default_site()
+            key = api_keys.create_api_key(actor, "demo", site, {Scope.INGEST})
+        return password, key
+
+    def _film(self, folder: Path) -> Path:
+        clip = folder / "parking-nord.mp4"
+        self.runner.run(
+            [
+                *_scene("1280x720", 25, 6),
+                "-f", "lavfi", "-i", "sine=frequency=220:duration=6",
+                "-c:v", "libx264", "-pix_fmt", "yuv420p", "-c:a", "aac", "-shortest", str(clip),
+            ]
+        )  # fmt: skip
+        return clip
+
+    def _shoot(self, folder: Path) -> list[dict[str, Any]]:
+        pattern = folder / "frame-%03d.jpg"
+        self.runner.run([*_scene("640x480", 10, 4), "-q:v", "4", "-frames:v", "40", str(pattern)])
+        began = datetime.now(UTC).timestamp() - 4
+        return [
+            {
+                "frame_data": base64.b64encode(path.read_bytes()).decode(),
+                "timestamp": began + number / 10,
+                "frame_count": number,
+            }
+            for number, path in enumerate(sorted(folder.glob("frame-*.jpg")), start=1)
+        ]
+
+    def _open(self, path: str, body: bytes | None = None, **headers: str) -> tuple[str, bytes]:
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        request = urllib.request.Request(self.base + path, body, named)  # noqa: S310 - our own address
+        try:
+            with self.browser.open(request, timeout=60) as answer:
+                return answer.url, answer.read()
+        except urllib.error.HTTPError as error:
+            raise DemoFailed(f"{path.split('?', maxsplit=1)[0]} answered {error.code}.") from None
+
+    def _token(self, page: bytes) -> str:
+        found = re.search(rb'name="csrf_token"[^>]*value="([^"]+)"', page)
+        if found is None:
+            raise DemoFailed("The form has no CSRF token.")
+        return found.group(1).decode()
+
+    def _log_in(self, password: str) -> None:
+        _, page = self._open("/login")
+        form = {"csrf_token": self._token(page), "email": DEMO_LOGIN, "password": password}
+        where, _ = self._open("/login", urlencode(form).encode())
+        if where.endswith("/login"):
+            raise DemoFailed("The demo login was refused.")
+
+    def _upload(self, clip: Path) -> str:
+        _, page = self._open("/source-management/add/?type=file")
+        boundary = secrets.token_hex(16)
+        fields = {"csrf_token": self._token(page), "name": "Parking nord", "description": ""}
+        head = f"--{boundary}\r\nContent-Disposition: form-data; name="
+        body = b"".join(
+            f'{head}"{name}"\r\n\r\n{value}\r\n'.encode() for name, value in fields.items()
+        )
+        body += (
+            f'--{boundary}\r\nContent-Disposition: form-data; name="files";'
+            f' filename="{clip.name}"\r\nContent-Type: video/mp4\r\n\r\n'
+        ).encode()
+        body += clip.read_bytes() + f"\r\n--{boundary}--\r\n".encode()
+        where, _ = self._open(
+            "/source-management/add/",
+            body,
+            Content_Type=f"multipart/form-data; boundary={boundary}",
+        )
+        return self.config.base_url + urlsplit(where).path
+
+    def _await_source(self, page: str) -> None:
+        path = urlsplit(page).path + "live"
+        deadline = time.monotonic() + _PATIENCE
+        while True:
+            _, fragment = self._open(path)
+            if b'data-status="ready"' in fragment:
+                return
+            if b'data-status="failed"' in fragment:
+                raise DemoFailed("The source could not be processed; see its page.")
+            if time.monotonic() > deadline:
+                raise DemoFailed("The source was not ready in time.")
+            time.sleep(0.2)
+
+    def _post(self, frames: list[dict[str, Any]], key: str) -> dict[str, Any]:
+        os.environ["VIGINT_SERVER_URL"], os.environ["VIGINT_API_KEY"] = self.base, key
+        recipients = list(self.config.email.recipients) or [_DEMO_RECIPIENT]
+        result = send_security_alert_with_video(
+            message="Intrusion détectée près du quai de livraison.",
+            frames=frames,
+            incident_data={
+                "incident_type": "Intrusion",
+                "risk_level": "HIGH",
+                "confidence": 0.92,
+                "site": "Entrepôt nord",
+                "camera": "Quai 3",
+                "analysis": "Une personne franchit la clôture et se dirige vers le quai.",
+            },
+            recipients=recipients,
+            wait=_PATIENCE,
+        )
+        if not result.get("success") or result.get("pending"):
+            raise DemoFailed(str(result.get("error") or "The incident was not finished in time."))
+        return result
+
+    def _watch(self, link: str) -> None:
+        parts = urlsplit(link)
+        _, page = self._open(f"{parts.path}?{parts.query}")
+        found = re.search(rb'src="(/stream/[^"]+)"', page)
+        if found is None:
+            raise DemoFailed("The private link shows no player.")
+        _, data = self._open(found.group(1).decode().replace("&amp;", "&"), Range="bytes=0-")
+        if data[4:8] != b"ftyp":
+            raise DemoFailed("The private link does not play an MP4.")
+
+
+def _scene(size: str, fps: int, seconds: int) -> list[str]:
+    """Return the ffmpeg input of a drawn scene: a yard, a light, a figure that crosses it."""
+    width, height = (int(part) for part in size.split("x"))
+    figure_w, figure_h = width // 16, height // 4
+    graph = (
+        f"gradients=s={size}:c0=0x1f2a38:c1=0x4a5a6a:x0=0:y0=0:x1=0:y1={height}"
+        f":r={fps}:d={seconds}:nb_colors=2:speed=0.00001,format=yuv420p[yard];"
+        f"color=c=0xd9a441:s={figure_w}x{figure_h}:r={fps}:d={seconds}[figure];"
+        f"[yard][figure]overlay=x='(W+w)*t/{seconds}-w':y='H-h*1.3+6*sin(9*t)':shortest=1"
+    )
+    return ["-f", "lavfi", "-i", graph]
+
+
+COMMANDS = {"demo": demo}

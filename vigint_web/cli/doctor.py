@@ -1,0 +1,159 @@
+"""Say what this installation would use, and what is missing."""
+
+import smtplib
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import click
+from redis import Redis
+from redis.exceptions import RedisError
+from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
+
+from vigint_web import create_app
+from vigint_web.cli.preflight import StartError
+from vigint_web.cli.queue_server import find_queue_binary
+from vigint_web.config import Config
+from vigint_web.extensions import db
+from vigint_web.formats import megabytes
+from vigint_web.media.tools import ToolMissing, find_tools, tool_abilities
+from vigint_web.services import users
+from vigint_web.services.runtime import runtime
+
+_NEEDED = ("libx264", "aac", "mjpeg", "png")
+_LOW_DISK = 1_000_000_000
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line of the report; what is not good and vital stops the main job."""
+
+    good: bool
+    what: str
+    says: str
+    vital: bool = True
+
+
+@click.command()
+def doctor() -> None:
+    """Say which ffmpeg, queue server, database, storage and mail would be used."""
+    app = create_app()
+    with app.app_context():
+        found = list(_examine(runtime().config))
+    for finding in found:
+        mark = "ok  " if finding.good else ("FAIL" if finding.vital else "warn")
+        click.echo(f"{mark}  {finding.what}: {finding.says}")
+    if any(not finding.good and finding.vital for finding in found):
+        click.echo("The main job could not run here. Mend what says FAIL, then look again.")
+        sys.exit(1)
+    click.echo("The main job can run here.")
+
+
+def _examine(config: Config) -> Iterator[Finding]:
+    yield Finding(True, "Python", sys.version.split()[0])
+    yield from _tools(config)
+    yield _queue(config)
+    yield _guarded("database", _database)
+    yield _guarded("storage", lambda: _storage(config))
+    yield _mail(config)
+    yield Finding(
+        not (config.base_url_is_loopback and config.email.server),
+        "links",
+        f"begin with {config.base_url}"
+        + (
+            ", which opens on this machine only: set VIGINT_BASE_URL"
+            if config.base_url_is_loopback
+            else ""
+        ),
+        vital=False,
+    )
+    for warning in config.warnings:
+        yield Finding(False, "configuration", warning, vital=False)
+
+
+def _guarded(what: str, look: Callable[[], Finding]) -> Finding:
+    try:
+        return look()
+    except (SQLAlchemyError, OSError) as error:
+        return Finding(False, what, f"does not work ({type(error).__name__})")
+
+
+def _tools(config: Config) -> Iterator[Finding]:
+    try:
+        tools = find_tools(config.ffmpeg, config.ffprobe)
+    except ToolMissing as error:
+        yield Finding(False, "ffmpeg", str(error))
+        return
+    abilities = tool_abilities(tools.ffmpeg)
+    missing = [name for name in _NEEDED if name not in abilities]
+    able = f"lacks {', '.join(missing)}" if missing else f"knows {', '.join(_NEEDED)}"
+    yield Finding(not missing, "ffmpeg", f"{tools.ffmpeg.version} ({tools.ffmpeg.origin}), {able}")
+    yield Finding(True, "ffprobe", f"{tools.ffprobe.version} ({tools.ffprobe.origin})")
+
+
+def _queue(config: Config) -> Finding:
+    if config.redis_url is None:
+        try:
+            binary = find_queue_binary()
+        except StartError as error:
+            return Finding(False, "queue", str(error))
+        return Finding(True, "queue", f"embedded, {binary.path.name} {binary.version}")
+    try:
+        with Redis.from_url(config.redis_url, socket_timeout=3, socket_connect_timeout=3) as redis:
+            version = redis.info("server").get("redis_version", "?")
+    except (RedisError, OSError, ValueError) as error:
+        return Finding(
+            False, "queue", f"the configured server does not answer ({type(error).__name__})"
+        )
+    return Finding(True, "queue", f"configured server, version {version}")
+
+
+def _database() -> Finding:
+    dialect = db.engine.dialect.name
+    with db.engine.connect() as connection:
+        query = "SELECT sqlite_version()" if dialect == "sqlite" else "SHOW server_version"
+        version = connection.execute(text(query)).scalar()
+        mode = ""
+        if dialect == "sqlite":
+            mode = f", journal {connection.execute(text('PRAGMA journal_mode')).scalar()}"
+    return Finding(True, "database", f"{dialect} {version}{mode}")
+
+
+def _storage(config: Config) -> Finding:
+    free = runtime().storage.free_bytes() or 0
+    says = f"files in {config.media_dir}, {megabytes(free)} free"
+    if free < _LOW_DISK:
+        return Finding(False, "storage", f"{says}: make room, videos need it", vital=False)
+    return Finding(True, "storage", says)
+
+
+def _mail(config: Config) -> Finding:
+    email = config.email
+    to = ", ".join(email.recipients)
+    if not to:
+        try:
+            to = f"the administrators ({', '.join(users.admin_addresses()) or 'none yet'})"
+        except SQLAlchemyError:
+            to = "the administrators"
+    if email.server is None:
+        return Finding(
+            True, "mail", f"no SMTP server: mails for {to} are written to {config.outbox_dir}"
+        )
+    try:
+        kind = smtplib.SMTP_SSL if email.use_tls and email.port == 465 else smtplib.SMTP
+        with kind(email.server, email.port, timeout=5) as host:
+            host.noop()
+    except (smtplib.SMTPException, OSError) as error:
+        # Not vital: mails wait and are tried again for a day.
+        return Finding(
+            False,
+            "mail",
+            f"{email.server}:{email.port} does not answer ({type(error).__name__}): check"
+            " [Email] smtp_server and smtp_port",
+            vital=False,
+        )
+    return Finding(True, "mail", f"{email.server}:{email.port} answers; for {to}")
+
+
+COMMANDS = {"doctor": doctor}
