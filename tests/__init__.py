@@ -1,0 +1,1 @@
+"""The tests, by what they need: nothing, real servers, a whole installation, a browser."""

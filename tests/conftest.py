@@ -1,0 +1,202 @@
+"""Fixtures that all tests share: real Valkey, real SQLite, real ffmpeg, generated footage."""
+
+import os
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import flask_migrate
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from redis import Redis
+from rq import SimpleWorker
+from rq.serializers import JSONSerializer
+
+from tests.helpers import Clock, Footage, Person, log_in
+from vigint_web import create_app
+from vigint_web.cli.queue_server import QueueServer
+from vigint_web.config import Config, load_config
+from vigint_web.extensions import db
+from vigint_web.jobs.context import use_application
+from vigint_web.models import ApiKey, Role, Scope
+from vigint_web.services import api_keys, queueing, sites, users
+from vigint_web.services.actors import command_line
+
+_OURS = ("VIGINT_", "SPARSE_AI_", "VIDEO_LINK_")
+PASSWORD = "correct horse battery"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the switch for the long campaigns."""
+    parser.addoption("--campaign", action="store_true", help="run the long campaigns too")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Skip campaigns unless they are asked for."""
+    if config.getoption("--campaign"):
+        return
+    skip = pytest.mark.skip(reason="a long campaign: run with --campaign")
+    for item in items:
+        if "campaign" in item.keywords:
+            item.add_marker(skip)
+
+
+@pytest.fixture(autouse=True)
+def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep this machine's own settings out of the tests."""
+    for name in list(os.environ):
+        if name.startswith(_OURS):
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture(scope="session")
+def queue_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Run a real queue server for this test process; yields its URL."""
+    server = QueueServer(tmp_path_factory.mktemp("queue"))
+    server.prepare()
+    process = subprocess.Popen(server.argv, start_new_session=True)
+    try:
+        deadline = time.monotonic() + 20
+        while not server.ready():
+            assert time.monotonic() < deadline, "the queue server did not start"
+            assert process.poll() is None, "the queue server ended"
+        yield server.url
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(10)
+        server.cleanup()
+
+
+@pytest.fixture
+def queue(queue_server: str) -> Iterator[Redis]:
+    """Give an empty queue."""
+    with Redis.from_url(queue_server) as redis:
+        redis.flushall()
+        yield redis
+
+
+@pytest.fixture(scope="session")
+def _migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Migrate one database; each test gets a copy."""
+    data_dir = tmp_path_factory.mktemp("migrated")
+    app = create_app(load_config({"VIGINT_DATA_DIR": str(data_dir)}))
+    with app.app_context():
+        flask_migrate.upgrade()
+        with db.engine.begin() as connection:
+            connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+        db.engine.dispose()
+    return data_dir / "vigint.sqlite3"
+
+
+@pytest.fixture
+def settings() -> dict[str, str]:
+    """Hold environment settings; a test changes them before it asks for `app`."""
+    return {}
+
+
+@pytest.fixture
+def config(tmp_path: Path, queue_server: str, settings: dict[str, str], _migrated: Path) -> Config:
+    """Give a configuration on an empty, migrated database of its own."""
+    data_dir = tmp_path / "data"
+    data_dir.mkdir()
+    shutil.copy(_migrated, data_dir / "vigint.sqlite3")
+    defaults = {
+        "VIGINT_DATA_DIR": str(data_dir),
+        "VIGINT_REDIS_URL": queue_server,
+        "VIGINT_BASE_URL": "http://vigint.test",
+        "VIGINT_SMTP_TO": "garde@example.com",
+    }
+    return load_config({**defaults, **settings})
+
+
+@pytest.fixture
+def app(config: Config, queue: Redis) -> Iterator[Flask]:
+    """Give the application, inside its context."""
+    app = create_app(config)
+    app.config["TESTING"] = True
+    app.config["WTF_CSRF_ENABLED"] = True
+    use_application(app)
+    with app.app_context():
+        sites.default_site()
+        yield app
+        db.session.remove()
+        db.engine.dispose()
+
+
+@pytest.fixture
+def client(app: Flask) -> FlaskClient:
+    """Give a browser that nobody is logged in with."""
+    return app.test_client()
+
+
+@pytest.fixture
+def people(app: Flask) -> Callable[[Role], Person]:
+    """Give a function that returns a logged-in person of a role."""
+    made: dict[Role, Person] = {}
+
+    def person(role: Role) -> Person:
+        if role not in made:
+            email = f"{role.value}@example.com"
+            users.create_user(command_line("test"), email, PASSWORD, role)
+            browser = app.test_client()
+            log_in(browser, email, PASSWORD)
+            made[role] = Person(browser, email)
+        return made[role]
+
+    return person
+
+
+@pytest.fixture
+def api_key(app: Flask) -> str:
+    """Give the key of a detector."""
+    site = sites.default_site()
+    return api_keys.create_api_key(command_line("test"), "detector", site, {Scope.INGEST})
+
+
+@pytest.fixture
+def key_row(api_key: str) -> ApiKey:
+    """Give the detector's key as a row."""
+    found = api_keys.find_api_key(api_key)
+    assert found is not None
+    return found
+
+
+@pytest.fixture
+def work(app: Flask, queue: Redis) -> Callable[[], None]:
+    """Give a function that runs every queued job, by a real RQ worker in this process."""
+
+    def run() -> None:
+        queues = [queueing.queue(name) for name in queueing.QUEUES]
+        worker = SimpleWorker(queues, connection=queue, serializer=JSONSerializer)
+        worker.work(burst=True, logging_level=None)
+        failed = [job for q in queues for job in q.failed_job_registry.get_job_ids()]
+        assert not failed, f"jobs ended with a stack trace: {failed}"
+        db.session.rollback()
+        db.session.expire_all()
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def footage(tmp_path_factory: pytest.TempPathFactory) -> Footage:
+    """Give generated clips and frames, made once per test process."""
+    return Footage(tmp_path_factory.mktemp("footage"))
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """Give a clock that services read and a test can set."""
+    return Clock(monkeypatch)
+
+
+def pytest_report_header() -> list[str]:
+    """Say which ffmpeg the tests use."""
+    from vigint_web.media.tools import find_tools
+
+    tools: Any = find_tools()
+    return [f"ffmpeg {tools.ffmpeg.version} ({tools.ffmpeg.origin})"]
