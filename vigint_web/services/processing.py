@@ -19,7 +19,7 @@ from vigint_web.clock import utcnow
 from vigint_web.errors import LeaseLost
 from vigint_web.extensions import db
 from vigint_web.media import frames, incident, pictures, rendition
-from vigint_web.media.errors import MediaError, MediaErrorCode
+from vigint_web.media.errors import MediaError, MediaErrorCode, ToolRefused
 from vigint_web.media.probe import Probe, probe
 from vigint_web.media.runner import Limits, Runner
 from vigint_web.media.tools import ToolMissing
@@ -33,7 +33,7 @@ from vigint_web.services.frames_archive import FramesArchive
 from vigint_web.services.incidents import alerts_of, find_incident_of
 from vigint_web.services.links import mint_link
 from vigint_web.services.runtime import runtime, storage
-from vigint_web.services.transactions import after_commit, transaction
+from vigint_web.services.transactions import after_commit, change, transaction
 from vigint_web.services.videos import delete_video_files, settle_failed, settle_ready
 from vigint_web.storage import NoRoom, StorageError
 
@@ -80,7 +80,14 @@ def process_video(video_id: int) -> None:
             if lease.lost.is_set():
                 log.warning("video %s: attempt %s lost its lease", video_id, lease.attempt)
                 return
-            _fail(lease, video, error.code, error.detail)
+            crashed = error.code == MediaErrorCode.TOOL_FAILED and not isinstance(
+                error, ToolRefused
+            )
+            if crashed and video.attempt < video.attempt_limit:
+                # Killed, or crashed: that may be the machine's fault, not the video's.
+                _give_back(lease, video)
+            else:
+                _fail(lease, video, error.code, error.detail)
         except NoRoom:
             _fail(lease, video, MediaErrorCode.NO_SPACE, "no room left in the storage")
         except (FileNotFoundError, StorageError) as error:
@@ -229,6 +236,19 @@ def _publish(lease: Lease, video: Video, product: _Product) -> None:
     log.info("video %s ready", video.id)
 
 
+def _give_back(lease: Lease, video: Video) -> None:
+    """Let go of a video so that the next attempt can begin at once."""
+    log.warning("video %s: attempt %s was cut off, trying again", video.id, lease.attempt)
+    name = queueing.SOURCES if video.kind == Kind.SOURCE else queueing.INCIDENTS
+    with transaction() as session:
+        change(session, update(Video).where(lease.held()).values(lease_until=None))
+        after_commit(lambda: _enqueue(name, queueing.PROCESS_VIDEO, video.id, lease.attempt))
+
+
+def _enqueue(queue: str, function: str, row_id: int, attempt: int) -> None:
+    queueing.enqueue(queue, function, row_id, attempt)
+
+
 def _fail(lease: Lease, video: Video, code: str, detail: str) -> None:
     log.warning("video %s failed: %s: %s", video.id, code, detail)
     try:
@@ -272,11 +292,7 @@ def _release_alerts(found: Incident, video: Video | None) -> None:
 
 
 def _deliver_later(alert: Alert) -> Callable[[], None]:
-    return lambda: _enqueue_delivery(alert.id, alert.attempt)
-
-
-def _enqueue_delivery(alert_id: int, attempt: int) -> None:
-    queueing.enqueue(queueing.MAIL, queueing.DELIVER_ALERT, alert_id, attempt)
+    return lambda: _enqueue(queueing.MAIL, queueing.DELIVER_ALERT, alert.id, alert.attempt)
 
 
 def _reporter(lease: Lease) -> Callable[[float], None]:

@@ -2,7 +2,7 @@
 
 import logging
 
-from sqlalchemy import select
+from sqlalchemy import or_, select
 
 from vigint_web.clock import utcnow
 from vigint_web.extensions import db
@@ -13,7 +13,6 @@ from vigint_web.services.runtime import storage
 from vigint_web.services.sources import delete_source
 from vigint_web.services.transactions import transaction
 from vigint_web.services.videos import detach_and_delete_video
-from vigint_web.storage import LocalStorage
 
 log = logging.getLogger(__name__)
 
@@ -47,9 +46,28 @@ def purge_due() -> int:
     return len(due)
 
 
-def sweep_working_files() -> int:
-    """Remove working files that nobody has touched for hours."""
+def sweep_orphans() -> int:
+    """Remove working files nobody touches and published files no row names; return how many.
+
+    A worker that dies between the rename and the commit leaves such files; those of attempts that
+    may still be under way are younger.
+    """
     place = storage()
-    if not isinstance(place, LocalStorage):
-        return 0
-    return place.sweep_incoming(_ABANDONED_SECONDS)
+    removed = place.sweep_incoming(_ABANDONED_SECONDS)
+    for key in place.list_keys():
+        try:
+            if place.age_seconds(key) < _ABANDONED_SECONDS or _is_named(key):
+                continue
+        except FileNotFoundError:
+            continue
+        place.delete(key)
+        removed += 1
+        log.warning("orphan %s removed", key)
+    return removed
+
+
+def _is_named(key: str) -> bool:
+    columns = (Video.original_key, Video.frames_key, Video.playable_key, Video.poster_key)
+    named = select(Video.id).where(or_(*(column == key for column in columns))).limit(1)
+    public_id = key.split("/")[1] if "/" in key else ""
+    return db.session.scalar(named.where(Video.public_id == public_id)) is not None

@@ -44,8 +44,16 @@ class Storage(Protocol):
         """Remove a file; one that is gone already is fine."""
         ...
 
-    def keys(self) -> Iterator[str]:
+    def list_keys(self) -> Iterator[str]:
         """Name every file held."""
+        ...
+
+    def age_seconds(self, key: str) -> float:
+        """Return how long ago a file was published; raises FileNotFoundError."""
+        ...
+
+    def sweep_incoming(self, older_than_seconds: float) -> int:
+        """Remove working files that nobody has written to for that long; return how many."""
         ...
 
     def free_bytes(self) -> int | None:

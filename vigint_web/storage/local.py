@@ -85,7 +85,7 @@ class LocalStorage:
             except OSError:
                 break
 
-    def keys(self) -> Iterator[str]:
+    def list_keys(self) -> Iterator[str]:
         """Name every published file."""
         for folder, folders, names in os.walk(self.root):
             if Path(folder) == self.root:
@@ -93,17 +93,21 @@ class LocalStorage:
             for name in names:
                 yield (Path(folder) / name).relative_to(self.root).as_posix()
 
+    def age_seconds(self, key: str) -> float:
+        """Return how long ago a file was published."""
+        return time.time() - (self.root / check_key(key)).stat().st_ctime
+
     def free_bytes(self) -> int | None:
         """Return the room left for an ordinary user, in bytes."""
         return shutil.disk_usage(self.root).free
 
     def sweep_incoming(self, older_than_seconds: float) -> int:
-        """Remove working files that nobody has written to for that long; return how many."""
+        """Remove working files and folders untouched for that long; return how many."""
         limit, removed = time.time() - older_than_seconds, 0
         for path in self.incoming.iterdir():
             try:
                 if path.stat().st_mtime < limit:
-                    path.unlink()
+                    shutil.rmtree(path) if path.is_dir() else path.unlink()
                     removed += 1
             except OSError:
                 continue  # somebody else was faster, or it is in use: the next sweep tells
