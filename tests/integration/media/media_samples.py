@@ -1,0 +1,65 @@
+"""Pictures, encoder options and waiting, shared by the media tests."""
+
+import io
+import subprocess
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from PIL import Image, ImageDraw
+
+from vigint_web.media.frames import inspect_frame
+from vigint_web.media.incident import FrameRef
+
+MakeClip = Callable[..., Path]
+
+H264 = ("-c:v", "libx264", "-preset", "ultrafast", "-profile:v", "main", "-pix_fmt", "yuv420p")
+AAC = ("-c:a", "aac")
+
+
+def remux(source: Path, destination: Path, *input_options: str) -> None:
+    """Copy a clip's streams into another file, with ffmpeg options for its input."""
+    command = [packaged_ffmpeg(), "-v", "error", *input_options, "-i", str(source), "-c", "copy"]
+    subprocess.run([*command, str(destination)], check=True)
+
+
+def packaged_ffmpeg() -> str:
+    from imageio_ffmpeg import get_ffmpeg_exe
+
+    return str(get_ffmpeg_exe())
+
+
+def picture(
+    index: int, *, size: tuple[int, int] = (160, 120), kind: str = "JPEG", colour: str = "navy"
+) -> bytes:
+    """Return a frame with a mark that moves with ``index``."""
+    image = Image.new("RGB", size, colour)
+    ImageDraw.Draw(image).rectangle((index % 40, 10, index % 40 + 30, 40), fill="white")
+    buffer = io.BytesIO()
+    image.save(buffer, kind)
+    return buffer.getvalue()
+
+
+def frame(timestamp: float | None, data: bytes) -> FrameRef:
+    return FrameRef(timestamp, inspect_frame(data), lambda: data)
+
+
+def wait_until(condition: Callable[[], bool], seconds: float = 10) -> bool:
+    """Ask again and again until the condition holds; False when it never did."""
+    deadline = time.monotonic() + seconds
+    pause = threading.Event()
+    while time.monotonic() < deadline:
+        if condition():
+            return True
+        pause.wait(0.01)
+    return condition()
+
+
+def is_running(pid: int) -> bool:
+    """Tell whether a process runs: a dead one that nobody has reaped yet does not."""
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return state not in "ZX"

@@ -1,0 +1,102 @@
+"""timeline: the clip keeps the true times of its frames."""
+
+import math
+from itertools import pairwise
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from vigint_web.media.pace import MAX_SPAN_SECONDS, Timeline, timeline
+
+EPOCH = 1_790_000_000.0
+stamps = st.integers(0, 3_600_000).map(lambda ms: EPOCH + ms / 1000)
+
+
+def test_forty_frames_100_ms_apart_last_four_seconds() -> None:
+    times = timeline([EPOCH + index * 0.1 for index in range(40)])
+    assert times.known
+    assert times.duration_ms == 4000
+    assert times.offsets_ms == [index * 100 for index in range(40)]
+
+
+def test_irregular_times_are_kept_and_the_last_frame_stays_for_the_median_interval() -> None:
+    times = timeline([10.0, 10.1, 10.4, 12.4])
+    assert times == Timeline([0, 1, 2, 3], [0, 100, 400, 2400], 300, known=True)
+
+
+def test_frames_out_of_order_are_sorted() -> None:
+    times = timeline([3.0, 1.0, 2.0])
+    assert times.order == [1, 2, 0]
+    assert times.duration_ms == 3000
+
+
+def test_equal_times_are_spread_to_the_next_one_in_the_order_given() -> None:
+    times = timeline([1.0, 2.0, 1.0, 2.0, 2.0, 2.0])
+    assert times.order == [0, 2, 1, 3, 4, 5]
+    assert times.offsets_ms == [0, 500, 1000, 1250, 1500, 1750]
+    assert times.duration_ms == 2000
+
+
+@pytest.mark.parametrize(
+    "given_times",
+    [
+        [EPOCH],
+        [None],
+        [EPOCH, None, EPOCH + 1],
+        [EPOCH, math.nan],
+        [EPOCH, math.inf, EPOCH + 1],
+        [EPOCH, EPOCH, EPOCH],
+        [0.0, EPOCH],
+    ],
+)
+def test_an_unknown_pace_is_25_frames_per_second_and_says_so(
+    given_times: list[float | None],
+) -> None:
+    times = timeline(given_times)
+    assert not times.known
+    assert times.order == list(range(len(given_times)))
+    assert times.duration_ms == 40 * len(given_times)
+
+
+def test_no_frame_has_no_timeline() -> None:
+    with pytest.raises(ValueError, match="at least one frame"):
+        timeline([])
+
+
+@given(st.lists(st.one_of(st.none(), stamps, st.floats()), min_size=1, max_size=60))
+def test_every_frame_is_shown_once_at_rising_times(given_times: list[float | None]) -> None:
+    times = timeline(given_times)
+    assert sorted(times.order) == list(range(len(given_times)))
+    assert times.offsets_ms[0] == 0
+    assert all(before < after for before, after in pairwise(times.offsets_ms))
+    assert min(times.durations_ms) > 0
+    assert sum(times.durations_ms) == times.duration_ms
+    assert times.duration_ms <= 2 * MAX_SPAN_SECONDS * 1000 + len(given_times)
+
+
+@given(st.lists(stamps, min_size=2, max_size=60, unique=True))
+def test_different_times_are_kept_to_the_millisecond(given_times: list[float]) -> None:
+    times = timeline(given_times)
+    shown = [given_times[index] for index in times.order]
+    assert shown == sorted(given_times)
+    for offset, time in zip(times.offsets_ms, shown, strict=True):
+        assert offset == round((time - shown[0]) * 1000)
+
+
+@given(st.lists(st.integers(0, 600), min_size=2, max_size=60))
+def test_whole_second_clocks_keep_the_length(seconds: list[int]) -> None:
+    assume(len(set(seconds)) > 1)
+    times = timeline([EPOCH + second for second in seconds])
+    steps = sorted(after - before for before, after in pairwise(sorted(set(seconds))))
+    middle = (steps[(len(steps) - 1) // 2] + steps[len(steps) // 2]) / 2
+    assert times.duration_ms == (max(seconds) - min(seconds) + middle) * 1000
+
+
+@given(st.lists(stamps, min_size=2, max_size=30), st.randoms(use_true_random=False))
+def test_the_order_of_arrival_does_not_matter(given_times: list[float], random) -> None:  # type: ignore[no-untyped-def]  # hypothesis names no type for it
+    shuffled = given_times.copy()
+    random.shuffle(shuffled)
+    before, after = timeline(given_times), timeline(shuffled)
+    assert before.offsets_ms == after.offsets_ms
+    assert before.last_duration_ms == after.last_duration_ms

@@ -1,0 +1,73 @@
+"""Read what ffmpeg complained of, and say which failure it was."""
+
+import re
+import signal
+from collections.abc import Sequence
+from pathlib import PurePath
+
+from vigint_web.media.errors import MediaError, MediaErrorCode, ToolRefused
+
+DETAIL_LENGTH = 500
+_LINES = 4
+_SHORTAGES = (
+    (re.compile(r"No space left on device|Disk quota exceeded"), MediaErrorCode.NO_SPACE),
+    (re.compile(r"File too large"), MediaErrorCode.TOO_LARGE),
+    (
+        re.compile(
+            r"Cannot allocate memory|Out of memory|malloc of size \d+ failed|std::bad_alloc"
+            r"|pthread_create|failed to map segment"
+        ),
+        MediaErrorCode.OUT_OF_MEMORY,
+    ),
+)
+_NOISE = re.compile(r"Last message repeated \d+ times?|^Conversion failed!$|^\s*$")
+_ADDRESS = re.compile(r" @ 0x[0-9a-f]+")
+_ABSOLUTE_PATH = re.compile(r"(?:file:)?/(?:[^\s/:'\",]+/)+")
+_UNPRINTABLE = re.compile(r"[^\x20-\x7e\u00a0-\uffff]+")
+_BY_SIGNAL = {
+    signal.SIGXFSZ: MediaErrorCode.TOO_LARGE,
+    signal.SIGXCPU: MediaErrorCode.TIMED_OUT,
+}
+
+
+def failure(status: int, stderr: str, command: Sequence[str] = ()) -> MediaError:
+    """Return the error that a non-zero exit status, or a signal (negative), stands for.
+
+    ``stderr`` is text that a hostile file may have had a part in; the detail made of it is
+    short, printable, and free of the paths in ``command`` and of any other absolute path.
+    """
+    shortage = resource_failure(stderr, command)
+    if shortage is not None:
+        return shortage
+    detail = summary(stderr, command)
+    if status < 0:
+        killer = signal.Signals(-status)
+        detail = f"{detail}; killed by {killer.name}" if detail else f"killed by {killer.name}"
+        return MediaError(_BY_SIGNAL.get(killer, MediaErrorCode.TOOL_FAILED), detail)
+    return ToolRefused(detail or f"exit status {status}")
+
+
+def resource_failure(stderr: str, command: Sequence[str] = ()) -> MediaError | None:
+    """Return the error for a shortage of space or memory, if one was complained of.
+
+    To be asked of every run: ffmpeg 5.1 exits with 0 when only the end of the file could not be
+    written, and every version does when a decoder that found no memory just dropped pictures.
+    """
+    for pattern, code in _SHORTAGES:
+        if pattern.search(stderr):
+            return MediaError(code, summary(stderr, command))
+    return None
+
+
+def summary(stderr: str, command: Sequence[str] = ()) -> str:
+    """Return the last meaningful complaints in one short line."""
+    for word in command:
+        path = word.removeprefix("file:")
+        if path.startswith("/"):
+            stderr = stderr.replace(path, PurePath(path).name)
+    lines = [
+        _ABSOLUTE_PATH.sub("", _UNPRINTABLE.sub(" ", _ADDRESS.sub("", line))).strip()
+        for line in stderr.splitlines()
+        if not _NOISE.search(line)
+    ]
+    return " | ".join(list(dict.fromkeys(lines))[-_LINES:])[-DETAIL_LENGTH:]

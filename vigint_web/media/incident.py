@@ -1,0 +1,241 @@
+"""Make a clip of an incident from the frames its detector sent."""
+
+import json
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import ffmpeg
+
+from vigint_web.media import matroska
+from vigint_web.media.errors import MediaError, MediaErrorCode, ToolRefused
+from vigint_web.media.frames import FrameInfo, Kind
+from vigint_web.media.geometry import playable_size
+from vigint_web.media.pace import Timeline, timeline
+from vigint_web.media.runner import Runner, file_url, guarded_input, threads
+
+_CODEC = {"jpeg": "mjpeg", "png": "png"}
+
+
+@dataclass(frozen=True)
+class FrameRef:
+    """One frame: when it was taken (epoch seconds), what it is, and how to get its bytes.
+
+    ``load`` may be called more than once.
+    """
+
+    timestamp: float | None
+    info: FrameInfo
+    load: Callable[[], bytes]
+
+
+@dataclass(frozen=True)
+class EncodedClip:
+    """What became of the frames; ``duration`` in seconds, as measured in the finished file."""
+
+    frames_given: int
+    frames_used: int
+    duration: float
+    pace_known: bool
+
+
+def encode_frames(
+    frames: Sequence[FrameRef],
+    destination: Path,
+    runner: Runner,
+    *,
+    crf: int = 23,
+    preset: str = "veryfast",
+    on_progress: Callable[[float], None] | None = None,
+) -> EncodedClip:
+    """Encode frames into a fast-start H.264 MP4 at the pace at which they were taken.
+
+    Frames are loaded one at a time, in the order of showing, and never decoded in Python. Frames
+    of another size than the first one shown are fitted into it. Frames that ffmpeg cannot decode
+    are left out: the one before stays on, or at the start the clip begins later. The clip is
+    decoded to its end before it counts as made. ``on_progress`` gets the share done, 0 to 1.
+    Raises `MediaError`: no_usable_frame, broken if the clip does not hold what it must, and what
+    the runner raises; then no file is left at ``destination``.
+    """
+    if not frames:
+        raise MediaError(MediaErrorCode.NO_USABLE_FRAME, "no frame was given")
+    times = timeline([frame.timestamp for frame in frames])
+    shown = [frames[index] for index in times.order]
+    kind = Counter(frame.info.kind for frame in shown).most_common(1)[0][0]
+    first = shown[0].info
+
+    def pictures() -> Iterator[bytes]:
+        return matroska.stream(
+            _packets(shown, times, kind, runner),
+            kind=kind,
+            width=first.width,
+            height=first.height,
+            interval_ms=times.interval_ms,
+        )
+
+    arguments = _encode_arguments(
+        destination,
+        first,
+        pixels=max(frame.info.width * frame.info.height for frame in shown),
+        seconds=times.duration_ms / 1000,
+        crf=crf,
+        preset=preset,
+    )
+    try:
+        _encode(arguments, pictures, times, runner, on_progress)
+        used, duration = _verify(destination, times, runner)
+    except BaseException:
+        destination.unlink(missing_ok=True)
+        raise
+    return EncodedClip(len(frames), used, duration, pace_known=times.known)
+
+
+def _encode_arguments(
+    destination: Path,
+    first: FrameInfo,
+    *,
+    pixels: int,
+    seconds: float,
+    crf: int,
+    preset: str,
+) -> list[str]:
+    """Compile ffmpeg's arguments for a Matroska stream of pictures on standard input.
+
+    Why these, as measured on ffmpeg 5.1 and 9:
+
+    - ``max_error_rate 1``: a frame that cannot be decoded is left out instead of failing the run.
+    - ``fps_mode vfr`` with ``enc_time_base`` and ``video_track_timescale`` of 1/90000 s: frames
+      keep their times; the default rounds them to a guessed constant rate.
+    - ``bf 0``: with B-frames the last frame's duration is lost; so it is with the concat demuxer
+      and with setpts, which would be the other ways to give frames their times.
+    - ``setts``: the last frame stays until the clip's true end. Left alone 9 takes its duration
+      from the stream, and 5.1 guesses, up to 400 ms wrong. The MP4 writer takes all other
+      durations from the next frame's time, so one expression does for every packet.
+    - ``avoid_negative_ts make_zero``: where the first frames are left out the clip begins with
+      the first good one, not with a blank.
+    """
+    width, height = playable_size(first.width, first.height)
+    fit = (
+        f"scale={width}:{height}:force_original_aspect_ratio=decrease"
+        f":force_divisible_by=2:out_range=limited,"
+        f"pad={width}:{height}:(ow-iw)/2:(oh-ih)/2,setsar=1,format=yuv420p"
+    )
+    output = _source(pixels).output(
+        file_url(destination),
+        **{
+            "format": "mp4",
+            "c:v": "libx264",
+            "preset": preset,
+            "crf": crf,
+            "bf": 0,
+            "threads": threads(width * height),
+            "vf": fit,
+            "fps_mode": "vfr",
+            "enc_time_base": "1/90000",
+            "bsf:v": f"setts=duration=max(1\\,{seconds}/TB-PTS)",
+            "video_track_timescale": 90000,
+            "avoid_negative_ts": "make_zero",
+            "movflags": "+faststart",
+            "map_metadata": -1,
+        },
+    )
+    arguments: list[str] = output.overwrite_output().get_args()
+    return arguments
+
+
+def _source(pixels: int) -> Any:
+    return ffmpeg.input(
+        "pipe:0",
+        format="matroska",
+        protocol_whitelist="pipe",
+        format_whitelist="matroska",
+        threads=threads(pixels),
+        max_error_rate="1",
+    )
+
+
+def _encode(
+    arguments: list[str],
+    pictures: Callable[[], Iterator[bytes]],
+    times: Timeline,
+    runner: Runner,
+    on_progress: Callable[[float], None] | None,
+) -> None:
+    def report(seconds: float) -> None:
+        if on_progress is not None:
+            on_progress(min(1.0, seconds * 1000 / times.duration_ms))
+
+    try:
+        runner.run(arguments, stdin=pictures(), on_progress=report)
+    except ToolRefused as error:
+        if _any_decodes(pictures(), runner):
+            raise
+        raise MediaError(MediaErrorCode.NO_USABLE_FRAME, error.detail) from error
+
+
+def _any_decodes(pictures: Iterator[bytes], runner: Runner) -> bool:
+    """Tell whether ffmpeg can decode at least one picture.
+
+    Its words when it got none differ between versions, and are the same as for an encoder that
+    did not start.
+    """
+    decoded = _source(0).output("-", **{"format": "null", "frames:v": 1})
+    try:
+        runner.run(decoded.get_args(), stdin=pictures)
+    except ToolRefused:
+        return False
+    return True
+
+
+def _packets(
+    shown: Sequence[FrameRef], times: Timeline, kind: Kind, runner: Runner
+) -> Iterator[tuple[int, int, bytes]]:
+    for frame, offset, duration in zip(shown, times.offsets_ms, times.durations_ms, strict=True):
+        data = frame.load()
+        if frame.info.kind == kind:
+            yield offset, duration, data
+            continue
+        converted = _convert(data, frame.info.kind, kind, runner)
+        if converted:
+            yield offset, duration, converted
+
+
+def _convert(data: bytes, given: Kind, wanted: Kind, runner: Runner) -> bytes | None:
+    """Convert one picture to the other kind; None when it cannot be decoded.
+
+    A Matroska track holds one kind only. Frames of two kinds are rare enough for a run each.
+    """
+    arguments = [
+        *("-protocol_whitelist", "pipe", "-format_whitelist", "image2pipe", "-f", "image2pipe"),
+        *("-c:v", _CODEC[given], "-i", "pipe:0", "-frames:v", "1"),
+        *("-c:v", _CODEC[wanted], "-q:v", "2"),
+        *("-pix_fmt", "yuvj444p" if wanted == "jpeg" else "rgb24", "-f", "image2pipe", "pipe:1"),
+    ]
+    try:
+        return runner.run(arguments, stdin=[data], capture=True, seconds=60).stdout
+    except ToolRefused:
+        return None
+
+
+def _verify(clip: Path, times: Timeline, runner: Runner) -> tuple[int, float]:
+    """Decode the whole clip; return its number of frames and its duration in seconds."""
+    if not clip.is_file() or clip.stat().st_size == 0:
+        raise MediaError(MediaErrorCode.NO_USABLE_FRAME, "nothing was encoded")
+    question = ["-count_frames", "-select_streams", "v:0", "-of", "json"]
+    question += ["-show_entries", "stream=nb_read_frames:format=duration", *guarded_input(clip)]
+    answer = json.loads(runner.run(question, program="ffprobe", capture=True).stdout)
+    streams = answer.get("streams") or [{}]
+    count = int(streams[0].get("nb_read_frames", 0))
+    if count == 0:
+        raise MediaError(MediaErrorCode.NO_USABLE_FRAME, "no frame could be decoded")
+    duration = float(answer["format"].get("duration", 0))
+    if count == len(times.order):
+        error_ms = abs(duration * 1000 - times.duration_ms)
+        if error_ms > max(times.interval_ms, times.last_duration_ms):
+            raise MediaError(
+                MediaErrorCode.BROKEN,
+                f"the clip lasts {duration:.3f} s instead of {times.duration_ms / 1000:.3f} s",
+            )
+    return count, duration

@@ -1,0 +1,92 @@
+"""Make still pictures of a video."""
+
+import re
+from pathlib import Path
+
+import ffmpeg
+
+from vigint_web.media.errors import MediaError, MediaErrorCode, ToolRefused
+from vigint_web.media.probe import MAX_PIXELS, Probe
+from vigint_web.media.runner import Runner, file_url, guarded_options, threads
+
+POSTER_WIDTH = 1280
+# Mean luma, 0 to 255, below which a picture shows nothing: black in full range is 0, and noise
+# of a covered camera stays under this.
+DARK = 16.0
+# Of so many pictures around an instant the one most like the others is taken.
+_CANDIDATES = 25
+_FURTHEST_SECONDS = 3600.0
+_LUMA = re.compile(rb"lavfi\.signalstats\.YAVG=([0-9.]+)")
+
+
+def make_poster(source: Path, destination: Path, probe: Probe, runner: Runner) -> None:
+    """Write a JPEG, at most 1280 pixels wide, of a telling moment.
+
+    A typical picture of the moments a tenth into the video, in its middle and at its start is
+    tried until one is not black; when all are, the brightest is kept. Raises `MediaError`:
+    no_usable_frame when no picture can be decoded, and what the runner raises.
+    """
+    brightest: tuple[float, bytes] | None = None
+    for start in _moments(probe.duration):
+        luma = _take(source, destination, probe, start, runner)
+        if luma is None:
+            continue
+        if brightest is None or luma > brightest[0]:
+            brightest = (luma, destination.read_bytes())
+        if luma > DARK:
+            break
+    if brightest is None:
+        destination.unlink(missing_ok=True)
+        raise MediaError(MediaErrorCode.NO_USABLE_FRAME, "no picture could be decoded")
+    destination.write_bytes(brightest[1])
+
+
+def _moments(duration: float | None) -> list[float]:
+    if not duration or duration < 1:
+        return [0.0]
+    length = min(duration, _FURTHEST_SECONDS)
+    return [length / 10, length / 2, 0.0]
+
+
+def _take(
+    source: Path, destination: Path, probe: Probe, start: float, runner: Runner
+) -> float | None:
+    """Write one picture and return its mean luma; None when nothing could be decoded there."""
+    destination.unlink(missing_ok=True)
+    filters = [
+        # Displayed proportions, pixels made square; even sides as 4:2:0 needs.
+        f"scale=w=max(2\\,trunc(min({POSTER_WIDTH}\\,iw*sar)/2)*2)"
+        ":h=max(2\\,trunc(ow/dar/2)*2):out_range=full",
+        "setsar=1",
+        "format=yuvj420p",
+        f"thumbnail=n={_CANDIDATES}",
+        "signalstats",
+        "metadata=print:key=lavfi.signalstats.YAVG:file=-",
+    ]
+    opened = ffmpeg.input(
+        file_url(source),
+        **guarded_options(),
+        ss=f"{start:.3f}",
+        max_pixels=MAX_PIXELS,
+        threads=threads(probe.width * probe.height),
+        max_error_rate="1",
+    )
+    written = opened[str(probe.video_stream)].output(
+        file_url(destination),
+        **{
+            "format": "mjpeg",
+            "map_metadata": -1,
+            "frames:v": 1,
+            "c:v": "mjpeg",
+            "q:v": 3,
+            "vf": ",".join(filters),
+        },
+    )
+    try:
+        done = runner.run(written.overwrite_output().get_args(), capture=True)
+    except ToolRefused:
+        return None
+    luma = _LUMA.search(done.stdout)
+    if luma is None or not destination.is_file() or destination.stat().st_size == 0:
+        return None
+    return float(luma[1])

@@ -1,0 +1,249 @@
+"""Run ffmpeg and ffprobe as guests: nothing of ours in reach, limits on all they take."""
+
+import ctypes
+import logging
+import os
+import resource
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+from vigint_web.media.complaints import failure, resource_failure
+from vigint_web.media.conversation import Conversation
+from vigint_web.media.errors import MediaError, MediaErrorCode
+from vigint_web.media.tools import Tools, clean_environment
+
+MIB = 1024 * 1024
+POLL_SECONDS = 0.2
+# MP4, M4V, MOV; MKV, WebM; AVI; WMV; FLV (also as some servers record it). ffmpeg detects by
+# content: everything else, above all playlists (hls, concat, dash) that name other files or
+# addresses, is refused before it is opened, inside an AVI's subtitles too.
+CONTAINERS = "mov,matroska,webm,avi,asf,flv,live_flv"
+
+_PIXELS_OF_4K = 4096 * 2304
+_PR_SET_PDEATHSIG = 1
+_libc = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
+
+Program = Literal["ffmpeg", "ffprobe"]
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one run may take: wall-clock seconds, address space, bytes per written file."""
+
+    seconds: float = 600
+    memory_bytes: int = 2 * 1024 * MIB
+    output_bytes: int = 4 * 1024 * MIB
+
+
+@dataclass(frozen=True)
+class Completed:
+    """A run that ended well: what it printed, if asked for, and its complaints (the end of)."""
+
+    stdout: bytes
+    stderr: str
+
+
+def guarded_options() -> dict[str, str]:
+    """Return the input options that keep a stored file from opening anything but itself."""
+    return {"protocol_whitelist": "file", "format_whitelist": CONTAINERS}
+
+
+def guarded_input(path: Path) -> list[str]:
+    """Return the arguments, ``-i`` included, that open a stored file and nothing else.
+
+    References from a MOV to other files stay unread too: that is ffmpeg's default
+    (``-enable_drefs 0``), which cannot be said for inputs that may be of another kind.
+    """
+    options = [word for name, value in guarded_options().items() for word in (f"-{name}", value)]
+    return [*options, "-i", file_url(path)]
+
+
+def file_url(path: Path) -> str:
+    """Return a path as ffmpeg must be given it, whatever colons or dashes it holds."""
+    return f"file:{path.absolute()}"
+
+
+def threads(pixels: int) -> str:
+    """Return how many threads to decode and encode pictures of so many pixels with.
+
+    The codecs hold several pictures per thread: on a machine with many cores they would meet
+    the memory limit long before they are any faster. Measured with HEVC of 10 bits to H.264:
+    4K with six threads and 8K with two stay under 2 GiB, 8K with six does not.
+    """
+    most = 2 if pixels > _PIXELS_OF_4K else 6
+    return str(min(os.cpu_count() or 1, most))
+
+
+class Runner:
+    """The one way to run ffmpeg or ffprobe.
+
+    ``should_stop`` is asked several times a second while a program runs; when it says yes the
+    program is killed. A runner holds no state between runs and may be used by several threads,
+    but a run must end in the thread that began it: the child dies with that thread.
+    """
+
+    def __init__(
+        self,
+        tools: Tools,
+        limits: Limits = Limits(),
+        *,
+        should_stop: Callable[[], bool] = lambda: False,
+        log: logging.Logger | None = None,
+    ) -> None:
+        self.tools = tools
+        self.limits = limits
+        self._should_stop = should_stop
+        self._log = log or logging.getLogger(__name__)
+
+    def with_limits(
+        self,
+        *,
+        seconds: float | None = None,
+        memory_bytes: int | None = None,
+        output_bytes: int | None = None,
+    ) -> "Runner":
+        """Return a runner of the same kind with other limits."""
+        limits = replace(
+            self.limits,
+            seconds=self.limits.seconds if seconds is None else seconds,
+            memory_bytes=self.limits.memory_bytes if memory_bytes is None else memory_bytes,
+            output_bytes=self.limits.output_bytes if output_bytes is None else output_bytes,
+        )
+        return Runner(self.tools, limits, should_stop=self._should_stop, log=self._log)
+
+    def run(
+        self,
+        args: Sequence[str],
+        *,
+        program: Program = "ffmpeg",
+        stdin: Iterable[bytes] | None = None,
+        seconds: float | None = None,
+        on_progress: Callable[[float], None] | None = None,
+        capture: bool = False,
+    ) -> Completed:
+        """Run a program to its end and return what it said.
+
+        ``args`` follow the program's name; paths in them must be absolute, because the program
+        runs in an empty directory of its own. ``stdin`` is drawn from as fast as the program
+        reads. ``on_progress`` is called with the seconds of output made so far (ffmpeg only;
+        not together with ``capture``, which returns up to 64 MiB of standard output). Raises
+        `MediaError`, and whatever ``stdin`` or the callbacks raise, after the program is gone.
+        """
+        if capture and on_progress is not None:
+            raise ValueError("standard output carries either the progress or the captured bytes")
+        tool = self.tools.ffmpeg if program == "ffmpeg" else self.tools.ffprobe
+        command = [str(tool.path), "-hide_banner", "-loglevel", "error"]
+        if program == "ffmpeg":
+            command += ["-nostats"] if stdin is not None else ["-nostats", "-nostdin"]
+            command += ["-progress", "pipe:1"] if on_progress is not None else []
+        command += args
+        allowed = self.limits.seconds if seconds is None else seconds
+        with tempfile.TemporaryDirectory(prefix="vigint-run-") as home:
+            child = self._start(command, home, allowed, feed=stdin is not None)
+            talk = Conversation(child, stdin, capture=capture, on_progress=on_progress)
+            try:
+                self._attend(child, talk, time.monotonic() + allowed)
+            finally:
+                _kill_group(child)
+                talk.close()
+                child.wait()
+        stderr = talk.complaints()
+        problem = (
+            failure(child.returncode, stderr, command)
+            if child.returncode
+            else resource_failure(stderr, command)
+        )
+        if problem is not None:
+            self._log.warning("%s failed: %s", program, problem)
+            raise problem
+        if stderr:
+            self._log.debug("%s complained: %s", program, stderr[-2000:])
+        return Completed(stdout=talk.captured(), stderr=stderr)
+
+    def _start(
+        self, command: list[str], home: str, seconds: float, *, feed: bool
+    ) -> subprocess.Popen[bytes]:
+        limits = self.limits
+        parent = os.getpid()
+        # CPU time is a second net under the wall clock, for a machine whose clock stood still.
+        cpu_seconds = int(seconds + 1) * (os.cpu_count() or 1) + 10
+
+        def become_guest() -> None:
+            # Runs between fork and exec: nothing here may take a lock of the parent's.
+            if _libc is not None:
+                _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+                if os.getppid() != parent:
+                    os._exit(1)  # the parent died before its death could be announced
+            resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+            resource.setrlimit(resource.RLIMIT_CPU, _at_most(resource.RLIMIT_CPU, cpu_seconds))
+            resource.setrlimit(
+                resource.RLIMIT_FSIZE, _at_most(resource.RLIMIT_FSIZE, limits.output_bytes)
+            )
+            resource.setrlimit(
+                resource.RLIMIT_AS, _at_most(resource.RLIMIT_AS, limits.memory_bytes)
+            )
+
+        try:
+            return subprocess.Popen(
+                command,
+                stdin=subprocess.PIPE if feed else subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                bufsize=0,
+                cwd=home,
+                env=clean_environment(home),
+                start_new_session=True,
+                preexec_fn=become_guest,  # noqa: PLW1509 - dying with the parent has no other way
+            )
+        except (OSError, subprocess.SubprocessError) as error:
+            reason = error.strerror if isinstance(error, OSError) else str(error)
+            raise MediaError(
+                MediaErrorCode.TOOL_FAILED, f"{Path(command[0]).name} did not start: {reason}"
+            ) from error
+
+    def _attend(self, child: subprocess.Popen[bytes], talk: Conversation, deadline: float) -> None:
+        next_question = 0.0
+        gone = False
+        while talk.open or not gone:
+            now = time.monotonic()
+            if now >= deadline:
+                raise MediaError(MediaErrorCode.TIMED_OUT, "took too long and was ended")
+            if now >= next_question:
+                if self._should_stop():
+                    raise MediaError(MediaErrorCode.CANCELLED, "was told to stop")
+                next_question = now + POLL_SECONDS
+            if talk.open:
+                talk.exchange(min(POLL_SECONDS, deadline - now))
+            else:
+                time.sleep(min(0.005, deadline - now))
+            if not gone and _has_ended(child):
+                gone = True
+                # A descendant that outlives the program would hold its pipes open.
+                _kill_group(child)
+                talk.stop_feeding()
+
+
+def _at_most(kind: int, wanted: int) -> tuple[int, int]:
+    """Return a pair for setrlimit that never asks for more than is already allowed."""
+    _, hard = resource.getrlimit(kind)
+    value = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    return value, value
+
+
+def _has_ended(child: subprocess.Popen[bytes]) -> bool:
+    # WNOWAIT leaves the dead child unreaped, so that its group's number cannot be another's yet.
+    return os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+
+
+def _kill_group(child: subprocess.Popen[bytes]) -> None:
+    try:
+        os.killpg(child.pid, signal.SIGKILL)
+    except (ProcessLookupError, PermissionError):
+        return
