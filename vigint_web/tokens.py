@@ -5,6 +5,7 @@ decided by the link's row. The time stamp in it is the row's own `minted_at`, so
 has the same token and nothing secret has to be stored.
 """
 
+import hashlib
 import hmac
 import secrets
 from dataclasses import dataclass
@@ -54,7 +55,12 @@ class LinkTokens:
             pass
 
         Signer.moment = moment
-        return URLSafeTimedSerializer(self._secret_key, salt=_SALT, signer=Signer)
+        return URLSafeTimedSerializer(
+            self._secret_key,
+            salt=_SALT,
+            signer=Signer,
+            signer_kwargs={"digest_method": hashlib.sha256},
+        )
 
     def mint(self, handle: str, minted_at: datetime) -> str:
         """Return the one token of a handle minted at that second."""

@@ -160,6 +160,8 @@ def _warnings(config: Config) -> list[str]:
 def _processes(config: Config, served: Served, workers: int) -> list[Child]:
     environment = {**os.environ, "VIGINT_DATA_DIR": str(config.data_dir)}
     environment["PYTHONUNBUFFERED"] = "1"
+    # What a killed worker leaves there is swept with the other working files.
+    environment["TMPDIR"] = str(config.temp_dir)
     bind = f"[{served.host}]" if ":" in served.host else served.host
     web = [
         sys.executable, "-m", "gunicorn", "--config", "python:vigint_web.gunicorn_config",

@@ -29,6 +29,7 @@ def page(video_id: str) -> Response:
     ready = video.status == VideoStatus.READY
     status = 200 if ready else 409
     source = find_source_of(video.id)
+    view = secrets.token_urlsafe(12)
     # A person's link opens neither name nor description unless granted.
     granted = link.full_access or link.audience == Audience.PROGRAM
     response = make_response(
@@ -38,8 +39,9 @@ def page(video_id: str) -> Response:
             video=video,
             incident=find_incident_of(video.id),
             source=source if granted else None,
-            state_url=f"/video/{quote(video_id)}/state?token={quote(token)}",
-            stream_url=f"/stream/{quote(token)}/?view={secrets.token_urlsafe(12)}",
+            # The last viewing of a limited link goes on although no other may begin.
+            state_url=f"/video/{quote(video_id)}/state?token={quote(token)}&view={view}",
+            stream_url=f"/stream/{quote(token)}/?view={view}",
             poster_url=f"/api/video/{quote(token)}/thumbnail/" if video.poster_key else None,
             failure=failure_sentence(video.error_code) if video.status == "failed" else None,
         ),
