@@ -2,7 +2,7 @@
 
 import logging
 
-from flask import Flask, Response, jsonify, render_template, request
+from flask import Flask, Response, g, jsonify, render_template, request
 from flask_babel import gettext
 from flask_wtf.csrf import CSRFError
 from sqlalchemy.exc import OperationalError
@@ -99,6 +99,7 @@ def handle_errors(app: Flask) -> None:
     @app.errorhandler(OperationalError)
     def database(error: OperationalError) -> Response:
         log.exception("the database failed")
+        g.database_down = True
         db.session.rollback()
         if "disk is full" in str(error.orig):
             return refuse("storage_full", 507)

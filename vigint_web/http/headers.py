@@ -5,6 +5,7 @@ from flask import Flask, Response, request
 CSP = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:;"
     " media-src 'self'; connect-src 'self'; font-src 'self'; form-action 'self';"
+    " frame-src 'self';"
     " base-uri 'none'; frame-ancestors 'none'"
 )
 _BY_TOKEN = ("/video/", "/stream/", "/api/video/")
@@ -19,7 +20,7 @@ def protect(app: Flask, *, https: bool) -> None:
         headers = response.headers
         headers.setdefault("Content-Security-Policy", CSP)
         headers["X-Content-Type-Options"] = "nosniff"
-        headers["X-Frame-Options"] = "DENY"
+        headers.setdefault("X-Frame-Options", "DENY")
         headers["Cross-Origin-Opener-Policy"] = "same-origin"
         headers["Permissions-Policy"] = "camera=(), microphone=(), geolocation=(), payment=()"
         headers.setdefault("Cross-Origin-Resource-Policy", "same-origin")

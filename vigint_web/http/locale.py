@@ -1,6 +1,6 @@
 """Choose the language and the time zone of an answer."""
 
-from flask import Flask, has_request_context, request, session
+from flask import Flask, g, has_request_context, request, session
 from flask_babel import get_locale
 from flask_login import current_user
 
@@ -20,7 +20,9 @@ def set_up_locale(app: Flask, config: Config) -> None:
         chosen = session.get("locale")
         if chosen in LOCALES:
             return str(chosen)
-        if current_user.is_authenticated and current_user.locale in LOCALES:
+        # Who asks is in the database; an error page must not ask it again.
+        known = not g.get("database_down") and current_user.is_authenticated
+        if known and current_user.locale in LOCALES:
             return str(current_user.locale)
         return request.accept_languages.best_match(LOCALES) or config.default_locale
 

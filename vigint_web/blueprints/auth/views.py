@@ -27,11 +27,7 @@ def login() -> Response | str | tuple[str, int]:
     if form.validate_on_submit():
         user = users.authenticate(form.email.data, form.password.data)
         if user is not None:
-            # A new session for a new person: nothing of the visitor's before survives.
-            chosen = session.get("locale")
-            session.clear()
-            if chosen:
-                session["locale"] = chosen
+            _forget_session()
             login_user(user)
             session.permanent = True
             users.record_login(as_user(user), user.id)
@@ -45,7 +41,7 @@ def login() -> Response | str | tuple[str, int]:
 def logout() -> Response:
     """End this session."""
     logout_user()
-    session.clear()
+    _forget_session()
     flash(_("You are logged out."), "success")
     return redirect(url_for("auth.login"))
 
@@ -72,6 +68,14 @@ def account() -> Response | str:
             flash(_("Your password is changed. Your other sessions are ended."), "success")
             return redirect(url_for("auth.account"))
     return render_template("auth/account.html", form=form)
+
+
+def _forget_session() -> None:
+    """Start anew: nothing of whoever used this browser before survives but the language."""
+    chosen = session.get("locale")
+    session.clear()
+    if chosen:
+        session["locale"] = chosen
 
 
 def _safe_target() -> str:

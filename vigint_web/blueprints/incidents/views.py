@@ -5,6 +5,7 @@ from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
 from vigint_web.blueprints.auth.forms import ActionForm
+from vigint_web.clock import utcnow
 from vigint_web.http.identity import actor
 from vigint_web.services import alerts, incidents, links
 
@@ -46,6 +47,7 @@ def _shown(reference: str) -> dict[str, object]:
         "video": incident.video,
         "alerts": owed,
         "links": links.links_of_video(incident.video_id) if incident.video_id else [],
+        "now": utcnow(),
         "busy": not settled or any(alert.state in {"waiting", "pending"} for alert in owed),
     }
 

@@ -16,19 +16,11 @@ let broken = false; // a media error that was not recovered from yet
 let wanted = false; // the viewer pressed play and neither paused nor came to the end
 let recoveries = 0;
 
-function stateUrl() {
-  const url = new URL(watch.dataset.state, location.href);
-  // The name of this viewing: a link whose viewings are used up still allows the one under way.
-  const view = video && new URL(video.src, location.href).searchParams.get("view");
-  if (view) url.searchParams.set("view", view);
-  return url;
-}
-
 async function ask() {
   const control = new AbortController();
   const late = setTimeout(() => control.abort(), PATIENCE);
   try {
-    const response = await fetch(stateUrl(), { cache: "no-store", signal: control.signal });
+    const response = await fetch(watch.dataset.state, { cache: "no-store", signal: control.signal });
     return response.ok ? await response.json() : null;
   } catch {
     return null; // no network, or no answer in time: neither says that the link is dead
