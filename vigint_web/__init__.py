@@ -4,7 +4,6 @@ import os
 from datetime import timedelta
 from pathlib import Path
 
-from dotenv import dotenv_values
 from flask import Flask
 from jinja2 import StrictUndefined
 
@@ -23,6 +22,7 @@ from vigint_web.blueprints import (
     videos,
 )
 from vigint_web.config import LOCALES, Config, load_config
+from vigint_web.environment import ROOT
 from vigint_web.extensions import bootstrap, csrf, limiter, login, mail
 from vigint_web.http import errors, guard, headers, identity, locale, requests
 from vigint_web.http.middleware import SocketTimeouts, TrustedProxies
@@ -32,13 +32,10 @@ from vigint_web.services.runtime import Runtime, queue_address
 from vigint_web.storage import LocalStorage
 from vigint_web.tokens import LinkTokens
 
-ROOT = Path(__file__).resolve().parent.parent
-
 
 def read_config() -> Config:
-    """Read the configuration of this checkout: `config.ini`, `.env`, the environment."""
-    dotenv = {key: value for key, value in dotenv_values(ROOT / ".env").items() if value}
-    return load_config({**dotenv, **os.environ}, ROOT / "config.ini")
+    """Read the configuration of this checkout: `config.ini`, then the environment."""
+    return load_config(os.environ, ROOT / "config.ini")
 
 
 def create_app(config: Config | None = None) -> Flask:
@@ -95,6 +92,7 @@ def _extensions(app: Flask, config: Config) -> None:
     bootstrap.init_app(app)
     login.init_app(app)
     login.user_loader(users.find_by_session)
+    app.config["RATELIMIT_STORAGE_OPTIONS"] = {"socket_timeout": 1, "socket_connect_timeout": 1}
     app.config["RATELIMIT_STORAGE_URI"] = requests.limiter_address(queue_address(config))
     app.config["RATELIMIT_IN_MEMORY_FALLBACK_ENABLED"] = True
     app.config["RATELIMIT_SWALLOW_ERRORS"] = True

@@ -14,6 +14,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 Network = IPv4Network | IPv6Network
 
+# What SMTP servers take without extensions: ASCII, no quoting (RFC 5321, 4.1.2).
+_MAILBOX = r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9][A-Za-z0-9.-]{0,188}"
 LOCALES = ("fr", "en")
 FALLBACK_BASE_URL = "http://127.0.0.1:8000"
 
@@ -92,6 +94,12 @@ def _text(value: str) -> str:
     return value
 
 
+def _long_secret(value: str) -> str:
+    if len(value) < 16:
+        raise ValueError("a text of at least 16 characters")
+    return value
+
+
 def _integer(low: int, high: int) -> Callable[[str], int]:
     def parse(value: str) -> int:
         if not re.fullmatch(r"\d{1,9}", value) or not low <= int(value) <= high:
@@ -124,8 +132,13 @@ def _zone(value: str) -> ZoneInfo:
 
 
 def _base_url(value: str) -> str:
-    parts = urlsplit(value)
-    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment:
+    try:
+        parts = urlsplit(value)
+        good = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # a bracket that does not close, a port that is none
+        good = False
+    # Pages and links are absolute: below a path of somebody else's they would not be found.
+    if not good or parts.username is not None or parts.path.strip("/") or set("?#") & set(value):
         raise ValueError("an address such as https://vigint.example.com")
     return value.rstrip("/")
 
@@ -141,21 +154,20 @@ def _networks(value: str) -> tuple[Network, ...]:
 
 def _addresses(value: str) -> tuple[str, ...]:
     found = tuple(part for part in re.split(r"[\s,;]+", value) if part)
-    if any(not re.fullmatch(r"[^@\s<>]+@[^@\s<>]+", part) for part in found):
+    if any(not re.fullmatch(_MAILBOX, part) for part in found):
         raise ValueError("mail addresses separated by commas")
     return found
 
 
 def _address(value: str) -> str:
-    found = re.fullmatch(r"(?:[^<>\r\n]*<)?([^@\s<>]+@[^@\s<>]+)>?", value)
-    if not found:
+    if not re.fullmatch(rf"{_MAILBOX}|[^<>\r\n]*<{_MAILBOX}>", value):
         raise ValueError("one mail address")
     return value
 
 
 def _scheme(*allowed: str) -> Callable[[str], str]:
     def parse(value: str) -> str:
-        if value.split(":", 1)[0].split("+", 1)[0] not in allowed or ":" not in value:
+        if value.split(":", 1)[0] not in allowed or ":" not in value:
             raise ValueError("an address that starts with " + " or ".join(f"{s}:" for s in allowed))
         return value
 
@@ -181,13 +193,13 @@ class _Setting:
 
 _SETTINGS = (
     _Setting("base_url", "Vigint", "base_url", "VIGINT_BASE_URL", _base_url, None),
-    _Setting("secret_key", "", "", "VIGINT_SECRET_KEY", _text, None, secret=True),
+    _Setting("secret_key", "", "", "VIGINT_SECRET_KEY", _long_secret, None, secret=True),
     _Setting("trusted_proxies", "Vigint", "trusted_proxies", "VIGINT_TRUSTED_PROXIES", _networks, ()),
     _Setting("default_locale", "Vigint", "default_locale", "VIGINT_DEFAULT_LOCALE", _locale, "fr"),
     _Setting("timezone", "Vigint", "timezone", "VIGINT_TIMEZONE", _zone, ZoneInfo("Europe/Paris")),
     _Setting("ffmpeg", "Vigint", "ffmpeg", "VIGINT_FFMPEG", _text, None),
     _Setting("ffprobe", "Vigint", "ffprobe", "VIGINT_FFPROBE", _text, None),
-    _Setting("database_url", "Database", "url", "VIGINT_DATABASE_URL", _scheme("sqlite", "postgresql"), None),
+    _Setting("database_url", "Database", "url", "VIGINT_DATABASE_URL", _scheme("sqlite", "postgresql", "postgresql+psycopg"), None),
     _Setting("redis_url", "Redis", "url", "VIGINT_REDIS_URL", _scheme("redis", "rediss", "unix"), None),
     _Setting("storage_url", "Storage", "url", "VIGINT_STORAGE_URL", _local_storage, None),
     _Setting("upload_mb", "Uploads", "max_size_mb", "VIGINT_MAX_UPLOAD_MB", _integer(1, 1_000_000), 100),
@@ -234,7 +246,9 @@ def load_config(environ: Mapping[str, str], ini_path: Path | None = None) -> Con
         )
     secret = values["secret_key"] or _stored_secret(data_dir)
     if len(secret) < 16:
-        raise ConfigError(["VIGINT_SECRET_KEY must have at least 16 characters."])
+        raise ConfigError(
+            [f"{data_dir / 'secret-key'} holds no key. Remove it, and a new one is made."]
+        )
     return Config(
         data_dir=data_dir,
         base_url=values["base_url"] or served_address(data_dir) or FALLBACK_BASE_URL,
@@ -262,6 +276,11 @@ def load_config(environ: Mapping[str, str], ini_path: Path | None = None) -> Con
         ffprobe=values["ffprobe"],
         warnings=tuple(warnings),
     )
+
+
+def is_mailbox(text: str) -> bool:
+    """Return whether a text is one mail address that every server takes."""
+    return re.fullmatch(_MAILBOX, text) is not None
 
 
 def served_address(data_dir: Path) -> str | None:
@@ -299,6 +318,9 @@ def _value(
                 raw = Path(named).read_text(encoding="utf-8").strip()
             except (OSError, UnicodeDecodeError):
                 mistakes.append(f"{where} names a file that cannot be read: {named}.")
+                return None
+            if not raw:
+                mistakes.append(f"{where} names a file that is empty: {named}.")
                 return None
     if not raw and setting.section:
         raw = ini.get(setting.section, setting.key, fallback="").strip()

@@ -21,7 +21,9 @@ def set_up_database(app: Flask, config: Config) -> None:
         "pool_pre_ping": True,
     }
     if not config.database_url.startswith("sqlite"):
-        options |= {"pool_size": 10, "max_overflow": 60, "pool_timeout": 10}
+        # PostgreSQL takes 100 by default, for all processes of all machines together.
+        options |= {"pool_size": 5, "max_overflow": 15, "pool_timeout": 10}
+        options["connect_args"] = {"connect_timeout": 5}
     else:
         # A thread that serves bytes holds no connection; pages hold one for milliseconds.
         options |= {"pool_size": 16, "max_overflow": 112, "connect_args": {"timeout": 15}}

@@ -51,6 +51,13 @@ class TooLarge(VigintError):
     status = 413
 
 
+class Busy(VigintError):
+    """Say that too much is under way; the same request may be sent again soon."""
+
+    code = "unavailable"
+    status = 503
+
+
 class StorageFull(VigintError):
     """Say that the disk has no room; nothing was kept."""
 

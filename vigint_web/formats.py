@@ -31,7 +31,7 @@ def duration(seconds: float | None) -> str:
     """Return a duration as people say it: 4.0 s, 1:05, 1:02:03."""
     if seconds is None:
         return "–"
-    if seconds < 60:
+    if round(seconds, 1) < 60:
         return str(gettext("%(seconds)s s", seconds=format_decimal(round(seconds, 1))))
     whole = round(seconds)
     hours, rest = divmod(whole, 3600)

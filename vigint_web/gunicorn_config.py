@@ -12,9 +12,12 @@ from typing import Any
 from gunicorn.config import Config  # type: ignore[import-untyped] # it ships no types
 from gunicorn.glogging import Logger  # type: ignore[import-untyped] # it ships no types
 
+from vigint_web.environment import load_environment
 from vigint_web.processes import die_with_parent
 
-worker_class = "gthread"
+load_environment()
+
+worker_class = "vigint_web.gunicorn_worker.PatientWorker"
 workers = int(os.environ.get("VIGINT_WEB_PROCESSES") or 2)
 threads = int(os.environ.get("VIGINT_WEB_THREADS") or 64)
 
@@ -52,7 +55,13 @@ class TokenFreeLogger(Logger):  # type: ignore[misc] # an untyped base
     def setup(self, cfg: Config) -> None:
         """Set the handlers up as gunicorn does, and filter what goes through them."""
         super().setup(cfg)
+        self.error_log.addFilter(_is_worth_telling)
         self.error_log.addFilter(_hide_tokens)
+
+
+def _is_worth_telling(record: logging.LogRecord) -> bool:
+    # Anybody can fall silent in the middle of a request, as often as they like.
+    return record.exc_info is None or not isinstance(record.exc_info[1], TimeoutError)
 
 
 def _hide_tokens(record: logging.LogRecord) -> bool:

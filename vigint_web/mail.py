@@ -16,7 +16,8 @@ from vigint_web.config import Config
 from vigint_web.formats import local, megabytes, offset_name, wall_clock
 from vigint_web.wording import failure_sentence
 
-_TIMEOUT = 20.0  # seconds, for each step of SMTP
+_TIMEOUT = 15.0  # seconds, for each step of SMTP
+_GOODBYE = 2.0  # seconds, for the last one
 OUTBOX = "outbox"
 SMTP = "smtp"
 
@@ -112,11 +113,11 @@ def send(message: Message, config: Config) -> str:
     except smtplib.SMTPRecipientsRefused as error:
         code, said = next(iter(error.recipients.values()))
         raise _verdict(code, said) from None
-    except smtplib.SMTPAuthenticationError as error:
-        # The password may be mended while the mail waits.
-        raise MailUndelivered(_sentence(error.smtp_code, error.smtp_error)) from None
-    except smtplib.SMTPResponseException as error:
+    except smtplib.SMTPDataError as error:
         raise _verdict(error.smtp_code, error.smtp_error) from None
+    except smtplib.SMTPResponseException as error:
+        # About the server, the password or our own address: settings that may be mended.
+        raise MailUndelivered(_sentence(error.smtp_code, error.smtp_error)) from None
     except (smtplib.SMTPException, OSError) as error:
         raise MailUndelivered(f"{type(error).__name__}: {error}"[:300]) from None
     finally:
@@ -151,6 +152,8 @@ class _Connection(Connection):
         """Say goodbye; the mail is accepted or not by now, whatever is answered to that."""
         if self.host is not None:
             try:
+                if self.host.sock is not None:
+                    self.host.sock.settimeout(_GOODBYE)
                 self.host.quit()
             except (smtplib.SMTPException, OSError):
                 self.host.close()

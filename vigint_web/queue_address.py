@@ -1,11 +1,12 @@
 """Where the embedded queue server of a data directory listens. Standard library only.
 
-A unix socket's path may have about 100 bytes; for a longer data directory the socket lies in a
-short private directory, whose name is remembered beside the queue's data so that every process
-of the installation finds it.
+A unix socket's path may have about 100 bytes; where the data directory's is longer, or cannot be
+used otherwise, the socket lies in a short private directory, whose name is remembered beside the
+queue's data so that every process of the installation finds it.
 """
 
 import os
+import re
 import stat
 import tempfile
 from pathlib import Path
@@ -23,7 +24,7 @@ def queue_dir(data_dir: Path) -> Path:
 def queue_socket(data_dir: Path) -> Path:
     """Return the socket's path, as it is or, before the first start, as far as it is known."""
     own = queue_dir(data_dir) / _SOCKET_NAME
-    if len(os.fsencode(own)) <= _LONGEST_PATH:
+    if _is_usable(own):
         return own
     return _remembered(data_dir) or own
 
@@ -43,7 +44,7 @@ def prepare_queue_socket(data_dir: Path) -> Path:
     # The directory's mode guards the socket in the moment before the server sets its own.
     home.chmod(0o700)
     own = home / _SOCKET_NAME
-    if len(os.fsencode(own)) <= _LONGEST_PATH:
+    if _is_usable(own):
         return own
     remembered = _remembered(data_dir)
     if remembered is not None:
@@ -63,6 +64,12 @@ def remove_queue_socket(data_dir: Path) -> None:
     if socket.parent != queue_dir(data_dir):
         socket.parent.rmdir()
         _note(data_dir).unlink(missing_ok=True)
+
+
+def _is_usable(socket: Path) -> bool:
+    # RQ asks the server for its clients, and redis-py takes the answer, in which the path stands,
+    # apart at these characters.
+    return len(os.fsencode(socket)) <= _LONGEST_PATH and not re.search(r"[\s=]", str(socket))
 
 
 def _note(data_dir: Path) -> Path:

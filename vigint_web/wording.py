@@ -18,6 +18,7 @@ _FAILURES: dict[str, LazyString] = {
     "tool_failed": _("The video could not be processed. Try again; if it fails again, ask the administrator to look at the log."),
     "tool_missing": _("The server has no working ffmpeg. Ask the administrator to run “vigint doctor”, then try again."),
     "original_missing": _("The stored file cannot be found any more. Delete this video and upload it again."),
+    "link_revoked": _("The link of this alert was revoked before the mail could be sent."),
     "upload_interrupted": _("The upload was interrupted before its end. Delete this video and upload it again."),
 }  # fmt: skip
 
@@ -32,6 +33,7 @@ _REFUSALS: dict[str, LazyString] = {
     "processing_failed": _("The video could not be prepared. Ask whoever sent the link."),
     "too_many_requests": _("Too many requests. Wait a moment, then try again."),
     "unauthorized": _("An API key is missing. Send it as “Authorization: Bearer <key>”."),
+    "login_required": _("Your session has ended. Log in, then try again."),
     "invalid_key": _("This API key is unknown or revoked. Ask the administrator for a new one."),
     "insufficient_scope": _("This API key may not do that. Ask the administrator for a key with the right scope."),
     "idempotency_conflict": _("This Idempotency-Key was used before with another body. Use a new key."),

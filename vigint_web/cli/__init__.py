@@ -4,9 +4,11 @@ import sys
 from typing import ClassVar
 
 import click
+from sqlalchemy.exc import SQLAlchemyError
 
 from vigint_web.cli.preflight import StartError
 from vigint_web.config import ConfigError
+from vigint_web.environment import load_environment
 from vigint_web.errors import VigintError
 
 
@@ -51,6 +53,7 @@ def cli() -> None:
 
 def main() -> None:
     """Run a command; a refusal is a sentence and a status, never a stack trace."""
+    load_environment()
     try:
         cli(prog_name="./vigint")
     except ConfigError as error:
@@ -59,4 +62,9 @@ def main() -> None:
         sys.exit(2)
     except (StartError, VigintError) as error:
         print(str(error) or f"Not possible: {error.__class__.__name__}.", file=sys.stderr)
+        sys.exit(1)
+    except SQLAlchemyError as error:
+        # The kind alone: the rest may hold a password.
+        said = "The database cannot be used" + f" ({type(error).__name__}): "
+        print(said + "check VIGINT_DATABASE_URL, or ask ./vigint doctor.", file=sys.stderr)
         sys.exit(1)

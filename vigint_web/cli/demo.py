@@ -100,6 +100,11 @@ class _Demonstration:
         self.browser = urllib.request.build_opener(cookies)
 
     def run(self) -> None:
+        if self.config.is_https:
+            raise DemoFailed(
+                "VIGINT_BASE_URL begins with https, and the demonstration logs in over plain http:"
+                " run it without that setting."
+            )
         with tempfile.TemporaryDirectory(prefix="vigint-demo-") as name:
             folder = Path(name)
             password, key = self._step("Creating a demo login and an API key", self._credentials)

@@ -41,7 +41,9 @@ def create_user(email: str, role: str, password_stdin: bool) -> None:
 def reset_password(email: str, password_stdin: bool) -> None:
     """Give a person a new password; their sessions end."""
     password, told = _password(password_stdin)
-    with create_app().app_context():
+    app = create_app()
+    with app.app_context():
+        migrate_database(app)
         users.set_password(command_line(), email, password)
     click.echo(f"{users.normalise_email(email)} has a new password.", err=True)
     if told:
@@ -72,7 +74,9 @@ def create_api_key(name: str, scopes: tuple[str, ...], site: str | None) -> None
 @click.command("verify-audit")
 def verify_audit() -> None:
     """Check that nobody changed the audit trail since it was written."""
-    with create_app().app_context():
+    app = create_app()
+    with app.app_context():
+        migrate_database(app)
         broken = audit.first_broken_event()
     if broken is not None:
         raise VigintError(f"The audit trail was tampered with: event {broken} does not follow.")

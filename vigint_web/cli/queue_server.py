@@ -55,6 +55,23 @@ def find_queue_binary() -> QueueBinary:
     )
 
 
+def check_queue_server(url: str) -> None:
+    """Make sure that the configured queue server answers, before anything is started.
+
+    Raises:
+        StartError: it does not.
+    """
+    try:
+        with _client(url) as client:
+            client.ping()
+    except (RedisError, OSError, ValueError) as error:
+        # Only the kind of error is told: the address may hold a password.
+        raise StartError(
+            f"The queue server of VIGINT_REDIS_URL does not answer ({type(error).__name__}): start"
+            " it, correct the address, or remove it to use the queue server that comes with Vigint."
+        ) from None
+
+
 class QueueServer:
     """The server of one data directory: `prepare`, run `argv` until `ready`, at last `cleanup`."""
 
@@ -123,7 +140,7 @@ class QueueServer:
     def ready(self) -> bool:
         """Return whether the server answers and has read its data."""
         try:
-            with self._client() as client:
+            with _client(self.url) as client:
                 return bool(client.ping())
         except (RedisError, OSError):
             return False
@@ -145,11 +162,6 @@ class QueueServer:
         """Remove the socket, after the server has ended."""
         remove_queue_socket(self._data_dir)
 
-    def _client(self) -> Redis:
-        return Redis.from_url(
-            self.url, socket_timeout=1, socket_connect_timeout=1, retry=Retry(NoBackoff(), 0)
-        )
-
     def _end_orphan(self) -> None:
         deadline = time.monotonic() + 5
         while self.ready():
@@ -158,10 +170,16 @@ class QueueServer:
                     f"Another queue server still runs in {self._home}: end it, then start again."
                 )
             try:
-                with self._client() as client:
+                with _client(self.url) as client:
                     client.shutdown(nosave=True)
             except (RedisError, OSError):
                 continue
+
+
+def _client(url: str) -> Redis:
+    return Redis.from_url(
+        url, socket_timeout=1, socket_connect_timeout=1, retry=Retry(NoBackoff(), 0)
+    )
 
 
 def _candidates() -> Iterator[Path]:

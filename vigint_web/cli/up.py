@@ -18,11 +18,12 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from flask import Flask
 
-from vigint_web import ROOT, create_app, read_config
+from vigint_web import create_app, read_config
 from vigint_web.cli.preflight import DataDirLock, StartError, check_data_dir, check_port
-from vigint_web.cli.queue_server import QueueServer
+from vigint_web.cli.queue_server import QueueServer, check_queue_server
 from vigint_web.cli.supervisor import Child, Supervisor
 from vigint_web.config import Config
+from vigint_web.environment import ROOT
 from vigint_web.extensions import db
 from vigint_web.jobs.scheduler import run_scheduler
 from vigint_web.jobs.worker import run_worker
@@ -85,6 +86,8 @@ def run_up(
             queue.prepare()
             stack.callback(queue.cleanup)
             children.append(queue.child())
+        else:
+            check_queue_server(config.redis_url)
         _prepare(config)
         for warning in _warnings(config):
             click.echo(f"Warning: {warning}", err=True)

@@ -9,25 +9,28 @@ from flask import Response, current_app, request
 from werkzeug.http import http_date
 from werkzeug.wsgi import FileWrapper
 
+from vigint_web.errors import NotFound
+from vigint_web.http.errors import refuse, wants_json
 from vigint_web.http.ranges import Answer, Conditions, answer
 from vigint_web.http.watch import LinkWatch
+from vigint_web.models import Link
 from vigint_web.services.playback import StoredBytes
 from vigint_web.services.runtime import storage
 
 # How long a reader may take nothing before its thread is freed.
 STALL_SECONDS = 10.0
-# What the socket's buffers swallow is sent before a link can be looked at again.
-_SHORT = 1024 * 1024
+# What the socket's buffer swallows cannot be called back when a link dies: it is kept small, and
+# what is not longer needs no watching.
+_BUFFER = 256 * 1024
+_REFUSED = {412: "precondition_failed", 416: "range_not_satisfiable"}
 
 
 def decide(stored: StoredBytes) -> Answer:
     """Return what the current request is answered, before a byte is touched."""
-    if request.method == "HEAD":
-        # Range is defined for GET only (RFC 9110, 14.2).
-        return Answer(200, 0, stored.size)
     header = request.headers.get
     asked = Conditions(
-        range=header("Range"),
+        # Range is defined for GET only (RFC 9110, 14.2); the other conditions are not.
+        range=header("Range") if request.method == "GET" else None,
         if_range=header("If-Range"),
         if_match=header("If-Match"),
         if_none_match=header("If-None-Match"),
@@ -40,21 +43,27 @@ def decide(stored: StoredBytes) -> Answer:
     )
 
 
-def send(stored: StoredBytes, decided: Answer, *, link_id: int | None = None) -> Response:
+def sent_bytes(decided: Answer) -> tuple[int, int] | None:
+    """Return the first and the last byte that the answer carries, if it carries any."""
+    if request.method != "GET" or decided.status not in {200, 206}:
+        return None
+    return decided.first, decided.last
+
+
+def send(stored: StoredBytes, decided: Answer, *, link: Link | None = None) -> Response:
     """Return the response to a decided request.
 
     Args:
-        link_id: the link whose death cuts a response that lasts.
+        link: whose death cuts a response that lasts.
     """
-    response = Response(status=decided.status)
+    refused = _REFUSED.get(decided.status) if wants_json() else None
+    response = refuse(refused, decided.status) if refused else Response(status=decided.status)
     response.headers["Accept-Ranges"] = "bytes"
     response.headers["ETag"] = stored.etag
     response.headers["Last-Modified"] = http_date(stored.stored_at)
     if decided.status == 416:
         response.headers["Content-Range"] = f"bytes */{stored.size}"
     if decided.status not in {200, 206}:
-        if decided.status != 304:
-            response.headers["Content-Length"] = "0"
         return response
     response.content_type = stored.content_type
     response.headers["Content-Length"] = str(decided.length)
@@ -66,7 +75,7 @@ def send(stored: StoredBytes, decided: Answer, *, link_id: int | None = None) ->
     if request.method == "HEAD":
         response.automatically_set_content_length = False
         return response
-    response.response = _body(stored, decided, link_id)
+    response.response = _body(stored, decided, link)
     response.direct_passthrough = True
     return response
 
@@ -85,8 +94,8 @@ class _Body:
         self._file = file
         self._left = length
         self._ended = ended
-        # The server looks for this to hand the file to the kernel.
-        self.fileno = file.fileno
+        # The server looks for these to hand the file to the kernel.
+        self.fileno, self.seek, self.tell = file.fileno, file.seek, file.tell
 
     def read(self, size: int = -1) -> bytes:
         """Read on, never beyond the part (for servers without sendfile)."""
@@ -101,18 +110,22 @@ class _Body:
         self._file.close()
 
 
-def _body(stored: StoredBytes, decided: Answer, link_id: int | None) -> FileWrapper:
+def _body(stored: StoredBytes, decided: Answer, link: Link | None) -> FileWrapper:
     ended: Callable[[], None] = lambda: None  # noqa: E731 - replaced below when somebody watches
     connection = request.environ.get("gunicorn.socket")
     if isinstance(connection, socket.socket):
         connection.settimeout(STALL_SECONDS)
-        if link_id is not None and decided.length > _SHORT:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _BUFFER)
+        if link is not None and decided.length > _BUFFER:
             watch = cast(LinkWatch, current_app.extensions["vigint_watch"])
-            number = watch.add(link_id, connection)
+            number = watch.add(link.id, link.handle, connection)
             ended = lambda: watch.remove(number)  # noqa: E731 - one line says it all
     try:
         file = storage().open(stored.key)
         file.seek(decided.first)
+    except FileNotFoundError:
+        ended()
+        raise NotFound from None  # purged between the row and here
     except BaseException:
         ended()
         raise

@@ -5,7 +5,7 @@ import logging
 from flask import Flask, Response, g, jsonify, render_template, request
 from flask_babel import gettext
 from flask_wtf.csrf import CSRFError
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DataError, OperationalError
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, RequestEntityTooLarge
 
 from vigint_web.errors import Invalid, LinkRefused, VigintError
@@ -59,9 +59,13 @@ def refuse(code: str, status: int, sentence: str | None = None) -> Response:
     response.status_code = status
     if code in RETRY_AFTER:
         response.headers["Retry-After"] = RETRY_AFTER[code]
-    if status == 401:
+    if status == 401 and wants_json():
         response.headers["WWW-Authenticate"] = 'Bearer realm="Vigint"'
     return response
+
+
+def _is_form() -> bool:
+    return request.mimetype == "multipart/form-data"
 
 
 def handle_errors(app: Flask) -> None:
@@ -86,7 +90,9 @@ def handle_errors(app: Flask) -> None:
             response = error.get_response()
             return Response(response.get_data(), response.status_code, response.headers)
         code = _CODES.get(status, "error")
-        if isinstance(error, RequestEntityTooLarge) and request.path == "/api/v1/incidents":
+        too_large = isinstance(error, RequestEntityTooLarge)
+        # A form is the remedy already: its own limits are others.
+        if too_large and request.path == "/api/v1/incidents" and not _is_form():
             sentence = gettext(
                 "The document is larger than 32 MiB. Send the images as multipart parts instead."
             )
@@ -95,6 +101,11 @@ def handle_errors(app: Flask) -> None:
         if isinstance(error, MethodNotAllowed) and error.valid_methods:
             answer.headers["Allow"] = ", ".join(sorted(error.valid_methods))
         return answer
+
+    @app.errorhandler(DataError)
+    def unstorable(_error: DataError) -> Response:
+        db.session.rollback()
+        return refuse("invalid_request", 400)
 
     @app.errorhandler(OperationalError)
     def database(error: OperationalError) -> Response:

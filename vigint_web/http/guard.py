@@ -2,20 +2,28 @@
 
 from flask import Flask, g, redirect, request, url_for
 from flask_login import current_user
-from werkzeug.exceptions import NotFound
+from werkzeug.exceptions import BadRequest, NotFound
 from werkzeug.wrappers import Response
 
 from vigint_web.errors import VigintError
 from vigint_web.http.identity import actor
-from vigint_web.http.rules import RULES, Anyone, Key, Person, Token
+from vigint_web.http.rules import RULES, Anyone, Key, Person, Rule, Token
 from vigint_web.models import Scope
 from vigint_web.services.api_keys import find_api_key
+from vigint_web.services.transactions import release_connection
 
 
 class Unauthorized(VigintError):
     """Say that the request names nobody."""
 
     code = "unauthorized"
+    status = 401
+
+
+class LoginRequired(VigintError):
+    """Say that only people who are logged in may."""
+
+    code = "login_required"
     status = 401
 
 
@@ -34,24 +42,32 @@ def guard(app: Flask) -> None:
 
     @app.before_request
     def check() -> Response | None:
+        if "\x00" in request.path or "%00" in request.environ.get("QUERY_STRING", ""):
+            raise BadRequest  # no name holds it, and PostgreSQL refuses it
         if request.endpoint is None:
             return None  # no route: the 404 or 405 is on its way
-        rule = RULES.get(request.endpoint)
-        match rule:
-            case Anyone() | Token():
-                return None
-            case Key(scope):
-                _check_key(scope)
-                return None
-            case Person(permission):
-                if not current_user.is_authenticated:
-                    if request.method != "GET" or request.path.startswith("/api/"):
-                        raise Unauthorized
-                    return redirect(url_for("auth.login", next=request.full_path.rstrip("?")))
-                if permission is not None and not actor().may(permission):
-                    raise Forbidden
-                return None
-        raise NotFound
+        answer = _check(RULES.get(request.endpoint))
+        # A body may take minutes to arrive: no database connection waits for it.
+        release_connection()
+        return answer
+
+
+def _check(rule: Rule | None) -> Response | None:
+    match rule:
+        case Anyone() | Token():
+            return None
+        case Key(scope):
+            _check_key(scope)
+            return None
+        case Person(permission):
+            if not current_user.is_authenticated:
+                if request.method != "GET":
+                    raise LoginRequired
+                return redirect(url_for("auth.login", next=request.full_path.rstrip("?")))
+            if permission is not None and not actor().may(permission):
+                raise Forbidden
+            return None
+    raise NotFound
 
 
 def _check_key(scope: Scope) -> None:

@@ -21,7 +21,6 @@ def protect(app: Flask, *, https: bool) -> None:
         headers.setdefault("Content-Security-Policy", CSP)
         headers["X-Content-Type-Options"] = "nosniff"
         headers.setdefault("X-Frame-Options", "DENY")
-        headers["Cross-Origin-Opener-Policy"] = "same-origin"
         headers["Permissions-Policy"] = "camera=(), microphone=(), geolocation=(), payment=()"
         headers.setdefault("Cross-Origin-Resource-Policy", "same-origin")
         by_token = request.path.startswith(_BY_TOKEN)
@@ -32,5 +31,7 @@ def protect(app: Flask, *, https: bool) -> None:
         if not request.path.startswith(_STATIC):
             headers.setdefault("Cache-Control", "private, no-store")
         if https:
+            # Over plain http browsers ignore it, and complain on every page that they do.
+            headers["Cross-Origin-Opener-Policy"] = "same-origin"
             headers["Strict-Transport-Security"] = "max-age=31536000"
         return response

@@ -1,7 +1,7 @@
 """Read multipart bodies as a stream (RFC 7578): constant memory, digests on the way."""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -11,7 +11,9 @@ from werkzeug.exceptions import BadRequest, RequestEntityTooLarge
 from werkzeug.sansio.multipart import Data, Epilogue, Field, File, MultipartDecoder, NeedData
 
 _CHUNK = 256 * 1024
+_LONGEST_HEADER = 64 * 1024
 _LONGEST_FIELD = 1024 * 1024
+_LONGEST_TEXTS = 4 * 1024 * 1024  # all fields together
 
 
 @dataclass(frozen=True)
@@ -60,11 +62,13 @@ class Saved:
     too_large: bool
 
 
-def save(part: FilePart, path: Path, limit: int, goes_on: Iterator[None] | None = None) -> Saved:
+def save(
+    part: FilePart, path: Path, limit: int, goes_on: Callable[[], None] = lambda: None
+) -> Saved:
     """Write a part to a file, digesting it; what comes beyond the limit is read and dropped.
 
     Args:
-        goes_on: advanced once per chunk, to show that the upload lives.
+        goes_on: called before each chunk is written; what it raises ends the writing.
 
     Raises:
         OSError: the disk is full; the caller still has to finish or drop the request.
@@ -72,12 +76,11 @@ def save(part: FilePart, path: Path, limit: int, goes_on: Iterator[None] | None 
     digest, size = hashlib.sha256(), 0
     with path.open("wb", buffering=0) as file:
         for chunk in part.chunks():
+            goes_on()
             size += len(chunk)
             if size <= limit:
                 digest.update(chunk)
                 _write(file, chunk)
-            if goes_on is not None:
-                next(goes_on, None)
         if size > limit:
             file.truncate(0)
     return Saved(size, digest.hexdigest(), size > limit)
@@ -100,12 +103,17 @@ def read_parts(request: Request, *, most_parts: int = 100) -> Iterator[TextPart 
     if request.mimetype != "multipart/form-data" or not boundary:
         raise BadRequest("This address takes multipart/form-data.")
     parts = _Parts(request, boundary.encode("latin-1", "replace"), most_parts)
+    texts = 0
     while True:
         event = parts.event()
         if isinstance(event, Epilogue):
             return
         if isinstance(event, Field):
-            yield TextPart(event.name or "", _text(parts))
+            text = _text(parts)
+            texts += len(text)
+            if texts > _LONGEST_TEXTS:
+                raise RequestEntityTooLarge
+            yield TextPart(event.name or "", text)
         elif isinstance(event, File):
             part = FilePart(event.name or "", event.filename or "", parts)
             yield part
@@ -129,7 +137,10 @@ def _text(parts: "_Parts") -> str:
 class _Parts:
     def __init__(self, request: Request, boundary: bytes, most_parts: int) -> None:
         self._stream = request.stream
-        self._decoder = MultipartDecoder(boundary, max_parts=most_parts)
+        # What is neither header nor end of part is handed on at once: more than this is nonsense.
+        self._decoder = MultipartDecoder(
+            boundary, max_form_memory_size=_LONGEST_HEADER + 2 * _CHUNK, max_parts=most_parts
+        )
         self._ended = False
 
     def event(self) -> Field | File | Data | Epilogue:

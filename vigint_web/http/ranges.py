@@ -6,7 +6,8 @@ from datetime import datetime
 from email.utils import parsedate_to_datetime
 
 BROWSER_PART = 1024 * 1024
-_RANGE = re.compile(r"bytes\s*=\s*(\d*)-(\d*)", re.IGNORECASE)
+# More digits than int() reads are no number of ours: such a range is ignored like any nonsense.
+_RANGE = re.compile(r"bytes\s*=\s*([0-9]{0,4000})-([0-9]{0,4000})", re.IGNORECASE)
 _ENTITY_TAG = re.compile(r'(?:W/)?"[^"]*"')
 
 
@@ -62,14 +63,14 @@ def answer(
         return whole  # another unit, several ranges, or nonsense: may be ignored (14.2)
     first, last = found.groups()
     if not first:
-        length = min(int(last[:18]), size)
+        length = min(int(last), size)
         return Answer(206, size - length, length) if length else Answer(416)
-    start = int(first[:18])
-    if last and int(last[:18]) < start:
+    start = int(first)
+    if last and int(last) < start:
         return whole  # invalid, hence ignored (14.1.1)
     if start >= size:
         return Answer(416)
-    length = (min(int(last[:18]), size - 1) if last else size - 1) - start + 1
+    length = (min(int(last), size - 1) if last else size - 1) - start + 1
     if bounded and not last:
         length = min(length, BROWSER_PART)
     return Answer(206, start, length)
@@ -95,6 +96,6 @@ def _matches(header: str, etag: str, *, weak: bool) -> bool:
 def _date(text: str) -> datetime | None:
     try:
         found = parsedate_to_datetime(text)
-    except (ValueError, TypeError, IndexError):
+    except (ValueError, TypeError, IndexError, OverflowError):
         return None
     return found if found.tzinfo is not None else None

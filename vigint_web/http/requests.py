@@ -12,6 +12,8 @@ from vigint_web.logs import log_context
 
 log = logging.getLogger("vigint.access")
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
+_MOST_DRAINED = 256 * 1024 * 1024
+_DRAIN_SECONDS = 20.0
 _QUIET = {"health.healthz", "static", "bootstrap.static"}
 
 
@@ -28,6 +30,8 @@ def tell_requests(app: Flask) -> None:
     @app.after_request
     def tell(response: Response) -> Response:
         response.headers["X-Request-ID"] = g.get("request_id", "")
+        if response.status_code >= 400:
+            _drain()
         if request.endpoint not in _QUIET:
             log.info(
                 "%s %s %s",
@@ -52,6 +56,22 @@ def tell_requests(app: Flask) -> None:
         token = g.pop("log_context", None)
         if token is not None:
             log_context.reset(token)
+
+
+def _drain() -> None:
+    """Read what is left of a refused body: a client that still sends would not see the answer."""
+    if not request.content_length:
+        return
+    left, deadline = _MOST_DRAINED, time.monotonic() + _DRAIN_SECONDS
+    source = request.environ["wsgi.input"]
+    try:
+        while left > 0 and time.monotonic() < deadline:
+            chunk = source.read(min(left, 1024 * 1024))
+            if not chunk:
+                return
+            left -= len(chunk)
+    except OSError:
+        return  # the client has left
 
 
 def limiter_address(redis_url: str) -> str:

@@ -8,6 +8,7 @@ link is dead.
 import itertools
 import logging
 import socket
+import struct
 import threading
 from dataclasses import dataclass
 
@@ -20,11 +21,13 @@ log = logging.getLogger(__name__)
 
 # The contract promises ten seconds at most.
 _LOOK_SECONDS = 4.0
+_FORGET = struct.pack("ii", 1, 0)  # struct linger, socket(7)
 
 
 @dataclass(frozen=True)
 class _Lasting:
     link_id: int
+    handle: str
     connection: socket.socket
 
 
@@ -39,11 +42,11 @@ class LinkWatch:
         self._arrived = threading.Event()
         self._thread: threading.Thread | None = None
 
-    def add(self, link_id: int, connection: socket.socket) -> int:
+    def add(self, link_id: int, handle: str, connection: socket.socket) -> int:
         """Watch a response until `remove`; return its number."""
         with self._lock:
             number = next(self._numbers)
-            self._lasting[number] = _Lasting(link_id, connection)
+            self._lasting[number] = _Lasting(link_id, handle, connection)
             self._arrived.set()
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="link-watch", daemon=True)
@@ -69,20 +72,26 @@ class LinkWatch:
 
     def _look(self) -> None:
         with self._lock:
-            watched = {lasting.link_id for lasting in self._lasting.values()}
+            watched = {(lasting.link_id, lasting.handle) for lasting in self._lasting.values()}
         with self._app.app_context():
-            dead = {link_id for link_id in watched if not is_alive(link_id)}
+            dead = {link for link in watched if not is_alive(*link)}
             db.session.remove()
         # Under the lock: a response that ended meanwhile has given its socket to the next one.
         with self._lock:
             for number, lasting in list(self._lasting.items()):
-                if lasting.link_id in dead:
+                if (lasting.link_id, lasting.handle) in dead:
                     del self._lasting[number]
                     log.info(
                         "response cut: its link is dead",
                         extra={"fields": {"link": lasting.link_id}},
                     )
-                    try:
-                        lasting.connection.shutdown(socket.SHUT_RDWR)
-                    except OSError:
-                        continue  # the reader left first
+                    _cut(lasting.connection)
+
+
+def _cut(connection: socket.socket) -> None:
+    """End a connection, and forget what its buffer still holds: it was sent, not delivered."""
+    try:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _FORGET)
+        connection.shutdown(socket.SHUT_RDWR)
+    except OSError:
+        return  # the reader left first

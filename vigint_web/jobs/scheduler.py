@@ -11,7 +11,7 @@ from flask import Flask
 from vigint_web.extensions import db
 from vigint_web.logs import bound
 from vigint_web.services.reconcile import reconcile
-from vigint_web.services.retention import purge_due, sweep_orphans
+from vigint_web.services.retention import purge_due, purge_outbox, sweep_orphans
 
 log = logging.getLogger(__name__)
 
@@ -36,6 +36,7 @@ def run_scheduler(app: Flask) -> None:
                 if time.monotonic() >= next_purge:
                     next_purge = time.monotonic() + _PURGE_SECONDS
                     purge_due()
+                    purge_outbox()
                     sweep_orphans()
             except Exception:
                 log.exception("the scheduler's round failed; it goes on")

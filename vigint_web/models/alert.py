@@ -1,6 +1,6 @@
 """Alerts: one mail to one recipient, with its attempts."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from sqlalchemy import ForeignKey, Index, String, Text
@@ -11,6 +11,8 @@ from vigint_web.extensions import Base
 from vigint_web.models.incident import Incident
 from vigint_web.models.link import Link
 from vigint_web.models.types import Claimable, UtcDateTime
+
+GIVEN_UP_AFTER = timedelta(hours=24)
 
 
 class AlertState(StrEnum):
@@ -45,6 +47,10 @@ class Alert(Claimable, Base):
     # The same over all attempts, so that a mail server can recognise a repetition.
     message_id: Mapped[str] = mapped_column(String(200), unique=True)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)
+    # When a mail that nobody accepts is given up.
+    give_up_at: Mapped[datetime] = mapped_column(
+        UtcDateTime, default=lambda: utcnow() + GIVEN_UP_AFTER
+    )
     next_attempt_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     sent_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     channel: Mapped[str | None] = mapped_column(String(16))

@@ -1,25 +1,29 @@
 """Deliver mails: at least once always, twice only if death falls between acceptance and commit."""
 
 import logging
+import time
+from collections.abc import Callable
 from datetime import timedelta
 
 from sqlalchemy import select, update
+from sqlalchemy.exc import OperationalError
 
 from vigint_web.clock import utcnow
-from vigint_web.errors import Conflict, NotFound
+from vigint_web.errors import Conflict, NotFound, StorageFull
 from vigint_web.extensions import db
 from vigint_web.mail import AlertMail, ClipFacts, MailRefused, MailUndelivered, compose_alert, send
-from vigint_web.models import Alert, AlertKind, AlertState, Incident
+from vigint_web.models import Alert, AlertKind, AlertState, Audience, Incident
+from vigint_web.models.alert import GIVEN_UP_AFTER
 from vigint_web.services import audit, queueing
 from vigint_web.services.actors import SYSTEM, Actor
 from vigint_web.services.claims import Lease, claim
-from vigint_web.services.links import hours_left, private_url
+from vigint_web.services.links import hours_left, mint_link, private_url
 from vigint_web.services.runtime import config
-from vigint_web.services.transactions import after_commit, change, transaction
+from vigint_web.services.transactions import after_commit, change, release_connection, transaction
 
 log = logging.getLogger(__name__)
 
-_GIVEN_UP_AFTER = timedelta(hours=24)
+_INSIST_SECONDS = 60.0
 _FIRST_PAUSE = timedelta(seconds=10)
 _LONGEST_PAUSE = timedelta(minutes=30)
 
@@ -31,17 +35,40 @@ def deliver_alert(alert_id: int) -> None:
         log.info("alert %s is settled or in other hands", alert_id)
         return
     alert = db.session.get_one(Alert, alert_id, populate_existing=True)
-    message = compose_alert(_facts(alert), config())
-    db.session.commit()
     with lease.kept():
         try:
+            _renew_link(alert)
+            message = compose_alert(_facts(alert), config())
+            release_connection()
             channel = send(message, config())
         except MailRefused as error:
             _settle_failed(lease, alert, str(error))
-            return
-        except MailUndelivered as error:
-            _postpone(lease, alert, str(error))
-            return
+        except Exception as error:
+            # Whatever it was, the next attempt may do better; after a day somebody is told.
+            if not isinstance(error, MailUndelivered):
+                log.exception("alert %s could not be sent", alert_id)
+            db.session.rollback()
+            _postpone(lease, alert, str(error) or type(error).__name__)
+        else:
+            # Accepted: forgetting it now would send the mail again.
+            _insist(lambda: _settle_sent(lease, alert, channel))
+
+
+def _insist(settle: Callable[[], None]) -> None:
+    """Commit what must not be forgotten, through a full disk or a locked database."""
+    deadline = time.monotonic() + _INSIST_SECONDS
+    while True:
+        try:
+            return settle()
+        except (OperationalError, StorageFull):
+            db.session.rollback()
+            if time.monotonic() > deadline:
+                raise
+            log.exception("a sent mail is not recorded yet; trying again")
+            time.sleep(1)
+
+
+def _settle_sent(lease: Lease, alert: Alert, channel: str) -> None:
     with transaction() as session:
         done = change(
             session,
@@ -60,13 +87,33 @@ def deliver_alert(alert_id: int) -> None:
         audit.record(
             SYSTEM,
             "alert:sent",
-            f"alert:{alert_id}",
+            f"alert:{alert.id}",
             site_id=alert.incident.site_id,
             incident=alert.incident.reference,
             recipient=alert.recipient,
             channel=channel,
         )
-    log.info("alert %s sent by %s", alert_id, channel)
+    log.info("alert %s sent by %s", alert.id, channel)
+
+
+def _renew_link(alert: Alert) -> None:
+    """Give a mail that waited longer than its link lived another link, while there is footage."""
+    link, video = alert.link, alert.incident.video
+    if link is None or video is None or link.revoked_at is not None or link.expires_at is None:
+        return
+    if link.expires_at > utcnow():
+        return
+    with transaction() as session:
+        fresh = mint_link(
+            SYSTEM,
+            video,
+            Audience.PERSON,
+            recipient=alert.recipient,
+            hours=alert.incident.link_hours,
+        )
+        alert.link_id = fresh.id
+        session.flush()
+        session.refresh(alert, ["link"])
 
 
 def pause_before(attempt: int) -> timedelta:
@@ -75,12 +122,13 @@ def pause_before(attempt: int) -> timedelta:
     return min(_LONGEST_PAUSE, _FIRST_PAUSE * doubled)
 
 
-def due_alerts() -> list[Alert]:
-    """Return the mails that should be under way by now and are in nobody's hands."""
+def due_alerts() -> list[tuple[int, int]]:
+    """Return id and attempt of the mails that should be under way and are in nobody's hands."""
     now = utcnow()
-    return list(
-        db.session.scalars(
-            select(Alert)
+    return [
+        (row.id, row.attempt)
+        for row in db.session.execute(
+            select(Alert.id, Alert.attempt)
             .where(
                 Alert.state == AlertState.PENDING,
                 Alert.next_attempt_at <= now,
@@ -89,7 +137,7 @@ def due_alerts() -> list[Alert]:
             .order_by(Alert.id)
             .limit(500)
         )
-    )
+    ]
 
 
 def retry_alert(actor: Actor, alert_id: int) -> Alert:
@@ -109,7 +157,7 @@ def retry_alert(actor: Actor, alert_id: int) -> Alert:
             .values(
                 state=AlertState.PENDING,
                 next_attempt_at=utcnow(),
-                created_at=utcnow(),
+                give_up_at=utcnow() + GIVEN_UP_AFTER,
                 lease_until=None,
             )
             .returning(Alert.attempt)
@@ -148,7 +196,7 @@ def _settle_failed(lease: Lease, alert: Alert, sentence: str) -> None:
 
 
 def _postpone(lease: Lease, alert: Alert, sentence: str) -> None:
-    if utcnow() - alert.created_at > _GIVEN_UP_AFTER:
+    if utcnow() > alert.give_up_at:
         _settle_failed(lease, alert, sentence)
         return
     with transaction() as session:
@@ -167,11 +215,12 @@ def _postpone(lease: Lease, alert: Alert, sentence: str) -> None:
 
 def _facts(alert: Alert) -> AlertMail:
     incident = alert.incident
+    clip = _clip(alert, incident)
     return AlertMail(
         recipient=alert.recipient,
         message_id=alert.message_id,
         reference=incident.reference,
-        alert_type=str(incident.extra.get("alert_type") or "security").upper()[:40],
+        alert_type=_one_line(incident.extra.get("alert_type") or "security").upper()[:40],
         incident_type=incident.incident_type,
         risk_level=incident.risk_level,
         message=incident.message,
@@ -182,22 +231,29 @@ def _facts(alert: Alert) -> AlertMail:
         frame_count=incident.frame_count,
         confidence=incident.confidence,
         analysis=incident.analysis,
-        clip=_clip(alert, incident),
-        failure_code=_failure(incident) if alert.kind == AlertKind.TEXT_ONLY else None,
+        clip=clip,
+        failure_code=None if clip is not None else _failure(alert),
     )
 
 
-def _failure(incident: Incident) -> str:
-    if incident.video is None:
-        return "no_frames" if incident.frames_received == 0 else "no_usable_frame"
-    return incident.video.error_code or "tool_failed"
+def _one_line(value: object) -> str:
+    return " ".join(str(value).split())
+
+
+def _failure(alert: Alert) -> str:
+    incident, video = alert.incident, alert.incident.video
+    if video is None:
+        return "original_missing" if incident.frames_received else "no_frames"
+    if alert.link is not None and alert.link.revoked_at is not None:
+        return "link_revoked"
+    return video.error_code or "original_missing"
 
 
 def _clip(alert: Alert, incident: Incident) -> ClipFacts | None:
     link, video = alert.link, incident.video
     if alert.kind != AlertKind.VIDEO or link is None or video is None:
         return None
-    if link.expires_at is None or video.playable_size is None:
+    if link.revoked_at is not None or link.expires_at is None or video.playable_size is None:
         return None
     return ClipFacts(
         url=private_url(link, video.public_id),

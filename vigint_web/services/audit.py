@@ -12,7 +12,7 @@ from vigint_web.clock import utcnow
 from vigint_web.extensions import db
 from vigint_web.models import AuditEvent
 from vigint_web.services.actors import Actor
-from vigint_web.services.transactions import transaction
+from vigint_web.services.transactions import before_commit
 
 _GENESIS = "0" * 64
 _LOCK = 0x56494749  # one number for the whole installation: the chain has one writer at a time
@@ -21,31 +21,13 @@ _LOCK = 0x56494749  # one number for the whole installation: the chain has one w
 def record(
     actor: Actor, action: str, subject: str, *, site_id: int | None = None, **detail: Any
 ) -> None:
-    """Append one event to the chain; must run inside the transaction of the change it tells."""
-    with transaction() as session:
-        if session.get_bind().dialect.name == "postgresql":
-            session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
-        session.flush()
-        last = session.execute(
-            select(AuditEvent.id, AuditEvent.hash).order_by(AuditEvent.id.desc()).limit(1)
-        ).first()
-        number, previous = (last.id, last.hash) if last else (0, _GENESIS)
-        at = utcnow()
-        body = _body(number + 1, at, actor.label, action, subject, site_id, detail)
-        session.add(
-            AuditEvent(
-                id=number + 1,
-                at=at,
-                actor=actor.label,
-                action=action,
-                subject=subject,
-                site_id=site_id,
-                detail=dict(detail),
-                previous_hash=previous,
-                hash=_digest(previous, body),
-            )
-        )
-        session.flush()
+    """Append one event to the chain, inside the open transaction of the change it tells.
+
+    It is written as the last thing before the commit: whoever holds the chain's lock asks for no
+    other, so two transactions can never wait for each other.
+    """
+    at = utcnow()
+    before_commit(lambda: _append(at, actor.label, action, subject, site_id, detail))
 
 
 def first_broken_event() -> int | None:
@@ -54,23 +36,48 @@ def first_broken_event() -> int | None:
     for event in db.session.scalars(
         select(AuditEvent).order_by(AuditEvent.id).execution_options(yield_per=500)
     ):
-        body = _body(
-            event.id,
-            event.at,
-            event.actor,
-            event.action,
-            event.subject,
-            event.site_id,
-            event.detail,
-        )
+        fields = (event.at, event.actor, event.action, event.subject, event.site_id, event.detail)
         follows = event.id == expected and event.previous_hash == previous
-        if not follows or event.hash != _digest(previous, body):
+        if not follows or event.hash != _digest(previous, event.id, *fields):
             return expected
         previous, expected = event.hash, expected + 1
     return None
 
 
-def _body(
+def _append(
+    at: datetime,
+    actor: str,
+    action: str,
+    subject: str,
+    site_id: int | None,
+    detail: Mapping[str, Any],
+) -> None:
+    session = db.session()
+    if session.get_bind().dialect.name == "postgresql":
+        session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
+    last = session.execute(
+        select(AuditEvent.id, AuditEvent.hash).order_by(AuditEvent.id.desc()).limit(1)
+    ).first()
+    number, previous = (last.id, last.hash) if last else (0, _GENESIS)
+    fields = (at, actor, action, subject, site_id, detail)
+    session.add(
+        AuditEvent(
+            id=number + 1,
+            at=at,
+            actor=actor,
+            action=action,
+            subject=subject,
+            site_id=site_id,
+            detail=dict(detail),
+            previous_hash=previous,
+            hash=_digest(previous, number + 1, *fields),
+        )
+    )
+    session.flush()
+
+
+def _digest(
+    previous: str,
     number: int,
     at: datetime,
     actor: str,
@@ -78,10 +85,7 @@ def _body(
     subject: str,
     site_id: int | None,
     detail: Mapping[str, Any],
-) -> bytes:
+) -> str:
     fields = [number, at.isoformat(), actor, action, subject, site_id, dict(detail)]
-    return json.dumps(fields, sort_keys=True, separators=(",", ":")).encode()
-
-
-def _digest(previous: str, body: bytes) -> str:
-    return hashlib.sha256(previous.encode() + body).hexdigest()
+    body = json.dumps(fields, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256((previous + body).encode()).hexdigest()

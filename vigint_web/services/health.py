@@ -23,13 +23,11 @@ def missing_parts() -> list[str]:
     finally:
         db.session.rollback()
     try:
-        runtime().redis.ping()
+        workers = living_workers()
     except RedisError:
         # Without the queue nobody can tell whether a worker is up.
         return [*missing, "queue", "worker"]
-    if living_workers() == 0:
-        missing.append("worker")
-    return missing
+    return missing if workers else [*missing, "worker"]
 
 
 def living_workers() -> int:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from vigint_web.config import is_mailbox
 from vigint_web.errors import Invalid
 from vigint_web.models import RiskLevel
 
@@ -16,6 +17,7 @@ _KNOWN = {
     "incident_type", "risk_level", "confidence", "frame_count", "analysis", "site", "camera",
     "detected_at", "model", "model_version", "boxes",
 }  # fmt: skip
+_DEEPEST = 32  # levels of lists and objects in what is kept as it came
 _EARLIEST, _LATEST = 0.0, datetime(2200, 1, 1, tzinfo=UTC).timestamp()
 
 
@@ -78,13 +80,16 @@ def parse_moment(value: Any, zone: ZoneInfo) -> Moment:
     return Moment(seconds, zone_assumed=assumed)
 
 
-def parse_incident(document: Any, zone: ZoneInfo) -> IncidentFacts:
+def parse_incident(document: Any, zone: ZoneInfo, known: Sequence[str] = ()) -> IncidentFacts:
     """Check an incident document (contracts, incident API) without its frames.
+
+    Args:
+        known: mistakes found already, to be told with those found here.
 
     Raises:
         Invalid: with a sentence per mistake.
     """
-    reader = _Reader(zone)
+    reader = _Reader(zone, list(known))
     body = reader.mapping(document, "the document") or {}
     data = reader.mapping(body.get("incident_data"), "incident_data") or {}
     facts = IncidentFacts(
@@ -99,11 +104,11 @@ def parse_incident(document: Any, zone: ZoneInfo) -> IncidentFacts:
         detected_at=reader.moment(data, "detected_at"),
         model=_one_line(reader.text(data, "model", 200)),
         model_version=_one_line(reader.text(data, "model_version", 100)),
-        boxes=data.get("boxes"),
+        boxes=reader.kept(data, "boxes"),
         recipients=reader.recipients(body),
         expiration_hours=reader.count(body, "expiration_hours", 1, 87_600),
         timestamps=reader.timestamps(body),
-        extra={str(key): value for key, value in data.items() if key not in _KNOWN},
+        extra={_storable(key): reader.kept(data, key) for key in data if key not in _KNOWN},
     )
     if not facts.message and not data:
         reader.mistakes.append("message and incident_data are both missing.")
@@ -112,14 +117,34 @@ def parse_incident(document: Any, zone: ZoneInfo) -> IncidentFacts:
     return facts
 
 
+def _storable(text: str) -> str:
+    # PostgreSQL cannot hold NUL, nothing encodes half a surrogate pair; no text means either.
+    return text.replace("\x00", "").encode("utf-8", "replace").decode()
+
+
+def _plain(value: Any, levels: int = _DEEPEST) -> Any:
+    """Return a JSON value as every database takes it; raises ValueError when nested too deeply."""
+    if levels == 0:
+        raise ValueError("nested too deeply")
+    if isinstance(value, str):
+        return _storable(value)
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None  # Python's json knows NaN, JSON does not
+    if isinstance(value, Mapping):
+        return {_storable(key): _plain(item, levels - 1) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_plain(item, levels - 1) for item in value]
+    return value
+
+
 def _one_line(text: str | None) -> str | None:
     return re.sub(r"\s+", " ", text).strip() if text else None
 
 
 class _Reader:
-    def __init__(self, zone: ZoneInfo) -> None:
+    def __init__(self, zone: ZoneInfo, mistakes: list[str]) -> None:
         self.zone = zone
-        self.mistakes: list[str] = []
+        self.mistakes = mistakes
 
     def mapping(self, value: Any, name: str) -> Mapping[str, Any] | None:
         if value is None or isinstance(value, Mapping):
@@ -136,8 +161,15 @@ class _Reader:
         if not isinstance(value, str) or len(value) > longest:
             self.mistakes.append(f"{key} must be a text of at most {longest} characters.")
             return None
-        # PostgreSQL cannot hold NUL, and no text means anything by it.
-        return value.replace("\x00", "").encode("utf-8", "replace").decode().strip() or None
+        return _storable(value).strip() or None
+
+    def kept(self, data: Mapping[str, Any], key: str) -> Any:
+        try:
+            return _plain(data.get(key))
+        except ValueError:
+            told = _storable(key)[:40]
+            self.mistakes.append(f"{told} is nested more than {_DEEPEST} levels deep.")
+            return None
 
     def risk(self, data: Mapping[str, Any]) -> RiskLevel:
         value = data.get("risk_level")
@@ -206,11 +238,7 @@ class _Reader:
             self.mistakes.append("recipients must be a list of at most 50 mail addresses.")
             return ()
         for item in value:
-            if not isinstance(item, str) or not _ADDRESS.fullmatch(item):
+            if not isinstance(item, str) or not is_mailbox(item):
                 self.mistakes.append("recipients must hold mail addresses only.")
                 return ()
         return tuple(dict.fromkeys(item.lower() for item in value))
-
-
-# One mailbox, no display name, nothing that could end a header line or add a second address.
-_ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9](?:[A-Za-z0-9.-]{0,188})")

@@ -128,9 +128,10 @@ def record_incident(
         if repeated is None:
             raise
         return repeated
-    except BaseException:
+    except StorageFull:
         _forget(stored)
         raise
+    # After any other error the row may be committed; if it is not, the sweep takes the file.
 
 
 def _forget(stored: str | None) -> None:

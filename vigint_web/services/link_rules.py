@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from vigint_web.models import Audience, Link
+from vigint_web.models import Audience, Link, Video, VideoStatus
 
 
 class Opening(StrEnum):
@@ -37,6 +37,8 @@ EXPIRED = Refusal("link_expired", 410)
 USED_UP = Refusal("link_used_up", 410)
 NOT_YET_VALID = Refusal("link_not_yet_valid", 403)
 NOT_GRANTED = Refusal("not_granted", 403)
+NOT_READY = Refusal("not_ready", 409)
+FAILED = Refusal("processing_failed", 409)
 
 
 def refusal(link: Link, opening: Opening, now: datetime) -> Refusal | None:
@@ -50,3 +52,10 @@ def refusal(link: Link, opening: Opening, now: datetime) -> Refusal | None:
     if link.audience == Audience.PERSON and opening not in _FOR_PEOPLE and not link.full_access:
         return NOT_GRANTED
     return None
+
+
+def unreadiness(video: Video) -> Refusal | None:
+    """Return why a video has no bytes to give yet, or None."""
+    if video.status == VideoStatus.FAILED:
+        return FAILED
+    return None if video.status == VideoStatus.READY else NOT_READY

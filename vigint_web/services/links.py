@@ -1,27 +1,32 @@
 """Mint, find, revoke and rotate links, and log their use."""
 
 import hashlib
+import logging
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from urllib.parse import quote
 
 from sqlalchemy import or_, select, update
-from sqlalchemy.exc import IntegrityError
 
 from vigint_web.clock import utcnow
-from vigint_web.errors import Conflict, LinkRefused, NotFound
+from vigint_web.errors import Conflict, LinkRefused, NotFound, StorageFull
 from vigint_web.extensions import db
 from vigint_web.models import Access, Audience, Link, Playback, Video, VideoStatus
+from vigint_web.permissions import Permission
 from vigint_web.services import audit
 from vigint_web.services.actors import Actor
-from vigint_web.services.link_rules import NOT_FOUND, USED_UP, Opening, refusal
+from vigint_web.services.link_rules import NOT_FOUND, USED_UP, Opening, refusal, unreadiness
 from vigint_web.services.runtime import config, runtime
-from vigint_web.services.transactions import change, transaction
+from vigint_web.services.transactions import change, release_connection, transaction
+from vigint_web.services.upserts import insert_into
 from vigint_web.tokens import BadToken, new_handle
+
+log = logging.getLogger(__name__)
 
 # A viewing ends after this much silence; its last sign of life is kept to this precision.
 _IDLE_END = timedelta(minutes=30)
 _TOUCH = timedelta(seconds=30)
+_OF_READY_VIDEOS = {Opening.STREAM, Opening.DOWNLOAD, Opening.THUMBNAIL}
 
 
 @dataclass(frozen=True)
@@ -129,6 +134,8 @@ def open_link(
         plays = opening == Opening.STREAM and counts and link.video.status == VideoStatus.READY
         admitted = _admit_playback(link, view, visitor) if plays else not _is_used_up(link, view)
         refused = None if admitted else USED_UP
+    if refused is None and opening in _OF_READY_VIDEOS:
+        refused = unreadiness(link.video)
     if refused is not None:
         if opening != Opening.STATE:  # a poll every two seconds is no access
             log_access(link.id, opening, visitor, refused.status, code=refused.code, view=view)
@@ -136,13 +143,17 @@ def open_link(
     return link
 
 
-def is_alive(link_id: int) -> bool:
-    """Return whether a response that lasts may go on, from the row as it is now."""
+def is_alive(link_id: int, handle: str) -> bool:
+    """Return whether a response that lasts may go on, from the row as it is now.
+
+    Args:
+        handle: what its token was made of; a rotated link has another one.
+    """
     row = db.session.execute(
-        select(Link.revoked_at, Link.expires_at).where(Link.id == link_id)
+        select(Link.handle, Link.revoked_at, Link.expires_at).where(Link.id == link_id)
     ).first()
-    db.session.rollback()
-    if row is None or row.revoked_at is not None:
+    release_connection()
+    if row is None or row.revoked_at is not None or row.handle != handle:
         return False
     return row.expires_at is None or utcnow() < row.expires_at
 
@@ -155,24 +166,31 @@ def log_access(
     *,
     code: str | None = None,
     view: str | None = None,
-    first_byte: int | None = None,
-    last_byte: int | None = None,
+    span: tuple[int, int] | None = None,
 ) -> None:
-    """Record one request that came with a link's token."""
-    with transaction() as session:
-        session.add(
-            Access(
-                link_id=link_id,
-                what=opening.value,
-                status=status,
-                code=code,
-                view=view,
-                first_byte=first_byte,
-                last_byte=last_byte,
-                address=visitor.address[:64],
-                user_agent=visitor.user_agent[:300],
-            )
-        )
+    """Record one request that came with a link's token.
+
+    Args:
+        span: the first and the last byte that were sent, if any were.
+    """
+    first_byte, last_byte = span or (None, None)
+    row = Access(
+        link_id=link_id,
+        what=opening.value,
+        status=status,
+        code=code,
+        view=view,
+        first_byte=first_byte,
+        last_byte=last_byte,
+        address=visitor.address[:64],
+        user_agent=visitor.user_agent[:300],
+    )
+    try:
+        with transaction() as session:
+            session.add(row)
+    except StorageFull:
+        # Evidence is still shown on a full disk; that this one was not recorded is in the log.
+        log.exception("an access to link %s could not be recorded", link_id)
 
 
 def get_link(actor: Actor, link_id: int) -> Link:
@@ -254,11 +272,13 @@ def rotate_program_link(actor: Actor, link_id: int) -> Link:
     """Give a program link a new token; the old one is unknown from then on.
 
     Raises:
-        Conflict: the link is not a program's.
+        Conflict: the link is not a program's, or was revoked by somebody who may what the actor
+            may not.
     """
     with transaction() as session:
         link = get_link(actor, link_id)
-        if link.audience != Audience.PROGRAM:
+        undoes = link.revoked_at is not None and not actor.may(Permission.REVOKE_LINKS)
+        if link.audience != Audience.PROGRAM or undoes:
             raise Conflict
         link.handle = new_handle()
         link.minted_at = utcnow().replace(microsecond=0)
@@ -290,10 +310,21 @@ def _admit_playback(link: Link, view: str | None, visitor: Visitor) -> bool:
     if seen is not None and now - seen <= _TOUCH:
         return True
     with transaction() as session:
-        known = session.scalar(
-            select(Playback).where(Playback.link_id == link.id, Playback.view == name)
+        row = insert_into(session, Playback).values(
+            link_id=link.id, view=name, started_at=now, last_at=now
         )
-        if known is not None and now - known.last_at < _IDLE_END:
+        # Of parallel ranges of one viewing the first inserts, the others wait for it.
+        fresh = session.scalar(
+            row.on_conflict_do_nothing(index_elements=[Playback.link_id, Playback.view]).returning(
+                Playback.id
+            )
+        )
+        known = session.scalars(
+            select(Playback)
+            .where(Playback.link_id == link.id, Playback.view == name)
+            .execution_options(populate_existing=True)
+        ).one()
+        if fresh is None and now - known.last_at < _IDLE_END:
             known.last_at = now
             return True
         counted = change(
@@ -305,18 +336,11 @@ def _admit_playback(link: Link, view: str | None, visitor: Visitor) -> bool:
             )
             .values(views=Link.views + 1),
         )
-        if not counted:
-            return False
-        if known is not None:
+        if counted:
             known.started_at = known.last_at = now
-            return True
-        try:
-            with session.begin_nested():
-                session.add(Playback(link_id=link.id, view=name))
-        except IntegrityError:
-            # A parallel range of the same viewing was first: give the count back.
-            session.execute(update(Link).where(Link.id == link.id).values(views=Link.views - 1))
-    return True
+        elif fresh is not None:
+            session.delete(known)
+    return bool(counted)
 
 
 def _anonymous_view(visitor: Visitor) -> str:

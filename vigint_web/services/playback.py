@@ -7,8 +7,9 @@ from sqlalchemy import select
 
 from vigint_web.errors import LinkRefused, NotFound
 from vigint_web.extensions import db
-from vigint_web.models import Video, VideoStatus
+from vigint_web.models import Video
 from vigint_web.services.actors import Actor
+from vigint_web.services.link_rules import unreadiness
 
 
 @dataclass(frozen=True)
@@ -42,10 +43,9 @@ _TYPES = {
 
 def require_ready(video: Video) -> None:
     """Raise LinkRefused (409) unless the video is ready."""
-    if video.status == VideoStatus.FAILED:
-        raise LinkRefused("processing_failed", 409)
-    if video.status != VideoStatus.READY:
-        raise LinkRefused("not_ready", 409)
+    refused = unreadiness(video)
+    if refused is not None:
+        raise LinkRefused(refused.code, refused.status)
 
 
 def find_visible_video(actor: Actor, public_id: str) -> Video:

@@ -16,7 +16,7 @@ from typing import Any
 from sqlalchemy import update
 
 from vigint_web.clock import utcnow
-from vigint_web.errors import LeaseLost
+from vigint_web.errors import LeaseLost, StorageFull
 from vigint_web.extensions import db
 from vigint_web.media import frames, incident, pictures, rendition
 from vigint_web.media.errors import MediaError, MediaErrorCode, ToolRefused
@@ -80,18 +80,16 @@ def process_video(video_id: int) -> None:
             if lease.lost.is_set():
                 log.warning("video %s: attempt %s lost its lease", video_id, lease.attempt)
                 return
-            crashed = error.code == MediaErrorCode.TOOL_FAILED and not isinstance(
-                error, ToolRefused
-            )
-            if crashed and video.attempt < video.attempt_limit:
-                # Killed, or crashed: that may be the machine's fault, not the video's.
-                _give_back(lease, video)
+            if error.code == MediaErrorCode.TOOL_FAILED and not isinstance(error, ToolRefused):
+                _accident(lease, video, error.detail)
             else:
                 _fail(lease, video, error.code, error.detail)
-        except NoRoom:
+        except (NoRoom, StorageFull):
             _fail(lease, video, MediaErrorCode.NO_SPACE, "no room left in the storage")
-        except (FileNotFoundError, StorageError) as error:
-            _fail(lease, video, "original_missing", f"{type(error).__name__}: {video.public_id}")
+        except FileNotFoundError:
+            _fail(lease, video, "original_missing", video.public_id)
+        except StorageError as error:
+            _accident(lease, video, str(error))
         except ToolMissing as error:
             _fail(lease, video, "tool_missing", str(error))
 
@@ -229,16 +227,20 @@ def _publish(lease: Lease, video: Video, product: _Product) -> None:
                 site_id=video.site_id,
                 sha256=video.original_sha256,
             )
-    except BaseException:
-        # Keys carry the attempt's number: nobody else can have published under them.
+    except (LeaseLost, NoRoom, StorageFull):
+        # Surely not committed, and keys carry the attempt's number: nobody else published these.
+        # After any other error the row may name them; if it does not, the sweep takes them.
         delete_video_files(published)
         raise
     log.info("video %s ready", video.id)
 
 
-def _give_back(lease: Lease, video: Video) -> None:
-    """Let go of a video so that the next attempt can begin at once."""
-    log.warning("video %s: attempt %s was cut off, trying again", video.id, lease.attempt)
+def _accident(lease: Lease, video: Video, detail: str) -> None:
+    """Let go of a video for the next attempt: the machine was at fault, perhaps not the video."""
+    if video.attempt >= video.attempt_limit:
+        _fail(lease, video, MediaErrorCode.TOOL_FAILED, detail)
+        return
+    log.warning("video %s: attempt %s was cut off: %s", video.id, lease.attempt, detail)
     name = queueing.SOURCES if video.kind == Kind.SOURCE else queueing.INCIDENTS
     with transaction() as session:
         change(session, update(Video).where(lease.held()).values(lease_until=None))

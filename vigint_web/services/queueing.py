@@ -1,9 +1,11 @@
 """Put jobs on the queue. The row is the truth: a lost job is found by the reconciler."""
 
 import logging
+import time
 
 from redis.exceptions import RedisError
 from rq import Queue
+from rq.exceptions import InvalidJobOperation, NoSuchJobError
 from rq.job import Job, JobStatus
 from rq.serializers import JSONSerializer
 
@@ -22,6 +24,7 @@ PROCESS_VIDEO = "vigint_web.jobs.process_video"
 DELIVER_ALERT = "vigint_web.jobs.deliver_alert"
 
 # Longer than the runner's own limit, so that a job ends with ffmpeg's sentence and not with RQ's.
+_SILENCE_SECONDS = 5.0
 _TIMEOUTS = {MAIL: 180, INCIDENTS: 1_200, SOURCES: 4 * 3_600}
 
 
@@ -36,7 +39,10 @@ def enqueue(queue_name: str, function: str, row_id: int, attempt: int) -> bool:
     The job's id names row and attempt, so that the same work is never queued twice. A queue server
     that is away is no error: the reconciler comes back to the row.
     """
+    here = runtime()
     job_id = f"{function.rsplit('.', 1)[1]}-{row_id}-{attempt}"
+    if time.monotonic() < here.queue_silent_until:
+        return False
     try:
         target = queue(queue_name)
         if _waits(target, job_id):
@@ -49,7 +55,10 @@ def enqueue(queue_name: str, function: str, row_id: int, attempt: int) -> bool:
             result_ttl=0,
             failure_ttl=24 * 3_600,
         )
-    except RedisError as error:
+    except Exception as error:
+        if isinstance(error, RedisError):
+            # A silent server costs every caller its time-out: ask it again after a while.
+            here.queue_silent_until = time.monotonic() + _SILENCE_SECONDS
         log.warning("job %s not queued, the reconciler will: %s", job_id, type(error).__name__)
         return False
     log.info("job %s queued on %s", job_id, queue_name)
@@ -60,6 +69,6 @@ def _waits(target: Queue, job_id: str) -> bool:
     # A job that a dying worker had already popped is "queued" but in no queue any more.
     try:
         job = Job.fetch(job_id, connection=target.connection, serializer=JSONSerializer)
-    except Exception:  # an unreadable job counts as absent
-        return False
-    return job.get_status() == JobStatus.QUEUED and job.get_position() is not None
+        return job.get_status() == JobStatus.QUEUED and job.get_position() is not None
+    except (NoSuchJobError, InvalidJobOperation):
+        return False  # finished jobs vanish at once, also between two questions

@@ -47,8 +47,8 @@ def _videos() -> int:
 def _alerts() -> int:
     found = due_alerts()
     db.session.rollback()
-    for alert in found:
-        queueing.enqueue(queueing.MAIL, queueing.DELIVER_ALERT, alert.id, alert.attempt)
+    for alert_id, attempt in found:
+        queueing.enqueue(queueing.MAIL, queueing.DELIVER_ALERT, alert_id, attempt)
     return len(found)
 
 

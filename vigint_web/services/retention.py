@@ -1,6 +1,7 @@
 """Forget on time: purge footage at its date, and leave a trace that it happened."""
 
 import logging
+import time
 
 from sqlalchemy import or_, select
 
@@ -9,10 +10,11 @@ from vigint_web.extensions import db
 from vigint_web.models import Source, Video, VideoStatus
 from vigint_web.services import audit
 from vigint_web.services.actors import SYSTEM
-from vigint_web.services.runtime import storage
+from vigint_web.services.runtime import config, storage
 from vigint_web.services.sources import delete_source
 from vigint_web.services.transactions import transaction
 from vigint_web.services.videos import detach_and_delete_video
+from vigint_web.storage import StorageError
 
 log = logging.getLogger(__name__)
 
@@ -34,6 +36,7 @@ def purge_due() -> int:
             delete_source(SYSTEM, source.source_id)
             continue
         with transaction():
+            detach_and_delete_video(video)
             audit.record(
                 SYSTEM,
                 "video:purged",
@@ -41,9 +44,20 @@ def purge_due() -> int:
                 site_id=video.site_id,
                 sha256=video.original_sha256,
             )
-            detach_and_delete_video(video)
         log.info("video %s purged after its retention", video.id)
     return len(due)
+
+
+def purge_outbox() -> int:
+    """Delete mails that are older than the footage they tell of; return how many."""
+    limit = time.time() - config().retention_days * 86_400
+    old = [path for path in config().outbox_dir.glob("*.eml") if path.stat().st_mtime < limit]
+    for path in old:
+        path.unlink(missing_ok=True)
+    if old:
+        with transaction():
+            audit.record(SYSTEM, "outbox:purged", "outbox", mails=len(old))
+    return len(old)
 
 
 def sweep_orphans() -> int:
@@ -58,8 +72,8 @@ def sweep_orphans() -> int:
         try:
             if place.age_seconds(key) < _ABANDONED_SECONDS or _is_named(key):
                 continue
-        except FileNotFoundError:
-            continue
+        except (FileNotFoundError, StorageError):
+            continue  # gone meanwhile, or no file of ours: a file system's own, a desktop's
         place.delete(key)
         removed += 1
         log.warning("orphan %s removed", key)

@@ -22,12 +22,14 @@ class Runtime:
     storage: Storage
     tokens: LinkTokens
     redis_url: str
+    # Until when (time.monotonic) the queue server is not asked again, because it was silent.
+    queue_silent_until: float = 0.0
 
     @cached_property
     def redis(self) -> Redis:
         """Return the connection pool to the queue server; nothing waits long for a dead one."""
         return Redis.from_url(
-            self.redis_url, socket_connect_timeout=2, socket_timeout=5, health_check_interval=30
+            self.redis_url, socket_connect_timeout=2, socket_timeout=2, health_check_interval=30
         )
 
     @cached_property

@@ -14,7 +14,6 @@ from vigint_web.models import Audience, Source, User, Video, VideoKind, VideoSta
 from vigint_web.models.types import ATTEMPTS
 from vigint_web.services import audit, queueing
 from vigint_web.services.actors import Actor
-from vigint_web.services.claims import LEASE
 from vigint_web.services.filenames import safe_filename, storage_suffix
 from vigint_web.services.links import mint_link
 from vigint_web.services.numbering import next_number
@@ -23,6 +22,9 @@ from vigint_web.services.sites import home_site
 from vigint_web.services.transactions import after_commit, change, transaction
 from vigint_web.services.videos import delete_video_files, detach_and_delete_video
 from vigint_web.storage import NoRoom
+
+# An upload without a byte for this long has stopped; connections are silent for less.
+UPLOAD_LEASE = timedelta(seconds=120)
 
 
 def begin_upload(actor: Actor, filename: str, name: str = "", description: str = "") -> Source:
@@ -43,7 +45,7 @@ def begin_upload(actor: Actor, filename: str, name: str = "", description: str =
             kind=VideoKind.SOURCE,
             status=VideoStatus.UPLOADING,
             original_name=shown,
-            lease_until=utcnow() + LEASE,
+            lease_until=utcnow() + UPLOAD_LEASE,
             purge_at=utcnow() + timedelta(days=days) if days else None,
         )
         session.add(video)
@@ -70,7 +72,7 @@ def upload_goes_on(video_id: int) -> None:
         session.execute(
             update(Video)
             .where(Video.id == video_id, Video.status == VideoStatus.UPLOADING)
-            .values(lease_until=utcnow() + LEASE)
+            .values(lease_until=utcnow() + UPLOAD_LEASE)
         )
 
 
@@ -83,6 +85,7 @@ def finish_upload(actor: Actor, source: Source, draft: Path, size: int, sha256: 
     """
     video = source.video
     key = f"videos/{video.public_id}/original{storage_suffix(video.original_name)}"
+    upload_goes_on(video.id)  # syncing a large file may take its time
     try:
         storage().publish(draft, key)
     except NoRoom:
@@ -119,7 +122,8 @@ def finish_upload(actor: Actor, source: Source, draft: Path, size: int, sha256: 
 def fail_upload(actor: Actor, source: Source, code: str, detail: str = "") -> None:
     """End an upload whose bytes did not come or may not stay; a sentence tells why."""
     with transaction() as session:
-        session.execute(
+        failed = change(
+            session,
             update(Video)
             .where(Video.id == source.video_id, Video.status == VideoStatus.UPLOADING)
             .values(
@@ -128,8 +132,10 @@ def fail_upload(actor: Actor, source: Source, code: str, detail: str = "") -> No
                 error_detail=detail,
                 lease_until=None,
                 processing_completed_at=utcnow(),
-            )
+            ),
         )
+        if not failed:
+            return
         audit.record(
             actor, "source:failed", f"source:{source.source_id}", site_id=source.site_id, code=code
         )

@@ -1,8 +1,9 @@
-"""Open write transactions; what must follow a commit waits for it."""
+"""Open write transactions; what must precede or follow the commit waits for it."""
 
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import Any, cast
 
 from sqlalchemy import CursorResult, Update
@@ -15,6 +16,14 @@ from vigint_web.extensions import db
 log = logging.getLogger(__name__)
 
 _OPEN = "vigint_open"
+
+Hook = Callable[[], None]
+
+
+@dataclass
+class _Open:
+    before: list[Hook] = field(default_factory=list)
+    after: list[Hook] = field(default_factory=list)
 
 
 @contextmanager
@@ -31,12 +40,15 @@ def transaction() -> Iterator[Session]:
     if session.info.get(_OPEN) is not None:
         yield session
         return
-    session.commit()  # ends the read transaction that the request may have begun
-    callbacks: list[Callable[[], None]] = []
-    session.info[_OPEN] = callbacks
+    release_connection()
+    hooks = _Open()
+    session.info[_OPEN] = hooks
     try:
         session.connection(execution_options={"vigint_write": True})
         yield session
+        session.flush()
+        for hook in hooks.before:
+            hook()
         session.commit()
     except OperationalError as error:
         session.rollback()
@@ -48,16 +60,27 @@ def transaction() -> Iterator[Session]:
         raise
     finally:
         session.info[_OPEN] = None
-    for callback in callbacks:
-        callback()
+    for hook in hooks.after:
+        try:
+            hook()
+        except Exception:
+            # What is committed stays true whatever follows; the reconciler does the rest.
+            log.exception("what should follow a commit failed")
 
 
-def after_commit(callback: Callable[[], None]) -> None:
+def before_commit(hook: Hook) -> None:
+    """Run something in the open transaction, after everything else in it."""
+    _hooks().before.append(hook)
+
+
+def after_commit(hook: Hook) -> None:
     """Run something once the open transaction is committed, never if it is rolled back."""
-    callbacks = db.session().info.get(_OPEN)
-    if callbacks is None:
-        raise RuntimeError("after_commit needs an open transaction")
-    callbacks.append(callback)
+    _hooks().after.append(hook)
+
+
+def release_connection() -> None:
+    """End the read transaction that has begun, so that waiting holds no connection."""
+    db.session.commit()
 
 
 def change(session: Session, statement: Update) -> int:
@@ -65,3 +88,10 @@ def change(session: Session, statement: Update) -> int:
     # Loaded objects are refreshed by whoever needs them: what counts is the row.
     found = session.execute(statement.execution_options(synchronize_session=False))
     return cast("CursorResult[Any]", found).rowcount
+
+
+def _hooks() -> _Open:
+    hooks = db.session().info.get(_OPEN)
+    if not isinstance(hooks, _Open):
+        raise RuntimeError("only inside an open transaction")
+    return hooks

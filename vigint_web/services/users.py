@@ -7,6 +7,7 @@ from argon2.exceptions import InvalidHashError, VerificationError
 from sqlalchemy import func, select
 
 from vigint_web.clock import utcnow
+from vigint_web.config import is_mailbox
 from vigint_web.errors import Conflict, Invalid, NotFound
 from vigint_web.extensions import db
 from vigint_web.models import Role, Site, User
@@ -124,7 +125,7 @@ def admin_addresses() -> list[str]:
 
 def _check(email: str, password: str) -> None:
     mistakes = []
-    if "@" not in email or len(email) > 254 or any(c.isspace() for c in email):
+    if not is_mailbox(email):
         mistakes.append("This is not a mail address.")
     if not SHORTEST_PASSWORD <= len(password) <= 256:
         mistakes.append(f"A password has {SHORTEST_PASSWORD} to 256 characters.")

@@ -43,8 +43,10 @@ def _settle(lease: Lease, values: dict[str, Any]) -> None:
 
 def detach_and_delete_video(video: Video) -> None:
     """Remove a video's row, links and files; what was accessed stays in the log."""
-    keys = video.stored_keys
     with transaction() as session:
+        # A worker may have published since this row was read.
+        session.refresh(video, with_for_update=True)
+        keys = video.stored_keys
         links = [row.id for row in session.query(Link.id).where(Link.video_id == video.id)]
         session.execute(update(Access).where(Access.link_id.in_(links)).values(link_id=None))
         session.execute(update(Alert).where(Alert.link_id.in_(links)).values(link_id=None))

@@ -24,6 +24,10 @@ class Storage(Protocol):
         """Return the path of a new empty working file from which publishing is cheap."""
         ...
 
+    def require_room(self) -> None:
+        """Raise NoRoom when so little is left that the database's own writes are in danger."""
+        ...
+
     def publish(self, draft: Path, key: str) -> None:
         """Make a finished working file durable under its key; the draft is gone after."""
         ...

@@ -12,6 +12,8 @@ from typing import BinaryIO, cast
 
 from vigint_web.storage.base import NoRoom, StorageError, check_key
 
+_RESERVE = 32 * 1024 * 1024
+
 
 class LocalStorage:
     """Hold files below a root; working files live beside them so that publishing is a rename."""
@@ -31,10 +33,19 @@ class LocalStorage:
         Raises:
             NoRoom: the disk is full.
         """
+        self.require_room()
         with _no_room_said():
             descriptor, name = tempfile.mkstemp(suffix=suffix, dir=self.incoming)
             os.close(descriptor)
         return Path(name)
+
+    def require_room(self) -> None:
+        """Raise NoRoom when so little is left that the database's own writes are in danger.
+
+        Whoever makes room has to log in, and to delete: both are written down.
+        """
+        if (self.free_bytes() or 0) < _RESERVE:
+            raise NoRoom("no room left in the storage")
 
     def publish(self, draft: Path, key: str) -> None:
         """Sync a working file and rename it to its key, so that a reader sees all of it or nothing.
@@ -45,7 +56,7 @@ class LocalStorage:
         target = self.root / check_key(key)
         try:
             with _no_room_said():
-                target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+                self._make_folder(target.parent)
                 descriptor = os.open(draft, os.O_RDONLY)
                 try:
                     os.fsync(descriptor)
@@ -56,6 +67,13 @@ class LocalStorage:
         except BaseException:
             draft.unlink(missing_ok=True)
             raise
+
+    def _make_folder(self, folder: Path) -> None:
+        if folder == self.root or folder.is_dir():
+            return
+        self._make_folder(folder.parent)
+        folder.mkdir(exist_ok=True, mode=0o700)
+        _sync_folder(folder.parent)
 
     def open(self, key: str) -> BinaryIO:
         """Open a file unbuffered, so that its descriptor can be handed to the kernel's sendfile."""

@@ -3,11 +3,11 @@
 from flask import Blueprint, Response, jsonify
 
 from vigint_web.errors import NotFound
-from vigint_web.http.bytes import decide, send
+from vigint_web.http.bytes import decide, send, sent_bytes
 from vigint_web.http.identity import visitor
 from vigint_web.services import links
 from vigint_web.services.link_rules import Opening
-from vigint_web.services.playback import original_bytes, poster_bytes, require_ready
+from vigint_web.services.playback import original_bytes, poster_bytes
 from vigint_web.services.token_documents import metadata_document, video_document
 
 blueprint = Blueprint("api", __name__, url_prefix="/api/video")
@@ -35,23 +35,16 @@ def download(token: str) -> Response:
     link = links.open_link(token, Opening.DOWNLOAD, visitor())
     stored = original_bytes(link.video)
     decided = decide(stored)
-    ranged = decided.status in {200, 206}
-    links.log_access(
-        link.id,
-        Opening.DOWNLOAD,
-        visitor(),
-        decided.status,
-        first_byte=decided.first if ranged else None,
-        last_byte=decided.last if ranged else None,
-    )
-    return send(stored, decided, link_id=link.id)
+    response = send(stored, decided, link=link)
+    span = sent_bytes(decided)
+    links.log_access(link.id, Opening.DOWNLOAD, visitor(), decided.status, span=span)
+    return response
 
 
 @blueprint.get("/<token>/thumbnail/")
 def thumbnail(token: str) -> Response:
     """Send the video's picture."""
     link = links.open_link(token, Opening.THUMBNAIL, visitor())
-    require_ready(link.video)
     stored = poster_bytes(link.video)
     if stored is None:
         raise NotFound

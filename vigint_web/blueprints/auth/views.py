@@ -27,10 +27,10 @@ def login() -> Response | str | tuple[str, int]:
     if form.validate_on_submit():
         user = users.authenticate(form.email.data, form.password.data)
         if user is not None:
+            users.record_login(as_user(user), user.id)
             _forget_session()
             login_user(user)
             session.permanent = True
-            users.record_login(as_user(user), user.id)
             return redirect(_safe_target())
         form.password.errors = [_("The address or the password is not right. Try again.")]
         return render_template("auth/login.html", form=form), 401
@@ -56,6 +56,7 @@ def language() -> Response:
 
 
 @blueprint.route("/account", methods=["GET", "POST"])
+@limiter.limit("10/minute;60/hour", methods=["POST"])
 def account() -> Response | str:
     """Change one's own password; every other session of this person ends."""
     form = PasswordForm()

@@ -17,6 +17,7 @@ blueprint = Blueprint("dashboard", __name__)
 def home() -> str:
     """Show what came in lately and whether everything works."""
     settings = config()
+    missing = missing_parts()  # first: it ends the transaction
     return render_template(
         "dashboard/home.html",
         incidents=incidents.list_incidents(actor(), limit=5),
@@ -24,7 +25,7 @@ def home() -> str:
         incidents_week=incidents.count_incidents(actor(), utcnow() - timedelta(days=7)),
         sources=sources.list_sources(actor(), limit=5),
         source_counts=sources.count_sources(actor()),
-        missing=missing_parts(),
+        missing=missing,
         loopback_warning=settings.base_url_is_loopback and settings.email.server is not None,
         outbox=settings.email.server is None,
         base_url=settings.base_url,

@@ -3,6 +3,7 @@
 import base64
 import binascii
 import json
+import threading
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,8 +12,8 @@ from flask import request
 from flask_babel import gettext as _
 from werkzeug.exceptions import RequestEntityTooLarge
 
-from vigint_web.errors import Invalid, StorageFull, TooLarge
-from vigint_web.http.multipart import FilePart, read_parts, save
+from vigint_web.errors import Busy, Invalid, StorageFull, TooLarge
+from vigint_web.http.multipart import FilePart, TextPart, read_parts, save
 from vigint_web.models import VideoKind
 from vigint_web.services.filenames import storage_suffix
 from vigint_web.services.frames_archive import FramesArchiveWriter
@@ -29,6 +30,8 @@ from vigint_web.storage import NoRoom
 
 LARGEST_JSON = 32 * 1024 * 1024
 LARGEST_FRAME = 10 * 1024 * 1024
+_DOCUMENT_SECONDS = 15.0
+_documents = threading.BoundedSemaphore(4)
 
 
 @dataclass
@@ -57,8 +60,9 @@ class _Frames:
         if len(self.writer) >= MOST_FRAMES:
             raise Invalid([_("An incident has at most %(num)d frames.", num=MOST_FRAMES)])
         try:
+            storage().require_room()
             self.writer.add(data)
-        except OSError:
+        except (OSError, NoRoom):
             raise StorageFull from None
         self.counts.append(frame_count)
 
@@ -95,16 +99,29 @@ def read_json() -> Received:
         StorageFull: the frames cannot be kept.
     """
     request.max_content_length = LARGEST_JSON
+    # Base64, text and objects of one document are in memory together, about four times its size.
+    if not _documents.acquire(timeout=_DOCUMENT_SECONDS):
+        raise Busy
     try:
-        document = json.loads(request.get_data(cache=False))
+        return _read_document(request.get_data(cache=False))
+    finally:
+        _documents.release()
+
+
+def _read_document(body: bytes) -> Received:
+    try:
+        document = json.loads(body)
     except (ValueError, RecursionError):
         raise Invalid([_("The body is not JSON. Send JSON, or multipart/form-data.")]) from None
-    facts = parse_incident(document, config().timezone)
-    given = document.get("frames") or []
-    if not isinstance(given, list):
-        raise Invalid([_("frames must be a list.")])
+    given = document.get("frames") if isinstance(document, dict) else None
+    mistakes = []
+    if given is not None and not isinstance(given, list):
+        mistakes.append(_("frames must be a list."))
+    elif given and len(given) > MOST_FRAMES:
+        mistakes.append(_("An incident has at most %(num)d frames.", num=MOST_FRAMES))
+    facts = parse_incident(document, config().timezone, mistakes)
     if not given:
-        return Received(facts, None, fingerprint(document, []))
+        return Received(facts, None, _fingerprint(document, []))
     frames = _Frames()
     try:
         moments = [_add_json_frame(frames, item) for item in given]
@@ -112,8 +129,15 @@ def read_json() -> Received:
     except BaseException:
         frames.abandon()
         raise
-    said = {**document, "times": [repr(moment) for moment in moments]}
-    return Received(facts, footage, fingerprint(said, footage.digests))
+    said = {**document, "times": [repr(moment) for moment in moments], "counts": frames.counts}
+    return Received(facts, footage, _fingerprint(said, footage.digests))
+
+
+def _fingerprint(document: dict[str, Any], digests: list[str]) -> str:
+    try:
+        return fingerprint(document, digests)
+    except RecursionError:
+        raise Invalid(["The document is nested too deeply."]) from None
 
 
 def _add_json_frame(frames: _Frames, item: Any) -> Moment | None:
@@ -133,7 +157,8 @@ def _add_json_frame(frames: _Frames, item: Any) -> Moment | None:
     if len(data) > LARGEST_FRAME:
         data = b""
     count = item.get("frame_count")
-    frames.add(data, count if isinstance(count, int) and 0 <= count < 2**31 else None)
+    whole = isinstance(count, int) and not isinstance(count, bool) and 0 <= count < 2**31
+    frames.add(data, count if whole else None)
     return _moment(item.get("timestamp"))
 
 
@@ -159,6 +184,7 @@ def read_multipart() -> Received:
     document: Any = None
     frames: _Frames | None = None
     video: Footage | None = None
+    mistakes: list[str] = []
     try:
         for part in read_parts(request, most_parts=MOST_FRAMES + 20):
             if part.name == "incident":
@@ -168,7 +194,10 @@ def read_multipart() -> Received:
                 frames.add(_frame_bytes(part))
             elif part.name == "video" and isinstance(part, FilePart) and video is None:
                 video = _save_video(part)
-        return _assembled(document, frames, video)
+            elif part.name in {"frames", "video"} or isinstance(part, FilePart):
+                # Dropping it without a word would lose footage.
+                mistakes.append(_stray(part))
+        return _assembled(document, frames, video, mistakes)
     except BaseException:
         if frames is not None:
             frames.abandon()
@@ -177,19 +206,27 @@ def read_multipart() -> Received:
         raise
 
 
-def _assembled(document: Any, frames: _Frames | None, video: Footage | None) -> Received:
-    mistakes = []
-    if document is None:
-        mistakes.append(_("The part “incident” with the JSON document is missing."))
+def _stray(part: TextPart | FilePart) -> str:
+    if part.name == "video" and isinstance(part, FilePart):
+        return "Send one part “video” only."
+    if part.name in {"frames", "video"}:
+        return f"The part “{part.name}” must be a file, with a filename."
+    return f"A file “{part.name[:40]}” is not expected: name it “frames” or “video”."
+
+
+def _assembled(
+    document: Any, frames: _Frames | None, video: Footage | None, mistakes: list[str]
+) -> Received:
     if frames is not None and video is not None:
         mistakes.append(_("Send either frames or one video, not both."))
-    if mistakes:
-        raise Invalid(mistakes)
-    facts = parse_incident(document, config().timezone)
+    if document is None:
+        missing = _("The part “incident” with the JSON document is missing.")
+        raise Invalid([missing, *mistakes])
+    facts = parse_incident(document, config().timezone, mistakes)
     if video is not None:
-        return Received(facts, video, fingerprint(document, video.digests))
+        return Received(facts, video, _fingerprint(document, video.digests))
     if frames is None:
-        return Received(facts, None, fingerprint(document, []))
+        return Received(facts, None, _fingerprint(document, []))
     given = len(frames.writer)
     if facts.timestamps and len(facts.timestamps) != given:
         raise Invalid(
@@ -202,7 +239,7 @@ def _assembled(document: Any, frames: _Frames | None, video: Footage | None) -> 
             ]
         )
     footage = frames.finish(list(facts.timestamps) or [None] * given)
-    return Received(facts, footage, fingerprint(document, footage.digests))
+    return Received(facts, footage, _fingerprint(document, footage.digests))
 
 
 def _document(value: str | FilePart) -> Any:
@@ -223,8 +260,8 @@ def _frame_bytes(part: FilePart) -> bytes:
 def _save_video(part: FilePart) -> Footage:
     draft = _draft(".video")
     try:
-        saved = save(part, draft, config().max_hosted_bytes)
-    except OSError:
+        saved = save(part, draft, config().max_hosted_bytes, storage().require_room)
+    except (OSError, NoRoom):
         draft.unlink(missing_ok=True)
         raise StorageFull from None
     except BaseException:

@@ -1,23 +1,26 @@
 """Views of what a mailed link opens."""
 
+import re
 import secrets
 from urllib.parse import quote
 
 from flask import Blueprint, Response, jsonify, make_response, render_template, request
 
 from vigint_web.errors import LinkRefused
-from vigint_web.http.bytes import decide, send
+from vigint_web.http.bytes import decide, send, sent_bytes
 from vigint_web.http.errors import RETRY_AFTER
 from vigint_web.http.identity import visitor
 from vigint_web.models import Audience, Link, VideoStatus
 from vigint_web.services import links
 from vigint_web.services.incidents import find_incident_of
 from vigint_web.services.link_rules import Opening
-from vigint_web.services.playback import playable_bytes, require_ready
+from vigint_web.services.playback import playable_bytes
 from vigint_web.services.sources import find_source_of
 from vigint_web.wording import failure_sentence, refusal_sentence
 
 blueprint = Blueprint("player", __name__)
+
+_VIEW = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
 @blueprint.get("/video/<video_id>")
@@ -60,7 +63,7 @@ def state(video_id: str) -> Response:
     Always 200: a dead link is an answer here, no error of this request.
     """
     token = request.args.get("token", "")
-    view = request.args.get("view")
+    view = _view()
     try:
         link = links.open_link(token, Opening.STATE, visitor(), public_id=video_id, view=view)
     except LinkRefused as refused:
@@ -76,26 +79,23 @@ def state(video_id: str) -> Response:
 @blueprint.get("/stream/<token>/")
 def stream(token: str) -> Response:
     """Send playable bytes, usable by a video element on any site."""
-    view = (request.args.get("view") or "")[:64] or None
+    view = _view()
     counts = request.method == "GET"
     link = links.open_link(token, Opening.STREAM, visitor(), view=view, counts=counts)
     return _send(link, view)
 
 
+def _view() -> str | None:
+    """Return the name of the viewing a request belongs to, if it is one of ours."""
+    named = request.args.get("view", "")
+    return named if _VIEW.fullmatch(named) else None
+
+
 def _send(link: Link, view: str | None) -> Response:
-    require_ready(link.video)
     stored = playable_bytes(link.video)
     decided = decide(stored)
-    ranged = decided.status in {200, 206}
-    links.log_access(
-        link.id,
-        Opening.STREAM,
-        visitor(),
-        decided.status,
-        view=view,
-        first_byte=decided.first if ranged else None,
-        last_byte=decided.last if ranged else None,
-    )
-    response = send(stored, decided, link_id=link.id)
+    response = send(stored, decided, link=link)
+    span = sent_bytes(decided)
+    links.log_access(link.id, Opening.STREAM, visitor(), decided.status, view=view, span=span)
     response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
     return response

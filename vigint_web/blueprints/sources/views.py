@@ -2,7 +2,7 @@
 
 import errno
 import time
-from collections.abc import Iterator
+from collections.abc import Callable
 
 from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
 from flask_babel import gettext as _
@@ -115,6 +115,8 @@ def _take(part: FilePart, fields: dict[str, str], *, first: bool, limit: int) ->
             sources.fail_upload(actor(), source, "empty_file")
         else:
             sources.finish_upload(actor(), source, draft, saved.size, saved.sha256)
+    except NoRoom:
+        sources.fail_upload(actor(), source, "no_space")
     except (StorageFull, Conflict):
         return source  # its page says what happened
     except OSError as error:
@@ -130,13 +132,17 @@ def _take(part: FilePart, fields: dict[str, str], *, first: bool, limit: int) ->
     return source
 
 
-def _signs_of_life(video_id: int) -> Iterator[None]:
+def _signs_of_life(video_id: int) -> Callable[[], None]:
     last = time.monotonic()
-    while True:
+
+    def goes_on() -> None:
+        nonlocal last
+        storage().require_room()
         if time.monotonic() - last > _SIGN_OF_LIFE_SECONDS:
             last = time.monotonic()
             sources.upload_goes_on(video_id)
-        yield
+
+    return goes_on
 
 
 @blueprint.get("/<source_id>/")

@@ -1,0 +1,12 @@
+"""Merge the checkout's `.env` into the environment, once, at the entry points."""
+
+from pathlib import Path
+
+from dotenv import load_dotenv
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def load_environment() -> None:
+    """Add what `.env` says to the environment; what is set already wins."""
+    load_dotenv(ROOT / ".env", override=False)
