@@ -25,7 +25,7 @@ from vigint_web.config import LOCALES, Config, load_config
 from vigint_web.environment import ROOT
 from vigint_web.extensions import bootstrap, csrf, limiter, login, mail
 from vigint_web.http import errors, guard, headers, identity, locale, requests
-from vigint_web.http.middleware import SocketTimeouts, TrustedProxies
+from vigint_web.http.proxies import TrustedProxies
 from vigint_web.http.watch import LinkWatch
 from vigint_web.services import users
 from vigint_web.services.runtime import Runtime, queue_address
@@ -133,8 +133,9 @@ def _templates(app: Flask, config: Config) -> None:
 def _http(app: Flask, config: Config) -> None:
     headers.protect(app, https=config.is_https)
     errors.handle_errors(app)
-    wrapped = TrustedProxies(app.wsgi_app, config.trusted_proxies)
-    app.wsgi_app = SocketTimeouts(wrapped)  # type: ignore[method-assign]  # how WSGI wraps
+    app.wsgi_app = TrustedProxies(  # type: ignore[method-assign]  # how WSGI wraps
+        app.wsgi_app, config.trusted_proxies
+    )
 
 
 def _blueprints(app: Flask) -> None:

@@ -11,6 +11,7 @@ from werkzeug.wsgi import FileWrapper
 
 from vigint_web.errors import NotFound
 from vigint_web.http.errors import refuse, wants_json
+from vigint_web.http.patience import take_time
 from vigint_web.http.ranges import Answer, Conditions, answer
 from vigint_web.http.watch import LinkWatch
 from vigint_web.models import Link
@@ -112,9 +113,8 @@ class _Body:
 
 def _body(stored: StoredBytes, decided: Answer, link: Link | None) -> FileWrapper:
     ended: Callable[[], None] = lambda: None  # noqa: E731 - replaced below when somebody watches
-    connection = request.environ.get("gunicorn.socket")
-    if isinstance(connection, socket.socket):
-        connection.settimeout(STALL_SECONDS)
+    connection = take_time(request.environ, STALL_SECONDS)
+    if connection is not None:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _BUFFER)
         if link is not None and decided.length > _BUFFER:
             watch = cast(LinkWatch, current_app.extensions["vigint_watch"])

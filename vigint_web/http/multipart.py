@@ -10,6 +10,8 @@ from flask import Request
 from werkzeug.exceptions import BadRequest, RequestEntityTooLarge
 from werkzeug.sansio.multipart import Data, Epilogue, Field, File, MultipartDecoder, NeedData
 
+from vigint_web.http.patience import take_time
+
 _CHUNK = 256 * 1024
 _LONGEST_HEADER = 64 * 1024
 _LONGEST_FIELD = 1024 * 1024
@@ -102,6 +104,7 @@ def read_parts(request: Request, *, most_parts: int = 100) -> Iterator[TextPart 
     boundary = request.mimetype_params.get("boundary", "")
     if request.mimetype != "multipart/form-data" or not boundary:
         raise BadRequest("This address takes multipart/form-data.")
+    take_time(request.environ)
     parts = _Parts(request, boundary.encode("latin-1", "replace"), most_parts)
     texts = 0
     while True:

@@ -8,6 +8,7 @@ import time
 from flask import Flask, Response, g, request
 
 from vigint_web.extensions import db
+from vigint_web.http.patience import take_time
 from vigint_web.logs import log_context
 
 log = logging.getLogger("vigint.access")
@@ -62,6 +63,7 @@ def _drain() -> None:
     """Read what is left of a refused body: a client that still sends would not see the answer."""
     if not request.content_length:
         return
+    take_time(request.environ, _DRAIN_SECONDS)
     left, deadline = _MOST_DRAINED, time.monotonic() + _DRAIN_SECONDS
     source = request.environ["wsgi.input"]
     try:

@@ -14,6 +14,7 @@ from werkzeug.exceptions import RequestEntityTooLarge
 
 from vigint_web.errors import Busy, Invalid, StorageFull, TooLarge
 from vigint_web.http.multipart import FilePart, TextPart, read_parts, save
+from vigint_web.http.patience import take_time
 from vigint_web.models import VideoKind
 from vigint_web.services.filenames import storage_suffix
 from vigint_web.services.frames_archive import FramesArchiveWriter
@@ -99,6 +100,7 @@ def read_json() -> Received:
         StorageFull: the frames cannot be kept.
     """
     request.max_content_length = LARGEST_JSON
+    take_time(request.environ)
     # Base64, text and objects of one document are in memory together, about four times its size.
     if not _documents.acquire(timeout=_DOCUMENT_SECONDS):
         raise Busy

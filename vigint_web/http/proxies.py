@@ -1,6 +1,5 @@
-"""Wrap the application: whom to believe about addresses, how long a connection may be silent."""
+"""Believe the proxies that the configuration names about addresses, and nobody else."""
 
-import socket
 from collections.abc import Iterable, Sequence
 from ipaddress import ip_address
 from typing import TYPE_CHECKING
@@ -11,24 +10,6 @@ from vigint_web.config import Network
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
-
-_SILENCE_SECONDS = 30.0
-
-
-class SocketTimeouts:
-    """Free the thread of a client that neither sends nor reads; gunicorn alone waits for ever."""
-
-    def __init__(self, application: "WSGIApplication") -> None:
-        self._application = application
-
-    def __call__(
-        self, environ: "WSGIEnvironment", start_response: "StartResponse"
-    ) -> Iterable[bytes]:
-        """Set the time-out, then go on; the iterable passes untouched, for sendfile."""
-        connection = environ.get("gunicorn.socket")
-        if isinstance(connection, socket.socket):
-            connection.settimeout(_SILENCE_SECONDS)
-        return self._application(environ, start_response)
 
 
 class TrustedProxies:
