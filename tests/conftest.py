@@ -14,17 +14,16 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from redis import Redis
-from rq import SimpleWorker
-from rq.serializers import JSONSerializer
 
-from tests.helpers import Clock, Footage, Person, log_in
+from tests.helpers import Browser, Clock, Footage, Person, log_in, run_jobs
+from tests.library import Library
 from vigint_web import create_app
 from vigint_web.cli.queue_server import QueueServer
 from vigint_web.config import Config, load_config
 from vigint_web.extensions import db
 from vigint_web.jobs.context import use_application
 from vigint_web.models import ApiKey, Role, Scope
-from vigint_web.services import api_keys, queueing, sites, users
+from vigint_web.services import api_keys, sites, users
 from vigint_web.services.actors import command_line
 
 _OURS = ("VIGINT_", "SPARSE_AI_", "VIDEO_LINK_")
@@ -120,6 +119,7 @@ def app(config: Config, queue: Redis) -> Iterator[Flask]:
     app = create_app(config)
     app.config["TESTING"] = True
     app.config["WTF_CSRF_ENABLED"] = True
+    app.test_client_class = Browser
     use_application(app)
     with app.app_context():
         sites.default_site()
@@ -170,22 +170,19 @@ def key_row(api_key: str) -> ApiKey:
 def work(app: Flask, queue: Redis) -> Callable[[], None]:
     """Give a function that runs every queued job, by a real RQ worker in this process."""
 
-    def run() -> None:
-        queues = [queueing.queue(name) for name in queueing.QUEUES]
-        worker = SimpleWorker(queues, connection=queue, serializer=JSONSerializer)
-        worker.work(burst=True, logging_level=None)
-        failed = [job for q in queues for job in q.failed_job_registry.get_job_ids()]
-        assert not failed, f"jobs ended with a stack trace: {failed}"
-        db.session.rollback()
-        db.session.expire_all()
-
-    return run
+    return run_jobs
 
 
 @pytest.fixture(scope="session")
 def footage(tmp_path_factory: pytest.TempPathFactory) -> Footage:
     """Give generated clips and frames, made once per test process."""
     return Footage(tmp_path_factory.mktemp("footage"))
+
+
+@pytest.fixture
+def library(app: Flask) -> Library:
+    """Give ready videos of any bytes, without encoding anything."""
+    return Library()
 
 
 @pytest.fixture

@@ -1,19 +1,31 @@
 """What tests use besides fixtures."""
 
 import base64
+import email
+import io
+import json
 import re
 import sys
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from email import policy
+from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
+from rq import SimpleWorker
+from rq.serializers import JSONSerializer
+from werkzeug.test import TestResponse
 
 from vigint_web.clock import utcnow
+from vigint_web.config import Config
+from vigint_web.extensions import db
 from vigint_web.media.runner import Runner
 from vigint_web.media.tools import find_tools
+from vigint_web.services import queueing
+from vigint_web.services.runtime import runtime
 
 START = datetime(2026, 3, 29, 0, 30, tzinfo=UTC)
 
@@ -33,6 +45,103 @@ def log_in(client: FlaskClient, email: str, password: str) -> None:
     assert answer.status_code == 302, "the login was refused"
 
 
+class Browser(FlaskClient):
+    """Ask as a client of a real server does: nothing of one request is left to the next.
+
+    The tests run inside an application context, which Flask would share with every request: the
+    person of the last one would still be logged in, and its database session still be open.
+    """
+
+    def open(self, *args: Any, **kwargs: Any) -> TestResponse:
+        """Send one request in a context of its own, and read its answer to the end."""
+        with self.application.app_context():
+            answer = super().open(*args, **{"buffered": True, **kwargs})
+        # A large form travels in a temporary file that Werkzeug's client leaves open.
+        answer.request.environ["wsgi.input"].close()
+        return answer
+
+
+def renew() -> None:
+    """Let the test see what others committed."""
+    db.session.rollback()
+    db.session.expire_all()
+
+
+def run_jobs() -> None:
+    """Run every queued job, by a real RQ worker in this process."""
+    queues = [queueing.queue(name) for name in queueing.QUEUES]
+    worker = SimpleWorker(queues, connection=runtime().redis, serializer=JSONSerializer)
+    worker.work(burst=True, logging_level=None)
+    failed = [job for queue in queues for job in queue.failed_job_registry.get_job_ids()]
+    assert not failed, f"jobs ended with a stack trace: {failed}"
+    renew()
+
+
+def stored_files(config: Config) -> list[str]:
+    """Return the key of every file that is published."""
+    root = config.media_dir
+    found = (path.relative_to(root).as_posix() for path in root.rglob("*") if path.is_file())
+    return sorted(name for name in found if not name.startswith(".incoming/"))
+
+
+def path_of(link: str) -> str:
+    """Return what a browser asks the server for when somebody opens a link."""
+    assert link.startswith("http://vigint.test/"), f"{link} leads elsewhere"
+    return link.removeprefix("http://vigint.test")
+
+
+def mails(config: Config) -> list[EmailMessage]:
+    """Return the mails of the outbox."""
+    return [
+        email.message_from_bytes(path.read_bytes(), policy=policy.default)
+        for path in sorted(config.outbox_dir.glob("*.eml"))
+    ]
+
+
+def post_incident(
+    client: FlaskClient, key: str, document: object, status: int = 202, **headers: str
+) -> dict[str, Any]:
+    """Post an incident as JSON and return the answer."""
+    answer = client.post(
+        "/api/v1/incidents",
+        json=document,
+        headers={
+            "Authorization": f"Bearer {key}",
+            **{name.replace("_", "-"): value for name, value in headers.items()},
+        },
+    )
+    assert answer.status_code == status, answer.text
+    return dict(answer.get_json())
+
+
+def post_form(
+    client: FlaskClient,
+    key: str,
+    document: object,
+    *,
+    frames: list[bytes] | None = None,
+    video: bytes | None = None,
+    **headers: str,
+) -> TestResponse:
+    """Post an incident as a form: the document, and frames or a video as parts."""
+    form: dict[str, Any] = {}
+    if document is not None:
+        form["incident"] = document if isinstance(document, str) else json.dumps(document)
+    if frames is not None:
+        form["frames"] = [(io.BytesIO(data), f"{n}.jpg") for n, data in enumerate(frames)]
+    if video is not None:
+        form["video"] = (io.BytesIO(video), "clip.mp4")
+    return client.post(
+        "/api/v1/incidents",
+        data=form,
+        content_type="multipart/form-data",
+        headers={
+            "X-API-Key": key,
+            **{name.replace("_", "-"): value for name, value in headers.items()},
+        },
+    )
+
+
 @dataclass
 class Person:
     """Somebody who is logged in."""
@@ -44,6 +153,13 @@ class Person:
         """Send a form with the CSRF token of a page."""
         token = csrf_token(self.browser.get(page).text)
         return self.browser.post(path, data={"csrf_token": token, **fields})
+
+    def upload(self, *files: tuple[str, bytes], **fields: str) -> TestResponse:
+        """Upload files, each a name and its bytes, by the form."""
+        page = "/source-management/add/?type=file"
+        form: dict[str, Any] = {"csrf_token": csrf_token(self.browser.get(page).text), **fields}
+        form["files"] = [(io.BytesIO(data), name) for name, data in files]
+        return self.browser.post("/source-management/add/", data=form)
 
 
 class Clock:

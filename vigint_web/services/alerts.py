@@ -9,7 +9,7 @@ from sqlalchemy import select, update
 from sqlalchemy.exc import OperationalError
 
 from vigint_web.clock import utcnow
-from vigint_web.errors import Conflict, NotFound, StorageFull
+from vigint_web.errors import Conflict, LeaseLost, NotFound, StorageFull
 from vigint_web.extensions import db
 from vigint_web.mail import AlertMail, ClipFacts, MailRefused, MailUndelivered, compose_alert, send
 from vigint_web.models import Alert, AlertKind, AlertState, Audience, Incident
@@ -48,10 +48,15 @@ def deliver_alert(alert_id: int) -> None:
             if not isinstance(error, MailUndelivered):
                 log.exception("alert %s could not be sent", alert_id)
             db.session.rollback()
-            _postpone(lease, alert, str(error) or type(error).__name__)
+            _postpone(lease, alert, _told(error))
         else:
             # Accepted: forgetting it now would send the mail again.
             _insist(lambda: _settle_sent(lease, alert, channel))
+
+
+def _told(error: Exception) -> str:
+    known = isinstance(error, MailUndelivered)
+    return str(error) if known else f"{type(error).__name__}: {error}"[:300]
 
 
 def _insist(settle: Callable[[], None]) -> None:
@@ -60,6 +65,9 @@ def _insist(settle: Callable[[], None]) -> None:
     while True:
         try:
             return settle()
+        except LeaseLost:
+            log.warning("a mail was sent by a worker that had lost it to another")
+            return None
         except (OperationalError, StorageFull):
             db.session.rollback()
             if time.monotonic() > deadline:

@@ -3,7 +3,7 @@
 import logging
 import time
 
-from redis.exceptions import RedisError
+from redis.exceptions import TimeoutError as RedisTimeout
 from rq import Queue
 from rq.exceptions import InvalidJobOperation, NoSuchJobError
 from rq.job import Job, JobStatus
@@ -56,7 +56,7 @@ def enqueue(queue_name: str, function: str, row_id: int, attempt: int) -> bool:
             failure_ttl=24 * 3_600,
         )
     except Exception as error:
-        if isinstance(error, RedisError):
+        if isinstance(error, RedisTimeout):
             # A silent server costs every caller its time-out: ask it again after a while.
             here.queue_silent_until = time.monotonic() + _SILENCE_SECONDS
         log.warning("job %s not queued, the reconciler will: %s", job_id, type(error).__name__)

@@ -186,5 +186,5 @@ def test_settings_are_what_the_design_needs() -> None:
     import vigint_web.gunicorn_config as settings
 
     assert not hasattr(settings, "sendfile")
-    assert settings.worker_class == "gthread"
+    assert settings.worker_class == "vigint_web.gunicorn_worker.PatientWorker"
     assert settings.graceful_timeout < 10
