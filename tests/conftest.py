@@ -17,6 +17,7 @@ from redis import Redis
 
 from tests.helpers import Browser, Clock, Footage, Person, log_in, run_jobs
 from tests.library import Library
+from tests.scheduling import pytest_xdist_make_scheduler  # noqa: F401 - a hook
 from vigint_web import create_app
 from vigint_web.cli.queue_server import QueueServer
 from vigint_web.config import Config, load_config

@@ -1,0 +1,175 @@
+"""A real Chromium in front of a real installation; whatever it complains of fails the test."""
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Page,
+    Request,
+    sync_playwright,
+)
+
+from tests.functional.installation import ADMIN, Installation
+from tests.helpers import Footage, incident_document
+
+_PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
+_ARGUMENTS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-proxy-server",
+    "--autoplay-policy=document-user-activation-required",
+)
+# Tells of violations that no console message would tell of.
+_TELL_VIOLATIONS = """
+addEventListener("securitypolicyviolation", (event) => {
+  console.error(`CSP: ${event.violatedDirective} ${event.blockedURI}`);
+});
+"""
+DESKTOP, PHONE = (1280, 800), (390, 844)
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    """Give the system's Chromium."""
+    program = next(filter(None, map(shutil.which, _PROGRAMS)), None)
+    if program is None:
+        missing = f"There is no browser here: install one of {', '.join(_PROGRAMS)}."
+        if os.environ.get("CI"):
+            pytest.fail(missing)
+        pytest.skip(missing)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program, args=[*_ARGUMENTS])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="session")
+def vigint(chromium: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
+    """Give an installation that listens on all networks of this machine."""
+    running = Installation(tmp_path_factory.mktemp("browsed"), host="0.0.0.0")  # noqa: S104
+    running.start()
+    try:
+        running.people()
+        yield running
+    finally:
+        running.end()
+    told = [secret for secret in running.secrets if secret in running.log]
+    assert not told, f"{len(told)} of {len(running.secrets)} secrets are in the log"
+
+
+@dataclass
+class Window:
+    """A page, and what the browser complained of."""
+
+    page: Page
+    context: BrowserContext
+    complaints: list[str] = field(default_factory=list)
+
+
+@dataclass
+class Windows:
+    """Open windows, and remember them until the test's end."""
+
+    browser: Browser
+    base: str
+    logged_in: Any = None
+    opened: list[Window] = field(default_factory=list)
+
+    def __call__(
+        self,
+        *,
+        size: tuple[int, int] = DESKTOP,
+        logged_in: bool = False,
+        expected: tuple[str, ...] = (),
+        **more: Any,
+    ) -> Page:
+        """Return an empty window.
+
+        Args:
+            expected: parts of complaints that belong to the test, such as "410".
+        """
+        context = self.browser.new_context(
+            base_url=self.base,
+            viewport={"width": size[0], "height": size[1]},
+            locale="fr-FR",
+            storage_state=self.logged_in if logged_in else None,
+            **more,
+        )
+        context.set_default_timeout(20_000)
+        page = context.new_page()
+        window = Window(page, context)
+        hosts = {urlsplit(self.base).hostname}
+
+        def complain(text: str) -> None:
+            if not any(part in text for part in expected):
+                window.complaints.append(text)
+
+        def console(message: ConsoleMessage) -> None:
+            if message.type in {"error", "warning"}:
+                complain(f"{message.type}: {message.text} ({urlsplit(page.url).path})")
+
+        def request(asked: Request) -> None:
+            address = urlsplit(asked.url)
+            if asked.is_navigation_request():
+                hosts.add(address.hostname)  # a test that opens a link on another own address
+            if address.scheme in {"http", "https"} and address.hostname not in hosts:
+                complain(f"request to {asked.url}")
+
+        page.on("console", console)
+        page.on("pageerror", lambda error: complain(f"script: {error}"))
+        page.on("request", request)
+        page.add_init_script(_TELL_VIOLATIONS)
+        self.opened.append(window)
+        return page
+
+
+@pytest.fixture(scope="session")
+def _logged_in(chromium: Browser, vigint: Installation) -> Any:
+    context = chromium.new_context(base_url=vigint.url)
+    page = context.new_page()
+    page.goto("/login")
+    page.fill("#email", ADMIN)
+    page.fill("#password", vigint.password)
+    page.press("#password", "Enter")
+    page.wait_for_url("**/")
+    state = context.storage_state()
+    context.close()
+    return state
+
+
+@pytest.fixture
+def window(chromium: Browser, vigint: Installation, _logged_in: Any) -> Iterator[Windows]:
+    """Give a function that opens windows; at the end none of them may have complained."""
+    windows = Windows(chromium, vigint.url, _logged_in)
+    yield windows
+    complaints = [text for window in windows.opened for text in window.complaints]
+    for opened in windows.opened:
+        opened.context.close()
+    assert not complaints, "\n".join(complaints)
+
+
+@pytest.fixture
+def post(vigint: Installation, footage: Footage) -> Callable[..., dict[str, Any]]:
+    """Give a function that posts an incident and returns its end, with the mailed link."""
+
+    def do(count: int = 12, video: bytes | None = None, **more: Any) -> dict[str, Any]:
+        recipients = ["garde@example.com"]
+        document = incident_document(footage.frames(count), recipients=recipients, **more)
+        ended = vigint.finished(vigint.post(document, video=video))
+        assert ended["state"] == "ready", ended
+        return {**ended, "mailed_link": vigint.mailed_link(ended["reference"])}
+
+    return do

@@ -1,0 +1,55 @@
+"""One installation for all functional tests of a test process, and what they do with it."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.functional.installation import Installation
+from tests.helpers import Footage, incident_document
+
+
+@pytest.fixture(scope="session")
+def vigint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
+    """Give a running installation with an administrator and an API key.
+
+    When all tests are through it must stop without a trace, and its log must hold no secret.
+    """
+    running = Installation(tmp_path_factory.mktemp("vigint"))
+    running.start()
+    try:
+        running.people()
+        yield running
+    finally:
+        running.end()
+    told = [secret for secret in running.secrets if secret in running.log]
+    assert not told, f"{len(told)} of {len(running.secrets)} secrets are in the log"
+    assert "unexpected error" not in running.log, running.log.partition("unexpected error")[2]
+
+
+@pytest.fixture
+def fresh(tmp_path: Path) -> Iterator[Callable[..., Installation]]:
+    """Give a function that makes installations of this test's own, not started yet."""
+    made: list[Installation] = []
+
+    def make(name: str = "vigint", **settings: str) -> Installation:
+        folder = tmp_path / name
+        folder.mkdir()
+        made.append(Installation(folder, **settings))
+        return made[-1]
+
+    yield make
+    for installation in made:
+        installation.end()
+
+
+@pytest.fixture
+def document(footage: Footage) -> Callable[..., dict[str, Any]]:
+    """Give a function that makes the JSON a detector posts."""
+
+    def make(count: int = 8, size: str = "320x240", **more: Any) -> dict[str, Any]:
+        told = {"recipients": ["garde@example.com"], **more}
+        return incident_document(footage.frames(count, size), **told)
+
+    return make

@@ -1,0 +1,286 @@
+"""Start the real thing: `vigint up` with its own data directory, and everything around it."""
+
+import email
+import json
+import os
+import re
+import secrets
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from email import policy
+from email.message import EmailMessage
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from tests.functional.processes import (
+    children_of,
+    command_of,
+    descendants_of,
+    free_port,
+    processes_that_name,
+    runs,
+    wait_until,
+)
+from tests.functional.web import Session, multipart, request
+
+ROOT = Path(__file__).resolve().parents[2]
+ADMIN = "admin@example.com"
+_OURS = ("VIGINT_", "SPARSE_AI_", "VIDEO_LINK_")
+
+
+def clean_environment(data_dir: Path, **more: str) -> dict[str, str]:
+    """Return this machine's environment without Vigint's settings, but for these."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(_OURS)}
+    return {**kept, "VIGINT_DATA_DIR": str(data_dir), **more}
+
+
+class Installation:
+    """One installation: its processes, its address, its people and keys, its log."""
+
+    def __init__(self, folder: Path, *, host: str = "127.0.0.1", **settings: str) -> None:
+        self.data_dir = folder / "data"
+        self.log_path = folder / "log"
+        self.port = free_port()
+        self.host = host
+        self.environment = clean_environment(self.data_dir, **settings)
+        self.password = secrets.token_urlsafe(12)
+        self.secrets: set[str] = {self.password}
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        """Return the address under which this machine reaches it."""
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def served_url(self) -> str:
+        """Return the address it said it is ready on, which its links begin with."""
+        return re.findall(r"Vigint is ready on (\S+)", self.log)[-1]
+
+    @property
+    def log(self) -> str:
+        """Return all that its processes have said."""
+        return self.log_path.read_text(encoding="utf-8", errors="replace")
+
+    @property
+    def pid(self) -> int:
+        """Return the supervisor's process."""
+        assert self._process is not None, "it is not started"
+        return self._process.pid
+
+    def start(self, *options: str) -> float:
+        """Start it; return the seconds until it said that it is ready."""
+        began = time.monotonic()
+        said_before = self.log.count("Vigint is ready on") if self.log_path.exists() else 0
+        with self.log_path.open("ab") as log:
+            self._process = subprocess.Popen(
+                [
+                    sys.executable, "-m", "vigint_web", "up",
+                    "--host", self.host, "--port", str(self.port), *options,
+                ],
+                cwd=ROOT,
+                env=self.environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )  # fmt: skip
+
+        def ready() -> bool:
+            assert self._process is not None
+            assert self._process.poll() is None, f"it ended: {self.log[-3000:]}"
+            return self.log.count("Vigint is ready on") > said_before
+
+        wait_until(ready, "the line that says that Vigint is ready", 60)
+        return time.monotonic() - began
+
+    def people(self) -> None:
+        """Create an administrator and an API key, as the README tells."""
+        self.command(
+            "create-user", ADMIN, "--role", "admin", "--password-stdin", given=self.password
+        )
+        self.api_key = self.command("create-api-key", "detector").strip()
+        first = self.data_dir / "first-admin-password"
+        self.secrets |= {self.api_key, first.read_text().strip()}
+
+    def command(self, *arguments: str, given: str = "") -> str:
+        """Run a command of the command line; return what it printed."""
+        done = subprocess.run(
+            [sys.executable, "-m", "vigint_web", *arguments],
+            cwd=ROOT,
+            env=self.environment,
+            input=given,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def stop(self, number: signal.Signals = signal.SIGTERM, *, group: bool = False) -> None:
+        """Stop it by a signal, and make sure that nothing of it is left."""
+        assert self._process is not None, "it is not started"
+        below = descendants_of(self.pid)
+        if group:
+            os.killpg(self.pid, number)
+        else:
+            self._process.send_signal(number)
+        try:
+            status = self._process.wait(30)
+        finally:
+            left = [command_of(pid) for pid in below if runs(pid)]
+            left += [command_of(pid) for pid in processes_that_name(str(self.data_dir))]
+            for pid in below:
+                if runs(pid):
+                    os.kill(pid, signal.SIGKILL)
+            self._process = None
+        assert status == 0, f"it ended with status {status}: {self.log[-3000:]}"
+        assert not left, f"processes are left: {left}"
+        sockets = [path for path in self.data_dir.rglob("*") if path.is_socket()]
+        assert not sockets, f"sockets are left: {sockets}"
+
+    @property
+    def is_running(self) -> bool:
+        """Return whether it was started and not stopped."""
+        return self._process is not None
+
+    def end(self) -> None:
+        """Stop it if a test left it running."""
+        if self._process is not None:
+            self.stop()
+
+    def is_ready(self) -> bool:
+        """Return whether /readyz says that everything is up."""
+        try:
+            return request(f"{self.url}/readyz").status == 200
+        except OSError:
+            return False
+
+    def children(self, word: str) -> list[int]:
+        """Return the supervisor's children with a word in their command line."""
+        return [pid for pid in children_of(self.pid) if word in command_of(pid)]
+
+    def web_processes(self) -> list[int]:
+        """Return the processes that answer requests."""
+        return [pid for master in self.children("gunicorn") for pid in children_of(master)]
+
+    def encoders(self) -> list[int]:
+        """Return the ffmpegs that encode an incident at this moment."""
+        return [pid for pid in descendants_of(self.pid) if "libx264" in command_of(pid)]
+
+    def session(self) -> Session:
+        """Return a browser in which the administrator is logged in."""
+        browser = Session(self.url)
+        browser.log_in(ADMIN, self.password)
+        return browser
+
+    def post(self, document: dict[str, Any], video: bytes | None = None) -> dict[str, Any]:
+        """Post an incident; return what was answered, which is 202."""
+        body, kind = json.dumps(document).encode(), "application/json"
+        if video is not None:
+            told = {name: value for name, value in document.items() if name != "frames"}
+            body, kind = multipart(
+                [
+                    ("incident", None, json.dumps(told).encode()),
+                    ("video", "incident.mp4", video),
+                ]
+            )
+        answer = request(
+            f"{self.url}/api/v1/incidents",
+            method="POST",
+            body=body,
+            Content_Type=kind,
+            X_API_Key=self.api_key,
+        )
+        assert answer.status == 202, answer.text
+        accepted: dict[str, Any] = answer.json()
+        if accepted["private_link"]:
+            self.secrets.add(token_of(accepted["private_link"]))
+        return accepted
+
+    def status(self, accepted: Mapping[str, Any]) -> dict[str, Any]:
+        """Return how far an incident has come."""
+        address = f"{self.url}/api/v1/incidents/{accepted['incident_id']}"
+        answer = request(address, X_API_Key=self.api_key)
+        assert answer.status == 200, answer.text
+        return dict(answer.json())
+
+    def finished(self, accepted: Mapping[str, Any], seconds: float = 60) -> dict[str, Any]:
+        """Wait until nothing more happens to an incident; return how it ended."""
+        wait_until(
+            lambda: self.status(accepted)["done"], f"{accepted['reference']} is done", seconds
+        )
+        return self.status(accepted)
+
+    def mails(self, reference: str) -> list[EmailMessage]:
+        """Return the mails about an incident; their links are secrets from then on."""
+        outbox = read_mails(self.data_dir / "outbox")
+        found = [mail for mail in outbox if mail["X-Vigint-Incident"] == reference]
+        for mail in found:
+            self.secrets |= set(re.findall(r"token=([\w.~-]+)", text_of(mail)))
+        return found
+
+    @contextmanager
+    def stopped_workers(self) -> Iterator[list[int]]:
+        """Let no work be done inside the block."""
+        workers = self.children("worker.py")
+        for worker in workers:
+            os.kill(worker, signal.SIGSTOP)
+        try:
+            yield workers
+        finally:
+            for worker in workers:
+                os.kill(worker, signal.SIGCONT)
+
+    def mailed_link(self, reference: str) -> str:
+        """Return the link in the one mail about an incident."""
+        [mail] = self.mails(reference)
+        found = re.search(r"Lien privé sécurisé: (\S+)", text_of(mail))
+        assert found, text_of(mail)
+        return found.group(1)
+
+    def link_id(self, link: str) -> int:
+        """Return the row behind a mailed link."""
+        public_id = urlsplit(link).path.rpartition("/")[2]
+        [(found,)] = self.sql(
+            "SELECT links.id FROM links JOIN videos ON videos.id = links.video_id"
+            " WHERE public_id = ? AND recipient IS NOT NULL",
+            public_id,
+        )
+        return int(found)
+
+    def sql(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
+        """Change or read the database behind the application's back."""
+        connection = sqlite3.connect(self.data_dir / "vigint.sqlite3", timeout=20)
+        try:
+            with connection:
+                return connection.execute(statement, values).fetchall()
+        finally:
+            connection.close()
+
+
+def token_of(link: str) -> str:
+    """Return the token of a private link."""
+    return link.partition("token=")[2]
+
+
+def read_mails(outbox: Path) -> list[EmailMessage]:
+    """Return the mails of an outbox."""
+    return [
+        email.message_from_bytes(path.read_bytes(), policy=policy.default)
+        for path in sorted(outbox.glob("*.eml"))
+    ]
+
+
+def text_of(mail: EmailMessage) -> str:
+    """Return a mail's plain text."""
+    part = mail.get_body(("plain",))
+    assert part is not None, "the mail has no plain text"
+    return str(part.get_content())

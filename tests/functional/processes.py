@@ -1,0 +1,114 @@
+"""Look at processes and sockets of this machine, and wait for conditions."""
+
+import os
+import signal
+import socket
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+Found = TypeVar("Found")
+
+
+def wait_until(condition: Callable[[], Found], what: str, seconds: float = 30) -> Found:
+    """Return the first true answer of a condition; fail, naming it, when none comes in time."""
+    deadline = time.monotonic() + seconds
+    while True:
+        found = condition()
+        if found:
+            return found
+        assert time.monotonic() < deadline, f"not within {seconds:g} s: {what}"
+        time.sleep(0.02)
+
+
+def free_port() -> int:
+    """Return a port that nothing listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def parent_of(pid: int) -> int | None:
+    """Return a process's parent; None if it has ended (a zombie has)."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return None
+    return None if fields[0] == "Z" else int(fields[1])
+
+
+def command_of(pid: int) -> str:
+    """Return a process's command line; empty if it has ended."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode().strip()
+    except OSError:
+        return ""
+
+
+def all_processes() -> list[int]:
+    """Return every process of this machine, oldest number first."""
+    return sorted(int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit())
+
+
+def children_of(pid: int) -> list[int]:
+    """Return the processes that one started and that still run."""
+    return [other for other in all_processes() if parent_of(other) == pid]
+
+
+def descendants_of(pid: int) -> list[int]:
+    """Return the processes below one."""
+    parents = {other: parent_of(other) for other in all_processes()}
+    found, level = [], {pid}
+    while level:
+        level = {other for other, parent in parents.items() if parent in level}
+        found += sorted(level)
+    return found
+
+
+def runs(pid: int) -> bool:
+    """Return whether a process has not ended."""
+    return parent_of(pid) is not None
+
+
+def processes_that_name(text: str) -> list[int]:
+    """Return the processes with a text in their command line or environment."""
+    found = []
+    for pid in all_processes():
+        try:
+            environment = Path(f"/proc/{pid}/environ").read_bytes()
+        except OSError:
+            continue
+        if (
+            pid != os.getpid()
+            and runs(pid)
+            and text in command_of(pid) + environment.decode(errors="replace")
+        ):
+            found.append(pid)
+    return found
+
+
+def freeze(pid: int) -> bool:
+    """Stop a process where it is; return whether it still was there to be stopped."""
+    try:
+        os.kill(pid, signal.SIGSTOP)
+    except ProcessLookupError:
+        return False
+    return runs(pid)
+
+
+def established(port: int) -> int:
+    """Return how many connections to a port its server has not closed (proc(5), /proc/net/tcp)."""
+    lines = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    # 01 is ESTABLISHED, 08 CLOSE_WAIT: the client has closed, the server has not.
+    return sum(1 for line in lines if line[1].endswith(f":{port:04X}") and line[3] in {"01", "08"})
+
+
+def bytes_written_by(pids: list[int]) -> int:
+    """Return what processes have written by write() and sendfile(); send() does not count."""
+    total = 0
+    for pid in pids:
+        for line in Path(f"/proc/{pid}/io").read_text().splitlines():
+            if line.startswith("wchar:"):
+                total += int(line.split()[1])
+    return total

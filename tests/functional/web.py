@@ -1,0 +1,139 @@
+"""Speak HTTP to an installation: as a person with cookies, as a program, or byte by byte."""
+
+import json
+import secrets
+import socket
+import urllib.error
+import urllib.request
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from email.message import Message
+from http.client import HTTPConnection
+from http.cookiejar import CookieJar
+from typing import Any
+from urllib.parse import urlencode, urlsplit
+
+from tests.helpers import csrf_token
+
+PATIENCE = 20.0
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came back."""
+
+    status: int
+    headers: Message
+    body: bytes
+    url: str
+
+    @property
+    def text(self) -> str:
+        """Return the body as text."""
+        return self.body.decode()
+
+    def json(self) -> Any:
+        """Return the body's JSON."""
+        return json.loads(self.body)
+
+
+class Session:
+    """A browser without a window: keeps cookies, follows redirects, fills in CSRF tokens."""
+
+    def __init__(self, base: str) -> None:
+        self.base = base
+        cookies = urllib.request.HTTPCookieProcessor(CookieJar())
+        self._opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), cookies)
+
+    def open(
+        self, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None
+    ) -> Answer:
+        """Send a request and follow where it leads."""
+        request = urllib.request.Request(  # noqa: S310 - an installation's own address
+            self.base + path, body, dict(headers or {})
+        )
+        try:
+            with self._opener.open(request, timeout=PATIENCE) as answer:
+                return Answer(answer.status, answer.headers, answer.read(), answer.url)
+        except urllib.error.HTTPError as error:
+            with error:
+                return Answer(error.code, error.headers, error.read(), error.url or "")
+
+    def submit(self, path: str, *, page: str = "/account", **fields: str) -> Answer:
+        """Send a form with the CSRF token of a page."""
+        token = csrf_token(self.open(page).text)
+        return self.open(path, urlencode({"csrf_token": token, **fields}).encode())
+
+    def log_in(self, email: str, password: str) -> None:
+        """Log in by the form."""
+        answer = self.submit("/login", page="/login", email=email, password=password)
+        assert answer.status == 200, f"the login was refused: {answer.status}"
+        assert urlsplit(answer.url).path != "/login", "the login was refused"
+
+    def upload(self, *files: tuple[str, bytes], name: str = "") -> Answer:
+        """Upload sources by the plain form; returns the page it leads to."""
+        token = csrf_token(self.open("/source-management/add/?type=file").text)
+        body, kind = multipart(
+            [("csrf_token", None, token.encode()), ("name", None, name.encode())]
+            + [("files", filename, data) for filename, data in files]
+        )
+        return self.open("/source-management/add/", body, {"Content-Type": kind})
+
+
+def multipart(parts: Iterable[tuple[str, str | None, bytes]]) -> tuple[bytes, str]:
+    """Return a multipart body of (name, file name, bytes) and its content type."""
+    boundary = secrets.token_hex(16)
+    body = bytearray()
+    for name, filename, data in parts:
+        disposition = f'form-data; name="{name}"'
+        if filename is not None:
+            disposition += f'; filename="{filename}"'
+        body += f"--{boundary}\r\nContent-Disposition: {disposition}\r\n\r\n".encode()
+        body += data + b"\r\n"
+    body += f"--{boundary}--\r\n".encode()
+    return bytes(body), f"multipart/form-data; boundary={boundary}"
+
+
+def request(
+    address: str, *, method: str = "GET", body: bytes | None = None, **headers: str
+) -> Answer:
+    """Send one request as a program does, following nothing; header names with underscores."""
+    parts = urlsplit(address)
+    connection = HTTPConnection(parts.hostname or "", parts.port, timeout=PATIENCE)
+    try:
+        target = parts.path + (f"?{parts.query}" if parts.query else "")
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        connection.request(method, target, body, named)
+        answer = connection.getresponse()
+        return Answer(answer.status, answer.headers, answer.read(), address)
+    finally:
+        connection.close()
+
+
+class Reader:
+    """A connection that asks for bytes and reads them only when told to."""
+
+    def __init__(self, address: str, *, asked: str | None = None, end: str = "\r\n") -> None:
+        parts = urlsplit(address)
+        self._socket = socket.socket()
+        # Without a small buffer the kernel would read on for whoever does not.
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 32 * 1024)
+        self._socket.settimeout(PATIENCE)
+        self._socket.connect((parts.hostname or "", parts.port or 80))
+        lines = [f"GET {parts.path or '/'} HTTP/1.1", f"Host: {parts.netloc}"]
+        lines += [f"Range: {asked}"] if asked else []
+        self._socket.sendall(("\r\n".join([*lines, ""]) + end).encode())
+        self.received = 0
+
+    def read(self, size: int = 64 * 1024) -> bool:
+        """Read some bytes; return False once the server has ended the connection."""
+        try:
+            data = self._socket.recv(size)
+        except ConnectionError:
+            return False
+        self.received += len(data)
+        return bool(data)
+
+    def close(self) -> None:
+        """Go away."""
+        self._socket.close()

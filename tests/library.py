@@ -1,0 +1,165 @@
+"""Put videos on the shelf without encoding anything, for tests of how they are handed out."""
+
+import hashlib
+import secrets
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import select
+
+from vigint_web.clock import utcnow
+from vigint_web.extensions import db
+from vigint_web.models import (
+    ApiKey,
+    Audience,
+    Incident,
+    Link,
+    RiskLevel,
+    Scope,
+    Site,
+    Source,
+    Video,
+    VideoKind,
+    VideoStatus,
+)
+from vigint_web.services import api_keys, incidents, sites, sources
+from vigint_web.services.actors import Actor, command_line
+from vigint_web.services.incident_intake import IncidentFacts
+from vigint_web.services.links import mint_link, program_link, token_of
+from vigint_web.services.runtime import storage
+from vigint_web.services.transactions import transaction
+
+ACTOR = command_line("test")
+STREAMED = bytes(range(256)) * 8 * 1024  # 2 MiB, every position told by its value
+
+
+class Library:
+    """Make sources and incidents whose videos are in any state, with any bytes."""
+
+    def source(
+        self,
+        data: bytes = STREAMED,
+        *,
+        filename: str = "security.mp4",
+        name: str = "Security Footage",
+        description: str = "The back door",
+        actor: Actor = ACTOR,
+        **values: Any,
+    ) -> Source:
+        """Add a source; its video is ready and plays as it is unless `values` say otherwise."""
+        source = sources.begin_upload(actor, filename, name, description)
+        draft = storage().new_temp()
+        draft.write_bytes(data)
+        digest = hashlib.sha256(data).hexdigest()
+        sources.finish_upload(actor, source, draft, len(data), digest)
+        self._settle(source.video, data, **values)
+        return source
+
+    def incident(self, data: bytes = STREAMED, *, site: Site | None = None, **values: Any) -> Video:
+        """Add an incident whose clip is ready; return its video."""
+        key = self.key(site)
+        draft = storage().new_temp()
+        draft.write_bytes(data)
+        footage = incidents.Footage(
+            draft=draft,
+            kind=VideoKind.CLIP,
+            size=len(data),
+            digests=[hashlib.sha256(data).hexdigest()],
+        )
+        facts = IncidentFacts(
+            message="Mouvement suspect",
+            incident_type="Intrusion",
+            risk_level=RiskLevel.HIGH,
+            confidence=0.9,
+            frame_count=None,
+            analysis="",
+            site=None,
+            camera="Quai 2",
+            detected_at=None,
+            model=None,
+            model_version=None,
+            boxes=None,
+            recipients=(),
+            expiration_hours=None,
+        )
+        stored = incidents.record_incident(key, facts, footage, body_sha256=secrets.token_hex(32))
+        assert stored.video is not None
+        self._settle(stored.video, data, **values)
+        return stored.video
+
+    def key(self, site: Site | None = None) -> ApiKey:
+        """Add an API key and return its row."""
+        site = site or sites.default_site()
+        found = api_keys.find_api_key(
+            api_keys.create_api_key(ACTOR, "library", site, {Scope.INGEST})
+        )
+        assert found is not None
+        return found
+
+    def person_token(self, video: Video, **options: Any) -> str:
+        """Mint a link for a person and return its token."""
+        return token_of(self.person_link(video, **options))
+
+    def person_link(self, video: Video, *, hours: int | None = 48, **options: Any) -> Link:
+        """Mint a link for a person."""
+        return mint_link(ACTOR, video, Audience.PERSON, hours=hours, **options)
+
+    def program_token(self, source: Source) -> str:
+        """Return the token of a source's programs."""
+        link = program_link(source.video_id)
+        assert link is not None
+        return token_of(link)
+
+    def change_link(self, token: str, **values: Any) -> None:
+        """Change a link's row behind everybody's back."""
+        from vigint_web.services.links import find_link
+
+        with transaction():
+            link = find_link(token)
+            assert link is not None
+            for name, value in values.items():
+                setattr(link, name, value)
+
+    def expire(self, token: str) -> None:
+        """Let a link's time be over."""
+        self.change_link(token, expires_at=utcnow() - timedelta(seconds=1))
+
+    def incident_of(self, video: Video) -> Incident:
+        """Return the incident of a video."""
+        return db.session.scalars(select(Incident).where(Incident.video_id == video.id)).one()
+
+    def _settle(self, video: Video, data: bytes, **values: Any) -> None:
+        poster = storage().new_temp()
+        poster.write_bytes(b"\xff\xd8a picture\xff\xd9")
+        key = f"videos/{video.public_id}/a1/poster.jpg"
+        storage().publish(poster, key)
+        settled: dict[str, Any] = {
+            "status": VideoStatus.READY,
+            "attempt": 1,
+            "progress": 100,
+            "playable_key": video.original_key,
+            "playable_size": video.original_size,
+            "playable_sha256": video.original_sha256,
+            "playable_type": "video/mp4",
+            "poster_key": key,
+            "poster_size": 13,
+            "poster_sha256": hashlib.sha256(b"\xff\xd8a picture\xff\xd9").hexdigest(),
+            "container": "mov,mp4,m4a,3gp,3g2,mj2",
+            "format": "mp4",
+            "duration": 120.5,
+            "width": 1920,
+            "height": 1080,
+            "fps": 30.0,
+            "bitrate": 696_000,
+            "codec": "h264",
+            "pixel_format": "yuv420p",
+            "rotation": 0,
+            "audio_codec": "aac",
+            "audio_channels": 2,
+            "audio_sample_rate": 48_000,
+            "processing_started_at": utcnow(),
+            "processing_completed_at": utcnow(),
+        }
+        with transaction():
+            for name, value in (settled | values).items():
+                setattr(video, name, value)

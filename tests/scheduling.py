@@ -1,0 +1,28 @@
+"""Keep tests that share something costly in one test process.
+
+The mark `xdist_group` is for that, but pytest-xdist 3.8 writes it where pytest 9.1 and newer do not
+look for it any more, so that it changes nothing. Here the file's path decides.
+"""
+
+from typing import Any
+
+import pytest
+from xdist.scheduler import LoadScopeScheduling
+
+# The first that fits counts. What they share: a browser, installations, a checker's cache.
+_TOGETHER = (
+    "tests/browser/",
+    "tests/functional/test_start.py",
+    "tests/functional/",
+    "tests/architecture/test_code.py",
+)
+
+
+class _Groups(LoadScopeScheduling):
+    def _split_scope(self, nodeid: str) -> str:
+        return next((start for start in _TOGETHER if nodeid.startswith(start)), nodeid)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling | None:
+    """Replace the scheduler of `--dist loadgroup`; every other test goes wherever there is room."""
+    return _Groups(config, log) if config.getoption("dist") == "loadgroup" else None
