@@ -124,6 +124,7 @@ def _templates(app: Flask, config: Config) -> None:
         duration=formats.duration,
         file_size=formats.file_size,
         date_and_time=formats.date_and_time,
+        share=formats.share,
         failure_sentence=wording.failure_sentence,
         wall_clock=lambda moment: formats.wall_clock(moment, config.timezone),
         offset_name=lambda moment: formats.offset_name(moment, config.timezone),

@@ -39,6 +39,11 @@ def duration(seconds: float | None) -> str:
     return f"{hours}:{minutes:02d}:{secs:02d}" if hours else f"{minutes}:{secs:02d}"
 
 
+def share(value: float | None) -> str:
+    """Return a number from 0 to 1 with two digits, as the locale writes it."""
+    return "–" if value is None else str(format_decimal(value, "0.00"))
+
+
 def file_size(size: int | None) -> str:
     """Return a size in the locale's units of 1000."""
     if size is None:

@@ -18,8 +18,10 @@ from vigint_web.services.runtime import runtime
 
 log = logging.getLogger(__name__)
 
-# Dead workers drop out of the registry after this long; the work itself comes back by its lease.
-_TTL_SECONDS = 45
+# A worker gives a sign of life at least every 15 seconds (RQ: 15 less than this, or as below while
+# it works); the work of a dead one comes back by its lease.
+_TTL_SECONDS = 30
+_SIGN_SECONDS = 10
 
 
 class VigintWorker(Worker):
@@ -51,6 +53,7 @@ def run_worker(app: Flask, queues: tuple[str, ...] = queueing.QUEUES) -> None:
             name=f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}",
             serializer=JSONSerializer,
             worker_ttl=_TTL_SECONDS,
+            job_monitoring_interval=_SIGN_SECONDS,
             log_job_description=False,
         )
     worker.work(logging_level=None, with_scheduler=False)

@@ -13,6 +13,10 @@ from vigint_web.extensions import db
 from vigint_web.services.runtime import runtime
 
 
+# Workers give a sign of life every 15 seconds.
+_SILENT_SECONDS = 35
+
+
 def missing_parts() -> list[str]:
     """Return which of database, queue and worker are not up; empty when all are."""
     missing = []
@@ -33,7 +37,7 @@ def missing_parts() -> list[str]:
 def living_workers() -> int:
     """Return how many workers gave a sign of life lately; a killed one is silent."""
     workers = Worker.all(connection=runtime().redis, serializer=JSONSerializer)
-    limit = utcnow() - timedelta(seconds=90)
+    limit = utcnow() - timedelta(seconds=_SILENT_SECONDS)
     return sum(
         1
         for worker in workers
