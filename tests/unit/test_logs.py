@@ -1,0 +1,71 @@
+"""Log lines: JSON, one each, and nothing secret in them."""
+
+import hashlib
+import json
+import logging
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from vigint_web.logs import JsonFormatter, bound, redact
+from vigint_web.tokens import LinkTokens
+
+KEY = "vgk_" + "A-b_" * 10
+
+
+@given(st.integers(), st.integers(1_500_000_000, 4_000_000_000))
+def test_every_token_is_taken_out_wherever_it_stands(number: int, seconds: int) -> None:
+    handle = hashlib.sha256(str(number).encode()).hexdigest()[:32]
+    token = LinkTokens("a secret of the tests").mint(handle, datetime.fromtimestamp(seconds, UTC))
+    for line in (token, f"GET /stream/{token}/?view=1", f"?token={token}&x", f"'{token}'"):
+        assert token not in redact(line)
+        assert token.split(".")[2] not in redact(line)
+
+
+@pytest.mark.parametrize(
+    ("line", "secret"),
+    [
+        (f"key {KEY} refused", KEY),
+        ("Authorization: Bearer abc.def", "abc.def"),
+        ("postgresql+psycopg://vigint:example-only@db/vigint", "example-only"),
+        ("redis://:example-only@queue:6379/0", "example-only"),
+    ],
+)
+def test_keys_and_passwords_are_taken_out(line: str, secret: str) -> None:
+    assert secret not in redact(line)
+
+
+@pytest.mark.parametrize(
+    "line", ["video vid_0123456789abcdef ready", "GET /video/<video_id> 200", "1.2.3.4"]
+)
+def test_what_is_no_secret_stays(line: str) -> None:
+    assert redact(line) == line
+
+
+def _format(message: str, **extra: object) -> str:
+    record = logging.LogRecord("x", logging.INFO, "f", 1, message, (), None)
+    record.__dict__.update(extra)
+    return JsonFormatter().format(record)
+
+
+def test_a_line_is_one_json_object_even_when_its_words_hold_line_ends() -> None:
+    with bound(job="process_video-1-0"):
+        line = _format('two\nlines "quoted"', fields={"status": 200, "path": KEY})
+    assert "\n" not in line
+    told = json.loads(line)
+    assert told["message"] == 'two\nlines "quoted"'
+    assert told["job"] == "process_video-1-0"
+    assert told["status"] == 200
+    assert KEY not in line
+    assert "job" not in json.loads(_format("after"))
+
+
+def test_a_stack_trace_is_redacted() -> None:
+    try:
+        raise ValueError(f"bad key {KEY}")
+    except ValueError as error:
+        line = _format("failed", exc_info=(type(error), error, error.__traceback__))
+    assert "ValueError" in line
+    assert KEY not in line
