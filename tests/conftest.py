@@ -13,6 +13,8 @@ import flask_migrate
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from hypothesis import HealthCheck
+from hypothesis import settings as settings_of_hypothesis
 from redis import Redis
 
 from tests.helpers import Browser, Clock, Footage, Person, log_in, run_jobs
@@ -26,6 +28,12 @@ from vigint_web.jobs.context import use_application
 from vigint_web.models import ApiKey, Role, Scope
 from vigint_web.services import api_keys, sites, users
 from vigint_web.services.actors import command_line
+
+# On a busy machine a slow example is no bug.
+settings_of_hypothesis.register_profile(
+    "vigint", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings_of_hypothesis.load_profile("vigint")
 
 _OURS = ("VIGINT_", "SPARSE_AI_", "VIDEO_LINK_")
 PASSWORD = "correct horse battery"

@@ -159,7 +159,9 @@ class Person:
         page = "/source-management/add/?type=file"
         form: dict[str, Any] = {"csrf_token": csrf_token(self.browser.get(page).text), **fields}
         form["files"] = [(io.BytesIO(data), name) for name, data in files]
-        return self.browser.post("/source-management/add/", data=form)
+        return self.browser.post(
+            "/source-management/add/", data=form, content_type="multipart/form-data"
+        )
 
 
 class Clock:

@@ -86,9 +86,7 @@ def test_a_body_that_ends_early_is_refused_and_never_taken_for_whole(cut: int, s
     body = _body([("a", None, b"text"), ("f", "f.bin", b"x" * 100)])
     cut = min(cut, len(body) - len("--\r\n") - 1)
     with pytest.raises(BadRequest):
-        for part in read_parts(_request(body[:cut], size)):
-            if isinstance(part, FilePart):
-                part.read(1000)
+        list(read_parts(_request(body[:cut], size)))
 
 
 def test_a_file_is_written_with_its_size_and_digest(tmp_path: Path) -> None:

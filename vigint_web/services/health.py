@@ -12,7 +12,6 @@ from vigint_web.clock import utcnow
 from vigint_web.extensions import db
 from vigint_web.services.runtime import runtime
 
-
 # Workers give a sign of life every 15 seconds.
 _SILENT_SECONDS = 35
 

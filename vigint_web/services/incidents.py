@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from email.utils import make_msgid
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from sqlalchemy import func, select, update
 from sqlalchemy.exc import IntegrityError
@@ -248,7 +249,7 @@ def _alert(incident: Incident, recipient: str, *, waits: bool, now: datetime) ->
         recipient=recipient,
         state=AlertState.WAITING if waits else AlertState.PENDING,
         kind=AlertKind.VIDEO if waits else AlertKind.TEXT_ONLY,
-        message_id=make_msgid(domain="vigint.invalid"),
+        message_id=make_msgid(domain=urlsplit(config().base_url).hostname),
         next_attempt_at=None if waits else now,
     )
 

@@ -212,11 +212,10 @@ def list_links(
     """
     query = select(Link).join(Video).where(actor.scope(Link.site_id))
     if search:
-        pattern = f"%{search.replace('%', '').replace('_', chr(92) + '_')}%"
         query = query.where(
             or_(
-                Link.recipient.ilike(pattern, escape="\\"),
-                Video.public_id.ilike(pattern, escape="\\"),
+                Link.recipient.icontains(search, autoescape=True),
+                Video.public_id.icontains(search, autoescape=True),
             )
         )
     if before is not None:

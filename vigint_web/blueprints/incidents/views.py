@@ -1,12 +1,13 @@
 """Views of incidents."""
 
-from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask import Blueprint, flash, redirect, render_template, url_for
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
 from vigint_web.blueprints.auth.forms import ActionForm
 from vigint_web.clock import utcnow
 from vigint_web.http.identity import actor
+from vigint_web.http.paging import before_id
 from vigint_web.services import alerts, incidents, links
 
 blueprint = Blueprint("incidents", __name__, url_prefix="/incidents")
@@ -17,8 +18,7 @@ _PAGE = 50
 @blueprint.get("/")
 def index() -> str:
     """List the incidents."""
-    before = request.args.get("before", type=int)
-    found = incidents.list_incidents(actor(), before=before, limit=_PAGE + 1)
+    found = incidents.list_incidents(actor(), before=before_id(), limit=_PAGE + 1)
     return render_template(
         "incidents/index.html",
         incidents=found[:_PAGE],
@@ -60,7 +60,7 @@ def retry(reference: str) -> Response:
     return redirect(url_for("incidents.show", reference=reference))
 
 
-@blueprint.post("/<reference>/alerts/<int:alert_id>/retry")
+@blueprint.post("/<reference>/alerts/<int(max=2147483647):alert_id>/retry")
 def retry_alert(reference: str, alert_id: int) -> Response:
     """Send a mail that was given up again."""
     alerts.retry_alert(actor(), alert_id)

@@ -7,6 +7,7 @@ from werkzeug.wrappers import Response
 from vigint_web.blueprints.auth.forms import ReasonForm
 from vigint_web.clock import utcnow
 from vigint_web.http.identity import actor
+from vigint_web.http.paging import before_id
 from vigint_web.services import links
 
 blueprint = Blueprint("links", __name__, url_prefix="/links")
@@ -18,8 +19,7 @@ _PAGE = 50
 def index() -> str:
     """List every link, live and dead."""
     search = request.args.get("q", "").strip()[:200]
-    before = request.args.get("before", type=int)
-    found = links.list_links(actor(), search=search, before=before, limit=_PAGE + 1)
+    found = links.list_links(actor(), search=search, before=before_id(), limit=_PAGE + 1)
     return render_template(
         "links/index.html",
         links=found[:_PAGE],
@@ -29,7 +29,7 @@ def index() -> str:
     )
 
 
-@blueprint.get("/<int:link_id>/")
+@blueprint.get("/<int(max=2147483647):link_id>/")
 def show(link_id: int) -> str:
     """Show one link and every request that came with it."""
     link = links.get_link(actor(), link_id)
@@ -42,7 +42,7 @@ def show(link_id: int) -> str:
     )
 
 
-@blueprint.post("/<int:link_id>/revoke")
+@blueprint.post("/<int(max=2147483647):link_id>/revoke")
 def revoke(link_id: int) -> Response:
     """Revoke a link at once."""
     form = ReasonForm()

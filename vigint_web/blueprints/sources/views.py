@@ -16,6 +16,7 @@ from vigint_web.errors import Conflict, StorageFull
 from vigint_web.extensions import csrf
 from vigint_web.http.identity import actor
 from vigint_web.http.multipart import FilePart, read_parts, save
+from vigint_web.http.paging import before_id
 from vigint_web.models import Source
 from vigint_web.services import links, sources
 from vigint_web.services.runtime import config, storage
@@ -32,8 +33,7 @@ _SIGN_OF_LIFE_SECONDS = 5.0
 @blueprint.get("/")
 def index() -> str:
     """List the sources."""
-    before = request.args.get("before", type=int)
-    found = sources.list_sources(actor(), before=before, limit=_PAGE + 1)
+    found = sources.list_sources(actor(), before=before_id(), limit=_PAGE + 1)
     return render_template(
         "sources/index.html",
         sources=found[:_PAGE],

@@ -1,0 +1,156 @@
+"""A full disk: nothing half kept, a sentence that says so, and the alert still goes."""
+
+import errno
+import os
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from tests.helpers import (
+    Footage,
+    Person,
+    incident_document,
+    mails,
+    post_form,
+    post_incident,
+    renew,
+    stored_files,
+)
+from vigint_web.config import Config
+from vigint_web.extensions import db
+from vigint_web.models import Alert, Incident, Role, Video, VideoStatus
+from vigint_web.services import incidents
+from vigint_web.services.actors import SYSTEM
+from vigint_web.storage import local
+
+Work = Callable[[], None]
+MIB = 1024 * 1024
+
+
+@pytest.fixture
+def small_disk(config: Config, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Put the media on a real disk of 4 MiB; comes before `app`."""
+    monkeypatch.setattr(local, "_RESERVE", 0)  # a disk this small is all reserve
+    config.media_dir.mkdir(mode=0o700)
+    command = ["mount", "-t", "tmpfs", "-o", "size=4m,mode=700", "tmpfs", str(config.media_dir)]
+    if os.geteuid() != 0 or subprocess.run(command, check=False, capture_output=True).returncode:
+        pytest.skip("only root can mount a small disk")
+    try:
+        yield config.media_dir
+    finally:
+        subprocess.run(["umount", "-l", str(config.media_dir)], check=True)
+
+
+def _fill(disk: Path, leave: int) -> None:
+    free = os.statvfs(disk).f_bavail * os.statvfs(disk).f_frsize
+    (disk / ".incoming" / "filler").write_bytes(b"\0" * (free - leave))
+
+
+def _nothing_kept(config: Config) -> None:
+    renew()
+    assert db.session.query(Incident).count() == 0
+    assert stored_files(config) == []
+    left = [path.name for path in config.temp_dir.iterdir() if path.name != "filler"]
+    assert left == []
+
+
+def test_an_incident_that_does_not_fit_is_507_and_nothing_is_kept(
+    small_disk: Path, client: FlaskClient, api_key: str, footage: Footage, config: Config
+) -> None:
+    _fill(small_disk, 64 * 1024)
+    frames = footage.frames(20, "640x480")
+    refused = post_incident(client, api_key, incident_document(frames), 507, Idempotency_Key="k")
+    assert refused["code"] == "storage_full"
+    _nothing_kept(config)
+    form = post_form(client, api_key, {"message": "m"}, frames=frames)
+    assert (form.status_code, form.headers["Retry-After"].isdigit()) == (507, True)
+    _nothing_kept(config)
+    clip = post_form(client, api_key, {"message": "m"}, video=b"x" * MIB)
+    assert clip.status_code == 507
+    _nothing_kept(config)
+    (small_disk / ".incoming" / "filler").unlink()
+    post_incident(client, api_key, incident_document(frames), Idempotency_Key="k")
+
+
+def test_a_disk_that_fails_at_the_last_moment_keeps_nothing(
+    app: Flask,
+    client: FlaskClient,
+    api_key: str,
+    footage: Footage,
+    config: Config,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """File systems that allocate late tell of a full disk when the file is synced."""
+
+    def full(_descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(local.os, "fsync", full)
+        refused = post_incident(client, api_key, incident_document(footage.frames(3)), 507)
+    assert refused["code"] == "storage_full"
+    _nothing_kept(config)
+
+
+def test_no_room_while_encoding_is_a_sentence_and_the_alert_goes_without_video(
+    small_disk: Path,
+    client: FlaskClient,
+    api_key: str,
+    footage: Footage,
+    config: Config,
+    work: Work,
+) -> None:
+    accepted = post_incident(client, api_key, incident_document(footage.frames(20, "640x480")))
+    _fill(small_disk, 16 * 1024)
+    work()
+    video = db.session.query(Video).one()
+    assert (video.status, video.error_code) == (VideoStatus.FAILED, "no_space")
+    assert stored_files(config) == [video.frames_key], "the frames stay, to be tried again"
+    [mail] = mails(config)
+    assert "/video/" not in mail.as_string()
+    (small_disk / ".incoming" / "filler").unlink()
+    incidents.retry_incident_video(SYSTEM, accepted["reference"])
+    work()
+    assert db.session.query(Video).one().status == VideoStatus.READY
+    assert db.session.query(Alert).count() == 1
+
+
+def test_an_upload_that_does_not_fit_is_a_failed_source_and_the_next_one_goes_on(
+    small_disk: Path, people: Callable[[Role], Person], footage: Footage, config: Config
+) -> None:
+    _fill(small_disk, MIB)
+    clip = footage.clip("fits.mp4", seconds=1, size="160x120").read_bytes()
+    assert len(clip) < MIB // 2
+    people(Role.OPERATOR).upload(("big.mp4", b"x" * (2 * MIB)), ("fits.mp4", clip))
+    renew()
+    found = {v.original_name: (v.status, v.error_code) for v in db.session.query(Video)}
+    assert found == {
+        "big.mp4": (VideoStatus.FAILED, "no_space"),
+        "fits.mp4": (VideoStatus.PROCESSING, None),
+    }
+    assert len(stored_files(config)) == 1
+
+
+def test_the_reserve_is_kept_for_logging_in_and_deleting(
+    app: Flask,
+    client: FlaskClient,
+    api_key: str,
+    people: Callable[[Role], Person],
+    monkeypatch: pytest.MonkeyPatch,
+    footage: Footage,
+    config: Config,
+) -> None:
+    monkeypatch.setattr(local, "_RESERVE", 2**62)
+    assert post_incident(client, api_key, incident_document(footage.frames(2)), 507)["code"]
+    _nothing_kept(config)
+    operator = people(Role.OPERATOR)
+    operator.upload(("clip.mp4", b"x" * 100))
+    renew()
+    assert db.session.query(Video).one().error_code == "no_space"
+    assert operator.post("/source-management/file_001/delete").status_code == 302
+    renew()
+    assert db.session.query(Video).count() == 0

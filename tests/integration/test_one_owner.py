@@ -1,0 +1,223 @@
+"""One owner at a time: claims, leases, and what becomes of the work of the dead and the slow."""
+
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import update
+
+from tests.helpers import (
+    Clock,
+    Footage,
+    incident_document,
+    mails,
+    post_incident,
+    renew,
+    stored_files,
+)
+from vigint_web.config import Config
+from vigint_web.extensions import db
+from vigint_web.media.errors import MediaError, MediaErrorCode
+from vigint_web.models import Alert, AlertState, Incident, Link, Video, VideoStatus
+from vigint_web.services import alerts, claims, incidents, processing
+from vigint_web.services.actors import SYSTEM
+from vigint_web.services.claims import Lease, claim
+from vigint_web.services.reconcile import reconcile
+from vigint_web.services.transactions import transaction
+
+Work = Callable[[], None]
+
+
+@pytest.fixture
+def waiting(client: FlaskClient, api_key: str, footage: Footage) -> int:
+    """Give the id of a video that waits for its worker."""
+    post_incident(client, api_key, incident_document(footage.frames(5)))
+    return db.session.query(Video.id).scalar() or 0
+
+
+def _steal(row_id: int) -> None:
+    with transaction() as session:
+        session.execute(update(Video).where(Video.id == row_id).values(attempt=Video.attempt + 1))
+
+
+def _video() -> Video:
+    renew()
+    return db.session.query(Video).one()
+
+
+def test_of_two_workers_on_one_row_one_works(
+    app: Flask, waiting: int, config: Config, work: Work
+) -> None:
+    together = threading.Barrier(2)
+
+    def run() -> None:
+        with app.app_context():
+            together.wait(10)
+            processing.process_video(waiting)
+
+    with ThreadPoolExecutor(2) as pool:
+        for done in [pool.submit(run) for _ in range(2)]:
+            done.result(60)
+    video = _video()
+    assert (video.status, video.attempt) == (VideoStatus.READY, 1)
+    assert stored_files(config) == video.stored_keys, "a file that no row names"
+    work()
+    assert len(mails(config)) == 1
+    processing.process_video(waiting)
+    assert _video().attempt == 1, "a settled video is left alone"
+
+
+def test_of_two_workers_on_one_mail_one_sends(
+    app: Flask, client: FlaskClient, api_key: str, config: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    post_incident(client, api_key, {"message": "m"})
+    [alert] = db.session.query(Alert)
+    sent = []
+    real = alerts.send
+    monkeypatch.setattr(alerts, "send", lambda m, c: (sent.append(m), real(m, c))[1])
+    together = threading.Barrier(2)
+
+    def run() -> None:
+        with app.app_context():
+            together.wait(10)
+            alerts.deliver_alert(alert.id)
+
+    with ThreadPoolExecutor(2) as pool:
+        for done in [pool.submit(run) for _ in range(2)]:
+            done.result(30)
+    assert len(sent) == 1
+    alerts.deliver_alert(alert.id)
+    assert len(sent) == 1, "a sent mail is not sent again"
+
+
+def test_whoever_lost_the_lease_publishes_nothing(
+    waiting: int, monkeypatch: pytest.MonkeyPatch, work: Work, config: Config
+) -> None:
+    real = processing._produce
+
+    def slow(video: Video, folder: Any, lease: Lease) -> Any:
+        product = real(video, folder, lease)
+        if lease.attempt == 1:
+            _steal(video.id)
+        return product
+
+    monkeypatch.setattr(processing, "_produce", slow)
+    processing.process_video(waiting)
+    video = _video()
+    assert (video.status, video.attempt, video.original_key) == (VideoStatus.PROCESSING, 2, None)
+    assert stored_files(config) == [video.frames_key], "its files are still there"
+    assert db.session.query(Alert).one().state == AlertState.WAITING
+    assert list(config.temp_dir.iterdir()) == []
+
+
+def test_a_lost_lease_stops_the_encode(waiting: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(claims, "_BEAT_SECONDS", 0.02)
+
+    def endless(video: Video, folder: Any, lease: Lease) -> Any:
+        _steal(video.id)
+        assert lease.lost.wait(10), "the heartbeat did not notice"
+        raise MediaError(MediaErrorCode.CANCELLED, "was told to stop")
+
+    monkeypatch.setattr(processing, "_produce", endless)
+    processing.process_video(waiting)
+    video = _video()
+    assert (video.status, video.error_code) == (VideoStatus.PROCESSING, None)
+
+
+def test_the_heartbeat_keeps_the_lease(
+    waiting: int, monkeypatch: pytest.MonkeyPatch, clock: Clock
+) -> None:
+    monkeypatch.setattr(claims, "_BEAT_SECONDS", 0.02)
+    lease = claim(Video, waiting, Video.status == VideoStatus.PROCESSING)
+    assert lease is not None
+    with lease.kept():
+        clock.forward(seconds=15)
+        before, deadline = clock.now(), time.monotonic() + 10
+        while True:
+            until = _video().lease_until
+            assert until is not None
+            if until > before + claims.LEASE / 2:
+                break
+            assert time.monotonic() < deadline, "the lease was not renewed"
+        clock.forward(seconds=15)
+        assert claim(Video, waiting, Video.status == VideoStatus.PROCESSING) is None
+    assert not lease.lost.is_set()
+
+
+def test_a_dead_owners_work_is_taken_up_once_its_lease_is_over(
+    waiting: int, clock: Clock, work: Work, config: Config, client: FlaskClient
+) -> None:
+    assert claim(Video, waiting, Video.status == VideoStatus.PROCESSING) is not None
+    work()
+    assert reconcile() == 0, "it may still live"
+    assert _video().status == VideoStatus.PROCESSING
+    clock.forward(seconds=21)
+    assert reconcile() == 1
+    work()
+    video = _video()
+    assert (video.status, video.attempt) == (VideoStatus.READY, 2)
+    assert len(mails(config)) == 1
+
+
+def test_work_that_kills_its_workers_is_given_up_and_the_alert_still_goes(
+    waiting: int, clock: Clock, work: Work, config: Config
+) -> None:
+    for _ in range(5):
+        assert claim(Video, waiting, Video.status == VideoStatus.PROCESSING) is not None
+        clock.forward(seconds=21)
+    reconcile()
+    work()
+    video = _video()
+    assert (video.status, video.error_code) == (VideoStatus.FAILED, "tool_failed")
+    [alert] = db.session.query(Alert)
+    assert (alert.state, alert.kind) == (AlertState.SENT, "text_only")
+    [mail] = mails(config)
+    assert "/video/" not in mail.as_string()
+
+
+def test_a_retry_gives_a_given_up_video_new_attempts_and_sends_no_second_mail(
+    waiting: int, clock: Clock, work: Work, config: Config
+) -> None:
+    for _ in range(5):
+        claim(Video, waiting, Video.status == VideoStatus.PROCESSING)
+        clock.forward(seconds=21)
+    reconcile()
+    work()
+    [incident] = db.session.query(Incident)
+    incidents.retry_incident_video(SYSTEM, incident.reference)
+    work()
+    video = _video()
+    assert (video.status, video.error_code) == (VideoStatus.READY, None)
+    assert len(mails(config)) == 1
+    assert db.session.query(Incident).one().frames_used == 5
+
+
+def test_a_mail_released_by_a_lost_attempt_is_no_mail(
+    waiting: int, monkeypatch: pytest.MonkeyPatch, clock: Clock, work: Work, config: Config
+) -> None:
+    """The old owner finishes after the new one: still one link per recipient, one mail."""
+    real = processing._produce
+    products: list[Any] = []
+
+    def overtaken(video: Video, folder: Any, lease: Lease) -> Any:
+        product = real(video, folder, lease)
+        if lease.attempt == 1:
+            clock.forward(seconds=21)
+            processing.process_video(video.id)
+            products.append(product)
+        return product
+
+    monkeypatch.setattr(processing, "_produce", overtaken)
+    processing.process_video(waiting)
+    work()
+    video = _video()
+    assert (video.status, video.attempt) == (VideoStatus.READY, 2)
+    assert products, "the old owner came to its end"
+    assert stored_files(config) == video.stored_keys
+    assert db.session.query(Link).count() == 2, "the detector's and the recipient's"
+    assert len(mails(config)) == 1

@@ -1,0 +1,351 @@
+"""Mail by a real SMTP server: accepted, refused for now, refused for good, silent, untrusted."""
+
+import email
+import importlib
+import shutil
+import socket
+import ssl
+import subprocess
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import SMTP, Envelope, Session
+from flask.testing import FlaskClient
+from sqlalchemy import update
+
+from tests.helpers import Clock, post_incident, renew
+from vigint_web.extensions import db
+from vigint_web.models import Alert, AlertState
+from vigint_web.services import alerts
+from vigint_web.services.actors import SYSTEM
+from vigint_web.services.reconcile import reconcile
+from vigint_web.services.transactions import transaction
+
+Work = Callable[[], None]
+
+
+class Postbox:
+    """Take mails, or answer what a test wants answered."""
+
+    def __init__(self) -> None:
+        self.taken: list[Envelope] = []
+        self.seen = 0
+        self.rcpt: dict[str, list[str]] = {}
+        self.data: list[str] = []
+
+    async def handle_RCPT(  # noqa: N802 - aiosmtpd's name
+        self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
+    ) -> str:
+        """Accept a recipient unless told otherwise."""
+        answers = self.rcpt.get(address, [])
+        if answers:
+            return answers.pop(0)
+        envelope.rcpt_tos.append(address)
+        return "250 OK"
+
+    async def handle_DATA(  # noqa: N802 - aiosmtpd's name
+        self, server: SMTP, session: Session, envelope: Envelope
+    ) -> str:
+        """Accept a mail unless told otherwise."""
+        self.seen += 1
+        if self.data:
+            return self.data.pop(0)
+        self.taken.append(envelope)
+        return "250 OK"
+
+
+@pytest.fixture
+def postbox() -> Postbox:
+    return Postbox()
+
+
+def _certificate(folder: Path) -> ssl.SSLContext:
+    if shutil.which("openssl") is None:
+        pytest.skip("no openssl here to make a certificate that nobody trusts")
+    subprocess.run(
+        [
+            *("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1"),
+            *("-subj", "/CN=localhost", "-keyout", str(folder / "key.pem")),
+            *("-out", str(folder / "cert.pem")),
+        ],
+        check=True,
+        capture_output=True,
+    )
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(folder / "cert.pem", folder / "key.pem")
+    return context
+
+
+class PostOffice:
+    """A real SMTP server that a test can close and open again at the same address."""
+
+    def __init__(self, postbox: Postbox, **options: Any) -> None:
+        self.port = _free_port()
+        self._postbox, self._options = postbox, options
+        self._controller: Controller | None = None
+
+    def open(self) -> None:
+        self._controller = Controller(
+            self._postbox, hostname="127.0.0.1", port=self.port, **self._options
+        )
+        self._controller.start()
+
+    def close(self) -> None:
+        if self._controller is not None:
+            self._controller.stop()
+            self._controller = None
+
+
+@pytest.fixture
+def server(
+    postbox: Postbox, request: pytest.FixtureRequest, tmp_path: Path
+) -> Iterator[PostOffice]:
+    options: dict[str, Any] = {}
+    if getattr(request, "param", "") == "starttls":
+        options = {"tls_context": _certificate(tmp_path), "require_starttls": True}
+    office = PostOffice(postbox, **options)
+    office.open()
+    yield office
+    office.close()
+
+
+def _free_port() -> int:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        port: int = found.getsockname()[1]
+        return port
+
+
+@pytest.fixture
+def settings(server: PostOffice, request: pytest.FixtureRequest) -> dict[str, str]:
+    tls = "yes" if "starttls" in request.node.name else "no"
+    return {
+        "VIGINT_SMTP_SERVER": "127.0.0.1",
+        "VIGINT_SMTP_PORT": str(server.port),
+        "VIGINT_SMTP_USE_TLS": tls,
+        "VIGINT_SMTP_FROM": "vigint@example.com",
+    }
+
+
+def _post(client: FlaskClient, key: str, *recipients: str) -> None:
+    everyone = list(recipients) or ["garde@example.com"]
+    post_incident(client, key, {"message": "Alarme", "recipients": everyone})
+
+
+def _alerts() -> dict[str, Alert]:
+    renew()
+    return {alert.recipient: alert for alert in db.session.query(Alert)}
+
+
+def _alert() -> Alert:
+    [alert] = _alerts().values()
+    return alert
+
+
+def _message_id(envelope: Envelope) -> str:
+    assert isinstance(envelope.content, bytes)
+    return str(email.message_from_bytes(envelope.content)["Message-ID"])
+
+
+def test_an_accepted_mail_is_sent_once(
+    client: FlaskClient, api_key: str, work: Work, postbox: Postbox
+) -> None:
+    _post(client, api_key)
+    work()
+    [envelope] = postbox.taken
+    assert (envelope.mail_from, envelope.rcpt_tos) == ("vigint@example.com", ["garde@example.com"])
+    alert = _alert()
+    assert (alert.state, alert.channel, alert.error) == (AlertState.SENT, "smtp", None)
+    assert _message_id(envelope) == alert.message_id
+    reconcile()
+    work()
+    assert len(postbox.taken) == 1
+
+
+def test_a_temporary_refusal_is_tried_again_after_growing_pauses_under_one_message_id(
+    client: FlaskClient, api_key: str, work: Work, postbox: Postbox, clock: Clock
+) -> None:
+    postbox.rcpt["garde@example.com"] = ["451 greylisted"]
+    postbox.data = ["452 disk full", "421 busy"]
+    _post(client, api_key)
+    pauses = []
+    for _ in range(3):
+        work()
+        alert = _alert()
+        assert (alert.state, alert.lease_until) == (AlertState.PENDING, None)
+        assert alert.error
+        assert alert.next_attempt_at is not None
+        pauses.append(alert.next_attempt_at - clock.now())
+        assert reconcile() == 0, "it is not due yet"
+        clock.forward(seconds=pauses[-1].total_seconds() + 1)
+        assert reconcile() == 1
+    work()
+    assert [round(pause / timedelta(seconds=10)) for pause in pauses] == [1, 2, 4]
+    alert = _alert()
+    assert (alert.state, alert.attempt, alert.error) == (AlertState.SENT, 4, None)
+    [envelope] = postbox.taken
+    assert _message_id(envelope) == alert.message_id
+
+
+def test_a_permanent_refusal_fails_one_and_the_others_go_on(
+    client: FlaskClient, api_key: str, work: Work, postbox: Postbox
+) -> None:
+    postbox.rcpt["gone@example.com"] = ["550 no such user"]
+    _post(client, api_key, "gone@example.com", "here@example.com")
+    work()
+    found = _alerts()
+    assert found["here@example.com"].state == AlertState.SENT
+    gone = found["gone@example.com"]
+    assert (gone.state, gone.error) == (AlertState.FAILED, "550 no such user")
+    assert reconcile() == 0, "a permanent refusal is not tried again by itself"
+    alerts.retry_alert(SYSTEM, gone.id)
+    work()
+    assert _alerts()["gone@example.com"].state == AlertState.SENT
+    assert len(postbox.taken) == 2
+
+
+def test_a_mail_is_given_up_after_a_day(
+    client: FlaskClient, api_key: str, work: Work, postbox: Postbox, clock: Clock
+) -> None:
+    postbox.data = ["451 later"] * 2
+    _post(client, api_key)
+    work()
+    clock.forward(hours=25)
+    reconcile()
+    work()
+    alert = _alert()
+    assert (alert.state, alert.next_attempt_at) == (AlertState.FAILED, None)
+    assert alert.error == "451 later"
+
+
+def test_a_server_that_is_not_there_is_tried_again(
+    client: FlaskClient, api_key: str, work: Work, server: PostOffice, clock: Clock
+) -> None:
+    server.close()
+    _post(client, api_key)
+    work()
+    alert = _alert()
+    assert alert.state == AlertState.PENDING
+    assert alert.error is not None
+    assert "refused" in alert.error
+    server.open()
+    clock.forward(seconds=11)
+    reconcile()
+    work()
+    assert _alert().state == AlertState.SENT
+
+
+def test_a_silent_server_is_left_after_the_time_out(
+    client: FlaskClient,
+    api_key: str,
+    work: Work,
+    server: PostOffice,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # The name `vigint_web.mail` is taken by the extension.
+    monkeypatch.setattr(importlib.import_module("vigint_web.mail"), "_TIMEOUT", 0.2)
+    server.close()
+    with socket.create_server(("127.0.0.1", server.port)):
+        _post(client, api_key)
+        work()
+    alert = _alert()
+    assert alert.state == AlertState.PENDING
+    assert "timed out" in (alert.error or "").lower()
+
+
+@pytest.mark.parametrize("server", ["starttls"], indirect=True)
+def test_an_untrusted_certificate_is_refused_starttls(
+    client: FlaskClient, api_key: str, work: Work, postbox: Postbox
+) -> None:
+    _post(client, api_key)
+    work()
+    alert = _alert()
+    assert alert.state == AlertState.PENDING, "the certificate may be mended"
+    assert "certificate" in (alert.error or "").lower()
+    assert postbox.seen == 0, "the mail went over a line that anybody may read"
+
+
+def test_a_server_without_tls_gets_no_mail_when_starttls_is_wanted(
+    client: FlaskClient, api_key: str, work: Work, postbox: Postbox
+) -> None:
+    _post(client, api_key)
+    work()
+    assert _alert().state == AlertState.PENDING
+    assert postbox.seen == 0
+
+
+class Killed(BaseException):
+    """What kill -9 is to a test: nothing after it runs."""
+
+
+def test_death_between_acceptance_and_commit_means_one_more_mail_at_most(
+    client: FlaskClient,
+    api_key: str,
+    work: Work,
+    postbox: Postbox,
+    clock: Clock,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    _post(client, api_key)
+    real = alerts.send
+
+    def die_after(*arguments: Any) -> str:
+        real(*arguments)
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(alerts, "send", die_after)
+        with pytest.raises(Killed):
+            alerts.deliver_alert(_alert().id)
+    db.session.rollback()
+    work()
+    assert len(postbox.taken) == 1, "the row is leased: whoever sent it may still live"
+    clock.forward(seconds=21)
+    for _ in range(3):
+        reconcile()
+        work()
+    assert _alert().state == AlertState.SENT
+    assert len(postbox.taken) == 2
+    assert len({_message_id(envelope) for envelope in postbox.taken}) == 1
+
+
+def test_an_accident_while_sending_is_tried_again_later_and_given_up_in_the_end(
+    client: FlaskClient,
+    api_key: str,
+    work: Work,
+    clock: Clock,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def stumble(*_: Any) -> str:
+        raise UnicodeEncodeError("ascii", "é", 0, 1, "an address no server takes")
+
+    monkeypatch.setattr(alerts, "send", stumble)
+    _post(client, api_key)
+    work()
+    alert = _alert()
+    assert (alert.state, alert.lease_until) == (AlertState.PENDING, None)
+    assert "UnicodeEncodeError" in (alert.error or "")
+    clock.forward(hours=25)
+    reconcile()
+    work()
+    assert _alert().state == AlertState.FAILED
+
+
+def test_whoever_lost_the_lease_while_sending_leaves_the_row_alone(
+    client: FlaskClient, api_key: str, work: Work, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = alerts.send
+
+    def slow(*arguments: Any) -> str:
+        with transaction() as session:
+            session.execute(update(Alert).values(attempt=Alert.attempt + 1))
+        return real(*arguments)
+
+    monkeypatch.setattr(alerts, "send", slow)
+    _post(client, api_key)
+    work()  # fails if the job ends with a stack trace
+    assert _alert().state == AlertState.PENDING
