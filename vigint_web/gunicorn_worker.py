@@ -63,12 +63,28 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc] # an untyped base
         """Prepare this process, as gunicorn does."""
         self._under_way: set[Connection] = set()
         self._under_way_lock = threading.Lock()
+        self._handed_over = 0
         super().init_process()
 
     def enqueue_req(self, conn: Any) -> None:
         """Hand a connection to a thread."""
         conn.__class__ = Connection  # gunicorn has no factory for them
+        self._handed_over += 1
         super().enqueue_req(conn)
+
+    def finish_request(self, conn: Any, fs: Any) -> None:
+        """Take a connection back from its thread."""
+        self._handed_over -= 1
+        super().finish_request(conn, fs)
+
+    def accept(self, listener: Any) -> None:
+        """Accept a connection; leave the next ones to other processes when all threads are busy."""
+        super().accept(listener)
+        self.set_accept_enabled(True)
+
+    def set_accept_enabled(self, enabled: bool) -> None:
+        """Accept or not; gunicorn would accept what then waits behind stalled clients."""
+        super().set_accept_enabled(enabled and self._handed_over < self.cfg.threads)
 
     def handle(self, conn: Any) -> Any:
         """Handle a request in its thread, and close there what is not kept alive."""

@@ -43,6 +43,8 @@ _REFUSALS: dict[str, LazyString] = {
     "too_large": _("The request is larger than allowed."),
     "storage_full": _("The server's disk is full; nothing was kept. Try again later, or tell the administrator."),
     "unavailable": _("The server cannot answer just now. Try again in a moment."),
+    "precondition_failed": _("The video is not the one you asked for any more. Ask again without a condition."),
+    "range_not_satisfiable": _("The video is shorter than the part you asked for. Ask for its first bytes to learn its size."),
     "method_not_allowed": _("This address does not know that method."),
     "unsupported_media_type": _("This content type is not supported here."),
     "csrf_failed": _("This form has expired. Go back, reload the page and send it again."),

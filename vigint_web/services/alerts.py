@@ -148,7 +148,7 @@ def due_alerts() -> list[tuple[int, int]]:
     ]
 
 
-def retry_alert(actor: Actor, alert_id: int) -> Alert:
+def retry_alert(actor: Actor, reference: str, alert_id: int) -> Alert:
     """Try a mail that was given up again.
 
     Raises:
@@ -156,7 +156,9 @@ def retry_alert(actor: Actor, alert_id: int) -> Alert:
         Conflict: it was not given up.
     """
     alert = db.session.get(Alert, alert_id)
-    if alert is None or not actor.sees(alert.incident.site_id):
+    if alert is None or alert.incident.reference != reference:
+        raise NotFound
+    if not actor.sees(alert.incident.site_id):
         raise NotFound
     with transaction() as session:
         attempt = session.scalar(

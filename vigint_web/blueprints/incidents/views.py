@@ -63,6 +63,6 @@ def retry(reference: str) -> Response:
 @blueprint.post("/<reference>/alerts/<int(max=2147483647):alert_id>/retry")
 def retry_alert(reference: str, alert_id: int) -> Response:
     """Send a mail that was given up again."""
-    alerts.retry_alert(actor(), alert_id)
+    alerts.retry_alert(actor(), reference, alert_id)
     flash(_("The mail will be sent again."), "success")
     return redirect(url_for("incidents.show", reference=reference))

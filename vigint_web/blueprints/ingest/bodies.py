@@ -139,7 +139,7 @@ def _fingerprint(document: dict[str, Any], digests: list[str]) -> str:
     try:
         return fingerprint(document, digests)
     except RecursionError:
-        raise Invalid(["The document is nested too deeply."]) from None
+        raise Invalid([_("The document is nested too deeply.")]) from None
 
 
 def _add_json_frame(frames: _Frames, item: Any) -> Moment | None:
@@ -210,10 +210,15 @@ def read_multipart() -> Received:
 
 def _stray(part: TextPart | FilePart) -> str:
     if part.name == "video" and isinstance(part, FilePart):
-        return "Send one part “video” only."
+        return str(_("Send one part “video” only."))
     if part.name in {"frames", "video"}:
-        return f"The part “{part.name}” must be a file, with a filename."
-    return f"A file “{part.name[:40]}” is not expected: name it “frames” or “video”."
+        return str(_("The part “%(name)s” must be a file, with a filename.", name=part.name))
+    return str(
+        _(
+            "A file “%(name)s” is not expected: name it “frames” or “video”.",
+            name=part.name[:40],
+        )
+    )
 
 
 def _assembled(
