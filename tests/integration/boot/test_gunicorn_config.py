@@ -188,3 +188,18 @@ def test_settings_are_what_the_design_needs() -> None:
     assert not hasattr(settings, "sendfile")
     assert settings.worker_class == "vigint_web.gunicorn_worker.PatientWorker"
     assert settings.graceful_timeout < 10
+
+
+def test_a_busy_process_leaves_new_connections_to_the_others(web: Web) -> None:
+    """Two processes of four threads: five halves of requests never fill both."""
+    stalled = []
+    try:
+        for _ in range(5):
+            half = socket.create_connection(("127.0.0.1", web.port))
+            half.sendall(b"GET /pid HTTP/1.1\r\nX-Half: ")
+            stalled.append(half)
+        for _ in range(30):
+            assert web.get("/pid"), "it waited behind the stalled ones"
+    finally:
+        for half in stalled:
+            half.close()
