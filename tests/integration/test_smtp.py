@@ -18,6 +18,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import update
 
 from tests.helpers import Clock, post_incident, renew
+from vigint_web.errors import NotFound
 from vigint_web.extensions import db
 from vigint_web.models import Alert, AlertState
 from vigint_web.services import alerts
@@ -202,7 +203,9 @@ def test_a_permanent_refusal_fails_one_and_the_others_go_on(
     gone = found["gone@example.com"]
     assert (gone.state, gone.error) == (AlertState.FAILED, "550 no such user")
     assert reconcile() == 0, "a permanent refusal is not tried again by itself"
-    alerts.retry_alert(SYSTEM, gone.id)
+    with pytest.raises(NotFound):
+        alerts.retry_alert(SYSTEM, "INC-2000-000001", gone.id)
+    alerts.retry_alert(SYSTEM, gone.incident.reference, gone.id)
     work()
     assert _alerts()["gone@example.com"].state == AlertState.SENT
     assert len(postbox.taken) == 2
