@@ -1,12 +1,10 @@
 """Run ffmpeg and ffprobe as guests: nothing of ours in reach, limits on all they take."""
 
-import ctypes
 import logging
 import os
 import resource
 import signal
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -18,6 +16,7 @@ from vigint_web.media.complaints import failure, resource_failure
 from vigint_web.media.conversation import Conversation
 from vigint_web.media.errors import MediaError, MediaErrorCode
 from vigint_web.media.tools import Tools, clean_environment
+from vigint_web.processes import die_with_parent
 
 MIB = 1024 * 1024
 POLL_SECONDS = 0.2
@@ -27,8 +26,6 @@ POLL_SECONDS = 0.2
 CONTAINERS = "mov,matroska,webm,avi,asf,flv,live_flv"
 
 _PIXELS_OF_4K = 4096 * 2304
-_PR_SET_PDEATHSIG = 1
-_libc = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
 
 Program = Literal["ffmpeg", "ffprobe"]
 
@@ -177,10 +174,7 @@ class Runner:
 
         def become_guest() -> None:
             # Runs between fork and exec: nothing here may take a lock of the parent's.
-            if _libc is not None:
-                _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-                if os.getppid() != parent:
-                    os._exit(1)  # the parent died before its death could be announced
+            die_with_parent(parent)
             resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
             resource.setrlimit(resource.RLIMIT_CPU, _at_most(resource.RLIMIT_CPU, cpu_seconds))
             resource.setrlimit(

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from sqlalchemy import func, select, update
+from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError
 
 from vigint_web.clock import utcnow
@@ -29,7 +29,6 @@ from vigint_web.models import (
     VideoKind,
     VideoStatus,
 )
-from vigint_web.models.types import ATTEMPTS
 from vigint_web.services import audit, queueing
 from vigint_web.services.actors import Actor, as_key
 from vigint_web.services.incident_intake import IncidentFacts
@@ -39,7 +38,7 @@ from vigint_web.services.runtime import config, storage
 from vigint_web.services.sites import camera_of
 from vigint_web.services.transactions import after_commit, transaction
 from vigint_web.services.users import admin_addresses
-from vigint_web.services.videos import delete_video_files
+from vigint_web.services.videos import delete_video_files, restart_failed
 from vigint_web.storage import NoRoom
 
 _KEY_KEPT = timedelta(days=30)
@@ -330,24 +329,11 @@ def retry_incident_video(actor: Actor, reference: str) -> Incident:
         Conflict: there is no failed video.
     """
     incident = get_incident(actor, reference)
-    with transaction() as session:
-        attempt = session.scalar(
-            update(Video)
-            .where(Video.id == incident.video_id, Video.status == VideoStatus.FAILED)
-            .values(
-                status=VideoStatus.PROCESSING,
-                attempt_limit=Video.attempt + ATTEMPTS,
-                lease_until=None,
-                error_code=None,
-                error_detail=None,
-                progress=None,
-            )
-            .returning(Video.attempt)
-            .execution_options(synchronize_session=False)
-        )
-        if attempt is None or incident.video_id is None:
-            raise Conflict
-        video_id = incident.video_id
+    video_id = incident.video_id
+    if video_id is None:
+        raise Conflict
+    with transaction():
+        attempt = restart_failed(video_id)
         audit.record(actor, "incident:retried", f"incident:{reference}", site_id=incident.site_id)
         after_commit(lambda: _enqueue_video(video_id, attempt))
     return get_incident(actor, reference)

@@ -11,7 +11,6 @@ from vigint_web.clock import utcnow
 from vigint_web.errors import Conflict, NotFound, StorageFull
 from vigint_web.extensions import db
 from vigint_web.models import Audience, Source, User, Video, VideoKind, VideoStatus
-from vigint_web.models.types import ATTEMPTS
 from vigint_web.services import audit, queueing
 from vigint_web.services.actors import Actor
 from vigint_web.services.filenames import safe_filename, storage_suffix
@@ -20,7 +19,11 @@ from vigint_web.services.numbering import next_number
 from vigint_web.services.runtime import config, storage
 from vigint_web.services.sites import home_site
 from vigint_web.services.transactions import after_commit, change, transaction
-from vigint_web.services.videos import delete_video_files, detach_and_delete_video
+from vigint_web.services.videos import (
+    delete_video_files,
+    detach_and_delete_video,
+    restart_failed,
+)
 from vigint_web.storage import NoRoom
 
 # An upload without a byte for this long has stopped; connections are silent for less.
@@ -182,28 +185,7 @@ def retry_source(actor: Actor, source_id: str) -> Source:
     """Process a failed source again; raises Conflict when there is nothing to process."""
     source = get_source(actor, source_id)
     with transaction() as session:
-        attempt = session.scalar(
-            update(Video)
-            .where(
-                Video.id == source.video_id,
-                Video.status == VideoStatus.FAILED,
-                Video.original_key.is_not(None),
-            )
-            .values(
-                status=VideoStatus.PROCESSING,
-                attempt_limit=Video.attempt + ATTEMPTS,
-                lease_until=None,
-                error_code=None,
-                error_detail=None,
-                processing_started_at=None,
-                processing_completed_at=None,
-                progress=None,
-            )
-            .returning(Video.attempt)
-            .execution_options(synchronize_session=False)
-        )
-        if attempt is None:
-            raise Conflict
+        attempt = restart_failed(source.video_id)
         audit.record(actor, "source:retried", f"source:{source_id}", site_id=source.site_id)
         after_commit(_enqueue(source.video_id, attempt))
     session.refresh(source.video)

@@ -4,10 +4,12 @@ import logging
 from collections.abc import Iterable
 from typing import Any
 
-from sqlalchemy import delete, update
+from sqlalchemy import delete, or_, update
 
 from vigint_web.clock import utcnow
+from vigint_web.errors import Conflict
 from vigint_web.models import Access, Alert, Incident, Link, Playback, Video, VideoStatus
+from vigint_web.models.types import ATTEMPTS
 from vigint_web.services.claims import Lease
 from vigint_web.services.runtime import runtime
 from vigint_web.services.transactions import after_commit, change, transaction
@@ -39,6 +41,38 @@ def _settle(lease: Lease, values: dict[str, Any]) -> None:
             .values(lease_until=None, processing_completed_at=utcnow(), **values),
         )
         lease.require(done)
+
+
+def restart_failed(video_id: int) -> int:
+    """Let a failed video be processed again, inside the caller's transaction; return its attempt.
+
+    Raises:
+        Conflict: it has not failed, or nothing is stored that could be processed.
+    """
+    with transaction() as session:
+        attempt: int | None = session.scalar(
+            update(Video)
+            .where(
+                Video.id == video_id,
+                Video.status == VideoStatus.FAILED,
+                or_(Video.original_key.is_not(None), Video.frames_key.is_not(None)),
+            )
+            .values(
+                status=VideoStatus.PROCESSING,
+                attempt_limit=Video.attempt + ATTEMPTS,
+                lease_until=None,
+                error_code=None,
+                error_detail=None,
+                processing_started_at=None,
+                processing_completed_at=None,
+                progress=None,
+            )
+            .returning(Video.attempt)
+            .execution_options(synchronize_session=False)
+        )
+    if attempt is None:
+        raise Conflict
+    return attempt
 
 
 def detach_and_delete_video(video: Video) -> None:
