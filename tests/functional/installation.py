@@ -151,6 +151,18 @@ class Installation:
         """Return whether it was started and not stopped."""
         return self._process is not None
 
+    @contextmanager
+    def lived_in(self) -> Iterator["Installation"]:
+        """Run with an administrator and an API key; end without a trace, no secret in the log."""
+        self.start()
+        try:
+            self.people()
+            yield self
+        finally:
+            self.end()
+        told = [secret for secret in self.secrets if secret in self.log]
+        assert not told, f"{len(told)} of {len(self.secrets)} secrets are in the log"
+
     def end(self) -> None:
         """Stop it if a test left it running."""
         if self._process is not None:

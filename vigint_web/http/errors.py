@@ -8,8 +8,9 @@ from flask_wtf.csrf import CSRFError
 from sqlalchemy.exc import DataError, OperationalError
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, RequestEntityTooLarge
 
-from vigint_web.errors import Invalid, LinkRefused, VigintError
+from vigint_web.errors import Invalid, VigintError
 from vigint_web.extensions import db
+from vigint_web.services.transactions import is_disk_full
 from vigint_web.wording import refusal_sentence
 
 log = logging.getLogger(__name__)
@@ -75,8 +76,6 @@ def handle_errors(app: Flask) -> None:
     def refused(error: VigintError) -> Response:
         if isinstance(error, Invalid):
             return refuse(error.code, error.status, " ".join(error.mistakes))
-        if isinstance(error, LinkRefused):
-            return refuse(error.code, error.status)
         return refuse(error.code, error.status)
 
     @app.errorhandler(CSRFError)
@@ -112,7 +111,7 @@ def handle_errors(app: Flask) -> None:
         log.exception("the database failed")
         g.database_down = True
         db.session.rollback()
-        if "disk is full" in str(error.orig):
+        if is_disk_full(error):
             return refuse("storage_full", 507)
         return refuse("unavailable", 503)
 

@@ -8,7 +8,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -98,22 +98,6 @@ class Runner:
         self.limits = limits
         self._should_stop = should_stop
         self._log = log or logging.getLogger(__name__)
-
-    def with_limits(
-        self,
-        *,
-        seconds: float | None = None,
-        memory_bytes: int | None = None,
-        output_bytes: int | None = None,
-    ) -> "Runner":
-        """Return a runner of the same kind with other limits."""
-        limits = replace(
-            self.limits,
-            seconds=self.limits.seconds if seconds is None else seconds,
-            memory_bytes=self.limits.memory_bytes if memory_bytes is None else memory_bytes,
-            output_bytes=self.limits.output_bytes if output_bytes is None else output_bytes,
-        )
-        return Runner(self.tools, limits, should_stop=self._should_stop, log=self._log)
 
     def run(
         self,

@@ -4,9 +4,11 @@ import logging
 import time
 from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
 from sqlalchemy import select, update
 from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import Session
 
 from vigint_web.clock import utcnow
 from vigint_web.errors import Conflict, LeaseLost, NotFound, StorageFull
@@ -78,18 +80,14 @@ def _insist(settle: Callable[[], None]) -> None:
 
 def _settle_sent(lease: Lease, alert: Alert, channel: str) -> None:
     with transaction() as session:
-        done = change(
+        done = _let_go(
             session,
-            update(Alert)
-            .where(lease.held(), Alert.state == AlertState.PENDING)
-            .values(
-                state=AlertState.SENT,
-                sent_at=utcnow(),
-                channel=channel,
-                error=None,
-                lease_until=None,
-                next_attempt_at=None,
-            ),
+            lease,
+            state=AlertState.SENT,
+            sent_at=utcnow(),
+            channel=channel,
+            error=None,
+            next_attempt_at=None,
         )
         lease.require(done)
         audit.record(
@@ -176,23 +174,14 @@ def retry_alert(actor: Actor, reference: str, alert_id: int) -> Alert:
         if attempt is None:
             raise Conflict
         audit.record(actor, "alert:retried", f"alert:{alert_id}", site_id=alert.incident.site_id)
-        after_commit(lambda: _enqueue(alert_id, attempt))
+        after_commit(lambda: queueing.enqueue_alert(alert_id, attempt))
     return alert
-
-
-def _enqueue(alert_id: int, attempt: int) -> None:
-    queueing.enqueue(queueing.MAIL, queueing.DELIVER_ALERT, alert_id, attempt)
 
 
 def _settle_failed(lease: Lease, alert: Alert, sentence: str) -> None:
     with transaction() as session:
-        done = change(
-            session,
-            update(Alert)
-            .where(lease.held(), Alert.state == AlertState.PENDING)
-            .values(
-                state=AlertState.FAILED, error=sentence, lease_until=None, next_attempt_at=None
-            ),
+        done = _let_go(
+            session, lease, state=AlertState.FAILED, error=sentence, next_attempt_at=None
         )
         if done:
             audit.record(
@@ -210,17 +199,19 @@ def _postpone(lease: Lease, alert: Alert, sentence: str) -> None:
         _settle_failed(lease, alert, sentence)
         return
     with transaction() as session:
-        session.execute(
-            update(Alert)
-            .where(lease.held(), Alert.state == AlertState.PENDING)
-            .values(
-                error=sentence,
-                lease_until=None,
-                next_attempt_at=utcnow() + pause_before(lease.attempt),
-            )
-            .execution_options(synchronize_session=False)
-        )
+        next_attempt_at = utcnow() + pause_before(lease.attempt)
+        _let_go(session, lease, error=sentence, next_attempt_at=next_attempt_at)
     log.warning("alert %s not delivered yet: %s", alert.id, sentence)
+
+
+def _let_go(session: Session, lease: Lease, **values: Any) -> int:
+    """Write an attempt's outcome if its lease still holds; return how many rows that were."""
+    return change(
+        session,
+        update(Alert)
+        .where(lease.held(), Alert.state == AlertState.PENDING)
+        .values(lease_until=None, **values),
+    )
 
 
 def _facts(alert: Alert) -> AlertMail:

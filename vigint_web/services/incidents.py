@@ -3,7 +3,6 @@
 import hashlib
 import json
 import secrets
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import make_msgid
@@ -100,14 +99,15 @@ def record_incident(
 ) -> Incident:
     """Store an incident and everything needed to finish its work, then hand it to the workers.
 
+    Args:
+        footage: its draft is the caller's to remove, whatever happens here.
+
     Raises:
         IdempotencyConflict: the key came before with another body.
         StorageFull: nothing was kept.
     """
     repeated = find_repeated(key, idempotency_key, body_sha256)
     if repeated is not None:
-        if footage is not None:
-            footage.draft.unlink(missing_ok=True)
         return repeated
     public_id = f"vid_{secrets.token_hex(8)}"
     stored: str | None = None
@@ -212,8 +212,16 @@ def _insert(
             frames=incident.frames_received,
             manifest_sha256=incident.manifest_sha256,
         )
-        after_commit(_start(incident))
+        after_commit(lambda: _start(incident, video))
     return incident
+
+
+def _start(incident: Incident, video: Video | None) -> None:
+    if video is not None:
+        queueing.enqueue_video(video.kind, video.id, video.attempt)
+        return
+    for alert in alerts_of(incident.id):
+        queueing.enqueue_alert(alert.id, alert.attempt)
 
 
 def _frames_received(footage: Footage | None) -> int:
@@ -251,17 +259,6 @@ def _alert(incident: Incident, recipient: str, *, waits: bool, now: datetime) ->
         message_id=make_msgid(domain=urlsplit(config().base_url).hostname),
         next_attempt_at=None if waits else now,
     )
-
-
-def _start(incident: Incident) -> Callable[[], None]:
-    def later() -> None:
-        if incident.video_id is not None:
-            queueing.enqueue(queueing.INCIDENTS, queueing.PROCESS_VIDEO, incident.video_id, 0)
-            return
-        for alert in alerts_of(incident.id):
-            queueing.enqueue(queueing.MAIL, queueing.DELIVER_ALERT, alert.id, alert.attempt)
-
-    return later
 
 
 def alerts_of(incident_id: int) -> list[Alert]:
@@ -329,15 +326,11 @@ def retry_incident_video(actor: Actor, reference: str) -> Incident:
         Conflict: there is no failed video.
     """
     incident = get_incident(actor, reference)
-    video_id = incident.video_id
-    if video_id is None:
+    if incident.video is None:
         raise Conflict
+    video_id, kind = incident.video.id, incident.video.kind
     with transaction():
         attempt = restart_failed(video_id)
         audit.record(actor, "incident:retried", f"incident:{reference}", site_id=incident.site_id)
-        after_commit(lambda: _enqueue_video(video_id, attempt))
+        after_commit(lambda: queueing.enqueue_video(kind, video_id, attempt))
     return get_incident(actor, reference)
-
-
-def _enqueue_video(video_id: int, attempt: int) -> None:
-    queueing.enqueue(queueing.INCIDENTS, queueing.PROCESS_VIDEO, video_id, attempt)

@@ -149,13 +149,11 @@ def is_alive(link_id: int, handle: str) -> bool:
     Args:
         handle: what its token was made of; a rotated link has another one.
     """
-    row = db.session.execute(
-        select(Link.handle, Link.revoked_at, Link.expires_at).where(Link.id == link_id)
-    ).first()
+    link = db.session.get(Link, link_id, populate_existing=True)
     release_connection()
-    if row is None or row.revoked_at is not None or row.handle != handle:
+    if link is None or link.handle != handle:
         return False
-    return row.expires_at is None or utcnow() < row.expires_at
+    return refusal(link, Opening.STREAM, utcnow()) is None
 
 
 def log_access(

@@ -6,7 +6,6 @@ May run twice, at once or one after the other, without harm.
 import hashlib
 import logging
 import shutil
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -17,7 +16,6 @@ from sqlalchemy import update
 
 from vigint_web.clock import utcnow
 from vigint_web.errors import LeaseLost, StorageFull
-from vigint_web.extensions import db
 from vigint_web.media import frames, incident, pictures, rendition
 from vigint_web.media.errors import MediaError, MediaErrorCode, ToolRefused
 from vigint_web.media.probe import Probe, probe
@@ -33,7 +31,7 @@ from vigint_web.services.frames_archive import FramesArchive
 from vigint_web.services.incidents import alerts_of, find_incident_of
 from vigint_web.services.links import mint_link
 from vigint_web.services.runtime import runtime, storage
-from vigint_web.services.transactions import after_commit, change, transaction
+from vigint_web.services.transactions import Hook, after_commit, change, transaction
 from vigint_web.services.videos import delete_video_files, settle_failed, settle_ready
 from vigint_web.storage import NoRoom, StorageError
 
@@ -59,15 +57,10 @@ def process_video(video_id: int) -> None:
     if lease is None:
         log.info("video %s is settled or in other hands", video_id)
         return
-    db.session.execute(
-        update(Video)
-        .where(lease.held())
-        .values(processing_started_at=utcnow(), progress=None)
-        .execution_options(synchronize_session=False)
-    )
-    db.session.commit()
-    video = db.session.get_one(Video, video_id, populate_existing=True)
-    db.session.commit()
+    with transaction() as session:
+        begun = {"processing_started_at": utcnow(), "progress": None}
+        change(session, update(Video).where(lease.held()).values(**begun))
+        video = session.get_one(Video, video_id, populate_existing=True)
     with lease.kept():
         try:
             if video.attempt > video.attempt_limit:
@@ -96,9 +89,7 @@ def process_video(video_id: int) -> None:
 
 @contextmanager
 def _workspace(lease: Lease) -> Iterator[Path]:
-    marker = storage().new_temp(f".work-{lease.row_id}-{lease.attempt}")
-    folder = Path(tempfile.mkdtemp(prefix=f"{marker.name}.", dir=marker.parent))
-    marker.unlink()
+    folder = storage().new_folder(f"work-{lease.row_id}-{lease.attempt}-")
     try:
         yield folder
     finally:
@@ -241,14 +232,9 @@ def _accident(lease: Lease, video: Video, detail: str) -> None:
         _fail(lease, video, MediaErrorCode.TOOL_FAILED, detail)
         return
     log.warning("video %s: attempt %s was cut off: %s", video.id, lease.attempt, detail)
-    name = queueing.SOURCES if video.kind == Kind.SOURCE else queueing.INCIDENTS
     with transaction() as session:
         change(session, update(Video).where(lease.held()).values(lease_until=None))
-        after_commit(lambda: _enqueue(name, queueing.PROCESS_VIDEO, video.id, lease.attempt))
-
-
-def _enqueue(queue: str, function: str, row_id: int, attempt: int) -> None:
-    queueing.enqueue(queue, function, row_id, attempt)
+        after_commit(lambda: queueing.enqueue_video(video.kind, video.id, lease.attempt))
 
 
 def _fail(lease: Lease, video: Video, code: str, detail: str) -> None:
@@ -293,8 +279,8 @@ def _release_alerts(found: Incident, video: Video | None) -> None:
         after_commit(_deliver_later(alert))
 
 
-def _deliver_later(alert: Alert) -> Callable[[], None]:
-    return lambda: _enqueue(queueing.MAIL, queueing.DELIVER_ALERT, alert.id, alert.attempt)
+def _deliver_later(alert: Alert) -> Hook:
+    return lambda: queueing.enqueue_alert(alert.id, alert.attempt)
 
 
 def _reporter(lease: Lease) -> Callable[[float], None]:
@@ -308,12 +294,7 @@ def _reporter(lease: Lease) -> Callable[[float], None]:
             return
         shown = percent
         with transaction() as session:
-            session.execute(
-                update(Video)
-                .where(lease.held())
-                .values(progress=percent)
-                .execution_options(synchronize_session=False)
-            )
+            change(session, update(Video).where(lease.held()).values(progress=percent))
 
     return report
 

@@ -9,6 +9,7 @@ from rq.exceptions import InvalidJobOperation, NoSuchJobError
 from rq.job import Job, JobStatus
 from rq.serializers import JSONSerializer
 
+from vigint_web.models import VideoKind
 from vigint_web.services.runtime import runtime
 
 log = logging.getLogger(__name__)
@@ -33,8 +34,19 @@ def queue(name: str) -> Queue:
     return Queue(name, connection=runtime().redis, serializer=JSONSerializer)
 
 
-def enqueue(queue_name: str, function: str, row_id: int, attempt: int) -> bool:
-    """Enqueue one attempt on one row; return whether it is queued now.
+def enqueue_video(kind: VideoKind, video_id: int, attempt: int) -> bool:
+    """Enqueue the processing of a video; return whether it is queued now."""
+    name = SOURCES if kind == VideoKind.SOURCE else INCIDENTS
+    return _enqueue(name, PROCESS_VIDEO, video_id, attempt)
+
+
+def enqueue_alert(alert_id: int, attempt: int) -> bool:
+    """Enqueue the delivery of a mail; return whether it is queued now."""
+    return _enqueue(MAIL, DELIVER_ALERT, alert_id, attempt)
+
+
+def _enqueue(queue_name: str, function: str, row_id: int, attempt: int) -> bool:
+    """Enqueue one attempt on one row.
 
     The job's id names row and attempt, so that the same work is never queued twice. A queue server
     that is away is no error: the reconciler comes back to the row.

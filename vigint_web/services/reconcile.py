@@ -6,7 +6,7 @@ from sqlalchemy import or_, select
 
 from vigint_web.clock import utcnow
 from vigint_web.extensions import db
-from vigint_web.models import Source, Video, VideoKind, VideoStatus
+from vigint_web.models import Source, Video, VideoStatus
 from vigint_web.services import queueing
 from vigint_web.services.actors import SYSTEM
 from vigint_web.services.alerts import due_alerts
@@ -39,8 +39,7 @@ def _videos() -> int:
     ).all()
     db.session.rollback()
     for row in rows:
-        name = queueing.SOURCES if row.kind == VideoKind.SOURCE else queueing.INCIDENTS
-        queueing.enqueue(name, queueing.PROCESS_VIDEO, row.id, row.attempt)
+        queueing.enqueue_video(row.kind, row.id, row.attempt)
     return len(rows)
 
 
@@ -48,7 +47,7 @@ def _alerts() -> int:
     found = due_alerts()
     db.session.rollback()
     for alert_id, attempt in found:
-        queueing.enqueue(queueing.MAIL, queueing.DELIVER_ALERT, alert_id, attempt)
+        queueing.enqueue_alert(alert_id, attempt)
     return len(found)
 
 

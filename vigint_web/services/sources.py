@@ -1,16 +1,17 @@
 """Add, find, retry and delete sources."""
 
 import secrets
-from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import func, select, update
+from sqlalchemy.orm import Session
 
 from vigint_web.clock import utcnow
 from vigint_web.errors import Conflict, NotFound, StorageFull
 from vigint_web.extensions import db
-from vigint_web.models import Audience, Source, User, Video, VideoKind, VideoStatus
+from vigint_web.models import Audience, Source, Video, VideoKind, VideoStatus
 from vigint_web.services import audit, queueing
 from vigint_web.services.actors import Actor
 from vigint_web.services.filenames import safe_filename, storage_suffix
@@ -53,14 +54,13 @@ def begin_upload(actor: Actor, filename: str, name: str = "", description: str =
         )
         session.add(video)
         session.flush()
-        creator = session.get(User, actor.user_id) if actor.user_id else None
         source = Source(
             source_id=source_id,
             site_id=site.id,
             video_id=video.id,
             name=name.strip()[:200] or Path(shown).stem[:200] or source_id,
             description=description.strip(),
-            created_by_id=creator.id if creator else None,
+            created_by_id=actor.user_id,
         )
         session.add(source)
         session.flush()
@@ -95,17 +95,13 @@ def finish_upload(actor: Actor, source: Source, draft: Path, size: int, sha256: 
         fail_upload(actor, source, "no_space")
         raise StorageFull from None
     with transaction() as session:
-        done = change(
+        done = _end_upload(
             session,
-            update(Video)
-            .where(Video.id == video.id, Video.status == VideoStatus.UPLOADING)
-            .values(
-                status=VideoStatus.PROCESSING,
-                original_key=key,
-                original_size=size,
-                original_sha256=sha256,
-                lease_until=None,
-            ),
+            video.id,
+            status=VideoStatus.PROCESSING,
+            original_key=key,
+            original_size=size,
+            original_sha256=sha256,
         )
         if not done:
             delete_video_files([key])
@@ -118,24 +114,20 @@ def finish_upload(actor: Actor, source: Source, draft: Path, size: int, sha256: 
             size=size,
             sha256=sha256,
         )
-        after_commit(_enqueue(video.id, video.attempt))
+        after_commit(lambda: queueing.enqueue_video(video.kind, video.id, video.attempt))
     session.refresh(video)
 
 
 def fail_upload(actor: Actor, source: Source, code: str, detail: str = "") -> None:
     """End an upload whose bytes did not come or may not stay; a sentence tells why."""
     with transaction() as session:
-        failed = change(
+        failed = _end_upload(
             session,
-            update(Video)
-            .where(Video.id == source.video_id, Video.status == VideoStatus.UPLOADING)
-            .values(
-                status=VideoStatus.FAILED,
-                error_code=code,
-                error_detail=detail,
-                lease_until=None,
-                processing_completed_at=utcnow(),
-            ),
+            source.video_id,
+            status=VideoStatus.FAILED,
+            error_code=code,
+            error_detail=detail,
+            processing_completed_at=utcnow(),
         )
         if not failed:
             return
@@ -143,6 +135,18 @@ def fail_upload(actor: Actor, source: Source, code: str, detail: str = "") -> No
             actor, "source:failed", f"source:{source.source_id}", site_id=source.site_id, code=code
         )
     session.refresh(source.video)
+
+
+def _end_upload(session: Session, video_id: int, **values: Any) -> bool:
+    """Move a video on from its upload; return whether that was still going on."""
+    return bool(
+        change(
+            session,
+            update(Video)
+            .where(Video.id == video_id, Video.status == VideoStatus.UPLOADING)
+            .values(lease_until=None, **values),
+        )
+    )
 
 
 def get_source(actor: Actor, source_id: str) -> Source:
@@ -187,7 +191,7 @@ def retry_source(actor: Actor, source_id: str) -> Source:
     with transaction() as session:
         attempt = restart_failed(source.video_id)
         audit.record(actor, "source:retried", f"source:{source_id}", site_id=source.site_id)
-        after_commit(_enqueue(source.video_id, attempt))
+        after_commit(lambda: queueing.enqueue_video(VideoKind.SOURCE, source.video_id, attempt))
     session.refresh(source.video)
     return source
 
@@ -208,10 +212,3 @@ def delete_source(actor: Actor, source_id: str) -> None:
         session.delete(source)
         session.flush()
         detach_and_delete_video(video)
-
-
-def _enqueue(video_id: int, attempt: int) -> Callable[[], None]:
-    def later() -> None:
-        queueing.enqueue(queueing.SOURCES, queueing.PROCESS_VIDEO, video_id, attempt)
-
-    return later

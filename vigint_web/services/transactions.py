@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 
 _OPEN = "vigint_open"
 
-Hook = Callable[[], None]
+Hook = Callable[[], object]
 
 
 @dataclass
@@ -52,7 +52,7 @@ def transaction() -> Iterator[Session]:
         session.commit()
     except OperationalError as error:
         session.rollback()
-        if "disk is full" in str(error.orig) or "No space left" in str(error.orig):
+        if is_disk_full(error):
             raise StorageFull from error
         raise
     except BaseException:
@@ -76,6 +76,11 @@ def before_commit(hook: Hook) -> None:
 def after_commit(hook: Hook) -> None:
     """Run something once the open transaction is committed, never if it is rolled back."""
     _hooks().after.append(hook)
+
+
+def is_disk_full(error: OperationalError) -> bool:
+    """Return whether the database failed for want of room (SQLite's words, PostgreSQL's)."""
+    return "disk is full" in str(error.orig) or "No space left" in str(error.orig)
 
 
 def release_connection() -> None:

@@ -24,6 +24,10 @@ class Storage(Protocol):
         """Return the path of a new empty working file from which publishing is cheap."""
         ...
 
+    def new_folder(self, prefix: str) -> Path:
+        """Return the path of a new empty working folder, for the caller to remove."""
+        ...
+
     def require_room(self) -> None:
         """Raise NoRoom when so little is left that the database's own writes are in danger."""
         ...
@@ -38,10 +42,6 @@ class Storage(Protocol):
 
     def local_copy(self, key: str) -> AbstractContextManager[Path]:
         """Make a file readable by path for a while, wherever it is held."""
-        ...
-
-    def exists(self, key: str) -> bool:
-        """Return whether the key holds a file."""
         ...
 
     def delete(self, key: str) -> None:

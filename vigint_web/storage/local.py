@@ -39,6 +39,16 @@ class LocalStorage:
             os.close(descriptor)
         return Path(name)
 
+    def new_folder(self, prefix: str) -> Path:
+        """Return the path of a new empty working folder.
+
+        Raises:
+            NoRoom: the disk is full.
+        """
+        self.require_room()
+        with _no_room_said():
+            return Path(tempfile.mkdtemp(prefix=prefix, dir=self.incoming))
+
     def require_room(self) -> None:
         """Raise NoRoom when so little is left that the database's own writes are in danger.
 
@@ -86,10 +96,6 @@ class LocalStorage:
         if not path.is_file():
             raise FileNotFoundError(key)
         yield path
-
-    def exists(self, key: str) -> bool:
-        """Return whether the key holds a file."""
-        return (self.root / check_key(key)).is_file()
 
     def delete(self, key: str) -> None:
         """Remove a file and the folders that it leaves empty."""

@@ -9,7 +9,7 @@ from media_samples import AAC, H264, MakeClip, picture, remux
 
 from vigint_web.media.errors import MediaError, MediaErrorCode
 from vigint_web.media.probe import probe
-from vigint_web.media.runner import Runner
+from vigint_web.media.runner import Limits, Runner
 from vigint_web.media.tools import Tool, Tools
 
 MATRIX = [
@@ -197,7 +197,7 @@ def test_time_out_and_missing_programs_are_not_the_files_fault(
     slow = Tool(program, "1", "test")
     gone = Tool(tmp_path / "gone", "1", "test")
     with pytest.raises(MediaError) as caught:
-        probe(playable_clip, Runner(Tools(slow, slow)).with_limits(seconds=0.3))
+        probe(playable_clip, Runner(Tools(slow, slow), Limits(seconds=0.3)))
     assert caught.value.code is MediaErrorCode.TIMED_OUT
     with pytest.raises(MediaError) as caught:
         probe(playable_clip, Runner(Tools(gone, gone)))

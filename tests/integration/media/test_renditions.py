@@ -14,7 +14,7 @@ from vigint_web.media.frames import inspect_frame
 from vigint_web.media.pictures import DARK, make_poster
 from vigint_web.media.probe import Probe, probe
 from vigint_web.media.rendition import Plan, make_rendition, plan
-from vigint_web.media.runner import Runner, guarded_input
+from vigint_web.media.runner import Limits, Runner, guarded_input
 from vigint_web.media.tools import Tools
 
 HEVC = ("-c:v", "libx265", "-preset", "ultrafast", "-x265-params", "log-level=none")
@@ -156,7 +156,7 @@ def test_a_failure_leaves_no_file(
     runner = Runner(packaged_tools)
     facts = probe(source, runner)
     with pytest.raises(MediaError) as caught:
-        make_rendition(source, out, facts, runner.with_limits(output_bytes=2000))
+        make_rendition(source, out, facts, Runner(runner.tools, Limits(output_bytes=2000)))
     assert caught.value.code is MediaErrorCode.TOO_LARGE
     assert not out.exists()
 
