@@ -1,5 +1,7 @@
 """Run migrations against the application's database (called by Alembic)."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Literal
 
 from alembic import context
@@ -36,9 +38,37 @@ def run() -> None:
         _migrate(given)
         return
     engine = db.engine.execution_options(vigint_write=True)
-    with engine.connect() as connection:
+    with engine.connect() as connection, _uncascaded(connection):
         _migrate(connection)
+        _check_references(connection)
         connection.commit()
+
+
+@contextmanager
+def _uncascaded(connection: Connection) -> Iterator[None]:
+    """Keep SQLite from following references while tables are copied.
+
+    Dropping the old copy of a table deletes its rows, and with them whatever refers to them ON
+    DELETE CASCADE. The switch does nothing inside a transaction, so it comes before the first.
+    """
+    if connection.dialect.name != "sqlite":
+        yield
+        return
+    raw: Any = connection.connection.driver_connection
+    raw.execute("PRAGMA foreign_keys=OFF")
+    try:
+        yield
+    finally:
+        connection.rollback()
+        raw.execute("PRAGMA foreign_keys=ON")
+
+
+def _check_references(connection: Connection) -> None:
+    if connection.dialect.name != "sqlite":
+        return
+    broken = connection.exec_driver_sql("PRAGMA foreign_key_check").all()
+    if broken:
+        raise RuntimeError(f"the migration would break {len(broken)} references; nothing changed")
 
 
 run()

@@ -5,6 +5,7 @@ from vigint_web.models.api_key import ApiKey, Scope
 from vigint_web.models.audit import AuditEvent
 from vigint_web.models.incident import Incident, RiskLevel
 from vigint_web.models.link import Access, Audience, Link, Playback
+from vigint_web.models.mail import Mail
 from vigint_web.models.site import Camera, Site
 from vigint_web.models.source import Counter, Source
 from vigint_web.models.user import Role, User
@@ -22,6 +23,7 @@ __all__ = [
     "Counter",
     "Incident",
     "Link",
+    "Mail",
     "Playback",
     "RiskLevel",
     "Role",

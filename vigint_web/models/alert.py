@@ -10,7 +10,7 @@ from vigint_web.clock import utcnow
 from vigint_web.extensions import Base
 from vigint_web.models.incident import Incident
 from vigint_web.models.link import Link
-from vigint_web.models.types import Claimable, UtcDateTime
+from vigint_web.models.types import Claimable, UtcDateTime, Watched
 
 GIVEN_UP_AFTER = timedelta(hours=24)
 
@@ -31,7 +31,7 @@ class AlertKind(StrEnum):
     TEXT_ONLY = "text_only"
 
 
-class Alert(Claimable, Base):
+class Alert(Claimable, Watched, Base):
     """A mail owed to one recipient; sent at least once, and once only unless death comes between
     the mail server's acceptance and the commit."""
 

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from vigint_web.clock import utcnow
 from vigint_web.extensions import Base
-from vigint_web.models.types import UtcDateTime
+from vigint_web.models.types import UtcDateTime, Watched
 from vigint_web.models.video import Video
 
 
@@ -19,7 +19,7 @@ class Audience(StrEnum):
     PROGRAM = "program"
 
 
-class Link(Base):
+class Link(Watched, Base):
     """A permission with expiry, revocation, view limit, and a handle that its token is made of."""
 
     __tablename__ = "links"

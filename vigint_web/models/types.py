@@ -6,6 +6,8 @@ from sqlalchemy import DateTime, Dialect
 from sqlalchemy.orm import Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator
 
+from vigint_web.clock import utcnow
+
 
 class UtcDateTime(TypeDecorator[datetime]):
     """Store aware times as UTC and give them back aware, on databases with and without zones."""
@@ -40,3 +42,11 @@ class Claimable:
     # A row whose workers keep dying is what kills them: beyond this number nobody tries again.
     attempt_limit: Mapped[int] = mapped_column(default=ATTEMPTS)
     lease_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class Watched:
+    """Remember when a row last changed, so that an open page can ask whether anything did."""
+
+    changed_at: Mapped[datetime] = mapped_column(
+        UtcDateTime, default=utcnow, onupdate=utcnow, index=True
+    )

@@ -40,7 +40,11 @@ class User(Base):
     active: Mapped[bool] = mapped_column(default=True)
     # Part of the session cookie's identity: a new value ends every session of this person.
     session_nonce: Mapped[str] = mapped_column(String(32))
+    # Null: the browser's language, and the installation's zone.
     locale: Mapped[str | None] = mapped_column(String(8))
+    timezone: Mapped[str | None] = mapped_column(String(64))
+    # Single-key shortcuts get in the way of speech input (WCAG 2.2, 2.1.4).
+    shortcuts: Mapped[bool] = mapped_column(default=True)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)
     last_login_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from vigint_web.clock import utcnow
 from vigint_web.extensions import Base
-from vigint_web.models.types import Claimable, UtcDateTime
+from vigint_web.models.types import Claimable, UtcDateTime, Watched
 
 
 class VideoStatus(StrEnum):
@@ -29,7 +29,7 @@ class VideoKind(StrEnum):
     CLIP = "clip"
 
 
-class Video(Claimable, Base):
+class Video(Claimable, Watched, Base):
     """Stored footage: its original, what was made of it, and what ffprobe knows of it."""
 
     __tablename__ = "videos"
@@ -41,6 +41,8 @@ class Video(Claimable, Base):
     kind: Mapped[VideoKind] = mapped_column(String(16))
     status: Mapped[VideoStatus] = mapped_column(String(16))
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)
+    # When the first picture was taken, as far as anybody said; playback shows this clock.
+    recorded_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     # When the bytes must be gone; null: kept until somebody deletes them.
     purge_at: Mapped[datetime | None] = mapped_column(UtcDateTime, index=True)
 
@@ -60,6 +62,10 @@ class Video(Claimable, Base):
     poster_key: Mapped[str | None] = mapped_column(String(400))
     poster_size: Mapped[int | None]
     poster_sha256: Mapped[str | None] = mapped_column(String(64))
+    # The poster as lists show it: small, so that a page of fifty weighs little.
+    thumbnail_key: Mapped[str | None] = mapped_column(String(400))
+    thumbnail_size: Mapped[int | None]
+    thumbnail_sha256: Mapped[str | None] = mapped_column(String(64))
 
     container: Mapped[str | None] = mapped_column(String(100))
     format: Mapped[str | None] = mapped_column(String(16))
@@ -96,5 +102,11 @@ class Video(Claimable, Base):
     @property
     def stored_keys(self) -> list[str]:
         """Return every file that this row names."""
-        keys = (self.original_key, self.frames_key, self.playable_key, self.poster_key)
+        keys = (
+            self.original_key,
+            self.frames_key,
+            self.playable_key,
+            self.poster_key,
+            self.thumbnail_key,
+        )
         return sorted({key for key in keys if key})
