@@ -56,6 +56,7 @@ def create_app(config: Config | None = None) -> Flask:
 def _settings(app: Flask, config: Config) -> None:
     app.config.update(
         SECRET_KEY=config.secret_key,
+        SECRET_KEY_FALLBACKS=list(config.old_secret_keys),
         SESSION_COOKIE_NAME="vigint_session",
         SESSION_COOKIE_HTTPONLY=True,
         SESSION_COOKIE_SAMESITE="Lax",
@@ -76,7 +77,7 @@ def _runtime(app: Flask, config: Config) -> None:
     app.extensions["vigint"] = Runtime(
         config=config,
         storage=storage,
-        tokens=LinkTokens(config.secret_key),
+        tokens=LinkTokens(config.secret_key, *config.old_secret_keys),
         redis_url=queue_address(config),
     )
     app.extensions["vigint_watch"] = LinkWatch(app)

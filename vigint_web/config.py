@@ -48,6 +48,8 @@ class Config:
     data_dir: Path
     base_url: str
     secret_key: str = field(repr=False)
+    # Keys of before the last rotations: what they signed stays valid, they sign nothing new.
+    old_secret_keys: tuple[str, ...] = field(repr=False)
     trusted_proxies: tuple[Network, ...]
     default_locale: str
     timezone: ZoneInfo
@@ -98,6 +100,10 @@ def _long_secret(value: str) -> str:
     if len(value) < 16:
         raise ValueError("a text of at least 16 characters")
     return value
+
+
+def _long_secrets(value: str) -> tuple[str, ...]:
+    return tuple(_long_secret(key) for key in value.replace(",", " ").split())
 
 
 def _integer(low: int, high: int) -> Callable[[str], int]:
@@ -194,6 +200,7 @@ class _Setting:
 _SETTINGS = (
     _Setting("base_url", "Vigint", "base_url", "VIGINT_BASE_URL", _base_url, None),
     _Setting("secret_key", "", "", "VIGINT_SECRET_KEY", _long_secret, None, secret=True),
+    _Setting("old_secret_keys", "", "", "VIGINT_OLD_SECRET_KEYS", _long_secrets, (), secret=True),
     _Setting("trusted_proxies", "Vigint", "trusted_proxies", "VIGINT_TRUSTED_PROXIES", _networks, ()),
     _Setting("default_locale", "Vigint", "default_locale", "VIGINT_DEFAULT_LOCALE", _locale, "fr"),
     _Setting("timezone", "Vigint", "timezone", "VIGINT_TIMEZONE", _zone, ZoneInfo("Europe/Paris")),
@@ -244,15 +251,12 @@ def load_config(environ: Mapping[str, str], ini_path: Path | None = None) -> Con
         warnings.append(
             "[SparseAI] base_url names another server; this version hosts every video itself."
         )
-    secret = values["secret_key"] or _stored_secret(data_dir)
-    if len(secret) < 16:
-        raise ConfigError(
-            [f"{data_dir / 'secret-key'} holds no key. Remove it, and a new one is made."]
-        )
+    ring = _key_ring(values["secret_key"], values["old_secret_keys"], data_dir)
     return Config(
         data_dir=data_dir,
         base_url=values["base_url"] or served_address(data_dir) or FALLBACK_BASE_URL,
-        secret_key=secret,
+        secret_key=ring[0],
+        old_secret_keys=ring[1:],
         trusted_proxies=values["trusted_proxies"],
         default_locale=values["default_locale"],
         timezone=values["timezone"],
@@ -348,8 +352,23 @@ def _database_url(url: str | None, data_dir: Path) -> str:
     return re.sub(r"^postgresql:", "postgresql+psycopg:", url)
 
 
+def _key_ring(key: str | None, old: tuple[str, ...], data_dir: Path) -> tuple[str, ...]:
+    """Return the secret keys, the newest first: of the environment, else of the generated file."""
+    ring = (key, *old) if key else (*_stored_secret(data_dir).split(), *old)
+    if not ring or any(len(secret) < 16 for secret in ring):
+        raise ConfigError(
+            [f"{secret_key_path(data_dir)} holds no key. Remove it, and a new one is made."]
+        )
+    return tuple(dict.fromkeys(ring))
+
+
+def secret_key_path(data_dir: Path) -> Path:
+    """Return the file that holds the generated keys, one per line, the newest first."""
+    return data_dir / "secret-key"
+
+
 def _stored_secret(data_dir: Path) -> str:
-    path = data_dir / "secret-key"
+    path = secret_key_path(data_dir)
     try:
         data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
         if not path.exists():

@@ -8,6 +8,7 @@ has the same token and nothing secret has to be stored.
 import hashlib
 import hmac
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -23,10 +24,11 @@ class BadToken(Exception):
 
 @dataclass(frozen=True)
 class Opened:
-    """What a genuine token names: the link's handle and the second it was minted."""
+    """What a genuine token names: the link's handle, the second it was minted, and by which key."""
 
     handle: str
     minted_at: datetime
+    key_id: str
 
 
 class _DatedSigner(TimestampSigner):
@@ -44,27 +46,49 @@ def new_handle() -> str:
     return secrets.token_hex(16)
 
 
+def key_id(key: str) -> str:
+    """Return the name of a signing key: it tells two keys apart and nothing about either."""
+    return hashlib.sha256(f"vigint.key-id\n{key}".encode()).hexdigest()[:12]
+
+
 class LinkTokens:
-    """Turn handles into tokens and back, under one secret and one salt."""
+    """Turn handles into tokens and back, under a ring of signing keys and one salt."""
 
-    def __init__(self, secret_key: str) -> None:
-        self._secret_key = secret_key
+    def __init__(self, *keys: str) -> None:
+        """Take the keys, the newest first; the others only for links that they signed before."""
+        self._keys = {key_id(key): key for key in keys}
 
-    def _serializer(self, moment: int | None = None) -> URLSafeTimedSerializer:
+    @property
+    def newest(self) -> str:
+        """Return the id of the key that signs new links."""
+        return next(iter(self._keys))
+
+    @property
+    def key_ids(self) -> Sequence[str]:
+        """Return the ids of all keys, the newest first."""
+        return tuple(self._keys)
+
+    def _serializer(self, key: str, moment: int | None = None) -> URLSafeTimedSerializer:
         class Signer(_DatedSigner):
             pass
 
         Signer.moment = moment
         return URLSafeTimedSerializer(
-            self._secret_key,
+            key,
             salt=_SALT,
             signer=Signer,
             signer_kwargs={"digest_method": hashlib.sha256},
         )
 
-    def mint(self, handle: str, minted_at: datetime) -> str:
-        """Return the one token of a handle minted at that second."""
-        token = self._serializer(int(minted_at.timestamp())).dumps(handle)
+    def mint(self, handle: str, minted_at: datetime, signed_by: str | None = None) -> str:
+        """Return the one token of a handle minted at that second.
+
+        Args:
+            signed_by: id of the key; the newest one signs for a key that is not in the ring any
+                more, and such a token opens nothing, because its link names another key.
+        """
+        key = self._keys.get(signed_by or "") or self._keys[self.newest]
+        token = self._serializer(key, int(minted_at.timestamp())).dumps(handle)
         return token if isinstance(token, str) else token.decode("ascii")
 
     def read(self, token: str) -> Opened:
@@ -78,13 +102,16 @@ class LinkTokens:
         """
         if not token.isascii() or len(token) > _LONGEST:
             raise BadToken
-        try:
-            handle, moment = self._serializer().loads(token, return_timestamp=True)
-        except (BadData, ValueError, OverflowError, OSError):
-            raise BadToken from None
-        if not isinstance(handle, str):
-            raise BadToken
-        minted_at = moment.astimezone(UTC)
-        if not hmac.compare_digest(self.mint(handle, minted_at).encode(), token.encode()):
-            raise BadToken
-        return Opened(handle=handle, minted_at=minted_at)
+        for signed_by, key in self._keys.items():
+            try:
+                handle, moment = self._serializer(key).loads(token, return_timestamp=True)
+            except (BadData, ValueError, OverflowError, OSError):
+                continue
+            if not isinstance(handle, str):
+                raise BadToken
+            minted_at = moment.astimezone(UTC)
+            canonical = self.mint(handle, minted_at, signed_by)
+            if not hmac.compare_digest(canonical.encode(), token.encode()):
+                raise BadToken
+            return Opened(handle=handle, minted_at=minted_at, key_id=signed_by)
+        raise BadToken

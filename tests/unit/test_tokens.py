@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from itsdangerous import URLSafeSerializer, URLSafeTimedSerializer
 
-from vigint_web.tokens import BadToken, LinkTokens, new_handle
+from vigint_web.tokens import BadToken, LinkTokens, key_id, new_handle
 
 TOKENS = LinkTokens("a secret of the tests, long enough")
 MOMENT = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
@@ -112,3 +112,20 @@ def test_handles_are_128_random_bits() -> None:
     handles = {new_handle() for _ in range(1000)}
     assert len(handles) == 1000
     assert all(len(handle) == 32 and int(handle, 16) >= 0 for handle in handles)
+
+
+def test_after_a_rotation_old_tokens_open_and_new_ones_are_the_new_keys() -> None:
+    old, new = "a secret of the tests, long enough", "a newer secret, long enough too"
+    ring = LinkTokens(new, old)
+    assert ring.read(TOKEN).key_id == key_id(old)
+    assert ring.mint(HANDLE, MOMENT, key_id(old)) == TOKEN
+    fresh = ring.mint(HANDLE, MOMENT)
+    assert ring.read(fresh).key_id == ring.newest == key_id(new)
+    assert not _opens(fresh), "an installation without the new key knows nothing of it"
+
+
+def test_a_forgotten_key_opens_nothing() -> None:
+    ring = LinkTokens("a newer secret, long enough too")
+    with pytest.raises(BadToken):
+        ring.read(TOKEN)
+    assert ring.mint(HANDLE, MOMENT, "no such key") == ring.mint(HANDLE, MOMENT)

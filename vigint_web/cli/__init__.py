@@ -26,6 +26,7 @@ class _LazyGroup(click.Group):
         "reset-password": "people",
         "create-api-key": "people",
         "verify-audit": "people",
+        "rotate-signing-key": "signing",
         "test-video-processing": "media",
     }
 

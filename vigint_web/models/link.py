@@ -31,6 +31,8 @@ class Link(Watched, Base):
     # 128 random bits; worthless without the signing key, replaced to rotate the token.
     handle: Mapped[str] = mapped_column(String(32), unique=True)
     minted_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    # Which key of the ring signs its token; null: the oldest one.
+    signing_key: Mapped[str | None] = mapped_column(String(16))
     recipient: Mapped[str | None] = mapped_column(String(254), index=True)
     not_before: Mapped[datetime | None] = mapped_column(UtcDateTime)
     expires_at: Mapped[datetime | None] = mapped_column(UtcDateTime)

@@ -64,6 +64,7 @@ def mint_link(
             audience=audience,
             handle=new_handle(),
             minted_at=now,
+            signing_key=runtime().tokens.newest,
             recipient=recipient,
             expires_at=min(limits) if limits else None,
             max_views=max_views,
@@ -87,7 +88,12 @@ def mint_link(
 
 def token_of(link: Link) -> str:
     """Return a link's token."""
-    return runtime().tokens.mint(link.handle, link.minted_at)
+    return runtime().tokens.mint(link.handle, link.minted_at, signing_key_of(link))
+
+
+def signing_key_of(link: Link) -> str:
+    """Return the id of the key that a link's token is signed with."""
+    return link.signing_key or runtime().tokens.key_ids[-1]
 
 
 def private_url(link: Link, public_id: str) -> str:
@@ -104,7 +110,9 @@ def find_link(token: str) -> Link | None:
     link = db.session.scalar(
         select(Link).where(Link.handle == opened.handle).execution_options(populate_existing=True)
     )
-    return link if link is not None and link.minted_at == opened.minted_at else None
+    if link is None or link.minted_at != opened.minted_at:
+        return None
+    return link if signing_key_of(link) == opened.key_id else None
 
 
 def open_link(
@@ -279,6 +287,7 @@ def rotate_program_link(actor: Actor, link_id: int) -> Link:
             raise Conflict
         link.handle = new_handle()
         link.minted_at = utcnow().replace(microsecond=0)
+        link.signing_key = runtime().tokens.newest
         link.revoked_at = link.revoked_by = link.revoked_reason = None
         session.flush()
         audit.record(actor, "link:rotated", f"link:{link_id}", site_id=link.site_id)
