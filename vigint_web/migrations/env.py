@@ -5,10 +5,12 @@ from contextlib import contextmanager
 from typing import Any, Literal
 
 from alembic import context
-from sqlalchemy import Connection
+from sqlalchemy import Connection, text
 
 from vigint_web.extensions import Base, db
 from vigint_web.models.types import UtcDateTime
+
+_LOCK = 0x56494D47  # any number that no other lock of this application has
 
 
 def _render(kind: str, item: Any, _autogen: Any) -> str | Literal[False]:
@@ -38,10 +40,17 @@ def run() -> None:
         _migrate(given)
         return
     engine = db.engine.execution_options(vigint_write=True)
-    with engine.connect() as connection, _uncascaded(connection):
+    # One transaction around it all: Alembic would end one with each revision on SQLite.
+    with engine.connect() as connection, _uncascaded(connection), connection.begin():
+        _wait_for_others(connection)
         _migrate(connection)
         _check_references(connection)
-        connection.commit()
+
+
+def _wait_for_others(connection: Connection) -> None:
+    # SQLite's write transaction is a lock already.
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
 
 
 @contextmanager

@@ -1,11 +1,14 @@
 """Tables, constraints and small predicates; importing this package knows every table."""
 
+from vigint_web.models.account_mail import AccountMail, AccountMailPurpose, AccountMailState
 from vigint_web.models.alert import Alert, AlertKind, AlertState
 from vigint_web.models.api_key import ApiKey, Scope
 from vigint_web.models.audit import AuditEvent
 from vigint_web.models.incident import Incident, RiskLevel
 from vigint_web.models.link import Access, Audience, Link, Playback
 from vigint_web.models.mail import Mail
+from vigint_web.models.recovery_code import RecoveryCode
+from vigint_web.models.session import UserSession
 from vigint_web.models.site import Camera, Site
 from vigint_web.models.source import Counter, Source
 from vigint_web.models.user import Role, User
@@ -13,6 +16,9 @@ from vigint_web.models.video import Video, VideoKind, VideoStatus
 
 __all__ = [
     "Access",
+    "AccountMail",
+    "AccountMailPurpose",
+    "AccountMailState",
     "Alert",
     "AlertKind",
     "AlertState",
@@ -25,12 +31,14 @@ __all__ = [
     "Link",
     "Mail",
     "Playback",
+    "RecoveryCode",
     "RiskLevel",
     "Role",
     "Scope",
     "Site",
     "Source",
     "User",
+    "UserSession",
     "Video",
     "VideoKind",
     "VideoStatus",

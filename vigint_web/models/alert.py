@@ -25,10 +25,12 @@ class AlertState(StrEnum):
 
 
 class AlertKind(StrEnum):
-    """Say whether the mail carries a link or tells why there is none."""
+    """Say what a mail is about."""
 
     VIDEO = "video"
     TEXT_ONLY = "text_only"
+    SHARED = "shared"  # a link that somebody gives to somebody
+    PLAYED = "played"  # tells the sharer that a link was used
 
 
 class Alert(Claimable, Watched, Base):
@@ -39,7 +41,8 @@ class Alert(Claimable, Watched, Base):
     __table_args__ = (Index("ix_alerts_due", "state", "next_attempt_at"),)
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    incident_id: Mapped[int] = mapped_column(ForeignKey("incidents.id"), index=True)
+    # Null for a mail about a link that was shared.
+    incident_id: Mapped[int | None] = mapped_column(ForeignKey("incidents.id"), index=True)
     link_id: Mapped[int | None] = mapped_column(ForeignKey("links.id", ondelete="SET NULL"))
     recipient: Mapped[str] = mapped_column(String(254))
     state: Mapped[AlertState] = mapped_column(String(16))
@@ -56,5 +59,12 @@ class Alert(Claimable, Watched, Base):
     channel: Mapped[str | None] = mapped_column(String(16))
     error: Mapped[str | None] = mapped_column(Text)
 
-    incident: Mapped[Incident] = relationship(lazy="joined")
+    incident: Mapped[Incident | None] = relationship(lazy="joined")
     link: Mapped[Link | None] = relationship(lazy="joined")
+
+    @property
+    def site_id(self) -> int | None:
+        """Return the site of what this mail is about."""
+        if self.incident is not None:
+            return self.incident.site_id
+        return self.link.site_id if self.link is not None else None

@@ -45,6 +45,10 @@ class Link(Watched, Base):
     full_access: Mapped[bool] = mapped_column(default=False)
     api_key_id: Mapped[int | None] = mapped_column(ForeignKey("api_keys.id"), index=True)
     created_by: Mapped[str] = mapped_column(String(254))
+    # Who shared it, and is told when it is used for the first time.
+    created_by_id: Mapped[int | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"))
+    note: Mapped[str] = mapped_column(Text, default="")
+    first_played_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
     video: Mapped[Video] = relationship(lazy="joined")
 
@@ -60,6 +64,11 @@ class Playback(Base):
     view: Mapped[str] = mapped_column(String(64))
     started_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)
     last_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)
+    # Who came, as far as a request tells; null once that has to be forgotten.
+    address: Mapped[str | None] = mapped_column(String(64))
+    user_agent: Mapped[str | None] = mapped_column(String(300))
+    # It looks like a program that opens links, such as a mail scanner: a suspicion, no more.
+    automated: Mapped[bool] = mapped_column(default=False)
 
 
 class Access(Base):
@@ -78,5 +87,6 @@ class Access(Base):
     view: Mapped[str | None] = mapped_column(String(64))
     first_byte: Mapped[int | None] = mapped_column(BigInteger)
     last_byte: Mapped[int | None] = mapped_column(BigInteger)
-    address: Mapped[str] = mapped_column(String(64))
-    user_agent: Mapped[str] = mapped_column(String(300))
+    # Null once the log's time is over.
+    address: Mapped[str | None] = mapped_column(String(64))
+    user_agent: Mapped[str | None] = mapped_column(String(300))

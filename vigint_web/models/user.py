@@ -35,11 +35,18 @@ class User(Base):
 
     id: Mapped[int] = mapped_column(primary_key=True)
     email: Mapped[str] = mapped_column(String(254), unique=True)
-    password_hash: Mapped[str] = mapped_column(String(200))
+    # Null: invited, no password yet.
+    password_hash: Mapped[str | None] = mapped_column(String(200))
+    password_set_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    invited_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     role: Mapped[Role] = mapped_column(String(16))
     active: Mapped[bool] = mapped_column(default=True)
-    # Part of the session cookie's identity: a new value ends every session of this person.
-    session_nonce: Mapped[str] = mapped_column(String(32))
+    # Encrypted under the installation's key: the database alone makes no code.
+    totp_secret: Mapped[str | None] = mapped_column(String(300))
+    # Null while it is being set up.
+    totp_confirmed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    # The step of the last accepted code: none is accepted twice.
+    totp_last_step: Mapped[int | None]
     # Null: the browser's language, and the installation's zone.
     locale: Mapped[str | None] = mapped_column(String(8))
     timezone: Mapped[str | None] = mapped_column(String(64))
@@ -53,12 +60,20 @@ class User(Base):
     # What Flask-Login asks of a person.
     is_authenticated = True
     is_anonymous = False
+    # The session by which this person was found; of this request, not of the row.
+    session_id = 0
+    session_token = ""
 
     @property
     def is_active(self) -> bool:
         """Return whether this person may log in."""
         return self.active
 
+    @property
+    def has_second_factor(self) -> bool:
+        """Return whether a code is asked for beside the password."""
+        return self.totp_confirmed_at is not None
+
     def get_id(self) -> str:
-        """Return what the session cookie remembers."""
-        return f"{self.id}:{self.session_nonce}"
+        """Return what the session cookie remembers: a token that names a session."""
+        return self.session_token

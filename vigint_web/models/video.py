@@ -95,6 +95,18 @@ class Video(Claimable, Watched, Base):
         return f"{self.width}x{self.height}" if self.width and self.height else None
 
     @property
+    def has_even_pace(self) -> bool:
+        """Return whether all pictures follow each other at the same distance.
+
+        As far as ffprobe tells: the rate that fits every time stamp is the mean rate too.
+        """
+        for stream in (self.details or {}).get("streams", []):
+            if stream.get("codec_type") == "video":
+                rate = stream.get("r_frame_rate")
+                return rate is not None and rate == stream.get("avg_frame_rate")
+        return False
+
+    @property
     def is_settled(self) -> bool:
         """Return whether nothing more happens to this video by itself."""
         return self.status in {VideoStatus.READY, VideoStatus.FAILED}
