@@ -1,27 +1,65 @@
-// What every page of the dashboard gets: copy buttons, confirmation dialogs, messages carried over.
+// What every page of the dashboard gets: copy buttons, toasts, confirmation dialogs, buttons that
+// show that they were pressed, passwords that can be looked at.
 
 const CARRIED = "vigint-messages";
+const SHORTEST_STAY = 6000;
+const STAY_PER_LETTER = 70;
+const place = document.getElementById("flashes");
 
+/** Bring to life what works with scripts only; called for every part that is put into the page. */
 export function enhance(root) {
-  for (const button of root.querySelectorAll("[data-copy]")) button.hidden = false;
+  for (const button of root.querySelectorAll("[data-copy], [data-dismiss], [data-reveal]")) {
+    button.hidden = false;
+  }
+}
+
+/** Show a message that goes by itself; a failure ("bad") stays until somebody dismisses it. */
+export function toast(text, kind = "good") {
+  const model = document.querySelector(`template[data-toast="${kind}"]`);
+  if (!model || !place) return;
+  const message = model.content.firstElementChild.cloneNode(true);
+  message.querySelector("[data-words]").textContent = text;
+  show(message);
+}
+
+function show(message) {
+  enhance(message);
+  // Put in once more, so that those who listen to the page hear what was there from its start.
+  place.append(message);
+  if (message.dataset.flash === "bad") return;
+  const words = message.textContent.trim().length;
+  const stay = SHORTEST_STAY + STAY_PER_LETTER * words;
+  let timer = 0;
+  const wait = () => {
+    clearTimeout(timer);
+    timer = setTimeout(() => dismiss(message), stay);
+  };
+  const hold = () => clearTimeout(timer);
+  for (const kind of ["pointerenter", "focusin"]) message.addEventListener(kind, hold);
+  for (const kind of ["pointerleave", "focusout"]) message.addEventListener(kind, wait);
+  wait();
+}
+
+function dismiss(message) {
+  // Whoever dismissed it by the keyboard goes on where the page begins, not nowhere.
+  if (message.contains(document.activeElement)) document.getElementById("main")?.focus();
+  message.classList.add("leaving");
+  setTimeout(() => message.remove(), 200);
 }
 
 /** Keep the messages of a page that was fetched but not shown, for the page shown next. */
 export function carryMessages(page) {
-  const found = [...page.querySelectorAll("[data-flash]")].map((message) => message.outerHTML);
+  const found = [...page.querySelectorAll("[data-flash]")].map((message) => [
+    message.querySelector("[data-words]").textContent,
+    message.dataset.flash,
+  ]);
   if (found.length) sessionStorage.setItem(CARRIED, JSON.stringify(found));
 }
 
 function showCarriedMessages() {
   const kept = sessionStorage.getItem(CARRIED);
-  const place = document.getElementById("flashes");
-  if (!kept || !place) return;
   sessionStorage.removeItem(CARRIED);
-  const parser = new DOMParser();
-  for (const html of JSON.parse(kept)) {
-    const message = parser.parseFromString(html, "text/html").querySelector("[data-flash]");
-    if (message) place.append(document.adoptNode(message));
-  }
+  for (const [text, kind] of JSON.parse(kept ?? "[]")) toast(text, kind);
 }
 
 async function copy(button) {
@@ -63,12 +101,34 @@ function copyBySelection(source) {
   }
 }
 
+function reveal(button) {
+  const input = document.getElementById(button.dataset.reveal);
+  const shown = input.type === "password";
+  input.type = shown ? "text" : "password";
+  button.setAttribute("aria-pressed", String(shown));
+}
+
+function closeMenu(menu) {
+  const inside = menu.contains(document.activeElement);
+  menu.open = false;
+  if (inside) menu.querySelector("summary").focus();
+}
+
 document.addEventListener("click", (event) => {
-  const button = event.target.closest("[data-copy]");
+  const target = event.target;
+  const button = target.closest("[data-copy]");
   if (button) copy(button);
-  const close = event.target.closest("[data-close]");
-  if (close) close.closest("dialog").close();
-  const summary = event.target.closest("[data-confirm] > summary");
+  const revealing = target.closest("[data-reveal]");
+  if (revealing) reveal(revealing);
+  const dismissing = target.closest("[data-dismiss]");
+  if (dismissing) dismiss(dismissing.closest("[data-flash]"));
+  // A click beside a dialog's content meets the dialog itself: that is its backdrop.
+  if (target.matches("dialog[open]") && isOutside(target, event)) target.close();
+  target.closest("[data-close]")?.closest("dialog").close();
+  for (const menu of document.querySelectorAll(".account[open]")) {
+    if (!menu.contains(target)) menu.open = false;
+  }
+  const summary = target.closest("[data-confirm] > summary");
   if (!summary) return;
   const dialog = document.getElementById(summary.parentElement.dataset.confirm);
   if (!dialog || !dialog.showModal) return;
@@ -76,5 +136,37 @@ document.addEventListener("click", (event) => {
   dialog.showModal();
 });
 
+function isOutside(dialog, { clientX, clientY }) {
+  const box = dialog.getBoundingClientRect();
+  return clientX < box.left || clientX > box.right || clientY < box.top || clientY > box.bottom;
+}
+
+document.addEventListener("keydown", (event) => {
+  if (event.key !== "Escape") return;
+  const menu = document.querySelector(".account[open]");
+  if (menu) closeMenu(menu);
+});
+
+/** Show on the pressed button that the answer is on its way; a second press sends nothing. */
+document.addEventListener("submit", (event) => {
+  const form = event.target;
+  if (event.defaultPrevented || form.method !== "post") return;
+  if (form.hasAttribute("data-sent")) {
+    event.preventDefault();
+    return;
+  }
+  form.setAttribute("data-sent", "");
+  event.submitter?.setAttribute("aria-busy", "true");
+});
+
+addEventListener("pageshow", (event) => {
+  if (!event.persisted) return;
+  for (const form of document.querySelectorAll("[data-sent]")) form.removeAttribute("data-sent");
+  for (const button of document.querySelectorAll(".button[aria-busy]")) {
+    button.removeAttribute("aria-busy");
+  }
+});
+
 enhance(document);
+for (const message of document.querySelectorAll("#flashes > [data-flash]")) show(message);
 showCarriedMessages();

@@ -3,10 +3,12 @@
 import { carryMessages } from "./app.js";
 
 const EXTENSIONS = /\.(mp4|m4v|mov|avi|mkv|wmv|flv|webm)$/i;
+const LEAST_FOR_A_GUESS = 3000;
 const form = document.getElementById("upload");
 const words = form.dataset;
 const input = form.querySelector("#files");
 const list = form.querySelector("[data-files]");
+const row = form.querySelector("template[data-file]").content.firstElementChild;
 const error = form.querySelector("[data-error]");
 const submit = form.querySelector("[data-submit]");
 const progress = form.querySelector("[data-progress]");
@@ -26,6 +28,10 @@ function size(bytes) {
   return `${value.toLocaleString(words.locale, { maximumFractionDigits: digits })} ${units[unit]}`;
 }
 
+function sizeOfAll(files) {
+  return files.reduce((sum, file) => sum + file.size, 0);
+}
+
 function complaint(file) {
   if (!EXTENSIONS.test(file.name) && !file.type.startsWith("video/")) return words.noVideo;
   if (file.size > Number(words.limit)) return words.tooLarge;
@@ -38,24 +44,40 @@ function say(sentence) {
   error.hidden = !sentence;
 }
 
+/** Show one chosen file, with what is wrong with it, and a way to leave it out. */
+function shown(file) {
+  const item = row.cloneNode(true);
+  const wrong = complaint(file);
+  item.classList.toggle("file-wrong", Boolean(wrong));
+  item.querySelector("[data-file-name]").textContent = file.name;
+  item.querySelector("[data-file-about]").textContent = size(file.size);
+  const why = item.querySelector("[data-file-complaint]");
+  why.textContent = wrong;
+  why.hidden = !wrong;
+  item.querySelector("[data-file-words]").textContent = words.remove.replace("{name}", file.name);
+  item.querySelector("[data-file-remove]").addEventListener("click", () => leaveOut(file));
+  return item;
+}
+
+function leaveOut(file) {
+  const kept = new DataTransfer();
+  for (const other of input.files) if (other !== file) kept.items.add(other);
+  input.files = kept.files;
+  check();
+  input.focus();
+}
+
 /** List the chosen files with what is wrong with them; return whether all may be sent. */
 function check() {
   const files = [...input.files];
-  list.replaceChildren(
-    ...files.map((file) => {
-      const wrong = complaint(file);
-      const item = document.createElement("li");
-      item.className = wrong ? "file file-wrong" : "file";
-      const name = document.createElement("span");
-      name.className = "file-name";
-      name.textContent = file.name;
-      const about = document.createElement("span");
-      about.className = "file-about";
-      about.textContent = wrong ? `${size(file.size)} – ${wrong}` : size(file.size);
-      item.append(name, about);
-      return item;
-    }),
-  );
+  list.replaceChildren(...files.map(shown));
+  if (files.length > 1) {
+    const all = document.createElement("li");
+    all.className = "file-about";
+    const total = size(sizeOfAll(files));
+    all.textContent = words.total.replace("{number}", files.length).replace("{size}", total);
+    list.append(all);
+  }
   list.hidden = files.length === 0;
   const wrong = files.map(complaint).find(Boolean);
   const tooMany = files.length > Number(words.most) ? words.tooMany : "";
@@ -70,19 +92,32 @@ function stay(event) {
 
 function sending(is) {
   submit.disabled = is;
+  submit.toggleAttribute("aria-busy", false);
+  if (is) submit.setAttribute("aria-busy", "true");
   progress.hidden = !is;
-  form.toggleAttribute("aria-busy", is);
+  for (const button of list.querySelectorAll("[data-file-remove]")) button.hidden = is;
   if (is) addEventListener("beforeunload", stay);
   else removeEventListener("beforeunload", stay);
 }
 
-function show(loaded, total) {
+/** Return how long the rest will take at the pace so far, once there is one. */
+function timeLeft(loaded, total, began) {
+  const taken = performance.now() - began;
+  if (taken < LEAST_FOR_A_GUESS || !loaded) return "";
+  const seconds = Math.ceil(((total - loaded) * taken) / loaded / 1000);
+  const [amount, unit] = seconds < 90 ? [seconds, "second"] : [Math.round(seconds / 60), "minute"];
+  const time = amount.toLocaleString(words.locale, { style: "unit", unit, unitDisplay: "long" });
+  return ` – ${words.left.replace("{time}", time)}`;
+}
+
+function show(loaded, total, began) {
   const percent = Math.floor((loaded / total) * 100);
   bar.value = percent;
+  const share = (percent / 100).toLocaleString(words.locale, { style: "percent" });
   text.textContent =
     loaded >= total
       ? words.storing
-      : `${words.sending} ${percent} % (${size(loaded)} / ${size(total)})`;
+      : `${words.sending} ${share} (${size(loaded)} / ${size(total)})${timeLeft(loaded, total, began)}`;
 }
 
 function finish(request) {
@@ -103,10 +138,11 @@ form.addEventListener("submit", (event) => {
     input.focus();
     return;
   }
+  const began = performance.now();
   const request = new XMLHttpRequest();
   request.open("POST", form.action);
   request.upload.addEventListener("progress", (step) => {
-    if (step.lengthComputable) show(step.loaded, step.total);
+    if (step.lengthComputable) show(step.loaded, step.total, began);
   });
   request.addEventListener("load", () => finish(request));
   for (const end of ["error", "abort", "timeout"]) {
@@ -117,7 +153,7 @@ form.addEventListener("submit", (event) => {
   }
   const body = new FormData(form);
   sending(true);
-  show(0, [...input.files].reduce((sum, file) => sum + file.size, 1));
+  show(0, sizeOfAll([...input.files]) + 1, began);
   request.send(body);
 });
 
