@@ -33,12 +33,17 @@ class FrameRef:
 
 @dataclass(frozen=True)
 class EncodedClip:
-    """What became of the frames; ``duration`` in seconds, as measured in the finished file."""
+    """What became of the frames; ``duration`` in seconds, as measured in the finished file.
+
+    ``began``: when the first picture shown was taken, in epoch seconds; None when the pace is
+    unknown.
+    """
 
     frames_given: int
     frames_used: int
     duration: float
     pace_known: bool
+    began: float | None
 
 
 def encode_frames(
@@ -89,7 +94,22 @@ def encode_frames(
     except BaseException:
         destination.unlink(missing_ok=True)
         raise
-    return EncodedClip(len(frames), used, duration, pace_known=times.known)
+    began = _began(times, [frame.timestamp for frame in frames], duration)
+    return EncodedClip(len(frames), used, duration, pace_known=times.known, began=began)
+
+
+def _began(times: Timeline, timestamps: Sequence[float | None], duration: float) -> float | None:
+    """Return when the clip's first picture was taken.
+
+    Where the first frames could not be decoded the clip is shorter by their time, and begins
+    with a later one.
+    """
+    if not times.known:
+        return None
+    missing_ms = times.duration_ms - duration * 1000
+    place = min(range(len(times.order)), key=lambda at: abs(times.offsets_ms[at] - missing_ms))
+    first = timestamps[times.order[0]]
+    return None if first is None else first + times.offsets_ms[place] / 1000
 
 
 def _encode_arguments(

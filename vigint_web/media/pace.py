@@ -4,6 +4,7 @@ import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from statistics import median
 
@@ -11,6 +12,10 @@ DEFAULT_INTERVAL_MS = 40
 # Longer than any incident, so a wrong clock; and ffmpeg's MP4 writer keeps one frame's duration
 # in 32 bits of 1/90000 s, which is 13 hours.
 MAX_SPAN_SECONDS = 12 * 3600
+# Earlier than this no network camera wrote a time: it is one counted from a start, or a clock
+# that was never set.
+_EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
+_FASTEST_CLOCK = timedelta(days=1)
 
 
 @dataclass(frozen=True)
@@ -75,6 +80,15 @@ def timeline(timestamps: Sequence[float | None]) -> Timeline:
             offsets.append(max(exact, offsets[-1] + 1) if offsets else 0)
     end = round((distinct[-1] - distinct[0] + interval) * 1000)
     return Timeline(order, offsets, max(1, end - offsets[-1]), known=True)
+
+
+def moment_of(seconds: float | None, received: datetime) -> datetime | None:
+    """Return epoch seconds as a moment; None where they cannot be the true time of a picture."""
+    if seconds is None or not math.isfinite(seconds):
+        return None
+    if not _EARLIEST.timestamp() <= seconds <= (received + _FASTEST_CLOCK).timestamp():
+        return None
+    return datetime.fromtimestamp(seconds, UTC)
 
 
 def _unknown(count: int) -> Timeline:

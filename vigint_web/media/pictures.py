@@ -10,17 +10,25 @@ from vigint_web.media.probe import MAX_PIXELS, Probe
 from vigint_web.media.runner import Runner, file_url, guarded_options, threads
 
 POSTER_WIDTH = 1280
+# A poster travels to a phone before its video: noise of a night camera may not make it heavy.
+POSTER_BYTES = 80_000
+# Pages of lists show many: as wide as a list shows it on a screen of two pixels per point.
+THUMBNAIL_SIDE = 320
+THUMBNAIL_BYTES = 12_000
 # Mean luma, 0 to 255, below which a picture shows nothing: black in full range is 0, and noise
 # of a covered camera stays under this.
 DARK = 16.0
 # Of so many pictures around an instant the one most like the others is taken.
 _CANDIDATES = 25
 _FURTHEST_SECONDS = 3600.0
+# Of the scale of ffmpeg's JPEG encoder, 1 to 31; what is within the budget first is taken.
+_FINE = 3
+_COARSER = (5, 9, 16, 28)
 _LUMA = re.compile(rb"lavfi\.signalstats\.YAVG=([0-9.]+)")
 
 
 def make_poster(source: Path, destination: Path, probe: Probe, runner: Runner) -> None:
-    """Write a JPEG, at most 1280 pixels wide, of a telling moment.
+    """Write a JPEG of a telling moment: at most 1280 pixels wide, as a rule at most 80 kB.
 
     A typical picture of the moments a tenth into the video, in its middle and at its start is
     tried until one is not black; when all are, the brightest is kept. Raises `MediaError`:
@@ -39,6 +47,60 @@ def make_poster(source: Path, destination: Path, probe: Probe, runner: Runner) -
         destination.unlink(missing_ok=True)
         raise MediaError(MediaErrorCode.NO_USABLE_FRAME, "no picture could be decoded")
     destination.write_bytes(brightest[1])
+    if len(brightest[1]) > POSTER_BYTES:
+        _write_within(POSTER_BYTES, destination, destination, POSTER_WIDTH, None, runner)
+
+
+def make_thumbnail(poster: Path, destination: Path, runner: Runner) -> None:
+    """Write a small JPEG of a poster: at most 320 pixels a side, as a rule at most 12 kB.
+
+    Raises what the runner raises.
+    """
+    _write_within(THUMBNAIL_BYTES, poster, destination, THUMBNAIL_SIDE, THUMBNAIL_SIDE, runner)
+
+
+def _write_within(
+    most_bytes: int,
+    picture: Path,
+    destination: Path,
+    width: int,
+    height: int | None,
+    runner: Runner,
+) -> None:
+    """Write a JPEG again, as finely as the bytes allow; one run makes all that may be needed."""
+    tall = f"ih*min(1\\,min({width}/iw\\,{height or 65535}/ih))"
+    filters = f"scale=w=max(2\\,trunc(oh*dar/2)*2):h=max(2\\,trunc({tall}/2)*2):out_range=full"
+    opened = ffmpeg.input(
+        file_url(picture),
+        format="jpeg_pipe",
+        protocol_whitelist="file",
+        format_whitelist="jpeg_pipe",
+        max_pixels=MAX_PIXELS,
+    )
+    drafts = {
+        quality: destination.with_name(f"{destination.name}.{quality}") for quality in _COARSER
+    }
+    written = [
+        opened.output(
+            file_url(draft),
+            **{
+                "format": "mjpeg",
+                "map_metadata": -1,
+                "frames:v": 1,
+                "c:v": "mjpeg",
+                "q:v": quality,
+                "vf": f"{filters},setsar=1,format=yuvj420p",
+            },
+        )
+        for quality, draft in drafts.items()
+    ]
+    try:
+        runner.run(ffmpeg.merge_outputs(*written).overwrite_output().get_args())
+        fitting = [draft for draft in drafts.values() if draft.stat().st_size <= most_bytes]
+        (fitting or [*drafts.values()][-1:])[0].replace(destination)
+    finally:
+        for draft in drafts.values():
+            draft.unlink(missing_ok=True)
 
 
 def _moments(duration: float | None) -> list[float]:
@@ -78,7 +140,7 @@ def _take(
             "map_metadata": -1,
             "frames:v": 1,
             "c:v": "mjpeg",
-            "q:v": 3,
+            "q:v": _FINE,
             "vf": ",".join(filters),
         },
     )

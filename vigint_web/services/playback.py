@@ -100,5 +100,18 @@ def poster_bytes(video: Video) -> StoredBytes | None:
     )
 
 
+def thumbnail_bytes(video: Video) -> StoredBytes | None:
+    """Return the video's picture as lists show it: small where a small one was made."""
+    if not (video.thumbnail_key and video.thumbnail_sha256):
+        return poster_bytes(video)
+    return StoredBytes(
+        key=video.thumbnail_key,
+        size=video.thumbnail_size or 0,
+        sha256=video.thumbnail_sha256,
+        content_type="image/jpeg",
+        stored_at=_stored_at(video),
+    )
+
+
 def _stored_at(video: Video) -> datetime:
     return video.processing_completed_at or video.created_at

@@ -18,6 +18,7 @@ from vigint_web.clock import utcnow
 from vigint_web.errors import LeaseLost, StorageFull
 from vigint_web.media import frames, incident, pictures, rendition
 from vigint_web.media.errors import MediaError, MediaErrorCode, ToolRefused
+from vigint_web.media.pace import moment_of
 from vigint_web.media.probe import Probe, probe
 from vigint_web.media.runner import Limits, Runner
 from vigint_web.media.tools import ToolMissing
@@ -138,11 +139,12 @@ def _from_frames(video: Video, folder: Path, base: str, runner: Runner, lease: L
             "playable_size": size,
             "playable_sha256": digest,
             "playable_type": "video/mp4",
+            "recorded_at": moment_of(encoded.began, video.created_at),
         },
         drafts={key: clip},
         incident_values={"frames_used": encoded.frames_used, "pace_known": encoded.pace_known},
     )
-    _add_poster(product, clip, seen, folder, base, runner)
+    _add_pictures(product, clip, seen, folder, base, runner)
     return product
 
 
@@ -172,28 +174,34 @@ def _from_file(
             "playable_sha256": _sha256(watched),
         }
         product.drafts[key] = watched
-    _add_poster(product, original, seen, folder, base, runner)
+    _add_pictures(product, original, seen, folder, base, runner)
     return product
 
 
-def _add_poster(
+def _add_pictures(
     product: _Product, clip: Path, seen: Probe, folder: Path, base: str, runner: Runner
 ) -> None:
-    poster = folder / "poster.jpg"
+    poster, thumbnail = folder / "poster.jpg", folder / "thumbnail.jpg"
     try:
         pictures.make_poster(clip, poster, seen, runner)
+        _add_picture(product, "poster", poster, base)
+        pictures.make_thumbnail(poster, thumbnail, runner)
+        _add_picture(product, "thumbnail", thumbnail, base)
     except MediaError as error:
         # A video without a picture is still a video.
         if error.code in {MediaErrorCode.CANCELLED, MediaErrorCode.NO_SPACE}:
             raise
         log.warning("no picture made: %s %s", error.code, error.detail)
-        return
+
+
+def _add_picture(product: _Product, name: str, picture: Path, base: str) -> None:
+    key = f"{base}/{name}.jpg"
     product.values |= {
-        "poster_key": f"{base}/poster.jpg",
-        "poster_size": poster.stat().st_size,
-        "poster_sha256": _sha256(poster),
+        f"{name}_key": key,
+        f"{name}_size": picture.stat().st_size,
+        f"{name}_sha256": _sha256(picture),
     }
-    product.drafts[f"{base}/poster.jpg"] = poster
+    product.drafts[key] = picture
 
 
 def _publish(lease: Lease, video: Video, product: _Product) -> None:

@@ -1,14 +1,24 @@
 """Settle videos: publish what was made, say why it failed, remove what must go."""
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import delete, or_, update
+from sqlalchemy import delete, or_, select, update
+from sqlalchemy.orm import Session
 
 from vigint_web.clock import utcnow
 from vigint_web.errors import Conflict
-from vigint_web.models import Access, Alert, Incident, Link, Playback, Video, VideoStatus
+from vigint_web.models import (
+    Access,
+    Alert,
+    Incident,
+    Link,
+    Mail,
+    Playback,
+    Video,
+    VideoStatus,
+)
 from vigint_web.models.types import ATTEMPTS
 from vigint_web.services.claims import Lease
 from vigint_web.services.runtime import runtime
@@ -75,13 +85,17 @@ def restart_failed(video_id: int) -> int:
     return attempt
 
 
-def detach_and_delete_video(video: Video) -> None:
-    """Remove a video's row, links and files; what was accessed stays in the log."""
+def detach_and_delete_video(video: Video) -> int:
+    """Remove a video's row, links and files; what was accessed stays in the log.
+
+    Returns how many mails that told of it went too.
+    """
     with transaction() as session:
         # A worker may have published since this row was read.
         session.refresh(video, with_for_update=True)
         keys = video.stored_keys
         links = [row.id for row in session.query(Link.id).where(Link.video_id == video.id)]
+        mails = _delete_mails(session, video.id, links)
         session.execute(update(Access).where(Access.link_id.in_(links)).values(link_id=None))
         session.execute(update(Alert).where(Alert.link_id.in_(links)).values(link_id=None))
         session.execute(update(Incident).where(Incident.video_id == video.id).values(video_id=None))
@@ -90,6 +104,14 @@ def detach_and_delete_video(video: Video) -> None:
         session.delete(video)
         session.flush()
         after_commit(lambda: delete_video_files(keys))
+    return mails
+
+
+def _delete_mails(session: Session, video_id: int, links: Sequence[int]) -> int:
+    incidents = select(Incident.id).where(Incident.video_id == video_id)
+    alerts = select(Alert.id).where(or_(Alert.incident_id.in_(incidents), Alert.link_id.in_(links)))
+    gone = delete(Mail).where(or_(Mail.alert_id.in_(alerts), Mail.link_id.in_(links)))
+    return change(session, gone)
 
 
 def delete_video_files(keys: Iterable[str]) -> None:

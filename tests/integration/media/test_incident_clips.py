@@ -127,6 +127,18 @@ def test_frames_are_shown_in_the_order_of_their_times(runner: Runner, tmp_path: 
     assert close(pixels(out, 2, runner).getpixel((150, 100)), (255, 0, 0))
 
 
+def test_a_clip_tells_when_its_first_picture_was_taken(runner: Runner, tmp_path: Path) -> None:
+    whole = encode_frames([*regular(4)][::-1], tmp_path / "whole.mp4", runner)
+    assert whole.began == pytest.approx(EPOCH, abs=0.001)
+    start = [undecodable(EPOCH), undecodable(EPOCH + 0.25)]
+    later = [frame(EPOCH + 1 + index * 0.3, picture(index)) for index in range(3)]
+    late = encode_frames([*start, *later], tmp_path / "late.mp4", runner)
+    assert late.frames_used == 3
+    assert late.began == pytest.approx(EPOCH + 1, abs=0.001)
+    none = encode_frames([frame(None, picture(0))], tmp_path / "none.mp4", runner)
+    assert none.began is None
+
+
 def test_without_times_25_frames_per_second_and_marked(runner: Runner, tmp_path: Path) -> None:
     given = [frame(None, picture(index)) for index in range(10)]
     clip = encode_frames(given, tmp_path / "clip.mp4", runner)

@@ -1,13 +1,14 @@
 """timeline: the clip keeps the true times of its frames."""
 
 import math
+from datetime import UTC, datetime
 from itertools import pairwise
 
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from vigint_web.media.pace import MAX_SPAN_SECONDS, Timeline, timeline
+from vigint_web.media.pace import MAX_SPAN_SECONDS, Timeline, moment_of, timeline
 
 EPOCH = 1_790_000_000.0
 stamps = st.integers(0, 3_600_000).map(lambda ms: EPOCH + ms / 1000)
@@ -100,3 +101,25 @@ def test_the_order_of_arrival_does_not_matter(given_times: list[float], random) 
     before, after = timeline(given_times), timeline(shuffled)
     assert before.offsets_ms == after.offsets_ms
     assert before.last_duration_ms == after.last_duration_ms
+
+
+RECEIVED = datetime(2026, 11, 21, 12, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("moment", "believed"),
+    [
+        (datetime(2026, 11, 21, 11, 59, 58, tzinfo=UTC), True),
+        (datetime(2000, 1, 1, tzinfo=UTC), True),
+        (datetime(2026, 11, 22, 12, tzinfo=UTC), True),
+        (datetime(1999, 12, 31, 23, 59, 59, tzinfo=UTC), False),
+        (datetime(1970, 1, 1, 0, 0, 3, tzinfo=UTC), False),
+        (datetime(2026, 11, 22, 12, 0, 1, tzinfo=UTC), False),
+    ],
+)
+def test_a_moment_that_no_camera_can_have_told_is_none(moment: datetime, believed: bool) -> None:
+    assert moment_of(moment.timestamp(), RECEIVED) == (moment if believed else None)
+
+
+def test_what_is_no_time_is_no_moment() -> None:
+    assert [moment_of(time, RECEIVED) for time in (None, math.nan, math.inf)] == [None] * 3

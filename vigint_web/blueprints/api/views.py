@@ -1,13 +1,13 @@
 """Views of the public token API (contracts, section 3)."""
 
-from flask import Blueprint, Response, jsonify
+from flask import Blueprint, Response, jsonify, request
 
 from vigint_web.errors import NotFound
 from vigint_web.http.bytes import decide, send, sent_bytes
 from vigint_web.http.identity import visitor
 from vigint_web.services import links
 from vigint_web.services.link_rules import Opening
-from vigint_web.services.playback import original_bytes, poster_bytes
+from vigint_web.services.playback import original_bytes, poster_bytes, thumbnail_bytes
 from vigint_web.services.token_documents import metadata_document, video_document
 
 blueprint = Blueprint("api", __name__, url_prefix="/api/video")
@@ -43,9 +43,10 @@ def download(token: str) -> Response:
 
 @blueprint.get("/<token>/thumbnail/")
 def thumbnail(token: str) -> Response:
-    """Send the video's picture."""
+    """Send the video's picture; `size=small` asks for one of few bytes."""
     link = links.open_link(token, Opening.THUMBNAIL, visitor())
-    stored = poster_bytes(link.video)
+    small = request.args.get("size") == "small"
+    stored = thumbnail_bytes(link.video) if small else poster_bytes(link.video)
     if stored is None:
         raise NotFound
     links.log_access(link.id, Opening.THUMBNAIL, visitor(), 200)

@@ -35,6 +35,7 @@ def page(video_id: str) -> Response:
     view = secrets.token_urlsafe(12)
     # A person's link opens neither name nor description unless granted.
     granted = link.full_access or link.audience == Audience.PROGRAM
+    pictures = f"/api/video/{quote(token)}/thumbnail/"
     response = make_response(
         render_template(
             "player/page.html",
@@ -45,7 +46,8 @@ def page(video_id: str) -> Response:
             # The last viewing of a limited link goes on although no other may begin.
             state_url=f"/video/{quote(video_id)}/state?token={quote(token)}&view={view}",
             stream_url=f"/stream/{quote(token)}/?view={view}",
-            poster_url=f"/api/video/{quote(token)}/thumbnail/" if video.poster_key else None,
+            poster_url=f"{pictures}?size=small" if video.poster_key else None,
+            large_poster_url=pictures if video.thumbnail_key else None,
             failure=failure_sentence(video.error_code) if video.status == "failed" else None,
         ),
         status,

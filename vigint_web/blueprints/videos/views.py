@@ -5,9 +5,19 @@ from flask import Blueprint, Response
 from vigint_web.errors import NotFound
 from vigint_web.http.bytes import decide, send
 from vigint_web.http.identity import actor
-from vigint_web.services.playback import find_visible_video, playable_bytes, poster_bytes
+from vigint_web.services.playback import (
+    StoredBytes,
+    find_visible_video,
+    playable_bytes,
+    poster_bytes,
+    thumbnail_bytes,
+)
 
 blueprint = Blueprint("videos", __name__, url_prefix="/videos")
+
+# Long enough for going back and forth between a list and its entries; short, because a picture
+# must not stay behind in a browser after its video was deleted. Then the ETag saves the bytes.
+_PICTURE_SECONDS = 300
 
 
 @blueprint.get("/<public_id>/stream")
@@ -20,7 +30,18 @@ def stream(public_id: str) -> Response:
 @blueprint.get("/<public_id>/poster")
 def poster(public_id: str) -> Response:
     """Show a video's picture."""
-    stored = poster_bytes(find_visible_video(actor(), public_id))
+    return _picture(poster_bytes(find_visible_video(actor(), public_id)))
+
+
+@blueprint.get("/<public_id>/thumbnail")
+def thumbnail(public_id: str) -> Response:
+    """Show a video's picture as lists do: small."""
+    return _picture(thumbnail_bytes(find_visible_video(actor(), public_id)))
+
+
+def _picture(stored: StoredBytes | None) -> Response:
     if stored is None:
         raise NotFound
-    return send(stored, decide(stored))
+    response = send(stored, decide(stored))
+    response.headers["Cache-Control"] = f"private, max-age={_PICTURE_SECONDS}"
+    return response

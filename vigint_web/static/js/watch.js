@@ -15,6 +15,7 @@ let dead = false;
 let broken = false; // a media error that was not recovered from yet
 let wanted = false; // the viewer pressed play and neither paused nor came to the end
 let recoveries = 0;
+let asked = -Infinity;
 
 async function ask() {
   const control = new AbortController();
@@ -75,6 +76,7 @@ async function check() {
   clearTimeout(timer);
   if (asking || dead) return;
   asking = true;
+  asked = performance.now();
   const state = await ask();
   asking = false;
   if (state && !state.alive) {
@@ -94,15 +96,8 @@ function isSettled(status) {
 }
 
 if (video) {
-  const play = document.getElementById("play");
-  play.hidden = false;
-  play.addEventListener("click", () => {
-    video.play().catch(() => {});
-    video.focus();
-  });
   video.addEventListener("play", () => {
     wanted = true;
-    play.hidden = true;
     check();
   });
   video.addEventListener("playing", () => {
@@ -116,6 +111,10 @@ if (video) {
     check(); // once more; what comes back decides nothing further while paused
   });
   video.addEventListener("ended", check);
+  // Stepping through a paused video reads on in what the browser holds already.
+  video.addEventListener("seeking", () => {
+    if (performance.now() - asked >= EVERY) check();
+  });
   video.addEventListener("error", () => {
     if (dead || !video.hasAttribute("src")) return;
     broken = true;

@@ -1,0 +1,80 @@
+// How the player writes times: positions in the video, and the clock of the recording. To the tenth
+// of a second, or exactly: to the millisecond, as neighbouring pictures may lie that near.
+
+// English as the rest of the pages writes it: 21 Nov 2026, not Nov 21.
+const DIALECTS = { en: "en-GB" };
+
+export class Words {
+  constructor({ locale, zone, recordedAt }) {
+    this.locale = DIALECTS[locale] ?? locale;
+    this.began = recordedAt ? Date.parse(recordedAt) : NaN;
+    this.two = new Intl.NumberFormat(this.locale, { minimumIntegerDigits: 2 });
+    this.plain = new Intl.NumberFormat(this.locale, { maximumFractionDigits: 2 });
+    this.seconds = [1, 3].map(
+      (digits) => new Intl.NumberFormat(this.locale, { minimumIntegerDigits: 2, minimumFractionDigits: digits }),
+    );
+    this.clocks = [1, 3].map((digits) => clockOf(this.locale, zone, digits));
+  }
+
+  /** 1:02:03,4 */
+  position(seconds, exact = false) {
+    const { hours, minutes, rest } = parts(seconds, exact);
+    const end = this.seconds[Number(exact)].format(rest);
+    return hours ? `${hours}:${this.two.format(minutes)}:${end}` : `${minutes}:${end}`;
+  }
+
+  /** 1 heure 2 minutes 3,4 secondes */
+  spoken(seconds, exact = false) {
+    const { hours, minutes, rest } = parts(seconds, exact);
+    const said = [];
+    if (hours) said.push(this.unit(hours, "hour"));
+    if (minutes) said.push(this.unit(minutes, "minute"));
+    if (rest || !said.length) said.push(this.unit(rest, "second"));
+    return said.join(" ");
+  }
+
+  unit(value, unit) {
+    return new Intl.NumberFormat(this.locale, { style: "unit", unit, unitDisplay: "long" }).format(value);
+  }
+
+  speed(value) {
+    return `${this.plain.format(value)}×`;
+  }
+
+  get knowsClock() {
+    return !Number.isNaN(this.began);
+  }
+
+  /** The date and the local time at which the picture at this position was taken. */
+  clock(seconds, exact = false) {
+    return this.clocks[Number(exact)].format(this.moment(seconds));
+  }
+
+  moment(seconds) {
+    return new Date(this.began + Math.round(seconds * 1000));
+  }
+}
+
+// Never rounded up: what is shown has been reached.
+function parts(seconds, exact) {
+  const step = exact ? 1000 : 10;
+  const steps = exact ? Math.round(seconds * step) : Math.floor(seconds * step + 0.001);
+  const whole = Math.floor(steps / step);
+  return {
+    hours: Math.floor(whole / 3600),
+    minutes: Math.floor((whole % 3600) / 60),
+    rest: (whole % 60) + (steps % step) / step,
+  };
+}
+
+function clockOf(locale, timeZone, fractionalSecondDigits) {
+  const options = {
+    day: "numeric", month: "short", year: "numeric", hour: "2-digit", minute: "2-digit", second: "2-digit",
+    fractionalSecondDigits, timeZoneName: "shortOffset", hourCycle: "h23",
+  };
+  try {
+    return new Intl.DateTimeFormat(locale, { ...options, timeZone });
+  } catch {
+    return new Intl.DateTimeFormat(locale, { ...options, timeZone: "UTC" }); // a zone this browser does not know
+  }
+}

@@ -1,0 +1,345 @@
+// The player of every page: takes over a <video> and shows the controls that stand below it.
+
+import { listenToKeys } from "./player-keys.js";
+import { FullScreen } from "./player-screen.js";
+import { listenToTouch } from "./player-touch.js";
+import { Words } from "./player-words.js";
+
+const HINT = 700;
+const WIDE = "(min-width: 48rem)";
+const players = new Map(); // by element; what left the page is forgotten when something arrives
+
+class Player {
+  constructor(root) {
+    this.root = root;
+    this.data = root.dataset;
+    this.video = root.querySelector("video");
+    this.parts = {};
+    for (const part of root.querySelectorAll("[data-vp]")) this.parts[part.dataset.vp] = part;
+    this.words = new Words(this.data);
+    this.shown = null; // the time of the picture on the screen, where the browser tells it
+    this.wanted = null; // where a drag on the bar wants to go, while the browser still seeks
+    this.owed = 0; // pictures still to step
+    this.exact = false; // somebody looks at single pictures
+    this.screen = new FullScreen(this);
+    this.video.controls = false;
+    this.parts.big.hidden = false;
+    // Whoever points at a drawing reads what it does.
+    for (const control of root.querySelectorAll(".vp-deck [aria-label]")) {
+      if (control.type !== "range") control.title = control.getAttribute("aria-label");
+    }
+    for (const option of this.parts.speed.options) option.text = this.words.speed(Number(option.value));
+    this.listen();
+    this.followPictures();
+    root.classList.add("vp-on");
+    this.draw();
+  }
+
+  get length() {
+    const { duration } = this.video;
+    return Number.isFinite(duration) && duration > 0 ? duration : Number(this.data.duration ?? 0);
+  }
+
+  get isSearching() {
+    return Boolean(this.frames?.busy);
+  }
+
+  get isMoving() {
+    return !this.video.paused && !this.video.ended;
+  }
+
+  listen() {
+    const { video, parts } = this;
+    const on = (part, event, action) => parts[part]?.addEventListener(event, action);
+    on("play", "click", () => this.toggle());
+    on("big", "click", () => this.begin());
+    on("back", "click", () => this.jump(-5));
+    on("forward", "click", () => this.jump(5));
+    on("previous", "click", () => this.step(-1));
+    on("next", "click", () => this.step(1));
+    on("seek", "input", () => this.goTo(Number(parts.seek.value)));
+    on("speed", "change", () => this.setSpeed(Number(parts.speed.value)));
+    on("loop", "click", () => this.toggleLoop());
+    on("mute", "click", () => this.toggleSound());
+    on("volume", "input", () => this.setVolume(Number(parts.volume.value)));
+    on("help", "click", () => this.toggleHelp());
+    on("retry", "click", () => this.retry());
+    on("pip", "click", () => this.togglePictureInPicture());
+    if (parts.pip) parts.pip.hidden = !(document.pictureInPictureEnabled && video.requestPictureInPicture);
+    for (const event of ["play", "pause", "ended", "seeked", "timeupdate", "durationchange", "emptied", "progress"]) {
+      video.addEventListener(event, () => this.draw());
+    }
+    video.addEventListener("play", () => {
+      parts.big.hidden = true;
+      this.exact = false;
+    });
+    video.addEventListener("ended", () => this.offerAgain());
+    video.addEventListener("seeking", () => (parts.big.hidden = true));
+    for (const event of ["loadedmetadata", "seeked"]) video.addEventListener(event, () => this.goOn());
+    video.addEventListener("waiting", () => this.busy(true));
+    for (const event of ["playing", "canplay", "pause", "error"]) {
+      video.addEventListener(event, () => this.busy(false));
+    }
+    video.addEventListener("ratechange", () => (parts.speed.value = String(video.playbackRate)));
+    video.addEventListener("volumechange", () => this.drawSound());
+    video.addEventListener("error", () => this.tellFault());
+    listenToTouch(this);
+  }
+
+  /** Keep to the pictures really shown: their time is the clock's, finer than `timeupdate`. */
+  followPictures() {
+    const { video } = this;
+    if (!video.requestVideoFrameCallback) return;
+    const presented = (_now, frame) => {
+      // While the next picture is searched for, what appears on the way is none of it.
+      if (!this.isSearching) this.shown = frame.mediaTime;
+      this.draw();
+      video.requestVideoFrameCallback(presented);
+    };
+    video.requestVideoFrameCallback(presented);
+    video.addEventListener("emptied", () => {
+      this.shown = null;
+      this.exact = false;
+    });
+  }
+
+  play() {
+    return this.video.play().catch(() => {}); // an error event tells what went wrong
+  }
+
+  /** What held the focus goes away: the next to use takes it. */
+  begin() {
+    const held = document.activeElement === this.parts.big;
+    this.play();
+    if (held) this.parts.play.focus({ preventScroll: true });
+  }
+
+  toggle() {
+    if (this.isMoving) this.video.pause();
+    else this.play();
+  }
+
+  jump(seconds) {
+    this.goTo((this.wanted ?? this.video.currentTime) + seconds);
+    this.hint(`${seconds > 0 ? "+" : "−"}${this.words.plain.format(Math.abs(seconds))} s`);
+  }
+
+  goTo(seconds) {
+    this.wanted = Math.min(Math.max(seconds, 0), this.length);
+    this.draw();
+    this.load();
+    this.goOn();
+  }
+
+  /** Seek to the newest wish, once the video can and no earlier seek is under way. */
+  goOn() {
+    if (this.wanted === null || this.video.readyState < 1 || this.video.seeking) return;
+    const to = this.wanted;
+    this.wanted = null;
+    this.video.currentTime = to;
+  }
+
+  /** Fetch what tells the video's length: nothing is fetched before somebody wants it. */
+  load() {
+    const { video } = this;
+    return new Promise((resolve) => {
+      if (video.readyState >= 1) return resolve();
+      for (const event of ["loadedmetadata", "error"]) video.addEventListener(event, resolve, { once: true });
+      if (video.preload !== "auto") {
+        video.preload = "auto";
+        video.load();
+      }
+    });
+  }
+
+  /** Go on by one picture, or back; steps asked for meanwhile follow. */
+  async step(direction, say = false) {
+    const stepping = this.owed !== 0 || this.isSearching;
+    this.owed += direction;
+    if (stepping) return;
+    this.video.pause();
+    this.parts.big.hidden = true;
+    await this.load();
+    if (!this.frames) {
+      const { Frames } = await import("./player-frames.js");
+      const interval = 1 / Number(this.data.fps);
+      this.frames = new Frames(this.video, { interval, even: "even" in this.data });
+    }
+    this.frames.busy = true;
+    try {
+      while (this.owed !== 0 && !this.video.error) {
+        const once = Math.sign(this.owed);
+        this.owed -= once;
+        this.shown = await this.frames.step(once, this.shown);
+        this.exact = true;
+        this.draw();
+      }
+    } finally {
+      this.owed = 0;
+      this.frames.busy = false;
+    }
+    if (say) this.say(this.data.picture.replace("{at}", this.words.spoken(this.shown, true)));
+  }
+
+  setSpeed(speed, say = false) {
+    // A video that is loaded again would fall back to the default.
+    this.video.defaultPlaybackRate = speed;
+    this.video.playbackRate = speed;
+    if (say) this.say(this.data.faster.replace("{speed}", this.words.speed(speed)));
+    if (say) this.hint(this.words.speed(speed));
+  }
+
+  changeSpeed(direction) {
+    const speeds = [...this.parts.speed.options].map((option) => Number(option.value));
+    const place = speeds.indexOf(this.video.playbackRate) + direction;
+    if (speeds[place]) this.setSpeed(speeds[place], true);
+  }
+
+  toggleLoop() {
+    this.video.loop = !this.video.loop;
+    this.parts.loop.setAttribute("aria-pressed", String(this.video.loop));
+  }
+
+  toggleSound(say = false) {
+    if (!this.parts.mute) return;
+    this.video.muted = !this.video.muted;
+    if (say) this.say(this.video.muted ? this.data.soundOff : this.data.soundOn);
+  }
+
+  setVolume(volume) {
+    this.video.volume = Math.min(Math.max(volume, 0), 1);
+    this.video.muted = this.video.volume === 0;
+  }
+
+  toggleHelp(open = this.parts.panel.hidden) {
+    this.parts.panel.hidden = !open;
+    this.parts.help.setAttribute("aria-expanded", String(open));
+    if (!open && this.parts.panel.contains(document.activeElement)) this.parts.help.focus();
+  }
+
+  togglePictureInPicture() {
+    const leave = document.pictureInPictureElement === this.video;
+    const done = leave ? document.exitPictureInPicture() : this.load().then(() => this.video.requestPictureInPicture());
+    done.catch(() => {}); // refused: the video stays where it is
+  }
+
+  retry() {
+    const at = this.video.currentTime;
+    this.parts.fault.hidden = true;
+    this.video.load();
+    if (at > 0) this.video.addEventListener("loadedmetadata", () => (this.video.currentTime = at), { once: true });
+    this.play();
+  }
+
+  tellFault() {
+    if (!this.parts.fault || !this.video.hasAttribute("src")) return;
+    this.parts.big.hidden = true;
+    this.parts.fault.hidden = false;
+  }
+
+  offerAgain() {
+    this.data.seen = "";
+    this.parts.invitation.textContent = this.data.again;
+    this.parts.big.hidden = false;
+  }
+
+  busy(is) {
+    this.parts.busy.hidden = !is || this.video.paused;
+  }
+
+  hint(text) {
+    const { hint } = this.parts;
+    clearTimeout(this.hinting);
+    hint.textContent = text;
+    hint.hidden = false;
+    this.hinting = setTimeout(() => (hint.hidden = true), HINT);
+  }
+
+  /** Tell whoever listens instead of looking; said twice, it is heard twice. */
+  say(text) {
+    const { says } = this.parts;
+    says.textContent = says.textContent === text ? `${text}\u00a0` : text;
+  }
+
+  draw() {
+    const { video, parts, words, length } = this;
+    const now = this.isSearching ? (this.shown ?? 0) : video.currentTime;
+    const at = Math.min(this.wanted ?? now, length || Infinity);
+    const moving = this.isMoving;
+    write(parts.at, words.position(this.exact ? (this.wanted ?? this.shown) : at, this.exact));
+    write(parts.length, words.position(length));
+    parts.seek.max = String(length || 1);
+    parts.seek.value = String(at);
+    parts.seek.style.setProperty("--at", share(at, length));
+    parts.seek.style.setProperty("--loaded", share(this.loaded(at), length));
+    // A slider that holds the focus would be read out with every change while the video plays.
+    if (!moving || document.activeElement !== parts.seek) {
+      const said = { at: words.spoken(at), length: words.spoken(length) };
+      const text = this.data.position.replace(/\{(at|length)\}/g, (_all, name) => said[name]);
+      if (parts.seek.getAttribute("aria-valuetext") !== text) parts.seek.setAttribute("aria-valuetext", text);
+    }
+    if (words.knowsClock) {
+      const pictured = this.wanted ?? this.shown ?? at;
+      write(parts.clock, words.clock(pictured, this.exact));
+      parts.clock.dateTime = words.moment(pictured).toISOString();
+    }
+    if (this.root.classList.toggle("vp-moving", moving) !== this.wasMoving) {
+      this.wasMoving = moving;
+      const label = moving ? this.data.pause : this.data.play;
+      parts.play.setAttribute("aria-label", label);
+      parts.play.title = label;
+    }
+  }
+
+  loaded(at) {
+    const { buffered } = this.video;
+    for (let place = 0; place < buffered.length; place += 1) {
+      if (buffered.start(place) <= at + 0.1 && at <= buffered.end(place)) return buffered.end(place);
+    }
+    return at;
+  }
+
+  drawSound() {
+    const { mute, volume } = this.parts;
+    if (!mute) return;
+    mute.setAttribute("aria-pressed", String(this.video.muted));
+    volume.value = String(this.video.muted ? 0 : this.video.volume);
+  }
+}
+
+function write(element, text) {
+  if (element.textContent !== text) element.textContent = text;
+}
+
+function share(part, whole) {
+  return whole ? `${((100 * part) / whole).toFixed(2)}%` : "0%";
+}
+
+/** Take over the players in a part of the page, or that part itself. */
+export function enhance(root) {
+  const found = [...root.querySelectorAll("[data-player]")];
+  if (root.matches?.("[data-player]")) found.unshift(root);
+  for (const element of found) {
+    if (element.classList.contains("vp-on")) continue;
+    const player = new Player(element);
+    for (const before of players.keys()) if (!before.isConnected) players.delete(before);
+    players.set(element, player);
+    showLargePoster(player);
+  }
+}
+
+/** A picture that fills a wide screen comes last: nobody waits for it. */
+function showLargePoster({ data, video }) {
+  if (!data.largePoster || !matchMedia(WIDE).matches || navigator.connection?.saveData) return;
+  const fetchPoster = () => {
+    const picture = new Image();
+    picture.onload = () => video.hasAttribute("poster") && (video.poster = data.largePoster);
+    picture.src = data.largePoster;
+  };
+  if (document.readyState === "complete") fetchPoster();
+  else addEventListener("load", fetchPoster, { once: true });
+}
+
+listenToKeys(players);
+enhance(document);
+document.addEventListener("vigint:changed", (event) => enhance(event.detail));
