@@ -1,15 +1,17 @@
 """Times, durations and sizes as people read them."""
 
-from datetime import UTC, datetime
+import re
+from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
+from babel.dates import get_timezone
 from flask import Flask
 from flask_babel import force_locale
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from vigint_web import formats
+from vigint_web import formats, zones
 
 PARIS = ZoneInfo("Europe/Paris")
 
@@ -70,11 +72,143 @@ def test_durations(app: Flask, seconds: float | None, text: str) -> None:
 )
 def test_sizes(app: Flask, size: int | None, english: str, french: str) -> None:
     with force_locale("en"):
-        assert formats.file_size(size) == english
+        assert _plain(formats.file_size(size)) == english
     with force_locale("fr"):
-        assert formats.file_size(size).replace("\u202f", " ").replace("\xa0", " ") == french
+        assert _plain(formats.file_size(size)) == french
 
 
 @given(st.floats(59.95, 1e6))
 def test_no_duration_shows_sixty_seconds(seconds: float) -> None:
     assert ":60" not in formats.duration(seconds)
+
+
+NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
+ZONES = st.sampled_from(zones.offered_zones()).map(ZoneInfo)
+MOMENTS = st.integers(631_152_000, 2_145_830_400).map(  # 1990 to 2037
+    lambda seconds: datetime.fromtimestamp(seconds, UTC)
+)
+
+
+def _plain(text: str) -> str:
+    return text.replace("\u202f", " ").replace("\xa0", " ")
+
+
+@pytest.mark.parametrize(
+    ("seconds", "english", "french"),
+    [
+        (0, "just now", "à l’instant"),
+        (-44, "just now", "à l’instant"),
+        (-45, "45 sec ago", "il y a 45 s"),
+        (-60, "1 min ago", "il y a 1 min"),
+        (-300, "5 min ago", "il y a 5 min"),
+        (-3599, "59 min ago", "il y a 59 min"),
+        (-3600, "1 hr ago", "il y a 1 h"),
+        (-2 * 3600 + 1, "1 hr ago", "il y a 1 h"),
+        (-23 * 3600 - 3599, "23 hr ago", "il y a 23 h"),
+        (-86_400, "1 day ago", "il y a 1 j"),
+        (-15 * 86_400, "2 wk ago", "il y a 2 sem."),
+        (30, "in 30 sec", "dans 30 s"),
+        (5400, "in 1 hr", "dans 1 h"),
+    ],
+)
+def test_how_long_ago(app: Flask, seconds: int, english: str, french: str) -> None:
+    moment = NOW + timedelta(seconds=seconds)
+    with force_locale("en"):
+        assert _plain(formats.ago(moment, NOW)) == english
+    with force_locale("fr"):
+        assert _plain(formats.ago(moment, NOW)) == french
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])  # it is only read
+@given(st.integers(-(10**9), 10**9), st.sampled_from(["fr", "en"]))
+def test_distances_are_never_rounded_up(app: Flask, seconds: int, locale: str) -> None:
+    with force_locale(locale):
+        said = _plain(formats.ago(NOW + timedelta(seconds=seconds), NOW))
+    number = re.search(r"[\d ,]*\d", said)
+    if number is None:
+        assert -45 < seconds <= 0
+        return
+    value = int(re.sub(r"\D", "", number.group()))
+    unit = next(
+        size
+        for size, names in (
+            (31_536_000, (" an", " yr")),
+            (2_592_000, (" m.", " mo")),
+            (604_800, (" sem.", " wk")),
+            (86_400, (" j", " day")),
+            (3600, (" h", " hr")),
+            (60, (" min",)),
+            (1, (" s",)),
+        )
+        if any(name in said for name in names)
+    )
+    assert value * unit <= abs(seconds) < (value + 1) * unit
+    assert said.startswith(("dans", "in ")) == (seconds > 0)
+
+
+def test_lists_show_distances_while_they_are_short(app: Flask) -> None:
+    with force_locale("fr"):
+        assert _plain(formats.since(NOW - timedelta(hours=23, minutes=59), NOW)) == "il y a 23 h"
+        assert formats.since(NOW - timedelta(hours=24), NOW) == "20 nov. 2026, 13:00"
+        assert formats.since(NOW + timedelta(days=2), NOW) == "23 nov. 2026, 13:00"
+
+
+@given(MOMENTS, ZONES)
+def test_a_wall_clock_and_its_offset_are_the_moment(moment: datetime, zone: ZoneInfo) -> None:
+    """Whatever the zone, and however often an hour comes: clock and offset name one moment."""
+    clock, offset = formats.wall_clock(moment, zone), zones.offset_of(zone, moment)
+    found = re.fullmatch(r"UTC([+-]\d\d:\d\d)", offset)
+    assert found is not None
+    exact = moment.astimezone(zone).utcoffset()
+    assert exact is not None
+    if exact.total_seconds() % 60 == 0:
+        again = datetime.fromisoformat(clock + found.group(1))
+        assert again == moment.replace(microsecond=0)
+    assert formats.offset_name(moment, zone) == f"{offset}, {zone.key}"
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])  # it is only read
+@given(MOMENTS, st.sampled_from(zones.offered_zones()))
+def test_what_people_read_is_the_wall_clock_of_their_zone(
+    app: Flask, moment: datetime, name: str
+) -> None:
+    """Babel keeps a table of zones of its own: both must say the same."""
+    ours, babels = ZoneInfo(name), get_timezone(name)
+    with app.test_request_context("/login"), pytest.MonkeyPatch.context() as patch:
+        patch.setattr("flask_babel.get_timezone", lambda: babels)
+        patch.setattr("vigint_web.formats.get_timezone", lambda: babels)
+        assert formats.reader_zone() == ours
+        shown = formats.date_and_time(moment)
+    assert shown.endswith(moment.astimezone(ours).strftime("%H:%M:%S"))
+
+
+@pytest.mark.parametrize(
+    ("value", "english", "french"),
+    [(None, "–", "–"), (0, "0", "0"), (12_345, "12,345", "12 345"), (0.5, "0.5", "0,5")],
+)
+def test_numbers(app: Flask, value: float | None, english: str, french: str) -> None:
+    with force_locale("en"):
+        assert formats.number(value) == english
+    with force_locale("fr"):
+        assert _plain(formats.number(value)) == french
+
+
+def test_the_common_zones_come_first_and_each_once() -> None:
+    offered = zones.offered_zones()
+    assert offered[0] == "Europe/Paris"
+    assert set(zones.COMMON) <= set(offered)
+    assert len(set(offered)) == len(offered) > 300
+    assert all(zones.is_zone(name) for name in offered)
+
+
+@given(st.text(max_size=80))
+def test_whatever_is_typed_is_a_zone_or_none(text: str) -> None:
+    found = zones.find_zone(text, "fr")
+    assert found is None or zones.is_zone(found)
+
+
+@pytest.mark.parametrize("name", zones.COMMON)
+def test_a_zone_is_found_by_its_name_and_its_city(name: str) -> None:
+    assert zones.find_zone(name, "fr") == name
+    assert zones.find_zone(zones.city_of(name, "fr"), "fr") == name
+    assert zones.find_zone(zones.city_of(name, "en"), "en") == name

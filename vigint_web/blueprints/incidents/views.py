@@ -7,23 +7,44 @@ from werkzeug.wrappers import Response
 from vigint_web.blueprints.auth.forms import ActionForm
 from vigint_web.clock import utcnow
 from vigint_web.http.identity import actor
-from vigint_web.http.paging import before_id
-from vigint_web.services import alerts, incidents, links
+from vigint_web.http.live import live_page
+from vigint_web.http.paging import asked_day, beginning_of, chosen, place, search_text
+from vigint_web.models import RiskLevel
+from vigint_web.services import alerts, incidents, links, listing
 
 blueprint = Blueprint("incidents", __name__, url_prefix="/incidents")
-
-_PAGE = 50
 
 
 @blueprint.get("/")
 def index() -> str:
     """List the incidents."""
-    found = incidents.list_incidents(actor(), before=before_id(), limit=_PAGE + 1)
-    return render_template(
-        "incidents/index.html",
-        incidents=found[:_PAGE],
-        more=found[_PAGE - 1].id if len(found) > _PAGE else None,
+    return render_template("incidents/index.html", **_listed())
+
+
+@blueprint.get("/live")
+def live_list() -> Response:
+    """Return the part of the list that changes."""
+    return live_page(lambda: render_template("incidents/_list.html", **_listed()))
+
+
+def _listed() -> dict[str, object]:
+    since, until = asked_day("from"), asked_day("to")
+    risk = chosen("risk", tuple(level.value for level in RiskLevel))
+    wanted = listing.IncidentFilter(
+        text=search_text(),
+        risk=RiskLevel(risk) if risk else None,
+        since=beginning_of(since),
+        until=beginning_of(until, following=True),
     )
+    here = place()
+    # The address keeps what was asked for; `from` is no name that a template could write.
+    asked = {"q": wanted.text, "risk": risk, "from": since, "to": until}
+    kept = {name: str(value) for name, value in asked.items() if value}
+    return {
+        "page": listing.find_incidents(actor(), wanted, here),
+        "here": here,
+        "kept": kept,
+    }
 
 
 @blueprint.get("/<reference>/")
@@ -33,9 +54,11 @@ def show(reference: str) -> str:
 
 
 @blueprint.get("/<reference>/live")
-def live(reference: str) -> str:
-    """Return the part of an incident's page that changes while its work is done."""
-    return render_template("incidents/_live.html", form=ActionForm(), **_shown(reference))
+def live(reference: str) -> Response:
+    """Return the part of an incident's page that changes."""
+    return live_page(
+        lambda: render_template("incidents/_live.html", form=ActionForm(), **_shown(reference))
+    )
 
 
 def _shown(reference: str) -> dict[str, object]:

@@ -15,10 +15,11 @@ from vigint_web.blueprints.auth.forms import ActionForm
 from vigint_web.errors import Conflict, StorageFull
 from vigint_web.extensions import csrf
 from vigint_web.http.identity import actor
+from vigint_web.http.live import live_page
 from vigint_web.http.multipart import FilePart, read_parts, save
-from vigint_web.http.paging import before_id
+from vigint_web.http.paging import chosen, place, search_text
 from vigint_web.models import Source
-from vigint_web.services import links, sources
+from vigint_web.services import links, listing, sources
 from vigint_web.services.runtime import config, storage
 from vigint_web.services.token_documents import api_links, metadata_document
 from vigint_web.storage import NoRoom
@@ -26,19 +27,30 @@ from vigint_web.storage import NoRoom
 blueprint = Blueprint("sources", __name__, url_prefix="/source-management")
 
 MOST_FILES = 20
-_PAGE = 50
 _SIGN_OF_LIFE_SECONDS = 5.0
 
 
 @blueprint.get("/")
 def index() -> str:
     """List the sources."""
-    found = sources.list_sources(actor(), before=before_id(), limit=_PAGE + 1)
-    return render_template(
-        "sources/index.html",
-        sources=found[:_PAGE],
-        more=found[_PAGE - 1].id if len(found) > _PAGE else None,
-    )
+    return render_template("sources/index.html", **_listed())
+
+
+@blueprint.get("/live")
+def live_list() -> Response:
+    """Return the part of the list that changes."""
+    return live_page(lambda: render_template("sources/_list.html", **_listed()))
+
+
+def _listed() -> dict[str, object]:
+    wanted = listing.StateFilter(search_text(), chosen("state", listing.SOURCE_STATES))
+    here = place()
+    asked = {"q": wanted.text, "state": wanted.state}
+    return {
+        "page": listing.find_sources(actor(), wanted, here),
+        "here": here,
+        "kept": {name: value for name, value in asked.items() if value},
+    }
 
 
 @blueprint.get("/add/")
@@ -152,9 +164,11 @@ def show(source_id: str) -> str:
 
 
 @blueprint.get("/<source_id>/live")
-def live(source_id: str) -> str:
-    """Return the part of a source's page that changes while it is processed."""
-    return render_template("sources/_live.html", form=ActionForm(), **_shown(source_id))
+def live(source_id: str) -> Response:
+    """Return the part of a source's page that changes."""
+    return live_page(
+        lambda: render_template("sources/_live.html", form=ActionForm(), **_shown(source_id))
+    )
 
 
 def _shown(source_id: str) -> dict[str, object]:

@@ -1,87 +1,145 @@
-// Follows work in progress: fetches the changing part of a page while the server says it is busy.
+// Follows what a page shows: asks whether it changed, and brings it up to date if it did.
+//
+// <div id="live" data-live-src="address of the fragment"><div data-live …>parts, see parts.js</div></div>
+// The fragment says `data-live-busy` while work is under way, and what happened in `data-live-says`.
 
-import { enhance } from "./app.js";
+import { update } from "./parts.js";
 
-const EVERY = 1000;
-const AFTER_FAILURE = 3000;
+const BUSY = 2000;
+const QUIET = 10000;
+const LONGEST = 60000;
+const PATIENCE = 15000;
+// However often a page is shown and hidden, its server is asked no more often than this.
+const LEAST = 1000;
+const RELOADED = "vigint-reloaded";
+
 const place = document.getElementById("live");
 const says = document.getElementById("live-says");
+const lost = document.getElementById("live-lost");
 
-/** Return a part's HTML without what differs from one answer to the next, or by use. */
-function comparable(part) {
-  const copy = part.cloneNode(true);
-  for (const input of copy.querySelectorAll("input[name=csrf_token]")) input.setAttribute("value", "");
-  for (const button of copy.querySelectorAll("[data-copy]")) {
-    button.hidden = true;
-    button.classList.remove("copied");
-  }
-  for (const open of copy.querySelectorAll("details[open], dialog[open]")) open.removeAttribute("open");
-  return copy.outerHTML.replace(/ class=""/g, "");
+let timer = null;
+let asking = null;
+let tag = "";
+let failures = 0;
+let asked = -LEAST;
+let current = new Date();
+
+function say(text) {
+  if (!says || !text) return;
+  // The same words again are news only if they were gone in between.
+  says.textContent = "";
+  requestAnimationFrame(() => (says.textContent = text));
 }
 
-function isInUse(part) {
-  if (part.querySelector("dialog[open], .confirm[open]")) return true;
-  return [...part.querySelectorAll("video")].some((video) => !video.paused && !video.ended);
+function canAsk() {
+  return document.visibilityState === "visible" && navigator.onLine !== false;
 }
 
-function replace(old, fresh) {
-  const focused = old.contains(document.activeElement) ? document.activeElement.id : "";
-  const opened = [...old.querySelectorAll("details[open][id]")].map((details) => details.id);
-  old.replaceWith(fresh);
-  enhance(fresh);
-  for (const id of opened) document.getElementById(id)?.setAttribute("open", "");
-  if (focused) document.getElementById(focused)?.focus({ preventScroll: true });
+function schedule(pause) {
+  clearTimeout(timer);
+  if (!canAsk() || asking) return;
+  const earliest = asked + LEAST - performance.now();
+  timer = setTimeout(ask, Math.max(pause, earliest, 0));
 }
 
-/** Bring the shown parts up to date one by one, so that what did not change is not touched. */
-function update(shown, fresh) {
-  let previous = null;
-  const kept = new Set();
-  for (const part of [...fresh.children]) {
-    const name = part.dataset.part;
-    const old = shown.querySelector(`:scope > [data-part="${name}"]`);
-    kept.add(name);
-    if (!old) {
-      const added = document.adoptNode(part);
-      if (previous) previous.after(added);
-      else shown.prepend(added);
-      enhance(added);
-      previous = added;
-    } else if (comparable(old) !== comparable(part) && !isInUse(old)) {
-      const added = document.adoptNode(part);
-      replace(old, added);
-      previous = added;
-    } else {
-      previous = old;
-    }
-  }
-  for (const part of [...shown.children]) {
-    if (!kept.has(part.dataset.part) && !isInUse(part)) part.remove();
-  }
-  if (shown.dataset.liveSays !== fresh.dataset.liveSays) says.textContent = fresh.dataset.liveSays;
-  shown.dataset.liveSays = fresh.dataset.liveSays;
-  shown.toggleAttribute("data-live-busy", fresh.hasAttribute("data-live-busy"));
+function pauseAfterSuccess() {
+  const busy = place.querySelector("[data-live]").hasAttribute("data-live-busy");
+  // Pages that were opened together do not ask together for ever.
+  return (busy ? BUSY : QUIET) * (0.85 + 0.3 * Math.random());
 }
 
-async function follow() {
-  const shown = place.querySelector("[data-live]");
-  if (!shown.hasAttribute("data-live-busy")) return;
-  let pause = EVERY;
+function pauseAfterFailure() {
+  return Math.min(LONGEST, BUSY * 2 ** (failures - 1)) * (0.85 + 0.15 * Math.random());
+}
+
+function showLost() {
+  if (!lost || !lost.hidden) return;
+  const { lang, dataset } = document.documentElement;
+  const options = { hour: "2-digit", minute: "2-digit", timeZone: dataset.zone || undefined };
+  const time = new Intl.DateTimeFormat(lang, options).format(current);
+  const text = lost.dataset.says.replace("{time}", time);
+  lost.querySelector("[data-words]").textContent = text;
+  lost.hidden = false;
+  say(text);
+}
+
+function showFound() {
+  if (!lost || lost.hidden) return;
+  lost.hidden = true;
+  say(lost.dataset.saysFound);
+}
+
+/** Let the whole page say what happened: logged out, forbidden, gone. Not again and again. */
+function reload() {
+  const before = Number(sessionStorage.getItem(RELOADED) ?? 0);
+  if (Date.now() - before < LONGEST) return false;
+  sessionStorage.setItem(RELOADED, String(Date.now()));
+  location.reload();
+  return true;
+}
+
+async function ask() {
+  if (asking || !canAsk()) return;
+  asking = new AbortController();
+  asked = performance.now();
+  const patience = setTimeout(() => asking.abort(), PATIENCE);
+  let answered = false;
   try {
-    const response = await fetch(place.dataset.liveSrc, { cache: "no-store" });
-    if (response.ok && !response.redirected) {
+    const response = await fetch(place.dataset.liveSrc, {
+      cache: "no-store",
+      redirect: "manual",
+      headers: tag ? { "If-None-Match": tag } : {},
+      signal: asking.signal,
+    });
+    if (response.status === 200) {
       const page = new DOMParser().parseFromString(await response.text(), "text/html");
-      update(shown, page.querySelector("[data-live]"));
-    } else if (response.status < 500 && response.status !== 429) {
-      location.reload(); // logged out, or gone: the whole page says which
-      return;
-    } else {
-      pause = AFTER_FAILURE;
+      const fresh = page.querySelector("[data-live]");
+      const told = update(place.querySelector("[data-live]"), fresh);
+      tag = response.headers.get("ETag") ?? "";
+      showFound();
+      say(told);
+      answered = true;
+    } else if (response.status === 304) {
+      showFound();
+      answered = true;
+    } else if (response.type === "opaqueredirect" || [401, 403, 404, 410].includes(response.status)) {
+      if (reload()) return;
     }
   } catch {
-    pause = AFTER_FAILURE; // no network: what is shown stays
+    // No network, no answer in time, or none that can be read: what is shown stays.
+  } finally {
+    clearTimeout(patience);
+    asking = null;
   }
-  setTimeout(follow, pause);
+  if (answered) {
+    failures = 0;
+    current = new Date();
+    schedule(pauseAfterSuccess());
+  } else if (canAsk()) {
+    failures += 1;
+    if (failures > 1) showLost();
+    schedule(pauseAfterFailure());
+  }
 }
 
-if (place) setTimeout(follow, EVERY);
+/** Ask at once: the page is looked at again, or the network or the machine is awake again. */
+function wake() {
+  if (canAsk()) schedule(0);
+}
+
+if (place) {
+  document.addEventListener("visibilitychange", () => {
+    if (canAsk()) return wake();
+    clearTimeout(timer);
+    asking?.abort();
+  });
+  addEventListener("online", wake);
+  addEventListener("focus", wake);
+  addEventListener("pageshow", (event) => event.persisted && wake());
+  addEventListener("offline", () => {
+    clearTimeout(timer);
+    asking?.abort();
+    showLost();
+  });
+  schedule(pauseAfterSuccess());
+}

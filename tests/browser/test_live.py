@@ -1,0 +1,414 @@
+"""Open pages follow by themselves: quickly, politely, and without a burden to the server."""
+
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import Browser, Page, Request, expect
+
+from tests.browser.conftest import Windows
+from tests.functional.installation import ADMIN, Installation
+from tests.helpers import Footage, incident_document
+
+Post = Callable[..., dict[str, Any]]
+# What a quiet page waits at most, and the answer after that.
+SOON = 20_000
+_HIDE = """hidden => {
+  Object.defineProperty(document, "visibilityState", {
+    configurable: true, get: () => (hidden ? "hidden" : "visible"),
+  });
+  document.dispatchEvent(new Event("visibilitychange"));
+}"""
+
+
+def _log_in(page: Page, vigint: Installation) -> None:
+    page.goto("/login")
+    page.fill("#email", ADMIN)
+    page.fill("#password", vigint.password)
+    page.press("#password", "Enter")
+    page.wait_for_url(f"{vigint.url}/")
+
+
+def _mark(page: Page) -> None:
+    """Remember this document: a reload would forget it."""
+    page.evaluate("window.stillHere = true")
+
+
+def _is_the_same(page: Page) -> bool:
+    return bool(page.evaluate("window.stillHere === true"))
+
+
+class Polls:
+    """Count what a page asks by itself."""
+
+    def __init__(self, page: Page) -> None:
+        self.count = 0
+        self.under_way = 0
+        self.most_at_once = 0
+        page.on("request", self._begin)
+        page.on("requestfinished", self._end)
+        page.on("requestfailed", self._end)
+
+    def _begin(self, request: Request) -> None:
+        if urlsplit(request.url).path.endswith("/live"):
+            self.count += 1
+            self.under_way += 1
+            self.most_at_once = max(self.most_at_once, self.under_way)
+
+    def _end(self, request: Request) -> None:
+        if urlsplit(request.url).path.endswith("/live"):
+            self.under_way -= 1
+
+    def during(self, page: Page, seconds: int) -> int:
+        """Let the page's clock run, answers arriving as they do; return how often it asked."""
+        before = self.count
+        for _ in range(seconds):
+            page.clock.run_for(1000)
+            # Whatever was asked is answered before the next second begins.
+            while self.under_way:
+                page.wait_for_load_state("networkidle")
+                page.evaluate("new Promise((done) => done())")
+        return self.count - before
+
+
+def test_a_new_incident_appears_with_its_picture_and_is_announced(
+    window: Windows, post: Post
+) -> None:
+    known = post()
+    page = window(logged_in=True)
+    page.goto("/incidents/")
+    _mark(page)
+    search = page.locator("#q")
+    search.fill("à moitié")
+    search.focus()
+    fresh = post()
+    row = page.locator("tbody tr").first
+    expect(row).to_contain_text(fresh["reference"], timeout=SOON)
+    expect(page.locator("#live-says")).to_have_text("1 nouvel incident")
+    expect(page.locator("tbody tr").nth(1)).to_contain_text(known["reference"])
+    picture = row.locator("img")
+    expect(picture).to_be_visible(timeout=SOON)
+    picture.scroll_into_view_if_needed()
+    page.wait_for_function("picture => picture.naturalWidth > 0", arg=picture.element_handle())
+    expect(search).to_be_focused()
+    expect(search).to_have_value("à moitié")
+    assert _is_the_same(page), "the page was loaded anew"
+
+
+def test_the_focus_stays_on_a_row_whose_words_change(
+    window: Windows, vigint: Installation, footage: Footage
+) -> None:
+    page = window(logged_in=True)
+    with vigint.stopped_workers():
+        accepted = vigint.post(incident_document(footage.frames(12), recipients=[]))
+        page.goto("/incidents/")
+        row = page.locator(f"tr[data-part='{accepted['reference']}']")
+        expect(row).to_contain_text("Traitement")
+        row.locator("a").focus()
+    expect(row).to_contain_text("Prête", timeout=30_000)
+    expect(row.locator("a")).to_be_focused()
+
+
+def test_an_empty_list_becomes_a_list(window: Windows, post: Post) -> None:
+    page = window(logged_in=True)
+    page.goto("/incidents/?q=Alerte+incendie+du+silo")
+    expect(page.locator("[data-part=nothing]")).to_be_visible()
+    post(message="Alerte incendie du silo")
+    expect(page.locator("tbody tr")).to_have_count(1, timeout=SOON)
+    expect(page.locator("#live-says")).to_have_text("1 nouvel incident")
+    expect(page.locator("[data-part=nothing]")).to_have_count(0)
+
+
+def test_a_source_is_followed_on_its_page_and_in_the_list(
+    window: Windows, footage: Footage
+) -> None:
+    page = window(logged_in=True)
+    page.goto("/source-management/add/?type=file")
+    page.set_input_files("#files", [footage.clip("suivi.mkv", seconds=4)])
+    other = window(logged_in=True)
+    other.goto("/source-management/")
+    page.click("[data-submit]")
+    page.wait_for_url("**/source-management/file_*/")
+    source_id = page.url.rstrip("/").rpartition("/")[2]
+    expect(page.locator("#live [data-live]")).to_have_attribute(
+        "data-status", "ready", timeout=30_000
+    )
+    expect(page.locator("#live-says")).to_have_text("La vidéo est prête.")
+    row = other.locator(f"tr[data-part='{source_id}']")
+    expect(row).to_contain_text("Prête", timeout=SOON)
+
+
+def test_a_question_that_is_open_stays_open_while_the_rest_goes_on(
+    vigint: Installation, window: Windows, post: Post
+) -> None:
+    link = post()["mailed_link"]
+    page = window(logged_in=True)
+    page.goto(f"/links/{vigint.link_id(link)}/")
+    page.click("#revoke > summary")
+    reason = page.locator("dialog[open] input[name=reason]")
+    reason.fill("Envoyé par err")
+    reader = window()
+    reader.goto(link)
+    requests = page.locator("[data-part=accesses] tbody tr")
+    expect(requests).not_to_have_count(0, timeout=SOON)
+    expect(page.locator("dialog[open]")).to_be_visible()
+    expect(reason).to_be_focused()
+    expect(reason).to_have_value("Envoyé par err")
+    page.keyboard.type("eur")
+    page.keyboard.press("Enter")
+    expect(page.locator("main")).to_contain_text("Envoyé par erreur")
+
+
+def test_a_hidden_page_asks_nothing_and_a_shown_one_at_once(window: Windows, post: Post) -> None:
+    page = window(logged_in=True)
+    page.clock.install()
+    polls = Polls(page)
+    page.goto("/incidents/")
+    assert polls.during(page, 60) in range(4, 9), "a quiet page asks every ten seconds or so"
+    page.evaluate(_HIDE, True)
+    assert polls.during(page, 120) == 0
+    fresh = post()
+    page.evaluate(_HIDE, False)
+    assert polls.during(page, 2) == 1
+    expect(page.locator("tbody tr").first).to_contain_text(fresh["reference"])
+    # Somebody who leafs through tabs like mad is no attack on the server.
+    before = polls.count
+    for _ in range(50):
+        page.evaluate(_HIDE, True)
+        page.evaluate(_HIDE, False)
+    assert polls.during(page, 1) + (polls.count - before) <= 3
+    assert polls.most_at_once == 1
+
+
+def test_a_busy_page_asks_often_but_never_twice_at_once(
+    vigint: Installation, window: Windows, footage: Footage
+) -> None:
+    page = window(logged_in=True)
+    page.clock.install()
+    with vigint.stopped_workers():
+        vigint.post(incident_document(footage.frames(12), recipients=[]))
+        page.goto("/incidents/")
+        polls = Polls(page)
+        assert polls.during(page, 60) in range(20, 36)
+    assert polls.most_at_once == 1
+
+
+def test_an_offline_page_asks_nothing_and_says_since_when(window: Windows) -> None:
+    page = window(logged_in=True, expected=("ERR_INTERNET_DISCONNECTED",))
+    page.clock.install()
+    page.goto("/incidents/")
+    polls = Polls(page)
+    page.context.set_offline(True)
+    lost = page.locator("#live-lost")
+    expect(lost).to_be_visible()
+    expect(lost).to_have_text(re.compile(r"La connexion est perdue.* \d\d:\d\d\."))
+    assert polls.during(page, 120) == 0
+    page.context.set_offline(False)
+    assert polls.during(page, 2) == 1
+    expect(lost).to_be_hidden()
+
+
+@pytest.fixture
+def fragile(tmp_path: Path) -> Iterator[Installation]:
+    """Give an installation that a test may stop."""
+    with Installation(tmp_path).lived_in() as running:
+        yield running
+
+
+def test_a_server_that_dies_and_comes_back_is_found_again(
+    chromium: Browser, fragile: Installation, footage: Footage
+) -> None:
+    windows = Windows(chromium, fragile.url)
+    page = windows(expected=("ERR_CONNECTION", "ERR_EMPTY_RESPONSE", "503"))
+    _log_in(page, fragile)
+    page.goto("/incidents/")
+    _mark(page)
+    lost = page.locator("#live-lost")
+    expect(lost).to_be_hidden()
+    fragile.stop()
+    expect(lost).to_be_visible(timeout=30_000)
+    expect(page.locator("#live-says")).to_contain_text("La connexion est perdue")
+    expect(page.locator("h1")).to_have_text("Incidents")
+    fragile.start()
+    expect(lost).to_be_hidden(timeout=60_000)
+    accepted = fragile.post(incident_document(footage.frames(12), recipients=[]))
+    row = page.locator(f"tr[data-part='{accepted['reference']}']")
+    expect(row).to_be_visible(timeout=SOON)
+    assert _is_the_same(page)
+    complaints = [text for opened in windows.opened for text in opened.complaints]
+    page.context.close()
+    assert not complaints
+
+
+def test_pauses_grow_while_nobody_answers(window: Windows) -> None:
+    page = window(logged_in=True, expected=("503",))
+    page.clock.install()
+    page.goto("/incidents/")
+    polls = Polls(page)
+    page.route("**/incidents/live", lambda route: route.fulfill(status=503, body="no"))
+    assert polls.during(page, 600) in range(12, 24), "a minute apart in the end"
+    expect(page.locator("#live-lost")).to_be_visible()
+    page.unroute("**/incidents/live")
+    polls.during(page, 61)
+    expect(page.locator("#live-lost")).to_be_hidden()
+
+
+def test_whoever_is_logged_out_elsewhere_comes_to_the_login(
+    vigint: Installation, window: Windows
+) -> None:
+    page = window()
+    _log_in(page, vigint)
+    page.goto("/links/")
+    vigint.sql("DELETE FROM user_sessions WHERE id = (SELECT max(id) FROM user_sessions)")
+    page.wait_for_url("**/login?next=**", timeout=SOON)
+
+
+# The script that brings parts up to date, on pages made for it.
+_UPDATE = """async ([before, after]) => {
+  const address = document.querySelector("script[src*='/js/live.js']").src;
+  const { update } = await import(address.replace("live.js", "parts.js"));
+  const live = document.querySelector("#live");
+  if (before !== null) live.innerHTML = `<div data-live>${before}</div>`;
+  const changed = [];
+  const listen = (event) => changed.push(event.detail.dataset.part);
+  document.addEventListener("vigint:changed", listen);
+  const parts = [...live.querySelectorAll("[data-part]")];
+  window.before ??= new Map();
+  for (const part of parts) window.before.set(part.dataset.part, part);
+  const page = new DOMParser().parseFromString(`<div data-live>${after}</div>`, "text/html");
+  const said = update(live.querySelector("[data-live]"), page.querySelector("[data-live]"));
+  document.removeEventListener("vigint:changed", listen);
+  const now = [...live.querySelectorAll("[data-part]")];
+  return {
+    said, changed,
+    names: now.map((part) => part.dataset.part),
+    kept: now.filter((part) => parts.includes(part)).map((part) => part.dataset.part),
+    text: live.innerText,
+  };
+}"""
+
+
+@pytest.fixture
+def bench(window: Windows) -> Callable[..., dict[str, Any]]:
+    """Give a function that updates a page from one fragment to another."""
+    page = window(logged_in=True)
+    page.goto("/incidents/?q=nothing-of-the-kind")
+    page.evaluate(_HIDE, True)  # it does not follow by itself meanwhile
+
+    def update(before: str | None, after: str) -> dict[str, Any]:
+        return dict(page.evaluate(_UPDATE, [before, after]))
+
+    update.page = page  # type: ignore[attr-defined]  # for tests that look at it
+    return update
+
+
+def _list(*names: str, **more: str) -> str:
+    says = 'data-says-one="1 new" data-says-many="{number} new"'
+    rows = "".join(f'<li data-part="{name}">{more.get(name, name)}</li>' for name in names)
+    return f'<section data-part="list"><ul data-parts {says}>{rows}</ul></section>'
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "said"),
+    [
+        (("b", "a"), ("b", "a"), ""),
+        (("b", "a"), ("c", "b", "a"), "1 new"),
+        (("b", "a"), ("e", "d", "c", "b", "a"), "3 new"),
+        # An older entry that takes a gone one's place at the end is no news.
+        (("c", "b"), ("b", "a"), ""),
+        (("b", "a"), ("d", "c"), "2 new"),
+        ((), ("a",), "1 new"),
+        (("c", "b", "a"), ("a", "b", "c"), ""),
+        (("c", "b", "a"), (), ""),
+    ],
+)
+def test_a_list_becomes_the_other(
+    bench: Callable[..., dict[str, Any]], before: tuple[str, ...], after: tuple[str, ...], said: str
+) -> None:
+    done = bench(_list(*before), _list(*after))
+    assert done["names"] == ["list", *after]
+    assert done["said"] == said
+    assert set(done["kept"]) == {"list", *(set(before) & set(after))}, "what stays is not touched"
+    assert done["changed"] == [name for name in after if name not in before]
+
+
+def test_only_the_row_that_changed_is_replaced(bench: Callable[..., dict[str, Any]]) -> None:
+    done = bench(_list("b", "a"), _list("b", "a", b="other words"))
+    assert done["changed"] == ["b"]
+    assert done["kept"] == ["list", "a"]
+    assert "other words" in done["text"]
+
+
+def test_what_scripts_changed_is_no_change(bench: Callable[..., dict[str, Any]]) -> None:
+    part = '<p data-part="p">one</p>'
+    bench(part, part)
+    bench.page.evaluate("document.querySelector('[data-part=p]').classList.add('lit')")  # type: ignore[attr-defined]  # see above
+    assert bench(None, part)["changed"] == []
+    assert bench(None, '<p data-part="p">two</p>')["changed"] == ["p"]
+
+
+_USES = {
+    "typing": ('<p data-part="p">{}<input id="i"></p>', "document.querySelector('#i').focus()"),
+    "choosing": (
+        '<p data-part="p">{}<select id="i"><option>x</select></p>',
+        "document.querySelector('#i').focus()",
+    ),
+    "answering": (
+        '<div data-part="p">{}<dialog id="d">?</dialog></div>',
+        "document.querySelector('#d').showModal()",
+    ),
+    "asking": (
+        '<div data-part="p">{}<details class="confirm"><summary>?</summary>!</details></div>',
+        "document.querySelector('#live details').open = true",
+    ),
+    "selecting": (
+        '<p data-part="p">{}</p>',
+        "getSelection().selectAllChildren(document.querySelector('[data-part=p]'))",
+    ),
+}
+
+
+@pytest.mark.parametrize("use", _USES)
+def test_what_is_in_use_stays_until_it_is_not(
+    bench: Callable[..., dict[str, Any]], use: str
+) -> None:
+    part, begin = _USES[use]
+    bench(part.format("old"), part.format("old"))
+    page: Page = bench.page  # type: ignore[attr-defined]  # see above
+    page.evaluate(begin)
+    both = f'{part.format("new")}<p data-part="q">beside</p>'
+    done = bench(None, both)
+    assert "old" in done["text"]
+    assert "beside" in done["text"], "the other parts go on"
+    page.evaluate(
+        "document.activeElement.blur(); getSelection().removeAllRanges();"
+        "for (const d of document.querySelectorAll('#live dialog, #live details')) d.open = false;"
+    )
+    assert "new" in bench(None, both)["text"]
+
+
+def test_a_focused_link_keeps_the_focus_and_a_picture_is_not_loaded_again(
+    bench: Callable[..., dict[str, Any]],
+) -> None:
+    page: Page = bench.page  # type: ignore[attr-defined]  # see above
+    dot = "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' width='1' height='1'/%3E"
+    part = '<p data-part="p"><img src="' + dot + '" alt=""><a href="/links/">there</a> {}</p>'
+    bench(part.format("old"), part.format("old"))
+    page.evaluate("window.picture = document.querySelector('#live img')")
+    page.focus("#live a")
+    assert "new" in bench(None, part.format("new"))["text"]
+    expect(page.locator("#live a")).to_be_focused()
+    assert page.evaluate("window.picture === document.querySelector('#live img')")
+
+
+def test_an_open_section_with_a_name_stays_open(bench: Callable[..., dict[str, Any]]) -> None:
+    page: Page = bench.page  # type: ignore[attr-defined]  # see above
+    part = '<div data-part="p">{}<details id="more"><summary>?</summary>within</details></div>'
+    bench(part.format("old"), part.format("old"))
+    page.evaluate("document.querySelector('#more').open = true")
+    done = bench(None, part.format("new"))
+    assert "new" in done["text"]
+    assert "within" in done["text"]

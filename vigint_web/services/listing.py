@@ -1,0 +1,134 @@
+"""Find incidents, sources and links for people who look through lists."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, and_, false, or_, select
+from sqlalchemy.orm import InstrumentedAttribute
+
+from vigint_web.clock import utcnow
+from vigint_web.models import (
+    Camera,
+    Incident,
+    Link,
+    RiskLevel,
+    Site,
+    Source,
+    Video,
+    VideoStatus,
+)
+from vigint_web.services.actors import Actor
+from vigint_web.services.pages import PAGE, TOP, Page, Place, read_page
+
+SOURCE_STATES = ("ready", "preparing", "failed")
+LINK_STATES = ("live", "expired", "revoked", "used_up", "not_yet")
+
+
+@dataclass(frozen=True)
+class IncidentFilter:
+    """Which incidents are wanted; times are when they were detected, `until` excluded."""
+
+    text: str = ""
+    risk: RiskLevel | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+@dataclass(frozen=True)
+class StateFilter:
+    """Which sources or links are wanted; an unknown state finds nothing."""
+
+    text: str = ""
+    state: str | None = None
+
+
+def find_incidents(
+    actor: Actor, wanted: IncidentFilter, place: Place = TOP, size: int = PAGE
+) -> Page[Incident]:
+    """Return incidents of the actor's sites, newest first."""
+    query = select(Incident).where(actor.scope(Incident.site_id))
+    if wanted.risk is not None:
+        query = query.where(Incident.risk_level == wanted.risk)
+    if wanted.since is not None:
+        query = query.where(Incident.detected_at >= wanted.since)
+    if wanted.until is not None:
+        query = query.where(Incident.detected_at < wanted.until)
+    if wanted.text:
+        site = select(Site.id).where(_has(wanted.text, Site.name))
+        camera = select(Camera.id).where(_has(wanted.text, Camera.name))
+        named = _has(wanted.text, Incident.site_name)
+        query = query.where(
+            or_(
+                _has(wanted.text, Incident.reference, Incident.incident_type, Incident.message),
+                # What a detector calls the place is what people see; else the site's name is.
+                named,
+                and_(Incident.site_name.is_(None), Incident.site_id.in_(site)),
+                Incident.camera_id.in_(camera),
+            )
+        )
+    return read_page(query, Incident.id, place, size)
+
+
+def find_sources(
+    actor: Actor, wanted: StateFilter, place: Place = TOP, size: int = PAGE
+) -> Page[Source]:
+    """Return sources of the actor's sites, newest first."""
+    query = select(Source).join(Video).where(actor.scope(Source.site_id))
+    if wanted.state is not None:
+        query = query.where(_source_state(wanted.state))
+    if wanted.text:
+        query = query.where(_has(wanted.text, Source.name, Source.source_id, Video.original_name))
+    return read_page(query, Source.id, place, size)
+
+
+def find_links(
+    actor: Actor, wanted: StateFilter, place: Place = TOP, size: int = PAGE
+) -> Page[Link]:
+    """Return links of the actor's sites, newest first."""
+    query = select(Link).join(Video).where(actor.scope(Link.site_id))
+    if wanted.state is not None:
+        query = query.where(_link_state(wanted.state, utcnow()))
+    if wanted.text:
+        query = query.where(_has(wanted.text, Link.recipient, Video.public_id))
+    return read_page(query, Link.id, place, size)
+
+
+def _has(
+    text: str, *columns: InstrumentedAttribute[str] | InstrumentedAttribute[str | None]
+) -> ColumnElement[bool]:
+    return or_(*(column.icontains(text, autoescape=True) for column in columns))
+
+
+def _source_state(state: str) -> ColumnElement[bool]:
+    match state:
+        case "ready":
+            return Video.status == VideoStatus.READY
+        case "failed":
+            return Video.status == VideoStatus.FAILED
+        case "preparing":
+            return Video.status.in_([VideoStatus.UPLOADING, VideoStatus.PROCESSING])
+    return false()
+
+
+def _link_state(state: str, now: datetime) -> ColumnElement[bool]:
+    """Return the condition of a state, in the order in which a page names them."""
+    revoked = Link.revoked_at.is_not(None)
+    # Null is neither true nor false in SQL: each condition says what it means without a time.
+    expired = and_(Link.expires_at.is_not(None), Link.expires_at <= now)
+    early = and_(Link.not_before.is_not(None), Link.not_before > now)
+    used_up = and_(Link.max_views.is_not(None), Link.views >= Link.max_views)
+    live = or_(Link.expires_at.is_(None), Link.expires_at > now)
+    begun = or_(Link.not_before.is_(None), Link.not_before <= now)
+    viewable = or_(Link.max_views.is_(None), Link.views < Link.max_views)
+    match state:
+        case "revoked":
+            return revoked
+        case "expired":
+            return and_(~revoked, expired)
+        case "not_yet":
+            return and_(~revoked, live, early)
+        case "used_up":
+            return and_(~revoked, live, begun, used_up)
+        case "live":
+            return and_(~revoked, live, begun, viewable)
+    return false()

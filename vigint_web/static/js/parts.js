@@ -1,0 +1,160 @@
+// Brings a page up to date part by part: what did not change is not touched, what somebody uses stays.
+//
+// A part is an element with `data-part`, a name that its neighbours do not have. Parts lie in the
+// element with `data-live`, and, inside a part, in elements with `data-parts` (the rows of a list).
+
+import { enhance } from "./app.js";
+
+// What the server last sent for an element. Scripts change elements; only the server's changes count.
+const served = new WeakMap();
+const TYPED = "input:not([type=hidden]), textarea, select, [contenteditable]";
+
+/** Return a part's HTML without what differs from one answer to the next, or by use. */
+function comparable(part) {
+  const copy = part.cloneNode(true);
+  for (const input of copy.querySelectorAll("input[name=csrf_token]")) input.setAttribute("value", "");
+  // What works with scripts only is hidden as it comes.
+  for (const button of copy.querySelectorAll("button")) {
+    button.hidden = false;
+    button.classList.remove("copied");
+  }
+  for (const open of copy.querySelectorAll("details[open], dialog[open]")) open.removeAttribute("open");
+  // A component that scripts rebuild is known by its key alone.
+  for (const kept of copy.querySelectorAll("[data-keep]")) kept.replaceWith(kept.dataset.keep);
+  for (const list of copy.querySelectorAll("[data-parts]")) list.textContent = "";
+  return copy.outerHTML.replace(/ class=""/g, "");
+}
+
+function isPlayed(video) {
+  return !video.ended && (!video.paused || video.currentTime > 0);
+}
+
+/** Return the element of a fresh part on which the focus of the old one would be. */
+function twin(focused, fresh) {
+  if (focused.id) return fresh.querySelector(`#${CSS.escape(focused.id)}`);
+  const target = focused.getAttribute("href");
+  return [...fresh.querySelectorAll(focused.localName)].find(
+    (one) => one.getAttribute("href") === target && one.textContent === focused.textContent,
+  );
+}
+
+function isInUse(part, fresh) {
+  if (part.matches(":active")) return true;
+  if (part.querySelector("dialog[open], .confirm[open], details[open]:not([id])")) return true;
+  if ([...part.querySelectorAll("video")].some(isPlayed)) return true;
+  if (part.contains(document.fullscreenElement)) return true;
+  const focused = document.activeElement;
+  if (part.contains(focused) && (focused.matches(TYPED) || !twin(focused, fresh))) return true;
+  const selected = getSelection();
+  return selected.rangeCount > 0 && !selected.isCollapsed && selected.containsNode(part, true);
+}
+
+function changed(element) {
+  enhance(element);
+  document.dispatchEvent(new CustomEvent("vigint:changed", { detail: element }));
+}
+
+function replace(old, fresh) {
+  const focused = old.contains(document.activeElement) ? twin(document.activeElement, fresh) : null;
+  for (const opened of old.querySelectorAll("details[open][id]")) {
+    fresh.querySelector(`#${CSS.escape(opened.id)}`)?.setAttribute("open", "");
+  }
+  // A picture that is there already is not fetched and decoded again.
+  const pictures = [...old.querySelectorAll("img")];
+  for (const picture of fresh.querySelectorAll("img")) {
+    const known = pictures.find((one) => one.outerHTML === picture.outerHTML);
+    if (known) picture.replaceWith(known);
+  }
+  old.replaceWith(fresh);
+  changed(fresh);
+  focused?.focus({ preventScroll: true });
+}
+
+function partsOf(place) {
+  return [...place.children].filter((child) => child.dataset.part);
+}
+
+/** Return a part's own lists; those of parts inside it are theirs, and renewed with them. */
+function listsOf(part) {
+  return [...part.querySelectorAll("[data-parts]")].filter(
+    (list) => list.parentElement.closest("[data-part]") === part,
+  );
+}
+
+function renew(old, fresh) {
+  const sent = comparable(fresh);
+  const same = (served.get(old) ?? comparable(old)) === sent;
+  if (!same) {
+    if (isInUse(old, fresh)) return;
+    served.set(fresh, sent);
+    replace(old, fresh);
+    return;
+  }
+  served.set(old, sent);
+  const lists = listsOf(old);
+  const freshLists = listsOf(fresh);
+  lists.forEach((list, n) => reconcile(list, freshLists[n]));
+}
+
+/** Make a place hold the fresh parts, in their order, moving nothing that is where it belongs. */
+function reconcile(place, fresh) {
+  const old = new Map(partsOf(place).map((part) => [part.dataset.part, part]));
+  const wanted = partsOf(fresh);
+  const names = new Set(wanted.map((part) => part.dataset.part));
+  const left = new Set();
+  for (const [name, part] of old) {
+    if (names.has(name)) continue;
+    if (isInUse(part, document.createElement("i"))) left.add(part);
+    else part.remove();
+  }
+  let next = place.firstElementChild;
+  for (const part of wanted) {
+    while (next && (!next.dataset.part || left.has(next))) next = next.nextElementSibling;
+    const there = old.get(part.dataset.part);
+    if (!there) {
+      served.set(part, comparable(part));
+      place.insertBefore(document.adoptNode(part), next);
+      changed(part);
+      continue;
+    }
+    if (there === next) next = next.nextElementSibling;
+    else place.insertBefore(there, next);
+    renew(there, part);
+  }
+}
+
+/** Return the sentence that tells how many entries were put before those that were known. */
+function news(shown, fresh) {
+  const known = new Set([...shown.querySelectorAll("[data-parts] > [data-part]")].map((one) => one.dataset.part));
+  for (const list of fresh.querySelectorAll("[data-parts][data-says-one]")) {
+    const names = partsOf(list).map((part) => part.dataset.part);
+    const first = names.findIndex((name) => known.has(name));
+    const count = first === -1 ? names.length : first;
+    if (count === 1) return list.dataset.saysOne;
+    if (count > 1) return list.dataset.saysMany.replace("{number}", count);
+  }
+  return "";
+}
+
+/** Bring what is shown up to date; return what to tell those who cannot see it. */
+export function update(shown, fresh) {
+  const says = [news(shown, fresh)];
+  if (shown.dataset.liveSays !== fresh.dataset.liveSays) says.push(fresh.dataset.liveSays ?? "");
+  // Where the browser does not hold the view while something is put in above it.
+  const held = CSS.supports("overflow-anchor", "auto") ? null : firstInView(shown);
+  const top = held?.getBoundingClientRect().top;
+  reconcile(shown, fresh);
+  if (held?.isConnected) scrollBy(0, held.getBoundingClientRect().top - top);
+  for (const { name } of [...shown.attributes]) {
+    if (name.startsWith("data-") && !fresh.hasAttribute(name)) shown.removeAttribute(name);
+  }
+  for (const { name, value } of fresh.attributes) {
+    if (name.startsWith("data-")) shown.setAttribute(name, value);
+  }
+  return says.filter(Boolean).join(" ");
+}
+
+function firstInView(shown) {
+  if (scrollY === 0) return null;
+  return [...shown.querySelectorAll("[data-part]")].find((part) => part.getBoundingClientRect().top >= 0);
+}
