@@ -1,18 +1,19 @@
-"""Create API keys and check them."""
+"""Create, list, check and revoke API keys."""
 
 import hashlib
 import secrets
 from collections.abc import Collection
 from datetime import timedelta
 
-from sqlalchemy import select
+from sqlalchemy import func, or_, select, update
 
 from vigint_web.clock import utcnow
+from vigint_web.errors import NotFound
 from vigint_web.extensions import db
 from vigint_web.models import ApiKey, Scope, Site
 from vigint_web.services import audit
 from vigint_web.services.actors import Actor
-from vigint_web.services.transactions import transaction
+from vigint_web.services.transactions import change, transaction
 
 _PREFIX = "vgk_"
 # Last use is for people to see dead keys by; a write per request would be its price.
@@ -32,6 +33,7 @@ def create_api_key(actor: Actor, name: str, site: Site, scopes: Collection[Scope
             prefix=key[:10],
             key_hash=_hash(key),
             scopes=" ".join(sorted(scope.value for scope in scopes)),
+            created_by=actor.label,
         )
         session.add(row)
         session.flush()
@@ -41,12 +43,56 @@ def create_api_key(actor: Actor, name: str, site: Site, scopes: Collection[Scope
     return key
 
 
+def list_api_keys(actor: Actor, limit: int = 500) -> list[ApiKey]:
+    """Return the keys of an actor's sites, living ones first, then the newest first."""
+    query = (
+        select(ApiKey)
+        .where(actor.scope(ApiKey.site_id))
+        .order_by(ApiKey.revoked_at.is_not(None), ApiKey.id.desc())
+        .limit(limit)
+    )
+    return list(db.session.scalars(query))
+
+
+def is_name_taken(name: str, site: Site) -> bool:
+    """Return whether a living key of a site has this name already."""
+    query = select(func.count(ApiKey.id)).where(
+        ApiKey.site_id == site.id,
+        ApiKey.name == name,
+        ApiKey.revoked_at.is_(None),
+        or_(ApiKey.expires_at.is_(None), ApiKey.expires_at > utcnow()),
+    )
+    return bool(db.session.scalar(query))
+
+
+def revoke_api_key(actor: Actor, key_id: int) -> ApiKey:
+    """Refuse a key from its next request on; revoking it again is fine. Raises NotFound."""
+    with transaction() as session:
+        key = session.get(ApiKey, key_id)
+        if key is None or not actor.sees(key.site_id):
+            raise NotFound
+        done = change(
+            session,
+            update(ApiKey)
+            .where(ApiKey.id == key_id, ApiKey.revoked_at.is_(None))
+            .values(revoked_at=utcnow(), revoked_by=actor.label),
+        )
+        if done:
+            audit.record(
+                actor, "api_key:revoked", f"api_key:{key_id}", site_id=key.site_id, name=key.name
+            )
+        session.refresh(key)
+    return key
+
+
 def find_api_key(key: str) -> ApiKey | None:
     """Return the living key, and remember its use."""
     row = db.session.scalar(select(ApiKey).where(ApiKey.key_hash == _hash(key)))
+    now = utcnow()
     if row is None or row.revoked_at is not None:
         return None
-    now = utcnow()
+    if row.expires_at is not None and row.expires_at <= now:
+        return None
     if row.last_used_at is None or now - row.last_used_at > _USE_PRECISION:
         with transaction() as session:
             session.get_one(ApiKey, row.id).last_used_at = now

@@ -1,16 +1,23 @@
-"""Say whether the parts that this installation needs are up."""
+"""Measure whether the parts that this installation needs are up."""
 
-from datetime import timedelta
+import shutil
+from datetime import UTC, datetime, timedelta
 
 from redis.exceptions import RedisError
 from rq import Worker
+from rq.exceptions import NoSuchJobError
+from rq.job import Job
 from rq.serializers import JSONSerializer
-from sqlalchemy import text
+from sqlalchemy import case, func, select, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from vigint_web.clock import utcnow
 from vigint_web.extensions import db
-from vigint_web.services.runtime import runtime
+from vigint_web.models import Alert, AlertState, Video
+from vigint_web.services import queueing
+from vigint_web.services.health_rules import Disk, Mails, Readings
+from vigint_web.services.runtime import config, runtime, storage
+from vigint_web.storage import NoRoom
 
 # Workers give a sign of life every 15 seconds.
 _SILENT_SECONDS = 35
@@ -18,13 +25,7 @@ _SILENT_SECONDS = 35
 
 def missing_parts() -> list[str]:
     """Return which of database, queue and worker are not up; empty when all are."""
-    missing = []
-    try:
-        db.session.execute(text("SELECT 1"))
-    except SQLAlchemyError:
-        missing.append("database")
-    finally:
-        db.session.rollback()
+    missing = [] if _database_answers() else ["database"]
     try:
         workers = living_workers()
     except RedisError:
@@ -43,3 +44,102 @@ def living_workers() -> int:
         if worker.last_heartbeat is not None
         and worker.last_heartbeat.replace(tzinfo=limit.tzinfo) > limit
     )
+
+
+def measure() -> Readings:
+    """Return how the installation is, as a whole; it ends the transaction that has begun."""
+    settings = config()
+    database = _database_answers()
+    workers: int | None = None
+    oldest: list[datetime | None] = [None, None]
+    try:
+        workers = living_workers()
+        oldest = [oldest_job(*queueing.URGENT_QUEUES), oldest_job(queueing.SOURCES)]
+    except RedisError:
+        workers = None
+    return Readings(
+        now=utcnow(),
+        database=database,
+        workers=workers,
+        oldest_alert_job=oldest[0],
+        oldest_source_job=oldest[1],
+        mails=_mails(),
+        base_url=settings.base_url,
+        links_open_here_only=settings.base_url_is_loopback,
+        disk=_disk(),
+    )
+
+
+def _database_answers() -> bool:
+    try:
+        db.session.execute(text("SELECT 1"))
+    except SQLAlchemyError:
+        return False
+    finally:
+        db.session.rollback()
+    return True
+
+
+def oldest_job(*names: str) -> datetime | None:
+    """Return since when the first job of these queues waits for a worker."""
+    found = []
+    for name in names:
+        for job_id in queueing.queue(name).get_job_ids(0, 1):
+            try:
+                job = Job.fetch(job_id, connection=runtime().redis, serializer=JSONSerializer)
+            except NoSuchJobError:
+                continue  # a worker was faster
+            if job.enqueued_at is not None:
+                # RQ tells UTC, in some releases without saying so.
+                found.append(job.enqueued_at.replace(tzinfo=job.enqueued_at.tzinfo or UTC))
+    return min(found, default=None)
+
+
+def _mails() -> Mails:
+    refused = (
+        select(func.count(), func.min(Alert.created_at))
+        .where(Alert.state == AlertState.PENDING, Alert.error.is_not(None))
+        .select_from(Alert)
+    )
+    number, since = db.session.execute(refused).one()
+    last_error = None
+    if number:
+        last_error = db.session.scalar(
+            select(Alert.error)
+            .where(Alert.state == AlertState.PENDING, Alert.error.is_not(None))
+            .order_by(Alert.changed_at.desc())
+            .limit(1)
+        )
+    return Mails(
+        server=config().email.server,
+        # From the newest on: the first that was sent is met at once.
+        last_accepted=db.session.scalar(
+            select(Alert.sent_at)
+            .where(Alert.sent_at.is_not(None))
+            .order_by(Alert.id.desc())
+            .limit(1)
+        ),
+        not_accepted=number,
+        not_accepted_since=since,
+        last_error=last_error or "",
+    )
+
+
+def _disk() -> Disk:
+    usage = shutil.disk_usage(config().data_dir)
+    try:
+        storage().require_room()
+        refuses = False
+    except NoRoom:
+        refuses = True
+    return Disk(free=usage.free, total=usage.total, refuses=refuses)
+
+
+def footage_bytes() -> int:
+    """Return how much footage the rows say is stored; what plays may be the original itself."""
+    sizes = (Video.original_size, Video.frames_size, Video.poster_size, Video.thumbnail_size)
+    rendition = case(
+        (Video.playable_key == Video.original_key, 0), else_=func.coalesce(Video.playable_size, 0)
+    )
+    every = sum((func.coalesce(size, 0) for size in sizes), start=rendition)
+    return int(db.session.scalar(select(func.coalesce(func.sum(every), 0))) or 0)

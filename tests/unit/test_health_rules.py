@@ -1,0 +1,195 @@
+"""What readings mean, and that everything they can mean has a sentence in both languages."""
+
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask_babel import force_locale
+from hypothesis import given
+from hypothesis import strategies as st
+
+from vigint_web.blueprints.dashboard.words import tell_all, tell_effects
+from vigint_web.services.health_rules import (
+    GIB,
+    Disk,
+    Finding,
+    Level,
+    Mails,
+    Part,
+    Readings,
+    State,
+    examine,
+)
+
+NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
+ROOMY = Disk(free=500 * GIB, total=1000 * GIB, refuses=False)
+SENT = Mails("smtp.example.com", NOW - timedelta(hours=1), 0, None, "")
+OUTBOX = Mails(None, None, 0, None, "")
+
+
+def _readings(**changes: Any) -> Readings:
+    values: dict[str, Any] = {
+        "now": NOW,
+        "database": True,
+        "workers": 2,
+        "oldest_alert_job": None,
+        "oldest_source_job": None,
+        "mails": SENT,
+        "base_url": "https://vigint.example.com",
+        "links_open_here_only": False,
+        "disk": ROOMY,
+    }
+    return Readings(**(values | changes))
+
+
+def _found(**changes: Any) -> dict[Part, tuple[State, Level]]:
+    return {item.part: (item.state, item.level) for item in examine(_readings(**changes))}
+
+
+def _ago(**delta: float) -> datetime:
+    return NOW - timedelta(**delta)
+
+
+def test_a_whole_installation_is_well() -> None:
+    found = _found()
+    assert {level for _, level in found.values()} == {Level.GOOD}
+    assert set(found) == set(Part) - {Part.LINKS}
+
+
+def test_a_silent_queue_server_hides_its_workers() -> None:
+    found = _found(workers=None, oldest_alert_job=_ago(days=1))
+    assert found[Part.QUEUE] == (State.SILENT, Level.BAD)
+    assert not {Part.WORKERS, Part.BACKLOG} & set(found), "nobody knows these"
+    assert _found(workers=0)[Part.WORKERS] == (State.NONE_UP, Level.BAD)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "level"),
+    [(0, Level.GOOD), (59, Level.GOOD), (60, Level.WARN), (599, Level.WARN), (600, Level.BAD)],
+)
+def test_an_alert_that_waits_is_a_matter_of_a_minute(seconds: int, level: Level) -> None:
+    assert _found(oldest_alert_job=_ago(seconds=seconds))[Part.BACKLOG][1] == level
+
+
+def test_a_source_may_wait_longer_and_is_never_what_is_bad() -> None:
+    assert _found(oldest_source_job=_ago(minutes=29))[Part.BACKLOG][1] == Level.GOOD
+    late = (State.SOURCES_LATE, Level.WARN)
+    assert _found(oldest_source_job=_ago(days=1))[Part.BACKLOG] == late
+    both = _found(oldest_source_job=_ago(days=1), oldest_alert_job=_ago(minutes=2))
+    assert both[Part.BACKLOG][0] == State.ALERTS_LATE
+
+
+def test_a_clock_that_went_back_makes_nothing_late() -> None:
+    assert _found(oldest_alert_job=NOW + timedelta(hours=1))[Part.BACKLOG][1] == Level.GOOD
+
+
+def test_mail() -> None:
+    refused = Mails("smtp.example.com", None, 3, _ago(minutes=2), "no")
+    stuck = Mails("smtp.example.com", None, 3, _ago(minutes=10), "no")
+    unwritable = Mails(None, None, 1, _ago(hours=1), "The outbox cannot be written")
+    assert _found(mails=OUTBOX)[Part.MAIL] == (State.OUTBOX, Level.WARN)
+    assert _found(mails=refused)[Part.MAIL] == (State.NOT_ACCEPTED, Level.WARN)
+    assert _found(mails=stuck)[Part.MAIL] == (State.NOT_ACCEPTED, Level.BAD)
+    assert _found(mails=unwritable)[Part.MAIL] == (State.NOT_ACCEPTED, Level.BAD)
+    untried = Mails("smtp.example.com", None, 0, None, "")
+    assert _found(mails=untried)[Part.MAIL] == (State.UNTRIED, Level.GOOD)
+
+
+def test_links_that_open_here_only_matter_once_mails_leave() -> None:
+    assert Part.LINKS not in _found(mails=OUTBOX, links_open_here_only=True)
+    loopback = (State.LOOPBACK, Level.WARN)
+    assert _found(links_open_here_only=True)[Part.LINKS] == loopback
+    [finding] = [f for f in examine(_readings(links_open_here_only=True)) if f.stops_work]
+    assert finding.part == Part.LINKS
+
+
+@pytest.mark.parametrize(
+    ("free", "total", "refuses", "state"),
+    [
+        (500 * GIB, 1000 * GIB, False, State.ROOM),
+        (100 * GIB, 1000 * GIB, False, State.ROOM),
+        (99 * GIB, 1000 * GIB, False, State.LITTLE_ROOM),
+        (2 * GIB, 4 * GIB, False, State.ROOM),
+        (2 * GIB - 1, 4 * GIB, False, State.LITTLE_ROOM),
+        (1 * GIB, 4 * GIB, False, State.LITTLE_ROOM),
+        (1 * GIB - 1, 4 * GIB, False, State.HARDLY_ROOM),
+        (500 * GIB, 1000 * GIB, True, State.REFUSED),
+        (0, 0, False, State.HARDLY_ROOM),
+    ],
+)
+def test_room_on_the_disk(free: int, total: int, refuses: bool, state: State) -> None:
+    assert _found(disk=Disk(free, total, refuses))[Part.DISK][0] == state
+
+
+@given(less=st.integers(0, 10**13), more=st.integers(0, 10**13), total=st.integers(1, 10**13))
+def test_more_room_is_never_worse(less: int, more: int, total: int) -> None:
+    order = [Level.GOOD, Level.WARN, Level.BAD]
+    less, more = sorted((min(less, total), min(more, total)))
+    worse = _found(disk=Disk(less, total, refuses=False))[Part.DISK][1]
+    better = _found(disk=Disk(more, total, refuses=False))[Part.DISK][1]
+    assert order.index(better) <= order.index(worse)
+
+
+def _every_reading() -> Iterator[Readings]:
+    late = {"oldest_alert_job": _ago(hours=1)}
+    yield _readings()
+    yield _readings(database=False, workers=None)
+    yield _readings(workers=0, **late)
+    yield _readings(workers=1, oldest_source_job=_ago(hours=1))
+    yield _readings(mails=OUTBOX)
+    yield _readings(mails=Mails("smtp.example.com", None, 0, None, ""), links_open_here_only=True)
+    for number in (1, 3):
+        yield _readings(mails=Mails("smtp.example.com", None, number, _ago(hours=1), "451 no."))
+    for free, refuses in ((1, True), (1, False), (2 * GIB - 1, False)):
+        yield _readings(disk=Disk(free, 4 * GIB, refuses))
+
+
+def test_every_state_has_a_sentence_in_both_languages(app: Flask) -> None:
+    seen: set[tuple[Part, State]] = set()
+    told: dict[str, set[str]] = {"fr": set(), "en": set()}
+    for readings in _every_reading():
+        findings = examine(readings)
+        seen |= {(finding.part, finding.state) for finding in findings}
+        for language, sentences in told.items():
+            with force_locale(language):
+                lines = tell_all(findings, readings, 7 * GIB)
+                assert [line.part for line in lines] == [finding.part for finding in findings]
+                lines += tell_effects(findings, readings)
+                for line in lines:
+                    assert line.sentence.endswith("."), line
+                    assert not re.search(r"%\(|None", line.sentence), line
+                    sentences.add(line.sentence)
+    assert {state for _, state in seen} == set(State)
+    assert not told["fr"] & told["en"], "these are not translated"
+
+
+def test_those_who_cannot_mend_the_machine_hear_what_it_does_to_them(app: Flask) -> None:
+    secret = Mails("smtp.secret.example", None, 1, _ago(hours=1), "535 user vigint refused")
+    readings = _readings(workers=None, mails=secret, disk=Disk(5 * GIB - 1, 60 * GIB, False))
+    with force_locale("en"):
+        lines = tell_effects(examine(readings), readings)
+    assert [line.part for line in lines] == [Part.QUEUE, Part.MAIL], "little room hurts nobody yet"
+    said = " ".join(line.sentence for line in lines)
+    assert not re.search(r"secret|535|GB|up”", said), said
+    assert "administrator" in said
+
+
+def test_one_cause_is_told_once_and_nothing_wrong_is_one_line(app: Flask) -> None:
+    down = _readings(database=False, workers=None)
+    with force_locale("en"):
+        assert len(tell_effects(examine(down), down)) == 1
+        [line] = tell_effects(examine(_readings()), _readings())
+    assert (line.level, line.sentence, line.notice) == (Level.GOOD, "Everything works.", None)
+
+
+def test_what_stops_work_is_told_at_the_top(app: Flask) -> None:
+    readings = _readings(workers=0, mails=OUTBOX)
+    with force_locale("en"):
+        notices = {line.part: line.notice for line in tell_all(examine(readings), readings, 0)}
+    assert notices[Part.WORKERS] == "bad"
+    assert notices[Part.MAIL] == "info", "meant so, or soon mended"
+    assert notices[Part.DISK] is None
+    assert not Finding(Part.DISK, State.LITTLE_ROOM, Level.WARN).stops_work

@@ -1,0 +1,54 @@
+"""Form of a new API key."""
+
+from flask_babel import LazyString
+from flask_babel import lazy_gettext as _
+from flask_wtf import FlaskForm
+from wtforms import SelectChoice, SelectField, SelectMultipleField, StringField
+from wtforms.validators import InputRequired, Length, ValidationError
+from wtforms.widgets import CheckboxInput, ListWidget
+
+from vigint_web.http.rules import RULES, Key
+from vigint_web.models import Scope
+
+SCOPE_WORDS: dict[Scope, LazyString] = {
+    Scope.INGEST: _("Post incidents and follow them"),
+    Scope.HOST: _("Upload videos and manage their links"),
+    Scope.READ: _("Read videos and their metadata"),
+}
+# A scope that no address asks for would promise what does not exist.
+OFFERED = sorted({rule.scope for rule in RULES.values() if isinstance(rule, Key)})
+
+
+def _one_at_least(_form: FlaskForm, field: SelectMultipleField) -> None:
+    # InputRequired would have the browser ask for every box.
+    if not field.data:
+        raise ValidationError(_("Choose at least one."))
+
+
+class KeyForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF ships no types
+    """Ask what a new key is for."""
+
+    name = StringField(
+        _("Name"),
+        filters=[lambda text: " ".join(text.split()) if text else text],
+        validators=[
+            InputRequired(_("Give the key a name.")),
+            Length(max=200, message=_("At most 200 characters.")),
+        ],
+        description=_("Which program will use it, such as the name of a detector or a camera."),
+        render_kw={"autocomplete": "off", "maxlength": 200},
+    )
+    site = SelectField(
+        _("Site"),
+        coerce=int,
+        description=_("What the key brings in belongs to this site, and it sees no other."),
+    )
+    scopes = SelectMultipleField(
+        _("What it may do"),
+        coerce=Scope,
+        choices=[SelectChoice(scope, SCOPE_WORDS[scope]) for scope in OFFERED],
+        default=OFFERED,
+        validators=[_one_at_least],
+        widget=ListWidget(prefix_label=False),
+        option_widget=CheckboxInput(),
+    )

@@ -1,0 +1,297 @@
+"""Gather what the home page shows; every question is answered by an index."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta, tzinfo
+from itertools import zip_longest
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, exists, func, select, true, union_all
+from sqlalchemy.orm import InstrumentedAttribute
+
+from vigint_web.clock import utcnow
+from vigint_web.extensions import db
+from vigint_web.models import (
+    Alert,
+    AlertState,
+    ApiKey,
+    Audience,
+    Incident,
+    Link,
+    Site,
+    Source,
+    Video,
+    VideoKind,
+    VideoStatus,
+)
+from vigint_web.services.actors import Actor
+from vigint_web.services.sources import count_sources
+from vigint_web.services.trends import (
+    DayCount,
+    Tally,
+    Trend,
+    days_until,
+    edges_of,
+    series,
+    trend,
+)
+
+_DAYS = 14
+_LATEST = 6
+_SHOWN = 5
+_SHOWN_FAILED = 3
+_SOON = timedelta(hours=24)
+# What failed longer ago is history, in the lists.
+_RECENT = timedelta(days=7)
+
+
+@dataclass(frozen=True)
+class Expiring:
+    """A link that somebody holds and that ends soon."""
+
+    link: Link
+    incident: Incident | None
+
+
+@dataclass(frozen=True)
+class Shortened:
+    """The first of some things, and how many more there are."""
+
+    items: list[Any]
+    more: int
+
+
+@dataclass(frozen=True)
+class Overview:
+    """Everything that the home page shows of an actor's sites."""
+
+    now: datetime
+    day: Trend
+    week: Trend
+    days: tuple[DayCount, ...]
+    sources: dict[str, int]
+    mails_waiting: int
+    latest: list[Incident]
+    sources_under_way: Shortened
+    incidents_under_way: Shortened
+    failed_sources: Shortened
+    failed_incidents: Shortened
+    failed_mails: Shortened
+    expiring: Shortened
+
+    @property
+    def is_busy(self) -> bool:
+        """Return whether something changes by itself soon."""
+        waits = self.sources_under_way.items or self.incidents_under_way.items
+        return bool(waits or self.mails_waiting)
+
+    @property
+    def has_failures(self) -> bool:
+        """Return whether somebody should look at something."""
+        failed = (self.failed_sources, self.failed_incidents, self.failed_mails)
+        return any(part.items for part in failed)
+
+    @property
+    def is_empty(self) -> bool:
+        """Return whether nothing has ever come in."""
+        return not self.latest and not self.sources
+
+
+@dataclass(frozen=True)
+class FirstSteps:
+    """Which of the first steps with a new installation are done."""
+
+    source: bool
+    key: bool
+    delivery: bool
+
+    @property
+    def are_done(self) -> bool:
+        """Return whether there is nothing left to guide to."""
+        return self.source and self.key and self.delivery
+
+
+def overview(actor: Actor, zone: tzinfo) -> Overview:
+    """Return what there is to see on an actor's sites.
+
+    Args:
+        zone: whose days the series counts.
+    """
+    now = utcnow()
+    days = days_until(now, zone, _DAYS)
+    tally = _tally(actor, edges_of(now, days, zone))
+    return Overview(
+        now=now,
+        day=trend(tally, now, timedelta(days=1)),
+        week=trend(tally, now, timedelta(days=7)),
+        days=series(tally, days, zone),
+        sources=count_sources(actor),
+        mails_waiting=_count_waiting_mails(actor),
+        latest=_latest(actor),
+        sources_under_way=_sources(actor, VideoStatus.UPLOADING, VideoStatus.PROCESSING),
+        incidents_under_way=_incidents(actor, VideoStatus.UPLOADING, VideoStatus.PROCESSING),
+        failed_sources=_sources(actor, VideoStatus.FAILED, limit=_SHOWN_FAILED),
+        failed_incidents=_incidents(
+            actor, VideoStatus.FAILED, since=now - _RECENT, limit=_SHOWN_FAILED
+        ),
+        failed_mails=_failed_mails(actor, now - _RECENT),
+        expiring=_expiring(actor, now),
+    )
+
+
+def first_steps(actor: Actor) -> FirstSteps:
+    """Return which of the first steps were done on an actor's sites."""
+    delivered = exists().where(Alert.incident_id == Incident.id, Alert.state == AlertState.SENT)
+    return FirstSteps(
+        source=_is_there(select(Source.id).where(actor.scope(Source.site_id))),
+        key=_is_there(select(ApiKey.id).where(actor.scope(ApiKey.site_id))),
+        delivery=_is_there(select(Incident.id).where(actor.scope(Incident.site_id), delivered)),
+    )
+
+
+def _is_there(query: Select[Any]) -> bool:
+    return db.session.scalar(query.limit(1)) is not None
+
+
+def _within(actor: Actor, column: InstrumentedAttribute[int]) -> ColumnElement[bool]:
+    """Return the condition that keeps a query within an actor's sites, and leads by the site.
+
+    Whoever sees every site still names them: the index begins with the site.
+    """
+    return column.in_(select(Site.id)) if actor.site_ids is None else actor.scope(column)
+
+
+def _among(actor: Actor, column: InstrumentedAttribute[int]) -> ColumnElement[bool]:
+    """Return the condition that keeps few rows within an actor's sites, without leading by these.
+
+    A sum is no column: else SQLite goes through all that a site ever had to find a few.
+    """
+    return true() if actor.site_ids is None else (column + 0).in_(actor.site_ids)
+
+
+def _tally(actor: Actor, edges: tuple[datetime, ...]) -> Tally:
+    """Count the incidents between all edges in one question that reads the index alone, once."""
+    counts = [
+        select(func.count())
+        .select_from(Incident)
+        .where(
+            _within(actor, Incident.site_id),
+            Incident.created_at >= start,
+            *([Incident.created_at < end] if end is not None else []),
+        )
+        .scalar_subquery()
+        for start, end in zip_longest(edges, edges[1:])
+    ]
+    return Tally(edges, tuple(db.session.execute(select(*counts)).one()))
+
+
+def _of_mails(actor: Actor, query: Select[Any]) -> Select[Any]:
+    """Keep a query of few mails within an actor's sites: the incident's, else the link's."""
+    if actor.site_ids is None:
+        return query
+    return (
+        query.outerjoin(Incident, Alert.incident_id == Incident.id)
+        .outerjoin(Link, Alert.link_id == Link.id)
+        .where(func.coalesce(Incident.site_id, Link.site_id).in_(actor.site_ids))
+    )
+
+
+def _count_waiting_mails(actor: Actor) -> int:
+    query = (
+        select(func.count())
+        .select_from(Alert)
+        .where(Alert.state.in_([AlertState.WAITING, AlertState.PENDING]))
+    )
+    return db.session.scalar(_of_mails(actor, query)) or 0
+
+
+def _latest(actor: Actor) -> list[Incident]:
+    query = select(Incident)
+    if actor.site_ids is not None:
+        # A few of each site, by its index; then the newest of these.
+        newest = [
+            select(
+                select(Incident.id)
+                .where(Incident.site_id == site_id)
+                .order_by(Incident.created_at.desc())
+                .limit(_LATEST)
+                .subquery()
+            )
+            for site_id in sorted(actor.site_ids)
+        ]
+        if not newest:
+            return []
+        query = query.where(Incident.id.in_(union_all(*newest)))
+    return list(db.session.scalars(query.order_by(Incident.id.desc()).limit(_LATEST)))
+
+
+def _sources(actor: Actor, *states: VideoStatus, limit: int = _SHOWN) -> Shortened:
+    query = (
+        select(Source)
+        .join(Video, Source.video_id == Video.id)
+        .where(
+            Video.status.in_(states),
+            Video.kind == VideoKind.SOURCE,
+            _among(actor, Source.site_id),
+        )
+    )
+    return _shortened(query, Source.id.desc(), limit)
+
+
+def _incidents(
+    actor: Actor, *states: VideoStatus, since: datetime | None = None, limit: int = _SHOWN
+) -> Shortened:
+    query = (
+        select(Incident)
+        .join(Video, Incident.video_id == Video.id)
+        .where(
+            Video.status.in_(states),
+            Video.kind != VideoKind.SOURCE,
+            _among(actor, Incident.site_id),
+        )
+    )
+    if since is not None:
+        query = query.where(Incident.created_at >= since)
+    return _shortened(query, Incident.id.desc(), limit)
+
+
+def _failed_mails(actor: Actor, since: datetime) -> Shortened:
+    query = select(Alert).where(Alert.state == AlertState.FAILED, Alert.changed_at >= since)
+    return _shortened(_of_mails(actor, query), Alert.id.desc(), _SHOWN_FAILED)
+
+
+def _expiring(actor: Actor, now: datetime) -> Shortened:
+    """Return the links that people hold, work now and stop working soon, the next one first."""
+    soon = (
+        select(Link.id, func.count().over().label("every"))
+        .where(
+            Link.expires_at > now,
+            Link.expires_at <= now + _SOON,
+            Link.revoked_at.is_(None),
+            Link.audience == Audience.PERSON,
+            Link.recipient.is_not(None),
+            (Link.max_views.is_(None)) | (Link.views < Link.max_views),
+            (Link.not_before.is_(None)) | (Link.not_before <= now),
+            _among(actor, Link.site_id),
+        )
+        .order_by(Link.expires_at, Link.id)
+        .limit(_SHOWN)
+        .subquery()
+    )
+    rows = db.session.execute(
+        select(Link, Incident, soon.c.every)
+        .join(soon, soon.c.id == Link.id)
+        .outerjoin(Incident, Incident.video_id == Link.video_id)
+        .order_by(Link.expires_at, Link.id)
+    ).all()
+    return Shortened(
+        [Expiring(link, incident) for link, incident, _ in rows],
+        rows[0].every - len(rows) if rows else 0,
+    )
+
+
+def _shortened(query: Select[Any], order: ColumnElement[Any], limit: int) -> Shortened:
+    items = list(db.session.scalars(query.order_by(order).limit(limit)))
+    if len(items) < limit:
+        return Shortened(items, 0)
+    every = query.with_only_columns(func.count(), maintain_column_froms=True)
+    return Shortened(items, (db.session.scalar(every) or 0) - limit)
