@@ -1,66 +1,175 @@
-"""Read the mails that were written down because there is no SMTP server."""
+"""Keep every mail as it was sent, and show it to whoever may read it."""
 
-import re
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from email import policy
 from email.message import EmailMessage
 from email.parser import BytesParser
-from pathlib import Path
+from typing import Any
 
+from itsdangerous import BadData, URLSafeTimedSerializer
+from sqlalchemy import delete, func, or_, select
+from sqlalchemy.orm import defer
+
+from vigint_web.clock import utcnow
 from vigint_web.errors import NotFound
+from vigint_web.extensions import db
+from vigint_web.mail import Letter
+from vigint_web.models import Alert, Incident, Link, Mail
 from vigint_web.services import audit
 from vigint_web.services.actors import Actor
+from vigint_web.services.link_rules import Opening, refusal
+from vigint_web.services.links import token_of
+from vigint_web.services.mail_masking import masked, placeholder, unmasked
 from vigint_web.services.runtime import config
-from vigint_web.services.transactions import transaction
+from vigint_web.services.transactions import change, transaction
+from vigint_web.services.upserts import insert_into
 
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]{0,200}")
-_MOST_LISTED = 200
+# How long the frame with a mail's HTML may take to be asked for by the page that was opened.
+_OPENING_SECONDS = 60
 
 
 @dataclass(frozen=True)
-class Mail:
-    """A mail of the outbox."""
+class OpenedMail:
+    """A mail as its recipient got it."""
 
-    name: str
-    written_at: datetime
-    subject: str
-    recipient: str
+    row: Mail
+    content: bytes
+    headers: dict[str, str]
     text: str
     html: str
 
-
-def list_mails() -> list[Mail]:
-    """Return the newest mails."""
-    folder = config().outbox_dir
-    paths = sorted(folder.glob("*.eml"), key=lambda p: p.stat().st_mtime, reverse=True)
-    return [_read(path) for path in paths[:_MOST_LISTED]]
+    @property
+    def link_is_gone(self) -> bool:
+        """Return whether the mail carried a link that is not there any more."""
+        return placeholder(self.row.message_id) in self.text
 
 
-def read_mail(name: str) -> Mail:
-    """Return one mail; raises NotFound."""
-    path = config().outbox_dir / f"{name}.eml"
-    if not _NAME.fullmatch(name) or not path.is_file():
+def row_of(alert: Alert, message: Letter, link: Link | None) -> dict[str, Any]:
+    """Return the row of a mail about to be sent, without the token of its link.
+
+    Args:
+        link: the link that the mail carries, if it carries one.
+    """
+    token = token_of(link) if link is not None else None
+    return {
+        "site_id": alert.site_id,
+        "alert_id": alert.id,
+        "link_id": link.id if link is not None else None,
+        "recipient": alert.recipient,
+        "subject": message.subject,
+        "message_id": alert.message_id,
+        "content": masked(message.as_bytes(), alert.message_id, token),
+    }
+
+
+def keep_mail(row: dict[str, Any]) -> None:
+    """Record a mail that was accepted, inside the transaction that settles it; once for ever."""
+    with transaction() as session:
+        # Purged meanwhile, perhaps: that must not undo what is settled here.
+        link_id = session.scalar(
+            select(Link.id).where(Link.id == row["link_id"]).with_for_update(key_share=True)
+        )
+        session.execute(
+            insert_into(session, Mail)
+            .values(**{**row, "link_id": link_id})
+            .on_conflict_do_nothing(index_elements=[Mail.message_id])
+        )
+
+
+def list_mails(
+    actor: Actor, *, search: str = "", before: int | None = None, limit: int = 50
+) -> list[Mail]:
+    """Return mails, newest first, a page at a time, without their contents.
+
+    Args:
+        search: part of a recipient's address or of a subject.
+        before: the last id of the page before.
+    """
+    query = select(Mail).where(actor.scope(Mail.site_id)).options(defer(Mail.content))
+    if search:
+        query = query.where(
+            or_(
+                Mail.recipient.icontains(search, autoescape=True),
+                Mail.subject.icontains(search, autoescape=True),
+            )
+        )
+    if before is not None:
+        query = query.where(Mail.id < before)
+    return list(db.session.scalars(query.order_by(Mail.id.desc()).limit(limit)))
+
+
+def open_mail(
+    actor: Actor, mail_id: int, *, action: str = "outbox:opened", ticket: str | None = None
+) -> OpenedMail:
+    """Return one mail for a person to read; what its link opens is why reading it is audited.
+
+    Args:
+        ticket: of a page whose opening was audited just now, which this is a part of.
+
+    Raises:
+        NotFound: there is no such mail for this actor.
+    """
+    row = db.session.get(Mail, mail_id, populate_existing=True)
+    if row is None or not actor.sees(row.site_id):
         raise NotFound
-    return _read(path)
+    if ticket is None or not _is_of_opening(ticket, actor, mail_id):
+        with transaction():
+            audit.record(
+                actor, action, f"mail:{mail_id}", site_id=row.site_id, recipient=row.recipient
+            )
+    return _opened(row)
 
 
-def open_mail(actor: Actor, name: str) -> Mail:
-    """Return one mail for a person to read; its link is live, so reading it is audited."""
-    mail = read_mail(name)
-    with transaction():
-        audit.record(actor, "outbox:opened", f"mail:{name}", recipient=mail.recipient)
-    return mail
+def opening_ticket(actor: Actor, mail_id: int) -> str:
+    """Return what lets the frame of a page just opened be asked for as a part of that opening."""
+    return str(_tickets().dumps([actor.user_id, mail_id]))
 
 
-def _read(path: Path) -> Mail:
-    with path.open("rb") as file:
-        message = BytesParser(policy=policy.default).parse(file)
-    return Mail(
-        name=path.stem,
-        written_at=datetime.fromtimestamp(path.stat().st_mtime, UTC),
-        subject=str(message["Subject"] or ""),
-        recipient=str(message["To"] or ""),
+def opens_still(link: Link) -> bool:
+    """Return whether a mail's link opens its page now."""
+    used_up = link.max_views is not None and link.views >= link.max_views
+    return not used_up and refusal(link, Opening.PAGE, utcnow()) is None
+
+
+def incident_of(mail: Mail) -> Incident | None:
+    """Return the incident that a mail told of."""
+    alert = db.session.get(Alert, mail.alert_id) if mail.alert_id is not None else None
+    return alert.incident if alert is not None else None
+
+
+def count_mails_before(limit: datetime) -> int:
+    """Return how many mails were sent before a date."""
+    return db.session.scalar(select(func.count(Mail.id)).where(Mail.sent_at < limit)) or 0
+
+
+def delete_mails_before(limit: datetime) -> int:
+    """Forget mails sent before a date, inside the caller's transaction; return how many."""
+    with transaction() as session:
+        return change(session, delete(Mail).where(Mail.sent_at < limit))
+
+
+def _tickets() -> URLSafeTimedSerializer:
+    return URLSafeTimedSerializer(config().secret_key, salt="vigint.outbox.v1")
+
+
+def _is_of_opening(ticket: str, actor: Actor, mail_id: int) -> bool:
+    try:
+        named = _tickets().loads(ticket, max_age=_OPENING_SECONDS)
+    except BadData:
+        return False
+    return bool(named == [actor.user_id, mail_id])
+
+
+def _opened(row: Mail) -> OpenedMail:
+    token = token_of(row.link) if row.link is not None else None
+    content = unmasked(row.content, row.message_id, token)
+    message = BytesParser(policy=policy.default).parsebytes(content)
+    shown = ("From", "To", "Date", "Subject", "Message-ID")
+    return OpenedMail(
+        row=row,
+        content=content,
+        headers={name: str(message[name] or "") for name in shown},
         text=_part(message, "plain"),
         html=_part(message, "html"),
     )

@@ -1,14 +1,14 @@
 """Forget on time: purge footage at its date, and leave a trace that it happened."""
 
 import logging
-import time
+from datetime import timedelta
 
 from sqlalchemy import or_, select
 
 from vigint_web.clock import utcnow
 from vigint_web.extensions import db
 from vigint_web.models import Source, Video, VideoStatus
-from vigint_web.services import audit
+from vigint_web.services import audit, outbox
 from vigint_web.services.actors import SYSTEM
 from vigint_web.services.runtime import config, storage
 from vigint_web.services.sources import delete_source
@@ -36,28 +36,32 @@ def purge_due() -> int:
             delete_source(SYSTEM, source.source_id)
             continue
         with transaction():
-            detach_and_delete_video(video)
+            mails = detach_and_delete_video(video)
             audit.record(
                 SYSTEM,
                 "video:purged",
                 f"video:{video.public_id}",
                 site_id=video.site_id,
                 sha256=video.original_sha256,
+                mails=mails,
             )
         log.info("video %s purged after its retention", video.id)
     return len(due)
 
 
 def purge_outbox() -> int:
-    """Delete mails that are older than the footage they tell of; return how many."""
-    limit = time.time() - config().retention_days * 86_400
-    old = [path for path in config().outbox_dir.glob("*.eml") if path.stat().st_mtime < limit]
+    """Delete mails that are older than footage may get, rows and files; return how many."""
+    limit = utcnow() - timedelta(days=config().retention_days)
+    folder = config().outbox_dir
+    old = [path for path in folder.glob("*.eml") if path.stat().st_mtime < limit.timestamp()]
     for path in old:
         path.unlink(missing_ok=True)
-    if old:
+    rows = outbox.count_mails_before(limit)
+    if old or rows:
         with transaction():
-            audit.record(SYSTEM, "outbox:purged", "outbox", mails=len(old))
-    return len(old)
+            rows = outbox.delete_mails_before(limit)
+            audit.record(SYSTEM, "outbox:purged", "outbox", mails=rows, files=len(old))
+    return rows + len(old)
 
 
 def sweep_orphans() -> int:
@@ -81,7 +85,13 @@ def sweep_orphans() -> int:
 
 
 def _is_named(key: str) -> bool:
-    columns = (Video.original_key, Video.frames_key, Video.playable_key, Video.poster_key)
+    columns = (
+        Video.original_key,
+        Video.frames_key,
+        Video.playable_key,
+        Video.poster_key,
+        Video.thumbnail_key,
+    )
     named = select(Video.id).where(or_(*(column == key for column in columns))).limit(1)
     public_id = key.split("/")[1] if "/" in key else ""
     return db.session.scalar(named.where(Video.public_id == public_id)) is not None

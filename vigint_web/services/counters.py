@@ -1,0 +1,133 @@
+"""Count what happens in all processes of an installation together.
+
+Each process adds up what happened in it, and a thread adds that every second to one hash of the
+queue server: so a restart forgets nothing, workers on other machines count too, and no request
+waits for it. What a killed process had not told yet, a second's worth, is lost.
+"""
+
+import atexit
+import json
+import logging
+import os
+import threading
+from bisect import bisect_left
+from collections import defaultdict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import cast
+from weakref import WeakSet
+
+from redis import Redis
+from redis.exceptions import ConnectionError as RedisUnreachable
+from redis.exceptions import RedisError
+
+log = logging.getLogger(__name__)
+
+_KEY = "vigint:metrics"
+_TELL_SECONDS = 1.0
+
+# The name of a family, then its labels' values, then for histograms a bucket's number or SUM.
+Series = tuple[str, ...]
+SUM = "sum"
+
+
+@dataclass(frozen=True)
+class Family:
+    """A metric with its labels; with buckets (upper bounds, growing) it is a histogram."""
+
+    name: str
+    about: str
+    labels: tuple[str, ...] = ()
+    buckets: tuple[float, ...] = ()
+
+
+class Counters:
+    """Add up, tell the queue server, and read what all processes have told."""
+
+    _pid: int
+    _added: defaultdict[Series, float]
+    _teller: threading.Thread | None
+
+    def __init__(self, redis: Callable[[], Redis]) -> None:
+        """Take a function that gives the connection to the queue server; it is not called yet."""
+        self._redis = redis
+        self._begin()
+        _every.add(self)
+
+    def count(self, family: Family, *labels: str, amount: float = 1) -> None:
+        """Add to a counter."""
+        self._add({(family.name, *labels): amount})
+
+    def observe(self, family: Family, value: float, *labels: str) -> None:
+        """Add a value to a histogram."""
+        bucket = bisect_left(family.buckets, value)
+        series = (family.name, *labels)
+        self._add({(*series, str(bucket)): 1, (*series, SUM): value})
+
+    def tell(self) -> bool:
+        """Give what was added up to the queue server; return whether there was something to give.
+
+        A server that cannot be reached is given it later.
+        """
+        if self._pid != os.getpid():
+            self._begin()
+        with self._lock:
+            added, self._added = self._added, defaultdict(float)
+            if not added:
+                return False
+        try:
+            with self._redis().pipeline() as pipeline:
+                for series, amount in added.items():
+                    pipeline.hincrbyfloat(_KEY, json.dumps(series), amount)
+                pipeline.execute()
+        except RedisUnreachable:
+            with self._lock:
+                for series, amount in added.items():
+                    self._added[series] += amount
+        except RedisError as error:
+            # It may have been taken or not; counting nothing twice is the lesser evil.
+            log.warning("what was counted is lost: %s", type(error).__name__)
+        return True
+
+    def read(self) -> Mapping[Series, float]:
+        """Return the totals of all processes; raises RedisError."""
+        self.tell()
+        told = cast("dict[bytes, bytes]", self._redis().hgetall(_KEY))
+        return {tuple(json.loads(series)): float(total) for series, total in told.items()}
+
+    def _begin(self) -> None:
+        """Begin with nothing; what a parent process has added up, that process tells itself."""
+        self._pid = os.getpid()
+        self._lock = threading.Lock()
+        self._added = defaultdict(float)
+        self._teller = None
+
+    def _add(self, amounts: Mapping[Series, float]) -> None:
+        if self._pid != os.getpid():
+            self._begin()
+        with self._lock:
+            for series, amount in amounts.items():
+                self._added[series] += amount
+            if self._teller is None:
+                self._teller = threading.Thread(target=self._run, name="counters", daemon=True)
+                self._teller.start()
+
+    def _run(self) -> None:
+        pause = threading.Event()
+        while True:
+            pause.wait(_TELL_SECONDS)
+            if self.tell():
+                continue
+            with self._lock:
+                if not self._added:
+                    self._teller = None
+                    return
+
+
+_every: "WeakSet[Counters]" = WeakSet()
+
+
+@atexit.register
+def _tell_at_the_end() -> None:
+    for counters in list(_every):
+        counters.tell()

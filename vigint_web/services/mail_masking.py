@@ -1,0 +1,50 @@
+"""Take the token out of a composed mail, and put it back in, byte for byte. Pure."""
+
+import hashlib
+from base64 import encodebytes
+from collections.abc import Iterator
+from email.message import Message
+from email.parser import BytesParser
+from email.policy import compat32
+
+
+def masked(content: bytes, message_id: str, token: str | None) -> bytes:
+    """Return a message of RFC 5322 with a placeholder where the token is."""
+    return content if token is None else _replaced(content, token, placeholder(message_id))
+
+
+def unmasked(content: bytes, message_id: str, token: str | None) -> bytes:
+    """Return a masked message as it was sent; masked as it is, where the token is not known."""
+    return content if token is None else _replaced(content, placeholder(message_id), token)
+
+
+def placeholder(message_id: str) -> str:
+    """Return what stands for the token; nobody who writes into a mail can know it beforehand."""
+    return f"token-withheld-{hashlib.sha256(message_id.encode()).hexdigest()[:16]}"
+
+
+def _replaced(content: bytes, old: str, new: str) -> bytes:
+    """Replace a word in the text parts, decoded and encoded again; every other byte stays."""
+    for part in _texts(content):
+        is_base64 = str(part.get("Content-Transfer-Encoding", "")).lower() == "base64"
+        plain = _bytes(part.get_payload(decode=True))
+        encoded = str(part.get_payload()).encode("ascii") if is_base64 else plain
+        fresh = plain.replace(old.encode(), new.encode())
+        if fresh != plain:
+            written = _base64_like(fresh, encoded) if is_base64 else fresh
+            content = content.replace(encoded, written, 1)
+    return content
+
+
+def _texts(content: bytes) -> Iterator[Message]:
+    message = BytesParser(policy=compat32).parsebytes(content)
+    return (part for part in message.walk() if part.get_content_maintype() == "text")
+
+
+def _bytes(payload: object) -> bytes:
+    return payload if isinstance(payload, bytes) else b""
+
+
+def _base64_like(plain: bytes, sample: bytes) -> bytes:
+    written = encodebytes(plain)
+    return written.replace(b"\n", b"\r\n") if b"\r\n" in sample else written

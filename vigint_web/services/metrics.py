@@ -1,0 +1,221 @@
+"""Say how the installation does, in the families that Prometheus collects.
+
+No label holds a name, an address or a token, and each has a few values known beforehand.
+"""
+
+import logging
+import time
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from itertools import accumulate
+from typing import Any
+
+from prometheus_client import CollectorRegistry
+from prometheus_client.metrics_core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    Metric,
+)
+from prometheus_client.registry import Collector
+from redis.exceptions import RedisError
+from sqlalchemy import ColumnElement, func, or_, select
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import InstrumentedAttribute
+
+from vigint_web.clock import utcnow
+from vigint_web.extensions import db
+from vigint_web.models import Alert, AlertState, Incident, Link, Video, VideoStatus
+from vigint_web.services import health, queueing
+from vigint_web.services.counters import SUM, Family, Series
+from vigint_web.services.runtime import runtime, storage
+
+log = logging.getLogger(__name__)
+
+REQUESTS = Family("vigint_http_requests", "HTTP requests answered.", ("route", "method", "status"))
+REQUEST_SECONDS = Family(
+    "vigint_http_request_duration_seconds",
+    "Time until an HTTP answer began; sending bytes is not part of it.",
+    ("route", "method"),
+    (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30),
+)
+MEDIA_ANSWERS = Family(
+    "vigint_media_responses",
+    "Answers to requests for a video's bytes or picture; 206 is a range.",
+    ("kind", "status"),
+)
+MEDIA_BYTES = Family("vigint_media_sent_bytes", "Bytes of videos and pictures sent.", ("kind",))
+JOBS = Family("vigint_jobs", "Jobs ended, by how they ended.", ("queue", "outcome"))
+JOB_SECONDS = Family(
+    "vigint_job_duration_seconds",
+    "Time that jobs took.",
+    ("queue",),
+    (0.1, 0.5, 1, 2, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 10800),
+)
+DELIVERY_LAG = Family(
+    "vigint_mail_delivery_lag_seconds",
+    "Time from owing a mail (accepting its incident) until the mail server accepted it.",
+    (),
+    (1, 2, 5, 10, 20, 30, 60, 120, 300, 900, 3600, 14400, 86400),
+)
+_COUNTED = (
+    REQUESTS,
+    REQUEST_SECONDS,
+    MEDIA_ANSWERS,
+    MEDIA_BYTES,
+    JOBS,
+    JOB_SECONDS,
+    DELIVERY_LAG,
+)
+
+
+def count(family: Family, *labels: str, amount: float = 1) -> None:
+    """Count something that happened."""
+    runtime().counters.count(family, *labels, amount=amount)
+
+
+def observe(family: Family, value: float, *labels: str) -> None:
+    """Add a duration to a histogram, in seconds."""
+    runtime().counters.observe(family, value, *labels)
+
+
+@contextmanager
+def measured_job(table: type[Video] | type[Alert], row_id: int, queue: str) -> Iterator[None]:
+    """Measure the work on one row; nothing is counted when it was in other hands already."""
+    before, began, crashed = _attempt(table, row_id), time.monotonic(), True
+    try:
+        yield
+        crashed = False
+    finally:
+        if crashed:
+            db.session.rollback()
+        if _attempt(table, row_id) != before:
+            outcome = "crashed" if crashed else _outcome(table, row_id)
+            count(JOBS, queue, outcome)
+            observe(JOB_SECONDS, time.monotonic() - began, queue)
+        # A work-horse ends without goodbye.
+        runtime().counters.tell()
+
+
+def registry() -> CollectorRegistry:
+    """Return what Prometheus's library writes out; everything is read while it does."""
+    found = CollectorRegistry()
+    found.register(_Installation())
+    return found
+
+
+class _Installation(Collector):
+    def collect(self) -> Iterable[Metric]:
+        """Yield every family; those of a part that is down are missing."""
+        up = GaugeMetricFamily("vigint_up", "Whether a part answers.", labels=["part"])
+        for part, read in (("database", _of_rows), ("queue", _of_queue)):
+            try:
+                families = list(read())
+            except (SQLAlchemyError, RedisError) as error:
+                log.warning("no metrics of the %s: %s", part, type(error).__name__)
+                families = []
+            finally:
+                db.session.rollback()
+            up.add_metric([part], float(bool(families)))
+            yield from families
+        yield up
+        free = storage().free_bytes()
+        if free is not None:
+            yield _gauge("vigint_storage_free_bytes", "Room left for footage.", free)
+
+
+def _of_rows() -> Iterator[Metric]:
+    yield _gauge("vigint_incidents", "Incidents recorded.", _number(Incident.id))
+    yield _by("vigint_videos", "Videos by status.", "status", VideoStatus, _numbers(Video.status))
+    yield _by("vigint_mails", "Mails by state.", "state", AlertState, _numbers(Alert.state))
+    yield _gauge("vigint_links_live", "Links that open something now.", _number(Link.id, _live()))
+    yield _gauge(
+        "vigint_storage_used_bytes", "Footage stored, as the rows say.", health.footage_bytes()
+    )
+
+
+def _of_queue() -> Iterator[Metric]:
+    depths, ages = {}, {}
+    for name in queueing.QUEUES:
+        depths[name] = float(queueing.queue(name).count)
+        since = health.oldest_job(name)
+        ages[name] = (utcnow() - since).total_seconds() if since is not None else 0.0
+    names = queueing.QUEUES
+    yield _by("vigint_queue_jobs", "Jobs that wait for a worker.", "queue", names, depths)
+    yield _by(
+        "vigint_queue_oldest_job_seconds", "How long the oldest job waits.", "queue", names, ages
+    )
+    yield _gauge("vigint_workers", "Workers alive.", health.living_workers())
+    totals = runtime().counters.read()
+    for family in _COUNTED:
+        own = {series[1:]: total for series, total in totals.items() if series[0] == family.name}
+        yield _histogram(family, own) if family.buckets else _counter(family, own)
+
+
+def _counter(family: Family, totals: Mapping[Series, float]) -> Metric:
+    metric = CounterMetricFamily(family.name, family.about, labels=family.labels)
+    for labels, total in sorted(totals.items()):
+        metric.add_metric(labels, total)
+    return metric
+
+
+def _histogram(family: Family, totals: Mapping[Series, float]) -> Metric:
+    metric = HistogramMetricFamily(family.name, family.about, labels=family.labels)
+    by_labels: dict[Series, dict[str, float]] = defaultdict(dict)
+    for series, total in totals.items():
+        by_labels[series[:-1]][series[-1]] = total
+    bounds = [*(str(float(bound)) for bound in family.buckets), "+Inf"]
+    for labels, found in sorted(by_labels.items()):
+        numbers = accumulate(found.get(str(bucket), 0.0) for bucket in range(len(bounds)))
+        buckets = list(zip(bounds, numbers, strict=True))
+        metric.add_metric(labels, buckets, found.get(SUM, 0.0))
+    return metric
+
+
+def _gauge(name: str, about: str, value: float) -> Metric:
+    return GaugeMetricFamily(name, about, value=value)
+
+
+def _by(
+    name: str, about: str, label: str, values: Iterable[str], found: Mapping[str, float]
+) -> Metric:
+    metric = GaugeMetricFamily(name, about, labels=[label])
+    for value in values:
+        metric.add_metric([str(value)], found.get(str(value), 0.0))
+    return metric
+
+
+def _number(column: InstrumentedAttribute[int], *conditions: ColumnElement[bool]) -> int:
+    return db.session.scalar(select(func.count(column)).where(*conditions)) or 0
+
+
+def _numbers(column: InstrumentedAttribute[Any]) -> dict[str, float]:
+    rows = db.session.execute(select(column, func.count()).group_by(column))
+    return {str(value): float(number) for value, number in rows}
+
+
+def _live() -> ColumnElement[bool]:
+    now = utcnow()
+    return (
+        Link.revoked_at.is_(None)
+        & or_(Link.expires_at.is_(None), Link.expires_at > now)
+        & or_(Link.not_before.is_(None), Link.not_before <= now)
+        & or_(Link.max_views.is_(None), Link.views < Link.max_views)
+    )
+
+
+def _attempt(table: type[Video] | type[Alert], row_id: int) -> int | None:
+    found = db.session.scalar(select(table.attempt).where(table.id == row_id))
+    db.session.rollback()
+    return found
+
+
+def _outcome(table: type[Video] | type[Alert], row_id: int) -> str:
+    """Return how the work on a row ended: done, failed, or to be done again."""
+    state = Video.status if table is Video else Alert.state
+    found = db.session.scalar(select(state).where(table.id == row_id))
+    db.session.rollback()
+    if found in {VideoStatus.READY, AlertState.SENT}:
+        return "done"
+    return "failed" if found in {VideoStatus.FAILED, AlertState.FAILED} else "again"
