@@ -40,33 +40,66 @@ def bound(**fields: str) -> Iterator[None]:
         log_context.reset(reset)
 
 
+def _fields(record: logging.LogRecord) -> dict[str, Any]:
+    line: dict[str, Any] = {
+        "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+        "level": record.levelname.lower(),
+        "logger": record.name,
+        "message": redact(record.getMessage()),
+        **log_context.get(),
+    }
+    extra = getattr(record, "fields", None)
+    if isinstance(extra, Mapping):
+        line |= {key: redact(v) if isinstance(v, str) else v for key, v in extra.items()}
+    if record.exc_info:
+        line["exception"] = redact(logging.Formatter().formatException(record.exc_info))
+    return line
+
+
 class JsonFormatter(logging.Formatter):
     """Write one JSON object per line."""
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the record as JSON, redacted."""
-        line: dict[str, Any] = {
-            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
-            "level": record.levelname.lower(),
-            "logger": record.name,
-            "message": redact(record.getMessage()),
-            **log_context.get(),
-        }
-        extra = getattr(record, "fields", None)
-        if isinstance(extra, Mapping):
-            line |= {key: redact(v) if isinstance(v, str) else v for key, v in extra.items()}
-        if record.exc_info:
-            line["exception"] = redact(self.formatException(record.exc_info))
-        return json.dumps(line, ensure_ascii=False, default=str)
+        return json.dumps(_fields(record), ensure_ascii=False, default=str)
 
 
-def configure_logging(level: int = logging.INFO) -> None:
-    """Send all log lines to standard error as JSON; calling it again changes nothing."""
+class TextFormatter(logging.Formatter):
+    """Write lines for eyes: what the message does not say follows it as `name=value`."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the record as text, redacted."""
+        fields = _fields(record)
+        time, level, logger, message, exception = (
+            fields.pop(name, None) for name in ("time", "level", "logger", "message", "exception")
+        )
+        said = message.split()
+        rest = "".join(
+            f" {name}={_quoted(value)}" for name, value in fields.items() if str(value) not in said
+        )
+        # Nobody writes a line of their own into the log by a line break in a name.
+        line = f"{time} {level} {logger}: {message}{rest}".replace("\n", "\\n")
+        return f"{line}\n{exception}" if exception else line
+
+
+def _quoted(value: Any) -> str:
+    text = str(value)
+    return text if re.fullmatch(r"[^\s\"=]+", text) else json.dumps(text, ensure_ascii=False)
+
+
+def formatter(name: str) -> logging.Formatter:
+    """Return the formatter of `[Vigint] log_format`: json or text."""
+    return TextFormatter() if name == "text" else JsonFormatter()
+
+
+def configure_logging(log_format: str = "json", level: int = logging.INFO) -> None:
+    """Send all log lines to standard error; calling it again changes nothing."""
     root = logging.getLogger()
-    if any(isinstance(handler.formatter, JsonFormatter) for handler in root.handlers):
+    ours = (JsonFormatter, TextFormatter)
+    if any(isinstance(handler.formatter, ours) for handler in root.handlers):
         return
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(JsonFormatter())
+    handler.setFormatter(formatter(log_format))
     root.addHandler(handler)
     root.setLevel(level)
     # Alembic tells every step, RQ every poll.

@@ -57,7 +57,8 @@ def _finished_once(vigint: Installation, encode: _Encode, *, attempts: int) -> N
     assert attempt == attempts, "every attempt is counted"
     folder = vigint.data_dir / "media" / "videos" / video_id
     kept = sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
-    assert kept == [f"a{attempts}/incident.mp4", f"a{attempts}/poster.jpg", "frames.zip"]
+    made = [f"a{attempts}/{name}" for name in ("incident.mp4", "poster.jpg", "thumbnail.jpg")]
+    assert kept == [*made, "frames.zip"]
 
 
 def test_a_killed_ffmpeg_is_no_fault_of_the_video(vigint: Installation, document: Document) -> None:

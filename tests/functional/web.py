@@ -3,12 +3,13 @@
 import json
 import secrets
 import socket
+import ssl
 import urllib.error
 import urllib.request
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from email.message import Message
-from http.client import HTTPConnection
+from http.client import HTTPConnection, HTTPSConnection
 from http.cookiejar import CookieJar
 from typing import Any
 from urllib.parse import urlencode, urlsplit
@@ -42,15 +43,19 @@ class Session:
 
     def __init__(self, base: str) -> None:
         self.base = base
-        cookies = urllib.request.HTTPCookieProcessor(CookieJar())
-        self._opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), cookies)
+        self.cookies = CookieJar()
+        self._opener = urllib.request.build_opener(
+            urllib.request.ProxyHandler({}), urllib.request.HTTPCookieProcessor(self.cookies)
+        )
 
     def open(
         self, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None
     ) -> Answer:
         """Send a request and follow where it leads."""
+        # Over https a form is believed only when it says where it comes from.
+        named = {"Referer": f"{self.base}/", **(headers or {})}
         request = urllib.request.Request(  # noqa: S310 - an installation's own address
-            self.base + path, body, dict(headers or {})
+            self.base + path, body, named
         )
         try:
             with self._opener.open(request, timeout=PATIENCE) as answer:
@@ -99,7 +104,8 @@ def request(
 ) -> Answer:
     """Send one request as a program does, following nothing; header names with underscores."""
     parts = urlsplit(address)
-    connection = HTTPConnection(parts.hostname or "", parts.port, timeout=PATIENCE)
+    kind = HTTPSConnection if parts.scheme == "https" else HTTPConnection
+    connection = kind(parts.hostname or "", parts.port, timeout=PATIENCE)
     try:
         target = parts.path + (f"?{parts.query}" if parts.query else "")
         named = {name.replace("_", "-"): value for name, value in headers.items()}
@@ -120,6 +126,10 @@ class Reader:
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 32 * 1024)
         self._socket.settimeout(PATIENCE)
         self._socket.connect((parts.hostname or "", parts.port or 80))
+        if parts.scheme == "https":
+            self._socket = ssl.create_default_context().wrap_socket(
+                self._socket, server_hostname=parts.hostname
+            )
         lines = [f"GET {parts.path or '/'} HTTP/1.1", f"Host: {parts.netloc}"]
         lines += [f"Range: {asked}"] if asked else []
         self._socket.sendall(("\r\n".join([*lines, ""]) + end).encode())
@@ -129,7 +139,7 @@ class Reader:
         """Read some bytes; return False once the server has ended the connection."""
         try:
             data = self._socket.recv(size)
-        except ConnectionError:
+        except (ConnectionError, ssl.SSLError):
             return False
         self.received += len(data)
         return bool(data)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vigint_web.logs import JsonFormatter, bound, redact
+from vigint_web.logs import JsonFormatter, bound, formatter, redact
 from vigint_web.tokens import LinkTokens
 
 KEY = "vgk_" + "A-b_" * 10
@@ -69,3 +69,42 @@ def test_a_stack_trace_is_redacted() -> None:
         line = _format("failed", exc_info=(type(error), error, error.__traceback__))
     assert "ValueError" in line
     assert KEY not in line
+
+
+def line_of(formatter: logging.Formatter, message: str, **fields: object) -> str:
+    """Return how a formatter writes a message with fields."""
+    record = logging.LogRecord("vigint.test", logging.INFO, __file__, 1, message, (), None)
+    record.fields = fields
+    with bound(request="0123456789abcdef"):
+        return formatter.format(record)
+
+
+def test_lines_for_eyes_say_each_thing_once() -> None:
+    told = {"method": "GET", "route": "/login", "status": 200, "milliseconds": 3.5}
+    line = line_of(formatter("text"), "GET /login 200", **told, words="two words")
+    time, _, rest = line.partition(" ")
+    assert datetime.fromisoformat(time).tzinfo is not None
+    assert rest == (
+        "info vigint.test: GET /login 200 request=0123456789abcdef milliseconds=3.5"
+        ' words="two words"'
+    )
+
+
+@pytest.mark.parametrize("name", ["json", "text"])
+def test_no_format_lets_a_token_through(name: str) -> None:
+    token = LinkTokens("a secret of the tests").mint(
+        hashlib.sha256(b"x").hexdigest()[:32], datetime.now(UTC)
+    )
+    line = line_of(formatter(name), f"GET /stream/{token}/", address=f"/stream/{token}/")
+    assert token not in line
+    assert "[redacted]" in line
+
+
+def test_a_line_for_machines_is_one_line() -> None:
+    line = line_of(formatter("json"), "two\nlines", more="of\nthem")
+    assert "\n" not in line
+    assert json.loads(line)["message"] == "two\nlines"
+
+
+def test_a_message_with_line_breaks_stays_one_entry_for_eyes_too() -> None:
+    assert "\n" not in line_of(formatter("text"), "two\nlines", more="of\nthem")

@@ -1,5 +1,6 @@
 """Send stored bytes: by Range, by the kernel's sendfile, cut when nobody reads or the link dies."""
 
+import os
 import socket
 from collections.abc import Callable
 from typing import BinaryIO, cast
@@ -11,6 +12,7 @@ from werkzeug.wsgi import FileWrapper
 
 from vigint_web.errors import NotFound
 from vigint_web.http.errors import refuse, wants_json
+from vigint_web.http.metering import bytes_counter
 from vigint_web.http.patience import take_time
 from vigint_web.http.ranges import Answer, Conditions, answer
 from vigint_web.http.watch import LinkWatch
@@ -89,45 +91,58 @@ def attachment(filename: str) -> str:
 
 
 class _Body:
-    """A part of an open file that knows when its sending has ended."""
+    """A part of an open file that knows when its sending has ended, and how much was sent."""
 
-    def __init__(self, file: BinaryIO, length: int, ended: Callable[[], None]) -> None:
+    def __init__(self, file: BinaryIO, length: int, ended: Callable[[int], None]) -> None:
         self._file = file
+        self._first = self._reached = file.tell()
         self._left = length
         self._ended = ended
         # The server looks for these to hand the file to the kernel.
-        self.fileno, self.seek, self.tell = file.fileno, file.seek, file.tell
+        self.fileno, self.tell = file.fileno, file.tell
+
+    def seek(self, position: int, whence: int = os.SEEK_SET) -> int:
+        """Move to a position: whoever used the kernel's sendfile tells so how far it came."""
+        self._reached = self._file.seek(position, whence)
+        return self._reached
 
     def read(self, size: int = -1) -> bytes:
         """Read on, never beyond the part (for servers without sendfile)."""
         wanted = self._left if size < 0 else min(size, self._left)
         data = self._file.read(wanted)
         self._left -= len(data)
+        self._reached += len(data)
         return data
 
     def close(self) -> None:
         """Close the file; nobody watches any more."""
-        self._ended()
+        self._ended(self._reached - self._first)
         self._file.close()
 
 
 def _body(stored: StoredBytes, decided: Answer, link: Link | None) -> FileWrapper:
-    ended: Callable[[], None] = lambda: None  # noqa: E731 - replaced below when somebody watches
+    unwatch: Callable[[], None] = lambda: None  # noqa: E731 - replaced below when somebody watches
     connection = take_time(request.environ, STALL_SECONDS)
     if connection is not None:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _BUFFER)
         if link is not None and decided.length > _BUFFER:
             watch = cast(LinkWatch, current_app.extensions["vigint_watch"])
             number = watch.add(link.id, link.handle, connection)
-            ended = lambda: watch.remove(number)  # noqa: E731 - one line says it all
+            unwatch = lambda: watch.remove(number)  # noqa: E731 - one line says it all
     try:
         file = storage().open(stored.key)
         file.seek(decided.first)
     except FileNotFoundError:
-        ended()
+        unwatch()
         raise NotFound from None  # purged between the row and here
     except BaseException:
-        ended()
+        unwatch()
         raise
+    count = bytes_counter()
+
+    def ended(sent: int) -> None:
+        unwatch()
+        count(sent)
+
     wrapper = request.environ.get("wsgi.file_wrapper", FileWrapper)
     return cast(FileWrapper, wrapper(_Body(file, decided.length, ended), 256 * 1024))

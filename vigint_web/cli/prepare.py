@@ -1,0 +1,26 @@
+"""Make what a checkout needs before somebody who may not write there runs it."""
+
+import compileall
+import sys
+
+import click
+
+from vigint_web.catalogs import compile_catalogs
+from vigint_web.cli.preflight import StartError
+from vigint_web.environment import ROOT
+
+
+@click.command()
+def prepare() -> None:
+    """Compile translations and modules, so that Vigint can run from a folder it cannot write to."""
+    packages = [ROOT / "vigint_web", ROOT / "vigint_client"]
+    catalogs = ROOT / "vigint_web" / "translations"
+    compile_catalogs(catalogs)
+    compiled = [compileall.compile_dir(package, quiet=2) for package in packages]
+    sources = list(catalogs.glob("*/LC_MESSAGES/*.po"))
+    if not all(compiled) or not all(source.with_suffix(".mo").exists() for source in sources):
+        raise StartError(f"{ROOT} cannot be written: run this as whoever owns it (sudo).")
+    click.echo(f"Prepared {ROOT} for Python {sys.version_info[0]}.{sys.version_info[1]}.")
+
+
+COMMANDS = {"prepare": prepare}
