@@ -65,7 +65,7 @@ def _pages(other: Other) -> list[str]:
         *(
             f"/videos/{public_id}/{what}"
             for public_id in (other.video.public_id, other.source.video.public_id)
-            for what in ("stream", "poster")
+            for what in ("stream", "poster", "thumbnail")
         ),
     ]
 

@@ -3,12 +3,13 @@
 import sys
 
 import click
+from flask_babel import force_locale
 
 from vigint_web import create_app
 from vigint_web.cli.up import migrate_database
 from vigint_web.errors import VigintError
 from vigint_web.models import Role, Scope
-from vigint_web.services import api_keys, audit, sites, users
+from vigint_web.services import api_keys, audit, sites, two_factor, users
 from vigint_web.services.actors import command_line
 
 
@@ -29,7 +30,8 @@ def create_user(email: str, role: str, password_stdin: bool) -> None:
     app = create_app()
     with app.app_context():
         migrate_database(app)
-        users.create_user(command_line(), email, password, Role(role))
+        with force_locale("en"):  # what is wrong with it is said as all else here
+            users.create_user(command_line(), email, password, Role(role))
     click.echo(f"{users.normalise_email(email)} is {role} now.", err=True)
     if told:
         click.echo(f"Password, shown this once: {password}")
@@ -44,10 +46,22 @@ def reset_password(email: str, password_stdin: bool) -> None:
     app = create_app()
     with app.app_context():
         migrate_database(app)
-        users.set_password(command_line(), email, password)
+        with force_locale("en"):  # what is wrong with it is said as all else here
+            users.set_password(command_line(), email, password)
     click.echo(f"{users.normalise_email(email)} has a new password.", err=True)
     if told:
         click.echo(f"Password, shown this once: {password}")
+
+
+@click.command("reset-two-factor")
+@click.argument("email")
+def reset_two_factor(email: str) -> None:
+    """Take away the second factor of somebody who lost it; their sessions end."""
+    app = create_app()
+    with app.app_context():
+        migrate_database(app)
+        two_factor.remove(command_line(), users.normalise_email(email))
+    click.echo(f"{users.normalise_email(email)} logs in with the password alone now.", err=True)
 
 
 @click.command("create-api-key")
@@ -86,6 +100,7 @@ def verify_audit() -> None:
 COMMANDS = {
     "create-user": create_user,
     "reset-password": reset_password,
+    "reset-two-factor": reset_two_factor,
     "create-api-key": create_api_key,
     "verify-audit": verify_audit,
 }

@@ -1,16 +1,36 @@
 """Find sites and cameras; the first site makes itself."""
 
-from sqlalchemy import select
+import re
+import secrets
+import unicodedata
+from dataclasses import dataclass
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import InstrumentedAttribute
 
 from vigint_web.clock import utcnow
-from vigint_web.errors import NotFound
+from vigint_web.errors import Conflict, NotFound
 from vigint_web.extensions import db
-from vigint_web.models import Camera, Site
+from vigint_web.models import ApiKey, Camera, Incident, Site, Source
+from vigint_web.models.user import user_sites
+from vigint_web.services import audit
 from vigint_web.services.actors import Actor
 from vigint_web.services.transactions import transaction
 from vigint_web.services.upserts import insert_into
 
 _DEFAULT_SLUG = "main"
+
+
+@dataclass(frozen=True)
+class Counted:
+    """A site, and how much belongs to it."""
+
+    site: Site
+    cameras: int
+    sources: int
+    incidents: int
+    keys: int
+    people: int
 
 
 def default_site() -> Site:
@@ -43,6 +63,65 @@ def home_site(actor: Actor) -> Site:
     return site
 
 
+def list_sites(actor: Actor) -> list[Site]:
+    """Return the sites that exist for an actor, by name."""
+    query = select(Site).where(actor.scope(Site.id)).order_by(Site.name, Site.id)
+    return list(db.session.scalars(query))
+
+
+def find_site(actor: Actor, site_id: int) -> Site:
+    """Return a site; raises NotFound if it does not exist for this actor."""
+    site = db.session.get(Site, site_id)
+    if site is None or not actor.sees(site_id):
+        raise NotFound
+    return site
+
+
+def count_everything(actor: Actor) -> list[Counted]:
+    """Return an actor's sites with what belongs to each, by name; people are those granted it."""
+    cameras, sources = _by_site(Camera.site_id), _by_site(Source.site_id)
+    incidents, keys = _by_site(Incident.site_id), _by_site(ApiKey.site_id)
+    granted = db.session.execute(
+        select(user_sites.c.site_id, func.count()).group_by(user_sites.c.site_id)
+    )
+    people = {row[0]: row[1] for row in granted}
+    return [
+        Counted(
+            site,
+            cameras.get(site.id, 0),
+            sources.get(site.id, 0),
+            incidents.get(site.id, 0),
+            keys.get(site.id, 0),
+            people.get(site.id, 0),
+        )
+        for site in list_sites(actor)
+    ]
+
+
+def add_site(actor: Actor, name: str) -> Site:
+    """Add a site; raises Conflict if its name is taken."""
+    with transaction() as session:
+        _require_free(name)
+        site = Site(slug=_free_slug(name), name=name)
+        session.add(site)
+        session.flush()
+        audit.record(actor, "site:added", f"site:{site.id}", site_id=site.id, name=name)
+    return site
+
+
+def rename_site(actor: Actor, site_id: int, name: str) -> Site:
+    """Give a site another name; raises NotFound, or Conflict if the name is taken."""
+    with transaction():
+        site = find_site(actor, site_id)
+        if site.name != name:
+            _require_free(name, but=site_id)
+            before, site.name = site.name, name
+            audit.record(
+                actor, "site:renamed", f"site:{site_id}", site_id=site_id, name=name, before=before
+            )
+    return site
+
+
 def camera_of(site_id: int, name: str) -> Camera:
     """Return the camera of that name, new if there was none; inside the caller's transaction."""
     with transaction() as session:
@@ -51,3 +130,22 @@ def camera_of(site_id: int, name: str) -> Camera:
         return session.scalars(
             select(Camera).where(Camera.site_id == site_id, Camera.name == name)
         ).one()
+
+
+def _by_site(column: InstrumentedAttribute[int]) -> dict[int, int]:
+    rows = db.session.execute(select(column, func.count()).group_by(column))
+    return {row[0]: row[1] for row in rows}
+
+
+def _require_free(name: str, but: int = 0) -> None:
+    taken = select(Site.id).where(func.lower(Site.name) == name.lower(), Site.id != but)
+    if db.session.scalar(taken.limit(1)) is not None:
+        raise Conflict
+
+
+def _free_slug(name: str) -> str:
+    """Return the short name by which the command line knows a site."""
+    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
+    slug = re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:48] or "site"
+    taken = db.session.scalar(select(Site.id).where(Site.slug == slug)) is not None
+    return f"{slug}-{secrets.token_hex(3)}" if taken else slug

@@ -1,32 +1,35 @@
 """Create people and check who they are."""
 
-import secrets
+from dataclasses import asdict, dataclass
 
-from argon2 import PasswordHasher
-from argon2.exceptions import InvalidHashError, VerificationError
 from sqlalchemy import func, select
 
 from vigint_web.clock import utcnow
-from vigint_web.config import is_mailbox
+from vigint_web.config import LOCALES, is_mailbox
 from vigint_web.errors import Conflict, Invalid, NotFound
 from vigint_web.extensions import db
 from vigint_web.models import Role, Site, User
-from vigint_web.services import audit
+from vigint_web.services import audit, passwords, sessions
 from vigint_web.services.actors import Actor
 from vigint_web.services.sites import default_site
 from vigint_web.services.transactions import transaction
+from vigint_web.zones import is_zone
 
 FIRST_ADMIN = "admin@vigint.local"
-SHORTEST_PASSWORD = 12
-
-_hasher = PasswordHasher()
-# Verified when the account is unknown, so that the answer takes the same work.
-_NOBODY = _hasher.hash(secrets.token_urlsafe(16))
+SHORTEST_PASSWORD = passwords.SHORTEST
+generate_password = passwords.generate_password
 
 
-def generate_password() -> str:
-    """Return a password of 120 random bits."""
-    return secrets.token_urlsafe(15)
+@dataclass(frozen=True)
+class Preferences:
+    """How somebody likes pages to be.
+
+    Without a locale the browser decides, without a zone the installation.
+    """
+
+    locale: str | None
+    timezone: str | None
+    shortcuts: bool
 
 
 def normalise_email(email: str) -> str:
@@ -51,9 +54,9 @@ def create_user(
             raise Conflict(f"{email} exists already.")
         user = User(
             email=email,
-            password_hash=_hasher.hash(password),
+            password_hash=passwords.hash_password(password),
+            password_set_at=utcnow(),
             role=role,
-            session_nonce=secrets.token_hex(8),
             sites=[site],
         )
         session.add(user)
@@ -62,16 +65,21 @@ def create_user(
     return user
 
 
-def set_password(actor: Actor, email: str, password: str) -> User:
-    """Replace a password and end every session of that person; raises NotFound, Invalid."""
+def set_password(actor: Actor, email: str, password: str, *, keep: int = 0) -> User:
+    """Replace a password and end every session of that person; raises NotFound, Invalid.
+
+    Args:
+        keep: the one session that goes on.
+    """
     email = normalise_email(email)
     _check(email, password)
     with transaction() as session:
         user = session.scalar(select(User).where(User.email == email))
         if user is None:
             raise NotFound(f"There is no user {email}.")
-        user.password_hash = _hasher.hash(password)
-        user.session_nonce = secrets.token_hex(8)
+        user.password_hash = passwords.hash_password(password)
+        user.password_set_at = utcnow()
+        sessions.end_sessions(actor, user.id, keep=keep)
         audit.record(actor, "user:password_set", f"user:{user.id}", email=email)
     return user
 
@@ -79,30 +87,51 @@ def set_password(actor: Actor, email: str, password: str) -> User:
 def authenticate(email: str, password: str) -> User | None:
     """Return the person if the password is theirs and they may log in."""
     user: User | None = db.session.scalar(select(User).where(User.email == normalise_email(email)))
-    try:
-        _hasher.verify(user.password_hash if user else _NOBODY, password)
-    except (VerificationError, InvalidHashError):
+    right = passwords.verify(user.password_hash if user is not None else None, password)
+    if user is None or user.password_hash is None or not right or not user.active:
         return None
-    return user if user is not None and user.active else None
-
-
-def record_login(actor: Actor, user_id: int) -> None:
-    """Remember when somebody logged in."""
-    with transaction() as session:
-        user = session.get_one(User, user_id)
-        user.last_login_at = utcnow()
-        audit.record(actor, "user:logged_in", f"user:{user_id}")
-
-
-def find_by_session(identity: str) -> User | None:
-    """Return the person of a session cookie, unless that session was ended."""
-    number, _, nonce = identity.partition(":")
-    if not number.isdecimal() or len(number) > 18:
-        return None
-    user = db.session.get(User, int(number))
-    if user is None or not user.active or not secrets.compare_digest(user.session_nonce, nonce):
-        return None
+    if passwords.is_outdated(user.password_hash, password):
+        with transaction() as session:
+            row = session.get_one(User, user.id)
+            row.password_hash = passwords.hash_password(password)
     return user
+
+
+def find_user(user_id: int) -> User | None:
+    """Return a person by their number."""
+    return db.session.get(User, user_id)
+
+
+def preferences_of(user: User) -> Preferences:
+    """Return what a person has chosen."""
+    return Preferences(user.locale, user.timezone, user.shortcuts)
+
+
+def set_preferences(actor: Actor, wanted: Preferences) -> None:
+    """Keep what the acting person has chosen.
+
+    Raises:
+        Invalid: the locale or the zone is unknown.
+        NotFound: the actor is no person.
+    """
+    mistakes = []
+    if wanted.locale is not None and wanted.locale not in LOCALES:
+        mistakes.append(f"The language must be one of {', '.join(LOCALES)}.")
+    if wanted.timezone is not None and not is_zone(wanted.timezone):
+        mistakes.append("The time zone must be a name such as Europe/Paris.")
+    if mistakes:
+        raise Invalid(mistakes)
+    with transaction() as session:
+        user = session.get(User, actor.user_id) if actor.user_id is not None else None
+        if user is None:
+            raise NotFound
+        before = asdict(preferences_of(user))
+        changed = {name: value for name, value in asdict(wanted).items() if value != before[name]}
+        if not changed:
+            return
+        for name, value in changed.items():
+            setattr(user, name, value)
+        audit.record(actor, "user:preferences_set", f"user:{user.id}", **changed)
 
 
 def ensure_first_admin(actor: Actor) -> str | None:
@@ -113,6 +142,12 @@ def ensure_first_admin(actor: Actor) -> str | None:
         password = generate_password()
         create_user(actor, FIRST_ADMIN, password, Role.ADMIN)
     return password
+
+
+def address_words(email: str) -> tuple[str, ...]:
+    """Return the words of an address, which make a bad password for whoever has it."""
+    local, _, domain = email.partition("@")
+    return (email, local, *domain.split("."))
 
 
 def admin_addresses() -> list[str]:
@@ -127,7 +162,6 @@ def _check(email: str, password: str) -> None:
     mistakes = []
     if not is_mailbox(email):
         mistakes.append("This is not a mail address.")
-    if not SHORTEST_PASSWORD <= len(password) <= 256:
-        mistakes.append(f"A password has {SHORTEST_PASSWORD} to 256 characters.")
+    mistakes += passwords.mistakes_in(password, address_words(email))
     if mistakes:
         raise Invalid(mistakes)

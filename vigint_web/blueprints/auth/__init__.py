@@ -1,5 +1,6 @@
-"""Login, logout, one's own account."""
+"""Login, logout, mailed links, one's own account."""
 
-from vigint_web.blueprints.auth.views import blueprint
+from vigint_web.blueprints.auth import login, recovery, security, views
+from vigint_web.blueprints.auth.blueprint import blueprint
 
-__all__ = ["blueprint"]
+__all__ = ["blueprint", "login", "recovery", "security", "views"]

@@ -1,56 +1,42 @@
-"""Views of login and account."""
+"""Views of one's own account: language, preferences, password."""
 
-from flask import Blueprint, flash, redirect, render_template, request, session, url_for
+from dataclasses import replace
+from zoneinfo import ZoneInfo
+
+from flask import flash, redirect, render_template, request, session, url_for
+from flask_babel import get_locale, refresh
 from flask_babel import gettext as _
-from flask_login import current_user, login_user, logout_user
+from flask_login import current_user
 from werkzeug.wrappers import Response
 
-from vigint_web.blueprints.auth.forms import LoginForm, PasswordForm
+from vigint_web.blueprints.auth.blueprint import blueprint
+from vigint_web.blueprints.auth.forms import PasswordForm, PreferencesForm
+from vigint_web.blueprints.auth.login import wait_sentence
+from vigint_web.clock import utcnow
 from vigint_web.config import LOCALES
+from vigint_web.errors import Invalid
 from vigint_web.extensions import limiter
-from vigint_web.http.identity import actor
-from vigint_web.services import users
-from vigint_web.services.actors import as_user
-
-blueprint = Blueprint("auth", __name__)
-
-
-@blueprint.route("/login", methods=["GET", "POST"])
-@limiter.limit("10/minute;60/hour", methods=["POST"])
-def login() -> Response | str | tuple[str, int]:
-    """Let somebody in."""
-    if current_user.is_authenticated:
-        return redirect(_safe_target())
-    form = LoginForm()
-    if form.validate_on_submit():
-        user = users.authenticate(form.email.data, form.password.data)
-        if user is not None:
-            users.record_login(as_user(user), user.id)
-            _forget_session()
-            login_user(user)
-            session.permanent = True
-            return redirect(_safe_target())
-        form.password.errors = [_("The address or the password is not right. Try again.")]
-        return render_template("auth/login.html", form=form), 401
-    return render_template("auth/login.html", form=form)
-
-
-@blueprint.post("/logout")
-def logout() -> Response:
-    """End this session."""
-    logout_user()
-    _forget_session()
-    flash(_("You are logged out."), "success")
-    return redirect(url_for("auth.login"))
+from vigint_web.http.identity import actor, visitor
+from vigint_web.http.sessions import safe_target
+from vigint_web.models import AccountMailPurpose
+from vigint_web.services import account_mails, logins, users
+from vigint_web.services.login_delays import TooSoon
+from vigint_web.services.runtime import config
+from vigint_web.zones import city_of, offered_zones, offset_of
 
 
 @blueprint.post("/language")
 def language() -> Response:
-    """Remember a choice of language in this browser."""
-    chosen = request.form.get("locale")
-    if chosen in LOCALES:
-        session["locale"] = chosen
-    return redirect(_safe_target())
+    """Remember a choice of language: for a person, or in this browser until somebody logs in."""
+    choice = request.form.get("locale")
+    if choice in LOCALES:
+        if current_user.is_authenticated:
+            kept = users.preferences_of(current_user)
+            users.set_preferences(actor(), replace(kept, locale=choice))
+            session.pop("locale", None)
+        else:
+            session["locale"] = choice
+    return redirect(safe_target())
 
 
 @blueprint.route("/account", methods=["GET", "POST"])
@@ -58,30 +44,70 @@ def language() -> Response:
 def account() -> Response | str:
     """Change one's own password; every other session of this person ends."""
     form = PasswordForm()
-    if form.validate_on_submit():
-        if users.authenticate(current_user.email, form.current.data) is None:
+    if form.validate_on_submit() and _change_password(form):
+        flash(_("Your password is changed. Your other sessions are ended."), "success")
+        return redirect(url_for("auth.account"))
+    # Each form of the page has its own data: this one's are what is kept.
+    return _account(form, PreferencesForm(formdata=None, data=_kept()))
+
+
+def _change_password(form: PasswordForm) -> bool:
+    """Change the password, or say in the form why not; return whether it was changed."""
+    try:
+        if not logins.confirm_password(current_user, form.current.data, visitor()):
             form.current.errors = [_("This is not your password. Try again.")]
-        else:
-            user = users.set_password(actor(), current_user.email, form.new.data)
-            login_user(user)
-            flash(_("Your password is changed. Your other sessions are ended."), "success")
-            return redirect(url_for("auth.account"))
-    return render_template("auth/account.html", form=form)
+            return False
+        users.set_password(actor(), current_user.email, form.new.data, keep=current_user.session_id)
+    except TooSoon as error:
+        form.current.errors = [wait_sentence(error.seconds)]
+        return False
+    except Invalid as error:
+        form.new.errors = error.mistakes
+        return False
+    account_mails.tell(current_user, AccountMailPurpose.PASSWORD_CHANGED)
+    return True
 
 
-def _forget_session() -> None:
-    """Start anew: nothing of whoever used this browser before survives but the language."""
-    chosen = session.get("locale")
-    session.clear()
-    if chosen:
-        session["locale"] = chosen
+@blueprint.post("/account/preferences")
+def preferences() -> Response | str:
+    """Change one's own language, time zone and shortcuts."""
+    form = PreferencesForm()
+    if not form.validate_on_submit():
+        return _account(PasswordForm(formdata=None), form)
+    wanted = users.Preferences(
+        locale=form.locale.data or None,
+        timezone=form.timezone.data or None,
+        shortcuts=form.shortcuts.data,
+    )
+    users.set_preferences(actor(), wanted)
+    # What the browser says is asked for again; an earlier choice in this browser is over.
+    session.pop("locale", None)
+    refresh()
+    flash(_("Your preferences are saved."), "success")
+    return redirect(url_for("auth.account"))
 
 
-def _safe_target() -> str:
-    """Return where to go next, within this site only."""
-    target = request.values.get("next", "")
-    # "//host" and "/\host" are other sites to a browser.
-    inside = target.startswith("/") and not target.startswith(("//", "/\\"))
-    if inside and not any(c in target for c in "\r\n\t\\"):
-        return target
-    return url_for("dashboard.home")
+def _account(password: PasswordForm, wanted: PreferencesForm) -> str:
+    here, locale = utcnow(), str(get_locale())
+    zone = config().timezone.key
+    wanted.timezone.description = _(
+        "Type a city. Left empty, times are those of this installation: %(zone)s.", zone=zone
+    )
+    return render_template(
+        "auth/account.html",
+        form=password,
+        preferences=wanted,
+        zones=[
+            (name, f"{city_of(name, locale)} ({offset_of(ZoneInfo(name), here)})")
+            for name in offered_zones()
+        ],
+    )
+
+
+def _kept() -> dict[str, object]:
+    kept = users.preferences_of(current_user)
+    return {
+        "locale": kept.locale or "",
+        "timezone": kept.timezone or "",
+        "shortcuts": kept.shortcuts,
+    }

@@ -1,0 +1,202 @@
+"""Slow guessing down without locking anybody out: growing waits after failures.
+
+Failures are counted for the pair of an account and an address, for the account alone, and for the
+address alone. A browser that has logged in to the account before carries a device cookie and is
+counted by itself, so that no stranger's failures make the owner wait (OWASP, Slow Down Online
+Guessing Attacks with Device Cookies); an owner in a new browser comes in by a mailed link.
+"""
+
+import hashlib
+import logging
+import threading
+import time
+from collections import OrderedDict
+from dataclasses import dataclass
+from ipaddress import IPv6Address, ip_address
+from typing import cast
+
+from flask import current_app
+from redis import Redis
+from redis.exceptions import RedisError
+
+from vigint_web.clock import utcnow
+from vigint_web.errors import VigintError
+from vigint_web.services.runtime import runtime
+
+log = logging.getLogger(__name__)
+
+LONGEST_WAIT = 900
+_FORGOTTEN_AFTER = 24 * 3_600
+_SILENCE_SECONDS = 5.0
+_MOST_KEYS = 20_000
+_MEMORY = "vigint_login_failures"
+
+# How many failures cost nothing, by what is counted.
+_PAIR, _ACCOUNT, _ADDRESS, _DEVICE = 4, 19, 29, 4
+
+# One step for all processes: whoever must wait is told how long; else the attempt is counted
+# before it is made, so that parallel guesses are no loophole.
+_TAKE = """
+local now, longest, ttl = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
+local wait = 0
+for i, key in ipairs(KEYS) do
+  local till = tonumber(redis.call('HGET', key, 'until') or '0')
+  if till - now > wait then wait = till - now end
+end
+if wait > 0 then return wait end
+for i, key in ipairs(KEYS) do
+  local over = redis.call('HINCRBY', key, 'n', 1) - tonumber(ARGV[3 + i])
+  if over > 0 then
+    redis.call('HSET', key, 'until', now + math.min(2 ^ math.min(over - 1, 20), longest) * 1000)
+  end
+  redis.call('EXPIRE', key, ttl)
+end
+return 0
+"""
+
+
+class TooSoon(VigintError):
+    """Say how many seconds to wait before the next attempt."""
+
+    code = "too_many_requests"
+    status = 429
+
+    def __init__(self, seconds: int) -> None:
+        super().__init__(f"Wait {seconds} seconds.")
+        self.seconds = seconds
+
+
+@dataclass(frozen=True)
+class _Counted:
+    key: str
+    free: int
+    # Success tells nothing about the other attempts that are counted here.
+    shared: bool
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One attempt, counted as a failure until it succeeds."""
+
+    counted: tuple[_Counted, ...]
+
+    def succeeded(self) -> None:
+        """Take it back."""
+        own = [each.key for each in self.counted if not each.shared]
+        shared = [each.key for each in self.counted if each.shared]
+        redis = _server()
+        if redis is not None:
+            try:
+                with redis.pipeline(transaction=False) as pipeline:
+                    pipeline.delete(*own)
+                    for key in shared:
+                        pipeline.hincrby(key, "n", -1)
+                        pipeline.expire(key, _FORGOTTEN_AFTER)
+                    pipeline.execute()
+            except RedisError as error:
+                _silence(error)
+        _memory().take_back(own, shared)
+
+
+def take_attempt(kind: str, account: str, address: str, device: str | None) -> Attempt:
+    """Count an attempt; whoever calls says when it succeeded.
+
+    Args:
+        kind: what is tried: a password, a code.
+        account: whatever somebody says who they are, whether or not there is such an account.
+        device: the identity of a browser that has logged in to this account before.
+
+    Raises:
+        TooSoon: the wait after an earlier failure is not over; this attempt must not be made.
+    """
+    counted = _counted(kind, _digest(account), _network(address), device)
+    milliseconds = _take(counted)
+    if milliseconds > 0:
+        raise TooSoon(-(-milliseconds // 1000))
+    return Attempt(counted)
+
+
+def _counted(kind: str, account: str, network: str, device: str | None) -> tuple[_Counted, ...]:
+    start = f"vigint:failures:{kind}"
+    if device is not None:
+        return (_Counted(f"{start}:device:{account}:{_digest(device)}", _DEVICE, shared=False),)
+    return (
+        _Counted(f"{start}:pair:{account}:{network}", _PAIR, shared=False),
+        _Counted(f"{start}:account:{account}", _ACCOUNT, shared=True),
+        _Counted(f"{start}:address:{network}", _ADDRESS, shared=True),
+    )
+
+
+def _take(counted: tuple[_Counted, ...]) -> int:
+    redis, now = _server(), int(utcnow().timestamp() * 1000)
+    if redis is not None:
+        keys = [each.key for each in counted]
+        limits = [LONGEST_WAIT, _FORGOTTEN_AFTER, *(each.free for each in counted)]
+        try:
+            return int(redis.register_script(_TAKE)(keys=keys, args=[now, *limits]))
+        except RedisError as error:
+            _silence(error)
+    return _memory().take(counted, now)
+
+
+class _Memory:
+    """Count in this process, while the queue server is away."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._rows: OrderedDict[str, tuple[int, int]] = OrderedDict()
+
+    def take(self, counted: tuple[_Counted, ...], now: int) -> int:
+        with self._lock:
+            waits = [self._rows.get(each.key, (0, 0))[1] - now for each in counted]
+            if max(waits) > 0:
+                return max(waits)
+            for each in counted:
+                failures, until = self._rows.get(each.key, (0, 0))
+                over = failures + 1 - each.free
+                if over > 0:
+                    until = now + min(2 ** min(over - 1, 20), LONGEST_WAIT) * 1000
+                self._rows[each.key] = (failures + 1, until)
+                self._rows.move_to_end(each.key)
+            while len(self._rows) > _MOST_KEYS:
+                self._rows.popitem(last=False)
+        return 0
+
+    def take_back(self, own: list[str], shared: list[str]) -> None:
+        with self._lock:
+            for key in own:
+                self._rows.pop(key, None)
+            for key in shared:
+                if key in self._rows:
+                    failures, until = self._rows[key]
+                    self._rows[key] = (max(0, failures - 1), until)
+
+
+def _memory() -> _Memory:
+    return cast(_Memory, current_app.extensions.setdefault(_MEMORY, _Memory()))
+
+
+def _server() -> Redis | None:
+    here = runtime()
+    return None if time.monotonic() < here.queue_silent_until else here.redis
+
+
+def _silence(error: RedisError) -> None:
+    # A silent server costs every caller its time-out: ask it again after a while.
+    runtime().queue_silent_until = time.monotonic() + _SILENCE_SECONDS
+    log.warning("failed logins are counted in this process only: %s", type(error).__name__)
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:32]
+
+
+def _network(address: str) -> str:
+    """Return an address as one household has it: IPv6 gives each of them a /64."""
+    try:
+        parsed = ip_address(address)
+    except ValueError:
+        return "unknown"
+    if isinstance(parsed, IPv6Address):
+        return f"{int(parsed) >> 64:x}"
+    return str(parsed)

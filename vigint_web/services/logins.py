@@ -1,0 +1,67 @@
+"""Let people in: password, then code; slow guessing down; leave a trace of success and failure."""
+
+from sqlalchemy import select
+
+from vigint_web.extensions import db
+from vigint_web.models import User
+from vigint_web.services import audit, two_factor, users
+from vigint_web.services.actors import Actor
+from vigint_web.services.login_delays import take_attempt
+from vigint_web.services.transactions import transaction
+from vigint_web.services.visitors import Visitor
+
+NOBODY = Actor(label="visitor")
+
+
+def check_password(email: str, password: str, visitor: Visitor, device: str | None) -> User | None:
+    """Return the person if the password is theirs; the same work whether or not they exist.
+
+    Args:
+        device: the identity of a browser that has logged in to this account before.
+
+    Raises:
+        TooSoon: after earlier failures; the password was not looked at.
+    """
+    email = users.normalise_email(email)
+    attempt = take_attempt("password", email, visitor.address, device)
+    user = users.authenticate(email, password)
+    if user is None:
+        _tell_failure("login:failed", db.session.scalar(select(User.id).where(User.email == email)))
+        return None
+    attempt.succeeded()
+    return user
+
+
+def check_code(user: User, code: str, visitor: Visitor, device: str | None) -> str | None:
+    """Return which factor a code proves, if it proves one; it is used up by that.
+
+    Raises:
+        TooSoon: after earlier failures; the code was not looked at.
+    """
+    attempt = take_attempt("code", user.email, visitor.address, device)
+    factor = two_factor.accept_code(user.id, code)
+    if factor is None:
+        _tell_failure("two_factor:failed", user.id)
+        return None
+    attempt.succeeded()
+    return factor
+
+
+def confirm_password(user: User, password: str, visitor: Visitor) -> bool:
+    """Return whether somebody who is logged in knows the password too; counted by session.
+
+    Raises:
+        TooSoon: after earlier failures; the password was not looked at.
+    """
+    attempt = take_attempt("proof", user.email, visitor.address, f"session:{user.session_id}")
+    if users.authenticate(user.email, password) is None:
+        _tell_failure("login:failed", user.id)
+        return False
+    attempt.succeeded()
+    return True
+
+
+def _tell_failure(action: str, user_id: int | None) -> None:
+    with transaction():
+        # What was typed stays out: people type passwords where their address belongs.
+        audit.record(NOBODY, action, f"user:{user_id if user_id is not None else 'unknown'}")

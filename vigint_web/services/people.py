@@ -1,0 +1,292 @@
+"""Manage people: invite them, say what they may see, let them in again, keep them out."""
+
+from collections.abc import Collection
+
+from sqlalchemy import func, select
+
+from vigint_web.clock import utcnow
+from vigint_web.config import is_mailbox
+from vigint_web.errors import Conflict, Invalid, NotFound
+from vigint_web.extensions import db
+from vigint_web.mail import OUTBOX
+from vigint_web.models import AccountMail, AccountMailPurpose, Role, Site, User, UserSession
+from vigint_web.services import account_mails, audit, passwords, sessions, two_factor
+from vigint_web.services.account_tokens import address_of, open_token
+from vigint_web.services.actors import Actor
+from vigint_web.services.runtime import config
+from vigint_web.services.transactions import transaction
+from vigint_web.services.users import address_words, normalise_email
+
+
+class LastAdmin(Conflict):
+    """Say that nobody would be left who can manage this installation."""
+
+    code = "last_admin"
+
+
+class OwnRole(Conflict):
+    """Say that nobody decides what they may do themselves."""
+
+    code = "own_role"
+
+
+def list_people() -> list[User]:
+    """Return everybody, administrators first."""
+    order = {Role.ADMIN: 0, Role.OPERATOR: 1, Role.VIEWER: 2}
+    found = db.session.scalars(select(User).order_by(User.email))
+    return sorted(found, key=lambda user: (not user.active, order[Role(user.role)]))
+
+
+def count_sessions() -> dict[int, int]:
+    """Return in how many browsers each person is logged in."""
+    rows = db.session.execute(
+        select(UserSession.user_id, func.count().label("live"))
+        .where(sessions.is_live())
+        .group_by(UserSession.user_id)
+    )
+    return {row.user_id: row.live for row in rows}
+
+
+def find_person(user_id: int) -> User:
+    """Return a person; raises NotFound."""
+    user = db.session.get(User, user_id)
+    if user is None:
+        raise NotFound
+    return user
+
+
+def invite(actor: Actor, email: str, role: Role, site_ids: Collection[int], locale: str) -> User:
+    """Add a person without a password, and owe them a mail with a link that sets one.
+
+    Raises:
+        Conflict: the address is taken.
+        Invalid: the address is none, or there is a site that does not exist.
+    """
+    email = normalise_email(email)
+    if not is_mailbox(email):
+        raise Invalid(["This is not a mail address."])
+    with transaction() as session:
+        if session.scalar(select(User.id).where(User.email == email)) is not None:
+            raise Conflict(f"{email} exists already.")
+        user = User(
+            email=email,
+            role=role,
+            locale=locale,
+            invited_at=utcnow(),
+            sites=_sites(site_ids),
+        )
+        session.add(user)
+        session.flush()
+        account_mails.owe_mail(email, AccountMailPurpose.INVITATION, locale, user.id)
+        audit.record(
+            actor,
+            "user:invited",
+            f"user:{user.id}",
+            email=email,
+            role=role.value,
+            sites=sorted(site_ids),
+        )
+    return user
+
+
+def resend_invitation(actor: Actor, user_id: int) -> User:
+    """Send another invitation; the link of the one before is dead.
+
+    Raises:
+        Conflict: this person has a password, or may not log in.
+    """
+    with transaction() as session:
+        user = _person(user_id)
+        if user.password_hash is not None or not user.active:
+            raise Conflict
+        account_mails.close_links(user_id)
+        user.invited_at = utcnow()
+        session.flush()
+        account_mails.owe_mail(
+            user.email,
+            AccountMailPurpose.INVITATION,
+            user.locale or config().default_locale,
+            user_id,
+        )
+        audit.record(actor, "user:invitation_resent", f"user:{user_id}")
+    return user
+
+
+def send_password_reset(actor: Actor, user_id: int) -> User:
+    """Send somebody a link that sets a new password.
+
+    Raises:
+        Conflict: this person was only invited, or may not log in.
+    """
+    with transaction():
+        user = _person(user_id)
+        if user.password_hash is None or not user.active:
+            raise Conflict
+        account_mails.tell(user, AccountMailPurpose.PASSWORD_RESET)
+        audit.record(actor, "user:password_reset_sent", f"user:{user_id}")
+    return user
+
+
+def set_password_by_link(token: str, password: str) -> User:
+    """Set the password of whoever holds a mailed link; every session and link of theirs ends.
+
+    Raises:
+        NotFound, LinkRefused: the link opens nothing (any more).
+        Invalid: the password is not good enough.
+    """
+    mail = open_token(token)
+    if mail.user is None:
+        raise NotFound
+    mistakes = passwords.mistakes_in(password, address_words(mail.user.email))
+    if mistakes:
+        raise Invalid(mistakes)
+    hashed = passwords.hash_password(password)
+    with transaction() as session:
+        user = session.get_one(User, mail.user_id, with_for_update=True)
+        session.refresh(mail)
+        if mail.closed_at is not None:
+            open_token(token)
+        first = user.password_hash is None
+        user.password_hash, user.password_set_at = hashed, utcnow()
+        account_mails.close_links(user.id)
+        owner = Actor(label=user.email, user_id=user.id)
+        sessions.end_sessions(owner, user.id)
+        audit.record(owner, "user:joined" if first else "user:password_reset", f"user:{user.id}")
+        if not first:
+            account_mails.tell(user, AccountMailPurpose.PASSWORD_CHANGED)
+    return user
+
+
+def set_access(actor: Actor, user_id: int, role: Role, site_ids: Collection[int]) -> User:
+    """Say what somebody is and which sites they see; a new role ends their sessions.
+
+    Raises:
+        OwnRole: it is the acting person's own role.
+        LastAdmin: nobody would be left who can manage this installation.
+    """
+    with transaction():
+        user = _person(user_id)
+        before = (str(user.role), sorted(site.id for site in user.sites))
+        if before == (role.value, sorted(site_ids)):
+            return user
+        if role != user.role:
+            if user_id == actor.user_id:
+                raise OwnRole
+            _keep_one_admin(user)
+            user.role = role
+            sessions.end_sessions(actor, user_id)
+        user.sites = _sites(site_ids)
+        audit.record(
+            actor,
+            "user:access_set",
+            f"user:{user_id}",
+            role=role.value,
+            sites=sorted(site_ids),
+            role_before=before[0],
+            sites_before=before[1],
+        )
+    return user
+
+
+def deactivate(actor: Actor, user_id: int) -> User:
+    """Keep somebody out from now on: no login, no session, no mailed link.
+
+    Raises:
+        OwnRole: it is the acting person.
+        LastAdmin: nobody would be left who can manage this installation.
+        Conflict: they are out already.
+    """
+    with transaction():
+        user = _person(user_id)
+        if not user.active:
+            raise Conflict
+        if user_id == actor.user_id:
+            raise OwnRole
+        _keep_one_admin(user)
+        user.active = False
+        account_mails.close_links(user_id)
+        sessions.end_sessions(actor, user_id)
+        audit.record(actor, "user:deactivated", f"user:{user_id}")
+    return user
+
+
+def reactivate(actor: Actor, user_id: int) -> User:
+    """Let somebody log in again, as who they were; raises Conflict if they may already."""
+    with transaction():
+        user = _person(user_id)
+        if user.active:
+            raise Conflict
+        user.active = True
+        audit.record(actor, "user:reactivated", f"user:{user_id}")
+    return user
+
+
+def reset_two_factor(actor: Actor, user_id: int) -> User:
+    """Take away the second factor of somebody who lost it, and tell them by mail.
+
+    Raises:
+        Conflict: they have none.
+    """
+    user = find_person(user_id)
+    with transaction():
+        two_factor.remove(actor, user.email)
+        account_mails.tell(user, AccountMailPurpose.TWO_FACTOR_RESET)
+    return user
+
+
+def handed_over_link(actor: Actor, user_id: int) -> AccountMail | None:
+    """Return the mail whose link an administrator may hand over, because no mail server does."""
+    mail = account_mails.newest_mail(user_id)
+    usable = (
+        mail is not None
+        and mail.channel == OUTBOX
+        and mail.closed_at is None
+        and mail.expires_at > utcnow()
+    )
+    return mail if usable and user_id != actor.user_id else None
+
+
+def show_link(actor: Actor, user_id: int) -> str:
+    """Return the address of such a link; showing it is audited.
+
+    Raises:
+        NotFound: there is none.
+    """
+    mail = handed_over_link(actor, user_id)
+    if mail is None:
+        raise NotFound
+    with transaction():
+        audit.record(actor, "account_link:shown", f"user:{user_id}", purpose=mail.purpose)
+    return address_of(mail)
+
+
+def _person(user_id: int) -> User:
+    """Return a person, locked until the end of the caller's transaction."""
+    with transaction() as session:
+        user = session.get(User, user_id, with_for_update=True, populate_existing=True)
+    if user is None:
+        raise NotFound
+    return user
+
+
+def _sites(site_ids: Collection[int]) -> list[Site]:
+    found = list(db.session.scalars(select(Site).where(Site.id.in_(site_ids)).order_by(Site.id)))
+    if len(found) != len(set(site_ids)):
+        raise Invalid(["There is no such site."])
+    return found
+
+
+def _keep_one_admin(user: User) -> None:
+    """Raise LastAdmin if this person is the last administrator who can log in."""
+    if user.role != Role.ADMIN or not user.active or user.password_hash is None:
+        return
+    with transaction() as session:
+        # Locked in one order: of two who remove each other at once, the second finds one left.
+        able = session.scalars(
+            select(User.id)
+            .where(User.role == Role.ADMIN, User.active, User.password_hash.is_not(None))
+            .order_by(User.id)
+            .with_for_update()
+        ).all()
+    if set(able) <= {user.id}:
+        raise LastAdmin

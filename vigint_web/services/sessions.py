@@ -1,0 +1,179 @@
+"""Begin, find and end sessions: the row decides, the cookie only names it."""
+
+import hashlib
+import logging
+import secrets
+from collections.abc import Collection
+from datetime import timedelta
+
+from sqlalchemy import ColumnElement, delete, or_, select, update
+from sqlalchemy.exc import OperationalError
+
+from vigint_web.clock import utcnow
+from vigint_web.errors import NotFound, StorageFull
+from vigint_web.extensions import db
+from vigint_web.models import User, UserSession
+from vigint_web.services import audit
+from vigint_web.services.actors import Actor, as_user
+from vigint_web.services.transactions import change, transaction
+from vigint_web.services.visitors import Visitor
+
+log = logging.getLogger(__name__)
+
+IDLE = timedelta(hours=12)
+LONGEST = timedelta(days=30)
+# When a person was last seen is for people to read: a write per request would be its price.
+_SEEN_PRECISION = timedelta(minutes=1)
+
+
+def begin_session(user: User, visitor: Visitor, factors: Collection[str]) -> str:
+    """Log a person in; return the token for their cookie: 256 random bits, kept as a hash only.
+
+    Args:
+        factors: what was proved: password, totp, recovery_code, mailed_link.
+    """
+    token = secrets.token_urlsafe(32)
+    now = utcnow()
+    with transaction() as session:
+        row = UserSession(
+            user_id=user.id,
+            token_hash=_hash(token),
+            factors=" ".join(factors),
+            address=visitor.address[:64],
+            user_agent=visitor.user_agent[:300],
+            created_at=now,
+            last_seen_at=now,
+        )
+        session.add(row)
+        session.flush()
+        session.get_one(User, user.id).last_login_at = now
+        audit.record(
+            as_user(user),
+            "user:logged_in",
+            f"user:{user.id}",
+            session=row.id,
+            factors=row.factors,
+        )
+    user.session_id, user.session_token = row.id, token
+    return token
+
+
+def find_user(token: str) -> User | None:
+    """Return the person of a session cookie, unless the session is over or they may not log in."""
+    row = db.session.scalar(
+        select(UserSession).where(UserSession.token_hash == _hash(token), is_live())
+    )
+    if row is None or not row.user.active:
+        return None
+    user = row.user
+    user.session_id, user.session_token = row.id, token
+    return user
+
+
+def touch(session_id: int) -> None:
+    """Remember that a session is in use; a database that cannot take it just now is no matter."""
+    now = utcnow()
+    row = db.session.get(UserSession, session_id)
+    if row is None or now - row.last_seen_at < _SEEN_PRECISION:
+        return
+    try:
+        with transaction() as session:
+            change(
+                session,
+                update(UserSession)
+                .where(UserSession.id == session_id, UserSession.ended_at.is_(None))
+                .values(last_seen_at=now),
+            )
+    except (OperationalError, StorageFull):
+        log.warning("a session's last use was not written down")
+
+
+def sessions_of(user_id: int) -> list[UserSession]:
+    """Return the live sessions of a person, the last one used first."""
+    return list(
+        db.session.scalars(
+            select(UserSession)
+            .where(UserSession.user_id == user_id, is_live())
+            .order_by(UserSession.last_seen_at.desc(), UserSession.id.desc())
+        )
+    )
+
+
+def end_session(actor: Actor, user_id: int, session_id: int) -> None:
+    """End one session of a person.
+
+    Raises:
+        NotFound: this person has no such live session.
+    """
+    with transaction() as session:
+        ended = change(
+            session,
+            update(UserSession)
+            .where(
+                UserSession.id == session_id,
+                UserSession.user_id == user_id,
+                UserSession.ended_at.is_(None),
+            )
+            .values(ended_at=utcnow()),
+        )
+        if not ended:
+            raise NotFound
+        audit.record(actor, "session:ended", f"session:{session_id}", user=user_id)
+
+
+def end_sessions(actor: Actor, user_id: int, *, keep: int = 0) -> int:
+    """End every session of a person, but for one to keep; return how many."""
+    with transaction() as session:
+        ended = change(
+            session,
+            update(UserSession)
+            .where(
+                UserSession.user_id == user_id,
+                UserSession.id != keep,
+                UserSession.ended_at.is_(None),
+            )
+            .values(ended_at=utcnow()),
+        )
+        if ended:
+            audit.record(actor, "session:ended", f"user:{user_id}", sessions=ended)
+    return ended
+
+
+def current_of(actor: Actor, user_id: int) -> int:
+    """Return the session by which somebody acts, if it is their own that is spoken of; else 0."""
+    return actor.session_id if actor.user_id == user_id else 0
+
+
+def add_factor(session_id: int, factor: str) -> None:
+    """Note that the person of a session proved one thing more, inside the caller's transaction."""
+    with transaction() as session:
+        row = session.get_one(UserSession, session_id)
+        if factor not in row.factors.split():
+            row.factors = f"{row.factors} {factor}"
+
+
+def forget_sessions(days: int) -> int:
+    """Delete sessions that have been over for so many days, addresses and all; return how many."""
+    limit = utcnow() - timedelta(days=days)
+    with transaction() as session:
+        found = session.scalars(
+            delete(UserSession)
+            .where(or_(UserSession.ended_at < limit, UserSession.last_seen_at < limit - IDLE))
+            .returning(UserSession.id)
+            .execution_options(synchronize_session=False)
+        ).all()
+    return len(found)
+
+
+def is_live() -> ColumnElement[bool]:
+    """Return the condition under which a session still lets its person in."""
+    now = utcnow()
+    return (
+        UserSession.ended_at.is_(None)
+        & (UserSession.last_seen_at > now - IDLE)
+        & (UserSession.created_at > now - LONGEST)
+    )
+
+
+def _hash(token: str) -> str:
+    return hashlib.sha256(token.encode("utf-8", "replace")).hexdigest()
