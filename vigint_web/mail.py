@@ -4,12 +4,13 @@ import os
 import re
 import smtplib
 import ssl
+import time
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 from flask import current_app, render_template
-from flask_babel import force_locale, format_date
+from flask_babel import force_locale, format_date, format_datetime, gettext
 from flask_mail import Connection, Message
 
 from vigint_web.config import Config
@@ -64,7 +65,36 @@ class AlertMail:
     failure_code: str | None
 
 
-def compose_alert(facts: AlertMail, config: Config) -> Message:
+@dataclass(frozen=True)
+class LinkMail:
+    """Everything that a mail about a shared link tells."""
+
+    recipient: str
+    message_id: str
+    url: str
+    sharer: str
+    link_recipient: str
+    about: str
+    note: str
+    not_before: datetime | None
+    expires_at: datetime | None
+    max_views: int | None
+    played_at: datetime | None
+
+
+class Letter(Message):
+    """A mail whose bytes are made once: what is recorded is what was sent, boundaries included."""
+
+    _bytes: bytes | None = None
+
+    def as_bytes(self) -> bytes:
+        """Return the message of RFC 5322, the same at every call."""
+        if self._bytes is None:
+            self._bytes = bytes(super().as_bytes())
+        return self._bytes
+
+
+def compose_alert(facts: AlertMail, config: Config) -> Letter:
     """Return the French alert mail (contracts, section 8), text and HTML of equal content."""
     zone = config.timezone
     with force_locale("fr"):
@@ -72,7 +102,7 @@ def compose_alert(facts: AlertMail, config: Config) -> Message:
         shown = {
             "facts": facts,
             "clip": facts.clip,
-            "day": format_date(seen, "d MMMM yyyy"),
+            "day": format_date(seen.date(), "d MMMM yyyy"),
             "clock": seen.strftime("%H:%M:%S"),
             "zone": offset_name(facts.detected_at, zone),
             "stamp": wall_clock(facts.detected_at, zone),
@@ -83,14 +113,57 @@ def compose_alert(facts: AlertMail, config: Config) -> Message:
         }
         text = render_template("mail/alert.txt", **shown)
         html = render_template("mail/alert.html", **shown)
-    message = Message(
+    message = Letter(
         subject=_header(f"🚨 Alerte Vigint - {facts.incident_type} - [{facts.risk_level}]"),
         recipients=[facts.recipient],
         body=text,
         html=html,
         sender=config.email.sender,
+        date=time.time(),
         charset="utf-8",
         extra_headers={"Auto-Submitted": "auto-generated", "X-Vigint-Incident": facts.reference},
+    )
+    message.msgId = facts.message_id
+    return message
+
+
+def compose_shared(facts: LinkMail, config: Config) -> Letter:
+    """Return the mail that brings somebody a link."""
+    with force_locale(config.default_locale):
+        subject = gettext("%(sharer)s shares a video with you", sharer=facts.sharer)
+        return _about_link("shared", subject, facts, config)
+
+
+def compose_played(facts: LinkMail, config: Config) -> Letter:
+    """Return the mail that tells a sharer of the first use of a link."""
+    with force_locale(config.default_locale):
+        subject = gettext("The link sent to %(recipient)s was used", recipient=facts.link_recipient)
+        return _about_link("played", subject, facts, config)
+
+
+def _about_link(template: str, subject: str, facts: LinkMail, config: Config) -> Letter:
+    def told(moment: datetime | None) -> str:
+        if moment is None:
+            return ""
+        seen = local(moment, config.timezone).replace(tzinfo=None)
+        clock = format_datetime(seen, "d MMMM yyyy, HH:mm", rebase=False)
+        return f"{clock} ({offset_name(moment, config.timezone)})"
+
+    shown = {
+        "facts": facts,
+        "starts": told(facts.not_before),
+        "expiry": told(facts.expires_at),
+        "played": told(facts.played_at),
+    }
+    message = Letter(
+        subject=_header(subject),
+        recipients=[facts.recipient],
+        body=render_template(f"mail/{template}.txt", **shown),
+        html=render_template(f"mail/{template}.html", **shown),
+        sender=config.email.sender,
+        date=time.time(),
+        charset="utf-8",
+        extra_headers={"Auto-Submitted": "auto-generated"},
     )
     message.msgId = facts.message_id
     return message

@@ -1,6 +1,6 @@
 """Turn codes into the sentences that people read, in their language."""
 
-from flask_babel import LazyString
+from flask_babel import LazyString, gettext
 from flask_babel import lazy_gettext as _
 
 _FAILURES: dict[str, LazyString] = {
@@ -28,6 +28,11 @@ _REFUSALS: dict[str, LazyString] = {
     "link_revoked": _("This link was revoked. Ask whoever sent it for a new one."),
     "link_used_up": _("All viewings of this link are used up. Ask whoever sent it for a new one."),
     "link_not_yet_valid": _("This link is not valid yet. Try again later."),
+    "account_link_used": _("This link was used already, or replaced by a newer one. Log in, or ask for a new one under “Forgot your password?”."),
+    "account_link_expired": _("This link has expired. Ask for a new one under “Forgot your password?” on the login page."),
+    "last_admin": _("This is the last administrator who can log in. Make somebody else an administrator first."),
+    "own_role": _("Nobody changes their own role or locks themselves out. Ask another administrator."),
+    "second_factor_required": _("Your role asks for a second factor. Set it up first."),
     "not_granted": _("This link does not open that. Ask whoever sent it for more access."),
     "not_ready": _("The video is being prepared. Try again in a few seconds."),
     "processing_failed": _("The video could not be prepared. Ask whoever sent the link."),
@@ -51,6 +56,23 @@ _REFUSALS: dict[str, LazyString] = {
     "internal_error": _("Something went wrong on the server. Try again; if it happens again, tell the administrator."),
     "error": _("The request could not be answered."),
 }  # fmt: skip
+
+
+_SHARING: dict[str, LazyString] = {
+    "no_recipient": _("Give at least one address."),
+    "too_many_recipients": _("At most 20 addresses at once. Share with the others afterwards."),
+    "end_is_over": _("The end is in the past. Choose a later one."),
+    "end_after_purge": _("The footage is deleted before that. Choose an earlier end."),
+    "begins_after_end": _("The link would end before it begins. Choose an earlier start."),
+}
+
+
+def sharing_mistake(code: str) -> str:
+    """Return what is wrong with a link to be shared; a code may name an address after a colon."""
+    kind, _colon, address = code.partition(":")
+    if kind == "not_an_address":
+        return str(gettext("%(address)s is not a mail address.", address=address[:100]))
+    return str(_SHARING[kind])
 
 
 def failure_sentence(code: str | None) -> LazyString:

@@ -9,19 +9,17 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from tests.helpers import Clock, Person, mails, path_of, post_incident, renew
+from tests.helpers import Clock, Person, mails, path_of, renew
 from tests.library import ACTOR, Library
 from vigint_web.clock import utcnow
 from vigint_web.config import Config
 from vigint_web.extensions import db
 from vigint_web.http import watch
 from vigint_web.models import Alert, AlertKind, AlertState, AuditEvent, Link, Role
-from vigint_web.services import alerts, links, outbox
+from vigint_web.services import alerts, links
 from vigint_web.services.links import find_link
 from vigint_web.services.sources import delete_source
 from vigint_web.services.transactions import transaction
-
-Work = Callable[[], None]
 
 
 def _link(token: str) -> Link:
@@ -126,34 +124,6 @@ def test_a_response_that_lasts_is_cut_when_its_link_dies_and_others_go_on(
         for pair in pairs:
             for end in pair:
                 end.close()
-
-
-def test_a_mail_in_the_outbox_is_read_by_administrators_and_the_reading_is_told(
-    client: FlaskClient,
-    api_key: str,
-    work: Work,
-    people: Callable[[Role], Person],
-    config: Config,
-) -> None:
-    post_incident(client, api_key, {"message": "<b>Alarme</b>"})
-    work()
-    admin = people(Role.ADMIN)
-    [mail] = outbox.list_mails()
-    assert "garde@example.com" in admin.browser.get("/outbox/").text
-    assert "&lt;b&gt;Alarme" in admin.browser.get(f"/outbox/{mail.name}/").text
-    frame = admin.browser.get(f"/outbox/{mail.name}/html")
-    policy = frame.headers["Content-Security-Policy"]
-    assert "sandbox" in policy
-    assert "script-src" not in policy
-    assert "<b>Alarme" not in frame.text
-    renew()
-    event = db.session.query(AuditEvent).filter_by(action="outbox:opened").first()
-    assert event is not None
-    assert event.actor == admin.email
-    for name in ("..", ".x", "nothing", "..%2F..%2Fvigint", "a" * 300):
-        assert admin.browser.get(f"/outbox/{name}/").status_code == 404, name
-    for role in (Role.OPERATOR, Role.VIEWER):
-        assert people(role).browser.get(f"/outbox/{mail.name}/html").status_code == 403
 
 
 def _owed(library: Library, link: Link) -> int:

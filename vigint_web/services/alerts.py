@@ -13,13 +13,13 @@ from sqlalchemy.orm import Session
 from vigint_web.clock import utcnow
 from vigint_web.errors import Conflict, LeaseLost, NotFound, StorageFull
 from vigint_web.extensions import db
-from vigint_web.mail import AlertMail, ClipFacts, MailRefused, MailUndelivered, compose_alert, send
-from vigint_web.models import Alert, AlertKind, AlertState, Audience, Incident
+from vigint_web.mail import MailRefused, MailUndelivered, send
+from vigint_web.models import Alert, AlertState
 from vigint_web.models.alert import GIVEN_UP_AFTER
-from vigint_web.services import audit, queueing
+from vigint_web.services import audit, metrics, outbox, queueing
 from vigint_web.services.actors import SYSTEM, Actor
 from vigint_web.services.claims import Lease, claim
-from vigint_web.services.links import hours_left, mint_link, private_url
+from vigint_web.services.letters import NothingToSay, write_letter
 from vigint_web.services.runtime import config
 from vigint_web.services.transactions import after_commit, change, release_connection, transaction
 
@@ -39,11 +39,12 @@ def deliver_alert(alert_id: int) -> None:
     alert = db.session.get_one(Alert, alert_id, populate_existing=True)
     with lease.kept():
         try:
-            _renew_link(alert)
-            message = compose_alert(_facts(alert), config())
+            letter = write_letter(alert)
+            # Made now: once the mail is accepted nothing may fail any more.
+            row = outbox.row_of(alert, letter.message, letter.link)
             release_connection()
-            channel = send(message, config())
-        except MailRefused as error:
+            channel = send(letter.message, config())
+        except (MailRefused, NothingToSay) as error:
             _settle_failed(lease, alert, str(error))
         except Exception as error:
             # Whatever it was, the next attempt may do better; after a day somebody is told.
@@ -53,7 +54,7 @@ def deliver_alert(alert_id: int) -> None:
             _postpone(lease, alert, _told(error))
         else:
             # Accepted: forgetting it now would send the mail again.
-            _insist(lambda: _settle_sent(lease, alert, channel))
+            _insist(lambda: _settle_sent(lease, alert, row, channel))
 
 
 def _told(error: Exception) -> str:
@@ -78,48 +79,33 @@ def _insist(settle: Callable[[], None]) -> None:
             time.sleep(1)
 
 
-def _settle_sent(lease: Lease, alert: Alert, channel: str) -> None:
+def _settle_sent(lease: Lease, alert: Alert, row: dict[str, Any], channel: str) -> None:
+    sent_at = utcnow()
     with transaction() as session:
         done = _let_go(
             session,
             lease,
             state=AlertState.SENT,
-            sent_at=utcnow(),
+            sent_at=sent_at,
             channel=channel,
             error=None,
             next_attempt_at=None,
         )
         lease.require(done)
+        outbox.keep_mail({**row, "channel": channel, "sent_at": sent_at})
         audit.record(
             SYSTEM,
             "alert:sent",
             f"alert:{alert.id}",
-            site_id=alert.incident.site_id,
-            incident=alert.incident.reference,
+            site_id=alert.site_id,
             recipient=alert.recipient,
             channel=channel,
+            **_about(alert),
         )
+    born = alert.incident.created_at if alert.incident else alert.created_at
+    lag = (sent_at - born).total_seconds()
+    metrics.observe(metrics.DELIVERY_LAG, lag)
     log.info("alert %s sent by %s", alert.id, channel)
-
-
-def _renew_link(alert: Alert) -> None:
-    """Give a mail that waited longer than its link lived another link, while there is footage."""
-    link, video = alert.link, alert.incident.video
-    if link is None or video is None or link.revoked_at is not None or link.expires_at is None:
-        return
-    if link.expires_at > utcnow():
-        return
-    with transaction() as session:
-        fresh = mint_link(
-            SYSTEM,
-            video,
-            Audience.PERSON,
-            recipient=alert.recipient,
-            hours=alert.incident.link_hours,
-        )
-        alert.link_id = fresh.id
-        session.flush()
-        session.refresh(alert, ["link"])
 
 
 def pause_before(attempt: int) -> timedelta:
@@ -154,9 +140,10 @@ def retry_alert(actor: Actor, reference: str, alert_id: int) -> Alert:
         Conflict: it was not given up.
     """
     alert = db.session.get(Alert, alert_id)
-    if alert is None or alert.incident.reference != reference:
+    if alert is None or alert.incident is None or alert.incident.reference != reference:
         raise NotFound
-    if not actor.sees(alert.incident.site_id):
+    site_id = alert.incident.site_id
+    if not actor.sees(site_id):
         raise NotFound
     with transaction() as session:
         attempt = session.scalar(
@@ -173,7 +160,7 @@ def retry_alert(actor: Actor, reference: str, alert_id: int) -> Alert:
         )
         if attempt is None:
             raise Conflict
-        audit.record(actor, "alert:retried", f"alert:{alert_id}", site_id=alert.incident.site_id)
+        audit.record(actor, "alert:retried", f"alert:{alert_id}", site_id=site_id)
         after_commit(lambda: queueing.enqueue_alert(alert_id, attempt))
     return alert
 
@@ -188,8 +175,8 @@ def _settle_failed(lease: Lease, alert: Alert, sentence: str) -> None:
                 SYSTEM,
                 "alert:failed",
                 f"alert:{alert.id}",
-                site_id=alert.incident.site_id,
-                incident=alert.incident.reference,
+                site_id=alert.site_id,
+                **_about(alert),
             )
     log.error("alert %s given up: %s", alert.id, sentence)
 
@@ -214,53 +201,7 @@ def _let_go(session: Session, lease: Lease, **values: Any) -> int:
     )
 
 
-def _facts(alert: Alert) -> AlertMail:
-    incident = alert.incident
-    clip = _clip(alert, incident)
-    return AlertMail(
-        recipient=alert.recipient,
-        message_id=alert.message_id,
-        reference=incident.reference,
-        alert_type=_one_line(incident.extra.get("alert_type") or "security").upper()[:40],
-        incident_type=incident.incident_type,
-        risk_level=incident.risk_level,
-        message=incident.message,
-        site=incident.site_name or incident.site.name,
-        camera=incident.camera.name if incident.camera else None,
-        detected_at=incident.detected_at,
-        zone_assumed=incident.zone_assumed,
-        frame_count=incident.frame_count,
-        confidence=incident.confidence,
-        analysis=incident.analysis,
-        clip=clip,
-        failure_code=None if clip is not None else _failure(alert),
-    )
-
-
-def _one_line(value: object) -> str:
-    return " ".join(str(value).split())
-
-
-def _failure(alert: Alert) -> str:
-    incident, video = alert.incident, alert.incident.video
-    if video is None:
-        return "original_missing" if incident.frames_received else "no_frames"
-    if alert.link is not None and alert.link.revoked_at is not None:
-        return "link_revoked"
-    return video.error_code or "original_missing"
-
-
-def _clip(alert: Alert, incident: Incident) -> ClipFacts | None:
-    link, video = alert.link, incident.video
-    if alert.kind != AlertKind.VIDEO or link is None or video is None:
-        return None
-    if link.revoked_at is not None or link.expires_at is None or video.playable_size is None:
-        return None
-    return ClipFacts(
-        url=private_url(link, video.public_id),
-        video_id=video.public_id,
-        size=video.playable_size,
-        expires_at=link.expires_at,
-        hours=hours_left(link.expires_at, utcnow()),
-        pace_known=incident.pace_known is not False,
-    )
+def _about(alert: Alert) -> dict[str, Any]:
+    if alert.incident is not None:
+        return {"incident": alert.incident.reference}
+    return {"link": alert.link_id, "kind": alert.kind}

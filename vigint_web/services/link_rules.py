@@ -41,16 +41,31 @@ NOT_READY = Refusal("not_ready", 409)
 FAILED = Refusal("processing_failed", 409)
 
 
+def refusal_of_link(link: Link, now: datetime) -> Refusal | None:
+    """Return why this link opens nothing new now, or None."""
+    refused = _refusal_of_time(link, now)
+    if refused is None and link.max_views is not None and link.views >= link.max_views:
+        return USED_UP
+    return refused
+
+
 def refusal(link: Link, opening: Opening, now: datetime) -> Refusal | None:
     """Return why this link does not open that now, or None. Views are counted elsewhere."""
+    refused = _refusal_of_time(link, now)
+    if refused is not None:
+        return refused
+    if link.audience == Audience.PERSON and opening not in _FOR_PEOPLE and not link.full_access:
+        return NOT_GRANTED
+    return None
+
+
+def _refusal_of_time(link: Link, now: datetime) -> Refusal | None:
     if link.revoked_at is not None:
         return REVOKED
     if link.expires_at is not None and now >= link.expires_at:
         return EXPIRED
     if link.not_before is not None and now < link.not_before:
         return NOT_YET_VALID
-    if link.audience == Audience.PERSON and opening not in _FOR_PEOPLE and not link.full_access:
-        return NOT_GRANTED
     return None
 
 

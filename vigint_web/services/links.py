@@ -1,8 +1,6 @@
 """Mint, find, revoke and rotate links, and log their use."""
 
-import hashlib
 import logging
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from urllib.parse import quote
 
@@ -11,30 +9,21 @@ from sqlalchemy import or_, select, update
 from vigint_web.clock import utcnow
 from vigint_web.errors import Conflict, LinkRefused, NotFound, StorageFull
 from vigint_web.extensions import db
-from vigint_web.models import Access, Audience, Link, Playback, Video, VideoStatus
+from vigint_web.models import Access, Audience, Link, Video, VideoStatus
 from vigint_web.permissions import Permission
 from vigint_web.services import audit
 from vigint_web.services.actors import Actor
 from vigint_web.services.link_rules import NOT_FOUND, USED_UP, Opening, refusal, unreadiness
+from vigint_web.services.pages import Page, Place, read_page
 from vigint_web.services.runtime import config, runtime
 from vigint_web.services.transactions import change, release_connection, transaction
-from vigint_web.services.upserts import insert_into
+from vigint_web.services.viewings import admit, is_used_up
+from vigint_web.services.visitors import Visitor
 from vigint_web.tokens import BadToken, new_handle
 
 log = logging.getLogger(__name__)
 
-# A viewing ends after this much silence; its last sign of life is kept to this precision.
-_IDLE_END = timedelta(minutes=30)
-_TOUCH = timedelta(seconds=30)
 _OF_READY_VIDEOS = {Opening.STREAM, Opening.DOWNLOAD, Opening.THUMBNAIL}
-
-
-@dataclass(frozen=True)
-class Visitor:
-    """Who came with a token, as far as the request tells."""
-
-    address: str
-    user_agent: str
 
 
 def mint_link(
@@ -44,17 +33,22 @@ def mint_link(
     *,
     recipient: str | None = None,
     hours: int | None = None,
+    until: datetime | None = None,
+    not_before: datetime | None = None,
     max_views: int | None = None,
     full_access: bool = False,
+    note: str = "",
 ) -> Link:
     """Add a link to a video. It never outlives the footage's own date of deletion.
 
     Args:
-        hours: validity from now; None for no expiry of its own.
+        hours: validity from now; with neither this nor `until` it has no expiry of its own.
     """
     # Whole seconds: the token carries them, and the row must give the same token for ever.
     now = utcnow().replace(microsecond=0)
-    limits = [now + timedelta(hours=hours)] if hours is not None else []
+    limits = [until] if until is not None else []
+    if hours is not None:
+        limits.append(now + timedelta(hours=hours))
     if audience == Audience.PERSON and video.purge_at is not None:
         limits.append(video.purge_at)
     with transaction() as session:
@@ -66,11 +60,14 @@ def mint_link(
             minted_at=now,
             signing_key=runtime().tokens.newest,
             recipient=recipient,
+            not_before=not_before,
             expires_at=min(limits) if limits else None,
             max_views=max_views,
             full_access=full_access,
+            note=note,
             api_key_id=actor.api_key_id,
             created_by=actor.label,
+            created_by_id=actor.user_id,
         )
         session.add(link)
         session.flush()
@@ -140,7 +137,7 @@ def open_link(
     refused = refusal(link, opening, utcnow())
     if refused is None and link.audience == Audience.PERSON:
         plays = opening == Opening.STREAM and counts and link.video.status == VideoStatus.READY
-        admitted = _admit_playback(link, view, visitor) if plays else not _is_used_up(link, view)
+        admitted = admit(link, view, visitor) if plays else not is_used_up(link, view)
         refused = None if admitted else USED_UP
     if refused is None and opening in _OF_READY_VIDEOS:
         refused = unreadiness(link.video)
@@ -182,6 +179,7 @@ def log_access(
     first_byte, last_byte = span or (None, None)
     row = Access(
         link_id=link_id,
+        at=utcnow(),
         what=opening.value,
         status=status,
         code=code,
@@ -255,6 +253,21 @@ def accesses_of_link(link_id: int, limit: int = 200) -> list[Access]:
     )
 
 
+def page_of_accesses(link_id: int, place: Place, size: int) -> Page[Access]:
+    """Return a page of the requests that came with a link's token, newest first."""
+    return read_page(select(Access).where(Access.link_id == link_id), Access.id, place, size)
+
+
+def last_access(link_id: int) -> int | None:
+    """Return the id of the newest request that came with a link's token."""
+    return db.session.scalar(
+        select(Access.id)
+        .where(Access.link_id == link_id)
+        .order_by(Access.at.desc(), Access.id.desc())
+        .limit(1)
+    )
+
+
 def revoke_link(actor: Actor, link_id: int, reason: str = "") -> Link:
     """Kill a link at once; the next byte is refused. Revoking a dead link again is fine."""
     with transaction() as session:
@@ -292,66 +305,6 @@ def rotate_program_link(actor: Actor, link_id: int) -> Link:
         session.flush()
         audit.record(actor, "link:rotated", f"link:{link_id}", site_id=link.site_id)
     return link
-
-
-def _is_used_up(link: Link, view: str | None) -> bool:
-    if link.max_views is None or link.views < link.max_views:
-        return False
-    return view is None or _playback_id(link.id, view) is None
-
-
-def _playback_id(link_id: int, view: str) -> int | None:
-    return db.session.scalar(
-        select(Playback.id).where(Playback.link_id == link_id, Playback.view == view)
-    )
-
-
-def _admit_playback(link: Link, view: str | None, visitor: Visitor) -> bool:
-    """Count a new viewing once, by one conditional update; return whether it may have bytes."""
-    name = view or _anonymous_view(visitor)
-    now = utcnow()
-    seen = db.session.scalar(
-        select(Playback.last_at).where(Playback.link_id == link.id, Playback.view == name)
-    )
-    if seen is not None and now - seen <= _TOUCH:
-        return True
-    with transaction() as session:
-        row = insert_into(session, Playback).values(
-            link_id=link.id, view=name, started_at=now, last_at=now
-        )
-        # Of parallel ranges of one viewing the first inserts, the others wait for it.
-        fresh = session.scalar(
-            row.on_conflict_do_nothing(index_elements=[Playback.link_id, Playback.view]).returning(
-                Playback.id
-            )
-        )
-        known = session.scalars(
-            select(Playback)
-            .where(Playback.link_id == link.id, Playback.view == name)
-            .execution_options(populate_existing=True)
-        ).one()
-        if fresh is None and now - known.last_at < _IDLE_END:
-            known.last_at = now
-            return True
-        counted = change(
-            session,
-            update(Link)
-            .where(
-                Link.id == link.id,
-                or_(Link.max_views.is_(None), Link.views < Link.max_views),
-            )
-            .values(views=Link.views + 1),
-        )
-        if counted:
-            known.started_at = known.last_at = now
-        elif fresh is not None:
-            session.delete(known)
-    return bool(counted)
-
-
-def _anonymous_view(visitor: Visitor) -> str:
-    seen = f"{visitor.address}\n{visitor.user_agent}".encode("utf-8", "replace")
-    return f"~{hashlib.sha256(seen).hexdigest()[:32]}"
 
 
 def hours_left(expires_at: datetime, since: datetime) -> int:

@@ -1,45 +1,69 @@
 """Views of the revocation page."""
 
-from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask import Blueprint, flash, redirect, render_template, url_for
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
 from vigint_web.blueprints.auth.forms import ReasonForm
+from vigint_web.blueprints.sharing.forms import PERIODS
 from vigint_web.clock import utcnow
 from vigint_web.http.identity import actor
-from vigint_web.http.paging import before_id
-from vigint_web.services import links
+from vigint_web.http.live import live_page
+from vigint_web.http.paging import chosen, place, search_text
+from vigint_web.services import links, listing
+from vigint_web.services.viewings import viewings_of_link
 
 blueprint = Blueprint("links", __name__, url_prefix="/links")
-
-_PAGE = 50
 
 
 @blueprint.get("/")
 def index() -> str:
     """List every link, live and dead."""
-    search = request.args.get("q", "").strip()[:200]
-    found = links.list_links(actor(), search=search, before=before_id(), limit=_PAGE + 1)
-    return render_template(
-        "links/index.html",
-        links=found[:_PAGE],
-        more=found[_PAGE - 1].id if len(found) > _PAGE else None,
-        search=search,
-        now=utcnow(),
-    )
+    return render_template("links/index.html", **_listed())
+
+
+@blueprint.get("/live")
+def live_list() -> Response:
+    """Return the part of the list that changes."""
+    return live_page(lambda: render_template("links/_list.html", **_listed()))
+
+
+def _listed() -> dict[str, object]:
+    wanted = listing.StateFilter(search_text(), chosen("state", listing.LINK_STATES))
+    here = place()
+    asked = {"q": wanted.text, "state": wanted.state}
+    return {
+        "page": listing.find_links(actor(), wanted, here),
+        "here": here,
+        "kept": {name: value for name, value in asked.items() if value},
+        "now": utcnow(),
+    }
 
 
 @blueprint.get("/<int(max=2147483647):link_id>/")
 def show(link_id: int) -> str:
     """Show one link and every request that came with it."""
-    link = links.get_link(actor(), link_id)
-    return render_template(
-        "links/show.html",
-        link=link,
-        accesses=links.accesses_of_link(link_id),
-        form=ReasonForm(),
-        now=utcnow(),
+    return render_template("links/show.html", form=ReasonForm(), **_shown(link_id))
+
+
+@blueprint.get("/<int(max=2147483647):link_id>/live")
+def live(link_id: int) -> Response:
+    """Return the part of a link's page that changes."""
+    return live_page(
+        lambda: render_template("links/_live.html", form=ReasonForm(), **_shown(link_id)),
+        also=links.last_access(link_id),
     )
+
+
+def _shown(link_id: int) -> dict[str, object]:
+    link = links.get_link(actor(), link_id)
+    return {
+        "link": link,
+        "viewings": viewings_of_link(link),
+        "periods": PERIODS,
+        "accesses": links.accesses_of_link(link_id),
+        "now": utcnow(),
+    }
 
 
 @blueprint.post("/<int(max=2147483647):link_id>/revoke")

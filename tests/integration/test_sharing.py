@@ -1,0 +1,203 @@
+"""Sharing: a link for each recipient, mailed; the sharer is told of the first use, once."""
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from tests.helpers import Clock, mails, path_of, renew
+from tests.library import ACTOR, Library
+from vigint_web.clock import utcnow
+from vigint_web.config import Config
+from vigint_web.errors import Conflict, Invalid
+from vigint_web.extensions import db
+from vigint_web.models import Access, Alert, AlertState, AuditEvent, Link, Playback, Role, Video
+from vigint_web.services import links, sharing, users, viewings
+from vigint_web.services.actors import Actor, as_user, command_line
+from vigint_web.services.sharing import Selection, Terms
+
+PHONE = "Mozilla/5.0 (iPhone; CPU iPhone OS 19_0 like Mac OS X) Version/19.0 Safari/604.1"
+
+
+@pytest.fixture
+def sharer(app: Flask) -> Actor:
+    """Give an operator."""
+    person = users.create_user(
+        command_line("test"), "chef@example.com", "correct horse battery", Role.OPERATOR
+    )
+    return as_user(person)
+
+
+def _terms(**more: object) -> Terms:
+    return Terms(**{"expires_at": utcnow() + timedelta(hours=48), **more})  # type: ignore[arg-type]  # a test's shorthand
+
+
+def _share(sharer: Actor, video: Video, *recipients: str, **more: object) -> list[Link]:
+    return sharing.share_video(sharer, video.public_id, recipients, _terms(**more))
+
+
+def test_each_recipient_gets_a_link_and_a_mail_of_their_own(
+    sharer: Actor,
+    library: Library,
+    work: Callable[[], None],
+    config: Config,
+    client: FlaskClient,
+) -> None:
+    video = library.incident()
+    made = _share(
+        sharer, video, "a@example.com", "b@example.com", "a@example.com", note="Pour l’enquête."
+    )
+    assert [link.recipient for link in made] == ["a@example.com", "b@example.com"]
+    work()
+    sent = {str(mail["To"]): mail for mail in mails(config)}
+    assert set(sent) == {"a@example.com", "b@example.com"}
+    for link in made:
+        text = sent[link.recipient or ""].get_body(("plain",)).get_content()
+        html = sent[link.recipient or ""].get_body(("html",)).get_content()
+        address = links.private_url(link, video.public_id)
+        assert address in text, "the text carries another link than its own"
+        assert address in html, "the HTML carries another link than its own"
+        assert "Pour l’enquête." in text
+        assert "Intrusion" in text
+        assert client.get(path_of(address)).status_code == 200
+    states = {alert.state for alert in db.session.query(Alert)}
+    assert states == {AlertState.SENT}
+
+
+@pytest.mark.parametrize(
+    ("recipients", "terms", "mistake"),
+    [
+        ([], {}, "no_recipient"),
+        (["nobody"], {}, "not_an_address:nobody"),
+        (["a@example.com\r\nBcc: b@example.com"], {}, "not_an_address"),
+        ([f"{n}@example.com" for n in range(21)], {}, "too_many_recipients"),
+        (["a@example.com"], {"expires_at": timedelta(hours=-1)}, "end_is_over"),
+        (["a@example.com"], {"expires_at": timedelta(days=400)}, "end_after_purge"),
+        (["a@example.com"], {"not_before": timedelta(days=3)}, "begins_after_end"),
+    ],
+)
+def test_what_makes_no_sense_is_refused_whole(
+    sharer: Actor,
+    library: Library,
+    recipients: list[str],
+    terms: dict[str, timedelta],
+    mistake: str,
+) -> None:
+    video = library.incident()
+    before = db.session.query(Link).count()
+    moments = {name: utcnow() + delta for name, delta in terms.items()}
+    with pytest.raises(Invalid) as refused:
+        _share(sharer, video, *recipients, **moments)
+    assert any(said.startswith(mistake) for said in refused.value.mistakes)
+    assert db.session.query(Link).count() == before
+
+
+def test_the_sharer_is_told_of_the_first_use_once(
+    sharer: Actor,
+    library: Library,
+    work: Callable[[], None],
+    config: Config,
+    client: FlaskClient,
+) -> None:
+    link = _share(sharer, library.incident(), "garde@example.com")[0]
+    work()
+    for view in ("first", "second"):
+        client.get(f"/stream/{links.token_of(link)}/?view={view}", headers={"User-Agent": PHONE})
+    work()
+    told = [mail for mail in mails(config) if mail["To"] == "chef@example.com"]
+    assert len(told) == 1
+    text = told[0].get_body(("plain",)).get_content()
+    assert "garde@example.com" in text
+    assert f"/links/{link.id}/" in text
+    assert "token=" not in text, "this mail opens nothing"
+    assert "a regardé" not in text, "a link can be passed on"
+
+
+def test_extending_revives_and_never_outlives_the_footage(
+    sharer: Actor, library: Library, client: FlaskClient
+) -> None:
+    video = library.incident()
+    token = library.person_token(video)
+    library.expire(token)
+    assert client.get(f"/stream/{token}/").status_code == 410
+    renew()
+    link = links.find_link(token)
+    assert link is not None
+    assert video.purge_at is not None
+    sharing.change_expiry(sharer, link.id, utcnow() + timedelta(hours=1))
+    assert client.get(f"/stream/{token}/").status_code == 200
+    with pytest.raises(Invalid):
+        sharing.change_expiry(sharer, link.id, video.purge_at + timedelta(seconds=1))
+    links.revoke_link(ACTOR, link.id)
+    with pytest.raises(Conflict):
+        sharing.change_expiry(sharer, link.id, utcnow() + timedelta(hours=1))
+    with pytest.raises(Conflict):
+        sharing.send_again(sharer, link.id)
+    with pytest.raises(Conflict):
+        sharing.reveal_link(sharer, link.id)
+
+
+def test_showing_a_link_is_audited(sharer: Actor, library: Library) -> None:
+    link = library.person_link(library.incident(), recipient="garde@example.com")
+    assert links.token_of(link) in sharing.reveal_link(sharer, link.id)
+    event = db.session.query(AuditEvent).filter_by(action="link:shown").one()
+    assert event.actor == "chef@example.com"
+    assert links.token_of(link) not in str(event.detail)
+
+
+def test_all_links_of_a_recipient_a_video_and_a_key_end_at_once(
+    sharer: Actor, library: Library, client: FlaskClient
+) -> None:
+    one, other = library.incident(), library.incident()
+    shared = [
+        *_share(sharer, one, "a@example.com", "b@example.com"),
+        *_share(sharer, other, "a@example.com"),
+    ]
+    assert sharing.revoke_links(ACTOR, Selection(recipient="a@example.com"), "lost phone") == 2
+    alive = [
+        client.get(f"/stream/{links.token_of(link)}/?view=x").status_code == 200 for link in shared
+    ]
+    assert alive == [False, True, False]
+    of_video = Selection(public_id=one.public_id)
+    assert sharing.revoke_links(ACTOR, of_video, "") == 2, "b's and the detector's"
+    renew()
+    key = db.session.query(Link).filter(Link.api_key_id.is_not(None), Link.video_id == other.id)
+    assert sharing.revoke_links(ACTOR, Selection(api_key_id=key.one().api_key_id), "") == 1
+    every = Selection(tuple(link.id for link in shared))
+    assert sharing.revoke_links(ACTOR, every, "") == 0, "none was left"
+
+
+def test_links_of_other_sites_are_not_there(library: Library, sharer: Actor) -> None:
+    link = library.person_link(library.incident(), recipient="a@example.com")
+    elsewhere = Actor(label="x", role=Role.ADMIN, user_id=1, site_ids=frozenset({999}))
+    assert sharing.revoke_links(elsewhere, Selection((link.id,)), "") == 0
+    assert sharing.revoke_links(elsewhere, Selection(recipient="a@example.com"), "") == 0
+    assert sharing.revoke_links(elsewhere, Selection(), "") == 0, "nothing chosen is nothing"
+
+
+def test_the_log_tells_each_viewing_and_forgets_who_it_was(
+    sharer: Actor, library: Library, client: FlaskClient, clock: Clock
+) -> None:
+    video = library.incident()
+    link = _share(sharer, video, "garde@example.com")[0]
+    address = f"/stream/{links.token_of(link)}/"
+    for ranges in ("bytes=0-9", "bytes=5-19"):
+        client.get(f"{address}?view=one", headers={"User-Agent": PHONE, "Range": ranges})
+    clock.forward(minutes=31)
+    client.get(f"{address}?view=one", headers={"User-Agent": PHONE, "Range": "bytes=0-0"})
+    client.get(address, headers={"User-Agent": "ScannerBot/1.0", "Range": "bytes=0-3"})
+    renew()
+    link = links.get_link(ACTOR, link.id)
+    told = viewings.viewings_of_link(link)
+    assert [view.sent for view in told] == [4, 1, 25]
+    assert [view.playback.automated for view in told] == [True, False, False]
+    assert link.views == 3
+    assert viewings.forget_visitors(180) == 0, "nothing is so old"
+    clock.forward(days=182)
+    forgotten = viewings.forget_visitors(180)
+    assert forgotten == db.session.query(Access).count() + db.session.query(Playback).count()
+    renew()
+    assert db.session.query(Access).filter(Access.address.is_not(None)).count() == 0
+    assert db.session.query(Playback).filter(Playback.user_agent.is_not(None)).count() == 0

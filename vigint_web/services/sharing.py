@@ -1,0 +1,197 @@
+"""Share videos: a link for each recipient, mailed; change, send again and end links."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, select, update
+
+from vigint_web.clock import utcnow
+from vigint_web.config import is_mailbox
+from vigint_web.errors import Conflict, Invalid
+from vigint_web.extensions import db
+from vigint_web.models import AlertKind, Audience, Link, Video
+from vigint_web.services import audit
+from vigint_web.services.actors import Actor
+from vigint_web.services.links import get_link, mint_link, private_url, revoke_link
+from vigint_web.services.notices import owe_mail
+from vigint_web.services.playback import find_visible_video
+from vigint_web.services.transactions import change, transaction
+
+MOST_RECIPIENTS = 20
+MOST_AT_ONCE = 1000
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What a shared link allows."""
+
+    expires_at: datetime
+    not_before: datetime | None = None
+    max_views: int | None = None
+    full_access: bool = False
+    note: str = ""
+
+
+def share_video(
+    actor: Actor, public_id: str, recipients: Sequence[str], terms: Terms
+) -> list[Link]:
+    """Make a link for each recipient and mail it; the same address twice is one link.
+
+    Raises:
+        NotFound: no such video for this actor.
+        Invalid: every mistake at once.
+    """
+    video = find_visible_video(actor, public_id)
+    wanted = list(dict.fromkeys(address.strip() for address in recipients if address.strip()))
+    mistakes = _mistakes(wanted, terms, video)
+    if mistakes:
+        raise Invalid(mistakes)
+    with transaction():
+        links = [
+            mint_link(
+                actor,
+                video,
+                Audience.PERSON,
+                recipient=address,
+                until=terms.expires_at,
+                not_before=terms.not_before,
+                max_views=terms.max_views,
+                full_access=terms.full_access,
+                note=terms.note,
+            )
+            for address in wanted
+        ]
+        for link in links:
+            owe_mail(link.id, AlertKind.SHARED, link.recipient or "")
+    return links
+
+
+def _mistakes(recipients: Sequence[str], terms: Terms, video: Video) -> list[str]:
+    now, mistakes = utcnow(), []
+    if not recipients:
+        mistakes.append("no_recipient")
+    if len(recipients) > MOST_RECIPIENTS:
+        mistakes.append("too_many_recipients")
+    mistakes += [f"not_an_address:{address}" for address in recipients if not is_mailbox(address)]
+    mistakes += expiry_mistakes(terms.expires_at, video, now)
+    if terms.not_before is not None and terms.not_before >= terms.expires_at:
+        mistakes.append("begins_after_end")
+    return mistakes
+
+
+def expiry_mistakes(expires_at: datetime, video: Video, now: datetime) -> list[str]:
+    """Return the codes of what is wrong with an end: over already, or later than the footage."""
+    if expires_at <= now:
+        return ["end_is_over"]
+    if video.purge_at is not None and expires_at > video.purge_at:
+        return ["end_after_purge"]
+    return []
+
+
+def change_expiry(actor: Actor, link_id: int, expires_at: datetime) -> Link:
+    """Extend or shorten a link; an expired one lives again, a revoked one never does.
+
+    Raises:
+        Conflict: it is revoked, or a program's.
+        Invalid: the end is over, or later than the footage is kept.
+    """
+    with transaction() as session:
+        link = get_link(actor, link_id)
+        mistakes = expiry_mistakes(expires_at, link.video, utcnow())
+        if mistakes:
+            raise Invalid(mistakes)
+        before = link.expires_at
+        changed = change(
+            session,
+            update(Link)
+            .where(
+                Link.id == link_id,
+                Link.revoked_at.is_(None),
+                Link.audience == Audience.PERSON,
+            )
+            .values(expires_at=expires_at),
+        )
+        if not changed:
+            raise Conflict
+        session.refresh(link)
+        audit.record(
+            actor,
+            "link:expiry_changed",
+            f"link:{link_id}",
+            site_id=link.site_id,
+            before=before.isoformat() if before else None,
+            after=expires_at.isoformat(),
+        )
+    return link
+
+
+def send_again(actor: Actor, link_id: int) -> Link:
+    """Mail a link to its recipient once more.
+
+    Raises:
+        Conflict: it opens nothing any more, or was made for nobody in particular.
+    """
+    with transaction():
+        link = get_link(actor, link_id)
+        over = link.expires_at is not None and link.expires_at <= utcnow()
+        if link.revoked_at is not None or over or not link.recipient:
+            raise Conflict
+        owe_mail(link.id, AlertKind.SHARED, link.recipient)
+        audit.record(actor, "link:sent_again", f"link:{link_id}", site_id=link.site_id)
+    return link
+
+
+def reveal_link(actor: Actor, link_id: int) -> str:
+    """Return a person's link for somebody to read or copy; that is audited.
+
+    Raises:
+        Conflict: it is revoked, or a program's.
+    """
+    with transaction():
+        link = get_link(actor, link_id)
+        if link.revoked_at is not None or link.audience != Audience.PERSON:
+            raise Conflict
+        audit.record(actor, "link:shown", f"link:{link_id}", site_id=link.site_id)
+    return private_url(link, link.video.public_id)
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Which links are meant: those of these numbers, or all of an address, a video or a key."""
+
+    link_ids: tuple[int, ...] = ()
+    recipient: str = ""
+    public_id: str = ""
+    api_key_id: int | None = None
+
+    def condition(self) -> ColumnElement[bool]:
+        """Return what a link fulfils that is meant."""
+        if self.recipient:
+            return Link.recipient == self.recipient
+        if self.public_id:
+            return Link.video.has(Video.public_id == self.public_id)
+        if self.api_key_id is not None:
+            return Link.api_key_id == self.api_key_id
+        return Link.id.in_(self.link_ids[:MOST_AT_ONCE])
+
+
+def find_open_links(actor: Actor, selection: Selection) -> list[Link]:
+    """Return the selected links that are not revoked yet, newest first."""
+    return list(
+        db.session.scalars(
+            select(Link)
+            .where(actor.scope(Link.site_id), selection.condition(), Link.revoked_at.is_(None))
+            .order_by(Link.id.desc())
+            .limit(MOST_AT_ONCE)
+        )
+    )
+
+
+def revoke_links(actor: Actor, selection: Selection, reason: str) -> int:
+    """Revoke the selected links at once, all or none; return how many died."""
+    with transaction():
+        found = find_open_links(actor, selection)
+        for link in found:
+            revoke_link(actor, link.id, reason)
+    return len(found)
