@@ -1,14 +1,62 @@
 """Write the JSON documents of the incident API (contracts, section 6)."""
 
-from typing import Any
+from typing import Literal
 
-from vigint_web.models import AlertState, Incident, Video, VideoStatus
+from typing_extensions import TypedDict
+
+from vigint_web.models import AlertKind, AlertState, Incident, Video, VideoStatus
 from vigint_web.services.incidents import alerts_of, answered_link
 from vigint_web.services.links import private_url
 from vigint_web.services.runtime import config
 from vigint_web.wording import failure_sentence
 
-_STATES = {
+Encoding = Literal["received", "processing", "ready", "failed"]
+
+
+class AcceptedDocument(TypedDict):
+    """The answer to an accepted incident; without footage there is no link."""
+
+    incident_id: str
+    reference: str
+    video_id: str | None
+    private_link: str | None
+    expiration_time: str | None
+    status_url: str
+
+
+class FramesDocument(TypedDict):
+    """How many frames came, and how many of them are in the clip."""
+
+    received: int
+    used: int | None
+    left_out: int | None
+
+
+class DeliveryDocument(TypedDict):
+    """How far the mail to one recipient has come."""
+
+    recipient: str
+    state: AlertState
+    kind: AlertKind
+    sent_at: str | None
+    error: str | None
+
+
+class StatusDocument(AcceptedDocument):
+    """How far an incident's clip and every mail have come."""
+
+    state: Encoding
+    file_hash: str | None
+    size: int | None
+    duration: float | None
+    frames: FramesDocument
+    pace_known: bool | None
+    deliveries: list[DeliveryDocument]
+    error: str | None
+    done: bool
+
+
+_STATES: dict[VideoStatus, Encoding] = {
     VideoStatus.UPLOADING: "received",
     VideoStatus.PROCESSING: "processing",
     VideoStatus.READY: "ready",
@@ -16,7 +64,7 @@ _STATES = {
 }
 
 
-def accepted_document(incident: Incident) -> dict[str, Any]:
+def accepted_document(incident: Incident) -> AcceptedDocument:
     """Return the answer to an accepted incident; without footage there is no link."""
     link, video = answered_link(incident), incident.video
     known = link is not None and video is not None
@@ -32,7 +80,7 @@ def accepted_document(incident: Incident) -> dict[str, Any]:
     }
 
 
-def status_document(incident: Incident) -> dict[str, Any]:
+def status_document(incident: Incident) -> StatusDocument:
     """Return how far the clip and every mail have come."""
     video, owed = incident.video, alerts_of(incident.id)
     encoded = video is not None and video.status == VideoStatus.READY
@@ -65,7 +113,7 @@ def status_document(incident: Incident) -> dict[str, Any]:
     }
 
 
-def _state(video: Video | None) -> str:
+def _state(video: Video | None) -> Encoding:
     if video is None:
         return "received"
     if video.status == VideoStatus.PROCESSING and video.processing_started_at is None:

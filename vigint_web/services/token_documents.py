@@ -1,8 +1,10 @@
 """Write the JSON documents of the public token API (contracts, section 3)."""
 
-from typing import Any
+from datetime import datetime
 
-from vigint_web.models import Incident, Link, Video
+from typing_extensions import TypedDict
+
+from vigint_web.models import Incident, Link, Video, VideoStatus
 from vigint_web.services.incidents import find_incident_of
 from vigint_web.services.links import token_of
 from vigint_web.services.runtime import config
@@ -10,7 +12,60 @@ from vigint_web.services.sources import find_source_of
 from vigint_web.wording import failure_sentence
 
 
-def api_links(link: Link) -> dict[str, str]:
+class ApiLinks(TypedDict):
+    """The addresses that a token opens."""
+
+    api_endpoint: str
+    stream_url: str
+    access_token: str
+    metadata_url: str
+    download_url: str
+    thumbnail_url: str
+
+
+class FileInfo(TypedDict):
+    """The file; sizes in bytes, durations in seconds, null for what is not known yet."""
+
+    filename: str
+    format: str | None
+    size: int | None
+    duration: float | None
+    resolution: str | None
+    fps: float | None
+    codec: str | None
+    audio_codec: str | None
+
+
+class VideoDocument(TypedDict):
+    """What a video is."""
+
+    id: int
+    source_id: str | None
+    video_id: str
+    name: str
+    description: str
+    status: VideoStatus
+    file_info: FileInfo
+    api_links: ApiLinks
+
+
+class MetadataDocument(VideoDocument):
+    """What a video is, everything probed, and the state of processing."""
+
+    bitrate: int | None
+    audio_channels: int | None
+    audio_sample_rate: int | None
+    container: str | None
+    pixel_format: str | None
+    rotation: int | None
+    sha256: str | None
+    processing_started_at: str | None
+    processing_completed_at: str | None
+    processing_error: str | None
+    scenes: list[float] | None
+
+
+def api_links(link: Link) -> ApiLinks:
     """Return the addresses that a link's token opens."""
     base, token = config().base_url, token_of(link)
     return {
@@ -23,7 +78,7 @@ def api_links(link: Link) -> dict[str, str]:
     }
 
 
-def video_document(link: Link) -> dict[str, Any]:
+def video_document(link: Link) -> VideoDocument:
     """Return what a video is; what is not known yet is null."""
     video = link.video
     source, incident = find_source_of(video.id), find_incident_of(video.id)
@@ -34,21 +89,28 @@ def video_document(link: Link) -> dict[str, Any]:
         "name": _name(video, source.name if source else None, incident),
         "description": source.description if source else (incident.message if incident else ""),
         "status": video.status,
-        "file_info": {
-            "filename": _filename(video, source.source_id if source else None, incident),
-            "format": video.format,
-            "size": video.original_size,
-            "duration": video.duration,
-            "resolution": video.resolution,
-            "fps": video.fps,
-            "codec": video.codec,
-            "audio_codec": video.audio_codec,
-        },
+        "file_info": file_info(video, source.source_id if source else None, incident),
         "api_links": api_links(link),
     }
 
 
-def metadata_document(link: Link) -> dict[str, Any]:
+def file_info(
+    video: Video, source_id: str | None = None, incident: Incident | None = None
+) -> FileInfo:
+    """Return what is known of a video's file, under its owner's name."""
+    return {
+        "filename": _filename(video, source_id, incident),
+        "format": video.format,
+        "size": video.original_size,
+        "duration": video.duration,
+        "resolution": video.resolution,
+        "fps": video.fps,
+        "codec": video.codec,
+        "audio_codec": video.audio_codec,
+    }
+
+
+def metadata_document(link: Link) -> MetadataDocument:
     """Return everything probed, with the state of processing."""
     video = link.video
     failure = str(failure_sentence(video.error_code)) if video.error_code else None
@@ -68,7 +130,7 @@ def metadata_document(link: Link) -> dict[str, Any]:
     }
 
 
-def _iso(moment: Any) -> str | None:
+def _iso(moment: datetime | None) -> str | None:
     return moment.isoformat(timespec="seconds") if moment else None
 
 

@@ -1,0 +1,168 @@
+"""Say of every route of the API what it takes and answers; the rest is read off the code."""
+
+from collections.abc import Mapping
+from typing import Any, NotRequired
+
+from typing_extensions import TypedDict
+
+from vigint_web.blueprints.records.views import DEFAULT_LIMIT, LARGEST_LIMIT
+from vigint_web.http.openapi import Content, Operation, Parameter
+from vigint_web.models import RiskLevel
+from vigint_web.services.incident_documents import AcceptedDocument, StatusDocument
+from vigint_web.services.record_documents import (
+    AccessesDocument,
+    IncidentsDocument,
+    LinkDocument,
+    LinksDocument,
+    SourceDocument,
+    SourcesDocument,
+)
+from vigint_web.services.token_documents import MetadataDocument, VideoDocument
+
+
+class IncidentFactsBody(TypedDict, total=False):
+    """What a detector saw; unknown members are kept and shown."""
+
+    incident_type: str
+    risk_level: RiskLevel
+    confidence: float
+    frame_count: int
+    analysis: str
+    site: str
+    camera: str
+    detected_at: str | float
+    model: str
+    model_version: str
+    boxes: Any
+
+
+class FrameBody(TypedDict):
+    """One frame: a JPEG or PNG in base64, with the time at which it was taken."""
+
+    frame_data: str
+    frame_count: NotRequired[int]
+    timestamp: NotRequired[str | float]
+
+
+class IncidentBody(TypedDict, total=False):
+    """An incident with its frames, at most 32 MiB; larger ones travel as multipart/form-data."""
+
+    message: str
+    incident_data: IncidentFactsBody
+    frames: list[FrameBody]
+    recipients: list[str]
+    expiration_hours: int
+
+
+INCIDENT_FORM: dict[str, Any] = {
+    "type": "object",
+    "required": ["incident"],
+    "properties": {
+        "incident": {
+            "type": "string",
+            "contentMediaType": "application/json",
+            "description": "The incident without frames, with `timestamps` in their order.",
+        },
+        "frames": {
+            "type": "array",
+            "items": {"type": "string", "format": "binary"},
+            "description": "Up to 2,000 JPEG or PNG parts of 10 MiB.",
+        },
+        "video": {"type": "string", "format": "binary", "description": "One clip instead."},
+    },
+}
+
+_KEY = {"unauthorized": 401, "invalid_key": 403, "insufficient_scope": 403, "unavailable": 503}
+_READ = {**_KEY, "too_many_requests": 429}
+_LIST = {**_READ, "invalid_request": 422}
+_ONE = {**_READ, "not_found": 404}
+_DEAD = {
+    "not_found": 404,
+    "link_expired": 410,
+    "link_revoked": 410,
+    "link_used_up": 410,
+    "link_not_yet_valid": 403,
+    "unavailable": 503,
+}
+_GRANTED = {**_DEAD, "not_granted": 403}
+_READY = {"not_ready": 409, "processing_failed": 409}
+_BYTES = {**_READY, "range_not_satisfiable": 416, "precondition_failed": 412}
+
+_PAGES = (
+    Parameter(
+        "before",
+        "Number of the last entry of the page before; `next_url` holds it.",
+        schema={"type": "integer", "minimum": 1, "maximum": 2**31 - 1},
+    ),
+    Parameter(
+        "limit",
+        "Entries per page.",
+        schema={
+            "type": "integer",
+            "minimum": 1,
+            "maximum": LARGEST_LIMIT,
+            "default": DEFAULT_LIMIT,
+        },
+    ),
+)
+_RANGE = (
+    Parameter("Range", "Which bytes, as RFC 9110 says.", where="header"),
+    Parameter("If-Range", "An ETag: the range only if it is still that.", where="header"),
+    Parameter("If-None-Match", "An ETag: nothing if it is still that.", where="header"),
+)
+_VIEW = Parameter("view", "The name of a viewing; all ranges of one count once.")
+_VIDEO = Content(("video/mp4", "application/octet-stream"))
+
+OPERATIONS: Mapping[str, Operation] = {
+    "api.video": Operation("Video by token", {200: VideoDocument}, _GRANTED),
+    "api.metadata": Operation("Video by token", {200: MetadataDocument}, _GRANTED),
+    "api.download": Operation(
+        "Video by token",
+        {200: _VIDEO, 206: _VIDEO, 304: None},
+        {**_GRANTED, **_BYTES},
+        _RANGE,
+    ),
+    "api.thumbnail": Operation(
+        "Video by token",
+        {200: Content(("image/jpeg",)), 206: Content(("image/jpeg",)), 304: None},
+        {**_DEAD, **_BYTES},
+        (Parameter("size", "`small` asks for a picture of few bytes."), *_RANGE),
+    ),
+    "player.stream": Operation(
+        "Video by token",
+        {200: _VIDEO, 206: _VIDEO, 304: None},
+        {**_DEAD, **_BYTES},
+        (_VIEW, *_RANGE),
+    ),
+    "ingest.create": Operation(
+        "Incidents",
+        {202: AcceptedDocument},
+        {
+            **_KEY,
+            "invalid_request": 422,
+            "error": 400,
+            "idempotency_conflict": 409,
+            "too_large": 413,
+            "unsupported_media_type": 415,
+            "too_many_requests": 429,
+            "storage_full": 507,
+        },
+        (
+            Parameter(
+                "Idempotency-Key",
+                "Names this incident: the same body again gets the same answer, for 30 days.",
+                where="header",
+            ),
+        ),
+        {"application/json": IncidentBody, "multipart/form-data": INCIDENT_FORM},
+    ),
+    "ingest.status": Operation("Incidents", {200: StatusDocument}, {**_KEY, "not_found": 404}),
+    "records.incidents": Operation("Incidents", {200: IncidentsDocument}, _LIST, _PAGES),
+    "records.sources": Operation("Sources", {200: SourcesDocument}, _LIST, _PAGES),
+    "records.source": Operation("Sources", {200: SourceDocument}, _ONE),
+    "records.link_list": Operation("Links", {200: LinksDocument}, _LIST, _PAGES),
+    "records.link": Operation("Links", {200: LinkDocument}, _ONE),
+    "records.accesses": Operation(
+        "Links", {200: AccessesDocument}, {**_LIST, "not_found": 404}, _PAGES
+    ),
+}

@@ -1,0 +1,3 @@
+"""Say which version this is; `pyproject.toml` says the same."""
+
+VERSION = "0.2.0"
