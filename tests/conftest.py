@@ -1,4 +1,4 @@
-"""Fixtures that all tests share: real Valkey, real SQLite, real ffmpeg, generated footage."""
+"""Fixtures that all tests share: real Valkey, SQLite, PostgreSQL and ffmpeg, generated footage."""
 
 import os
 import shutil
@@ -6,6 +6,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from redis import Redis
 
 from tests.helpers import Browser, Clock, Footage, Person, log_in, run_jobs
 from tests.library import Library
+from tests.postgresql import NoPostgreSQL, PostgreSQL, postgresql
 from tests.scheduling import pytest_xdist_make_scheduler  # noqa: F401 - a hook
 from vigint_web import create_app
 from vigint_web.cli.queue_server import QueueServer
@@ -35,6 +37,8 @@ settings_of_hypothesis.register_profile(
 )
 settings_of_hypothesis.load_profile("vigint")
 
+# What runs on both databases: whatever asks for one, in these folders.
+_BOTH_DATABASES = ("tests/integration/", "tests/contract/")
 _OURS = ("VIGINT_", "SPARSE_AI_", "VIDEO_LINK_")
 PASSWORD = "correct horse battery"
 
@@ -88,6 +92,17 @@ def queue(queue_server: str) -> Iterator[Redis]:
         yield redis
 
 
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run what needs a database on both of them, where that tells something."""
+    for name in ("database", "empty_database"):
+        if name in metafunc.fixturenames:
+            both = metafunc.definition.nodeid.startswith(_BOTH_DATABASES)
+            if metafunc.definition.get_closest_marker("only_sqlite"):
+                both = False
+            kinds = ["sqlite", "postgresql"] if both else ["sqlite"]
+            metafunc.parametrize(name, kinds, indirect=True)
+
+
 @pytest.fixture(scope="session")
 def _migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Migrate one database; each test gets a copy."""
@@ -101,6 +116,62 @@ def _migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return data_dir / "vigint.sqlite3"
 
 
+@pytest.fixture(scope="session")
+def postgresql_server() -> Iterator[PostgreSQL]:
+    """Run a real PostgreSQL for this test process."""
+    try:
+        with postgresql() as server:
+            yield server
+    except NoPostgreSQL as error:
+        if os.environ.get("CI"):
+            pytest.fail(str(error))
+        pytest.skip(str(error))
+
+
+@pytest.fixture(scope="session")
+def _template(
+    postgresql_server: PostgreSQL, tmp_path_factory: pytest.TempPathFactory
+) -> PostgreSQL:
+    """Migrate one database; each test gets a copy."""
+    url = postgresql_server.create("template")
+    data_dir = tmp_path_factory.mktemp("template")
+    app = create_app(load_config({"VIGINT_DATA_DIR": str(data_dir), "VIGINT_DATABASE_URL": url}))
+    with app.app_context():
+        flask_migrate.upgrade()
+        db.engine.dispose()
+    return postgresql_server
+
+
+_numbers = count(1)
+
+
+@pytest.fixture
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[dict[str, str]]:
+    """Give the settings of an empty, migrated database of the test's own."""
+    data_dir = tmp_path / "data"
+    data_dir.mkdir()
+    settings = {"VIGINT_DATA_DIR": str(data_dir)}
+    if request.param == "sqlite":
+        shutil.copy(request.getfixturevalue("_migrated"), data_dir / "vigint.sqlite3")
+        yield settings
+        return
+    server: PostgreSQL = request.getfixturevalue("_template")
+    with server.database(f"test{next(_numbers)}", "template") as url:
+        yield {**settings, "VIGINT_DATABASE_URL": url}
+
+
+@pytest.fixture
+def empty_database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[dict[str, str]]:
+    """Give the settings of a database that nothing is in, no table either."""
+    settings = {"VIGINT_DATA_DIR": str(tmp_path / "data")}
+    if request.param == "sqlite":
+        yield settings
+        return
+    server: PostgreSQL = request.getfixturevalue("postgresql_server")
+    with server.database(f"test{next(_numbers)}") as url:
+        yield {**settings, "VIGINT_DATABASE_URL": url}
+
+
 @pytest.fixture
 def settings() -> dict[str, str]:
     """Hold environment settings; a test changes them before it asks for `app`."""
@@ -108,13 +179,10 @@ def settings() -> dict[str, str]:
 
 
 @pytest.fixture
-def config(tmp_path: Path, queue_server: str, settings: dict[str, str], _migrated: Path) -> Config:
+def config(database: dict[str, str], queue_server: str, settings: dict[str, str]) -> Config:
     """Give a configuration on an empty, migrated database of its own."""
-    data_dir = tmp_path / "data"
-    data_dir.mkdir()
-    shutil.copy(_migrated, data_dir / "vigint.sqlite3")
     defaults = {
-        "VIGINT_DATA_DIR": str(data_dir),
+        **database,
         "VIGINT_REDIS_URL": queue_server,
         "VIGINT_BASE_URL": "http://vigint.test",
         "VIGINT_SMTP_TO": "garde@example.com",

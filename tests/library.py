@@ -23,7 +23,7 @@ from vigint_web.models import (
     VideoStatus,
 )
 from vigint_web.services import api_keys, incidents, sites, sources
-from vigint_web.services.actors import Actor, command_line
+from vigint_web.services.actors import Actor, as_key, command_line
 from vigint_web.services.incident_intake import IncidentFacts
 from vigint_web.services.links import mint_link, program_link, token_of
 from vigint_web.services.runtime import storage
@@ -82,7 +82,9 @@ class Library:
             recipients=(),
             expiration_hours=None,
         )
-        stored = incidents.record_incident(key, facts, footage, body_sha256=secrets.token_hex(32))
+        stored = incidents.record_incident(
+            as_key(key), key.site_id, facts, footage, body_sha256=secrets.token_hex(32)
+        )
         assert stored.video is not None
         self._settle(stored.video, data, **values)
         return stored.video

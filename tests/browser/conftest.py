@@ -17,6 +17,7 @@ from playwright.sync_api import (
     sync_playwright,
 )
 
+from tests.browser.furnished import Houses, furnished
 from tests.functional.installation import ADMIN, Installation
 from tests.helpers import Footage, incident_document
 
@@ -129,6 +130,13 @@ class Windows:
         self.opened.append(window)
         return page
 
+    def close(self) -> None:
+        """Close all windows; none of them may have complained."""
+        complaints = [text for window in self.opened for text in window.complaints]
+        for window in self.opened:
+            window.context.close()
+        assert not complaints, "\n".join(complaints)
+
 
 @pytest.fixture(scope="session")
 def _logged_in(chromium: Browser, vigint: Installation) -> Any:
@@ -149,10 +157,24 @@ def window(chromium: Browser, vigint: Installation, _logged_in: Any) -> Iterator
     """Give a function that opens windows; at the end none of them may have complained."""
     windows = Windows(chromium, vigint.url, _logged_in)
     yield windows
-    complaints = [text for window in windows.opened for text in window.complaints]
-    for opened in windows.opened:
-        opened.context.close()
-    assert not complaints, "\n".join(complaints)
+    windows.close()
+
+
+@pytest.fixture(scope="session")
+def houses(
+    chromium: Browser,
+    footage: Footage,
+    queue_server: str,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Houses]:
+    """Give filled installations, one after the other."""
+    houses = Houses(
+        lambda state: furnished(
+            state, tmp_path_factory.mktemp(state.name), footage, chromium, queue_server
+        )
+    )
+    yield houses
+    houses.close()
 
 
 @pytest.fixture

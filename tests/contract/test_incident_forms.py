@@ -99,16 +99,20 @@ def test_every_mistake_of_the_form_is_told_at_once(
     "parts",
     [
         {"frames": "a field instead of a file"},
-        {"frame": (io.BytesIO(b"x"), "1.jpg")},
-        {"video": [(io.BytesIO(b"x"), "1.mp4"), (io.BytesIO(b"y"), "2.mp4")]},
+        {"frame": ["1.jpg"]},
+        {"video": ["1.mp4", "2.mp4"]},
     ],
 )
 def test_footage_under_a_wrong_name_is_told_instead_of_lost(
     client: FlaskClient, api_key: str, config: Config, parts: dict[str, Any]
 ) -> None:
+    sent = {
+        name: [(io.BytesIO(b"x"), file) for file in given] if isinstance(given, list) else given
+        for name, given in parts.items()
+    }
     answer = client.post(
         "/api/v1/incidents",
-        data={"incident": json.dumps(DOCUMENT), **parts},
+        data={"incident": json.dumps(DOCUMENT), **sent},
         content_type="multipart/form-data",
         headers={"X-API-Key": api_key},
     )

@@ -1,16 +1,22 @@
 """Migrations: one head, and from an empty database they lead to the models."""
 
 import sqlite3
+import subprocess
+import sys
 from pathlib import Path
+from typing import Any
 
 import flask_migrate
+import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config as AlembicConfig
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from flask import Flask
+from sqlalchemy import ForeignKeyConstraint, UniqueConstraint, inspect
 
 import vigint_web
+from tests.functional.installation import clean_environment
 from vigint_web import create_app
 from vigint_web.config import load_config
 from vigint_web.extensions import Base, db
@@ -33,20 +39,28 @@ def test_an_empty_database_becomes_what_the_models_say(app: Flask) -> None:
 
 
 def test_constraints_are_in_the_database_too(app: Flask) -> None:
-    """Alembic does not compare these on SQLite."""
-    with db.engine.connect() as connection:
-        rows = connection.exec_driver_sql("SELECT name, sql FROM sqlite_master").all()
-    made = {name: sql or "" for name, sql in rows}
+    """Alembic compares none of these on SQLite, and no ON DELETE anywhere."""
+    made = inspect(db.engine)
     for table in Base.metadata.sorted_tables:
+        unique = {
+            (str(found["name"]), tuple(found["column_names"]))
+            for found in made.get_unique_constraints(table.name)
+        }
+        references: set[tuple[Any, ...]] = {
+            (
+                tuple(found["constrained_columns"]),
+                found["referred_table"],
+                found["options"].get("ondelete"),
+            )
+            for found in made.get_foreign_keys(table.name)
+        }
         for constraint in table.constraints:
-            if constraint.name is not None and type(constraint).__name__ == "UniqueConstraint":
-                assert str(constraint.name) in made[table.name], f"{constraint.name} is missing"
-        wanted = {f"REFERENCES {key.column.table.name}" for key in table.foreign_keys}
-        for reference in wanted:
-            assert reference in made[table.name], f"{table.name} lacks {reference}"
-        cascades = {key.ondelete for key in table.foreign_keys if key.ondelete}
-        for cascade in cascades:
-            assert f"ON DELETE {cascade}" in made[table.name]
+            columns = tuple(column.name for column in constraint.columns)
+            if isinstance(constraint, UniqueConstraint):
+                assert (str(constraint.name), columns) in unique, f"{constraint.name} is missing"
+            if isinstance(constraint, ForeignKeyConstraint):
+                wanted = (columns, constraint.referred_table.name, constraint.ondelete)
+                assert wanted in references, f"{table.name} lacks {wanted}"
 
 
 def test_migrating_again_changes_nothing(app: Flask) -> None:
@@ -54,9 +68,27 @@ def test_migrating_again_changes_nothing(app: Flask) -> None:
     flask_migrate.upgrade()
 
 
-def test_sqlite_is_tuned(tmp_path: Path) -> None:
-    data_dir = tmp_path / "data"
-    app = create_app(load_config({"VIGINT_DATA_DIR": str(data_dir)}))
+def test_two_starts_at_once_are_one_migration(empty_database: dict[str, str]) -> None:
+    data_dir = Path(empty_database["VIGINT_DATA_DIR"])
+    starts = [
+        subprocess.Popen(
+            [sys.executable, "-m", "vigint_web", "migrate"],
+            cwd=FOLDER.parents[1],
+            env=clean_environment(data_dir, **empty_database),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        for _ in range(3)
+    ]
+    said = [start.communicate(timeout=60)[0] for start in starts]
+    assert [start.returncode for start in starts] == [0, 0, 0], "\n".join(said)
+
+
+@pytest.mark.only_sqlite(reason="these settings are SQLite's")
+def test_sqlite_is_tuned(empty_database: dict[str, str]) -> None:
+    app = create_app(load_config(empty_database))
     with app.app_context():
         flask_migrate.upgrade()
         with db.engine.connect() as connection:
@@ -69,8 +101,7 @@ def test_sqlite_is_tuned(tmp_path: Path) -> None:
     assert values["synchronous"] == 2, "accepted means on the disk"
     assert values["foreign_keys"] == 1
     assert values["busy_timeout"] >= 5000
-    path = data_dir / "vigint.sqlite3"
-    plain = sqlite3.connect(path)
+    plain = sqlite3.connect(Path(empty_database["VIGINT_DATA_DIR"]) / "vigint.sqlite3")
     try:
         assert plain.execute("PRAGMA integrity_check").fetchone() == ("ok",)
     finally:

@@ -5,10 +5,11 @@ import pytest
 from vigint_web.models import Role
 from vigint_web.permissions import ROLE_PERMISSIONS, Permission, may
 
+OPERATOR = {"view", "manage_sources", "manage_incidents", "manage_links"}
 TABLE = {
     Role.VIEWER: {"view"},
-    Role.OPERATOR: {"view", "manage_sources", "manage_incidents"},
-    Role.ADMIN: {"view", "manage_sources", "manage_incidents", "revoke_links", "read_outbox"},
+    Role.OPERATOR: OPERATOR,
+    Role.ADMIN: OPERATOR | {"revoke_links", "read_outbox", "manage_keys", "read_health"},
 }
 
 

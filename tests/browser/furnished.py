@@ -1,0 +1,100 @@
+"""An installation that holds what a state tells, and somebody who is logged in to it."""
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from playwright.sync_api import Browser, Page
+
+from tests.browser.places import Place
+from tests.functional.installation import Installation
+from tests.helpers import Footage
+from tests.populated import ADMIN, PASSWORD, Filled, fill, opened
+from tests.populated_words import State
+
+if TYPE_CHECKING:
+    from tests.browser.conftest import Windows
+
+
+@dataclass
+class Furnished:
+    """A running installation, what it was filled with, and a browser's memory of the login."""
+
+    state: State
+    installation: Installation
+    filled: Filled
+    logged_in: Any
+
+    def open(self, windows: "Windows", place: Place, **more: Any) -> Page:
+        """Open a page and do what leads to it; its status must be the one that is told."""
+        page = windows(logged_in=place.logged_in, expected=place.complaints, **more)
+        answer = page.goto(place.address(self.filled), wait_until="load")
+        if place.act is not None:
+            place.act(page)
+        else:
+            assert answer is not None, "the browser went nowhere"
+            assert answer.status == place.status, f"{place.name}: {answer.status}"
+        return page
+
+
+@dataclass
+class Houses:
+    """Give the installation of a state; only one of them runs at a time, so ask state by state."""
+
+    furnish: Callable[[State], AbstractContextManager[Furnished]]
+    _open: AbstractContextManager[Furnished] | None = None
+    _running: Furnished | None = None
+
+    def of(self, state: State) -> Furnished:
+        """Return the running installation of a state."""
+        if self._running is None or self._running.state != state:
+            self.close()
+            self._open = self.furnish(state)
+            self._running = self._open.__enter__()
+        return self._running
+
+    def close(self) -> None:
+        """Stop what runs."""
+        if self._open is not None:
+            self._open.__exit__(None, None, None)
+        self._open = self._running = None
+
+
+@contextmanager
+def furnished(
+    state: State, folder: Path, footage: Footage, chromium: Browser, queue_url: str
+) -> Iterator[Furnished]:
+    """Fill an installation and run it.
+
+    Args:
+        queue_url: what takes the jobs of filling; nobody does them, nothing needs them.
+    """
+    installation = Installation(folder)
+    settings = {
+        "VIGINT_DATA_DIR": str(installation.data_dir),
+        "VIGINT_BASE_URL": installation.url,
+        "VIGINT_REDIS_URL": queue_url,
+    }
+    installation.data_dir.mkdir()
+    with opened(settings):
+        filled = fill(state, footage)
+    installation.start()
+    try:
+        yield Furnished(state, installation, filled, _log_in(chromium, installation.url))
+    finally:
+        installation.end()
+
+
+def _log_in(chromium: Browser, url: str) -> Any:
+    context = chromium.new_context(base_url=url)
+    page = context.new_page()
+    page.goto("/login")
+    page.fill("#email", ADMIN)
+    page.fill("#password", PASSWORD)
+    page.press("#password", "Enter")
+    page.wait_for_url("**/")
+    kept = context.storage_state()
+    context.close()
+    return kept

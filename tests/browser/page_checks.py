@@ -1,0 +1,190 @@
+"""Look at a page for what nobody may find in it; every function returns sentences, none if fine."""
+
+from collections.abc import Iterator
+from importlib.resources import files
+from typing import Any
+
+from playwright.sync_api import Page
+
+AXE = files("axe_playwright_python").joinpath("axe.min.js").read_text(encoding="utf-8")
+_RULES = {
+    "runOnly": [
+        "wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice",
+    ],
+    "rules": {"target-size": {"enabled": True}},
+    "resultTypes": ["violations"],
+    "iframes": False,
+    "preload": False,
+}  # fmt: skip
+WIDTHS = (320, 390, 768, 1280)
+
+_WIDE = """
+() => {
+  const width = document.documentElement.clientWidth;
+  const name = (element) => {
+    const told = element.outerHTML.replace(/\\s+/g, " ").slice(0, 120);
+    const box = element.getBoundingClientRect();
+    return `${Math.round(box.left)}…${Math.round(box.right)}: ${told}`;
+  };
+  const scrolls = (element) => {
+    for (let over = element.parentElement; over; over = over.parentElement) {
+      if (over === document.body || over === document.documentElement) return false;
+      const style = getComputedStyle(over);
+      if (style.overflowX !== "visible" || style.clipPath !== "none") return true;
+    }
+    return false;
+  };
+  const found = [];
+  if (document.documentElement.scrollWidth > width) {
+    found.push(`the document is ${document.documentElement.scrollWidth} wide`);
+  }
+  for (const element of document.body.querySelectorAll("*")) {
+    if (!element.checkVisibility({ visibilityProperty: true, opacityProperty: true })) continue;
+    const style = getComputedStyle(element);
+    if (style.clipPath !== "none" || style.clip !== "auto") continue;
+    const box = element.getBoundingClientRect();
+    if (box.width <= 1 || box.height <= 1) continue;
+    if (box.bottom < 0) continue;  // waits above the page until it has the focus
+    if ((box.right > width + 1 || box.left < -1) && !scrolls(element)) found.push(name(element));
+  }
+  return found.slice(0, 5);
+}
+"""
+_CLIPPED = """
+() => {
+  const found = [];
+  const seen = (element) => {
+    const box = element.getBoundingClientRect();
+    return element.checkVisibility({ visibilityProperty: true }) && box.width > 1 && box.height > 1;
+  };
+  const told = (element) => element.outerHTML.replace(/\\s+/g, " ").slice(0, 120);
+  const lines = document.createRange();
+  for (const element of document.querySelectorAll("button, a.button, summary, .badge-v, label")) {
+    if (!seen(element) || !element.textContent.trim()) continue;
+    const style = getComputedStyle(element);
+    if (style.clipPath !== "none" || style.textOverflow === "ellipsis") continue;
+    const box = element.getBoundingClientRect();
+    for (const part of element.childNodes) {
+      if (part.nodeType !== Node.TEXT_NODE || !part.textContent.trim()) continue;
+      lines.selectNodeContents(part);
+      const text = lines.getBoundingClientRect();
+      const out = Math.max(box.left - text.left, text.right - box.right);
+      const over = Math.max(box.top - text.top, text.bottom - box.bottom);
+      if (out > 1.5 || over > 4) found.push(`text leaves its place: ${told(element)}`);
+    }
+  }
+  for (const element of document.querySelectorAll("main *, header *, footer *")) {
+    const style = getComputedStyle(element);
+    if (!["hidden", "clip"].includes(style.overflowX)) continue;
+    if (style.textOverflow === "ellipsis") continue;
+    if (style.clipPath !== "none" || style.clip !== "auto" || !seen(element)) continue;
+    const own = [...element.childNodes].some(
+      (part) => part.nodeType === Node.TEXT_NODE && part.textContent.trim()
+    );
+    if (own && element.scrollWidth > element.clientWidth + 1) {
+      found.push(`text is cut: ${told(element)}`);
+    }
+  }
+  return found.slice(0, 5);
+}
+"""
+_HEADINGS = """
+() => [...document.querySelectorAll("h1")].filter((heading) => heading.checkVisibility()).length
+"""
+
+
+def look(page: Page, scheme: str, width: int) -> None:
+    """Show a page in a colour scheme, at a width."""
+    page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]  # light or dark
+    page.set_viewport_size({"width": width, "height": 844 if width < 700 else 900})
+
+
+def accessibility(page: Page) -> Iterator[str]:
+    """Ask axe-core."""
+    if not page.evaluate("() => 'axe' in window"):
+        page.evaluate(AXE)
+    result: dict[str, Any] = page.evaluate("rules => axe.run(document, rules)", _RULES)
+    for violation in result["violations"]:
+        for node in violation["nodes"][:3]:
+            told = " ".join(node["html"].split())[:160]
+            why = " ".join(node["failureSummary"].split()).partition(": ")[2][:200]
+            yield f"{violation['id']}: {told} – {why}"
+
+
+def layout(page: Page) -> Iterator[str]:
+    """Look for what does not fit."""
+    for found in page.evaluate(_WIDE):
+        yield f"too wide: {found}"
+    for found in page.evaluate(_CLIPPED):
+        yield found
+
+
+def structure(page: Page, language: str) -> Iterator[str]:
+    """Look at heading, language and title."""
+    headings = page.evaluate(_HEADINGS)
+    if headings != 1:
+        yield f"{headings} headings h1"
+    found = page.locator("html").get_attribute("lang")
+    if found != language:
+        yield f"lang is {found}, not {language}"
+    if not page.title().strip():
+        yield "no title"
+
+
+_MARK = """
+() => {
+  const choices = new Map();
+  const wanted = "a[href], button, input, select, textarea, summary, video[controls], [tabindex]";
+  const reached = [...document.querySelectorAll(wanted)].filter((element) => {
+    if (element.tabIndex < 0 || element.disabled || element.type === "hidden") return false;
+    if (!element.checkVisibility({ visibilityProperty: true })) return false;
+    if (element.closest("[inert]")) return false;
+    if (element.type !== "radio") return true;
+    const group = choices.get(element.name) ?? element;  // the arrows lead to the others
+    choices.set(element.name, group);
+    return element.checked || (group === element && !document.querySelector(
+      `input[type=radio][name="${CSS.escape(element.name)}"]:checked`));
+  });
+  const look = (element) => {
+    if (!element) return "";
+    const style = getComputedStyle(element);
+    return [style.outlineStyle, style.outlineWidth, style.boxShadow, style.borderColor,
+      style.backgroundColor, style.textDecorationLine].join();
+  };
+  const around = (element) =>
+    [element, element.parentElement, element.nextElementSibling].map(look).join("|");
+  const before = new Map(reached.map((element) => [element, around(element)]));
+  window.whereTheFocusIs = () => {
+    const element = document.activeElement;
+    if (!element || element === document.body) return null;
+    const box = element.getBoundingClientRect();
+    return {
+      number: reached.indexOf(element),
+      shown: around(element) !== before.get(element),
+      inside: box.bottom > 0 && box.right > 0 && box.left < innerWidth && box.top < innerHeight,
+    };
+  };
+  return reached.map((element) => element.outerHTML.replace(/\\s+/g, " ").slice(0, 120));
+}
+"""
+
+
+def keyboard(page: Page, most: int = 300) -> Iterator[str]:
+    """Press Tab until the page is through: everything is reached, seen, and shows its focus."""
+    expected: list[str] = page.evaluate(_MARK)
+    seen: set[int] = set()
+    for _ in range(most):
+        page.keyboard.press("Tab")
+        place = page.evaluate("() => window.whereTheFocusIs()")
+        if place is None:
+            break
+        number = place["number"]
+        if number in seen or number < 0:
+            continue
+        seen.add(number)
+        if not place["shown"]:
+            yield f"the focus does not show: {expected[number]}"
+        if not place["inside"]:
+            yield f"the focus is outside the window: {expected[number]}"
+    for number in sorted(set(range(len(expected))) - seen):
+        yield f"the tabulator does not lead to: {expected[number]}"

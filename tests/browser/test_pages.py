@@ -1,0 +1,113 @@
+"""Every page a person can open: nothing that axe-core finds, nothing too wide, nothing cut off."""
+
+import re
+from collections import defaultdict
+from collections.abc import Iterator
+
+import pytest
+from flask import Flask
+from playwright.sync_api import Browser
+
+from tests.browser import page_checks
+from tests.browser.conftest import Windows
+from tests.browser.furnished import Furnished, Houses
+from tests.browser.page_checks import WIDTHS
+from tests.browser.places import ELSEWHERE, NO_PAGES, PLACES, Place
+from tests.functional.web import Session
+from tests.populated import ADMIN, PASSWORD
+from tests.populated_words import STATES
+
+Visit = tuple[str, Place]
+
+EVERYWHERE = [*PLACES.all, *ELSEWHERE]
+# What breaks is what is empty, lists that are full, and what is long.
+LISTS = {"home", "incidents", "sources", "links", "link-program", "outbox", "keys"}
+LOOKED_AT = [
+    *(("none", place) for place in EVERYWHERE if place.always),
+    *(("much", place) for place in EVERYWHERE if place.name in LISTS),
+    *(("long", place) for place in EVERYWHERE),
+]
+# By the keyboard: pages that have something to do on them.
+WALKED = {"home", "incident-ready", "source-add", "source-ready", "links", "link-live", "keys"}
+WALKED |= {"account", "key-add", "share", "public-live", "login", "mail"}
+
+
+def _name(visit: Visit) -> str:
+    return f"{visit[0]}-{visit[1].name}"
+
+
+@pytest.fixture
+def house(houses: Houses, visit: Visit) -> Furnished:
+    """Give the installation that a visit goes to."""
+    return houses.of(STATES[visit[0]])
+
+
+@pytest.fixture
+def windows(chromium: Browser, house: Furnished) -> Iterator[Windows]:
+    """Give a function that opens windows; at the end none of them may have complained."""
+    windows = Windows(chromium, house.installation.url, house.logged_in)
+    yield windows
+    windows.close()
+
+
+def test_every_get_route_is_a_page_of_the_table_or_no_page(app: Flask) -> None:
+    routes = {
+        rule.endpoint for rule in app.url_map.iter_rules() if "GET" in (rule.methods or set())
+    }
+    told = set(PLACES.by_endpoint) | set(NO_PAGES)
+    assert routes - told == set(), "tell in places.py how to open these, or what they are"
+    assert told - routes == set(), "these are gone"
+    assert not set(PLACES.by_endpoint) & set(NO_PAGES)
+    names = [place.name for place in EVERYWHERE]
+    assert len(names) == len(set(names))
+
+
+@pytest.mark.parametrize("visit", LOOKED_AT, ids=_name)
+def test_nothing_is_wrong_with_a_page(house: Furnished, windows: Windows, visit: Visit) -> None:
+    place = visit[1]
+    page = house.open(windows, place)
+    wrong: list[str] = []
+    if not place.is_mail:
+        wrong += page_checks.structure(page, "fr")
+    # Colours depend on the scheme, arrangement on the width: each of both is seen.
+    for scheme, width in (("light", 1280), ("dark", 390)):
+        page_checks.look(page, scheme, width)
+        wrong += [f"{scheme} {width}: {told}" for told in page_checks.accessibility(page)]
+    for width in WIDTHS:
+        page_checks.look(page, "light", width)
+        wrong += [f"{width}: {told}" for told in page_checks.layout(page)]
+    assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.parametrize(
+    "visit", [("long", place) for place in EVERYWHERE if place.name in WALKED], ids=_name
+)
+def test_the_tabulator_leads_everywhere_and_shows_where_it_is(
+    house: Furnished, windows: Windows, visit: Visit
+) -> None:
+    page = house.open(windows, visit[1], reduced_motion="reduce")
+    wrong = list(page_checks.keyboard(page))
+    assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.parametrize("visit", [("long", place) for place in EVERYWHERE[:1]], ids=["long"])
+def test_each_title_names_its_page_in_both_languages(house: Furnished) -> None:
+    insider, stranger = Session(house.installation.url), Session(house.installation.url)
+    insider.log_in(ADMIN, PASSWORD)
+    for language in ("fr", "en"):
+        named: dict[str, set[str]] = defaultdict(set)
+        for endpoint, places in PLACES.by_endpoint.items():
+            for place in places:
+                if place.act is not None or place.is_mail:
+                    continue
+                session = insider if place.logged_in else stranger
+                page = session.open(
+                    place.address(house.filled), headers={"Accept-Language": language}
+                ).text
+                assert f'<html lang="{language}"' in page, f"{place.name} is not in {language}"
+                title = re.search(r"<title>\s*(.+?)\s*</title>", page, re.DOTALL)
+                assert title, f"{place.name} has no title"
+                # Refusals of one link may be called the same; a thing has a name of its own.
+                named[title.group(1)].add(place.name if endpoint.endswith(".show") else endpoint)
+        twice = {title: names for title, names in named.items() if len(names) > 1}
+        assert not twice, twice
