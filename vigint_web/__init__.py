@@ -12,22 +12,39 @@ from vigint_web.blueprints import (
     api,
     auth,
     dashboard,
+    developers,
     health,
     incidents,
     ingest,
+    keys,
     links,
+    metrics,
     outbox,
+    people,
     player,
+    records,
+    sharing,
+    sites,
     sources,
     videos,
 )
 from vigint_web.config import LOCALES, Config, load_config
 from vigint_web.environment import ROOT
-from vigint_web.extensions import bootstrap, csrf, limiter, login, mail
-from vigint_web.http import errors, guard, headers, identity, locale, requests
+from vigint_web.extensions import bootstrap, csrf, limiter, mail
+from vigint_web.http import (
+    errors,
+    guard,
+    headers,
+    identity,
+    live,
+    locale,
+    metering,
+    requests,
+    sessions,
+    static,
+)
 from vigint_web.http.proxies import TrustedProxies
 from vigint_web.http.watch import LinkWatch
-from vigint_web.services import users
 from vigint_web.services.runtime import Runtime, queue_address
 from vigint_web.storage import LocalStorage
 from vigint_web.tokens import LinkTokens
@@ -42,12 +59,12 @@ def create_app(config: Config | None = None) -> Flask:
     """Make the application: named steps in order, no logic."""
     config = config or read_config()
     app = Flask(__name__, static_folder="static", template_folder="templates")
-    logs.configure_logging()
+    logs.configure_logging(config.log_format)
     _settings(app, config)
     _runtime(app, config)
     database.set_up_database(app, config)
     _extensions(app, config)
-    _templates(app, config)
+    _templates(app)
     _http(app, config)
     _blueprints(app)
     return app
@@ -88,15 +105,18 @@ def _extensions(app: Flask, config: Config) -> None:
     locale.set_up_locale(app, config)
     _mail(app, config)
     requests.tell_requests(app)
+    metering.count_requests(app)
     guard.guard(app)  # before CSRF, which reads the body
     csrf.init_app(app)
     bootstrap.init_app(app)
-    login.init_app(app)
-    login.user_loader(users.find_by_session)
+    static.set_up_static_files(app)
+    live.set_up_live(app)  # after the former: it narrows when sessions are renewed
+    sessions.set_up_sessions(app)
     app.config["RATELIMIT_STORAGE_OPTIONS"] = {"socket_timeout": 1, "socket_connect_timeout": 1}
     app.config["RATELIMIT_STORAGE_URI"] = requests.limiter_address(queue_address(config))
     app.config["RATELIMIT_IN_MEMORY_FALLBACK_ENABLED"] = True
     app.config["RATELIMIT_SWALLOW_ERRORS"] = True
+    app.config["RATELIMIT_HEADERS_ENABLED"] = True
     limiter.init_app(app)
 
 
@@ -117,18 +137,23 @@ def _mail(app: Flask, config: Config) -> None:
     mail.init_app(app)
 
 
-def _templates(app: Flask, config: Config) -> None:
+def _templates(app: Flask) -> None:
     app.jinja_env.undefined = StrictUndefined
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
-    app.jinja_env.globals.update(can=identity.can, LOCALES=LOCALES)
+    app.jinja_env.globals.update(can=identity.can, LOCALES=LOCALES, is_recent=formats.is_recent)
     app.jinja_env.filters.update(
         duration=formats.duration,
         file_size=formats.file_size,
         date_and_time=formats.date_and_time,
         share=formats.share,
         failure_sentence=wording.failure_sentence,
-        wall_clock=lambda moment: formats.wall_clock(moment, config.timezone),
-        offset_name=lambda moment: formats.offset_name(moment, config.timezone),
+        ago=formats.ago,
+        since=formats.since,
+        day=formats.day,
+        clock_time=formats.clock_time,
+        number=formats.number,
+        wall_clock=lambda moment: formats.wall_clock(moment, formats.reader_zone()),
+        offset_name=lambda moment: formats.offset_name(moment, formats.reader_zone()),
     )
 
 
@@ -142,6 +167,7 @@ def _http(app: Flask, config: Config) -> None:
 
 def _blueprints(app: Flask) -> None:
     for module in (
-        health, auth, dashboard, sources, incidents, videos, links, outbox, player, api, ingest,
+        health, auth, dashboard, sources, incidents, videos, links, sharing, outbox, player, api,
+        ingest, records, developers, keys, metrics, people, sites,
     ):  # fmt: skip
         app.register_blueprint(module.blueprint)

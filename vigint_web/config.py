@@ -17,6 +17,8 @@ Network = IPv4Network | IPv6Network
 # What SMTP servers take without extensions: ASCII, no quoting (RFC 5321, 4.1.2).
 _MAILBOX = r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9][A-Za-z0-9.-]{0,188}"
 LOCALES = ("fr", "en")
+ROLES = ("admin", "operator", "viewer")
+LOG_FORMATS = ("json", "text")
 FALLBACK_BASE_URL = "http://127.0.0.1:8000"
 
 
@@ -61,8 +63,14 @@ class Config:
     link_hours: int
     retention_days: int
     source_retention_days: int | None
+    log_days: int
+    # Roles that may not work without a second factor.
+    require_two_factor: tuple[str, ...]
     ffmpeg: str | None
     ffprobe: str | None
+    log_format: str
+    # Opens /metrics to programs of other machines; without one it is for this machine alone.
+    metrics_token: str | None = field(repr=False)
     warnings: tuple[str, ...]
 
     @property
@@ -130,6 +138,12 @@ def _locale(value: str) -> str:
     return value
 
 
+def _log_format(value: str) -> str:
+    if value not in LOG_FORMATS:
+        raise ValueError("json or text")
+    return value
+
+
 def _zone(value: str) -> ZoneInfo:
     try:
         return ZoneInfo(value)
@@ -171,6 +185,13 @@ def _address(value: str) -> str:
     return value
 
 
+def _roles(value: str) -> tuple[str, ...]:
+    found = tuple(part for part in re.split(r"[\s,]+", value.lower()) if part)
+    if set(found) - set(ROLES):
+        raise ValueError("roles separated by commas, of " + ", ".join(ROLES))
+    return found
+
+
 def _scheme(*allowed: str) -> Callable[[str], str]:
     def parse(value: str) -> str:
         if value.split(":", 1)[0] not in allowed or ":" not in value:
@@ -197,6 +218,8 @@ class _Setting:
     secret: bool = False
 
 
+# Their addresses may hold a password, and so may be named by file as secrets are.
+_MAY_HOLD_PASSWORDS = ("Database", "Redis")
 _SETTINGS = (
     _Setting("base_url", "Vigint", "base_url", "VIGINT_BASE_URL", _base_url, None),
     _Setting("secret_key", "", "", "VIGINT_SECRET_KEY", _long_secret, None, secret=True),
@@ -206,6 +229,7 @@ _SETTINGS = (
     _Setting("timezone", "Vigint", "timezone", "VIGINT_TIMEZONE", _zone, ZoneInfo("Europe/Paris")),
     _Setting("ffmpeg", "Vigint", "ffmpeg", "VIGINT_FFMPEG", _text, None),
     _Setting("ffprobe", "Vigint", "ffprobe", "VIGINT_FFPROBE", _text, None),
+    _Setting("log_format", "Vigint", "log_format", "VIGINT_LOG_FORMAT", _log_format, "json"),
     _Setting("database_url", "Database", "url", "VIGINT_DATABASE_URL", _scheme("sqlite", "postgresql", "postgresql+psycopg"), None),
     _Setting("redis_url", "Redis", "url", "VIGINT_REDIS_URL", _scheme("redis", "rediss", "unix"), None),
     _Setting("storage_url", "Storage", "url", "VIGINT_STORAGE_URL", _local_storage, None),
@@ -221,8 +245,11 @@ _SETTINGS = (
     _Setting("sparse_url", "SparseAI", "base_url", "SPARSE_AI_BASE_URL", _base_url, None),
     _Setting("sparse_key", "SparseAI", "api_key", "SPARSE_AI_API_KEY", _text, None, secret=True),
     _Setting("link_hours", "SparseAI", "default_expiration_hours", "VIDEO_LINK_EXPIRATION_HOURS", _integer(1, 87_600), 48),
+    _Setting("metrics_token", "Metrics", "token", "VIGINT_METRICS_TOKEN", _long_secret, None, secret=True),
     _Setting("retention_days", "Retention", "days", "VIGINT_RETENTION_DAYS", _integer(1, 36_500), 30),
+    _Setting("require_two_factor", "Security", "require_two_factor", "VIGINT_REQUIRE_TWO_FACTOR", _roles, ()),
     _Setting("source_days", "Retention", "source_days", "VIGINT_SOURCE_RETENTION_DAYS", _integer(1, 36_500), None),
+    _Setting("log_days", "Retention", "log_days", "VIGINT_LOG_RETENTION_DAYS", _integer(1, 36_500), 180),
 )  # fmt: skip
 
 
@@ -276,8 +303,12 @@ def load_config(environ: Mapping[str, str], ini_path: Path | None = None) -> Con
         link_hours=values["link_hours"],
         retention_days=values["retention_days"],
         source_retention_days=values["source_days"],
+        log_days=values["log_days"],
+        require_two_factor=values["require_two_factor"],
         ffmpeg=values["ffmpeg"],
         ffprobe=values["ffprobe"],
+        log_format=values["log_format"],
+        metrics_token=values["metrics_token"],
         warnings=tuple(warnings),
     )
 
@@ -314,7 +345,7 @@ def _value(
     warnings: list[str],
 ) -> Any:
     raw, where = environ.get(setting.variable, "").strip(), setting.variable
-    if not raw and setting.secret:
+    if not raw and (setting.secret or setting.section in _MAY_HOLD_PASSWORDS):
         named = environ.get(f"{setting.variable}_FILE", "").strip()
         if named:
             where = f"{setting.variable}_FILE"

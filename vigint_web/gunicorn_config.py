@@ -13,6 +13,7 @@ from gunicorn.config import Config  # type: ignore[import-untyped] # it ships no
 from gunicorn.glogging import Logger  # type: ignore[import-untyped] # it ships no types
 
 from vigint_web.environment import load_environment
+from vigint_web.logs import formatter
 from vigint_web.processes import die_with_parent
 
 load_environment()
@@ -55,6 +56,10 @@ class TokenFreeLogger(Logger):  # type: ignore[misc] # an untyped base
     def setup(self, cfg: Config) -> None:
         """Set the handlers up as gunicorn does, and filter what goes through them."""
         super().setup(cfg)
+        # The command line has looked into config.ini already, and tells it by environment.
+        lines = formatter(os.environ.get("VIGINT_LOG_FORMAT", ""))
+        for handler in self.error_log.handlers:
+            handler.setFormatter(lines)
         self.error_log.addFilter(_is_worth_telling)
         self.error_log.addFilter(_hide_tokens)
 

@@ -11,14 +11,23 @@ class Permission(StrEnum):
     VIEW = "view"  # lists, pages, playback of the sites granted
     MANAGE_SOURCES = "manage_sources"  # upload, retry, rotate, delete
     MANAGE_INCIDENTS = "manage_incidents"  # retry encoding and delivery
-    REVOKE_LINKS = "revoke_links"
+    MANAGE_LINKS = "manage_links"  # share, extend, send again, end one; see who used it
+    REVOKE_LINKS = "revoke_links"  # many at once; what is revoked so, others cannot undo
     READ_OUTBOX = "read_outbox"  # mails carry live links
+    MANAGE_KEYS = "manage_keys"
+    MANAGE_PEOPLE = "manage_people"  # who may log in, as what, and which sites there are
+    READ_HEALTH = "read_health"  # the machine in detail; all are told what affects them
 
 
 ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
     Role.VIEWER: frozenset({Permission.VIEW}),
     Role.OPERATOR: frozenset(
-        {Permission.VIEW, Permission.MANAGE_SOURCES, Permission.MANAGE_INCIDENTS}
+        {
+            Permission.VIEW,
+            Permission.MANAGE_SOURCES,
+            Permission.MANAGE_INCIDENTS,
+            Permission.MANAGE_LINKS,
+        }
     ),
     Role.ADMIN: frozenset(Permission),
 }

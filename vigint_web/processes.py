@@ -1,9 +1,11 @@
-"""Ties the life of a process to the life of the one that started it."""
+"""Ties a process to the one that started it: to its life, and to what it wants to know."""
 
 import ctypes
 import os
 import signal
+import socket
 import sys
+from contextlib import suppress
 
 _PR_SET_PDEATHSIG = 1
 # Loaded at import: between fork and exec another thread's locks may be held for ever, so nothing
@@ -29,3 +31,17 @@ def die_with_parent(parent: int | None = None) -> None:
     # A parent that died before the call above sends no signal any more.
     if parent is not None and os.getppid() != parent:
         os.kill(os.getpid(), signal.SIGKILL)
+
+
+def tell_manager(state: str) -> None:
+    """Tell a service manager how this process is: `READY=1`, `WATCHDOG=1` (sd_notify(3)).
+
+    Without a manager that asks (NOTIFY_SOCKET) it does nothing.
+    """
+    address = os.environ.get("NOTIFY_SOCKET")
+    if not address:
+        return
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager, suppress(OSError):
+        # An abstract address is written with an at sign.
+        manager.connect(address.replace("@", "\0", 1) if address[0] == "@" else address)
+        manager.sendall(state.encode())

@@ -102,6 +102,11 @@ class DataDirLock:
         self._descriptor = descriptor
         return self
 
+    def outlive_exec(self) -> None:
+        """Let the program that this process turns into hold the lock on."""
+        if self._descriptor is not None:
+            os.set_inheritable(self._descriptor, True)
+
     def __exit__(
         self,
         kind: type[BaseException] | None,

@@ -10,7 +10,7 @@ from vigint_web import create_app
 from vigint_web.cli.up import migrate_database
 from vigint_web.config import Config, secret_key_path
 from vigint_web.errors import VigintError
-from vigint_web.services import signing
+from vigint_web.services import signing, two_factor
 from vigint_web.services.actors import command_line
 from vigint_web.services.runtime import config
 from vigint_web.tokens import key_id
@@ -62,6 +62,7 @@ def _forget(settings: Config, yes: bool) -> None:
     click.echo(f"Open links signed with an older key, which end now: {ending}.")
     if not yes:
         click.confirm("Revoke them and forget the older keys? This cannot be undone.", abort=True)
+    two_factor.reseal_secrets()
     done = signing.revoke_links_of_old_keys(command_line())
     path = secret_key_path(settings.data_dir)
     if _is_given():

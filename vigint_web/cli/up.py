@@ -1,7 +1,6 @@
 """Start everything on this machine, or one part of it."""
 
 import os
-import signal
 import socket
 import sys
 import time
@@ -19,14 +18,13 @@ from alembic.script import ScriptDirectory
 from flask import Flask
 
 from vigint_web import create_app, read_config
+from vigint_web.cli.parts import web_command
 from vigint_web.cli.preflight import DataDirLock, StartError, check_data_dir, check_port
 from vigint_web.cli.queue_server import QueueServer, check_queue_server
 from vigint_web.cli.supervisor import Child, Supervisor
 from vigint_web.config import Config
 from vigint_web.environment import ROOT
 from vigint_web.extensions import db
-from vigint_web.jobs.scheduler import run_scheduler
-from vigint_web.jobs.worker import run_worker
 from vigint_web.media.tools import ToolMissing, find_tools
 from vigint_web.services import users
 from vigint_web.services.actors import command_line
@@ -165,11 +163,8 @@ def _processes(config: Config, served: Served, workers: int) -> list[Child]:
     environment["PYTHONUNBUFFERED"] = "1"
     # What a killed worker leaves there is swept with the other working files.
     environment["TMPDIR"] = str(config.temp_dir)
-    bind = f"[{served.host}]" if ":" in served.host else served.host
-    web = [
-        sys.executable, "-m", "gunicorn", "--config", "python:vigint_web.gunicorn_config",
-        "--bind", f"{bind}:{served.port}", "wsgi:app",
-    ]  # fmt: skip
+    environment["VIGINT_LOG_FORMAT"] = config.log_format
+    web = web_command(served.host, served.port)
 
     def answers() -> bool:
         return _status(f"{served.local_url}/healthz") == 200
@@ -231,23 +226,6 @@ def up(host: str, port: int, workers: int) -> None:
 
 
 @click.command()
-@click.argument("queues", nargs=-1)
-def worker(queues: tuple[str, ...]) -> None:
-    """Run one worker here, for an installation whose database and queue are elsewhere too."""
-    unknown = set(queues) - set(QUEUES)
-    if unknown:
-        raise StartError(f"There is no queue {', '.join(unknown)}: there are {', '.join(QUEUES)}.")
-    run_worker(create_app(), queues or QUEUES)
-
-
-@click.command()
-def scheduler() -> None:
-    """Reconcile, purge and sweep by the clock; `up` runs it already."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    run_scheduler(create_app())
-
-
-@click.command()
 def migrate() -> None:
     """Bring the database to the newest revision."""
     app = create_app()
@@ -256,4 +234,4 @@ def migrate() -> None:
     click.echo("The database is at the newest revision.")
 
 
-COMMANDS = {"up": up, "worker": worker, "scheduler": scheduler, "migrate": migrate}
+COMMANDS = {"up": up, "migrate": migrate}

@@ -7,10 +7,21 @@ from werkzeug.wrappers import Response
 
 from vigint_web.errors import VigintError
 from vigint_web.http.identity import actor
-from vigint_web.http.rules import RULES, Anyone, Key, Person, Rule, Token
+from vigint_web.http.monitoring import may_monitor
+from vigint_web.http.rules import (
+    BEFORE_SECOND_FACTOR,
+    RULES,
+    Anyone,
+    Key,
+    Monitor,
+    Person,
+    Rule,
+    Token,
+)
 from vigint_web.models import Scope
 from vigint_web.services.api_keys import find_api_key
 from vigint_web.services.transactions import release_connection
+from vigint_web.services.two_factor import is_required
 
 
 class Unauthorized(VigintError):
@@ -56,21 +67,35 @@ def _check(rule: Rule | None) -> Response | None:
     match rule:
         case Anyone() | Token():
             return None
-        case Key(scope):
-            _check_key(scope)
+        case Key(scope, other):
+            _check_key(scope, other)
+            return None
+        case Monitor() if may_monitor():
             return None
         case Person(permission):
             if not current_user.is_authenticated:
                 if request.method != "GET":
                     raise LoginRequired
                 return redirect(url_for("auth.login", next=request.full_path.rstrip("?")))
+            if _lacks_second_factor():
+                if request.method != "GET":
+                    raise Forbidden("second_factor_required")
+                return redirect(url_for("auth.two_factor_setup"))
             if permission is not None and not actor().may(permission):
                 raise Forbidden
             return None
     raise NotFound
 
 
-def _check_key(scope: Scope) -> None:
+def _lacks_second_factor() -> bool:
+    return (
+        request.endpoint not in BEFORE_SECOND_FACTOR
+        and not current_user.has_second_factor
+        and is_required(current_user)
+    )
+
+
+def _check_key(scope: Scope, other: Scope | None) -> None:
     given = request.headers.get("X-API-Key", "")
     kind, _, bearer = request.headers.get("Authorization", "").partition(" ")
     if kind.lower() == "bearer" and bearer.strip():
@@ -80,6 +105,6 @@ def _check_key(scope: Scope) -> None:
     key = find_api_key(given.strip())
     if key is None:
         raise Forbidden("invalid_key")
-    if not key.allows(scope):
+    if not key.allows(scope) and (other is None or not key.allows(other)):
         raise Forbidden("insufficient_scope")
     g.api_key = key

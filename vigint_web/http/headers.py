@@ -2,6 +2,8 @@
 
 from flask import Flask, Response, request
 
+from vigint_web.http.static import STATIC_PATHS
+
 CSP = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:;"
     " media-src 'self'; connect-src 'self'; font-src 'self'; form-action 'self';"
@@ -9,7 +11,6 @@ CSP = (
     " base-uri 'none'; frame-ancestors 'none'"
 )
 _BY_TOKEN = ("/video/", "/stream/", "/api/video/")
-_STATIC = ("/static/", "/bootstrap/")
 
 
 def protect(app: Flask, *, https: bool) -> None:
@@ -28,7 +29,7 @@ def protect(app: Flask, *, https: bool) -> None:
         headers["Referrer-Policy"] = "no-referrer" if by_token else "same-origin"
         if by_token:
             headers["X-Robots-Tag"] = "noindex, nofollow"
-        if not request.path.startswith(_STATIC):
+        if not request.path.startswith(STATIC_PATHS):
             headers.setdefault("Cache-Control", "private, no-store")
         if https:
             # Over plain http browsers ignore it, and complain on every page that they do.

@@ -8,7 +8,7 @@ from flask_login import current_user
 from vigint_web.models import ApiKey
 from vigint_web.permissions import Permission
 from vigint_web.services.actors import Actor, as_user
-from vigint_web.services.links import Visitor
+from vigint_web.services.visitors import Visitor
 
 
 def actor() -> Actor:

@@ -33,15 +33,18 @@ def tell_requests(app: Flask) -> None:
         response.headers["X-Request-ID"] = g.get("request_id", "")
         if response.status_code >= 400:
             _drain()
-        if request.endpoint not in _QUIET:
+        if request.endpoint not in _QUIET and not g.get("not_worth_telling"):
+            # The route, never the path: paths carry tokens.
+            route = request.url_rule.rule if request.url_rule else "(no route)"
             log.info(
                 "%s %s %s",
                 request.method,
-                # The route, never the path: paths carry tokens.
-                request.url_rule.rule if request.url_rule else "(no route)",
+                route,
                 response.status_code,
                 extra={
                     "fields": {
+                        "method": request.method,
+                        "route": route,
                         "status": response.status_code,
                         "milliseconds": round((time.monotonic() - g.get("began", 0)) * 1000, 1),
                         "address": request.remote_addr,

@@ -20,9 +20,10 @@ class Token:
 
 @dataclass(frozen=True)
 class Key:
-    """Open to programs whose API key has the scope."""
+    """Open to programs whose API key has the scope, or the other one."""
 
     scope: Scope
+    other: Scope | None = None
 
 
 @dataclass(frozen=True)
@@ -32,21 +33,59 @@ class Person:
     permission: Permission | None = None
 
 
-Rule = Anyone | Token | Key | Person
+@dataclass(frozen=True)
+class Monitor:
+    """Open to this machine itself and to whoever sends the metrics token; a 404 to all others."""
+
+
+Rule = Anyone | Token | Key | Person | Monitor
 
 RULES: dict[str, Rule] = {
     "static": Anyone("style sheets and scripts hold nothing private"),
     "bootstrap.static": Anyone("style sheets and scripts hold nothing private"),
     "health.healthz": Anyone("load balancers have no login"),
     "health.readyz": Anyone("load balancers have no login"),
+    "metrics.show": Monitor(),
     "auth.login": Anyone("this is where one becomes somebody"),
+    "auth.code": Anyone("whoever gave the right password gives the code here"),
+    "auth.forgot": Anyone("whoever forgot their password cannot log in"),
+    "auth.set_password": Anyone("a mailed link opens it; the view checks its token"),
     "auth.logout": Person(),
     "auth.language": Anyone("a visitor may choose a language"),
     "auth.account": Person(),
+    "auth.preferences": Person(),
+    "auth.security": Person(),
+    "auth.end_session": Person(),
+    "auth.end_other_sessions": Person(),
+    "auth.begin_two_factor": Person(),
+    "auth.two_factor_setup": Person(),
+    "auth.two_factor_off": Person(),
+    "auth.recovery_codes": Person(),
+    "people.index": Person(Permission.MANAGE_PEOPLE),
+    "people.invite": Person(Permission.MANAGE_PEOPLE),
+    "people.show": Person(Permission.MANAGE_PEOPLE),
+    "people.set_access": Person(Permission.MANAGE_PEOPLE),
+    "people.resend": Person(Permission.MANAGE_PEOPLE),
+    "people.send_reset": Person(Permission.MANAGE_PEOPLE),
+    "people.show_link": Person(Permission.MANAGE_PEOPLE),
+    "people.reset_two_factor": Person(Permission.MANAGE_PEOPLE),
+    "people.end_sessions": Person(Permission.MANAGE_PEOPLE),
+    "people.deactivate": Person(Permission.MANAGE_PEOPLE),
+    "people.reactivate": Person(Permission.MANAGE_PEOPLE),
+    "sites.index": Person(Permission.MANAGE_PEOPLE),
+    "sites.add": Person(Permission.MANAGE_PEOPLE),
+    "sites.rename": Person(Permission.MANAGE_PEOPLE),
     "dashboard.home": Person(Permission.VIEW),
+    "dashboard.live": Person(Permission.VIEW),
+    "dashboard.test_alert": Person(Permission.MANAGE_INCIDENTS),
+    "keys.index": Person(Permission.MANAGE_KEYS),
+    "keys.add": Person(Permission.MANAGE_KEYS),
+    "keys.create": Person(Permission.MANAGE_KEYS),
+    "keys.revoke": Person(Permission.MANAGE_KEYS),
     "sources.index": Person(Permission.VIEW),
     "sources.show": Person(Permission.VIEW),
     "sources.live": Person(Permission.VIEW),
+    "sources.live_list": Person(Permission.VIEW),
     "sources.add": Person(Permission.MANAGE_SOURCES),
     "sources.upload": Person(Permission.MANAGE_SOURCES),
     "sources.retry": Person(Permission.MANAGE_SOURCES),
@@ -55,16 +94,29 @@ RULES: dict[str, Rule] = {
     "incidents.index": Person(Permission.VIEW),
     "incidents.show": Person(Permission.VIEW),
     "incidents.live": Person(Permission.VIEW),
+    "incidents.live_list": Person(Permission.VIEW),
     "incidents.retry": Person(Permission.MANAGE_INCIDENTS),
     "incidents.retry_alert": Person(Permission.MANAGE_INCIDENTS),
     "videos.stream": Person(Permission.VIEW),
     "videos.poster": Person(Permission.VIEW),
-    "links.index": Person(Permission.REVOKE_LINKS),
-    "links.show": Person(Permission.REVOKE_LINKS),
-    "links.revoke": Person(Permission.REVOKE_LINKS),
+    "videos.thumbnail": Person(Permission.VIEW),
+    "links.index": Person(Permission.MANAGE_LINKS),
+    "links.live_list": Person(Permission.MANAGE_LINKS),
+    "links.show": Person(Permission.MANAGE_LINKS),
+    "links.live": Person(Permission.MANAGE_LINKS),
+    "links.revoke": Person(Permission.MANAGE_LINKS),
+    "sharing.new": Person(Permission.MANAGE_LINKS),
+    "sharing.share": Person(Permission.MANAGE_LINKS),
+    "sharing.expiry": Person(Permission.MANAGE_LINKS),
+    "sharing.send_again": Person(Permission.MANAGE_LINKS),
+    "sharing.address": Person(Permission.MANAGE_LINKS),
+    "sharing.revocation": Person(Permission.REVOKE_LINKS),
+    "sharing.revoke_many": Person(Permission.REVOKE_LINKS),
     "outbox.index": Person(Permission.READ_OUTBOX),
+    "outbox.live": Person(Permission.READ_OUTBOX),
     "outbox.show": Person(Permission.READ_OUTBOX),
     "outbox.html": Person(Permission.READ_OUTBOX),
+    "outbox.download": Person(Permission.READ_OUTBOX),
     "player.page": Token(),
     "player.state": Token(),
     "player.stream": Token(),
@@ -73,5 +125,16 @@ RULES: dict[str, Rule] = {
     "api.download": Token(),
     "api.thumbnail": Token(),
     "ingest.create": Key(Scope.INGEST),
-    "ingest.status": Key(Scope.INGEST),
+    "ingest.status": Key(Scope.INGEST, Scope.READ),
+    "records.sources": Key(Scope.READ),
+    "records.source": Key(Scope.READ),
+    "records.incidents": Key(Scope.READ),
+    "records.link_list": Key(Scope.READ),
+    "records.link": Key(Scope.READ),
+    "records.accesses": Key(Scope.READ),
+    "developers.openapi": Anyone("it describes the addresses and holds nothing private"),
+    "developers.page": Person(Permission.VIEW),
 }
+
+# What is left to somebody whose role asks for a second factor that they have not set up yet.
+BEFORE_SECOND_FACTOR = {"auth.logout", "auth.begin_two_factor", "auth.two_factor_setup"}

@@ -10,8 +10,12 @@ from flask import Flask
 
 from vigint_web.extensions import db
 from vigint_web.logs import bound
+from vigint_web.processes import tell_manager
+from vigint_web.services.account_mails import forget_old_mails
 from vigint_web.services.reconcile import reconcile
 from vigint_web.services.retention import purge_due, purge_outbox, sweep_orphans
+from vigint_web.services.sessions import forget_sessions
+from vigint_web.services.viewings import forget_visitors
 
 log = logging.getLogger(__name__)
 
@@ -29,6 +33,7 @@ def run_scheduler(app: Flask) -> None:
     signal.signal(signal.SIGTERM, end)
     signal.signal(signal.SIGINT, end)
     next_purge = time.monotonic()
+    tell_manager("READY=1")
     while not ended.is_set():
         with app.app_context(), bound(job="scheduler"):
             try:
@@ -38,8 +43,12 @@ def run_scheduler(app: Flask) -> None:
                     purge_due()
                     purge_outbox()
                     sweep_orphans()
+                    forget_visitors(app.extensions["vigint"].config.log_days)
+                    forget_sessions(app.extensions["vigint"].config.log_days)
+                    forget_old_mails()
             except Exception:
                 log.exception("the scheduler's round failed; it goes on")
             finally:
                 db.session.remove()
+        tell_manager("WATCHDOG=1")
         ended.wait(_RECONCILE_SECONDS)

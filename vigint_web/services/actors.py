@@ -18,6 +18,8 @@ class Actor:
     user_id: int | None = None
     api_key_id: int | None = None
     site_ids: frozenset[int] | None = frozenset()
+    # The session by which a person acts; 0: none.
+    session_id: int = 0
 
     def may(self, permission: Permission) -> bool:
         """Return whether a person's role allows something."""
@@ -43,6 +45,7 @@ def as_user(user: User) -> Actor:
         role=Role(user.role),
         user_id=user.id,
         site_ids=None if every else frozenset(site.id for site in user.sites),
+        session_id=user.session_id,
     )
 
 

@@ -33,14 +33,16 @@ def record(
 def first_broken_event() -> int | None:
     """Return the number of the first event that does not follow from the one before, or None."""
     previous, expected = _GENESIS, 1
-    for event in db.session.scalars(
-        select(AuditEvent).order_by(AuditEvent.id).execution_options(yield_per=500)
-    ):
-        fields = (event.at, event.actor, event.action, event.subject, event.site_id, event.detail)
-        follows = event.id == expected and event.previous_hash == previous
-        if not follows or event.hash != _digest(previous, event.id, *fields):
-            return expected
-        previous, expected = event.hash, expected + 1
+    chain = select(AuditEvent).order_by(AuditEvent.id).execution_options(yield_per=500)
+    with db.session.scalars(chain) as events:  # PostgreSQL holds a cursor until it is closed
+        for event in events:
+            fields = (
+                event.at, event.actor, event.action, event.subject, event.site_id, event.detail,
+            )  # fmt: skip
+            follows = event.id == expected and event.previous_hash == previous
+            if not follows or event.hash != _digest(previous, event.id, *fields):
+                return expected
+            previous, expected = event.hash, expected + 1
     return None
 
 

@@ -14,11 +14,12 @@ from sqlalchemy.orm import Session
 from vigint_web.clock import utcnow
 from vigint_web.errors import LeaseLost
 from vigint_web.extensions import db
-from vigint_web.models import Alert, Video
+from vigint_web.models import AccountMail, Alert, Video
 from vigint_web.services.transactions import change, transaction
 
 log = logging.getLogger(__name__)
 
+Table = type[Video] | type[Alert] | type[AccountMail]
 LEASE = timedelta(seconds=20)
 _BEAT_SECONDS = 5.0
 
@@ -27,7 +28,7 @@ _BEAT_SECONDS = 5.0
 class Lease:
     """One worker's hold on one row; `lost` is set when somebody else has it."""
 
-    table: type[Video] | type[Alert]
+    table: Table
     row_id: int
     attempt: int
     lost: threading.Event = field(default_factory=threading.Event)
@@ -76,9 +77,7 @@ class Lease:
                 return
 
 
-def claim(
-    table: type[Video] | type[Alert], row_id: int, claimable: ColumnElement[bool]
-) -> Lease | None:
+def claim(table: Table, row_id: int, claimable: ColumnElement[bool]) -> Lease | None:
     """Take a row if it may be taken and nobody alive has it; count the attempt."""
     now = utcnow()
     with transaction() as session:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
 from vigint_web.clock import utcnow
@@ -24,6 +24,7 @@ from vigint_web.models import (
     Audience,
     Incident,
     Link,
+    Scope,
     Video,
     VideoKind,
     VideoStatus,
@@ -65,17 +66,17 @@ def fingerprint(document: dict[str, Any], digests: list[str]) -> str:
     return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()
 
 
-def find_repeated(key: ApiKey, idempotency_key: str | None, body_sha256: str) -> Incident | None:
-    """Return the incident that this very request made before.
+def find_repeated(actor: Actor, idempotency_key: str | None, body_sha256: str) -> Incident | None:
+    """Return the incident that this very request of a key made before.
 
     Raises:
         IdempotencyConflict: the key came before with another body.
     """
-    if idempotency_key is None:
+    if idempotency_key is None or actor.api_key_id is None:
         return None
     found = db.session.scalar(
         select(Incident).where(
-            Incident.api_key_id == key.id, Incident.idempotency_key == idempotency_key
+            Incident.api_key_id == actor.api_key_id, Incident.idempotency_key == idempotency_key
         )
     )
     if found is None:
@@ -90,7 +91,8 @@ def find_repeated(key: ApiKey, idempotency_key: str | None, body_sha256: str) ->
 
 
 def record_incident(
-    key: ApiKey,
+    actor: Actor,
+    site_id: int,
     facts: IncidentFacts,
     footage: Footage | None,
     *,
@@ -101,12 +103,13 @@ def record_incident(
 
     Args:
         footage: its draft is the caller's to remove, whatever happens here.
+        idempotency_key: for actors that are API keys.
 
     Raises:
         IdempotencyConflict: the key came before with another body.
         StorageFull: nothing was kept.
     """
-    repeated = find_repeated(key, idempotency_key, body_sha256)
+    repeated = find_repeated(actor, idempotency_key, body_sha256)
     if repeated is not None:
         return repeated
     public_id = f"vid_{secrets.token_hex(8)}"
@@ -120,11 +123,13 @@ def record_incident(
         except NoRoom:
             raise StorageFull from None
     try:
-        return _insert(key, facts, footage, public_id, stored, body_sha256, idempotency_key)
+        return _insert(
+            actor, site_id, facts, footage, public_id, stored, body_sha256, idempotency_key
+        )
     except IntegrityError:
         # The same request, at the same moment, on another thread: that one's answer is ours too.
         _forget(stored)
-        repeated = find_repeated(key, idempotency_key, body_sha256)
+        repeated = find_repeated(actor, idempotency_key, body_sha256)
         if repeated is None:
             raise
         return repeated
@@ -140,7 +145,8 @@ def _forget(stored: str | None) -> None:
 
 
 def _insert(
-    key: ApiKey,
+    actor: Actor,
+    site_id: int,
     facts: IncidentFacts,
     footage: Footage | None,
     public_id: str,
@@ -149,14 +155,13 @@ def _insert(
     idempotency_key: str | None,
 ) -> Incident:
     now = utcnow()
-    actor = as_key(key)
     seen_at, assumed = _seen_at(facts, footage, now)
     with transaction() as session:
         video = None
         if footage is not None:
             video = Video(
                 public_id=public_id,
-                site_id=key.site_id,
+                site_id=site_id,
                 kind=footage.kind,
                 status=VideoStatus.PROCESSING,
                 original_name=footage.original_name,
@@ -171,9 +176,9 @@ def _insert(
             session.flush()
         incident = Incident(
             reference=f"INC-{now.year}-{next_number(f'incident-{now.year}'):06d}",
-            site_id=key.site_id,
-            camera_id=camera_of(key.site_id, facts.camera).id if facts.camera else None,
-            api_key_id=key.id,
+            site_id=site_id,
+            camera_id=camera_of(site_id, facts.camera).id if facts.camera else None,
+            api_key_id=actor.api_key_id,
             video_id=video.id if video else None,
             idempotency_key=idempotency_key,
             body_sha256=body_sha256,
@@ -197,7 +202,8 @@ def _insert(
         )
         session.add(incident)
         session.flush()
-        if video is not None:
+        if video is not None and actor.api_key_id is not None:
+            # What a detector is answered; each recipient gets another one when the video is ready.
             link = mint_link(actor, video, Audience.PERSON, hours=incident.link_hours)
             incident.link_id = link.id
         for recipient in _recipients(facts):
@@ -207,7 +213,7 @@ def _insert(
             actor,
             "incident:received",
             f"incident:{incident.reference}",
-            site_id=key.site_id,
+            site_id=site_id,
             video=public_id if video else None,
             frames=incident.frames_received,
             manifest_sha256=incident.manifest_sha256,
@@ -291,9 +297,9 @@ def get_incident(actor: Actor, reference: str) -> Incident:
 
 
 def get_own_incident(key: ApiKey, reference: str) -> Incident:
-    """Return an incident that this key posted; raises NotFound."""
+    """Return an incident that this key posted, or of its site if it may read; raises NotFound."""
     incident = get_incident(as_key(key), reference)
-    if incident.api_key_id != key.id:
+    if incident.api_key_id != key.id and not key.allows(Scope.READ):
         raise NotFound
     return incident
 
@@ -309,14 +315,6 @@ def list_incidents(actor: Actor, *, before: int | None = None, limit: int = 50) 
     if before is not None:
         query = query.where(Incident.id < before)
     return list(db.session.scalars(query.order_by(Incident.id.desc()).limit(limit)))
-
-
-def count_incidents(actor: Actor, since: datetime) -> int:
-    """Return how many incidents came in since a moment."""
-    query = select(func.count(Incident.id)).where(
-        actor.scope(Incident.site_id), Incident.created_at >= since
-    )
-    return db.session.scalar(query) or 0
 
 
 def retry_incident_video(actor: Actor, reference: str) -> Incident:

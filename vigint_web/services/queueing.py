@@ -23,6 +23,7 @@ QUEUES = (*URGENT_QUEUES, SOURCES)
 
 PROCESS_VIDEO = "vigint_web.jobs.process_video"
 DELIVER_ALERT = "vigint_web.jobs.deliver_alert"
+DELIVER_ACCOUNT_MAIL = "vigint_web.jobs.deliver_account_mail"
 
 # Longer than the runner's own limit, so that a job ends with ffmpeg's sentence and not with RQ's.
 _SILENCE_SECONDS = 5.0
@@ -43,6 +44,11 @@ def enqueue_video(kind: VideoKind, video_id: int, attempt: int) -> bool:
 def enqueue_alert(alert_id: int, attempt: int) -> bool:
     """Enqueue the delivery of a mail; return whether it is queued now."""
     return _enqueue(MAIL, DELIVER_ALERT, alert_id, attempt)
+
+
+def enqueue_account_mail(mail_id: int, attempt: int) -> bool:
+    """Enqueue a mail about an account; return whether it is queued now."""
+    return _enqueue(MAIL, DELIVER_ACCOUNT_MAIL, mail_id, attempt)
 
 
 def _enqueue(queue_name: str, function: str, row_id: int, attempt: int) -> bool:

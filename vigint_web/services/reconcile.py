@@ -8,6 +8,7 @@ from vigint_web.clock import utcnow
 from vigint_web.extensions import db
 from vigint_web.models import Source, Video, VideoStatus
 from vigint_web.services import queueing
+from vigint_web.services.account_mails import due_account_mails
 from vigint_web.services.actors import SYSTEM
 from vigint_web.services.alerts import due_alerts
 from vigint_web.services.sources import fail_upload
@@ -23,7 +24,7 @@ def reconcile() -> int:
     Runs at every worker's start and every few seconds besides. Assumes that jobs are idempotent:
     what it enqueues once too often finds its row claimed and does nothing.
     """
-    return _videos() + _alerts() + _stopped_uploads()
+    return _videos() + _alerts() + _account_mails() + _stopped_uploads()
 
 
 def _videos() -> int:
@@ -48,6 +49,14 @@ def _alerts() -> int:
     db.session.rollback()
     for alert_id, attempt in found:
         queueing.enqueue_alert(alert_id, attempt)
+    return len(found)
+
+
+def _account_mails() -> int:
+    found = due_account_mails()
+    db.session.rollback()
+    for mail_id, attempt in found:
+        queueing.enqueue_account_mail(mail_id, attempt)
     return len(found)
 
 

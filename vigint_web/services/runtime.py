@@ -1,6 +1,6 @@
 """Give services what create_app prepared: configuration, storage, tokens, tools and queues."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import cast
 
@@ -10,6 +10,7 @@ from redis import Redis
 from vigint_web.config import Config
 from vigint_web.media.tools import Tools, find_tools
 from vigint_web.queue_address import queue_url
+from vigint_web.services.counters import Counters
 from vigint_web.storage import Storage
 from vigint_web.tokens import LinkTokens
 
@@ -22,8 +23,13 @@ class Runtime:
     storage: Storage
     tokens: LinkTokens
     redis_url: str
+    counters: Counters = field(init=False)
     # Until when (time.monotonic) the queue server is not asked again, because it was silent.
     queue_silent_until: float = 0.0
+
+    def __post_init__(self) -> None:
+        """Begin to count; nothing is connected yet."""
+        self.counters = Counters(lambda: self.redis)
 
     @cached_property
     def redis(self) -> Redis:

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, cast
 
-from sqlalchemy import CursorResult, Update
+from sqlalchemy import CursorResult, Delete, Update
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
@@ -88,8 +88,8 @@ def release_connection() -> None:
     db.session.commit()
 
 
-def change(session: Session, statement: Update) -> int:
-    """Run a conditional UPDATE and return how many rows it found."""
+def change(session: Session, statement: Update | Delete) -> int:
+    """Run a conditional UPDATE or DELETE and return how many rows it found."""
     # Loaded objects are refreshed by whoever needs them: what counts is the row.
     found = session.execute(statement.execution_options(synchronize_session=False))
     return cast("CursorResult[Any]", found).rowcount

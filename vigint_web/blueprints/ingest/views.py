@@ -7,6 +7,7 @@ from vigint_web.errors import Invalid
 from vigint_web.extensions import csrf
 from vigint_web.http.identity import api_key
 from vigint_web.services import incidents
+from vigint_web.services.actors import as_key
 from vigint_web.services.incident_documents import accepted_document, status_document
 
 blueprint = Blueprint("ingest", __name__, url_prefix="/api/v1/incidents")
@@ -23,7 +24,8 @@ def create() -> tuple[Response, int]:
     received = read_multipart() if request.mimetype == "multipart/form-data" else read_json()
     try:
         incident = incidents.record_incident(
-            key,
+            as_key(key),
+            key.site_id,
             received.facts,
             received.footage,
             body_sha256=received.fingerprint,
