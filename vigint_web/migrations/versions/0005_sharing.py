@@ -27,6 +27,7 @@ def upgrade() -> None:
         )
     with op.batch_alter_table("links") as batch:
         batch.alter_column("note", server_default=None)
+        batch.create_index(batch.f("ix_links_expires_at"), ["expires_at"])
     with op.batch_alter_table("playbacks") as batch:
         batch.add_column(sa.Column("address", sa.String(length=64)))
         batch.add_column(sa.Column("user_agent", sa.String(length=300)))
@@ -55,6 +56,7 @@ def downgrade() -> None:
         for column in ("automated", "user_agent", "address"):
             batch.drop_column(column)
     with op.batch_alter_table("links") as batch:
+        batch.drop_index(batch.f("ix_links_expires_at"))
         batch.drop_constraint(batch.f("fk_links_created_by_id_users"), type_="foreignkey")
         for column in ("first_played_at", "note", "created_by_id"):
             batch.drop_column(column)
