@@ -31,7 +31,8 @@ CHANGING = {
     "people.invite", "people.set_access", "people.resend", "people.send_reset", "people.show_link",
     "people.reset_two_factor", "people.end_sessions", "people.deactivate", "people.reactivate",
     "sites.add", "sites.rename", "keys.create", "keys.revoke", "dashboard.test_alert",
-    "sharing.share", "sharing.expiry", "sharing.send_again", "sharing.address", "sharing.revoke_many",
+    "sharing.share", "sharing.expiry", "sharing.send_again", "sharing.address",
+    "sharing.revoke_many",
 }  # fmt: skip
 UNSAFE = {"POST", "PUT", "PATCH", "DELETE"}
 
@@ -212,8 +213,12 @@ def test_every_answer_carries_the_protecting_headers(
             assert "script" not in policy
         assert answer.headers["X-Content-Type-Options"] == "nosniff", path
         assert answer.headers["X-Frame-Options"] in {"DENY", "SAMEORIGIN"}, path
-        if not path.startswith(("/static/", "/bootstrap/")):
-            assert "no-store" in answer.headers["Cache-Control"], path
+        kept = answer.headers["Cache-Control"]
+        if path.endswith(("/poster", "/thumbnail")):
+            # A list of fifty pictures is looked at again and again by the same person.
+            assert kept == "private, max-age=300", path
+        elif not path.startswith(("/static/", "/bootstrap/")):
+            assert "no-store" in kept, path
         if answer.mimetype == "text/html" and not path.endswith("/html"):
             assert "<script>" not in answer.text, f"{path} has a script of its own"
             assert " style=" not in answer.text, f"{path} has a style of its own"
