@@ -44,18 +44,37 @@ PASSWORD = "correct horse battery"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add the switch for the long campaigns."""
+    """Add the switches for what an ordinary run leaves out."""
     parser.addoption("--campaign", action="store_true", help="run the long campaigns too")
+    parser.addoption(
+        "--screenshots",
+        metavar="DIR",
+        help="instead of testing, photograph every page into DIR; look at DIR/index.html",
+    )
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Skip campaigns unless they are asked for."""
+    """Skip campaigns unless they are asked for; take screenshots alone or not at all."""
+    wanted = config.getoption("--screenshots") is not None
+    left_out = [item for item in items if ("screenshots" in item.keywords) != wanted]
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in set(left_out)]
     if config.getoption("--campaign"):
         return
     skip = pytest.mark.skip(reason="a long campaign: run with --campaign")
     for item in items:
         if "campaign" in item.keywords:
             item.add_marker(skip)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Write the page that shows the screenshots, once all processes have taken theirs."""
+    folder = session.config.getoption("--screenshots")
+    if folder is not None and not hasattr(session.config, "workerinput"):
+        from tests.browser.photographs import write_index
+
+        write_index(Path(folder))
 
 
 @pytest.fixture(autouse=True)

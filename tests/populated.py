@@ -20,6 +20,13 @@ from sqlalchemy import select
 
 from tests.helpers import Footage
 from tests.library import ACTOR, Library
+from tests.populated_people import (
+    add_admin,
+    add_people,
+    add_sites,
+    address_of_invitation,
+    send_invitations,
+)
 from tests.populated_words import AGENTS, EXTREME, State, picture
 from vigint_web import create_app
 from vigint_web.clock import utcnow
@@ -37,18 +44,16 @@ from vigint_web.models import (
     Mail,
     Playback,
     RiskLevel,
-    Role,
     Scope,
-    Source,
     Video,
     VideoStatus,
 )
-from vigint_web.services import alerts, api_keys, links, sites, users
+from vigint_web.services import alerts, api_keys, links, sites
 from vigint_web.services.runtime import storage
 from vigint_web.services.sites import camera_of
 from vigint_web.services.transactions import transaction
 
-ADMIN, PASSWORD = "admin@example.com", "correct horse battery"
+MAILS = 60  # more than a page of the outbox shows
 FAR = timedelta(days=3650)  # a lease that keeps a row as it is
 
 
@@ -62,6 +67,9 @@ class Filled:
     private: dict[str, str] = field(default_factory=dict)
     videos: dict[str, str] = field(default_factory=dict)
     mails: list[int] = field(default_factory=list)
+    people: dict[str, int] = field(default_factory=dict)
+    recovery_code: str = ""
+    invitation: str = ""
 
 
 @contextmanager
@@ -80,14 +88,18 @@ def opened(settings: dict[str, str]) -> Iterator[None]:
 def fill(state: State, footage: Footage) -> Filled:
     """Put an administrator and a state's rows into the database that is open."""
     site = sites.default_site()
-    users.create_user(ACTOR, ADMIN, PASSWORD, Role.ADMIN)
+    add_admin()
     if not state.count:
         return Filled()
     with transaction():
-        people = Populated(state, footage)
-        people.fill(site.id)
-    people.send()
-    return people.filled
+        add_sites(state)
+        rows = Populated(state, footage)
+        rows.fill(site.id)
+        rows.filled.people, rows.filled.recovery_code = add_people(state)
+    rows.send()
+    send_invitations()
+    rows.filled.invitation = address_of_invitation(rows.filled.people["invited"])
+    return rows.filled
 
 
 class Populated:
@@ -203,9 +215,10 @@ class Populated:
         if kind == "waiting":
             alert.next_attempt_at = self.now + FAR
         db.session.flush()
-        if alert.state == AlertState.PENDING and kind not in {"waiting", "revoked"}:
+        due = alert.state == AlertState.PENDING and kind not in {"waiting", "revoked"}
+        if due and len(self._owed) < MAILS:
             self._owed.append(alert.id)
-        if kind == "revoked":
+        elif due or kind == "revoked":
             alert.state, alert.sent_at = AlertState.SENT, incident.created_at
 
     def _person_link(self, video: Video, kind: str, address: str) -> Link:

@@ -67,7 +67,7 @@ STATES = {
     for state in (
         State("none", 0),
         State("little", 1),
-        State("much", 64, accesses=400),
+        State("much", 64, accesses=200),
         State("long", 10, EXTREME, accesses=12),
     )
 }

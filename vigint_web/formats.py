@@ -3,14 +3,15 @@
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from babel.dates import TIMEDELTA_UNITS, format_timedelta
-from flask_babel import format_datetime, format_decimal, get_locale, get_timezone, gettext
+from babel.dates import TIMEDELTA_UNITS, format_datetime, format_timedelta
+from flask_babel import format_decimal, get_locale, get_timezone, gettext
 
 from vigint_web.clock import utcnow
 from vigint_web.zones import offset_of
 
 _RECENT = timedelta(hours=24)
 _JUST_NOW = timedelta(seconds=45)
+_DAY = 86_400
 # English as written outside the United States goes with dates such as “21 Nov 2026”.
 _DIALECTS = {"en": "en_GB"}
 
@@ -37,22 +38,22 @@ def offset_name(moment: datetime, zone: ZoneInfo) -> str:
 
 def date_and_time(moment: datetime) -> str:
     """Return a moment in the reader's locale and zone, to the second."""
-    return str(format_datetime(moment, "d MMM yyyy, HH:mm:ss"))
+    return _shown(moment, "d MMM yyyy, HH:mm:ss")
 
 
 def date_and_minute(moment: datetime) -> str:
     """Return a moment in the reader's locale and zone, to the minute."""
-    return str(format_datetime(moment, "d MMM yyyy, HH:mm"))
+    return _shown(moment, "d MMM yyyy, HH:mm")
 
 
 def clock_time(moment: datetime) -> str:
     """Return the hour and the minute of a moment in the reader's zone."""
-    return str(format_datetime(moment, "HH:mm"))
+    return _shown(moment, "HH:mm")
 
 
 def day(moment: datetime) -> str:
     """Return the date of a moment in the reader's locale and zone."""
-    return str(format_datetime(moment, "d MMM yyyy"))
+    return _shown(moment, "d MMM yyyy")
 
 
 def is_recent(moment: datetime, now: datetime | None = None) -> bool:
@@ -74,7 +75,8 @@ def ago(moment: datetime, now: datetime | None = None) -> str:
         # Never the next unit before it is full: 59 minutes are not an hour.
         threshold=1,
         add_direction=True,
-        format="short",
+        # “2 sem.” and “1 a” are short, but not what people write.
+        format="short" if unit <= _DAY else "long",
         locale=_DIALECTS.get(locale, locale),
     )
 
@@ -122,3 +124,9 @@ def file_size(size: int | None) -> str:
 def megabytes(size: int) -> str:
     """Return a size as the mail contract writes it: `2.3 MB`."""
     return f"{max(0.1, size / 1_000_000):.1f} MB"
+
+
+def _shown(moment: datetime, pattern: str) -> str:
+    # By the machine's table of zones, as everything else here: that of pytz, which Flask-Babel
+    # would take, may be another year's.
+    return format_datetime(moment, pattern, tzinfo=reader_zone(), locale=get_locale())

@@ -99,9 +99,11 @@ class Windows:
         context = self.browser.new_context(
             base_url=self.base,
             viewport={"width": size[0], "height": size[1]},
-            locale="fr-FR",
-            storage_state=self.logged_in if logged_in else None,
-            **more,
+            **{
+                "locale": "fr-FR",
+                "storage_state": self.logged_in if logged_in else None,
+                **more,
+            },
         )
         context.set_default_timeout(20_000)
         page = context.new_page()

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from playwright.sync_api import Page
 
 from tests.populated import Filled
+from tests.populated_people import GUARDED, PASSWORD
 
 Address = Callable[[Filled], str]
 
@@ -16,7 +17,8 @@ class Place:
 
     name: str
     address: Address
-    logged_in: bool = True
+    # "admin", "guarded" (by a second factor) or "nobody".
+    visitor: str = "admin"
     # Whether it exists in an installation that nothing was put into.
     always: bool = False
     status: int = 200
@@ -51,6 +53,10 @@ def _private(kind: str) -> Address:
     return lambda filled: filled.private[kind]
 
 
+def _person(kind: str) -> Address:
+    return lambda filled: f"/people/{filled.people[kind]}/"
+
+
 def _mail(after: str = "") -> Address:
     return lambda filled: f"/outbox/{filled.mails[0]}/{after}"
 
@@ -66,6 +72,36 @@ def _create_key(page: Page) -> None:
     page.fill("#name", "Détecteur du quai 2")
     page.locator("main form [type=submit]").click()
     page.wait_for_selector("main .copyable, main .field-error")
+
+
+def _first_step(page: Page) -> None:
+    page.fill("#email", GUARDED)
+    page.fill("#password", PASSWORD)
+    page.press("#password", "Enter")
+    page.wait_for_selector("#code")
+
+
+def _ask_for_password(page: Page) -> None:
+    page.fill("#email", "nobody@example.com")
+    page.locator("main form [type=submit]").click()
+    page.wait_for_selector("#email", state="detached")
+
+
+def _begin_two_factor(page: Page) -> None:
+    begin = page.locator("form[action$='/begin'] [type=submit]")
+    if begin.count():  # done once, the page goes on showing it
+        begin.click()
+    page.wait_for_selector("#code")
+
+
+def _press(action: str, then: str) -> Callable[[Page], None]:
+    """Return what presses the button of a form and waits for the page that follows."""
+
+    def press(page: Page) -> None:
+        page.locator(f"form[action$='{action}'] [type=submit]").first.click()
+        page.wait_for_selector(then)
+
+    return press
 
 
 def _nothing_chosen(page: Page) -> None:
@@ -94,13 +130,51 @@ PLACES = Places()
 PLACES.add("dashboard.home", Place("home", _fixed("/"), always=True))
 PLACES.add(
     "auth.login",
-    Place("login", _fixed("/login"), logged_in=False, always=True),
+    Place("login", _fixed("/login"), visitor="nobody", always=True),
     Place(
-        "login-refused", _fixed("/login"), logged_in=False, always=True, status=401,
+        "login-refused", _fixed("/login"), visitor="nobody", always=True, status=401,
         act=_wrong_password,
     ),
 )  # fmt: skip
 PLACES.add("auth.account", Place("account", _fixed("/account"), always=True))
+PLACES.add("auth.code", Place("login-code", _fixed("/login"), visitor="nobody", act=_first_step))
+PLACES.add(
+    "auth.forgot",
+    Place("password-forgot", _fixed("/password/forgot"), visitor="nobody", always=True),
+    Place(
+        "password-asked", _fixed("/password/forgot"), visitor="nobody", always=True,
+        act=_ask_for_password,
+    ),
+)  # fmt: skip
+PLACES.add(
+    "auth.set_password",
+    Place("password-set", lambda filled: filled.invitation, visitor="nobody"),
+    Place(
+        "password-set-unknown", _fixed("/password/set?token=none"), visitor="nobody", always=True,
+        status=404,
+    ),
+)  # fmt: skip
+PLACES.add(
+    "auth.security",
+    Place("security", _fixed("/account/security"), always=True),
+    Place("security-guarded", _fixed("/account/security"), visitor="guarded"),
+)
+PLACES.add(
+    "auth.two_factor_setup",
+    Place("two-factor", _fixed("/account/security/two-factor"), always=True),
+    Place(
+        "two-factor-begun", _fixed("/account/security/two-factor"), always=True,
+        act=_begin_two_factor,
+    ),
+)  # fmt: skip
+PLACES.add(
+    "auth.recovery_codes",
+    Place("recovery-codes", _fixed("/account/security/recovery-codes"), visitor="guarded"),
+)
+PLACES.add(
+    "auth.two_factor_off",
+    Place("two-factor-off", _fixed("/account/security/two-factor/off"), visitor="guarded"),
+)
 PLACES.add("incidents.index", Place("incidents", _fixed("/incidents/"), always=True))
 PLACES.add(
     "incidents.show",
@@ -142,24 +216,43 @@ PLACES.add(
     Place("share", lambda filled: f"/videos/{filled.videos['incident_ready']}/share"),
 )
 PLACES.add(
+    "links.show",
+    Place("link-address", _link("live"), act=_press("/address", "main svg, main .copyable")),
+)
+PLACES.add(
+    "sharing.revocation",
+    Place("links-revoke", lambda filled: f"/links/revoke?video={filled.videos['incident_ready']}"),
+)
+PLACES.add("people.index", Place("people", _fixed("/people/"), always=True))
+PLACES.add("people.invite", Place("invite", _fixed("/people/invite/"), always=True))
+PLACES.add(
+    "people.show",
+    Place("person-self", _fixed("/people/1/"), always=True),
+    Place("person-guarded", _person("guarded")),
+    Place("person-invited", _person("invited")),
+    Place("person-link", _person("invited"), act=_press("/link", "main .copyable")),
+)
+PLACES.add("sites.index", Place("sites", _fixed("/sites/"), always=True))
+PLACES.add("developers.page", Place("developers", _fixed("/developers/"), always=True))
+PLACES.add(
     "player.page",
-    Place("public-live", _private("live"), logged_in=False),
-    Place("public-granted", _private("granted"), logged_in=False),
-    Place("public-processing", _private("processing"), logged_in=False, status=409),
-    Place("public-failed", _private("failed"), logged_in=False, status=409),
-    Place("public-expired", _private("expired"), logged_in=False, status=410),
-    Place("public-revoked", _private("revoked"), logged_in=False, status=410),
-    Place("public-used_up", _private("used_up"), logged_in=False, status=410),
-    Place("public-not_yet", _private("not_yet"), logged_in=False, status=403),
+    Place("public-live", _private("live"), visitor="nobody"),
+    Place("public-granted", _private("granted"), visitor="nobody"),
+    Place("public-processing", _private("processing"), visitor="nobody", status=409),
+    Place("public-failed", _private("failed"), visitor="nobody", status=409),
+    Place("public-expired", _private("expired"), visitor="nobody", status=410),
+    Place("public-revoked", _private("revoked"), visitor="nobody", status=410),
+    Place("public-used_up", _private("used_up"), visitor="nobody", status=410),
+    Place("public-not_yet", _private("not_yet"), visitor="nobody", status=403),
     Place(
-        "public-unknown", _fixed("/video/vid_0?token=none"), logged_in=False, always=True,
+        "public-unknown", _fixed("/video/vid_0?token=none"), visitor="nobody", always=True,
         status=404,
     ),
 )  # fmt: skip
 # Not the answer of a page's own address.
 ELSEWHERE = [
     Place("nowhere", _fixed("/nowhere"), always=True, status=404),
-    Place("nowhere-nobody", _fixed("/nowhere"), logged_in=False, always=True, status=404),
+    Place("nowhere-nobody", _fixed("/nowhere"), visitor="nobody", always=True, status=404),
 ]
 # GET routes that show no page, and what they are instead.
 NO_PAGES = {
@@ -187,4 +280,11 @@ NO_PAGES = {
     "api.download": "bytes",
     "api.thumbnail": "a picture",
     "ingest.status": "JSON",
+    "records.sources": "JSON",
+    "records.source": "JSON",
+    "records.incidents": "JSON",
+    "records.link_list": "JSON",
+    "records.link": "JSON",
+    "records.accesses": "JSON",
+    "developers.openapi": "JSON",
 }

@@ -10,7 +10,7 @@ from flask.testing import FlaskClient
 from tests.helpers import Footage, Person, renew
 from tests.library import ACTOR, STREAMED, Library
 from vigint_web.models import Role, VideoStatus
-from vigint_web.services import sources
+from vigint_web.services import listing, sources
 
 BASE = "http://vigint.test"
 
@@ -142,7 +142,7 @@ def test_a_real_file_is_probed_and_described(
     people(Role.OPERATOR).upload(("documents.mp4", data), name="Entrance")
     work()
     renew()
-    source = sources.list_sources(ACTOR)[0]
+    source = listing.find_sources(ACTOR, listing.StateFilter()).rows[0]
     metadata = _get(client, f"/api/video/{library.program_token(source)}/metadata/")
     info = metadata["file_info"]
     assert info == {

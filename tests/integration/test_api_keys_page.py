@@ -13,6 +13,7 @@ from tests.helpers import Person, post_incident, renew
 from tests.library import ACTOR
 from vigint_web.clock import utcnow
 from vigint_web.extensions import db
+from vigint_web.http.rules import RULES, Key
 from vigint_web.models import ApiKey, AuditEvent, Role, Scope
 from vigint_web.services import api_keys, sites
 from vigint_web.services.transactions import transaction
@@ -121,6 +122,22 @@ def test_what_is_wrong_is_said_and_nothing_is_made(people: People) -> None:
     assert db.session.query(ApiKey).count() == 0
 
 
+def test_a_key_may_what_was_chosen_and_a_scope_that_opens_nothing_is_not_offered(
+    people: People,
+) -> None:
+    admin = people(Role.ADMIN)
+    form = admin.browser.get(NEW).text
+    offered = set(re.findall(r'name="scopes"[^>]*value="(\w+)"', form))
+    assert offered == {str(rule.scope) for rule in RULES.values() if isinstance(rule, Key)}
+    [chosen] = re.findall(r'<input checked[^>]*name="scopes"[^>]*value="(\w+)"', form)
+    assert chosen == "ingest", "no more than a detector needs, unless somebody asks for it"
+    answer = admin.post(NEW, page=NEW, name="reader", scopes="read")
+    assert answer.status_code == 200
+    assert "curl" not in answer.text, "the example posts an incident, which this key may not"
+    renew()
+    assert db.session.query(ApiKey).one().scopes == "read"
+
+
 def test_a_key_belongs_to_the_site_that_was_chosen(people: People, app: Flask) -> None:
     lyon = sites.get_or_add_site("lyon")
     admin = people(Role.ADMIN)
@@ -155,4 +172,4 @@ def test_the_list_tells_living_used_and_dead_keys_apart(people: People) -> None:
     page = people(Role.ADMIN).browser.get("/keys/", headers={"Accept-Language": "en"}).text
     for state in ("Never used", "In use", "Out of date"):
         assert page.count(state) == 1, state
-    assert page.count("Read videos and their metadata") == 3
+    assert page.count("Read sources, incidents, links and who opened them") == 3

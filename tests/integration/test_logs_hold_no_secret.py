@@ -23,7 +23,7 @@ from vigint_web.config import Config
 from vigint_web.extensions import db
 from vigint_web.logs import JsonFormatter
 from vigint_web.models import Link, Role
-from vigint_web.services import sources
+from vigint_web.services import listing
 from vigint_web.services.links import token_of
 
 
@@ -75,7 +75,7 @@ def test_a_whole_run_logs_no_secret(
     assert found
     page = path_of(found.group(0))
     person = page.partition("token=")[2]
-    program = library.program_token(sources.list_sources(ACTOR)[0])
+    program = library.program_token(listing.find_sources(ACTOR, listing.StateFilter()).rows[0])
     for path in (
         page,
         path_of(accepted["private_link"]),

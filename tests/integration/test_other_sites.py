@@ -1,6 +1,9 @@
 """What belongs to another site does not exist: not in lists, not in counts, not by its URL."""
 
+import re
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from html import unescape
 
 import pytest
 from flask import Flask
@@ -9,10 +12,27 @@ from flask.testing import FlaskClient
 from tests.conftest import PASSWORD
 from tests.helpers import Person, log_in
 from tests.library import ACTOR, Library
-from vigint_web.models import Alert, AlertKind, AlertState, Incident, Role, Source, Video
-from vigint_web.services import sites, users
+from vigint_web.http.rules import RULES, Key
+from vigint_web.http.rules import Person as People
+from vigint_web.models import (
+    Alert,
+    AlertKind,
+    AlertState,
+    Incident,
+    Link,
+    Mail,
+    Role,
+    Scope,
+    Source,
+    Video,
+)
+from vigint_web.permissions import may
+from vigint_web.services import api_keys, sessions, sites, users
 from vigint_web.services.actors import as_key, as_user
 from vigint_web.services.transactions import transaction
+
+THEIR_MAIL = "their-guard@example.com"
+UNSAFE = {"POST", "PUT", "PATCH", "DELETE"}
 
 
 @dataclass
@@ -23,27 +43,94 @@ class Other:
     video: Video
     incident: Incident
     alert_id: int
+    link: Link
+    mail_id: int
+    key_id: int
+    user_id: int
+    session_id: int
+
+    def arguments(self) -> dict[str, object]:
+        """Return what leads to them, by the names that routes have for it."""
+        return {
+            "source_id": self.source.source_id,
+            "reference": self.incident.reference,
+            "public_id": self.video.public_id,
+            "alert_id": self.alert_id,
+            "link_id": self.link.id,
+            "mail_id": self.mail_id,
+            "key_id": self.key_id,
+            "site_id": self.source.site_id,
+            "user_id": self.user_id,
+            "session_id": self.session_id,
+        }
+
+    def marks(self) -> list[str]:
+        """Return words that no page for others may show."""
+        return [
+            "Their source",
+            THEIR_MAIL,
+            self.source.source_id,
+            self.incident.reference,
+            self.video.public_id,
+            self.source.video.public_id,
+        ]
 
 
-@pytest.fixture
-def other(app: Flask, library: Library) -> Other:
+def _make(app: Flask, library: Library) -> Other:
     site = sites.get_or_add_site("lyon")
     key = library.key(site)
     source = library.source(name="Their source", actor=as_key(key))
     video = library.incident(b"theirs", site=site)
     incident = library.incident_of(video)
     assert {source.site_id, video.site_id, incident.site_id} == {site.id}
+    link = library.person_link(video, recipient=THEIR_MAIL)
+    chief = users.create_user(ACTOR, "chief@example.com", PASSWORD, Role.OPERATOR, site)
+    log_in(app.test_client(), "chief@example.com", PASSWORD)
     with transaction() as session:
         alert = Alert(
             incident_id=incident.id,
-            recipient="x@example.com",
+            recipient=THEIR_MAIL,
             state=AlertState.FAILED,
             kind=AlertKind.VIDEO,
             message_id="<x@vigint.invalid>",
         )
         session.add(alert)
         session.flush()
-    return Other(source, video, incident, alert.id)
+        mail = Mail(
+            site_id=site.id,
+            alert_id=alert.id,
+            link_id=link.id,
+            recipient=THEIR_MAIL,
+            subject="Their alert",
+            message_id="<x@vigint.invalid>",
+            channel="outbox",
+            content=b"Subject: Their alert\r\n\r\nx",
+        )
+        session.add(mail)
+        session.flush()
+    [row] = sessions.sessions_of(chief.id)
+    return Other(source, video, incident, alert.id, link, mail.id, key.id, chief.id, row.id)
+
+
+@pytest.fixture
+def other(app: Flask, library: Library) -> Other:
+    return _make(app, library)
+
+
+def _routes(app: Flask, *, with_arguments: bool) -> Iterator[tuple[str, str, list[str]]]:
+    """Yield endpoint, method and argument names of what people and keys may ask for."""
+    for rule in app.url_map.iter_rules():
+        if bool(rule.arguments) != with_arguments:
+            continue
+        if isinstance(RULES[rule.endpoint], People | Key):
+            for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"}):
+                yield rule.endpoint, method, sorted(rule.arguments)
+
+
+def _address(app: Flask, endpoint: str, method: str, names: list[str], other: Other) -> str:
+    arguments = other.arguments()
+    urls = app.url_map.bind("vigint.test")
+    return urls.build(endpoint, {name: arguments[name] for name in names}, method=method)
 
 
 def _person(app: Flask, role: Role, slug: str | None = None) -> Person:
@@ -70,33 +157,101 @@ def _pages(other: Other) -> list[str]:
     ]
 
 
-def _actions(other: Other) -> list[str]:
-    source, reference = f"/source-management/{other.source.source_id}", other.incident.reference
-    return [
-        *(f"{source}/{verb}" for verb in ("retry", "rotate", "delete")),
-        f"/incidents/{reference}/retry",
-        f"/incidents/{reference}/alerts/{other.alert_id}/retry",
-    ]
+@pytest.mark.parametrize("role", [Role.OPERATOR, Role.VIEWER])
+def test_no_route_leads_there(app: Flask, other: Other, role: Role) -> None:
+    """The whole table: a new route is in this test, or its argument is unknown here."""
+    stranger = _person(app, role)
+    tried = 0
+    for endpoint, method, names in _routes(app, with_arguments=True):
+        rule = RULES[endpoint]
+        if not isinstance(rule, People):
+            continue
+        address = _address(app, endpoint, method, names, other)
+        answer = stranger.post(address) if method in UNSAFE else stranger.browser.get(address)
+        allowed = rule.permission is None or may(role, rule.permission)
+        assert answer.status_code == (404 if allowed else 403), f"{method} {endpoint}"
+        assert not [mark for mark in other.marks() if mark in answer.text], endpoint
+        tried += 1
+    assert tried >= 30
+
+
+def test_no_address_leads_there_by_a_mixture(app: Flask, other: Other, library: Library) -> None:
+    """An alert of theirs under an incident of ours."""
+    own = library.incident_of(library.incident(b"ours"))
+    stranger = _person(app, Role.OPERATOR)
+    address = f"/incidents/{own.reference}/alerts/{other.alert_id}/retry"
+    assert stranger.post(address).status_code == 404
+
+
+def test_the_keys_of_another_site_find_nothing(app: Flask, other: Other) -> None:
+    scopes = set(Scope)
+    key = api_keys.create_api_key(ACTOR, "everything", sites.default_site(), scopes)
+    browser, tried = app.test_client(), 0
+    headers = {"Authorization": f"Bearer {key}"}
+    for endpoint, method, names in _routes(app, with_arguments=True):
+        if isinstance(RULES[endpoint], Key):
+            address = _address(app, endpoint, method, names, other)
+            answer = browser.open(address, method=method, headers=headers)
+            assert answer.status_code == 404, endpoint
+            tried += 1
+    for endpoint, method, names in _routes(app, with_arguments=False):
+        if isinstance(RULES[endpoint], Key) and method == "GET":
+            address = _address(app, endpoint, method, names, other)
+            shown = browser.get(address, headers=headers).text
+            assert not [mark for mark in other.marks() if mark in shown], endpoint
+            tried += 1
+    assert tried >= 4
+
+
+def _pages_without_arguments(app: Flask, person: Person, role: Role) -> dict[str, str]:
+    """Return every page that this role may ask for, without what changes at every look."""
+    shown = {}
+    for endpoint, method, _names in _routes(app, with_arguments=False):
+        rule = RULES[endpoint]
+        if not isinstance(rule, People) or method != "GET":
+            continue
+        if rule.permission is None or may(role, rule.permission):
+            address = app.url_map.bind("vigint.test").build(endpoint, {}, method="GET")
+            text = unescape(person.browser.get(address).text)
+            text = re.sub(r'name="csrf_token"[^>]*>', "", text)
+            shown[endpoint] = re.sub(r"<time.*?</time>", "", text, flags=re.DOTALL)
+    return shown
 
 
 @pytest.mark.parametrize("role", [Role.OPERATOR, Role.VIEWER])
-def test_every_url_is_404(app: Flask, other: Other, role: Role) -> None:
+def test_no_page_changes_by_what_they_do(app: Flask, library: Library, role: Role) -> None:
+    """Not a line, not a count, not a curve."""
+    library.source(name="Our source")
     stranger = _person(app, role)
-    for page in _pages(other):
-        assert stranger.browser.get(page).status_code == 404, page
-    for action in _actions(other):
-        status = stranger.post(action).status_code
-        assert status == (404 if role == Role.OPERATOR else 403), action
+    before = _pages_without_arguments(app, stranger, role)
+    other = _make(app, library)
+    after = _pages_without_arguments(app, stranger, role)
+    assert len(after) >= 10
+    for endpoint, text in after.items():
+        assert not [mark for mark in other.marks() if mark in text], endpoint
+        assert text == before[endpoint], endpoint
 
 
-def test_lists_and_counts_know_nothing(app: Flask, other: Other, library: Library) -> None:
-    own = library.source(name="Our source")
-    stranger = _person(app, Role.OPERATOR)
-    for page in ("/", "/source-management/", "/incidents/"):
-        shown = stranger.browser.get(page).text
-        assert "Their source" not in shown, page
-        assert other.incident.reference not in shown, page
-    assert own.name in stranger.browser.get("/source-management/").text
+@pytest.mark.parametrize(
+    "find",
+    [
+        lambda other: f"/incidents/?q={other.incident.reference}",
+        lambda other: f"/incidents/live?q={other.incident.reference}",
+        lambda _other: "/source-management/?q=Their",
+        lambda _other: "/source-management/live?q=Their",
+        lambda _other: f"/links/?q={THEIR_MAIL}",
+        lambda _other: f"/links/live?q={THEIR_MAIL}",
+    ],
+)
+def test_no_search_finds_it(app: Flask, other: Other, find: Callable[[Other], str]) -> None:
+    stranger, admin = _person(app, Role.OPERATOR), _person(app, Role.ADMIN)
+    address = find(other)
+    typed = address.partition("q=")[2]
+    found = [mark for mark in other.marks() if mark != typed]
+    shown = stranger.browser.get(address).text
+    assert not [mark for mark in found if mark in shown]
+    everything = admin.browser.get(address).text
+    assert [mark for mark in found if mark in everything], "an administrator finds it so"
 
 
 def test_whoever_was_granted_the_site_sees_it_and_nothing_else(

@@ -198,3 +198,12 @@ def test_an_unusable_data_directory_is_one_sentence(data_dir: Path) -> None:
     [mistake] = _mistakes(data_dir)
     assert str(data_dir) in mistake
     assert "VIGINT_DATA_DIR" in mistake
+
+
+def test_a_second_factor_is_asked_of_roles_that_exist(data_dir: Path) -> None:
+    assert _load(data_dir).require_two_factor == ()
+    ini = "[Security]\nrequire_two_factor = Admin, operator\n"
+    assert _load(data_dir, ini).require_two_factor == ("admin", "operator")
+    [said] = _mistakes(data_dir, VIGINT_REQUIRE_TWO_FACTOR="admin, guard")
+    assert "VIGINT_REQUIRE_TWO_FACTOR" in said
+    assert "admin, operator, viewer" in said

@@ -106,7 +106,8 @@ def _plain(text: str) -> str:
         (-2 * 3600 + 1, "1 hr ago", "il y a 1 h"),
         (-23 * 3600 - 3599, "23 hr ago", "il y a 23 h"),
         (-86_400, "1 day ago", "il y a 1 j"),
-        (-15 * 86_400, "2 wk ago", "il y a 2 sem."),
+        (-15 * 86_400, "2 weeks ago", "il y a 2 semaines"),
+        (-400 * 86_400, "1 year ago", "il y a 1 an"),
         (30, "in 30 sec", "dans 30 s"),
         (5400, "in 1 hr", "dans 1 h"),
     ],
@@ -132,9 +133,9 @@ def test_distances_are_never_rounded_up(app: Flask, seconds: int, locale: str) -
     unit = next(
         size
         for size, names in (
-            (31_536_000, (" an", " yr")),
-            (2_592_000, (" m.", " mo")),
-            (604_800, (" sem.", " wk")),
+            (31_536_000, (" an", " year")),
+            (2_592_000, (" mois", " month")),
+            (604_800, (" sem", " week")),
             (86_400, (" j", " day")),
             (3600, (" h", " hr")),
             (60, (" min",)),

@@ -12,8 +12,14 @@ from jinja2 import Environment, nodes
 WEB = Path(__file__).resolve().parents[2] / "vigint_web"
 TEMPLATES = sorted((WEB / "templates").rglob("*.html")) + sorted((WEB / "templates").rglob("*.txt"))
 SCRIPTS = sorted((WEB / "static/js").glob("*.js"))
-# These answer programs, whose errors are in English but for their code.
-FOR_PROGRAMS = {"blueprints/ingest", "http/multipart.py"}
+# These answer programs and describe the API to their developers, in English everywhere.
+FOR_PROGRAMS = {
+    "blueprints/developers",
+    "blueprints/ingest",
+    "blueprints/records",
+    "http/multipart.py",
+    "http/openapi.py",
+}
 VIEWS = sorted(
     path
     for folder in ("blueprints", "http")

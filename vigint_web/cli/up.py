@@ -1,4 +1,4 @@
-"""Start everything on this machine, or one part of it."""
+"""Start everything on this machine, and keep it running."""
 
 import os
 import socket

@@ -26,6 +26,9 @@ def set_up_sessions(app: Flask) -> None:
         asked_by_itself = g.get("is_poll") or g.get("database_down")
         if isinstance(user, User) and user.session_id and not asked_by_itself:
             sessions.touch(user.session_id)
+        if "retry_after" in g:
+            # The rate limiter, which has written its own by now, knows nothing of this wait.
+            response.headers["Retry-After"] = str(g.retry_after)
         return response
 
 

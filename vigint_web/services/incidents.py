@@ -309,14 +309,6 @@ def find_incident_of(video_id: int) -> Incident | None:
     return db.session.scalar(select(Incident).where(Incident.video_id == video_id))
 
 
-def list_incidents(actor: Actor, *, before: int | None = None, limit: int = 50) -> list[Incident]:
-    """Return incidents, newest first, a page at a time."""
-    query = select(Incident).where(actor.scope(Incident.site_id))
-    if before is not None:
-        query = query.where(Incident.id < before)
-    return list(db.session.scalars(query.order_by(Incident.id.desc()).limit(limit)))
-
-
 def retry_incident_video(actor: Actor, reference: str) -> Incident:
     """Encode a failed incident's video again; mails that went out are not sent again.
 

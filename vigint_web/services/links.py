@@ -4,7 +4,7 @@ import logging
 from datetime import datetime, timedelta
 from urllib.parse import quote
 
-from sqlalchemy import or_, select, update
+from sqlalchemy import select, update
 
 from vigint_web.clock import utcnow
 from vigint_web.errors import Conflict, LinkRefused, NotFound, StorageFull
@@ -203,28 +203,6 @@ def get_link(actor: Actor, link_id: int) -> Link:
     if link is None or not actor.sees(link.site_id):
         raise NotFound
     return link
-
-
-def list_links(
-    actor: Actor, *, search: str = "", before: int | None = None, limit: int = 50
-) -> list[Link]:
-    """Return links, newest first, a page at a time.
-
-    Args:
-        search: part of a recipient's address or of a video's id.
-        before: the last id of the page before.
-    """
-    query = select(Link).join(Video).where(actor.scope(Link.site_id))
-    if search:
-        query = query.where(
-            or_(
-                Link.recipient.icontains(search, autoescape=True),
-                Video.public_id.icontains(search, autoescape=True),
-            )
-        )
-    if before is not None:
-        query = query.where(Link.id < before)
-    return list(db.session.scalars(query.order_by(Link.id.desc()).limit(limit)))
 
 
 def links_of_video(video_id: int) -> list[Link]:

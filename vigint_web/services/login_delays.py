@@ -54,6 +54,21 @@ end
 return 0
 """
 
+# Whoever succeeds made the failures of their own pair; those are taken back everywhere.
+_TAKE_BACK = """
+local failed = tonumber(redis.call('HGET', KEYS[1], 'n') or '0')
+redis.call('DEL', KEYS[1])
+for i = 2, #KEYS do
+  local left = tonumber(redis.call('HGET', KEYS[i], 'n') or '0') - failed
+  if left <= 0 then
+    redis.call('DEL', KEYS[i])
+  else
+    redis.call('HSET', KEYS[i], 'n', left)
+    if left <= tonumber(ARGV[i]) then redis.call('HDEL', KEYS[i], 'until') end
+  end
+end
+"""
+
 
 class TooSoon(VigintError):
     """Say how many seconds to wait before the next attempt."""
@@ -70,32 +85,25 @@ class TooSoon(VigintError):
 class _Counted:
     key: str
     free: int
-    # Success tells nothing about the other attempts that are counted here.
-    shared: bool
 
 
 @dataclass(frozen=True)
 class Attempt:
-    """One attempt, counted as a failure until it succeeds."""
+    """One attempt, counted as a failure until it succeeds; what is counted first is its own."""
 
     counted: tuple[_Counted, ...]
 
     def succeeded(self) -> None:
-        """Take it back."""
-        own = [each.key for each in self.counted if not each.shared]
-        shared = [each.key for each in self.counted if each.shared]
+        """Take it back, and the failures that whoever succeeded made before it."""
         redis = _server()
         if redis is not None:
+            keys = [each.key for each in self.counted]
+            limits = [each.free for each in self.counted]
             try:
-                with redis.pipeline(transaction=False) as pipeline:
-                    pipeline.delete(*own)
-                    for key in shared:
-                        pipeline.hincrby(key, "n", -1)
-                        pipeline.expire(key, _FORGOTTEN_AFTER)
-                    pipeline.execute()
+                redis.register_script(_TAKE_BACK)(keys=keys, args=limits)
             except RedisError as error:
                 _silence(error)
-        _memory().take_back(own, shared)
+        _memory().take_back(self.counted)
 
 
 def take_attempt(kind: str, account: str, address: str, device: str | None) -> Attempt:
@@ -119,11 +127,11 @@ def take_attempt(kind: str, account: str, address: str, device: str | None) -> A
 def _counted(kind: str, account: str, network: str, device: str | None) -> tuple[_Counted, ...]:
     start = f"vigint:failures:{kind}"
     if device is not None:
-        return (_Counted(f"{start}:device:{account}:{_digest(device)}", _DEVICE, shared=False),)
+        return (_Counted(f"{start}:device:{account}:{_digest(device)}", _DEVICE),)
     return (
-        _Counted(f"{start}:pair:{account}:{network}", _PAIR, shared=False),
-        _Counted(f"{start}:account:{account}", _ACCOUNT, shared=True),
-        _Counted(f"{start}:address:{network}", _ADDRESS, shared=True),
+        _Counted(f"{start}:pair:{account}:{network}", _PAIR),
+        _Counted(f"{start}:account:{account}", _ACCOUNT),
+        _Counted(f"{start}:address:{network}", _ADDRESS),
     )
 
 
@@ -162,14 +170,16 @@ class _Memory:
                 self._rows.popitem(last=False)
         return 0
 
-    def take_back(self, own: list[str], shared: list[str]) -> None:
+    def take_back(self, counted: tuple[_Counted, ...]) -> None:
         with self._lock:
-            for key in own:
-                self._rows.pop(key, None)
-            for key in shared:
-                if key in self._rows:
-                    failures, until = self._rows[key]
-                    self._rows[key] = (max(0, failures - 1), until)
+            failed, _until = self._rows.pop(counted[0].key, (0, 0))
+            for each in counted[1:]:
+                failures, until = self._rows.get(each.key, (0, 0))
+                left = failures - failed
+                if left > 0:
+                    self._rows[each.key] = (left, until if left > each.free else 0)
+                else:
+                    self._rows.pop(each.key, None)
 
 
 def _memory() -> _Memory:

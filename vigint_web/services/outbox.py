@@ -21,6 +21,7 @@ from vigint_web.services.actors import Actor
 from vigint_web.services.link_rules import Opening, refusal
 from vigint_web.services.links import token_of
 from vigint_web.services.mail_masking import masked, placeholder, unmasked
+from vigint_web.services.pages import PAGE, TOP, Page, Place, read_page
 from vigint_web.services.runtime import config
 from vigint_web.services.transactions import change, transaction
 from vigint_web.services.upserts import insert_into
@@ -77,14 +78,11 @@ def keep_mail(row: dict[str, Any]) -> None:
         )
 
 
-def list_mails(
-    actor: Actor, *, search: str = "", before: int | None = None, limit: int = 50
-) -> list[Mail]:
-    """Return mails, newest first, a page at a time, without their contents.
+def list_mails(actor: Actor, search: str = "", place: Place = TOP, size: int = PAGE) -> Page[Mail]:
+    """Return a page of mails, newest first, without their contents.
 
     Args:
         search: part of a recipient's address or of a subject.
-        before: the last id of the page before.
     """
     query = select(Mail).where(actor.scope(Mail.site_id)).options(defer(Mail.content))
     if search:
@@ -94,9 +92,7 @@ def list_mails(
                 Mail.subject.icontains(search, autoescape=True),
             )
         )
-    if before is not None:
-        query = query.where(Mail.id < before)
-    return list(db.session.scalars(query.order_by(Mail.id.desc()).limit(limit)))
+    return read_page(query, Mail.id, place, size)
 
 
 def open_mail(

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 
-from sqlalchemy import func, select
+from sqlalchemy import func, or_, select
 
 from vigint_web.clock import utcnow
 from vigint_web.config import is_mailbox
@@ -165,7 +165,7 @@ def set_access(actor: Actor, user_id: int, role: Role, site_ids: Collection[int]
         LastAdmin: nobody would be left who can manage this installation.
     """
     with transaction():
-        user = _person(user_id)
+        user = _person_and_admins(user_id)
         before = (str(user.role), sorted(site.id for site in user.sites))
         if before == (role.value, sorted(site_ids)):
             return user
@@ -197,7 +197,7 @@ def deactivate(actor: Actor, user_id: int) -> User:
         Conflict: they are out already.
     """
     with transaction():
-        user = _person(user_id)
+        user = _person_and_admins(user_id)
         if not user.active:
             raise Conflict
         if user_id == actor.user_id:
@@ -276,17 +276,27 @@ def _sites(site_ids: Collection[int]) -> list[Site]:
     return found
 
 
+def _person_and_admins(user_id: int) -> User:
+    """Return a person, locked with every administrator: one of them must be left.
+
+    In one order: of two who remove each other at once, one waits and finds out.
+    """
+    with transaction() as session:
+        session.execute(
+            select(User.id)
+            .where(or_(User.id == user_id, User.role == Role.ADMIN))
+            .order_by(User.id)
+            .with_for_update()
+        )
+    return _person(user_id)
+
+
 def _keep_one_admin(user: User) -> None:
     """Raise LastAdmin if this person is the last administrator who can log in."""
     if user.role != Role.ADMIN or not user.active or user.password_hash is None:
         return
-    with transaction() as session:
-        # Locked in one order: of two who remove each other at once, the second finds one left.
-        able = session.scalars(
-            select(User.id)
-            .where(User.role == Role.ADMIN, User.active, User.password_hash.is_not(None))
-            .order_by(User.id)
-            .with_for_update()
-        ).all()
+    able = db.session.scalars(
+        select(User.id).where(User.role == Role.ADMIN, User.active, User.password_hash.is_not(None))
+    ).all()
     if set(able) <= {user.id}:
         raise LastAdmin

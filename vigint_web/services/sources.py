@@ -166,14 +166,6 @@ def find_source_of(video_id: int) -> Source | None:
     return db.session.scalar(select(Source).where(Source.video_id == video_id))
 
 
-def list_sources(actor: Actor, *, before: int | None = None, limit: int = 50) -> list[Source]:
-    """Return sources, newest first, a page at a time."""
-    query = select(Source).where(actor.scope(Source.site_id))
-    if before is not None:
-        query = query.where(Source.id < before)
-    return list(db.session.scalars(query.order_by(Source.id.desc()).limit(limit)))
-
-
 def count_sources(actor: Actor) -> dict[str, int]:
     """Return how many sources there are by status."""
     rows = db.session.execute(

@@ -2,7 +2,7 @@
 
 import time
 
-from flask import Response, flash, redirect, render_template, session, url_for
+from flask import Response, flash, g, redirect, render_template, session, url_for
 from flask_babel import gettext as _
 from flask_babel import ngettext
 from flask_limiter.util import get_remote_address
@@ -111,7 +111,8 @@ def wait_sentence(seconds: int) -> str:
 
 def refuse_for_now(page: str, error: TooSoon) -> Response:
     """Return a page that says when to come back."""
-    return Response(page, error.status, {"Retry-After": str(error.seconds)})
+    g.retry_after = error.seconds
+    return Response(page, error.status)
 
 
 def _second_step() -> tuple[User, str] | None:

@@ -13,7 +13,7 @@ from vigint_web.models import Scope
 SCOPE_WORDS: dict[Scope, LazyString] = {
     Scope.INGEST: _("Post incidents and follow them"),
     Scope.HOST: _("Upload videos and manage their links"),
-    Scope.READ: _("Read videos and their metadata"),
+    Scope.READ: _("Read sources, incidents, links and who opened them"),
 }
 # A scope that no address asks for would promise what does not exist.
 OFFERED = sorted({rule.scope for rule in RULES.values() if isinstance(rule, Key)})
@@ -47,7 +47,7 @@ class KeyForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF ships no types
         _("What it may do"),
         coerce=Scope,
         choices=[SelectChoice(scope, SCOPE_WORDS[scope]) for scope in OFFERED],
-        default=OFFERED,
+        default=[Scope.INGEST],
         validators=[_one_at_least],
         widget=ListWidget(prefix_label=False),
         option_widget=CheckboxInput(),

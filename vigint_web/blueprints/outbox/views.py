@@ -5,13 +5,12 @@ from flask import Blueprint, Response, render_template, request
 from vigint_web.clock import utcnow
 from vigint_web.http.bytes import attachment
 from vigint_web.http.identity import actor
-from vigint_web.http.paging import before_id
+from vigint_web.http.live import live_page
+from vigint_web.http.paging import place, search_text
 from vigint_web.services import outbox
 from vigint_web.services.runtime import config
 
 blueprint = Blueprint("outbox", __name__, url_prefix="/outbox")
-
-_PAGE = 50
 
 
 @blueprint.get("/")
@@ -21,9 +20,9 @@ def index() -> str:
 
 
 @blueprint.get("/live")
-def live() -> str:
+def live() -> Response:
     """Return the part of the list that changes."""
-    return render_template("outbox/_live.html", **_listed())
+    return live_page(lambda: render_template("outbox/_live.html", **_listed()))
 
 
 @blueprint.get("/<int(max=2147483647):mail_id>/")
@@ -46,7 +45,9 @@ def show(mail_id: int) -> str:
 def html(mail_id: int) -> Response:
     """Show a mail's HTML part, unable to run or load anything; part of an opening, or one."""
     opened = outbox.open_mail(actor(), mail_id, ticket=request.args.get("opening"))
-    response = Response(opened.html, content_type="text/html; charset=utf-8")
+    # A click would count as the recipient's: in here links lead to windows that may not open.
+    shown = opened.html.replace("<head>", '<head><base target="_blank">', 1)
+    response = Response(shown, content_type="text/html; charset=utf-8")
     # Mails style themselves inline; that and nothing else is allowed, in this frame only.
     response.headers["Content-Security-Policy"] = (
         "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'self'; sandbox"
@@ -65,12 +66,11 @@ def download(mail_id: int) -> Response:
 
 
 def _listed() -> dict[str, object]:
-    search = request.args.get("q", "").strip()[:200]
-    found = outbox.list_mails(actor(), search=search, before=before_id(), limit=_PAGE + 1)
+    search, here = search_text(), place()
     return {
-        "mails": found[:_PAGE],
-        "more": found[_PAGE - 1].id if len(found) > _PAGE else None,
-        "search": search,
+        "page": outbox.list_mails(actor(), search, here),
+        "here": here,
+        "kept": {"q": search} if search else {},
         "sends": config().email.server is not None,
         "now": utcnow(),
     }

@@ -1,13 +1,16 @@
 // Brings a page up to date part by part: what did not change is not touched, what somebody uses stays.
 //
 // A part is an element with `data-part`, a name that its neighbours do not have. Parts lie in the
-// element with `data-live`, and, inside a part, in elements with `data-parts` (the rows of a list).
+// element with `data-live`, and, inside a part, in elements with `data-parts` (the rows of a list,
+// the sections of a column). What scripts build of an element with `data-keep` is their own affair
+// while its key stays; `vigint:changed` tells them of every part that is new.
 
 import { enhance } from "./app.js";
 
 // What the server last sent for an element. Scripts change elements; only the server's changes count.
 const served = new WeakMap();
 const TYPED = "input:not([type=hidden]), textarea, select, [contenteditable]";
+const TICKED = "input:is([type=checkbox], [type=radio])";
 
 /** Return a part's HTML without what differs from one answer to the next, or by use. */
 function comparable(part) {
@@ -29,6 +32,16 @@ function isPlayed(video) {
   return !video.ended && (!video.paused || video.currentTime > 0);
 }
 
+/** Return whether somebody wrote or chose something that is not sent yet. */
+function isFilledIn(field) {
+  if (field.matches(TICKED)) return false; // carried over, see `replace`
+  if (field.options) {
+    const given = [...field.options].findLastIndex((one) => one.defaultSelected);
+    return field.selectedIndex !== Math.max(given, 0);
+  }
+  return field.type !== "hidden" && field.value !== field.defaultValue;
+}
+
 /** Return the element of a fresh part on which the focus of the old one would be. */
 function twin(focused, fresh) {
   if (focused.id) return fresh.querySelector(`#${CSS.escape(focused.id)}`);
@@ -42,6 +55,7 @@ function isInUse(part, fresh) {
   if (part.matches(":active")) return true;
   if (part.querySelector("dialog[open], .confirm[open], details[open]:not([id])")) return true;
   if ([...part.querySelectorAll("video")].some(isPlayed)) return true;
+  if ([...part.querySelectorAll("input, textarea, select")].some(isFilledIn)) return true;
   if (part.contains(document.fullscreenElement)) return true;
   const focused = document.activeElement;
   if (part.contains(focused) && (focused.matches(TYPED) || !twin(focused, fresh))) return true;
@@ -58,6 +72,11 @@ function replace(old, fresh) {
   const focused = old.contains(document.activeElement) ? twin(document.activeElement, fresh) : null;
   for (const opened of old.querySelectorAll("details[open][id]")) {
     fresh.querySelector(`#${CSS.escape(opened.id)}`)?.setAttribute("open", "");
+  }
+  const boxes = [...fresh.querySelectorAll(TICKED)];
+  for (const box of old.querySelectorAll(TICKED)) {
+    const same = boxes.find((one) => one.name === box.name && one.value === box.value);
+    if (same && box.checked !== box.defaultChecked) same.checked = box.checked;
   }
   // A picture that is there already is not fetched and decoded again.
   const pictures = [...old.querySelectorAll("img")];

@@ -1,0 +1,74 @@
+"""The home page in an empty browser: few bytes, nothing that jumps, nothing to complain of."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page
+
+from tests.browser.conftest import DESKTOP, PHONE, Windows
+from tests.browser.furnished import Furnished, Houses
+from tests.populated_words import STATES
+
+MOST_BYTES = 150 * 1024
+MOST_SHIFT = 0.01
+
+_WATCH_SHIFTS = """
+window.shifts = [];
+new PerformanceObserver((list) => {
+  for (const shift of list.getEntries()) {
+    if (shift.hadRecentInput) continue;
+    const moved = shift.sources.map((source) => source.node?.outerHTML?.slice(0, 100)).join(" | ");
+    window.shifts.push([shift.value, moved]);
+  }
+}).observe({ type: "layout-shift", buffered: true });
+"""
+
+
+@pytest.fixture
+def house(houses: Houses) -> Furnished:
+    """Give an installation with many incidents."""
+    return houses.of(STATES["much"])
+
+
+@pytest.fixture
+def windows(chromium: Browser, house: Furnished) -> Iterator[Windows]:
+    """Give a function that opens windows; at the end none of them may have complained."""
+    windows = Windows(chromium, house.installation.url, house.logins["admin"])
+    yield windows
+    windows.close()
+
+
+def _count_bytes(page: Page) -> list[tuple[str, float]]:
+    """Let a list grow by what the network carries for a page: head and body, as compressed."""
+    wire = page.context.new_cdp_session(page)
+    wire.send("Network.enable")
+    wire.send("Network.setCacheDisabled", {"cacheDisabled": True})
+    names: dict[str, str] = {}
+    carried: list[tuple[str, float]] = []
+
+    def answered(event: dict[str, Any]) -> None:
+        names[event["requestId"]] = event["response"]["url"]
+
+    def finished(event: dict[str, Any]) -> None:
+        carried.append((names[event["requestId"]], event["encodedDataLength"]))
+
+    wire.on("Network.responseReceived", answered)
+    wire.on("Network.loadingFinished", finished)
+    return carried
+
+
+@pytest.mark.parametrize("size", [PHONE, DESKTOP], ids=["phone", "desktop"])
+def test_home_is_light_and_nothing_jumps(windows: Windows, size: tuple[int, int]) -> None:
+    page = windows(logged_in=True, size=size)
+    page.add_init_script(_WATCH_SHIFTS)
+    carried = _count_bytes(page)
+    page.goto("/", wait_until="networkidle")
+    # What is below the first view is fetched when one comes near; it may not push anything either.
+    page.evaluate("() => new Promise((done) => requestIdleCallback(done, { timeout: 2000 }))")
+    total = sum(size for _, size in carried)
+    told = "\n".join(f"{size / 1024:8.1f} kB {url}" for url, size in carried)
+    assert len(carried) > 3, "the style sheets are missing"
+    assert total < MOST_BYTES, f"{total / 1024:.0f} kB:\n{told}"
+    shifts = page.evaluate("() => window.shifts")
+    assert sum(value for value, _ in shifts) < MOST_SHIFT, shifts

@@ -1,0 +1,114 @@
+"""Back up while uploads and incidents come in; destroy everything; restore; go on."""
+
+import shutil
+import sqlite3
+import tarfile
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+from tests.functional.installation import Installation, token_of
+from tests.functional.processes import wait_until
+from tests.functional.web import request
+from tests.helpers import Footage
+
+Rows = dict[str, list[tuple[Any, ...]]]
+
+
+@contextmanager
+def _business(vigint: Installation, clip: bytes, document: dict[str, Any]) -> Iterator[list[str]]:
+    """Upload sources and post incidents all the while; give the private links."""
+    ended, links, trouble = threading.Event(), list[str](), list[BaseException]()
+    browser = vigint.session()
+
+    def work() -> None:
+        try:
+            for number in range(500):
+                if ended.is_set():
+                    return
+                browser.upload((f"clip {number}.mp4", clip), name=f"clip {number}")
+                links.append(vigint.post(document)["private_link"])
+        except BaseException as error:
+            trouble.append(error)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    try:
+        wait_until(lambda: len(links) >= 3 or bool(trouble), "some business", 60)
+        yield links
+        before = len(links)
+        wait_until(lambda: len(links) > before or bool(trouble), "business that goes on", 60)
+    finally:
+        ended.set()
+        thread.join(60)
+    assert not trouble, trouble
+
+
+def _read(archive: Path) -> dict[str, bytes]:
+    with tarfile.open(archive) as tar:
+        found = {member.name: tar.extractfile(member) for member in tar}
+        return {name: file.read() for name, file in found.items() if file is not None}
+
+
+def _rows(database: Path) -> Rows:
+    with closing(sqlite3.connect(database)) as connection:
+        tables = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+        return {
+            name: sorted(connection.execute(f'SELECT * FROM "{name}"').fetchall(), key=repr)  # noqa: S608 - its own names
+            for (name,) in tables.fetchall()
+        }
+
+
+def test_backup_while_it_runs_destroy_restore_and_go_on(
+    fresh: Callable[..., Installation],
+    footage: Footage,
+    document: Callable[..., dict[str, Any]],
+    tmp_path: Path,
+) -> None:
+    vigint, archive = fresh(), tmp_path / "backup.tar"
+    vigint.start()
+    vigint.people()
+    clip = footage.clip("small.mp4", seconds=1, size="160x120").read_bytes()
+    with _business(vigint, clip, document(3)) as links:
+        known = list(links)
+        said = vigint.command("backup", str(archive))
+    assert str(archive) in said
+    assert "right" in vigint.command("backup", "--verify", str(archive))
+    vigint.stop()
+    shutil.rmtree(vigint.data_dir)
+
+    assert "Restored" in vigint.command("restore", str(archive))
+    members = _read(archive)
+    (tmp_path / "snapshot").write_bytes(members["database.sqlite3"])
+    before, after = _rows(tmp_path / "snapshot"), _rows(vigint.data_dir / "vigint.sqlite3")
+    events, told = before.pop("audit_events"), after.pop("audit_events")
+    assert after == before
+    assert [event for event in events if event not in told] == []
+    media = vigint.data_dir / "media"
+    stored = {
+        f"media/{path.relative_to(media).as_posix()}": path.read_bytes()
+        for path in media.rglob("*")
+        if path.is_file()
+    }
+    assert stored == {name: data for name, data in members.items() if name.startswith("media/")}
+    key = (vigint.data_dir / "secret-key").read_bytes()
+    assert key == members["secret-key"]
+
+    vigint.start()
+    assert "whole" in vigint.command("verify-audit")
+    wait_until(lambda: not vigint.sql(_UNFINISHED), "what was unfinished", 90)
+    for link in known:
+        assert request(link).status == 200, "a private link does not open any more"
+        played = request(f"{vigint.url}/stream/{token_of(link)}/", Range="bytes=0-")
+        assert (played.status, played.headers["Content-Type"]) == (206, "video/mp4")
+    kept = vigint.sql("SELECT original_key FROM videos WHERE kind = 'source' AND status = 'ready'")
+    assert len(kept) >= 3
+    assert {(media / name).read_bytes() for (name,) in kept} == {clip}
+
+
+_UNFINISHED = """
+    SELECT id FROM videos WHERE status IN ('processing', 'uploading')
+    UNION SELECT id FROM alerts WHERE state IN ('waiting', 'pending')
+"""

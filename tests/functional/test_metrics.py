@@ -1,0 +1,69 @@
+"""Metrics of a running installation: of all its processes, and not forgotten when one is killed."""
+
+import os
+import signal
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from prometheus_client.parser import text_string_to_metric_families
+
+from tests.functional.installation import Installation, token_of
+from tests.functional.processes import runs, wait_until
+from tests.functional.web import request
+
+
+def _value(vigint: Installation, name: str, **labels: str) -> float:
+    answer = request(f"{vigint.url}/metrics")
+    assert answer.status == 200
+    return sum(
+        sample.value
+        for family in text_string_to_metric_families(answer.text)
+        for sample in family.samples
+        if sample.name == name and labels.items() <= sample.labels.items()
+    )
+
+
+def test_every_process_counts_and_a_killed_one_is_not_forgotten(vigint: Installation) -> None:
+    unknown = {"route": "/api/video/<token>/", "status": "404"}
+    before = _value(vigint, "vigint_http_requests_total", **unknown)
+
+    def ask(number: int) -> int:
+        return request(f"{vigint.url}/api/video/nothing-{number}/").status
+
+    with ThreadPoolExecutor(16) as threads:
+        assert set(threads.map(ask, range(120))) == {404}
+
+    def counted() -> bool:
+        return _value(vigint, "vigint_http_requests_total", **unknown) == before + 120
+
+    wait_until(counted, "all requests counted", 30)
+    for process in vigint.web_processes():
+        os.kill(process, signal.SIGKILL)
+        wait_until(lambda process=process: not runs(process), "its end", 30)  # type: ignore[misc]  # bound at once
+        wait_until(vigint.is_ready, "another process", 30)
+    assert counted()
+
+
+def test_bytes_that_the_kernel_sent_and_work_that_others_did_are_counted(
+    vigint: Installation, document: Callable[..., dict[str, Any]]
+) -> None:
+    sent = _value(vigint, "vigint_media_sent_bytes_total", kind="stream")
+    jobs = _value(vigint, "vigint_jobs_total", queue="incidents", outcome="done")
+    mails = _value(vigint, "vigint_mail_delivery_lag_seconds_count")
+    accepted = vigint.post(document())
+    vigint.finished(accepted)
+    stream = f"{vigint.url}/stream/{token_of(accepted['private_link'])}/"
+    whole = len(request(stream).body)
+    part = len(request(stream, Range="bytes=10-1009").body)
+    assert part == 1000
+    assert whole > part
+
+    def counted() -> bool:
+        return _value(vigint, "vigint_media_sent_bytes_total", kind="stream") == sent + whole + part
+
+    wait_until(counted, "the bytes counted", 30)
+    assert _value(vigint, "vigint_jobs_total", queue="incidents", outcome="done") == jobs + 1
+    assert _value(vigint, "vigint_mail_delivery_lag_seconds_count") == mails + 1
+    assert _value(vigint, "vigint_workers") == 2
+    assert _value(vigint, "vigint_up") == 2

@@ -1,0 +1,69 @@
+"""Fill an installation with the people it has: working, guarded by two factors, only invited."""
+
+import pyotp
+from sqlalchemy import select
+
+from tests.library import ACTOR
+from tests.populated_words import State
+from vigint_web.clock import utcnow
+from vigint_web.extensions import db
+from vigint_web.models import AccountMail, Role, Site, User
+from vigint_web.services import account_mails, account_tokens, people, sites, two_factor, users
+from vigint_web.services.actors import as_user
+
+ADMIN, GUARDED = "admin@example.com", "guarded@example.com"
+PASSWORD = "correct horse battery"
+
+
+def add_admin() -> None:
+    """Add whoever looks at the pages."""
+    users.create_user(ACTOR, ADMIN, PASSWORD, Role.ADMIN)
+
+
+def add_sites(state: State) -> None:
+    """Add sites beside the first, where there is much; few installations have several."""
+    if state.count == 1:
+        return
+    for number, name in enumerate(state.words.names[:5]):
+        sites.get_or_add_site(f"site-{number}")
+        db.session.scalars(select(Site).where(Site.slug == f"site-{number}")).one().name = name
+
+
+def add_people(state: State) -> tuple[dict[str, int], str]:
+    """Add everybody else; return one of each kind, and a recovery code of the guarded one."""
+    guarded = users.create_user(ACTOR, GUARDED, PASSWORD, Role.OPERATOR)
+    two_factor.begin_setup(as_user(guarded), guarded.id)
+    db.session.refresh(guarded)
+    setup = two_factor.pending_setup(guarded)
+    assert setup is not None
+    codes = two_factor.confirm_setup(
+        as_user(guarded), guarded.id, pyotp.TOTP(setup.secret).at(utcnow())
+    )
+    site = sites.default_site()
+    address = state.words.addresses[0].replace("@", "+invited@", 1)[-254:].lstrip("@.")
+    invited = people.invite(ACTOR, "invited@example.com", Role.VIEWER, [site.id], "fr")
+    people.invite(ACTOR, address, Role.VIEWER, [site.id], "en")
+    for number in range(state.count // 3):
+        db.session.add(
+            User(
+                email=f"person{number}@{'sous-domaine.' * (number % 8)}example.com",
+                role=list(Role)[number % 3],
+                sites=[site],
+                active=number % 5 != 4,
+                invited_at=utcnow(),
+            )
+        )
+    return {"guarded": guarded.id, "invited": invited.id}, codes[0]
+
+
+def send_invitations() -> None:
+    """Send what is owed to people."""
+    for mail_id in list(db.session.scalars(select(AccountMail.id))):
+        account_mails.deliver(mail_id)
+
+
+def address_of_invitation(user_id: int) -> str:
+    """Return the address, from its path on, that an invitation leads to."""
+    mail = account_mails.newest_mail(user_id)
+    assert mail is not None
+    return "/" + account_tokens.address_of(mail).partition("://")[2].partition("/")[2]
