@@ -1,6 +1,5 @@
 """Show everything once, for real, on footage made here."""
 
-import base64
 import os
 import re
 import secrets
@@ -19,6 +18,7 @@ from urllib.parse import urlencode, urlsplit
 import click
 
 from vigint_client.alerts import send_security_alert_with_video
+from vigint_client.drawing import draw_frame, draw_incident
 from vigint_web import create_app
 from vigint_web.cli.supervisor import Supervisor
 from vigint_web.cli.up import DEFAULT_HOST, DEFAULT_PORT, DEFAULT_WORKERS, Served, run_up
@@ -112,7 +112,7 @@ class _Demonstration:
             self._step("Logging in", lambda: self._log_in(password))
             page = self._step("Uploading the source", lambda: self._upload(clip))
             self._step("Waiting until it is ready", lambda: self._await_source(page))
-            frames = self._step("Filming an incident of 40 frames", lambda: self._shoot(folder))
+            frames = self._step("Filming an incident of 40 frames", self._shoot)
             result = self._step("Posting the incident", lambda: self._post(frames, key))
             link = str(result["video_link_info"]["private_link"])
             self._step("Opening the private link", lambda: self._watch(link))
@@ -152,28 +152,22 @@ class _Demonstration:
         return password, key
 
     def _film(self, folder: Path) -> Path:
+        """Film the drawn scene from another angle: six seconds in 720p, with sound."""
+        for number in range(60):
+            (folder / f"drawn-{number:03d}.png").write_bytes(draw_frame(number, 60))
         clip = folder / "parking-nord.mp4"
         self.runner.run(
             [
-                *_scene("1280x720", 25, 6),
+                "-framerate", "10", "-i", str(folder / "drawn-%03d.png"),
                 "-f", "lavfi", "-i", "sine=frequency=220:duration=6",
+                "-vf", "hflip,scale=1280:960,crop=1280:720:0:200,hue=h=35:s=0.8,fps=25",
                 "-c:v", "libx264", "-pix_fmt", "yuv420p", "-c:a", "aac", "-shortest", str(clip),
             ]
         )  # fmt: skip
         return clip
 
-    def _shoot(self, folder: Path) -> list[dict[str, Any]]:
-        pattern = folder / "frame-%03d.jpg"
-        self.runner.run([*_scene("640x480", 10, 4), "-q:v", "4", "-frames:v", "40", str(pattern)])
-        began = datetime.now(UTC).timestamp() - 4
-        return [
-            {
-                "frame_data": base64.b64encode(path.read_bytes()).decode(),
-                "timestamp": began + number / 10,
-                "frame_count": number,
-            }
-            for number, path in enumerate(sorted(folder.glob("frame-*.jpg")), start=1)
-        ]
+    def _shoot(self) -> list[dict[str, Any]]:
+        return draw_incident(40, datetime.now(UTC).timestamp() - 4)
 
     def _open(self, path: str, body: bytes | None = None, **headers: str) -> tuple[str, bytes]:
         named = {name.replace("_", "-"): value for name, value in headers.items()}
@@ -260,19 +254,6 @@ class _Demonstration:
         _, data = self._open(found.group(1).decode().replace("&amp;", "&"), Range="bytes=0-")
         if data[4:8] != b"ftyp":
             raise DemoFailed("The private link does not play an MP4.")
-
-
-def _scene(size: str, fps: int, seconds: int) -> list[str]:
-    """Return the ffmpeg input of a drawn scene: a yard, a light, a figure that crosses it."""
-    width, height = (int(part) for part in size.split("x"))
-    figure_w, figure_h = width // 16, height // 4
-    graph = (
-        f"gradients=s={size}:c0=0x1f2a38:c1=0x4a5a6a:x0=0:y0=0:x1=0:y1={height}"
-        f":r={fps}:d={seconds}:nb_colors=2:speed=0.00001,format=yuv420p[yard];"
-        f"color=c=0xd9a441:s={figure_w}x{figure_h}:r={fps}:d={seconds}[figure];"
-        f"[yard][figure]overlay=x='(W+w)*t/{seconds}-w':y='H-h*1.3+6*sin(9*t)':shortest=1"
-    )
-    return ["-f", "lavfi", "-i", graph]
 
 
 COMMANDS = {"demo": demo}
