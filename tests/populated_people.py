@@ -33,7 +33,7 @@ def add_people(state: State) -> tuple[dict[str, int], str]:
     """Add everybody else; return one of each kind, and a recovery code of the guarded one."""
     guarded = users.create_user(ACTOR, GUARDED, PASSWORD, Role.OPERATOR)
     two_factor.begin_setup(as_user(guarded), guarded.id)
-    db.session.refresh(guarded)
+    db.session.flush()
     setup = two_factor.pending_setup(guarded)
     assert setup is not None
     codes = two_factor.confirm_setup(

@@ -89,7 +89,7 @@ def _settings(app: Flask, config: Config) -> None:
 
 
 def _runtime(app: Flask, config: Config) -> None:
-    storage = LocalStorage(config.media_dir)
+    storage = LocalStorage(config.media_dir, shared=config.accel_redirect is not None)
     storage.prepare()
     app.extensions["vigint"] = Runtime(
         config=config,

@@ -69,6 +69,8 @@ class Config:
     ffmpeg: str | None
     ffprobe: str | None
     log_format: str
+    # Where nginx finds footage that Vigint tells it to send; None: Vigint sends everything itself.
+    accel_redirect: str | None
     # Opens /metrics to programs of other machines; without one it is for this machine alone.
     metrics_token: str | None = field(repr=False)
     warnings: tuple[str, ...]
@@ -207,6 +209,13 @@ def _local_storage(value: str) -> str:
     return value
 
 
+def _internal_path(value: str) -> str:
+    # No page of Vigint begins with an underscore: such a location hides none.
+    if not re.fullmatch(r"/_[a-z0-9_-]{1,40}/", value):
+        raise ValueError("the path of an internal location, such as /_media/")
+    return value
+
+
 @dataclass(frozen=True)
 class _Setting:
     name: str
@@ -233,6 +242,7 @@ _SETTINGS = (
     _Setting("database_url", "Database", "url", "VIGINT_DATABASE_URL", _scheme("sqlite", "postgresql", "postgresql+psycopg"), None),
     _Setting("redis_url", "Redis", "url", "VIGINT_REDIS_URL", _scheme("redis", "rediss", "unix"), None),
     _Setting("storage_url", "Storage", "url", "VIGINT_STORAGE_URL", _local_storage, None),
+    _Setting("accel_redirect", "Storage", "accel_redirect", "VIGINT_ACCEL_REDIRECT", _internal_path, None),
     _Setting("upload_mb", "Uploads", "max_size_mb", "VIGINT_MAX_UPLOAD_MB", _integer(1, 1_000_000), 100),
     _Setting("hosted_mb", "Hosting", "max_size_mb", "VIGINT_MAX_HOSTED_MB", _integer(1, 1_000_000), 2048),
     _Setting("smtp_server", "Email", "smtp_server", "VIGINT_SMTP_SERVER", _text, None),
@@ -278,6 +288,10 @@ def load_config(environ: Mapping[str, str], ini_path: Path | None = None) -> Con
         warnings.append(
             "[SparseAI] base_url names another server; this version hosts every video itself."
         )
+    if values["accel_redirect"] and not values["trusted_proxies"]:
+        warnings.append(
+            "[Storage] accel_redirect has no effect: [Vigint] trusted_proxies names no nginx."
+        )
     ring = _key_ring(values["secret_key"], values["old_secret_keys"], data_dir)
     return Config(
         data_dir=data_dir,
@@ -308,6 +322,7 @@ def load_config(environ: Mapping[str, str], ini_path: Path | None = None) -> Con
         ffmpeg=values["ffmpeg"],
         ffprobe=values["ffprobe"],
         log_format=values["log_format"],
+        accel_redirect=values["accel_redirect"],
         metrics_token=values["metrics_token"],
         warnings=tuple(warnings),
     )

@@ -114,4 +114,6 @@ class LinkTokens:
             if not hmac.compare_digest(canonical.encode(), token.encode()):
                 raise BadToken
             return Opened(handle=handle, minted_at=minted_at, key_id=signed_by)
+        # The time must not tell whether a signature was right: spell something all the same.
+        self.mint(new_handle(), datetime.now(UTC))
         raise BadToken

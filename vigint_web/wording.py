@@ -39,7 +39,7 @@ _REFUSALS: dict[str, LazyString] = {
     "too_many_requests": _("Too many requests. Wait a moment, then try again."),
     "unauthorized": _("An API key is missing. Send it as “Authorization: Bearer <key>”."),
     "login_required": _("Your session has ended. Log in, then try again."),
-    "invalid_key": _("This API key is unknown or revoked. Ask the administrator for a new one."),
+    "invalid_key": _("This API key is unknown, expired or revoked. Ask the administrator for a new one."),
     "insufficient_scope": _("This API key may not do that. Ask the administrator for a key with the right scope."),
     "idempotency_conflict": _("This Idempotency-Key was used before with another body. Use a new key."),
     "conflict": _("This is not possible in the present state. Reload and look again."),

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from tests.functional.installation import Installation
+from tests.functional.nginx import make_certificate
 from tests.helpers import Footage, incident_document
 
 
@@ -19,6 +20,15 @@ def vigint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
     with Installation(tmp_path_factory.mktemp("vigint")).lived_in() as running:
         yield running
     assert "unexpected error" not in running.log, running.log.partition("unexpected error")[2]
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Make a certificate, and let this process believe it."""
+    made = make_certificate(tmp_path_factory.mktemp("tls"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SSL_CERT_FILE", str(made))
+        yield made
 
 
 @pytest.fixture

@@ -69,14 +69,34 @@ def make_certificate(folder: Path) -> Path:
 class Nginx:
     """An nginx with the shipped site in front of one port."""
 
-    def __init__(self, folder: Path, certificate: Path, upstream: int, *, said: str = "emerg"):
+    def __init__(
+        self,
+        folder: Path,
+        certificate: Path,
+        upstream: int,
+        *,
+        said: str = "emerg",
+        media: Path | None = None,
+    ) -> None:
+        """Write its configuration.
+
+        Args:
+            upstream: the port that Vigint listens on.
+            said: the level from which it logs complaints.
+            media: the footage that it sends itself where Vigint says so; None as it ships.
+        """
         self.folder = folder
         self.logs = folder / "logs"
         self.logs.mkdir(parents=True)
         self.http_port, self.https_port = free_port(), free_port()
         self.url = f"https://localhost:{self.https_port}"
+        site = SITE.read_text(encoding="utf-8")
+        if media is not None:
+            # As docs/operations.md tells.
+            site = re.sub(r"(?m)^( *)#accel ", r"\1", site)
+            site = _replaced(site, {"/var/lib/vigint/media/": f"{media}/"})
         site = _replaced(
-            SITE.read_text(encoding="utf-8"),
+            site,
             {
                 "listen [::]:80": f"listen [::]:{self.http_port}",
                 "listen [::]:443": f"listen [::]:{self.https_port}",

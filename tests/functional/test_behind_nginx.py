@@ -17,8 +17,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.functional.installation import Installation
-from tests.functional.nginx import Nginx, make_certificate
+from tests.functional.behind import Behind, behind_nginx, stream_of
+from tests.functional.nginx import Nginx
 from tests.functional.processes import free_port, wait_until
 from tests.functional.web import PATIENCE, Answer, Reader, Session, request
 from tests.helpers import Footage, csrf_token
@@ -26,47 +26,11 @@ from tests.helpers import Footage, csrf_token
 _BIG = 40 * 1024 * 1024
 
 
-class Behind(Installation):
-    """An installation that is reached through nginx only."""
-
-    nginx: Nginx
-
-    @property
-    def url(self) -> str:
-        """Return the address under which people reach it."""
-        return self.nginx.url
-
-
-@pytest.fixture(scope="module")
-def certificate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Make a certificate, and let this process believe it."""
-    made = make_certificate(tmp_path_factory.mktemp("tls"))
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("SSL_CERT_FILE", str(made))
-        yield made
-
-
 @pytest.fixture(scope="module")
 def behind(tmp_path_factory: pytest.TempPathFactory, certificate: Path) -> Iterator[Behind]:
-    """Run Vigint behind nginx; in the end no log line of either holds a token or a key."""
-    folder = tmp_path_factory.mktemp("behind")
-    installation = Behind(folder, VIGINT_TRUSTED_PROXIES="127.0.0.1")
-    nginx = installation.nginx = Nginx(folder / "nginx", certificate, installation.port)
-    installation.environment["VIGINT_BASE_URL"] = nginx.url
-    nginx.start()
-    try:
-        with installation.lived_in() as running:
-            yield running
-    finally:
-        nginx.stop()
-    assert len(running.secrets) > 5, "too few secrets were seen to tell"
-    told = nginx.told()
-    assert told.count("\n") > 50, "nginx has logged little"
-    found = [secret for secret in running.secrets if secret in told]
-    assert not found, f"nginx has logged {len(found)} of {len(running.secrets)} secrets"
-    # Not a piece of one either: the handle of a link is what its row is found by.
-    pieces = {piece for secret in running.secrets for piece in secret.split(".") if len(piece) > 15}
-    assert not [piece for piece in pieces if piece in told], "nginx has logged pieces of secrets"
+    """Run Vigint behind nginx."""
+    with behind_nginx(tmp_path_factory.mktemp("behind"), certificate) as running:
+        yield running
 
 
 @pytest.fixture(scope="module")
@@ -121,15 +85,6 @@ def mailed(behind: Behind, footage: Footage) -> str:
     ended = behind.finished(accepted)
     assert ended["state"] == "ready", json.dumps(ended)
     return behind.mailed_link(accepted["reference"])
-
-
-def stream_of(behind: Behind, link: str) -> str:
-    """Return the address that a link's page plays; it is a secret too."""
-    page = request(link)
-    assert page.status == 200, page.text
-    found = re.search(r'src="(/stream/[^"]+)"', page.text)
-    assert found, "the page has a player"
-    return behind.url + found.group(1).replace("&amp;", "&")
 
 
 def test_the_main_job_over_https(behind: Behind, mailed: str) -> None:

@@ -76,7 +76,7 @@ def restore(file: Path, force: bool) -> None:
                 gone = restoring.settle_restored(command_line(), manifest)
     click.echo(f"Restored {_told(manifest)}.")
     if gone:
-        click.echo(f"{gone} videos were deleted while the backup was made, and are not there.")
+        click.echo(f"Deleted while the backup was made, hence not there: {_number(gone, 'video')}.")
     if aside is not None:
         click.echo(f"What was there before is in {aside}: delete it once you need it no more.")
     click.echo("The secret key came with it: links made before open again. Now: ./vigint up")
@@ -98,9 +98,9 @@ def _back_up(place: Path, leave_out_missing: bool) -> None:
         )
         progress.end()
     rows = _rows(made.rows)
-    click.echo(f"Backed up {rows}, {made.files} files, {_size(made.size)}: {made.path}")
+    click.echo(f"Backed up {rows}, {_number(made.files, 'file')}, {_size(made.size)}: {made.path}")
     if made.gone:
-        click.echo(f"{len(made.gone)} files were deleted meanwhile, with their rows.")
+        click.echo(f"Deleted meanwhile, with their rows: {_number(len(made.gone), 'file')}.")
     for key in made.doubtful:
         click.echo(f"Attention: {key} is missing or is not what its row says.", err=True)
     click.echo("It holds the secret key, hence opens every link: keep it like a password.")
@@ -216,12 +216,18 @@ def _data_dir() -> Path:
 
 
 def _told(manifest: Manifest) -> str:
-    files = f"{len(manifest.media)} files of videos, {_size(manifest.size)}"
+    files = f"{_number(len(manifest.media), 'stored file')}, {_size(manifest.size)}"
     return f"{_rows(manifest.rows)}, {files}, made {manifest.created_at}"
 
 
 def _rows(rows: Mapping[str, int]) -> str:
-    return ", ".join(f"{rows.get(name, 0)} {name}" for name in ("incidents", "sources", "users"))
+    return ", ".join(
+        _number(rows.get(f"{name}s", 0), name) for name in ("incident", "source", "user")
+    )
+
+
+def _number(number: int, name: str) -> str:
+    return f"{number} {name}{'' if number == 1 else 's'}"
 
 
 def _size(size: int) -> str:

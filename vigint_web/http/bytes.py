@@ -11,6 +11,7 @@ from werkzeug.http import http_date
 from werkzeug.wsgi import FileWrapper
 
 from vigint_web.errors import NotFound
+from vigint_web.http.accel import handed_over
 from vigint_web.http.errors import refuse, wants_json
 from vigint_web.http.metering import bytes_counter
 from vigint_web.http.patience import take_time
@@ -77,6 +78,12 @@ def send(stored: StoredBytes, decided: Answer, *, link: Link | None = None) -> R
         response.headers["Content-Range"] = span
     if request.method == "HEAD":
         response.automatically_set_content_length = False
+        return response
+    internal = handed_over(stored, decided)
+    if internal is not None:
+        response.headers["X-Accel-Redirect"] = internal
+        response.headers["Content-Length"] = "0"
+        bytes_counter()(decided.length)
         return response
     response.response = _body(stored, decided, link)
     response.direct_passthrough = True

@@ -65,7 +65,9 @@ def guard(app: Flask) -> None:
 
 def _check(rule: Rule | None) -> Response | None:
     match rule:
-        case Anyone() | Token():
+        case Anyone():
+            return None
+        case Token() if _is_token_plain():
             return None
         case Key(scope, other):
             _check_key(scope, other)
@@ -85,6 +87,12 @@ def _check(rule: Rule | None) -> Response | None:
                 raise Forbidden
             return None
     raise NotFound
+
+
+def _is_token_plain() -> bool:
+    """Return whether the address holds the token as it is; percent-encoded it is another one."""
+    token = (request.view_args or {}).get("token") or request.args.get("token", "")
+    return token in request.environ.get("RAW_URI", token)
 
 
 def _lacks_second_factor() -> bool:

@@ -18,14 +18,22 @@ _RESERVE = 32 * 1024 * 1024
 class LocalStorage:
     """Hold files below a root; working files live beside them so that publishing is a rename."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, *, shared: bool = False) -> None:
+        """Keep files below a root.
+
+        Args:
+            shared: the group may open what is published, by its name, but list no folder.
+        """
         self.root = root
         self.incoming = root / ".incoming"
+        self._shared = shared
 
     def prepare(self) -> None:
         """Make the folders, readable by their owner only."""
         for folder in (self.root, self.incoming):
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if self._shared:
+            self.root.chmod(0o710)
 
     def new_temp(self, suffix: str = "") -> Path:
         """Return the path of a new empty working file.
@@ -67,6 +75,8 @@ class LocalStorage:
         try:
             with _no_room_said():
                 self._make_folder(target.parent)
+                if self._shared:
+                    draft.chmod(0o640)
                 descriptor = os.open(draft, os.O_RDONLY)
                 try:
                     os.fsync(descriptor)
@@ -83,6 +93,8 @@ class LocalStorage:
             return
         self._make_folder(folder.parent)
         folder.mkdir(exist_ok=True, mode=0o700)
+        if self._shared:
+            folder.chmod(0o710)  # whatever the umask
         _sync_folder(folder.parent)
 
     def open(self, key: str) -> BinaryIO:

@@ -13,7 +13,7 @@ from vigint_web.services.token_documents import metadata_document, video_documen
 blueprint = Blueprint("api", __name__, url_prefix="/api/video")
 
 
-@blueprint.get("/<token>/")
+@blueprint.get("/<token>/", merge_slashes=False)
 def video(token: str) -> Response:
     """Tell what the video is and where its bytes are."""
     link = links.open_link(token, Opening.API, visitor())
@@ -21,7 +21,7 @@ def video(token: str) -> Response:
     return jsonify(video_document(link))
 
 
-@blueprint.get("/<token>/metadata/")
+@blueprint.get("/<token>/metadata/", merge_slashes=False)
 def metadata(token: str) -> Response:
     """Tell everything probed."""
     link = links.open_link(token, Opening.METADATA, visitor())
@@ -29,7 +29,7 @@ def metadata(token: str) -> Response:
     return jsonify(metadata_document(link))
 
 
-@blueprint.get("/<token>/download/")
+@blueprint.get("/<token>/download/", merge_slashes=False)
 def download(token: str) -> Response:
     """Send the original bytes under the original name."""
     link = links.open_link(token, Opening.DOWNLOAD, visitor())
@@ -41,7 +41,7 @@ def download(token: str) -> Response:
     return response
 
 
-@blueprint.get("/<token>/thumbnail/")
+@blueprint.get("/<token>/thumbnail/", merge_slashes=False)
 def thumbnail(token: str) -> Response:
     """Send the video's picture; `size=small` asks for one of few bytes."""
     link = links.open_link(token, Opening.THUMBNAIL, visitor())

@@ -78,7 +78,7 @@ def state(video_id: str) -> Response:
     return jsonify(alive=True, status=link.video.status, code=None, sentence=None)
 
 
-@blueprint.get("/stream/<token>/")
+@blueprint.get("/stream/<token>/", merge_slashes=False)
 def stream(token: str) -> Response:
     """Send playable bytes, usable by a video element on any site."""
     view = _view()

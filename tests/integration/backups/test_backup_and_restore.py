@@ -1,0 +1,262 @@
+"""Back up, destroy, restore: everything is there again."""
+
+import hashlib
+import os
+import shutil
+import tarfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import flask_migrate
+import pytest
+from flask.testing import FlaskClient
+
+from tests.helpers import Browser, Footage, incident_document, post_incident, renew, stored_files
+from tests.library import ACTOR, STREAMED, Library
+from tests.shell import Shell, here
+from vigint_web import create_app
+from vigint_web.config import Config, load_config
+from vigint_web.extensions import Base, db
+from vigint_web.models import AuditEvent, Link, Source, Video
+from vigint_web.services import audit, backups, links, snapshots, sources
+from vigint_web.services.runtime import runtime
+from vigint_web.services.videos import detach_and_delete_video
+
+Work = Callable[[], None]
+Rows = dict[str, list[tuple[Any, ...]]]
+
+
+def _rows() -> Rows:
+    renew()
+    found = {
+        table.name: sorted((tuple(row) for row in db.session.execute(table.select())), key=repr)
+        for table in Base.metadata.sorted_tables
+    }
+    db.session.rollback()
+    return found
+
+
+def _hashes(data_dir: Path) -> dict[str, str]:
+    root = data_dir / "media"
+    paths = (path for path in root.rglob("*") if path.is_file() and ".incoming" not in path.parts)
+    return {
+        path.relative_to(root).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in paths
+    }
+
+
+def test_what_was_destroyed_is_there_again(
+    shell: Shell,
+    elsewhere: Shell,
+    lived: Source,
+    config: Config,
+    tmp_path: Path,
+    client: FlaskClient,
+    api_key: str,
+    work: Work,
+    footage: Footage,
+) -> None:
+    post_incident(client, api_key, incident_document(footage.frames(3)))
+    work()
+    before, hashes, video_id = _rows(), _hashes(config.data_dir), lived.video_id
+    tokens = {link.id: links.token_of(link) for link in db.session.query(Link)}
+    outbox = {path.name: path.read_bytes() for path in config.outbox_dir.iterdir()}
+    target = tmp_path / "backup.tar"
+    said = shell.does("backup", target)
+    assert str(target) in said
+    assert "3 incidents, 1 source," in said
+    assert target.stat().st_mode & 0o777 == 0o600
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["backup.tar", "data"]
+    assert "right" in shell.does("backup", "--verify", target)
+    db.session.remove()
+    db.engine.dispose()
+    shutil.rmtree(config.data_dir)
+
+    said = elsewhere.does("restore", target)
+    assert "3 incidents, 1 source," in said
+    assert "open again" in said
+    restored = create_app(load_config(elsewhere.environ))
+    restored.test_client_class = Browser
+    with restored.app_context():
+        after = _rows()
+        told, events = after.pop("audit_events"), before.pop("audit_events")
+        assert after == before
+        assert [row for row in events if row not in told] == []
+        assert audit.first_broken_event() is None
+        last = db.session.query(AuditEvent).order_by(AuditEvent.id.desc()).first()
+        assert last is not None
+        assert (last.action, last.actor) == ("backup:restored", "command line")
+        assert _hashes(here(elsewhere)) == hashes
+        mails = here(elsewhere) / "outbox"
+        assert {path.name: path.read_bytes() for path in mails.iterdir()} == outbox
+        assert {link.id: links.token_of(link) for link in db.session.query(Link)} == tokens
+        token = links.token_of(links.program_link(video_id) or pytest.fail("no link"))
+        answer = restored.test_client().get(f"/stream/{token}/")
+        assert (answer.status_code, answer.data) == (200, STREAMED)
+        db.session.remove()
+        db.engine.dispose()
+    for path in (here(elsewhere) / "secret-key", *mails.iterdir()):
+        assert path.stat().st_mode & 0o777 == 0o600
+    assert here(elsewhere).stat().st_mode & 0o777 == 0o700
+
+
+def test_a_backup_is_told_and_holds_no_queue_log_or_socket(
+    shell: Shell, lived: Source, config: Config, tmp_path: Path
+) -> None:
+    for name in ("vigint.log", "first-admin-password", "address", ".secret-key.1.x"):
+        (config.data_dir / name).write_text("x")
+    (config.data_dir / "queue").mkdir()
+    (config.data_dir / "queue" / "appendonly").write_text("x")
+    shell.does("backup", tmp_path)
+    [target] = tmp_path.glob("vigint-*.tar")
+    with tarfile.open(target) as tar:
+        names = tar.getnames()
+    allowed = ("media/", "outbox/", "database.", "secret-key", "vigint-backup", "manifest.")
+    assert [name for name in names if not name.startswith(allowed)] == []
+    assert {name.removeprefix("media/") for name in names if name.startswith("media/")} == set(
+        stored_files(config)
+    )
+    renew()
+    event = db.session.query(AuditEvent).filter_by(action="backup:made").one()
+    assert event.detail["bytes"] == target.stat().st_size
+
+
+@pytest.mark.only_sqlite(reason="about the keys alone")
+def test_all_keys_of_the_ring_come_along(
+    shell: Shell, elsewhere: Shell, lived: Source, tmp_path: Path
+) -> None:
+    old = runtime().config.secret_key
+    shell.does("rotate-signing-key")
+    shell.does("backup", tmp_path / "b.tar")
+    elsewhere.does("restore", tmp_path / "b.tar")
+    ring = (here(elsewhere) / "secret-key").read_text().split()
+    assert ring[1:] == [old]
+
+
+def test_nothing_is_overwritten(shell: Shell, made: Path, config: Config, tmp_path: Path) -> None:
+    content = made.read_bytes()
+    assert "is there already" in shell.is_refused("backup", made)
+    assert made.read_bytes() == content
+    assert "no folder" in shell.is_refused("backup", tmp_path / "nowhere" / "b.tar")
+    inside = config.media_dir / "b.tar"
+    assert "belongs to the videos" in shell.is_refused("backup", inside)
+    shell.environ["VIGINT_DATA_DIR"] = str(tmp_path / "none")
+    assert "no data directory" in shell.is_refused("backup", tmp_path / "c.tar")
+    assert not (tmp_path / "c.tar").exists()
+    assert not (tmp_path / "none").exists()
+
+
+def test_a_file_that_came_meanwhile_is_not_overwritten(
+    shell: Shell, lived: Source, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target, real = tmp_path / "b.tar", backups._write
+
+    def slow(*arguments: Any) -> None:
+        real(*arguments)
+        target.write_text("somebody else's")
+
+    monkeypatch.setattr(backups, "_write", slow)
+    assert "is there already" in shell.is_refused("backup", target)
+    assert target.read_text() == "somebody else's"
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
+
+
+def test_footage_deleted_meanwhile_is_left_out_and_stays_deleted(
+    shell: Shell,
+    elsewhere: Shell,
+    lived: Source,
+    library: Library,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    other, real = library.source(b"another one").source_id, backups._write
+    video_id, source_id = library.incident(b"a third one").id, lived.source_id
+
+    def delete_first(*arguments: Any) -> None:
+        sources.delete_source(ACTOR, source_id)
+        detach_and_delete_video(db.session.get_one(Video, video_id))
+        db.session.remove()
+        real(*arguments)
+
+    monkeypatch.setattr(backups, "_write", delete_first)
+    said = shell.does("backup", tmp_path / "b.tar")
+    assert "Deleted meanwhile" in said
+    assert "right" in shell.does("backup", "--verify", tmp_path / "b.tar")
+    said = elsewhere.does("restore", tmp_path / "b.tar")
+    assert "not there: 2 videos" in said
+    with create_app(load_config(elsewhere.environ)).app_context():
+        assert [source.source_id for source in db.session.query(Source)] == [other]
+        named = {file.key for file in snapshots.read_contents(db.session.connection()).files}
+        db.session.remove()
+        db.engine.dispose()
+    assert set(_hashes(here(elsewhere))) == named
+
+
+def test_a_missing_file_that_a_row_names_stops_a_backup(
+    shell: Shell, elsewhere: Shell, lived: Source, config: Config, tmp_path: Path
+) -> None:
+    assert lived.video.original_key is not None
+    (config.media_dir / lived.video.original_key).unlink()
+    said = shell.is_refused("backup", tmp_path / "b.tar")
+    assert lived.video.original_key in said
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["data"]
+    said = shell.does("backup", "--leave-out-missing", tmp_path / "b.tar")
+    assert "Attention" in said
+    assert "lacks" in shell.is_refused("backup", "--verify", tmp_path / "b.tar")
+    elsewhere.does("restore", tmp_path / "b.tar")
+
+
+def test_a_file_that_is_not_what_its_row_says_is_told(
+    shell: Shell, lived: Source, config: Config, tmp_path: Path
+) -> None:
+    assert lived.video.original_key is not None
+    (config.media_dir / lived.video.original_key).write_bytes(b"bits rot")
+    said = shell.does("backup", tmp_path / "b.tar")
+    assert f"Attention: {lived.video.original_key}" in said
+    assert "not what its row says" in shell.is_refused("backup", "--verify", tmp_path / "b.tar")
+
+
+@pytest.mark.only_sqlite(reason="an older file is what an upgrade begins with")
+def test_a_database_of_an_older_version_is_backed_up_and_migrated_when_restored(
+    elsewhere: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    environ = {"VIGINT_DATA_DIR": str(tmp_path / "old")}
+    with create_app(load_config(environ)).app_context():
+        flask_migrate.upgrade(revision="0001")
+        db.engine.dispose()
+    Shell(monkeypatch, environ).does("backup", tmp_path / "old.tar")
+    elsewhere.does("backup", "--verify", tmp_path / "old.tar")
+    elsewhere.does("restore", tmp_path / "old.tar")
+    with create_app(load_config(elsewhere.environ)).app_context():
+        revision = snapshots.read_contents(db.session.connection()).revision
+        assert revision in backups._newest()
+        assert audit.first_broken_event() is None
+        db.session.remove()
+        db.engine.dispose()
+
+
+def test_without_postgresqls_programs_a_sentence_says_what_to_install(
+    shell: Shell, lived: Source, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    if "VIGINT_DATABASE_URL" in shell.environ:
+        assert "postgresql-client" in shell.is_refused("backup", tmp_path / "b.tar")
+        assert sorted(path.name for path in tmp_path.iterdir()) == ["data"]
+    else:
+        shell.does("backup", tmp_path / "b.tar")
+
+
+def test_a_password_is_not_seen_in_the_list_of_processes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = tmp_path / "pg_restore"
+    program.write_text('#!/bin/sh\necho "$* $PGPASSWORD" >&2\nexit 1\n')
+    program.chmod(0o700)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    url = snapshots.parse_url("postgresql+psycopg://vigint:geheim@db.example.com/vigint?a=b")
+    with pytest.raises(snapshots.DatabaseRefused) as refused:
+        snapshots.restore_postgresql(url, tmp_path / "dump")
+    said = str(refused.value)
+    assert "--dbname=postgresql://vigint@db.example.com/vigint?a=b" in said
+    assert said.endswith("dump geheim")

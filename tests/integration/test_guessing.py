@@ -1,0 +1,260 @@
+"""Guessing: of ten thousand tokens that are not quite right none opens anything, or tells why."""
+
+import random
+import statistics
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from itertools import cycle, islice
+from urllib.parse import quote
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from itsdangerous import URLSafeSerializer, URLSafeTimedSerializer
+from sqlalchemy import update
+from werkzeug.test import TestResponse
+
+from tests.helpers import renew
+from tests.library import ACTOR, Library
+from vigint_web.clock import utcnow
+from vigint_web.config import Config
+from vigint_web.extensions import db
+from vigint_web.models import Access, Audience, Link, Playback, Video
+from vigint_web.services import links
+from vigint_web.services.runtime import runtime
+from vigint_web.services.transactions import transaction
+from vigint_web.tokens import LinkTokens, new_handle
+
+ADDRESSES = (
+    "/stream/{token}/",
+    "/api/video/{token}/",
+    "/api/video/{token}/metadata/",
+    "/api/video/{token}/download/",
+    "/api/video/{token}/thumbnail/",
+    "/video/{video}?token={token}",
+)
+NOT_FOUND, EXPIRED, REVOKED = (404, "not_found"), (410, "link_expired"), (410, "link_revoked")
+ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+# The same digits and letters, as other alphabets have them.
+WIDE = {ord(c): ord(c) + 0xFEE0 for c in ALPHABET}
+DIGITS = str.maketrans("0123456789", "٠١٢٣٤٥٦٧٨٩")
+
+TITLES = {
+    "not_found": "Ce lien n’ouvre rien",
+    "link_expired": "Ce lien a expiré",
+    "link_revoked": "Ce lien a été révoqué",
+}
+
+Guess = tuple[str, tuple[int, str]]
+
+
+@pytest.fixture
+def good(library: Library) -> list[Link]:
+    """Give links that open all there is: of two videos, for people and for programs."""
+    one, other = library.source(b"one").video, library.source(b"other").video
+    with transaction():
+        return [
+            links.mint_link(ACTOR, video, audience, full_access=True)
+            for video in (one, other)
+            for audience in (*Audience, *Audience)
+        ]
+
+
+def _mint(video: Video, count: int, **values: object) -> list[str]:
+    with transaction() as session:
+        made = [
+            links.mint_link(ACTOR, video, Audience.PERSON, full_access=True) for _ in range(count)
+        ]
+        session.execute(
+            update(Link).where(Link.id.in_([link.id for link in made])).values(**values)
+        )
+    return [links.token_of(link) for link in made]
+
+
+def _mutated(token: str, dice: random.Random) -> str:
+    at = dice.randrange(len(token))
+    other = dice.choice([c for c in ALPHABET + "." if c != token[at]])
+    return dice.choice(
+        [
+            token[:at] + other + token[at + 1 :],
+            token[:at] + token[at + 1 :],
+            token[:at] + other + token[at:],
+            token[:at],
+            token + token[at:],
+        ]
+    )
+
+
+def _spellings(token: str) -> Iterator[str]:
+    """Yield other spellings of a good token; a `%` here is in the address as it is sent."""
+    payload, moment, signature = token.split(".")
+    for padding in ("=", "==", "%3D"):
+        yield from (
+            f"{token}{padding}",
+            f"{payload}{padding}.{moment}.{signature}",
+            f"{payload}.{moment}{padding}.{signature}",
+        )
+    last = ALPHABET.index(token[-1])
+    yield from (token[:-1] + ALPHABET[last ^ bits] for bits in (1, 2, 3))
+    yield from (token.upper(), token.lower(), token.swapcase(), token.capitalize())
+    yield from (f"{token}.", f".{token}", f"{token}..", f"{payload}..{moment}.{signature}")
+    yield from (f"{token}%20", f"%20{token}", f"{token}%09", f"{token}%0A", f"{token}%0D%0A")
+    yield from (f"{token}%00", f"{token}%E2%80%8B", f"%EF%BB%BF{token}", f"{token};x", f"{token},")
+    yield from (f"{token}%2F", f"%2F{token}", f"{token}%5C", f"%2E%2F{token}", f"x%2F..%2F{token}")
+    yield from (quote(text.translate(WIDE)) for text in (token, payload) if text)
+    yield quote(token.translate(DIGITS))
+    yield quote(f"{payload}.{moment}.{signature.translate(DIGITS)}٠")
+    # The same characters, percent-encoded: all, some, twice.
+    yield "".join(f"%{ord(c):02X}" for c in token)
+    yield "".join(f"%{ord(c):02x}" for c in token)
+    yield from (token.replace(".", code) for code in ("%2E", "%2e", "%252E"))
+    yield from (f"%{ord(token[0]):02X}{token[1:]}", f"%25{ord(token[0]):02X}{token[1:]}")
+    yield f"{token[:-1]}%{ord(token[-1]):02x}"
+    yield from (
+        token.replace("-", plus).replace("_", slash)
+        for plus, slash in (("+", "%2F"), ("%2B", "%2F"), ("%2D", "%5F"))
+        if "-" in token or "_" in token
+    )
+
+
+def _forged(video: Video, config: Config, dice: random.Random) -> Iterator[str]:
+    """Yield tokens that nobody of us signed, or that were signed for something else."""
+    now = utcnow()
+    stranger = LinkTokens("another secret of the tests, long enough")
+    real = [link.handle for link in db.session.query(Link).limit(8)]
+    for handle in cycle(real):
+        yield stranger.mint(handle, now)
+        yield runtime().tokens.mint(new_handle(), now)  # genuinely signed, and of no link
+        yield runtime().tokens.mint(handle, now - timedelta(days=dice.randrange(1, 3650)))
+        for salt in ("vigint.invitation.v1", "vigint.password-reset.v1", "cookie-session"):
+            yield str(URLSafeSerializer(config.secret_key, salt=salt).dumps(handle))
+            yield str(URLSafeTimedSerializer(config.secret_key, salt=salt).dumps(handle))
+        yield handle
+        yield video.public_id
+        yield "".join(dice.choices(ALPHABET, k=43))
+        yield ".".join("".join(dice.choices(ALPHABET, k=k)) for k in (46, 6, 43))
+
+
+def _swapped(tokens: list[str], dice: random.Random) -> Iterator[str]:
+    """Yield the parts of one token with those of another."""
+    while True:
+        parts = [token.split(".") for token in dice.sample(tokens, 2)]
+        mixed = [dice.choice(parts)[n] for n in range(3)]
+        if mixed in parts:
+            mixed.reverse()
+        yield ".".join(mixed)
+
+
+def _guesses(good: list[Link], config: Config, dice: random.Random) -> Iterator[Guess]:
+    """Yield ten thousand tokens that open nothing, each with what it is to be answered."""
+    video = good[0].video
+    tokens = [links.token_of(link) for link in good]
+    # Different seconds, so that parts can be swapped.
+    for token, shift in zip(tokens, range(len(tokens)), strict=True):
+        link = links.find_link(token)
+        assert link is not None
+        with transaction():
+            link.minted_at -= timedelta(minutes=shift)
+    tokens = [links.token_of(link) for link in good]
+    expired = _mint(video, 50, expires_at=utcnow() - timedelta(seconds=1))
+    revoked = _mint(video, 50, revoked_at=utcnow())
+    both = _mint(video, 50, revoked_at=utcnow(), expires_at=utcnow() - timedelta(days=9))
+    spelled = [other for token in tokens for other in _spellings(token)]
+    for found, answer, count in (
+        (iter(spelled), NOT_FOUND, len(spelled)),
+        (cycle(expired), EXPIRED, 300),
+        (cycle(revoked), REVOKED, 300),
+        (cycle(both), REVOKED, 100),
+        (_swapped(tokens, dice), NOT_FOUND, 1500),
+        (_forged(video, config, dice), NOT_FOUND, 2500),
+    ):
+        yield from ((token, answer) for token in islice(found, count))
+    for _ in range(10_000 - 4700 - len(spelled)):
+        yield _mutated(dice.choice(tokens + expired + revoked), dice), NOT_FOUND
+
+
+@pytest.mark.only_sqlite("the answers are the same; ten thousand questions take their time")
+def test_of_ten_thousand_guesses_none_opens_anything(
+    good: list[Link], client: FlaskClient, config: Config
+) -> None:
+    seed = random.SystemRandom().randrange(2**32)
+    dice = random.Random(seed)
+    names = [link.video.public_id for link in good]
+    guesses = list(_guesses(good, config, dice))
+    genuine = {links.token_of(link) for link in good}
+    asked: Counter[tuple[int, str]] = Counter()
+    for number, (token, wanted) in enumerate(guesses):
+        assert token not in genuine, f"{token!r} (seed {seed}) is a good token"
+        address = ADDRESSES[number % len(ADDRESSES)]
+        url = address.format(token=token, video=dice.choice(names))
+        answer = client.get(url, headers={"Range": "bytes=0-9"})
+        said = _said(answer)
+        if "%00" in url:
+            assert said[0] == 400, url  # before anybody looks what it is
+            continue
+        if wanted != NOT_FOUND and url.startswith("/video/") and said == NOT_FOUND:
+            continue  # the page of another video
+        assert said == wanted, f"{url} (seed {seed})"
+        assert "Content-Range" not in answer.headers
+        asked[wanted] += 1
+    assert len(guesses) == 10_000
+    assert asked[NOT_FOUND] > 9000
+    assert asked[EXPIRED] >= 250
+    assert asked[REVOKED] >= 330
+    renew()
+    sent = db.session.query(Access).filter(Access.status < 400).count()
+    assert (sent, db.session.query(Playback).count()) == (0, 0)
+    # None of this was in vain: what is spelled right opens everything.
+    for link in good:
+        for address in ADDRESSES:
+            url = address.format(token=links.token_of(link), video=link.video.public_id)
+            assert client.get(url).status_code == 200, url
+
+
+def _said(answer: TestResponse) -> tuple[int, str]:
+    if answer.is_json:
+        return answer.status_code, answer.get_json()["code"]
+    assert "<video" not in answer.text
+    said = [code for code, words in TITLES.items() if f"<h1>{words}</h1>" in answer.text]
+    return answer.status_code, said[0] if said else "no page of ours"
+
+
+def _median_times(client: FlaskClient, kinds: dict[str, Callable[[], str]]) -> dict[str, float]:
+    """Return how long each kind of question takes; they take turns, so that noise hits all."""
+    times: dict[str, list[float]] = {name: [] for name in kinds}
+    for _ in range(250):
+        for name, make in kinds.items():
+            address = f"/stream/{make()}/"
+            began = time.perf_counter()
+            answer = client.get(address)
+            times[name].append(time.perf_counter() - began)
+            assert answer.status_code == 404
+    return {name: statistics.median(found) for name, found in times.items()}
+
+
+def test_the_time_of_an_answer_does_not_tell_a_forged_token_from_an_unknown_one(
+    app: Flask, library: Library, client: FlaskClient
+) -> None:
+    token = library.person_token(library.incident())
+    payload, moment, signature = token.split(".")
+    now = utcnow()
+    stranger = LinkTokens("another secret of the tests, long enough")
+    kinds: dict[str, Callable[[], str]] = {
+        "unknown": lambda: runtime().tokens.mint(new_handle(), now),
+        "forged": lambda: stranger.mint(new_handle(), now),
+        "mutated": lambda: (
+            f"{payload}.{moment}.{'A' if signature[0] != 'A' else 'B'}{signature[1:]}"
+        ),
+        "misspelt": lambda: f"{token}=",
+    }
+    slowest: dict[str, float] = {}
+    # Somebody else's work on this machine may slow one down by chance, never three times.
+    for _ in range(3):
+        told = _median_times(client, kinds)
+        print({name: f"{seconds * 1000:.2f} ms" for name, seconds in told.items()})
+        slowest = {name: max(told.values()) / seconds for name, seconds in told.items()}
+        if max(slowest.values()) < 1.2:
+            return
+    raise AssertionError(f"the time tells them apart: {slowest}")

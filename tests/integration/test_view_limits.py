@@ -1,0 +1,142 @@
+"""A link with a limit of viewings: exactly so many begin, however many ask at the same moment."""
+
+import threading
+from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from tests.helpers import Clock, renew
+from tests.library import ACTOR, Library
+from vigint_web.errors import LinkRefused
+from vigint_web.extensions import db
+from vigint_web.models import Access, Link, Playback
+from vigint_web.services import links
+from vigint_web.services.link_rules import Opening
+from vigint_web.services.visitors import Visitor
+
+LIMIT, ASKED = 3, 100
+PHONE = "Mozilla/5.0 (iPhone; CPU iPhone OS 19_0 like Mac OS X) Version/19.0 Safari/604.1"
+
+
+@pytest.fixture
+def link(library: Library) -> Link:
+    """Give a link that may be watched three times."""
+    return library.person_link(library.incident(), max_views=LIMIT)
+
+
+def _together(count: int, ask: Callable[[int], str]) -> Counter[str]:
+    """Ask so often, by as many threads, all let go at once; return what was said how often."""
+    gate = threading.Barrier(count)
+
+    def run(number: int) -> str:
+        gate.wait(60)
+        return ask(number)
+
+    with ThreadPoolExecutor(count) as pool:
+        return Counter(pool.map(run, range(count)))
+
+
+def _views(link: Link) -> tuple[int, int]:
+    renew()
+    begun = db.session.query(Playback).filter_by(link_id=link.id).count()
+    return links.get_link(ACTOR, link.id).views, begun
+
+
+def _play(app: Flask, token: str, visitor: Visitor, view: str | None) -> str:
+    with app.app_context():
+        try:
+            links.open_link(token, Opening.STREAM, visitor, view=view)
+        except LinkRefused as refused:
+            return refused.code
+        finally:
+            db.session.remove()
+    return "plays"
+
+
+@pytest.mark.parametrize("named", [True, False], ids=["with view", "without view"])
+def test_of_a_hundred_at_the_same_moment_three_play(app: Flask, link: Link, named: bool) -> None:
+    token = links.token_of(link)
+
+    def ask(number: int) -> str:
+        visitor = Visitor("192.0.2.7", PHONE if named else f"{PHONE} {number}")
+        return _play(app, token, visitor, f"view-{number}" if named else None)
+
+    # As many at once as a web process has threads; the databases' own limits are not the matter.
+    told: Counter[str] = Counter()
+    for first in range(0, ASKED, 20):
+        told += _together(20, lambda number, first=first: ask(first + number))
+    assert told == {"plays": LIMIT, "link_used_up": ASKED - LIMIT}
+    assert _views(link) == (LIMIT, LIMIT)
+
+
+def test_a_hundred_ranges_of_one_viewing_at_the_same_moment_are_one(app: Flask, link: Link) -> None:
+    token, visitor = links.token_of(link), Visitor("192.0.2.7", PHONE)
+    for view in ("one", None):
+        told = _together(20, lambda _number, view=view: _play(app, token, visitor, view))
+        assert told == {"plays": 20}
+    assert _views(link) == (2, 2)
+
+
+def test_asking_for_the_head_is_no_viewing(client: FlaskClient, link: Link) -> None:
+    address = f"/stream/{links.token_of(link)}/"
+    for number in range(5):
+        for query in (f"?view=head-{number}", ""):
+            assert client.head(address + query).status_code == 200
+    assert _views(link) == (0, 0)
+    for number in range(LIMIT):
+        assert client.get(f"{address}?view={number}").status_code == 200
+    assert client.head(address).status_code == 410, "used up, also for whoever only asks"
+    assert _views(link) == (LIMIT, LIMIT)
+
+
+def test_what_is_refused_for_another_reason_uses_nothing_up(
+    client: FlaskClient, library: Library
+) -> None:
+    link = library.person_link(library.incident(status="processing"), max_views=1)
+    address = f"/stream/{links.token_of(link)}/?view=one"
+    assert client.get(address).status_code == 409
+    assert client.get(f"/api/video/{links.token_of(link)}/download/").status_code == 403
+    assert _views(link) == (0, 0)
+
+
+def test_a_viewing_goes_on_when_no_other_may_begin(client: FlaskClient, link: Link) -> None:
+    address = f"/stream/{links.token_of(link)}/"
+    views = [f"view-{number}" for number in range(LIMIT)]
+    for view in (*views, *views):
+        part = client.get(f"{address}?view={view}", headers={"Range": "bytes=0-9"})
+        assert (part.status_code, len(part.data)) == (206, 10)
+    for other in ("?view=another", "", "?view=", "?view=~not-a-name", f"?view={'x' * 65}"):
+        refused = client.get(address + other, headers={"Range": "bytes=0-9"})
+        assert (refused.status_code, refused.get_json()["code"]) == (410, "link_used_up"), other
+    for view in views:
+        assert client.get(f"{address}?view={view}").status_code == 200, "it goes on all the same"
+    assert _views(link) == (LIMIT, LIMIT)
+
+
+@pytest.mark.parametrize("view", ["one", None])
+def test_half_an_hour_of_silence_ends_a_viewing(
+    client: FlaskClient, library: Library, clock: Clock, view: str | None
+) -> None:
+    link = library.person_link(library.incident(), max_views=2)
+    address = f"/stream/{links.token_of(link)}/" + (f"?view={view}" if view else "")
+
+    def plays() -> int:
+        return client.get(address, headers={"User-Agent": PHONE}).status_code
+
+    assert plays() == 200
+    for _ in range(4):  # a long film with pauses is one viewing, however long
+        clock.forward(minutes=29)
+        assert plays() == 200
+    assert _views(link)[0] == 1
+    clock.forward(minutes=31)
+    assert plays() == 200
+    assert _views(link) == (2, 2)
+    clock.forward(minutes=31)
+    assert plays() == 410, "a third viewing"
+    assert _views(link) == (2, 2)
+    refused = db.session.query(Access).filter_by(code="link_used_up").count()
+    assert refused == 1, "it is in the log"

@@ -1,0 +1,60 @@
+"""Run Vigint's commands in the tests as somebody does at the shell of a machine."""
+
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from vigint_web import create_app
+from vigint_web.cli import cli
+from vigint_web.config import load_config
+from vigint_web.extensions import db
+from vigint_web.services import snapshots
+
+
+class Shell:
+    """Run commands as somebody does at the shell of a machine."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, environ: dict[str, str]) -> None:
+        self._monkeypatch = monkeypatch
+        self.environ = environ
+
+    def run(self, *arguments: str | Path) -> Result:
+        """Run a command; its refusal is the result's exception."""
+        with self._monkeypatch.context() as patch:
+            for name, value in self.environ.items():
+                patch.setenv(name, value)
+            return CliRunner().invoke(cli, [str(argument) for argument in arguments])
+
+    def does(self, *arguments: str | Path) -> str:
+        """Run a command that works; return what it said."""
+        result = self.run(*arguments)
+        assert result.exception is None, result.exception
+        assert result.exit_code == 0, result.output
+        return result.output
+
+    def is_refused(self, *arguments: str | Path) -> str:
+        """Run a command that is refused; return the sentence."""
+        result = self.run(*arguments)
+        assert result.exception is not None, f"it was not refused: {result.output}"
+        said = str(result.exception)
+        assert not isinstance(result.exception, AssertionError | OSError | KeyError), said
+        return said
+
+
+def here(shell: Shell) -> Path:
+    """Return the data directory of a shell."""
+    return Path(shell.environ["VIGINT_DATA_DIR"])
+
+
+def nothing_is_there(place: Shell) -> bool:
+    """Return whether a data directory and a database are as empty as before."""
+    folder = here(place)
+    if "VIGINT_DATABASE_URL" in place.environ:
+        app = create_app(load_config({**place.environ, "VIGINT_DATA_DIR": str(folder) + "-x"}))
+        with app.app_context():
+            empty = snapshots.is_empty(db.engine)
+            db.engine.dispose()
+        assert empty
+    there = {path.name for path in folder.iterdir()} if folder.exists() else set()
+    return there <= {"vigint.lock"}
