@@ -140,3 +140,22 @@ def test_half_an_hour_of_silence_ends_a_viewing(
     assert _views(link) == (2, 2)
     refused = db.session.query(Access).filter_by(code="link_used_up").count()
     assert refused == 1, "it is in the log"
+
+
+def test_the_page_of_a_used_up_link_goes_on_while_its_viewing_does(
+    client: FlaskClient, library: Library, clock: Clock
+) -> None:
+    video = library.incident()
+    token = library.person_token(video, max_views=1)
+
+    def code(view: str) -> str | None:
+        address = f"/video/{video.public_id}/state?token={token}&view={view}"
+        told: str | None = client.get(address).get_json()["code"]
+        return told
+
+    assert code("one") is None
+    assert client.get(f"/stream/{token}/?view=one").status_code == 200
+    clock.forward(minutes=29)
+    assert (code("one"), code("other")) == (None, "link_used_up")
+    clock.forward(minutes=2)
+    assert code("one") == "link_used_up", "that viewing has ended"

@@ -29,10 +29,11 @@ _ARCHIVED = re.compile(r"(?<=.)~\d+$")
 
 
 def is_used_up(link: Link, view: str | None) -> bool:
-    """Return whether no new viewing may begin; one that began goes on."""
+    """Return whether no new viewing may begin; one that began goes on until it has ended."""
     if link.max_views is None or link.views < link.max_views:
         return False
-    return view is None or _last_sign(link.id, view) is None
+    seen = _last_sign(link.id, view) if view is not None else None
+    return seen is None or utcnow() - seen >= IDLE_END
 
 
 def admit(link: Link, view: str | None, visitor: Visitor) -> bool:

@@ -1,0 +1,62 @@
+"""A limit of viewings under real parallel requests: to several processes, on real sockets."""
+
+import threading
+from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+from tests.functional.installation import Installation, token_of
+from tests.functional.web import Answer, request
+from tests.helpers import Footage, incident_document
+
+LIMIT, ASKED = 3, 100
+
+
+@pytest.fixture
+def stream(vigint: Installation, footage: Footage) -> str:
+    """Give the address of a video that may be watched three times."""
+    ended = vigint.finished(vigint.post(incident_document(footage.frames(12), recipients=[])))
+    assert ended["state"] == "ready", ended
+    vigint.sql(
+        "UPDATE links SET max_views = ? WHERE id ="
+        " (SELECT link_id FROM incidents WHERE reference = ?)",
+        LIMIT,
+        ended["reference"],
+    )
+    return f"{vigint.url}/stream/{token_of(ended['private_link'])}/"
+
+
+def _together(ask: Callable[[int], Answer]) -> list[Answer]:
+    gate = threading.Barrier(ASKED)
+
+    def run(number: int) -> Answer:
+        gate.wait(30)
+        return ask(number)
+
+    with ThreadPoolExecutor(ASKED) as pool:
+        return list(pool.map(run, range(ASKED)))
+
+
+@pytest.mark.parametrize("named", [True, False], ids=["with view", "without view"])
+def test_of_a_hundred_plays_at_once_three_are_served(
+    vigint: Installation, stream: str, named: bool
+) -> None:
+    asked: list[dict[str, Any]] = [
+        {"Range": "bytes=0-99"} if named else {"Range": "bytes=0-99", "User_Agent": f"player/{n}"}
+        for n in range(ASKED)
+    ]
+    views = [f"{stream}?view=view-{n}" if named else stream for n in range(ASKED)]
+
+    for _ in range(3):
+        assert request(stream, method="HEAD").status == 200, "asking for the head is no viewing"
+    answers = _together(lambda n: request(views[n], **asked[n]))
+    told = Counter(answer.status for answer in answers)
+    assert told == {206: LIMIT, 410: ASKED - LIMIT}
+    assert sum(len(answer.body) for answer in answers if answer.status == 206) == LIMIT * 100
+    assert {a.json()["code"] for a in answers if a.status == 410} == {"link_used_up"}
+    # The three that began go on, in as many ranges as they like; no other does.
+    again = _together(lambda n: request(views[n], **asked[n]))
+    assert [a.status for a in again] == [a.status for a in answers]
