@@ -2,24 +2,16 @@
 
 import io
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 from flask import Flask
-from flask.testing import FlaskClient
-from werkzeug.routing import Rule
 
-from tests.conftest import PASSWORD
-from tests.helpers import Person, csrf_token, post_incident, renew
-from tests.library import ACTOR, Library
-from vigint_web.config import Config
+from tests.architecture.conftest import methods_of, routes_of
+from tests.helpers import Person, renew
 from vigint_web.extensions import Base, db
 from vigint_web.http.rules import RULES, Anyone, Key, Token
-from vigint_web.http.rules import Person as People
 from vigint_web.models import Role
-from vigint_web.permissions import may
-from vigint_web.services import sessions, sites, users
-from vigint_web.services.visitors import Visitor
 
 # Everything that changes something is in this list, and nothing that changes something is a GET.
 CHANGING = {
@@ -34,61 +26,10 @@ CHANGING = {
     "sharing.share", "sharing.expiry", "sharing.send_again", "sharing.address",
     "sharing.revoke_many",
 }  # fmt: skip
-UNSAFE = {"POST", "PUT", "PATCH", "DELETE"}
-
-
-def _routes(app: Flask) -> list[Rule]:
-    return list(app.url_map.iter_rules())
-
-
-@pytest.fixture
-def urls(
-    app: Flask,
-    library: Library,
-    client: FlaskClient,
-    api_key: str,
-    work: Callable[[], None],
-    config: Config,
-) -> dict[str, str]:
-    """Give an address of every route, with arguments that lead to real things."""
-    post_incident(client, api_key, {"message": "m"})
-    work()
-    source, video = library.source(), library.incident()
-    token = library.program_token(source)
-    somebody = users.create_user(ACTOR, "somebody@example.com", PASSWORD, Role.VIEWER)
-    sessions.begin_session(somebody, Visitor("192.0.2.1", "browser"), ["password"])
-    arguments: dict[str, object] = {
-        "source_id": source.source_id,
-        "reference": library.incident_of(video).reference,
-        "public_id": video.public_id,
-        "video_id": video.public_id,
-        "alert_id": 1,
-        "link_id": 1,
-        "token": token,
-        "mail_id": 1,
-        "user_id": somebody.id,
-        "session_id": somebody.session_id,
-        "site_id": source.site_id,
-        "key_id": library.key(sites.default_site()).id,
-        "filename": "css/frame.css",
-    }
-    built = {}
-    urls_of = app.url_map.bind("vigint.test")
-    for rule in _routes(app):
-        needed = {name: arguments[name] for name in rule.arguments}
-        method = next(iter(sorted((rule.methods or set()) & UNSAFE)), "GET")
-        built[rule.endpoint] = urls_of.build(rule.endpoint, needed, method=method)
-    return built
-
-
-def _methods(app: Flask) -> Iterator[tuple[str, str]]:
-    for rule in _routes(app):
-        for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"}):
-            yield rule.endpoint, method
 
 
 def test_every_route_has_a_rule_and_every_rule_a_route(app: Flask) -> None:
-    endpoints = {rule.endpoint for rule in _routes(app)}
+    endpoints = {rule.endpoint for rule in routes_of(app)}
     assert endpoints - set(RULES) == set(), "these routes say not who may use them"
     assert set(RULES) - endpoints == set(), "these rules are about nothing"
     assert all(rule.reason for rule in RULES.values() if isinstance(rule, Anyone))
@@ -100,7 +41,7 @@ def test_a_route_without_a_rule_is_refused(app: Flask, monkeypatch: pytest.Monke
 
 
 def test_methods_are_get_and_post_and_changes_are_posts(app: Flask) -> None:
-    seen = set(_methods(app))
+    seen = set(methods_of(app))
     assert {method for _, method in seen} == {"GET", "POST"}
     assert {endpoint for endpoint, method in seen if method == "POST"} == CHANGING
     both = {endpoint for endpoint in CHANGING if (endpoint, "GET") in seen}
@@ -126,7 +67,7 @@ def test_no_get_changes_the_database(
         }
 
     before = snapshot()
-    for endpoint, method in _methods(app):
+    for endpoint, method in methods_of(app):
         if method == "GET":
             admin.browser.get(urls[endpoint])
     assert snapshot() == before
@@ -146,61 +87,11 @@ def test_every_post_of_a_browser_needs_a_csrf_token(
     assert admin.browser.get("/account").status_code == 200, "the session was ended by a forgery"
 
 
-def test_nobody_is_let_in_without_login(
-    app: Flask, urls: dict[str, str], client: FlaskClient
-) -> None:
-    for endpoint, method in _methods(app):
-        answer = client.open(urls[endpoint], method=method)
-        match RULES[endpoint]:
-            case People():
-                assert answer.status_code in ({302} if method == "GET" else {401}), endpoint
-                if answer.status_code == 302:
-                    assert answer.headers["Location"].startswith("/login?next=")
-            case Key():
-                assert answer.status_code == 401, endpoint
-
-
-@pytest.mark.parametrize("role", Role)
-def test_each_role_may_what_the_table_says_and_nothing_else(
-    app: Flask, urls: dict[str, str], people: Callable[[Role], Person], role: Role
-) -> None:
-    person = people(role)
-    # The last ones would end what the others need.
-    order = sorted(_methods(app), key=lambda e: (e[0] == "auth.logout", "delete" in e[0]))
-    for endpoint, method in order:
-        rule = RULES[endpoint]
-        if not isinstance(rule, People):
-            continue
-        if method == "POST":
-            token = csrf_token(person.browser.get("/account").text)
-            answer = person.browser.post(
-                urls[endpoint], data={"csrf_token": token}, content_type="multipart/form-data"
-            )
-        else:
-            answer = person.browser.get(urls[endpoint])
-        allowed = rule.permission is None or may(role, rule.permission)
-        refused = answer.status_code == 403
-        assert refused != allowed, f"{role} {method} {endpoint}: {answer.status_code}"
-        assert answer.status_code < 500, f"{endpoint}: {answer.status_code}"
-
-
-def test_a_key_opens_what_keys_open_and_no_page(
-    app: Flask, urls: dict[str, str], client: FlaskClient, api_key: str
-) -> None:
-    assert post_incident(client, api_key, {"message": "m"})["reference"]
-    for endpoint, method in _methods(app):
-        if isinstance(RULES[endpoint], People):
-            answer = client.open(
-                urls[endpoint], method=method, headers={"Authorization": f"Bearer {api_key}"}
-            )
-            assert answer.status_code in {302, 401}, endpoint
-
-
 def test_every_answer_carries_the_protecting_headers(
     app: Flask, urls: dict[str, str], people: Callable[[Role], Person]
 ) -> None:
     admin = people(Role.ADMIN)
-    paths = [urls[endpoint] for endpoint, method in _methods(app) if method == "GET"]
+    paths = [urls[endpoint] for endpoint, method in methods_of(app) if method == "GET"]
     for path in [*paths, "/nowhere", "/api/nowhere", "/stream/x/", "/video/x?token=y"]:
         answer = admin.browser.get(path)
         policy = answer.headers["Content-Security-Policy"]

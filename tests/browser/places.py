@@ -84,7 +84,7 @@ def _first_step(page: Page) -> None:
 def _ask_for_password(page: Page) -> None:
     page.fill("#email", "nobody@example.com")
     page.locator("main form [type=submit]").click()
-    page.wait_for_selector("main [role=status]")
+    page.wait_for_selector("main p[role=status]")
 
 
 def _begin_two_factor(page: Page) -> None:

@@ -96,7 +96,7 @@ def test_each_title_names_its_page_in_both_languages(house: Furnished) -> None:
     insider, stranger = Session(house.installation.url), Session(house.installation.url)
     insider.log_in(ADMIN, PASSWORD)
     for language in ("fr", "en"):
-        named: dict[str, set[str]] = defaultdict(set)
+        named: dict[tuple[str, str], set[str]] = defaultdict(set)
         for endpoint, places in PLACES.by_endpoint.items():
             for place in places:
                 if place.act is not None or place.is_mail:
@@ -111,6 +111,7 @@ def test_each_title_names_its_page_in_both_languages(house: Furnished) -> None:
                 title = re.search(r"<title>\s*(.+?)\s*</title>", page, re.DOTALL)
                 assert title, f"{place.name} has no title"
                 # Refusals of one link may be called the same; a thing has a name of its own.
-                named[title.group(1)].add(place.name if endpoint.endswith(".show") else endpoint)
+                thing = place.name if endpoint.endswith(".show") else endpoint
+                named[place.visitor, title.group(1)].add(thing)
         twice = {title: names for title, names in named.items() if len(names) > 1}
         assert not twice, twice

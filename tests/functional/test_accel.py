@@ -31,7 +31,6 @@ class Place:
     browser: Session
     # By kind: the path and query, the same behind both.
     paths: dict[str, str]
-    sizes: dict[str, int]
 
     def both(self, kind: str, method: str = "GET", **headers: str) -> tuple[Answer, Answer]:
         """Return the answers through the nginx that sends and through the one that does not."""
@@ -81,7 +80,7 @@ def place(
             )
             paths["operator's stream"] = f"/videos/{public_id}/stream"
             paths["operator's thumbnail"] = f"/videos/{public_id}/thumbnail"
-            yield Place(behind, plain, browser, paths, {"small": _SMALL, "large": _LARGE})
+            yield Place(behind, plain, browser, paths)
         finally:
             plain.stop()
         told = plain.told()
@@ -278,8 +277,8 @@ def test_nobody_outside_reaches_the_internal_location(place: Place) -> None:
         asked = f"GET {path} HTTP/1.1\r\nHost: localhost:{port}\r\nConnection: close\r\n"
         # What a client says of these headers goes towards Vigint, not back to nginx.
         asked += f"X-Accel-Redirect: {named}\r\nX-Accel-Prefix: {PREFIX}\r\n\r\n"
-        status = send_raw(port, asked.encode()).partition(b"\r\n")[0]
-        assert status == b"HTTP/1.1 404 Not Found", (path, status)
+        status = send_raw(port, asked.encode())[:13]
+        assert status == b"HTTP/1.1 404 ", (path, status)
 
 
 def test_a_file_that_is_gone_is_said_by_vigint(place: Place) -> None:

@@ -14,6 +14,7 @@ from sqlalchemy import update
 from tests.helpers import (
     Clock,
     Footage,
+    Person,
     incident_document,
     mails,
     post_incident,
@@ -23,7 +24,16 @@ from tests.helpers import (
 from vigint_web.config import Config
 from vigint_web.extensions import db
 from vigint_web.media.errors import MediaError, MediaErrorCode
-from vigint_web.models import Alert, AlertState, Incident, Link, Video, VideoStatus
+from vigint_web.models import (
+    Alert,
+    AlertState,
+    Incident,
+    Link,
+    Role,
+    Source,
+    Video,
+    VideoStatus,
+)
 from vigint_web.services import alerts, claims, incidents, processing
 from vigint_web.services.actors import SYSTEM
 from vigint_web.services.claims import Lease, claim
@@ -221,3 +231,20 @@ def test_a_mail_released_by_a_lost_attempt_is_no_mail(
     assert stored_files(config) == video.stored_keys
     assert db.session.query(Link).count() == 2, "the detector's and the recipient's"
     assert len(mails(config)) == 1
+
+
+def test_a_source_deleted_while_it_is_processed_is_no_accident(
+    people: Callable[[Role], Person], monkeypatch: pytest.MonkeyPatch, work: Work
+) -> None:
+    admin = people(Role.ADMIN)
+    real = processing._produce
+    assert admin.upload(("deleted.mp4", b"x")).status_code == 302
+    source_id = db.session.query(Source.source_id).scalar() or ""
+
+    def too_late(video: Video, folder: Any, lease: Lease) -> Any:
+        assert admin.post(f"/source-management/{source_id}/delete").status_code == 302
+        return real(video, folder, lease)
+
+    monkeypatch.setattr(processing, "_produce", too_late)
+    work()  # which says so if a job ended with a stack trace
+    assert db.session.query(Video).count() == 0

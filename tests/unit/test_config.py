@@ -108,6 +108,10 @@ def test_every_mistake_is_told_at_once_with_its_section_key_and_remedy(data_dir:
         ("VIGINT_DATABASE_URL", "mysql://host/db"),
         ("VIGINT_REDIS_URL", "localhost:6379"),
         ("VIGINT_STORAGE_URL", "s3://bucket"),
+        ("VIGINT_ACCEL_REDIRECT", "/media/"),
+        ("VIGINT_ACCEL_REDIRECT", "/_media"),
+        ("VIGINT_ACCEL_REDIRECT", "/_media/../"),
+        ("VIGINT_ACCEL_REDIRECT", "yes"),
         ("VIGINT_DEFAULT_LOCALE", "de"),
         ("VIDEO_LINK_EXPIRATION_HOURS", "1.5"),
         ("VIGINT_SMTP_PORT", "70000"),
@@ -119,6 +123,15 @@ def test_a_wrong_value_says_what_would_be_right(data_dir: Path, variable: str, v
     assert "it must be " in mistake
     assert not mistake.endswith("it must be .")
     assert "Invalid" not in mistake, "the library's own words help nobody"
+
+
+def test_handing_over_to_an_nginx_that_nobody_named_is_warned_of(data_dir: Path) -> None:
+    assert _load(data_dir).accel_redirect is None
+    ini = "[Storage]\naccel_redirect = /_media/\n"
+    alone = _load(data_dir, ini)
+    assert alone.accel_redirect == "/_media/"
+    assert any("trusted_proxies" in warning for warning in alone.warnings)
+    assert not _load(data_dir, ini, VIGINT_TRUSTED_PROXIES="127.0.0.1").warnings
 
 
 def test_a_broken_file_is_a_sentence(data_dir: Path) -> None:

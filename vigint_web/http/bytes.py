@@ -83,6 +83,8 @@ def send(stored: StoredBytes, decided: Answer, *, link: Link | None = None) -> R
     if internal is not None:
         response.headers["X-Accel-Redirect"] = internal
         response.headers["Content-Length"] = "0"
+        if decided.status == 200:
+            del response.headers["Accept-Ranges"]  # nginx adds its own, to a 206 it does not
         bytes_counter()(decided.length)
         return response
     response.response = _body(stored, decided, link)

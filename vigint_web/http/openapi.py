@@ -162,7 +162,8 @@ def _responses(operation: Operation, schemas: dict[str, Any]) -> dict[str, Any]:
         elif body is not None:
             described["content"] = {"application/json": {"schema": _schema(body, schemas)}}
         responses[str(status)] = described
-    by_status: dict[int, list[str]] = {}
+    # What is no HTTP, or no text, is refused before anybody asks what it is about.
+    by_status: dict[int, list[str]] = {400: ["invalid_request"]}
     for code, status in operation.refusals.items():
         by_status.setdefault(status, []).append(code)
     for status, codes in sorted(by_status.items()):

@@ -263,7 +263,7 @@ def _fail(lease: Lease, video: Video, code: str, detail: str) -> None:
                 code=code,
             )
     except LeaseLost:
-        log.warning("video %s: attempt %s lost its lease", video.id, lease.attempt)
+        log.warning("video %s: attempt %s lost its lease", lease.row_id, lease.attempt)
 
 
 def _release_alerts(found: Incident, video: Video | None) -> None:

@@ -1,6 +1,7 @@
 """Give services what create_app prepared: configuration, storage, tokens, tools and queues."""
 
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import cached_property
 from typing import cast
 
@@ -26,6 +27,8 @@ class Runtime:
     counters: Counters = field(init=False)
     # Until when (time.monotonic) the queue server is not asked again, because it was silent.
     queue_silent_until: float = 0.0
+    # Which person saw what when, as (label, action, subject); only spares questions.
+    seen: dict[tuple[str, str, str], datetime] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Begin to count; nothing is connected yet."""

@@ -140,7 +140,6 @@ OPERATIONS: Mapping[str, Operation] = {
         {
             **_KEY,
             "invalid_request": 422,
-            "error": 400,
             "idempotency_conflict": 409,
             "too_large": 413,
             "unsupported_media_type": 415,

@@ -38,5 +38,9 @@ def create() -> tuple[Response, int]:
 
 @blueprint.get("/<reference>")
 def status(reference: str) -> Response:
-    """Tell how far an incident's video and mails have come."""
-    return jsonify(status_document(incidents.get_own_incident(api_key(), reference)))
+    """Tell how far an incident's video and mails have come; its link only to the key it is of."""
+    incident = incidents.get_own_incident(api_key(), reference)
+    document = status_document(incident)
+    if incident.api_key_id != api_key().id:
+        document["private_link"] = None
+    return jsonify(document)

@@ -19,8 +19,10 @@ from vigint_web.http.live import live_page
 from vigint_web.http.multipart import FilePart, read_parts, save
 from vigint_web.http.paging import chosen, place, search_text
 from vigint_web.models import Source
+from vigint_web.permissions import Permission
 from vigint_web.services import links, listing, sources
 from vigint_web.services.runtime import config, storage
+from vigint_web.services.sightings import record_shown_addresses
 from vigint_web.services.token_documents import api_links, metadata_document
 from vigint_web.storage import NoRoom
 
@@ -174,11 +176,14 @@ def live(source_id: str) -> Response:
 def _shown(source_id: str) -> dict[str, object]:
     source = sources.get_source(actor(), source_id)
     link = links.program_link(source.video_id)
+    shows = link is not None and link.revoked_at is None and actor().may(Permission.MANAGE_LINKS)
+    if link is not None and shows:
+        record_shown_addresses(actor(), link)
     return {
         "source": source,
         "video": source.video,
         "link": link,
-        "api": api_links(link) if link and link.revoked_at is None else None,
+        "api": api_links(link) if link is not None and shows else None,
         "metadata": metadata_document(link) if link else {},
     }
 

@@ -3,7 +3,7 @@
 from flask import Blueprint, Response
 
 from vigint_web.errors import NotFound
-from vigint_web.http.bytes import decide, send
+from vigint_web.http.bytes import decide, send, sent_bytes
 from vigint_web.http.identity import actor
 from vigint_web.services.playback import (
     StoredBytes,
@@ -12,6 +12,7 @@ from vigint_web.services.playback import (
     poster_bytes,
     thumbnail_bytes,
 )
+from vigint_web.services.sightings import record_own_playback
 
 blueprint = Blueprint("videos", __name__, url_prefix="/videos")
 
@@ -22,9 +23,13 @@ _PICTURE_SECONDS = 300
 
 @blueprint.get("/<public_id>/stream")
 def stream(public_id: str) -> Response:
-    """Play a video of the person's sites."""
-    stored = playable_bytes(find_visible_video(actor(), public_id))
-    return send(stored, decide(stored))
+    """Play a video of the person's sites; that is audited."""
+    video = find_visible_video(actor(), public_id)
+    stored = playable_bytes(video)
+    decided = decide(stored)
+    if sent_bytes(decided):
+        record_own_playback(actor(), video)
+    return send(stored, decided)
 
 
 @blueprint.get("/<public_id>/poster")

@@ -1,0 +1,145 @@
+"""The API answers whatever it is asked as its own OpenAPI document says: schemathesis asks."""
+
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import closing, suppress
+from typing import Any
+
+import pytest
+import schemathesis
+from flask import Flask
+from flask.testing import FlaskClient
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+from hypothesis.errors import Unsatisfiable
+from schemathesis import APIOperation, Case, GenerationMode
+from schemathesis.checks import not_a_server_error
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_headers_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+from werkzeug.wsgi import ClosingIterator
+
+from tests.helpers import incident_document, post_incident
+from tests.library import ACTOR, Library
+from vigint_web.blueprints.developers.operations import OPERATIONS
+from vigint_web.models import Scope
+from vigint_web.services import api_keys, links, sites
+
+CHECKS = [
+    not_a_server_error,
+    status_code_conformance,
+    content_type_conformance,
+    response_headers_conformance,
+    response_schema_conformance,
+]
+# How often each operation is asked with what its description allows, and with what it does not.
+ORDINARY, CAMPAIGN = 12, 400
+
+
+@pytest.fixture
+def real(
+    app: Flask, library: Library, client: FlaskClient, api_key: str
+) -> dict[str, list[str | int]]:
+    """Give what there is, by the names that addresses have for it: else all answers were 404."""
+    source, video = library.source(), library.incident()
+    waiting = library.source(status="processing")
+    posted = post_incident(client, api_key, incident_document([]))
+    person = library.person_link(video, recipient="garde@example.com", max_views=3)
+    tokens = [library.program_token(source), library.program_token(waiting)]
+    tokens += [links.token_of(person), library.person_token(video, full_access=True)]
+    dead = library.person_token(video)
+    library.expire(dead)
+    client.get(f"/stream/{tokens[2]}/?view=one", headers={"Range": "bytes=0-9"})
+    return {
+        "token": [*tokens, dead],
+        "source_id": [source.source_id, waiting.source_id],
+        "reference": [posted["reference"], library.incident_of(video).reference],
+        "link_id": [person.id],
+    }
+
+
+@pytest.fixture
+def keys(app: Flask) -> list[str]:
+    """Give a key that may everything, and what is none."""
+    key = api_keys.create_api_key(ACTOR, "all", sites.default_site(), set(Scope))
+    ingest = api_keys.create_api_key(ACTOR, "few", sites.default_site(), {Scope.INGEST})
+    return [key, key, key, key, ingest, "vgk_unknown", ""]
+
+
+def _schema(app: Flask) -> Any:
+    def fresh(environ: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:
+        # As on a real server: nothing of one request is left to the next.
+        with app.app_context(), closing(ClosingIterator(app.wsgi_app(environ, start))) as answer:
+            return [b"".join(answer)]
+
+    return schemathesis.openapi.from_wsgi("/api/openapi.json", fresh)
+
+
+def _operation(schema: Any, endpoint: str) -> APIOperation[Any, Any, Any, Any]:
+    wanted = endpoint.replace(".", "_")
+    found = [operation.ok() for operation in schema.get_all_operations()]
+    return next(o for o in found if o.definition.raw["operationId"] == wanted)
+
+
+def _ask(
+    operation: APIOperation[Any, Any, Any, Any],
+    mode: GenerationMode,
+    examples: int,
+    real: Mapping[str, list[str | int]],
+    keys: list[str],
+) -> set[int]:
+    """Ask an operation so often; return the statuses that were answered."""
+    statuses = set()
+
+    @settings(
+        max_examples=examples,
+        derandomize=True,
+        database=None,
+        deadline=None,
+        phases=[Phase.explicit, Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(case=operation.as_strategy(generation_mode=mode), data=st.data())
+    def ask(case: Case, data: st.DataObject) -> None:
+        for name in case.path_parameters or {}:
+            if name in real and data.draw(st.integers(0, 3)):
+                case.path_parameters[name] = data.draw(st.sampled_from(real[name]))
+        key = data.draw(st.sampled_from(keys))
+        headers = {"Authorization": f"Bearer {key}"} if key else {}
+        answer = case.call(headers=headers)
+        statuses.add(answer.status_code)
+        case.validate_response(answer, checks=CHECKS)
+
+    ask()
+    return statuses
+
+
+def _ask_both(
+    app: Flask,
+    endpoint: str,
+    examples: int,
+    real: Mapping[str, list[str | int]],
+    keys: list[str],
+) -> None:
+    operation = _operation(_schema(app), endpoint)
+    statuses = _ask(operation, GenerationMode.POSITIVE, examples, real, keys)
+    assert statuses & {200, 202, 206}, f"nothing but refusals: {statuses}"
+    with suppress(Unsatisfiable):  # some take nothing that could be wrong
+        _ask(operation, GenerationMode.NEGATIVE, examples, real, keys)
+
+
+@pytest.mark.parametrize("endpoint", sorted(OPERATIONS))
+def test_every_answer_is_as_described(
+    app: Flask, real: dict[str, list[str | int]], keys: list[str], endpoint: str
+) -> None:
+    _ask_both(app, endpoint, ORDINARY, real, keys)
+
+
+@pytest.mark.campaign
+@pytest.mark.parametrize("endpoint", sorted(OPERATIONS))
+def test_every_answer_of_very_many_is_as_described(
+    app: Flask, real: dict[str, list[str | int]], keys: list[str], endpoint: str
+) -> None:
+    _ask_both(app, endpoint, CAMPAIGN, real, keys)

@@ -1,0 +1,73 @@
+"""Audit what people come to see by their login: once for a while, not with every range of it."""
+
+import logging
+from datetime import datetime, timedelta
+
+from sqlalchemy import select
+
+from vigint_web.clock import utcnow
+from vigint_web.errors import StorageFull
+from vigint_web.extensions import db
+from vigint_web.models import AuditEvent, Link, Video
+from vigint_web.services import audit
+from vigint_web.services.actors import Actor
+from vigint_web.services.runtime import runtime
+from vigint_web.services.transactions import transaction
+
+log = logging.getLogger(__name__)
+
+# After this much silence the same is seen anew.
+_IDLE_END = timedelta(minutes=30)
+_MOST_REMEMBERED = 10_000
+
+
+def record_own_playback(actor: Actor, video: Video) -> None:
+    """Leave in the audit trail that somebody plays a video by their login."""
+    _record_once(actor, "video:played", f"video:{video.public_id}", video.site_id)
+
+
+def record_shown_addresses(actor: Actor, link: Link) -> None:
+    """Leave in the audit trail that somebody was shown the addresses a program's link opens."""
+    _record_once(actor, "link:shown", f"link:{link.id}", link.site_id)
+
+
+def _record_once(actor: Actor, action: str, subject: str, site_id: int) -> None:
+    now, seen = utcnow(), runtime().seen
+    who = (actor.label, action, subject)
+    before = seen.get(who)
+    if len(seen) >= _MOST_REMEMBERED:
+        _forget(seen, now)
+    seen[who] = now
+    # Another process may have answered until now; the trail knows.
+    if before is not None and now - before < _IDLE_END:
+        return
+    try:
+        with transaction():
+            if not _is_recorded(who, now):
+                audit.record(actor, action, subject, site_id=site_id)
+    except StorageFull:
+        # Evidence is still shown on a full disk; that this was not recorded is in the log.
+        log.exception("%s of %s could not be recorded", action, subject)
+
+
+def _is_recorded(who: tuple[str, str, str], now: datetime) -> bool:
+    actor, action, subject = who
+    newest = db.session.scalar(
+        select(AuditEvent.at)
+        .where(
+            AuditEvent.action == action,
+            AuditEvent.subject == subject,
+            AuditEvent.actor == actor,
+        )
+        .order_by(AuditEvent.id.desc())
+        .limit(1)
+    )
+    return newest is not None and now - newest < _IDLE_END
+
+
+def _forget(seen: dict[tuple[str, str, str], datetime], now: datetime) -> None:
+    for who, at in list(seen.items()):
+        if now - at >= _IDLE_END:
+            seen.pop(who, None)
+    if len(seen) >= _MOST_REMEMBERED:
+        seen.clear()
