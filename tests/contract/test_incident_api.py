@@ -324,14 +324,14 @@ def test_a_frame_beyond_10_mib_is_left_out_and_counted(
 
 
 def test_keys(client: FlaskClient, api_key: str, key_row: ApiKey) -> None:
-    reader = api_keys.create_api_key(command_line(), "r", sites.default_site(), {Scope.READ})
+    other = api_keys.create_api_key(command_line(), "o", sites.default_site(), {Scope.HOST})
     for headers, status, code in (
         ({}, 401, "unauthorized"),
         ({"X-API-Key": " "}, 401, "unauthorized"),
         ({"Authorization": "Basic abc"}, 401, "unauthorized"),
         ({"Authorization": "Bearer vgk_unknown"}, 403, "invalid_key"),
         ({"X-API-Key": api_key[:-1]}, 403, "invalid_key"),
-        ({"X-API-Key": reader}, 403, "insufficient_scope"),
+        ({"X-API-Key": other}, 403, "insufficient_scope"),
     ):
         for path, method in ((URL, "POST"), (f"{URL}/INC-2026-000001", "GET")):
             answer = client.open(path, method=method, json={"message": "m"}, headers=headers)

@@ -1,8 +1,9 @@
 """Say of every route of the API what it takes and answers; the rest is read off the code."""
 
 from collections.abc import Mapping
-from typing import Any, NotRequired
+from typing import Annotated, Any, NotRequired
 
+from pydantic import Field
 from typing_extensions import TypedDict
 
 from vigint_web.blueprints.records.views import DEFAULT_LIMIT, LARGEST_LIMIT
@@ -19,20 +20,24 @@ from vigint_web.services.record_documents import (
 )
 from vigint_web.services.token_documents import MetadataDocument, VideoDocument
 
+Time = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
+Seconds = Annotated[float, Field(ge=0, lt=7_258_118_400)]
+Mailbox = Annotated[str, Field(json_schema_extra={"format": "email"})]
+
 
 class IncidentFactsBody(TypedDict, total=False):
     """What a detector saw; unknown members are kept and shown."""
 
-    incident_type: str
+    incident_type: Annotated[str, Field(max_length=100)]
     risk_level: RiskLevel
-    confidence: float
-    frame_count: int
-    analysis: str
-    site: str
-    camera: str
-    detected_at: str | float
-    model: str
-    model_version: str
+    confidence: Annotated[float, Field(ge=0, le=1)]
+    frame_count: Annotated[int, Field(ge=0, lt=2**31)]
+    analysis: Annotated[str, Field(max_length=20_000)]
+    site: Annotated[str, Field(max_length=200)]
+    camera: Annotated[str, Field(max_length=200)]
+    detected_at: Time | Seconds
+    model: Annotated[str, Field(max_length=200)]
+    model_version: Annotated[str, Field(max_length=100)]
     boxes: Any
 
 
@@ -41,17 +46,17 @@ class FrameBody(TypedDict):
 
     frame_data: str
     frame_count: NotRequired[int]
-    timestamp: NotRequired[str | float]
+    timestamp: NotRequired[Time | Seconds]
 
 
-class IncidentBody(TypedDict, total=False):
+class IncidentBody(TypedDict):
     """An incident with its frames, at most 32 MiB; larger ones travel as multipart/form-data."""
 
-    message: str
-    incident_data: IncidentFactsBody
-    frames: list[FrameBody]
-    recipients: list[str]
-    expiration_hours: int
+    message: Annotated[str, Field(min_length=1, max_length=10_000)]
+    incident_data: NotRequired[IncidentFactsBody]
+    frames: NotRequired[Annotated[list[FrameBody], Field(max_length=2_000)]]
+    recipients: NotRequired[Annotated[list[Mailbox], Field(max_length=50)]]
+    expiration_hours: NotRequired[Annotated[int, Field(ge=1, le=87_600)]]
 
 
 INCIDENT_FORM: dict[str, Any] = {
@@ -142,7 +147,6 @@ OPERATIONS: Mapping[str, Operation] = {
             "invalid_request": 422,
             "idempotency_conflict": 409,
             "too_large": 413,
-            "unsupported_media_type": 415,
             "too_many_requests": 429,
             "storage_full": 507,
         },
