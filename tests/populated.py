@@ -115,11 +115,11 @@ class Populated:
         self._owed: list[int] = []
         clip = footage.clip("populated.mp4", seconds=4, size="640x360").read_bytes()
         self._files = {
+            **_published("original", "populated.mp4", clip),
             **_published("playable", "populated.mp4", clip),
             **_published("poster", "poster.jpg", picture(1280, 720)),
             **_published("thumbnail", "thumbnail.jpg", picture(320, 180)),
         }
-        self._clip = clip
 
     def fill(self, site_id: int) -> None:
         """Make everything but the mails."""

@@ -12,6 +12,7 @@ LANGUAGES = {"fr": "fr-FR", "en": "en-GB"}
 SCHEMES = ("light", "dark")
 WIDTHS = (390, 768, 1280)
 _SCALE, _GAP, _TALLEST = 0.4, 12, 1500
+_TALLEST_WINDOW = 16_000  # beyond which Chromium paints nothing
 
 
 def photograph(page: Page, folder: Path, language: str) -> None:
@@ -29,38 +30,30 @@ def photograph(page: Page, folder: Path, language: str) -> None:
                   scrollTo(0, 0);
                 }"""
             )
-            page.screenshot(
-                path=folder / f"{language}-{width}-{scheme}.png",
-                full_page=True,
-                animations="disabled",
-            )
+            # A window as tall as the page: what sticks to a window's end is at the page's then.
+            height = page.evaluate("() => document.documentElement.scrollHeight")
+            page.set_viewport_size({"width": width, "height": min(height, _TALLEST_WINDOW)})
+            page.screenshot(path=folder / f"{language}-{width}-{scheme}.png", animations="disabled")
 
 
-def lay_out(folder: Path) -> None:
-    """Put the photographs of a page on one sheet beside their folder."""
-    rows = []
-    for language in LANGUAGES:
-        row = []
-        for width in WIDTHS:
-            for scheme in SCHEMES:
-                with Image.open(folder / f"{language}-{width}-{scheme}.png") as taken:
-                    size = (int(taken.width * _SCALE), int(taken.height * _SCALE))
-                    small = taken.convert("RGB").resize(size, Image.Resampling.LANCZOS)
-                row.append(small.crop((0, 0, small.width, min(small.height, _TALLEST))))
-        rows.append(row)
-    width = sum(picture.width + _GAP for picture in rows[0]) + _GAP
-    heights = [max(picture.height for picture in row) + 2 * _GAP for row in rows]
-    sheet = Image.new("RGB", (width, sum(heights) + 2 * _GAP), "#8a8f93")
-    draw = ImageDraw.Draw(sheet)
-    draw.text((_GAP, 0), f"{folder.parent.name} / {folder.name}", fill="black")
-    top = 2 * _GAP
-    for row, height in zip(rows, heights, strict=True):
-        left = _GAP
-        for picture in row:
-            sheet.paste(picture, (left, top))
-            left += picture.width + _GAP
-        top += height
-    sheet.save(folder.parent / f"{folder.name}.png")
+def lay_out(folder: Path, language: str) -> None:
+    """Put the photographs of a page in a language on one sheet beside their folder."""
+    row = []
+    for width in WIDTHS:
+        for scheme in SCHEMES:
+            with Image.open(folder / f"{language}-{width}-{scheme}.png") as taken:
+                size = (int(taken.width * _SCALE), int(taken.height * _SCALE))
+                small = taken.convert("RGB").resize(size, Image.Resampling.LANCZOS)
+            row.append(small.crop((0, 0, small.width, min(small.height, _TALLEST))))
+    width = sum(picture.width + _GAP for picture in row) + _GAP
+    sheet = Image.new("RGB", (width, max(picture.height for picture in row) + 3 * _GAP), "#8a8f93")
+    name = f"{folder.parent.name} / {folder.name} / {language}"
+    ImageDraw.Draw(sheet).text((_GAP, 0), name, fill="black")
+    left = _GAP
+    for picture in row:
+        sheet.paste(picture, (left, 2 * _GAP))
+        left += picture.width + _GAP
+    sheet.save(folder.parent / f"{folder.name}.{language}.png")
 
 
 def write_index(folder: Path) -> None:

@@ -32,5 +32,5 @@ def test_photograph(
         windows = Windows(chromium, house.installation.url, house.logins["admin"])
         page = house.open(windows, place, locale=locale, reduced_motion="reduce")
         photograph(page, folder, language)
+        lay_out(folder, language)
         windows.close()
-    lay_out(folder)
