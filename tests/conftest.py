@@ -6,6 +6,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,7 @@ from vigint_web.config import Config, load_config
 from vigint_web.extensions import db
 from vigint_web.jobs.context import use_application
 from vigint_web.models import ApiKey, Role, Scope
+from vigint_web.processes import die_with_parent
 from vigint_web.services import api_keys, sites, users
 from vigint_web.services.actors import command_line
 
@@ -90,7 +92,11 @@ def queue_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Run a real queue server for this test process; yields its URL."""
     server = QueueServer(tmp_path_factory.mktemp("queue"))
     server.prepare()
-    process = subprocess.Popen(server.argv, start_new_session=True)
+    process = subprocess.Popen(
+        server.argv,
+        start_new_session=True,
+        preexec_fn=partial(die_with_parent, os.getpid()),  # noqa: PLW1509 - one thread
+    )
     try:
         deadline = time.monotonic() + 20
         while not server.ready():

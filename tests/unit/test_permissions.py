@@ -9,7 +9,8 @@ OPERATOR = {"view", "manage_sources", "manage_incidents", "manage_links"}
 TABLE = {
     Role.VIEWER: {"view"},
     Role.OPERATOR: OPERATOR,
-    Role.ADMIN: OPERATOR | {"revoke_links", "read_outbox", "manage_keys", "manage_people", "read_health"},
+    Role.ADMIN: OPERATOR
+    | {"revoke_links", "read_outbox", "manage_keys", "manage_people", "read_health"},
 }
 
 
