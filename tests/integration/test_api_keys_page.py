@@ -9,12 +9,12 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from tests.helpers import Person, post_incident, renew
-from tests.library import ACTOR
+from tests.helpers import Clock, Person, post_incident, renew
+from tests.library import ACTOR, Library
 from vigint_web.clock import utcnow
 from vigint_web.extensions import db
 from vigint_web.http.rules import RULES, Key
-from vigint_web.models import ApiKey, AuditEvent, Role, Scope
+from vigint_web.models import ApiKey, AuditEvent, Link, Role, Scope
 from vigint_web.services import api_keys, sites
 from vigint_web.services.transactions import transaction
 
@@ -173,3 +173,24 @@ def test_the_list_tells_living_used_and_dead_keys_apart(people: People) -> None:
     for state in ("Never used", "In use", "Out of date"):
         assert page.count(state) == 1, state
     assert page.count("Read sources, incidents, links and who opened them") == 3
+
+
+def test_a_key_may_have_an_end(people: People, client: FlaskClient, clock: Clock) -> None:
+    key = _key_in(_make(people(Role.ADMIN), days="30"))
+    clock.forward(days=29)
+    assert post_incident(client, key, {"message": "m"})["reference"]
+    clock.forward(days=2)
+    assert post_incident(client, key, {"message": "m"}, 403)["code"] == "invalid_key"
+
+
+def test_the_links_of_a_key_end_together(people: People, library: Library) -> None:
+    link = library.person_link(library.incident())
+    answered = db.session.query(Link).filter(Link.api_key_id.is_not(None)).one()
+    admin = people(Role.ADMIN)
+    page = f"/links/revoke?key={answered.api_key_id}"
+    assert admin.browser.get(page).status_code == 200
+    done = admin.post("/links/revoke", page=page, key=str(answered.api_key_id), reason="lost")
+    assert done.status_code == 302
+    renew()
+    rows = {row.id: row.revoked_reason for row in db.session.query(Link)}
+    assert rows == {answered.id: "lost", link.id: None}

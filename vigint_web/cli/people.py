@@ -73,15 +73,16 @@ def reset_two_factor(email: str) -> None:
     type=click.Choice([scope.value for scope in Scope]),
     help="What the key may do; several are possible. Default: ingest and host.",
 )
+@click.option("--days", type=click.IntRange(1, 3650), help="How long it works; default: no end.")
 @click.option("--site", help="The site it belongs to, by its short name; made if it is new.")
-def create_api_key(name: str, scopes: tuple[str, ...], site: str | None) -> None:
+def create_api_key(name: str, scopes: tuple[str, ...], days: int | None, site: str | None) -> None:
     """Create a key for a program and print it, alone, once."""
     wanted = {Scope(scope) for scope in scopes} or {Scope.INGEST, Scope.HOST}
     app = create_app()
     with app.app_context():
         migrate_database(app)
         owner = sites.get_or_add_site(site) if site else sites.default_site()
-        key = api_keys.create_api_key(command_line(), name, owner, wanted)
+        key = api_keys.create_api_key(command_line(), name, owner, wanted, days=days)
     click.echo(key)
 
 

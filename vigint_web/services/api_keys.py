@@ -20,10 +20,20 @@ _PREFIX = "vgk_"
 _USE_PRECISION = timedelta(minutes=1)
 
 
-def create_api_key(actor: Actor, name: str, site: Site, scopes: Collection[Scope]) -> str:
+def create_api_key(
+    actor: Actor,
+    name: str,
+    site: Site,
+    scopes: Collection[Scope],
+    *,
+    days: int | None = None,
+) -> str:
     """Add a key and return it; only its SHA-256 is kept, so it can never be shown again.
 
     A key is 256 random bits: a plain hash suffices, there is nothing to guess.
+
+    Args:
+        days: how long it works; None for until somebody revokes it.
     """
     key = _PREFIX + secrets.token_urlsafe(32)
     with transaction() as session:
@@ -34,6 +44,7 @@ def create_api_key(actor: Actor, name: str, site: Site, scopes: Collection[Scope
             key_hash=_hash(key),
             scopes=" ".join(sorted(scope.value for scope in scopes)),
             created_by=actor.label,
+            expires_at=utcnow() + timedelta(days=days) if days is not None else None,
         )
         session.add(row)
         session.flush()

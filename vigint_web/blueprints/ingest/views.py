@@ -6,6 +6,7 @@ from vigint_web.blueprints.ingest.bodies import read_json, read_multipart
 from vigint_web.errors import Invalid
 from vigint_web.extensions import csrf
 from vigint_web.http.identity import api_key
+from vigint_web.http.throttling import limit_posting
 from vigint_web.services import incidents
 from vigint_web.services.actors import as_key
 from vigint_web.services.incident_documents import accepted_document, status_document
@@ -15,6 +16,7 @@ csrf.exempt(blueprint)  # API keys, never cookies
 
 
 @blueprint.post("")
+@limit_posting
 def create() -> tuple[Response, int]:
     """Take an incident; 202 once everything needed to finish its work is safely stored."""
     key = api_key()

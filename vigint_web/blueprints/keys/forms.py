@@ -15,6 +15,12 @@ SCOPE_WORDS: dict[Scope, LazyString] = {
     Scope.HOST: _("Upload videos and manage their links"),
     Scope.READ: _("Read sources, incidents, links and who opened them"),
 }
+LIVES: dict[str, LazyString] = {
+    "": _("until it is revoked"),
+    "30": _("30 days"),
+    "90": _("90 days"),
+    "365": _("one year"),
+}
 # A scope that no address asks for would promise what does not exist.
 OFFERED = sorted({rule.scope for rule in RULES.values() if isinstance(rule, Key)})
 
@@ -42,6 +48,12 @@ class KeyForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF ships no types
         _("Site"),
         coerce=int,
         description=_("What the key brings in belongs to this site, and it sees no other."),
+    )
+    days = SelectField(
+        _("Works for"),
+        choices=[SelectChoice(value, words) for value, words in LIVES.items()],
+        default="",
+        description=_("A program refused for its key says so; make a new one in time."),
     )
     scopes = SelectMultipleField(
         _("What it may do"),

@@ -47,7 +47,10 @@ def create() -> str | tuple[str, int]:
                 _("A living key has this name. Choose another name, or revoke that key first.")
             ]
         else:
-            key = api_keys.create_api_key(actor(), form.name.data, site, form.scopes.data)
+            days = int(form.days.data) if form.days.data else None
+            key = api_keys.create_api_key(
+                actor(), form.name.data, site, form.scopes.data, days=days
+            )
             return render_template(
                 "keys/created.html",
                 key=key,

@@ -159,6 +159,7 @@ def _selection() -> Selection:
         ),
         recipient=asked.get("recipient", "")[:254],
         public_id=asked.get("video", "")[:64],
+        api_key_id=asked.get("key", type=int),
     )
 
 
