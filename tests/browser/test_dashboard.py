@@ -177,3 +177,8 @@ def test_the_language_is_chosen_and_kept(window: Windows) -> None:
     assert urlsplit(page.url).path == "/links/", "one stays where one was"
     page.goto("/incidents/")
     expect(page.locator("html")).to_have_attribute("lang", "en")
+    # The choice is the person's, in every browser: the next test has the same person.
+    page.goto("/account")
+    page.select_option("#locale", "")
+    page.locator("form", has=page.locator("#locale")).locator("[type=submit]").click()
+    expect(page.locator("html")).to_have_attribute("lang", "fr")
