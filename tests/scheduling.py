@@ -11,6 +11,7 @@ from xdist.scheduler import LoadScopeScheduling
 
 # The first that fits counts. What they share: a browser, installations, a checker's cache.
 _TOGETHER = (
+    "tests/browser/test_pages.py",
     "tests/browser/",
     "tests/functional/test_start.py",
     "tests/functional/",
