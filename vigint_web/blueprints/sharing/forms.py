@@ -1,8 +1,9 @@
 """Forms of shared links. Times are typed on the reader's own clock."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
-from flask_babel import LazyString, get_timezone
+from flask_babel import LazyString
 from flask_babel import lazy_gettext as _
 from flask_wtf import FlaskForm
 from wtforms import (
@@ -14,9 +15,10 @@ from wtforms import (
     StringField,
     TextAreaField,
 )
-from wtforms.validators import InputRequired, Length, NumberRange, Optional, ValidationError
+from wtforms.validators import InputRequired, Length, NumberRange, Optional
 
 from vigint_web.clock import utcnow
+from vigint_web.formats import reader_zone
 
 OTHER = "other"
 PERIODS: dict[str, LazyString] = {
@@ -29,7 +31,7 @@ PERIODS: dict[str, LazyString] = {
 
 def on_reader_clock(typed: datetime) -> datetime:
     """Return what a naive local time means in the reader's zone, in UTC."""
-    return typed.replace(tzinfo=get_timezone()).astimezone(UTC)
+    return typed.replace(tzinfo=reader_zone()).astimezone(UTC)
 
 
 class PeriodForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF ships no types
@@ -42,10 +44,13 @@ class PeriodForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF ships no types
     )
     until = DateTimeLocalField(_("Until"), validators=[Optional()])
 
-    def validate_until(self, field: DateTimeLocalField) -> None:
-        """Ask for the date that was announced."""
-        if self.period.data == OTHER and field.data is None:
-            raise ValidationError(_("Give the date and the time until which the link works."))
+    def validate(self, extra_validators: Any = None) -> bool:
+        """Ask for the date that was announced: an empty field stops its own validators."""
+        valid = bool(super().validate(extra_validators))
+        if self.period.data == OTHER and self.until.data is None and not self.until.errors:
+            self.until.errors = [_("Give the date and the time until which the link works.")]
+            return False
+        return valid
 
     def expires_at(self) -> datetime:
         """Return the end that was chosen."""
