@@ -17,6 +17,7 @@ class Player {
     this.parts = {};
     for (const part of root.querySelectorAll("[data-vp]")) this.parts[part.dataset.vp] = part;
     this.words = new Words(this.data);
+    this.toTell = false; // whether the end of the steps under way is said
     this.shown = null; // the time of the picture on the screen, where the browser tells it
     this.wanted = null; // where a drag on the bar wants to go, while the browser still seeks
     this.owed = 0; // pictures still to step
@@ -156,6 +157,7 @@ class Player {
   async step(direction, say = false) {
     const stepping = this.owed !== 0 || this.isSearching;
     this.owed += direction;
+    this.toTell ||= say; // also when the steps under way were asked for by a button
     if (stepping) return;
     this.video.pause();
     this.parts.big.hidden = true;
@@ -178,7 +180,8 @@ class Player {
       this.owed = 0;
       this.frames.busy = false;
     }
-    if (say) this.say(this.data.picture.replace("{at}", this.words.spoken(this.shown, true)));
+    if (this.toTell) this.say(this.data.picture.replace("{at}", this.words.spoken(this.shown, true)));
+    this.toTell = false;
   }
 
   setSpeed(speed, say = false) {
