@@ -170,3 +170,12 @@ addEventListener("pageshow", (event) => {
 enhance(document);
 for (const message of document.querySelectorAll("#flashes > [data-flash]")) show(message);
 showCarriedMessages();
+
+// A frame that holds the focus does not match :focus while the focus is inside it: it is marked.
+addEventListener("blur", () => {
+  const held = document.activeElement;
+  if (held?.matches("iframe")) held.classList.add("held");
+});
+addEventListener("focus", () => {
+  for (const frame of document.querySelectorAll("iframe.held")) frame.classList.remove("held");
+});
