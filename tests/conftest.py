@@ -13,10 +13,12 @@ from typing import Any
 
 import flask_migrate
 import pytest
+from argon2 import PasswordHasher
 from flask import Flask
 from flask.testing import FlaskClient
 from hypothesis import HealthCheck
 from hypothesis import settings as settings_of_hypothesis
+from jinja2 import FileSystemBytecodeCache
 from redis import Redis
 
 from tests.helpers import Browser, Clock, Footage, Person, log_in, run_jobs
@@ -216,9 +218,29 @@ def config(database: dict[str, str], queue_server: str, settings: dict[str, str]
 
 
 @pytest.fixture
-def app(config: Config, queue: Redis) -> Iterator[Flask]:
+def _cheap_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hash passwords in no time; what they are worth is test_passwords.py's matter."""
+    cheap = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+    monkeypatch.setattr("vigint_web.services.passwords._hasher", cheap)
+    monkeypatch.setattr("vigint_web.services.passwords._NOBODY", cheap.hash(PASSWORD))
+
+
+@pytest.fixture(scope="session")
+def _templates_as_code(tmp_path_factory: pytest.TempPathFactory) -> FileSystemBytecodeCache:
+    """Keep what templates were compiled to, from one application to the next."""
+    return FileSystemBytecodeCache(str(tmp_path_factory.mktemp("templates")))
+
+
+@pytest.fixture
+def app(
+    config: Config,
+    queue: Redis,
+    _cheap_passwords: None,
+    _templates_as_code: FileSystemBytecodeCache,
+) -> Iterator[Flask]:
     """Give the application, inside its context."""
     app = create_app(config)
+    app.jinja_env.bytecode_cache = _templates_as_code
     app.config["TESTING"] = True
     app.config["WTF_CSRF_ENABLED"] = True
     app.test_client_class = Browser
