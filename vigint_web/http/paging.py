@@ -11,11 +11,6 @@ _LARGEST = 2**31 - 1  # what an id can be in both databases
 _LONGEST = 200
 
 
-def before_id() -> int | None:
-    """Return the id before which the asked page begins; None for the first, and for nonsense."""
-    return _id("before")
-
-
 def place() -> Place:
     """Return where the asked page begins."""
     before = _id("before")
