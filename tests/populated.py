@@ -243,11 +243,12 @@ class Populated:
     def _dead_links(self, video: Video) -> None:
         """Add links that open nothing, for every reason."""
         before, after = self.now - timedelta(hours=1), self.now + timedelta(days=2)
-        for name, values in {
+        dead: dict[str, dict[str, Any]] = {
             "expired": {"expires_at": before},
             "used_up": {"max_views": 2, "views": 2},
             "not_yet": {"not_before": after, "expires_at": after + timedelta(days=1)},
-        }.items():
+        }
+        for name, values in dead.items():
             link = links.mint_link(
                 ACTOR, video, Audience.PERSON, recipient=self._words.addresses[0], hours=48
             )
@@ -297,13 +298,18 @@ class Populated:
     def _settled(self, number: int, kind: str) -> dict[str, Any]:
         """Return a video's columns."""
         if kind == "uploading":
-            return {"status": VideoStatus.UPLOADING, "attempt": 0, **_NOTHING, **self._held()}
+            uploading = {"status": VideoStatus.UPLOADING, "attempt": 0, "progress": 0}
+            return {**_NOTHING, **uploading, **self._held()}
+        received = {
+            name: value for name, value in self._files.items() if name.startswith("original_")
+        }
         if kind == "processing":
             working = {"status": VideoStatus.PROCESSING, "progress": 40}
-            return {**working, **_NOTHING, **self._held()}
+            return {**_NOTHING, **received, **working, **self._held()}
         if kind == "failed":
-            failed = {"status": VideoStatus.FAILED, "error_code": "broken"}
-            return {**failed, **_NOTHING, "error_detail": self._word(self._words.messages, number)}
+            told = self._word(self._words.messages, number)
+            failed = {"status": VideoStatus.FAILED, "error_code": "broken", "error_detail": told}
+            return {**_NOTHING, **received, **failed}
         return {
             **self._files,
             "recorded_at": self._back(number),
@@ -350,8 +356,9 @@ class Populated:
 _NOTHING: dict[str, Any] = dict.fromkeys(
     (
         "playable_key", "playable_size", "playable_sha256", "playable_type",
-        "poster_key", "poster_size", "poster_sha256",
-        "processing_completed_at", "duration", "width", "height", "fps", "bitrate", "codec",
+        "poster_key", "poster_size", "poster_sha256", "processing_completed_at",
+        "container", "format", "duration", "width", "height", "fps", "bitrate", "codec",
+        "pixel_format", "rotation", "audio_codec", "audio_channels", "audio_sample_rate",
     )
 )  # fmt: skip
 

@@ -1,5 +1,6 @@
 """Name every page that a person can open, and how to get there; a route without a word fails."""
 
+import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -69,9 +70,9 @@ def _wrong_password(page: Page) -> None:
 
 
 def _create_key(page: Page) -> None:
-    page.fill("#name", "Détecteur du quai 2")
+    page.fill("#name", f"Détecteur {secrets.token_hex(4)}")  # no two living keys share a name
     page.locator("main form [type=submit]").click()
-    page.wait_for_selector("main .copyable, main .field-error")
+    page.wait_for_selector("#new-key")
 
 
 def _first_step(page: Page) -> None:
@@ -207,6 +208,7 @@ PLACES.add("keys.index", Place("keys", _fixed("/keys/"), always=True))
 PLACES.add(
     "keys.add",
     Place("key-add", _fixed("/keys/add/"), always=True),
+    Place("key-created", _fixed("/keys/add/"), always=True, act=_create_key),
     Place(
         "key-add-refused", _fixed("/keys/add/"), always=True, status=422, act=_nothing_chosen
     ),

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 import click
 import pytest
-import yaml
+import yaml  # type: ignore[import-untyped]  # ships no type information
 from dotenv import dotenv_values
 
 from tests.functional.installation import ROOT, Installation

@@ -1,6 +1,6 @@
 """Migrating a database that is in use: every row of the first revision is there in the last."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -73,7 +73,7 @@ def _fill(tables: sa.MetaData, count: int) -> None:
                 connection.execute(table.insert().values(row))
 
 
-def _rows(columns: dict[str, Sequence[str]] | None = None) -> Rows:
+def _rows(columns: Mapping[str, Sequence[str]] | None = None) -> Rows:
     """Return what the tables hold, only in these columns if some are given."""
     tables = _tables()
     with db.engine.connect() as connection:
