@@ -10,7 +10,8 @@ from vigint_web.models.mail import Mail
 from vigint_web.models.recovery_code import RecoveryCode
 from vigint_web.models.session import UserSession
 from vigint_web.models.site import Camera, Site
-from vigint_web.models.source import Counter, Source
+from vigint_web.models.source import Counter, Source, Tag, source_tags
+from vigint_web.models.upload import Upload
 from vigint_web.models.user import Role, User
 from vigint_web.models.video import Video, VideoKind, VideoStatus
 
@@ -37,9 +38,12 @@ __all__ = [
     "Scope",
     "Site",
     "Source",
+    "Tag",
+    "Upload",
     "User",
     "UserSession",
     "Video",
     "VideoKind",
     "VideoStatus",
+    "source_tags",
 ]

@@ -50,7 +50,7 @@ class Video(Claimable, Watched, Base):
     original_name: Mapped[str] = mapped_column(String(255))
     original_key: Mapped[str | None] = mapped_column(String(400))
     original_size: Mapped[int | None] = mapped_column(BigInteger)
-    original_sha256: Mapped[str | None] = mapped_column(String(64))
+    original_sha256: Mapped[str | None] = mapped_column(String(64), index=True)
     # The frames as received, byte for byte, in one file with their manifest.
     frames_key: Mapped[str | None] = mapped_column(String(400))
     frames_size: Mapped[int | None] = mapped_column(BigInteger)
@@ -66,6 +66,12 @@ class Video(Claimable, Watched, Base):
     thumbnail_key: Mapped[str | None] = mapped_column(String(400))
     thumbnail_size: Mapped[int | None]
     thumbnail_sha256: Mapped[str | None] = mapped_column(String(64))
+    # Small pictures of the whole length in one JPEG, shown while somebody looks for a moment.
+    sprite_key: Mapped[str | None] = mapped_column(String(400))
+    sprite_size: Mapped[int | None]
+    sprite_sha256: Mapped[str | None] = mapped_column(String(64))
+    # All files that this row names, in bytes: what a list adds up.
+    stored_size: Mapped[int] = mapped_column(BigInteger, default=0)
 
     container: Mapped[str | None] = mapped_column(String(100))
     format: Mapped[str | None] = mapped_column(String(16))
@@ -81,6 +87,10 @@ class Video(Claimable, Watched, Base):
     audio_channels: Mapped[int | None]
     audio_sample_rate: Mapped[int | None]
     details: Mapped[dict[str, Any] | None] = mapped_column(JSON)
+    # Where the picture changes: [{"start": seconds, "score": 0 to 1}], in order, the first at 0.
+    scenes: Mapped[list[dict[str, Any]] | None] = mapped_column(JSON)
+    # How the sprite is laid out, and how much moves when; see media/timeline.py.
+    timeline: Mapped[dict[str, Any] | None] = mapped_column(JSON)
 
     progress: Mapped[int | None]
     processing_started_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
@@ -120,5 +130,6 @@ class Video(Claimable, Watched, Base):
             self.playable_key,
             self.poster_key,
             self.thumbnail_key,
+            self.sprite_key,
         )
         return sorted({key for key in keys if key})

@@ -91,6 +91,7 @@ def _is_named(key: str) -> bool:
         Video.playable_key,
         Video.poster_key,
         Video.thumbnail_key,
+        Video.sprite_key,
     )
     named = select(Video.id).where(or_(*(column == key for column in columns))).limit(1)
     public_id = key.split("/")[1] if "/" in key else ""

@@ -1,7 +1,7 @@
 """Say what every storage can do."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import BinaryIO, Protocol
@@ -15,6 +15,44 @@ class StorageError(Exception):
 
 class NoRoom(StorageError):
     """Say that there is no room left; nothing was kept."""
+
+
+class Staged(Protocol):
+    """Bytes that arrive in pieces over hours, until they are whole and get their key.
+
+    One writer at a time: whoever calls sees to that.
+    """
+
+    def size(self) -> int:
+        """Return how many bytes are held durably; 0 when nothing came yet."""
+        ...
+
+    def append(self, chunks: Iterable[bytes]) -> int:
+        """Add bytes and return how many are held then, durably.
+
+        When the chunks end with an exception, what came before it is kept, durably, and the
+        exception goes on. Raises NoRoom; what fitted is kept.
+        """
+        ...
+
+    def cut(self, size: int) -> None:
+        """Forget what lies beyond a size."""
+        ...
+
+    def read(self, first: int) -> Iterator[bytes]:
+        """Yield what is held from a position on, in pieces that fit into memory."""
+        ...
+
+    def publish(self, key: str) -> None:
+        """Make all of it one file under its key; nothing is staged after.
+
+        Raises NoRoom; all stays staged then.
+        """
+        ...
+
+    def discard(self) -> None:
+        """Forget all of it; what is gone already is fine."""
+        ...
 
 
 class Storage(Protocol):
@@ -34,6 +72,14 @@ class Storage(Protocol):
 
     def publish(self, draft: Path, key: str) -> None:
         """Make a finished working file durable under its key; the draft is gone after."""
+        ...
+
+    def staged(self, name: str) -> Staged:
+        """Return what is staged under a name (letters, digits, `_`, `-`); it may be nothing yet."""
+        ...
+
+    def list_staged(self) -> Iterator[str]:
+        """Name everything staged."""
         ...
 
     def open(self, key: str) -> BinaryIO:
