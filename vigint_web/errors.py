@@ -32,6 +32,75 @@ class IdempotencyConflict(Conflict):
     code = "idempotency_conflict"
 
 
+class VideoDeleted(Conflict):
+    """Say that a video of this id was deleted; ids are never given out twice."""
+
+    code = "video_deleted"
+
+
+class VideoIdTaken(Conflict):
+    """Say that another video has this id."""
+
+    code = "video_id_taken"
+
+
+class HashMismatch(VigintError):
+    """Say that other bytes arrived than were announced; nothing was kept."""
+
+    code = "hash_mismatch"
+    status = 422
+
+
+class WrongOffset(Conflict):
+    """Say that an upload goes on at another byte."""
+
+    code = "wrong_offset"
+
+    def __init__(self, offset: int) -> None:
+        super().__init__(self.code)
+        self.offset = offset
+
+
+class UploadFinished(Conflict):
+    """Say that all bytes of an upload are here."""
+
+    code = "upload_finished"
+
+
+class UploadExpired(VigintError):
+    """Say that an upload was not finished in time; what had come of it is gone."""
+
+    code = "upload_expired"
+    status = 410
+
+
+class UploadTooLong(VigintError):
+    """Say that more bytes came than were announced; none of them was kept."""
+
+    code = "upload_too_long"
+    status = 413
+
+
+class ChecksumMismatch(VigintError):
+    """Say that bytes arrived changed; none of them was kept (status of the tus protocol)."""
+
+    code = "checksum_mismatch"
+    status = 460
+
+
+class EmptyFile(VigintError):
+    """Say that there is nothing in a file."""
+
+    code = "empty_file"
+
+
+class Locked(VigintError):
+    """Say that another request is writing the same thing."""
+
+    code = "locked"
+    status = 423
+
+
 class Invalid(VigintError):
     """Say what is wrong with a request, every mistake at once."""
 

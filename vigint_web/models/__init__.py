@@ -4,6 +4,8 @@ from vigint_web.models.account_mail import AccountMail, AccountMailPurpose, Acco
 from vigint_web.models.alert import Alert, AlertKind, AlertState
 from vigint_web.models.api_key import ApiKey, Scope
 from vigint_web.models.audit import AuditEvent
+from vigint_web.models.cooldown import Cooldown
+from vigint_web.models.hosting import Hosting, HostingState
 from vigint_web.models.incident import Incident, RiskLevel
 from vigint_web.models.link import Access, Audience, Link, Playback
 from vigint_web.models.mail import Mail
@@ -27,7 +29,10 @@ __all__ = [
     "Audience",
     "AuditEvent",
     "Camera",
+    "Cooldown",
     "Counter",
+    "Hosting",
+    "HostingState",
     "Incident",
     "Link",
     "Mail",

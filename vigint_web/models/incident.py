@@ -40,6 +40,10 @@ class Incident(Base):
     video_id: Mapped[int | None] = mapped_column(ForeignKey("videos.id"), unique=True)
     # The link answered to the detector, so that a repeated post gets the same answer.
     link_id: Mapped[int | None]
+    # The id under which a program gave us its video to host; it stays when the video goes.
+    hosted_id: Mapped[str | None] = mapped_column(String(64), unique=True)
+    # The first of the cool-down in which this one came: a mail about several tells of it.
+    grouped_under_id: Mapped[int | None] = mapped_column(ForeignKey("incidents.id"), index=True)
     idempotency_key: Mapped[str | None] = mapped_column(String(255))
     body_sha256: Mapped[str] = mapped_column(String(64))
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)
@@ -67,6 +71,9 @@ class Incident(Base):
     manifest_sha256: Mapped[str | None] = mapped_column(String(64))
 
     site: Mapped[Site] = relationship(lazy="joined")
+    grouped_under: Mapped["Incident | None"] = relationship(
+        remote_side="Incident.id", lazy="selectin", join_depth=1
+    )
     camera: Mapped[Camera | None] = relationship(lazy="joined")
     video: Mapped[Video | None] = relationship(lazy="joined")
 

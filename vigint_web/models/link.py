@@ -44,6 +44,8 @@ class Link(Watched, Base):
     # Opens original, file name, description and metadata for a person too.
     full_access: Mapped[bool] = mapped_column(default=False)
     api_key_id: Mapped[int | None] = mapped_column(ForeignKey("api_keys.id"), index=True)
+    # The Idempotency-Key of the last change that a program asked for: repeated, it changes nothing.
+    last_request: Mapped[str | None] = mapped_column(String(255))
     created_by: Mapped[str] = mapped_column(String(254))
     # Who shared it, and is told when it is used for the first time.
     created_by_id: Mapped[int | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"))

@@ -14,7 +14,13 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
 from vigint_web.clock import utcnow
-from vigint_web.errors import Conflict, IdempotencyConflict, NotFound, StorageFull
+from vigint_web.errors import (
+    Conflict,
+    IdempotencyConflict,
+    NotFound,
+    StorageFull,
+    VideoIdTaken,
+)
 from vigint_web.extensions import db
 from vigint_web.models import (
     Alert,
@@ -98,38 +104,42 @@ def record_incident(
     *,
     body_sha256: str,
     idempotency_key: str | None = None,
+    hosted_id: str | None = None,
 ) -> Incident:
     """Store an incident and everything needed to finish its work, then hand it to the workers.
 
     Args:
         footage: its draft is the caller's to remove, whatever happens here.
         idempotency_key: for actors that are API keys.
+        hosted_id: the video's id, where whoever sends it gives one.
 
     Raises:
         IdempotencyConflict: the key came before with another body.
+        VideoIdTaken: another video has that id.
         StorageFull: nothing was kept.
     """
     repeated = find_repeated(actor, idempotency_key, body_sha256)
     if repeated is not None:
         return repeated
-    public_id = f"vid_{secrets.token_hex(8)}"
+    public_id = hosted_id or f"vid_{secrets.token_hex(8)}"
     stored: str | None = None
     if footage is not None:
-        stored = f"videos/{public_id}/" + (
-            "frames.zip" if footage.kind == VideoKind.FRAMES else "received.bin"
-        )
+        # An id may be chosen by two at once: neither may write over what the other stored.
+        name = "frames.zip" if footage.kind == VideoKind.FRAMES else "received.bin"
+        stored = f"videos/{public_id}/{secrets.token_hex(4)}-{name}"
         try:
             storage().publish(footage.draft, stored)
         except NoRoom:
             raise StorageFull from None
     try:
-        return _insert(
-            actor, site_id, facts, footage, public_id, stored, body_sha256, idempotency_key
-        )
+        given = _Given(public_id, hosted_id, stored, body_sha256, idempotency_key)
+        return _insert(actor, site_id, facts, footage, given)
     except IntegrityError:
         # The same request, at the same moment, on another thread: that one's answer is ours too.
         _forget(stored)
         repeated = find_repeated(actor, idempotency_key, body_sha256)
+        if repeated is None and hosted_id is not None:
+            raise VideoIdTaken from None
         if repeated is None:
             raise
         return repeated
@@ -144,15 +154,19 @@ def _forget(stored: str | None) -> None:
         delete_video_files([stored])
 
 
+@dataclass(frozen=True)
+class _Given:
+    """Under which names an incident's footage and request are kept."""
+
+    public_id: str
+    hosted_id: str | None
+    stored: str | None
+    body_sha256: str
+    idempotency_key: str | None
+
+
 def _insert(
-    actor: Actor,
-    site_id: int,
-    facts: IncidentFacts,
-    footage: Footage | None,
-    public_id: str,
-    stored: str | None,
-    body_sha256: str,
-    idempotency_key: str | None,
+    actor: Actor, site_id: int, facts: IncidentFacts, footage: Footage | None, given: _Given
 ) -> Incident:
     now = utcnow()
     seen_at, assumed = _seen_at(facts, footage, now)
@@ -160,7 +174,7 @@ def _insert(
         video = None
         if footage is not None:
             video = Video(
-                public_id=public_id,
+                public_id=given.public_id,
                 site_id=site_id,
                 kind=footage.kind,
                 status=VideoStatus.PROCESSING,
@@ -168,10 +182,11 @@ def _insert(
                 purge_at=now + timedelta(days=config().retention_days),
             )
             if footage.kind == VideoKind.FRAMES:
-                video.frames_key, video.frames_size = stored, footage.size
+                video.frames_key, video.frames_size = given.stored, footage.size
             else:
-                video.original_key, video.original_size = stored, footage.size
+                video.original_key, video.original_size = given.stored, footage.size
                 video.original_sha256 = footage.digests[0]
+            video.stored_size = video.files_size
             session.add(video)
             session.flush()
         incident = Incident(
@@ -180,8 +195,9 @@ def _insert(
             camera_id=camera_of(site_id, facts.camera).id if facts.camera else None,
             api_key_id=actor.api_key_id,
             video_id=video.id if video else None,
-            idempotency_key=idempotency_key,
-            body_sha256=body_sha256,
+            hosted_id=given.hosted_id,
+            idempotency_key=given.idempotency_key,
+            body_sha256=given.body_sha256,
             created_at=now,
             message=facts.message,
             incident_type=facts.incident_type,
@@ -214,7 +230,7 @@ def _insert(
             "incident:received",
             f"incident:{incident.reference}",
             site_id=site_id,
-            video=public_id if video else None,
+            video=given.public_id if video else None,
             frames=incident.frames_received,
             manifest_sha256=incident.manifest_sha256,
         )

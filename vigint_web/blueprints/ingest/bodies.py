@@ -12,11 +12,11 @@ from flask import request
 from flask_babel import gettext as _
 from werkzeug.exceptions import RequestEntityTooLarge
 
-from vigint_web.errors import Busy, Invalid, StorageFull, TooLarge
-from vigint_web.http.multipart import FilePart, TextPart, read_parts, save
+from vigint_web.errors import Busy, Invalid, StorageFull
+from vigint_web.http.clips import save_clip
+from vigint_web.http.multipart import FilePart, TextPart, read_parts
 from vigint_web.http.patience import take_time
 from vigint_web.models import VideoKind
-from vigint_web.services.filenames import storage_suffix
 from vigint_web.services.frames_archive import FramesArchiveWriter
 from vigint_web.services.incident_intake import (
     MOST_FRAMES,
@@ -195,7 +195,7 @@ def read_multipart() -> Received:
                 frames = frames or _Frames()
                 frames.add(_frame_bytes(part))
             elif part.name == "video" and isinstance(part, FilePart) and video is None:
-                video = _save_video(part)
+                video = save_clip(part)
             elif part.name in {"frames", "video"} or isinstance(part, FilePart):
                 # Dropping it without a word would lose footage.
                 mistakes.append(_stray(part))
@@ -262,29 +262,6 @@ def _frame_bytes(part: FilePart) -> bytes:
         return part.read(LARGEST_FRAME)
     except RequestEntityTooLarge:
         return b""  # left out and counted, like any other frame that cannot be used
-
-
-def _save_video(part: FilePart) -> Footage:
-    draft = _draft(".video")
-    try:
-        saved = save(part, draft, config().max_hosted_bytes, storage().require_room)
-    except (OSError, NoRoom):
-        draft.unlink(missing_ok=True)
-        raise StorageFull from None
-    except BaseException:
-        draft.unlink(missing_ok=True)
-        raise
-    if saved.too_large:
-        draft.unlink(missing_ok=True)
-        raise TooLarge
-    suffix = storage_suffix(part.filename)
-    return Footage(
-        draft=draft,
-        kind=VideoKind.CLIP,
-        size=saved.size,
-        digests=[saved.sha256],
-        original_name=f"incident{suffix if suffix != '.bin' else '.mp4'}",
-    )
 
 
 def _draft(suffix: str) -> Path:

@@ -1,0 +1,47 @@
+"""Hostings: clips that another server hosts for this one."""
+
+from datetime import datetime
+from enum import StrEnum
+
+from sqlalchemy import ForeignKey, Index, String, Text
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from vigint_web.clock import utcnow
+from vigint_web.extensions import Base
+from vigint_web.models.incident import Incident
+from vigint_web.models.types import Claimable, UtcDateTime, Watched
+
+
+class HostingState(StrEnum):
+    """Say how far an upload to another host has come."""
+
+    PENDING = "pending"  # to be uploaded, now or at next_attempt_at
+    HOSTED = "hosted"
+    FAILED = "failed"  # the local link went out instead
+
+
+class Hosting(Claimable, Watched, Base):
+    """One incident's clip on its way to another host, or there."""
+
+    __tablename__ = "hostings"
+    __table_args__ = (Index("ix_hostings_due", "state", "next_attempt_at"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    incident_id: Mapped[int] = mapped_column(
+        ForeignKey("incidents.id", ondelete="CASCADE"), unique=True
+    )
+    # Its address without path or secrets, for people.
+    host: Mapped[str] = mapped_column(String(300))
+    state: Mapped[HostingState] = mapped_column(String(16))
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)
+    next_attempt_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    # When the local link goes out instead.
+    give_up_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    settled_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    remote_id: Mapped[str | None] = mapped_column(String(64))
+    # The private link there; sealed, because it carries a token that cannot be made again here.
+    sealed_link: Mapped[str | None] = mapped_column(Text)
+    expires_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    error: Mapped[str | None] = mapped_column(Text)
+
+    incident: Mapped[Incident] = relationship(lazy="joined")

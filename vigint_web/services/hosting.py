@@ -1,0 +1,224 @@
+"""Host videos for programs: each key under its own ids, with one link of its own per video."""
+
+import re
+import secrets
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import select, update
+
+from vigint_web.clock import utcnow
+from vigint_web.errors import (
+    Conflict,
+    HashMismatch,
+    Invalid,
+    LinkRefused,
+    NotFound,
+    VideoDeleted,
+    VideoIdTaken,
+)
+from vigint_web.extensions import db
+from vigint_web.models import ApiKey, Audience, Incident, Link, Video
+from vigint_web.services import audit
+from vigint_web.services.actors import as_key
+from vigint_web.services.incident_intake import IncidentFacts
+from vigint_web.services.incidents import Footage, answered_link, record_incident
+from vigint_web.services.link_rules import EXPIRED, REVOKED, refusal_of_link
+from vigint_web.services.links import find_link, mint_link
+from vigint_web.services.transactions import change, transaction
+from vigint_web.services.videos import detach_and_delete_video
+
+_VIDEO_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+# A century: what nobody means is refused before a date overflows.
+MOST_HOURS = 876_000
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Whether a token opens a video now, until when, and if not why."""
+
+    valid: bool
+    expires_at: datetime | None = None
+    reason: str | None = None
+
+
+def host_video(
+    key: ApiKey,
+    facts: IncidentFacts,
+    footage: Footage,
+    *,
+    video_id: str | None,
+    file_hash: str | None,
+    fingerprint: str,
+) -> tuple[Incident, Link]:
+    """Store a program's video under an id; return what is kept of it, and the key's link to it.
+
+    The same id with the same bytes is the same video: its link while that lives, else a new one.
+
+    Args:
+        footage: its draft is the caller's to remove, whatever happens here.
+        video_id: None: one is made.
+        file_hash: SHA-256 in hex of what the program sent, where it says so.
+
+    Raises:
+        HashMismatch: other bytes arrived.
+        VideoDeleted: the video of this id was deleted.
+        VideoIdTaken: other bytes, or another key's, have this id.
+        StorageFull: nothing was kept.
+    """
+    sha256 = footage.digests[0]
+    if file_hash is not None and not secrets.compare_digest(file_hash.lower(), sha256):
+        raise HashMismatch
+    wanted = video_id or f"vid_{secrets.token_hex(8)}"
+    known = _find_hosted(key, wanted, sha256)
+    if known is None:
+        try:
+            known = record_incident(
+                as_key(key),
+                key.site_id,
+                facts,
+                footage,
+                body_sha256=fingerprint,
+                hosted_id=wanted,
+            )
+        except VideoIdTaken:
+            # Somebody was faster: the same program repeating itself, as a rule.
+            known = _find_hosted(key, wanted, sha256)
+            if known is None:
+                raise
+    return known, _living_link(key, known)
+
+
+def _find_hosted(key: ApiKey, video_id: str, sha256: str) -> Incident | None:
+    found = db.session.scalar(
+        select(Incident)
+        .where(Incident.hosted_id == video_id)
+        .execution_options(populate_existing=True)
+    )
+    if found is None:
+        taken = db.session.scalar(select(Video.id).where(Video.public_id == video_id))
+        if taken is not None:
+            raise VideoIdTaken
+        return None
+    if found.api_key_id != key.id:
+        raise VideoIdTaken
+    if found.video is None:
+        raise VideoDeleted
+    if found.video.original_sha256 != sha256:
+        raise VideoIdTaken
+    return found
+
+
+def _living_link(key: ApiKey, incident: Incident) -> Link:
+    """Return the key's link to a video, a new one in place of one that opens nothing any more."""
+    link, video = answered_link(incident), incident.video
+    if video is None:
+        raise VideoDeleted
+    if link is not None and refusal_of_link(link, utcnow()) is None:
+        return link
+    with transaction() as session:
+        fresh = mint_link(as_key(key), video, Audience.PERSON, hours=incident.link_hours)
+        session.refresh(incident)
+        incident.link_id = fresh.id
+    return fresh
+
+
+def _own_video(key: ApiKey, video_id: str) -> tuple[Incident, Video]:
+    """Return a video that this key brought in, hosted or with an incident; raises NotFound."""
+    if not _VIDEO_ID.fullmatch(video_id):
+        raise NotFound
+    found = db.session.scalar(
+        select(Incident)
+        .join(Video, Incident.video_id == Video.id)
+        .where(Video.public_id == video_id, Incident.api_key_id == key.id)
+        .execution_options(populate_existing=True)
+    )
+    if found is None or found.video is None:
+        raise NotFound
+    return found, found.video
+
+
+def is_video_id(text: str) -> bool:
+    """Return whether a text may name a video (contracts, section 5)."""
+    return _VIDEO_ID.fullmatch(text) is not None
+
+
+def verify_link(key: ApiKey, video_id: str, token: str) -> Verdict:
+    """Return whether a token opens a video of this key; what is not its own is unknown."""
+    link = find_link(token)
+    try:
+        _incident, video = _own_video(key, video_id)
+    except NotFound:
+        video = None
+    if link is None or video is None or link.video_id != video.id:
+        return Verdict(valid=False, reason="unknown")
+    refused = refusal_of_link(link, utcnow())
+    if refused is None:
+        return Verdict(valid=True, expires_at=link.expires_at)
+    reasons = {REVOKED.code: "revoked", EXPIRED.code: "expired"}
+    return Verdict(False, link.expires_at, reasons.get(refused.code, "unknown"))
+
+
+def extend_link(key: ApiKey, video_id: str, hours: float, request_id: str | None = None) -> Link:
+    """Let the key's own link to a video live longer, an expired one again.
+
+    Args:
+        hours: from its end, or from now where that is over; never past the footage's own date.
+        request_id: a repetition of the last one changes nothing.
+
+    Raises:
+        NotFound: no such video of this key.
+        LinkRefused: the link is revoked.
+        Invalid: not a useful number of hours.
+    """
+    if not 0 < hours <= MOST_HOURS:
+        raise Invalid([f"additional_hours must be a number above 0, at most {MOST_HOURS}."])
+    incident, video = _own_video(key, video_id)
+    with transaction() as session:
+        link = session.scalar(
+            select(Link)
+            .where(Link.id == incident.link_id)
+            .with_for_update(of=Link)
+            .execution_options(populate_existing=True)
+        )
+        if link is None or link.video_id != video.id:
+            raise NotFound
+        if link.revoked_at is not None:
+            raise LinkRefused(REVOKED.code, Conflict.status)
+        if request_id is not None and link.last_request == request_id:
+            return link
+        before, now = link.expires_at or link.minted_at, utcnow()
+        after = max(before, now) + timedelta(hours=hours)
+        if video.purge_at is not None:
+            after = min(after, video.purge_at)
+        change(
+            session,
+            update(Link)
+            .where(Link.id == link.id)
+            .values(expires_at=after, last_request=request_id or link.last_request),
+        )
+        session.refresh(link)
+        audit.record(
+            as_key(key),
+            "link:expiry_changed",
+            f"link:{link.id}",
+            site_id=link.site_id,
+            before=before.isoformat(),
+            after=after.isoformat(),
+        )
+    return link
+
+
+def delete_hosted_video(key: ApiKey, video_id: str) -> None:
+    """Delete a video that this key brought in, with all its links; raises NotFound."""
+    incident, video = _own_video(key, video_id)
+    with transaction():
+        audit.record(
+            as_key(key),
+            "video:deleted",
+            f"video:{video.public_id}",
+            site_id=video.site_id,
+            incident=incident.reference,
+            sha256=video.original_sha256,
+        )
+        detach_and_delete_video(video)
