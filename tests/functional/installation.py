@@ -48,7 +48,9 @@ class Installation:
         self.log_path = folder / "log"
         self.port = free_port()
         self.host = host
-        self.environment = clean_environment(self.data_dir, **settings)
+        # Tests post in a hurry; gathering their mails is a test of its own.
+        hurried = {"VIGINT_ALERT_COOLDOWN_SECONDS": "0", **settings}
+        self.environment = clean_environment(self.data_dir, **hurried)
         self.password = secrets.token_urlsafe(12)
         self.secrets: set[str] = {self.password}
         self._process: subprocess.Popen[bytes] | None = None
@@ -274,6 +276,14 @@ class Installation:
         try:
             with connection:
                 return connection.execute(statement, values).fetchall()
+        finally:
+            connection.close()
+
+    def sql_text(self) -> str:
+        """Return the whole database as SQL, for whoever looks for what must not be in it."""
+        connection = sqlite3.connect(self.data_dir / "vigint.sqlite3", timeout=20)
+        try:
+            return "\n".join(connection.iterdump())
         finally:
             connection.close()
 

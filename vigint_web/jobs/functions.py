@@ -3,8 +3,8 @@
 from rq import get_current_job
 
 from vigint_web.jobs.context import job_context
-from vigint_web.models import Alert, Video
-from vigint_web.services import account_mails, alerts, processing
+from vigint_web.models import Alert, Hosting, Video
+from vigint_web.services import account_mails, alerts, hosting_elsewhere, processing
 from vigint_web.services.metrics import measured_job
 
 
@@ -18,6 +18,12 @@ def deliver_alert(alert_id: int) -> None:
     """Send one mail."""
     with job_context(), measured_job(Alert, alert_id, _queue()):
         alerts.deliver_alert(alert_id)
+
+
+def host_elsewhere(hosting_id: int) -> None:
+    """Have another server host one clip."""
+    with job_context(), measured_job(Hosting, hosting_id, _queue()):
+        hosting_elsewhere.host_elsewhere(hosting_id)
 
 
 def deliver_account_mail(mail_id: int) -> None:

@@ -11,6 +11,7 @@ from flask import Flask
 from vigint_web.extensions import db
 from vigint_web.logs import bound
 from vigint_web.processes import tell_manager
+from vigint_web.services import uploads
 from vigint_web.services.account_mails import forget_old_mails
 from vigint_web.services.reconcile import reconcile
 from vigint_web.services.retention import purge_due, purge_outbox, sweep_orphans
@@ -43,6 +44,8 @@ def run_scheduler(app: Flask) -> None:
                     purge_due()
                     purge_outbox()
                     sweep_orphans()
+                    uploads.sweep_staged()
+                    uploads.forget_ended()
                     forget_visitors(app.extensions["vigint"].config.log_days)
                     forget_sessions(app.extensions["vigint"].config.log_days)
                     forget_old_mails()

@@ -1,9 +1,12 @@
-"""Deliver mails: at least once always, twice only if death falls between acceptance and commit."""
+"""Deliver mails and calls: at least once always, twice only if death falls between acceptance
+and commit."""
 
 import logging
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import timedelta
+from enum import Enum
 from typing import Any
 
 from sqlalchemy import select, update
@@ -14,52 +17,125 @@ from vigint_web.clock import utcnow
 from vigint_web.errors import Conflict, LeaseLost, NotFound, StorageFull
 from vigint_web.extensions import db
 from vigint_web.mail import MailRefused, MailUndelivered, send
-from vigint_web.models import Alert, AlertState
+from vigint_web.models import Alert, AlertKind, AlertState
 from vigint_web.models.alert import GIVEN_UP_AFTER
-from vigint_web.services import audit, metrics, outbox, queueing
+from vigint_web.outbound import CallFailed, CallRefused
+from vigint_web.services import audit, cooling, held_up, metrics, outbox, queueing, webhooks
 from vigint_web.services.actors import SYSTEM, Actor
+from vigint_web.services.alerting import tell_administrators
 from vigint_web.services.claims import Lease, claim
-from vigint_web.services.letters import NothingToSay, write_letter
+from vigint_web.services.letters import NothingToSay, NotYet, write_letter
 from vigint_web.services.runtime import config
 from vigint_web.services.transactions import after_commit, change, release_connection, transaction
 
 log = logging.getLogger(__name__)
 
 _INSIST_SECONDS = 60.0
+# How long one job goes on with the mails that were held up before its own.
+_TURN_SECONDS = 60.0
 _FIRST_PAUSE = timedelta(seconds=10)
 _LONGEST_PAUSE = timedelta(minutes=30)
+_UNTIL_CLIPS = timedelta(seconds=5)
+
+
+class _Outcome(Enum):
+    LEFT = "left"  # to others, or for later
+    REACHED = "reached"  # whoever takes it has answered
+    UNREACHED = "unreached"
+
+
+@dataclass(frozen=True)
+class _Parcel:
+    """What is handed over, and what is written down once that is done."""
+
+    hand_over: Callable[[], str]
+    row: dict[str, Any] | None = None
+    # The gathered alerts that it tells of.
+    told: tuple[int, ...] = ()
 
 
 def deliver_alert(alert_id: int) -> None:
-    """Send one mail that is due; do nothing if somebody else does already."""
-    lease = claim(Alert, alert_id, Alert.state == AlertState.PENDING)
+    """Send one mail or make one call that is due, and before it the mails that were held up."""
+    began = time.monotonic()
+    for older in held_up.older_than(alert_id):
+        held_up.make_due(older)
+        if _deliver(older) == _Outcome.UNREACHED:
+            held_up.hold_back(alert_id, older)
+            return
+        if time.monotonic() - began > _TURN_SECONDS:
+            return  # all are due, and the reconciler brings them in their order
+    _deliver(alert_id)
+
+
+def _deliver(alert_id: int) -> _Outcome:
+    orphan = _is_orphan_past_its_time(alert_id)
+    lease = claim(Alert, alert_id, (Alert.state == AlertState.PENDING) & held_up.is_due())
     if lease is None:
-        log.info("alert %s is settled or in other hands", alert_id)
-        return
+        log.info("alert %s is settled, not due or in other hands", alert_id)
+        return _Outcome.LEFT
     alert = db.session.get_one(Alert, alert_id, populate_existing=True)
     with lease.kept():
-        try:
-            letter = write_letter(alert)
-            # Made now: once the mail is accepted nothing may fail any more.
-            row = outbox.row_of(alert, letter.message, letter.link)
-            release_connection()
-            channel = send(letter.message, config())
-        except (MailRefused, NothingToSay) as error:
-            _settle_failed(lease, alert, str(error))
-        except Exception as error:
-            # Whatever it was, the next attempt may do better; after a day somebody is told.
-            if not isinstance(error, MailUndelivered):
-                log.exception("alert %s could not be sent", alert_id)
-            db.session.rollback()
-            _postpone(lease, alert, _told(error))
-        else:
-            # Accepted: forgetting it now would send the mail again.
-            _insist(lambda: _settle_sent(lease, alert, row, channel))
+        if orphan:
+            _settle_failed(lease, alert, "Whoever tried to send it died of it, for a whole day.")
+            return _Outcome.LEFT
+        return _attempt(lease, alert)
+
+
+def _is_orphan_past_its_time(alert_id: int) -> bool:
+    """Return whether the last attempt never ended and there has been time for many."""
+    alert = db.session.get(Alert, alert_id, populate_existing=True)
+    return alert is not None and alert.lease_until is not None and utcnow() > alert.give_up_at
+
+
+def _attempt(lease: Lease, alert: Alert) -> _Outcome:
+    try:
+        parcel = _parcel(alert)
+        # Made now: once it is accepted nothing may fail any more.
+        release_connection()
+        channel = parcel.hand_over()
+    except NotYet:
+        with transaction() as session:
+            _let_go(session, lease, next_attempt_at=utcnow() + _UNTIL_CLIPS)
+        return _Outcome.LEFT
+    except (NothingToSay, webhooks.WebhookGone) as error:
+        _settle_failed(lease, alert, str(error), tell=False)
+        return _Outcome.LEFT
+    except (MailRefused, CallRefused) as error:
+        _settle_failed(lease, alert, str(error))
+    except Exception as error:
+        # Whatever it was, the next attempt may do better; after a day somebody is told.
+        if not isinstance(error, MailUndelivered | CallFailed):
+            log.exception("alert %s could not be sent", alert.id)
+        db.session.rollback()
+        if isinstance(error, MailUndelivered) and error.unreachable:
+            _hold_up(lease, alert, str(error))
+            return _Outcome.UNREACHED
+        _postpone(lease, alert, _told(error), _pause(lease, error))
+    else:
+        # Accepted: forgetting it now would send it again.
+        _insist(lambda: _settle_sent(lease, alert, parcel, channel))
+    if not alert.is_call:
+        held_up.let_all_go()
+    return _Outcome.REACHED
+
+
+def _parcel(alert: Alert) -> _Parcel:
+    if alert.is_call:
+        call = webhooks.make_call(alert)
+        return _Parcel(lambda: webhooks.send(call))
+    letter = write_letter(alert)
+    row = outbox.row_of(alert, letter.message, letter.link, letter.foreign_token, letter.tokens)
+    return _Parcel(lambda: send(letter.message, config()), row, letter.told)
 
 
 def _told(error: Exception) -> str:
-    known = isinstance(error, MailUndelivered)
+    known = isinstance(error, MailUndelivered | CallFailed)
     return str(error) if known else f"{type(error).__name__}: {error}"[:300]
+
+
+def _pause(lease: Lease, error: Exception) -> timedelta:
+    asked = error.retry_after if isinstance(error, CallFailed) else None
+    return max(pause_before(lease.attempt), timedelta(seconds=asked or 0))
 
 
 def _insist(settle: Callable[[], None]) -> None:
@@ -79,7 +155,7 @@ def _insist(settle: Callable[[], None]) -> None:
             time.sleep(1)
 
 
-def _settle_sent(lease: Lease, alert: Alert, row: dict[str, Any], channel: str) -> None:
+def _settle_sent(lease: Lease, alert: Alert, parcel: _Parcel, channel: str) -> None:
     sent_at = utcnow()
     with transaction() as session:
         done = _let_go(
@@ -89,10 +165,14 @@ def _settle_sent(lease: Lease, alert: Alert, row: dict[str, Any], channel: str) 
             sent_at=sent_at,
             channel=channel,
             error=None,
+            held_up=False,
             next_attempt_at=None,
         )
         lease.require(done)
-        outbox.keep_mail({**row, "channel": channel, "sent_at": sent_at})
+        if parcel.row is not None:
+            outbox.keep_mail({**parcel.row, "channel": channel, "sent_at": sent_at})
+        if alert.kind == AlertKind.REPEATS:
+            cooling.settle_gathered(alert, parcel.told, AlertState.SENT, "")
         audit.record(
             SYSTEM,
             "alert:sent",
@@ -102,9 +182,9 @@ def _settle_sent(lease: Lease, alert: Alert, row: dict[str, Any], channel: str) 
             channel=channel,
             **_about(alert),
         )
-    born = alert.incident.created_at if alert.incident else alert.created_at
-    lag = (sent_at - born).total_seconds()
-    metrics.observe(metrics.DELIVERY_LAG, lag)
+    if alert.kind in {AlertKind.VIDEO, AlertKind.TEXT_ONLY, AlertKind.SHARED, AlertKind.PLAYED}:
+        born = alert.incident.created_at if alert.incident else alert.created_at
+        metrics.observe(metrics.DELIVERY_LAG, (sent_at - born).total_seconds())
     log.info("alert %s sent by %s", alert.id, channel)
 
 
@@ -115,7 +195,7 @@ def pause_before(attempt: int) -> timedelta:
 
 
 def due_alerts() -> list[tuple[int, int]]:
-    """Return id and attempt of the mails that should be under way and are in nobody's hands."""
+    """Return id and attempt of what should be under way and is in nobody's hands, oldest first."""
     now = utcnow()
     return [
         (row.id, row.attempt)
@@ -133,7 +213,7 @@ def due_alerts() -> list[tuple[int, int]]:
 
 
 def retry_alert(actor: Actor, reference: str, alert_id: int) -> Alert:
-    """Try a mail that was given up again.
+    """Try an incident's mail or call that was given up again.
 
     Raises:
         NotFound: there is no such mail for this actor.
@@ -142,9 +222,21 @@ def retry_alert(actor: Actor, reference: str, alert_id: int) -> Alert:
     alert = db.session.get(Alert, alert_id)
     if alert is None or alert.incident is None or alert.incident.reference != reference:
         raise NotFound
-    site_id = alert.incident.site_id
-    if not actor.sees(site_id):
+    return retry_delivery(actor, alert_id)
+
+
+def retry_delivery(actor: Actor, alert_id: int) -> Alert:
+    """Try a mail or a call that was given up again; one that was gathered, with all others.
+
+    Raises:
+        NotFound: there is no such mail for this actor.
+        Conflict: it was not given up.
+    """
+    alert = db.session.get(Alert, alert_id)
+    if alert is None or alert.site_id is None or not actor.sees(alert.site_id):
         raise NotFound
+    if alert.told_by_id is not None:
+        return retry_delivery(actor, alert.told_by_id)
     with transaction() as session:
         attempt = session.scalar(
             update(Alert)
@@ -154,23 +246,35 @@ def retry_alert(actor: Actor, reference: str, alert_id: int) -> Alert:
                 next_attempt_at=utcnow(),
                 give_up_at=utcnow() + GIVEN_UP_AFTER,
                 lease_until=None,
+                held_up=False,
             )
             .returning(Alert.attempt)
             .execution_options(synchronize_session=False)
         )
         if attempt is None:
             raise Conflict
-        audit.record(actor, "alert:retried", f"alert:{alert_id}", site_id=site_id)
+        cooling.gather_again(alert_id)
+        audit.record(actor, "alert:retried", f"alert:{alert_id}", site_id=alert.site_id)
         after_commit(lambda: queueing.enqueue_alert(alert_id, attempt))
     return alert
 
 
-def _settle_failed(lease: Lease, alert: Alert, sentence: str) -> None:
+def _settle_failed(lease: Lease, alert: Alert, sentence: str, *, tell: bool = True) -> None:
     with transaction() as session:
         done = _let_go(
-            session, lease, state=AlertState.FAILED, error=sentence, next_attempt_at=None
+            session,
+            lease,
+            state=AlertState.FAILED,
+            error=sentence,
+            held_up=False,
+            next_attempt_at=None,
         )
         if done:
+            if alert.kind == AlertKind.REPEATS:
+                told = [one.id for one in cooling.gathered_in(alert.id)]
+                cooling.settle_gathered(alert, told, AlertState.FAILED, sentence)
+            if tell:
+                tell_administrators(alert)
             audit.record(
                 SYSTEM,
                 "alert:failed",
@@ -181,14 +285,26 @@ def _settle_failed(lease: Lease, alert: Alert, sentence: str) -> None:
     log.error("alert %s given up: %s", alert.id, sentence)
 
 
-def _postpone(lease: Lease, alert: Alert, sentence: str) -> None:
+def _postpone(lease: Lease, alert: Alert, sentence: str, pause: timedelta) -> None:
     if utcnow() > alert.give_up_at:
         _settle_failed(lease, alert, sentence)
         return
     with transaction() as session:
-        next_attempt_at = utcnow() + pause_before(lease.attempt)
-        _let_go(session, lease, error=sentence, next_attempt_at=next_attempt_at)
+        next_attempt_at = utcnow() + pause
+        _let_go(session, lease, error=sentence, held_up=False, next_attempt_at=next_attempt_at)
     log.warning("alert %s not delivered yet: %s", alert.id, sentence)
+
+
+def _hold_up(lease: Lease, alert: Alert, sentence: str) -> None:
+    """Let a mail wait for the server, and with it all that wait already."""
+    if utcnow() > alert.give_up_at:
+        _settle_failed(lease, alert, sentence)
+        return
+    until = utcnow() + min(held_up.LONGEST_PAUSE, pause_before(lease.attempt))
+    with transaction() as session:
+        _let_go(session, lease, error=sentence, held_up=True, next_attempt_at=until)
+        held_up.hold_all(until)
+    log.warning("alert %s waits for the mail server: %s", alert.id, sentence)
 
 
 def _let_go(session: Session, lease: Lease, **values: Any) -> int:

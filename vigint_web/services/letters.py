@@ -1,8 +1,18 @@
 """Write the letter that an alert row owes, from what the database says now."""
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 
-from vigint_web.clock import utcnow
+from sqlalchemy import select
+
+from vigint_web.extensions import db
+from vigint_web.letters_of_groups import (
+    RepeatFacts,
+    RepeatsMail,
+    UndeliverableMail,
+    compose_repeats,
+    compose_undeliverable,
+)
 from vigint_web.mail import (
     AlertMail,
     ClipFacts,
@@ -12,16 +22,25 @@ from vigint_web.mail import (
     compose_played,
     compose_shared,
 )
-from vigint_web.models import Alert, AlertKind, Audience, Incident, Link
-from vigint_web.services.actors import SYSTEM
+from vigint_web.models import Alert, AlertKind, AlertState, Incident, Link, RiskLevel
+from vigint_web.services import cooling
+from vigint_web.services.hosting_elsewhere import foreign_token
 from vigint_web.services.incidents import find_incident_of
-from vigint_web.services.links import hours_left, mint_link, private_url
+from vigint_web.services.languages import known_locale, mail_locale
+from vigint_web.services.links import private_url, token_of
+from vigint_web.services.mailed_clips import clip_of, failure_of, renew_link
 from vigint_web.services.runtime import config
-from vigint_web.services.transactions import transaction
+
+_RISKS = list(RiskLevel)
+_MOST_FAILURES = 50
 
 
 class NothingToSay(Exception):
     """Say why a mail that was owed makes no sense any more."""
+
+
+class NotYet(Exception):
+    """Say that a mail has to wait for what it tells of."""
 
 
 @dataclass(frozen=True)
@@ -29,20 +48,32 @@ class Written:
     """A mail, and the link whose token it carries, if it carries one."""
 
     message: Letter
-    link: Link | None
+    link: Link | None = None
+    # The token of another host's link, where the mail carries that.
+    foreign_token: str | None = None
+    # Of a mail about several: the tokens it carries, with the number of their links (0: another
+    # host's), and the alerts that it tells of.
+    tokens: dict[str, int] = field(default_factory=dict)
+    told: tuple[int, ...] = ()
 
 
 def write_letter(alert: Alert) -> Written:
     """Return the mail that is owed; an expired link of an incident is replaced by a fresh one.
 
     Raises:
-        NothingToSay: the link it is about is gone.
+        NothingToSay: what it is about is gone.
+        NotYet: what it tells of is still being made.
     """
+    if alert.kind == AlertKind.UNDELIVERABLE:
+        return Written(compose_undeliverable(_failures(alert), config()))
     if alert.incident is not None:
-        _renew_link(alert, alert.incident)
-        facts = _facts(alert, alert.incident)
+        if alert.kind == AlertKind.REPEATS:
+            return _repeats(alert, alert.incident)
+        renew_link(alert, alert.incident)
+        facts = facts_of(alert, alert.incident, clip_of(alert, alert.incident))
         carried = alert.link if facts.clip is not None else None
-        return Written(compose_alert(facts, config()), carried)
+        foreign = foreign_token(facts.clip.url) if facts.clip is not None and not carried else None
+        return Written(compose_alert(facts, config()), carried, foreign)
     link = alert.link
     if link is None or (alert.kind == AlertKind.SHARED and link.revoked_at is not None):
         # Stored as it is said: English, like what a mail server answers.
@@ -71,6 +102,7 @@ def _about_link(alert: Alert, link: Link) -> LinkMail:
         expires_at=link.expires_at,
         max_views=link.max_views,
         played_at=link.first_played_at,
+        locale=known_locale(alert.recipient),
     )
 
 
@@ -80,28 +112,8 @@ def _what(incident: Incident) -> str:
     return f"{incident.incident_type} – {place}{camera}"
 
 
-def _renew_link(alert: Alert, incident: Incident) -> None:
-    """Give a mail that waited longer than its link lived another link, while there is footage."""
-    link, video = alert.link, incident.video
-    if link is None or video is None or link.revoked_at is not None or link.expires_at is None:
-        return
-    if link.expires_at > utcnow():
-        return
-    with transaction() as session:
-        fresh = mint_link(
-            SYSTEM,
-            video,
-            Audience.PERSON,
-            recipient=alert.recipient,
-            hours=incident.link_hours,
-        )
-        alert.link_id = fresh.id
-        session.flush()
-        session.refresh(alert, ["link"])
-
-
-def _facts(alert: Alert, incident: Incident) -> AlertMail:
-    clip = _clip(alert, incident)
+def facts_of(alert: Alert, incident: Incident, clip: ClipFacts | None) -> AlertMail:
+    """Return what the mail about an incident tells its recipient."""
     return AlertMail(
         recipient=alert.recipient,
         message_id=alert.message_id,
@@ -118,34 +130,113 @@ def _facts(alert: Alert, incident: Incident) -> AlertMail:
         confidence=incident.confidence,
         analysis=incident.analysis,
         clip=clip,
-        failure_code=None if clip is not None else _failure(alert, incident),
+        locale=mail_locale(alert.recipient),
+        failure_code=None if clip is not None else failure_of(alert, incident),
     )
+
+
+def _repeats(alert: Alert, first: Incident) -> Written:
+    rows = cooling.gathered_in(alert.id)
+    if cooling.wait_for_more(alert, rows):
+        raise NotYet
+    if not rows:
+        raise NothingToSay("What it should have told of is not there any more.")
+    tokens: dict[str, int] = {}
+    for row in rows:
+        if row.incident is not None:
+            renew_link(row, row.incident)
+    told = [(row, _repeat(row, tokens)) for row in rows]
+    facts = RepeatsMail(
+        recipient=alert.recipient,
+        message_id=alert.message_id,
+        first_message_id=_first_message_id(alert, first),
+        locale=mail_locale(alert.recipient),
+        reference=first.reference,
+        incident_type=first.incident_type,
+        site=first.site_name or first.site.name,
+        camera=first.camera.name if first.camera else None,
+        first_detected_at=first.detected_at,
+        risk_level=_worst(fact.risk_level for _, fact in told if fact is not None),
+        repeats=tuple(fact for _, fact in told if fact is not None),
+        page=_page(first),
+    )
+    return Written(
+        compose_repeats(facts, config()), tokens=tokens, told=tuple(row.id for row in rows)
+    )
+
+
+def _repeat(row: Alert, tokens: dict[str, int]) -> RepeatFacts | None:
+    incident = row.incident
+    if incident is None:
+        return None
+    clip = clip_of(row, incident)
+    if clip is not None and row.link is not None:
+        tokens[token_of(row.link)] = row.link.id
+    elif clip is not None:
+        tokens[foreign_token(clip.url)] = 0
+    return RepeatFacts(
+        reference=incident.reference,
+        risk_level=incident.risk_level,
+        message=incident.message,
+        detected_at=incident.detected_at,
+        clip=clip,
+        failure_code=None if clip is not None else failure_of(row, incident),
+    )
+
+
+def _worst(levels: Iterable[str]) -> str:
+    return max((RiskLevel(level) for level in levels), key=_RISKS.index, default=RiskLevel.MEDIUM)
+
+
+def _first_message_id(alert: Alert, first: Incident) -> str | None:
+    return db.session.scalar(
+        select(Alert.message_id)
+        .where(
+            Alert.incident_id == first.id,
+            Alert.recipient == alert.recipient,
+            Alert.kind.in_([AlertKind.VIDEO, AlertKind.TEXT_ONLY]),
+        )
+        .order_by(Alert.id)
+        .limit(1)
+    )
+
+
+def _failures(alert: Alert) -> UndeliverableMail:
+    incident, link = alert.incident, alert.link
+    if incident is None and link is None:
+        raise NothingToSay("What it is about was deleted before the mail could be sent.")
+    same = (
+        Alert.incident_id == incident.id
+        if incident is not None
+        else Alert.incident_id.is_(None) & (Alert.link_id == alert.link_id)
+    )
+    failed = db.session.scalars(
+        select(Alert)
+        .where(same, Alert.state == AlertState.FAILED, Alert.kind != AlertKind.UNDELIVERABLE)
+        .order_by(Alert.id)
+        .limit(_MOST_FAILURES)
+    ).all()
+    if not failed:
+        raise NothingToSay("Everything was delivered in the meantime.")
+    owner = incident or (find_incident_of(link.video_id) if link is not None else None)
+    return UndeliverableMail(
+        recipient=alert.recipient,
+        message_id=alert.message_id,
+        locale=mail_locale(alert.recipient),
+        reference=owner.reference if owner is not None else None,
+        about=_what(owner) if owner is not None else "",
+        failures=tuple((one.recipient, one.error or "") for one in failed),
+        page=_page(incident)
+        if incident is not None
+        else f"{config().base_url}/links/{link.id}/"
+        if link is not None
+        else config().base_url,
+    )
+
+
+def _page(incident: Incident) -> str:
+    return f"{config().base_url}/incidents/{incident.reference}/"
 
 
 def _one_line(value: object) -> str:
     return " ".join(str(value).split())
-
-
-def _failure(alert: Alert, incident: Incident) -> str:
-    video = incident.video
-    if video is None:
-        return "original_missing" if incident.frames_received else "no_frames"
-    if alert.link is not None and alert.link.revoked_at is not None:
-        return "link_revoked"
-    return video.error_code or "original_missing"
-
-
-def _clip(alert: Alert, incident: Incident) -> ClipFacts | None:
-    link, video = alert.link, incident.video
-    if alert.kind != AlertKind.VIDEO or link is None or video is None:
-        return None
-    if link.revoked_at is not None or link.expires_at is None or video.playable_size is None:
-        return None
-    return ClipFacts(
-        url=private_url(link, video.public_id),
-        video_id=video.public_id,
-        size=video.playable_size,
-        expires_at=link.expires_at,
-        hours=hours_left(link.expires_at, utcnow()),
-        pace_known=incident.pace_known is not False,
-    )

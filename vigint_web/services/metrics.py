@@ -26,7 +26,16 @@ from sqlalchemy.orm import InstrumentedAttribute
 
 from vigint_web.clock import utcnow
 from vigint_web.extensions import db
-from vigint_web.models import Alert, AlertState, Incident, Link, Video, VideoStatus
+from vigint_web.models import (
+    Alert,
+    AlertState,
+    Hosting,
+    HostingState,
+    Incident,
+    Link,
+    Video,
+    VideoStatus,
+)
 from vigint_web.services import health, queueing
 from vigint_web.services.counters import SUM, Family, Series
 from vigint_web.services.runtime import runtime, storage
@@ -81,7 +90,9 @@ def observe(family: Family, value: float, *labels: str) -> None:
 
 
 @contextmanager
-def measured_job(table: type[Video] | type[Alert], row_id: int, queue: str) -> Iterator[None]:
+def measured_job(
+    table: type[Video] | type[Alert] | type[Hosting], row_id: int, queue: str
+) -> Iterator[None]:
     """Measure the work on one row; nothing is counted when it was in other hands already."""
     before, began, crashed = _attempt(table, row_id), time.monotonic(), True
     try:
@@ -119,8 +130,10 @@ class _Installation(Collector):
                 db.session.rollback()
             up.add_metric([part], float(bool(families)))
             yield from families
-        yield up
         free = storage().free_bytes()
+        if free is None:  # it is not on this machine
+            up.add_metric(["storage"], float(storage().answers()))
+        yield up
         if free is not None:
             yield _gauge("vigint_storage_free_bytes", "Room left for footage.", free)
 
@@ -205,17 +218,21 @@ def _live() -> ColumnElement[bool]:
     )
 
 
-def _attempt(table: type[Video] | type[Alert], row_id: int) -> int | None:
+def _attempt(table: type[Video] | type[Alert] | type[Hosting], row_id: int) -> int | None:
     found = db.session.scalar(select(table.attempt).where(table.id == row_id))
     db.session.rollback()
     return found
 
 
-def _outcome(table: type[Video] | type[Alert], row_id: int) -> str:
+def _outcome(table: type[Video] | type[Alert] | type[Hosting], row_id: int) -> str:
     """Return how the work on a row ended: done, failed, or to be done again."""
-    state = Video.status if table is Video else Alert.state
-    found = db.session.scalar(select(state).where(table.id == row_id))
+    column = {Video: Video.status, Alert: Alert.state, Hosting: Hosting.state}[table]
+    found = db.session.scalar(select(column).where(table.id == row_id))
     db.session.rollback()
-    if found in {VideoStatus.READY, AlertState.SENT}:
+    if found in {VideoStatus.READY, AlertState.SENT, HostingState.HOSTED}:
         return "done"
-    return "failed" if found in {VideoStatus.FAILED, AlertState.FAILED} else "again"
+    return (
+        "failed"
+        if found in {VideoStatus.FAILED, AlertState.FAILED, HostingState.FAILED}
+        else "again"
+    )

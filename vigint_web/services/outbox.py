@@ -1,5 +1,6 @@
 """Keep every mail as it was sent, and show it to whoever may read it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from email import policy
@@ -20,7 +21,14 @@ from vigint_web.services import audit
 from vigint_web.services.actors import Actor
 from vigint_web.services.link_rules import Opening, refusal
 from vigint_web.services.links import token_of
-from vigint_web.services.mail_masking import masked, placeholder, unmasked
+from vigint_web.services.mail_masking import (
+    masked,
+    masked_all,
+    numbers_in,
+    placeholder,
+    unmasked,
+    unmasked_all,
+)
 from vigint_web.services.pages import PAGE, TOP, Page, Place, read_page
 from vigint_web.services.runtime import config
 from vigint_web.services.transactions import change, transaction
@@ -46,13 +54,22 @@ class OpenedMail:
         return placeholder(self.row.message_id) in self.text
 
 
-def row_of(alert: Alert, message: Letter, link: Link | None) -> dict[str, Any]:
+def row_of(
+    alert: Alert,
+    message: Letter,
+    link: Link | None,
+    foreign_token: str | None = None,
+    tokens: Mapping[str, int] | None = None,
+) -> dict[str, Any]:
     """Return the row of a mail about to be sent, without the token of its link.
 
     Args:
         link: the link that the mail carries, if it carries one.
+        foreign_token: the token of another host's link, where the mail carries that.
+        tokens: of a mail about several, with the numbers of their links.
     """
-    token = token_of(link) if link is not None else None
+    token = token_of(link) if link is not None else foreign_token
+    content = masked_all(message.as_bytes(), alert.message_id, tokens or {})
     return {
         "site_id": alert.site_id,
         "alert_id": alert.id,
@@ -60,7 +77,7 @@ def row_of(alert: Alert, message: Letter, link: Link | None) -> dict[str, Any]:
         "recipient": alert.recipient,
         "subject": message.subject,
         "message_id": alert.message_id,
-        "content": masked(message.as_bytes(), alert.message_id, token),
+        "content": masked(content, alert.message_id, token),
     }
 
 
@@ -160,6 +177,10 @@ def _is_of_opening(ticket: str, actor: Actor, mail_id: int) -> bool:
 def _opened(row: Mail) -> OpenedMail:
     token = token_of(row.link) if row.link is not None else None
     content = unmasked(row.content, row.message_id, token)
+    numbers = numbers_in(content, row.message_id)
+    if numbers:
+        links = db.session.scalars(select(Link).where(Link.id.in_(numbers)))
+        content = unmasked_all(content, row.message_id, {token_of(link): link.id for link in links})
     message = BytesParser(policy=policy.default).parsebytes(content)
     shown = ("From", "To", "Date", "Subject", "Message-ID")
     return OpenedMail(

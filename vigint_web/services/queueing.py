@@ -23,6 +23,7 @@ QUEUES = (*URGENT_QUEUES, SOURCES)
 
 PROCESS_VIDEO = "vigint_web.jobs.process_video"
 DELIVER_ALERT = "vigint_web.jobs.deliver_alert"
+HOST_ELSEWHERE = "vigint_web.jobs.host_elsewhere"
 DELIVER_ACCOUNT_MAIL = "vigint_web.jobs.deliver_account_mail"
 
 # Longer than the runner's own limit, so that a job ends with ffmpeg's sentence and not with RQ's.
@@ -44,6 +45,11 @@ def enqueue_video(kind: VideoKind, video_id: int, attempt: int) -> bool:
 def enqueue_alert(alert_id: int, attempt: int) -> bool:
     """Enqueue the delivery of a mail; return whether it is queued now."""
     return _enqueue(MAIL, DELIVER_ALERT, alert_id, attempt)
+
+
+def enqueue_hosting(hosting_id: int, attempt: int) -> bool:
+    """Enqueue the upload of a clip to another host; return whether it is queued now."""
+    return _enqueue(INCIDENTS, HOST_ELSEWHERE, hosting_id, attempt)
 
 
 def enqueue_account_mail(mail_id: int, attempt: int) -> bool:

@@ -2,15 +2,16 @@
 
 import logging
 
-from sqlalchemy import or_, select
+from sqlalchemy import exists, or_, select
 
 from vigint_web.clock import utcnow
 from vigint_web.extensions import db
-from vigint_web.models import Source, Video, VideoStatus
-from vigint_web.services import queueing
+from vigint_web.models import Source, Upload, Video, VideoStatus
+from vigint_web.services import queueing, upload_receiving
 from vigint_web.services.account_mails import due_account_mails
 from vigint_web.services.actors import SYSTEM
 from vigint_web.services.alerts import due_alerts
+from vigint_web.services.hosting_elsewhere import due_hostings
 from vigint_web.services.sources import fail_upload
 
 log = logging.getLogger(__name__)
@@ -24,7 +25,14 @@ def reconcile() -> int:
     Runs at every worker's start and every few seconds besides. Assumes that jobs are idempotent:
     what it enqueues once too often finds its row claimed and does nothing.
     """
-    return _videos() + _alerts() + _account_mails() + _stopped_uploads()
+    return (
+        _videos()
+        + _hostings()
+        + _alerts()
+        + _account_mails()
+        + _stopped_uploads()
+        + upload_receiving.sweep()
+    )
 
 
 def _videos() -> int:
@@ -42,6 +50,14 @@ def _videos() -> int:
     for row in rows:
         queueing.enqueue_video(row.kind, row.id, row.attempt)
     return len(rows)
+
+
+def _hostings() -> int:
+    found = due_hostings()
+    db.session.rollback()
+    for hosting_id, attempt in found:
+        queueing.enqueue_hosting(hosting_id, attempt)
+    return len(found)
 
 
 def _alerts() -> int:
@@ -64,7 +80,14 @@ def _stopped_uploads() -> int:
     sources = db.session.scalars(
         select(Source)
         .join(Video, Source.video_id == Video.id)
-        .where(Video.status == VideoStatus.UPLOADING, Video.lease_until < utcnow())
+        .where(
+            Video.status == VideoStatus.UPLOADING,
+            or_(
+                Video.lease_until < utcnow(),
+                # A resumable upload that went with whoever it was of.
+                Video.lease_until.is_(None) & ~exists().where(Upload.source_id == Source.id),
+            ),
+        )
         .limit(_BATCH)
     ).all()
     for source in sources:

@@ -10,7 +10,7 @@ from vigint_web.http.identity import actor
 from vigint_web.http.live import live_page
 from vigint_web.http.paging import asked_day, beginning_of, chosen, place, search_text
 from vigint_web.models import RiskLevel
-from vigint_web.services import alerts, incidents, links, listing
+from vigint_web.services import alerts, hosting_elsewhere, incidents, links, listing
 
 blueprint = Blueprint("incidents", __name__, url_prefix="/incidents")
 
@@ -70,6 +70,7 @@ def _shown(reference: str) -> dict[str, object]:
         "video": incident.video,
         "alerts": owed,
         "links": links.links_of_video(incident.video_id) if incident.video_id else [],
+        "hosting": hosting_elsewhere.find_hosting(incident.id),
         "now": utcnow(),
         "busy": not settled or any(alert.state in {"waiting", "pending"} for alert in owed),
     }
