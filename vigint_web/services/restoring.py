@@ -70,12 +70,22 @@ def check_place(manifest: Manifest) -> None:
             "The configured database is not empty, and a restore overwrites nothing: name an empty"
             " one in VIGINT_DATABASE_URL, or move that one away."
         )
+    if config().s3 is not None and _holds_something():
+        raise RestoreRefused(
+            f"There are files in {storage().describe()} already, and a restore overwrites nothing:"
+            " name a prefix in VIGINT_STORAGE_URL where nothing is yet, such as s3://BUCKET/restored."
+        )
     free = storage().free_bytes()
     if free is not None and free < manifest.size:
         raise RestoreRefused(
             f"There is no room: {manifest.size / 1e6:.0f} MB are needed and {free / 1e6:.0f} MB are"
             " free. Make room, then restore again."
         )
+
+
+def _holds_something() -> bool:
+    with _room_told():
+        return next(storage().list_files(), None) is not None
 
 
 def put_in_place(archive: Archive, manifest: Manifest, progress: Progress) -> None:
@@ -113,7 +123,7 @@ def settle_restored(actor: Actor, manifest: Manifest) -> int:
     """
     columns = (
         Video.original_key, Video.frames_key, Video.playable_key, Video.poster_key,
-        Video.thumbnail_key,
+        Video.thumbnail_key, Video.sprite_key,
     )  # fmt: skip
     gone = db.session.scalars(
         select(Video).where(or_(*(column.in_(manifest.gone) for column in columns)))

@@ -3,10 +3,12 @@
 import re
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
 _KEY = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*(/[A-Za-z0-9_][A-Za-z0-9._-]*)*")
+_NAME = re.compile(r"[A-Za-z0-9_-]{1,100}")
 
 
 class StorageError(Exception):
@@ -15,6 +17,17 @@ class StorageError(Exception):
 
 class NoRoom(StorageError):
     """Say that there is no room left; nothing was kept."""
+
+
+@dataclass(frozen=True)
+class Held:
+    """Something that lies in the storage."""
+
+    # A file's key; the name of something staged; what unfinished work is called here.
+    name: str
+    size: int
+    # Seconds since it was last written to.
+    age: float
 
 
 class Staged(Protocol):
@@ -46,7 +59,7 @@ class Staged(Protocol):
     def publish(self, key: str) -> None:
         """Make all of it one file under its key; nothing is staged after.
 
-        Raises NoRoom; all stays staged then.
+        Raises FileNotFoundError: nothing is staged; NoRoom: all stays staged.
         """
         ...
 
@@ -71,19 +84,26 @@ class Storage(Protocol):
         ...
 
     def publish(self, draft: Path, key: str) -> None:
-        """Make a finished working file durable under its key; the draft is gone after."""
+        """Make a finished working file durable under its key; the draft is gone after.
+
+        A reader sees all of the file or nothing.
+        """
         ...
 
     def staged(self, name: str) -> Staged:
         """Return what is staged under a name (letters, digits, `_`, `-`); it may be nothing yet."""
         ...
 
-    def list_staged(self) -> Iterator[str]:
-        """Name everything staged."""
+    def list_staged(self) -> Iterator[Held]:
+        """Tell of everything staged."""
         ...
 
-    def open(self, key: str) -> BinaryIO:
-        """Open a file unbuffered for reading; raises FileNotFoundError."""
+    def open(self, key: str, first: int = 0, last: int | None = None) -> BinaryIO:
+        """Open a file unbuffered for reading, at a position; raises FileNotFoundError.
+
+        Args:
+            last: the last byte that will be read, where that is known.
+        """
         ...
 
     def local_copy(self, key: str) -> AbstractContextManager[Path]:
@@ -94,20 +114,32 @@ class Storage(Protocol):
         """Remove a file; one that is gone already is fine."""
         ...
 
-    def list_keys(self) -> Iterator[str]:
-        """Name every file held."""
+    def list_files(self) -> Iterator[Held]:
+        """Tell of every file held."""
         ...
 
-    def age_seconds(self, key: str) -> float:
-        """Return how long ago a file was published; raises FileNotFoundError."""
+    def list_unfinished(self) -> Iterator[Held]:
+        """Tell of working files and of transfers that were begun and not ended."""
         ...
 
     def sweep_incoming(self, older_than_seconds: float) -> int:
-        """Remove working files that nobody has written to for that long; return how many."""
+        """Remove unfinished work that nobody has touched for that long; return how much."""
         ...
 
     def free_bytes(self) -> int | None:
         """Return the room left, in bytes, or None where there is no such limit."""
+        ...
+
+    def describe(self) -> str:
+        """Say in a few words where files are kept."""
+        ...
+
+    def answers(self) -> bool:
+        """Return whether files can be had, as of a few seconds ago; it is quick."""
+        ...
+
+    def check(self) -> None:
+        """Write, read and remove something; raises StorageError with a sentence."""
         ...
 
 
@@ -120,3 +152,19 @@ def check_key(key: str) -> str:
     if len(key) > 400 or not _KEY.fullmatch(key):
         raise StorageError(f"not a storage key: {key!r}")
     return key
+
+
+def is_key(name: str) -> bool:
+    """Return whether a name may be a key: others are no files of ours."""
+    return len(name) <= 400 and _KEY.fullmatch(name) is not None
+
+
+def check_name(name: str) -> str:
+    """Return the name of something staged if it cannot leave its place.
+
+    Raises:
+        StorageError: for anything but letters, digits, `_` and `-`.
+    """
+    if not _NAME.fullmatch(name):
+        raise StorageError(f"not a name of something staged: {name!r}")
+    return name

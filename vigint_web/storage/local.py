@@ -1,69 +1,51 @@
 """Keep files in a folder of this machine, published by rename."""
 
-import errno
 import os
-import shutil
-import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO, cast
 
-from vigint_web.storage.base import NoRoom, StorageError, check_key
-
-_RESERVE = 32 * 1024 * 1024
+from vigint_web.storage.base import Held, Staged, check_key, check_name, is_key
+from vigint_web.storage.disk import failures_said, sync, sync_folder
+from vigint_web.storage.local_staging import LocalStaged
+from vigint_web.storage.probe import probe
+from vigint_web.storage.workspace import STAGED_SUFFIX, Workspace
 
 
 class LocalStorage:
-    """Hold files below a root; working files live beside them so that publishing is a rename."""
+    """Hold files below a root; working files share its disk, so that publishing is a rename."""
 
-    def __init__(self, root: Path, *, shared: bool = False) -> None:
+    def __init__(self, root: Path, workspace: Workspace, *, shared: bool = False) -> None:
         """Keep files below a root.
 
         Args:
+            workspace: on the same file system; it may be below the root, as a hidden folder.
             shared: the group may open what is published, by its name, but list no folder.
         """
         self.root = root
-        self.incoming = root / ".incoming"
+        self._workspace = workspace
         self._shared = shared
 
     def prepare(self) -> None:
         """Make the folders, readable by their owner only."""
-        for folder in (self.root, self.incoming):
-            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self.root.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._workspace.prepare()
         if self._shared:
             self.root.chmod(0o710)
 
     def new_temp(self, suffix: str = "") -> Path:
-        """Return the path of a new empty working file.
-
-        Raises:
-            NoRoom: the disk is full.
-        """
-        self.require_room()
-        with _no_room_said():
-            descriptor, name = tempfile.mkstemp(suffix=suffix, dir=self.incoming)
-            os.close(descriptor)
-        return Path(name)
+        """Return the path of a new empty working file; raises NoRoom."""
+        return self._workspace.new_temp(suffix)
 
     def new_folder(self, prefix: str) -> Path:
-        """Return the path of a new empty working folder.
-
-        Raises:
-            NoRoom: the disk is full.
-        """
-        self.require_room()
-        with _no_room_said():
-            return Path(tempfile.mkdtemp(prefix=prefix, dir=self.incoming))
+        """Return the path of a new empty working folder; raises NoRoom."""
+        return self._workspace.new_folder(prefix)
 
     def require_room(self) -> None:
-        """Raise NoRoom when so little is left that the database's own writes are in danger.
-
-        Whoever makes room has to log in, and to delete: both are written down.
-        """
-        if (self.free_bytes() or 0) < _RESERVE:
-            raise NoRoom("no room left in the storage")
+        """Raise NoRoom when so little is left that the database's own writes are in danger."""
+        self._workspace.require_room()
 
     def publish(self, draft: Path, key: str) -> None:
         """Sync a working file and rename it to its key, so that a reader sees all of it or nothing.
@@ -71,22 +53,21 @@ class LocalStorage:
         Raises:
             NoRoom: the disk is full; the draft is removed.
         """
-        target = self.root / check_key(key)
         try:
-            with _no_room_said():
-                self._make_folder(target.parent)
-                if self._shared:
-                    draft.chmod(0o640)
-                descriptor = os.open(draft, os.O_RDONLY)
-                try:
-                    os.fsync(descriptor)
-                finally:
-                    os.close(descriptor)
-                draft.replace(target)
-                _sync_folder(target.parent)
+            self._rename(draft, key)
         except BaseException:
             draft.unlink(missing_ok=True)
             raise
+
+    def _rename(self, draft: Path, key: str) -> None:
+        target = self.root / check_key(key)
+        with failures_said():
+            self._make_folder(target.parent)
+            if self._shared:
+                draft.chmod(0o640)
+            sync(draft)
+            draft.replace(target)
+            sync_folder(target.parent)
 
     def _make_folder(self, folder: Path) -> None:
         if folder == self.root or folder.is_dir():
@@ -95,11 +76,22 @@ class LocalStorage:
         folder.mkdir(exist_ok=True, mode=0o700)
         if self._shared:
             folder.chmod(0o710)  # whatever the umask
-        _sync_folder(folder.parent)
+        sync_folder(folder.parent)
 
-    def open(self, key: str) -> BinaryIO:
+    def staged(self, name: str) -> Staged:
+        """Return what is staged under a name; it may be nothing yet."""
+        path = self._workspace.folder / f"{check_name(name)}{STAGED_SUFFIX}"
+        return LocalStaged(path, require_room=self.require_room, publish=self._rename)
+
+    def list_staged(self) -> Iterator[Held]:
+        """Tell of everything staged."""
+        return self._workspace.list_staged()
+
+    def open(self, key: str, first: int = 0, last: int | None = None) -> BinaryIO:  # noqa: ARG002 - a file needs no end
         """Open a file unbuffered, so that its descriptor can be handed to the kernel's sendfile."""
-        return cast(BinaryIO, (self.root / check_key(key)).open("rb", buffering=0))
+        file = (self.root / check_key(key)).open("rb", buffering=0)
+        file.seek(first)
+        return cast(BinaryIO, file)
 
     @contextmanager
     def local_copy(self, key: str) -> Iterator[Path]:
@@ -121,48 +113,39 @@ class LocalStorage:
             except OSError:
                 break
 
-    def list_keys(self) -> Iterator[str]:
-        """Name every published file."""
+    def list_files(self) -> Iterator[Held]:
+        """Tell of every published file; a file system's own and a desktop's are none."""
+        now = time.time()
         for folder, folders, names in os.walk(self.root):
-            if Path(folder) == self.root:
-                folders[:] = [name for name in folders if name != self.incoming.name]
+            folders[:] = [name for name in folders if is_key(name)]
             for name in names:
-                yield (Path(folder) / name).relative_to(self.root).as_posix()
+                path = Path(folder) / name
+                key = path.relative_to(self.root).as_posix()
+                with suppress(FileNotFoundError):  # deleted meanwhile
+                    if is_key(key):
+                        about = path.stat()
+                        yield Held(key, about.st_size, now - about.st_ctime)
 
-    def age_seconds(self, key: str) -> float:
-        """Return how long ago a file was published."""
-        return time.time() - (self.root / check_key(key)).stat().st_ctime
-
-    def free_bytes(self) -> int | None:
-        """Return the room left for an ordinary user, in bytes."""
-        return shutil.disk_usage(self.root).free
+    def list_unfinished(self) -> Iterator[Held]:
+        """Tell of working files."""
+        return self._workspace.list()
 
     def sweep_incoming(self, older_than_seconds: float) -> int:
         """Remove working files and folders untouched for that long; return how many."""
-        limit, removed = time.time() - older_than_seconds, 0
-        for path in self.incoming.iterdir():
-            try:
-                if path.stat().st_mtime < limit:
-                    shutil.rmtree(path) if path.is_dir() else path.unlink()
-                    removed += 1
-            except OSError:
-                continue  # somebody else was faster, or it is in use: the next sweep tells
-        return removed
+        return self._workspace.sweep(older_than_seconds)
 
+    def free_bytes(self) -> int | None:
+        """Return the room left for an ordinary user, in bytes."""
+        return self._workspace.free_bytes()
 
-@contextmanager
-def _no_room_said() -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        if error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}:
-            raise NoRoom("no room left in the storage") from None
-        raise StorageError(f"the storage failed: {error.strerror}") from None
+    def describe(self) -> str:
+        """Say in which folder files are kept."""
+        return f"files in {self.root}"
 
+    def answers(self) -> bool:
+        """Return whether the folder is there."""
+        return self.root.is_dir()
 
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    def check(self) -> None:
+        """Publish, read and remove a small file."""
+        probe(self)

@@ -281,7 +281,7 @@ def test_a_full_disk_while_restoring_leaves_nothing(
     elsewhere.environ["VIGINT_DATA_DIR"] = str(small_disk)
     (small_disk / "before-restore-filler").write_bytes(b"x" * 1_500_000)
     assert "no room" in elsewhere.is_refused("restore", made)
-    monkeypatch.setattr("vigint_web.storage.local._RESERVE", 0)
+    monkeypatch.setattr("vigint_web.storage.workspace._RESERVE", 0)
     monkeypatch.setattr("vigint_web.services.restoring.check_place", lambda _: None)
     assert "disk became full" in elsewhere.is_refused("restore", made)
     left = {path.name for path in small_disk.iterdir()}

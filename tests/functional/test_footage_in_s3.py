@@ -1,0 +1,91 @@
+"""A whole installation whose footage is in S3: in, prepared, watched, cut off, gone."""
+
+import json
+import re
+import struct
+from collections.abc import Callable, Iterator
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+
+from tests.functional.installation import Installation
+from tests.functional.processes import wait_until
+from tests.functional.web import Reader, Session, request
+from tests.helpers import Footage
+from tests.s3_server import S3Server
+
+_BIG = 24 * 1024 * 1024  # more than any buffer on the way, and several parts in S3
+
+
+@pytest.fixture(scope="module")
+def away(tmp_path_factory: pytest.TempPathFactory, s3: S3Server) -> Iterator[Installation]:
+    """Give a running installation that keeps its footage in S3."""
+    settings = s3.settings("footage/of-vigint")
+    with Installation(tmp_path_factory.mktemp("s3"), **settings).lived_in() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def browser(away: Installation) -> Session:
+    """Give a logged-in administrator."""
+    return away.session()
+
+
+def objects(s3: S3Server, installation: Installation) -> list[str]:
+    """Return what the bucket holds, looked at past Vigint; no unfinished uploads are there."""
+    bucket = urlsplit(installation.environment["VIGINT_STORAGE_URL"]).netloc
+    client = s3.client()
+    assert "Uploads" not in client.list_multipart_uploads(Bucket=bucket)
+    found = client.list_objects_v2(Bucket=bucket).get("Contents", [])
+    return [held["Key"] for held in found]
+
+
+def test_a_source_lives_in_s3_from_its_upload_to_its_deletion(
+    away: Installation, browser: Session, s3: S3Server, footage: Footage
+) -> None:
+    clip = footage.clip("s3.mp4", seconds=2).read_bytes()
+    padding = _BIG - len(clip)
+    data = clip + struct.pack(">I4s", padding, b"free") + bytes(padding - 8)
+    landed = browser.upload(("s3.mp4", data))
+    page = urlsplit(landed.url).path
+    found = re.search(r"/api/video/([\w.~-]+)/", landed.text)
+    assert found, landed.text
+    api, stream = (f"{away.url}/{kind}/{found.group(1)}/" for kind in ("api/video", "stream"))
+    away.secrets.add(found.group(1))
+    wait_until(lambda: request(api).json()["status"] == "ready", "the source is ready", 60)
+    kept = objects(s3, away)
+    assert all(key.startswith("footage/of-vigint/videos/") for key in kept)
+    assert any(key.endswith("/original.mp4") for key in kept)
+    assert not list((away.data_dir / "media").glob("[!.]*")), "footage is on this machine's disk"
+
+    part = request(stream, Range=f"bytes={9 * 1024 * 1024}-")
+    assert (part.status, part.body == data[9 * 1024 * 1024 :]) == (206, True)
+    assert part.headers["Content-Range"] == f"bytes {9 * 1024 * 1024}-{_BIG - 1}/{_BIG}"
+    assert request(f"{api}download/").body == data
+    assert request(f"{api}thumbnail/").body.startswith(b"\xff\xd8")
+
+    [(link_id,)] = away.sql("SELECT id FROM links")
+    reader = Reader(stream, end="\r\n\r\n")
+    try:
+        assert reader.read()
+        assert browser.submit(f"/links/{link_id}/revoke", reason="test").status == 200
+        wait_until(lambda: not reader.read(16 * 1024), "the connection was cut", 12)
+        assert reader.received < _BIG, "all of it arrived"
+    finally:
+        reader.close()
+    assert request(stream).status == 410
+
+    assert browser.submit(f"{page}delete", page=page).status == 200
+    wait_until(lambda: objects(s3, away) == [], "the bucket is empty")
+
+
+def test_an_incident_and_a_check(
+    away: Installation, document: Callable[..., dict[str, Any]], s3: S3Server
+) -> None:
+    ended = away.finished(away.post(document()))
+    assert ended["state"] == "ready", json.dumps(ended)
+    told = json.loads(away.command("media", "check", "--hash", "--older-than", "0", "--json"))
+    assert told["well"], told
+    assert told["files"] == len(objects(s3, away)) > 0
+    assert "s3://bucket-" in away.command("doctor")

@@ -1,0 +1,25 @@
+"""Keep generated secrets in files of the data directory that only their owner reads."""
+
+import os
+import secrets
+from pathlib import Path
+
+
+def stored_secret(path: Path) -> str:
+    """Return the text of a secret file, made on first use; raises OSError."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if not path.exists():
+        draft = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
+        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(secrets.token_urlsafe(48))
+            file.flush()
+            os.fsync(file.fileno())
+        try:
+            # A link never overwrites: of two first starts at once, one secret wins for both.
+            os.link(draft, path)
+        except FileExistsError:
+            pass
+        finally:
+            draft.unlink()
+    return path.read_text(encoding="utf-8").strip()

@@ -1,0 +1,316 @@
+"""Move bytes to and from S3 objects in bounded memory: whole or not at all, checked on the way."""
+
+import base64
+import hashlib
+import io
+import logging
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, cast
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from vigint_web.storage.base import StorageError
+from vigint_web.storage.s3_client import Bucket
+
+if TYPE_CHECKING:
+    from types_boto3_s3.type_defs import CompletedPartTypeDef, CopySourceTypeDef
+
+log = logging.getLogger(__name__)
+
+MIB = 1024 * 1024
+# S3 wants at least this in every part but the last.
+SMALLEST_PART = 5 * MIB
+_PART = 8 * MIB
+# Some servers take a thousand parts, AWS ten thousand.
+_MOST_PARTS = 900
+_AT_ONCE = 4
+_PIECE = MIB
+_READ_ATTEMPTS = 3
+
+
+@dataclass(frozen=True)
+class Part:
+    """A part of an object to be: bytes of a local file, or another object."""
+
+    size: int
+    path: Path | None = None
+    first: int = 0
+    source: str = ""
+
+
+def upload(bucket: Bucket, path: Path, name: str) -> None:
+    """Make an object of a file; it appears whole, and of the right size, or not at all."""
+    size = path.stat().st_size
+    longest = max(_PART, -(-size // _MOST_PARTS))
+    if size <= longest:
+        put(bucket, path, name, 0, size)
+        return
+    firsts = range(0, size, longest)
+    join(bucket, [Part(min(longest, size - first), path, first) for first in firsts], name)
+
+
+def put(bucket: Bucket, path: Path, name: str, first: int, size: int) -> None:
+    """Make an object of a part of a file, in one request."""
+    with bucket.failures_said(name), _Slice(path, first, size) as body:
+        bucket.client.put_object(
+            Bucket=bucket.name,
+            Key=bucket.full(name),
+            Body=cast(IO[bytes], body),
+            ContentLength=size,
+            ContentMD5=body.md5(),
+        )
+
+
+def join(bucket: Bucket, parts: Sequence[Part], name: str) -> None:
+    """Make one object of parts, several at once; what was begun is taken back after an error."""
+    target: dict[str, Any] = {"Bucket": bucket.name, "Key": bucket.full(name)}
+    with bucket.failures_said(name):
+        target["UploadId"] = bucket.client.create_multipart_upload(**target)["UploadId"]
+    try:
+        with bucket.failures_said(name), ThreadPoolExecutor(_AT_ONCE) as pool:
+            sent = _all_or_none(
+                pool,
+                [_sender(bucket, part, number, target) for number, part in enumerate(parts, 1)],
+            )
+        _complete(bucket, target, sent, sum(part.size for part in parts), name)
+    except BaseException:
+        with suppress(ClientError, BotoCoreError):  # the sweep takes what is left
+            bucket.client.abort_multipart_upload(**target)
+        raise
+
+
+def _all_or_none(
+    pool: ThreadPoolExecutor, calls: "Sequence[Callable[[], CompletedPartTypeDef]]"
+) -> "list[CompletedPartTypeDef]":
+    futures = [pool.submit(call) for call in calls]
+    try:
+        return [future.result() for future in futures]
+    except BaseException:
+        for future in futures:
+            future.cancel()
+        raise
+
+
+def _sender(
+    bucket: Bucket, part: Part, number: int, target: dict[str, Any]
+) -> "Callable[[], CompletedPartTypeDef]":
+    def send() -> "CompletedPartTypeDef":
+        if part.path is None:
+            source: CopySourceTypeDef = {
+                "Bucket": bucket.name,
+                "Key": bucket.full(part.source),
+            }
+            copied = bucket.client.upload_part_copy(**target, PartNumber=number, CopySource=source)
+            return {"ETag": copied["CopyPartResult"]["ETag"], "PartNumber": number}
+        with _Slice(part.path, part.first, part.size) as body:
+            sent = bucket.client.upload_part(
+                **target,
+                PartNumber=number,
+                Body=cast(IO[bytes], body),
+                ContentLength=part.size,
+                ContentMD5=body.md5(),
+            )
+        return {"ETag": sent["ETag"], "PartNumber": number}
+
+    return send
+
+
+def _complete(
+    bucket: Bucket,
+    target: dict[str, Any],
+    sent: "list[CompletedPartTypeDef]",
+    size: int,
+    name: str,
+) -> None:
+    with bucket.failures_said(name):
+        try:
+            bucket.client.complete_multipart_upload(**target, MultipartUpload={"Parts": sent})
+        except ClientError as error:
+            # The answer to a first attempt may have been lost: then it is there, and whole.
+            if error.response.get("Error", {}).get("Code") != "NoSuchUpload":
+                raise
+    try:
+        found = size_of(bucket, name)
+    except FileNotFoundError:
+        found = -1
+    if found != size:
+        delete(bucket, name)
+        raise StorageError(f"S3 joined {name} to {found} bytes instead of {size}")
+
+
+def copy(bucket: Bucket, source: str, name: str) -> None:
+    """Make an object of another one, in one request."""
+    with bucket.failures_said(source):
+        bucket.client.copy_object(
+            Bucket=bucket.name,
+            Key=bucket.full(name),
+            CopySource={"Bucket": bucket.name, "Key": bucket.full(source)},
+        )
+
+
+def size_of(bucket: Bucket, name: str) -> int:
+    """Return an object's size; raises FileNotFoundError."""
+    with bucket.failures_said(name):
+        return bucket.client.head_object(Bucket=bucket.name, Key=bucket.full(name))["ContentLength"]
+
+
+def delete(bucket: Bucket, name: str) -> None:
+    """Remove an object; one that is gone already is fine."""
+    with suppress(FileNotFoundError), bucket.failures_said(name):
+        bucket.client.delete_object(Bucket=bucket.name, Key=bucket.full(name))
+
+
+def delete_all(bucket: Bucket, names: Sequence[str]) -> None:
+    """Remove objects, several at once."""
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        for future in [pool.submit(delete, bucket, name) for name in names]:
+            future.result()
+
+
+class S3File(io.RawIOBase):
+    """An object open for reading: one request for the range asked, another after each seek.
+
+    It has no descriptor, so that nobody tries to hand it to the kernel.
+    """
+
+    def __init__(self, bucket: Bucket, name: str, first: int = 0, last: int | None = None) -> None:
+        """Ask for a range of an object; raises FileNotFoundError."""
+        super().__init__()
+        self._bucket, self._name = bucket, name
+        self._position, self._last = first, last
+        self._attempts = 0
+        self._etag: str | None = None
+        self._size = 0
+        self._body: Any = None
+        self._ask()
+
+    def readable(self) -> bool:
+        """Return that it can be read."""
+        return True
+
+    def seekable(self) -> bool:
+        """Return that any part of it can be read."""
+        return True
+
+    def tell(self) -> int:
+        """Return the position of the next byte."""
+        return self._position
+
+    def seek(self, position: int, whence: int = os.SEEK_SET) -> int:
+        """Move to a position; what was asked for before is let go."""
+        base = {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: self._size}[whence]
+        if base + position != self._position:
+            self._let_go()
+            self._position, self._last = base + position, None
+        return self._position
+
+    def readinto(self, buffer: Any) -> int:
+        """Read what arrives next; after a broken connection go on where it broke."""
+        view = memoryview(buffer)
+        while self._position < self._size and view:
+            try:
+                with self._bucket.failures_said(self._name):
+                    if self._body is None:
+                        self._ask()
+                    data: bytes = self._body.read(len(view))
+                    if not data and self._last is None:
+                        raise StorageError(f"{self._name} ended too early")
+            except StorageError:
+                self._let_go()
+                self._attempts += 1
+                if self._attempts >= _READ_ATTEMPTS:
+                    raise
+                continue
+            if data:
+                view[: len(data)] = data
+                self._position += len(data)
+                return len(data)
+            self._let_go()
+            self._last = None  # more is wanted than was said
+        return 0
+
+    def close(self) -> None:
+        """Let go of the connection; when all was read the next request uses it."""
+        if not self.closed:
+            self._let_go()
+        super().close()
+
+    def _let_go(self) -> None:
+        if self._body is not None:
+            self._body.close()
+            self._body = None
+
+    def _ask(self) -> None:
+        wanted: dict[str, Any] = {"Bucket": self._bucket.name, "Key": self._bucket.full(self._name)}
+        ends = self._last is not None and self._last >= self._position
+        if self._position or ends:
+            wanted["Range"] = f"bytes={self._position}-{self._last if ends else ''}"
+        if self._etag is not None:
+            wanted["IfMatch"] = self._etag
+        with self._bucket.failures_said(self._name):
+            answer = self._bucket.client.get_object(**wanted)
+        self._etag, self._body = answer.get("ETag"), answer["Body"]
+        span = answer.get("ContentRange", "")
+        self._size = int(span.rpartition("/")[2]) if span else answer["ContentLength"]
+
+
+def read_pieces(bucket: Bucket, name: str, first: int = 0) -> Iterator[bytes]:
+    """Yield an object's bytes from a position on; raises FileNotFoundError."""
+    with S3File(bucket, name, first) as file:
+        while piece := file.read(_PIECE):
+            yield piece
+
+
+def download(bucket: Bucket, name: str, path: Path) -> None:
+    """Copy an object into a file; raises FileNotFoundError."""
+    with path.open("wb", buffering=0) as file:
+        for piece in read_pieces(bucket, name):
+            file.write(piece)
+
+
+class _Slice(io.RawIOBase):
+    """A part of a file, as a body that can be sent again."""
+
+    def __init__(self, path: Path, first: int, size: int) -> None:
+        super().__init__()
+        self._file = path.open("rb", buffering=0)
+        self._first, self._size, self._position = first, size, 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._position
+
+    def seek(self, position: int, whence: int = os.SEEK_SET) -> int:
+        base = {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: self._size}[whence]
+        self._position = base + position
+        return self._position
+
+    def readinto(self, buffer: Any) -> int:
+        view = memoryview(buffer)[: max(0, self._size - self._position)]
+        data = os.pread(self._file.fileno(), len(view), self._first + self._position)
+        view[: len(data)] = data
+        self._position += len(data)
+        return len(data)
+
+    def close(self) -> None:
+        self._file.close()
+        super().close()
+
+    def md5(self) -> str:
+        """Return what a Content-MD5 says, which the server compares."""
+        digest = hashlib.md5(usedforsecurity=False)
+        self.seek(0)
+        while piece := self.read(_PIECE):
+            digest.update(piece)
+        self.seek(0)
+        return base64.b64encode(digest.digest()).decode()

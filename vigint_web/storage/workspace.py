@@ -1,0 +1,113 @@
+"""Keep working files: always on this machine, wherever what is finished is kept."""
+
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+from vigint_web.storage.base import Held, NoRoom
+from vigint_web.storage.disk import failures_said
+
+# What is staged here may rest for days: whoever has it expects it, or `media check` finds it.
+STAGED_SUFFIX = ".part"
+_RESERVE = 32 * 1024 * 1024
+
+
+class Workspace:
+    """Hold working files in one folder, of which nothing outlives its work for long."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def prepare(self) -> None:
+        """Make the folder, for its owner only."""
+        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+
+    def new_temp(self, suffix: str = "") -> Path:
+        """Return the path of a new empty working file.
+
+        Raises:
+            NoRoom: the disk is full.
+        """
+        self.require_room()
+        with failures_said():
+            descriptor, name = tempfile.mkstemp(suffix=suffix, dir=self.folder)
+            os.close(descriptor)
+        return Path(name)
+
+    def new_folder(self, prefix: str) -> Path:
+        """Return the path of a new empty working folder.
+
+        Raises:
+            NoRoom: the disk is full.
+        """
+        self.require_room()
+        with failures_said():
+            return Path(tempfile.mkdtemp(prefix=prefix, dir=self.folder))
+
+    def require_room(self, needed: int = 0) -> None:
+        """Raise NoRoom when so little is left that the database's own writes are in danger.
+
+        Whoever makes room has to log in, and to delete: both are written down.
+
+        Args:
+            needed: the bytes that are about to be written.
+        """
+        if self.free_bytes() < _RESERVE + needed:
+            raise NoRoom("no room left in the storage")
+
+    def free_bytes(self) -> int:
+        """Return the room left for an ordinary user, in bytes."""
+        return shutil.disk_usage(self.folder).free
+
+    def list(self) -> Iterator[Held]:
+        """Tell of working files and folders."""
+        now = time.time()
+        for path in self.folder.iterdir():
+            with suppress(FileNotFoundError):  # whoever made it was faster
+                if path.suffix != STAGED_SUFFIX:
+                    newest = max(_changed(path), default=0.0)
+                    yield Held(path.name, _size(path), now - newest)
+
+    def list_staged(self) -> Iterator[Held]:
+        """Tell of what is staged."""
+        now = time.time()
+        for path in self.folder.glob(f"*{STAGED_SUFFIX}"):
+            with suppress(FileNotFoundError):
+                about = path.stat()
+                yield Held(path.stem, about.st_size, now - about.st_mtime)
+
+    def sweep(self, older_than_seconds: float) -> int:
+        """Remove working files and folders untouched for that long; return how many."""
+        removed = 0
+        for held in self.list():
+            path = self.folder / held.name
+            # Somebody else may be faster, or it is in use: the next sweep tells.
+            with suppress(OSError):
+                if held.age > older_than_seconds:
+                    shutil.rmtree(path) if path.is_dir() else path.unlink()
+                    removed += 1
+        return removed
+
+
+def _changed(path: Path) -> Iterator[float]:
+    yield path.stat().st_mtime
+    if path.is_dir():
+        for folder, _, names in os.walk(path):
+            for name in names:
+                with suppress(FileNotFoundError):
+                    yield (Path(folder) / name).stat().st_mtime
+
+
+def _size(path: Path) -> int:
+    if not path.is_dir():
+        return path.stat().st_size
+    files = (Path(folder) / name for folder, _, names in os.walk(path) for name in names)
+    total = 0
+    for file in files:
+        with suppress(FileNotFoundError):
+            total += file.stat().st_size
+    return total
