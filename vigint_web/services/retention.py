@@ -3,18 +3,17 @@
 import logging
 from datetime import timedelta
 
-from sqlalchemy import or_, select
+from sqlalchemy import select
 
 from vigint_web.clock import utcnow
 from vigint_web.extensions import db
 from vigint_web.models import Source, Video, VideoStatus
-from vigint_web.services import audit, outbox
+from vigint_web.services import audit, media_check, outbox
 from vigint_web.services.actors import SYSTEM
 from vigint_web.services.runtime import config, storage
 from vigint_web.services.sources import delete_source
 from vigint_web.services.transactions import transaction
 from vigint_web.services.videos import detach_and_delete_video
-from vigint_web.storage import StorageError
 
 log = logging.getLogger(__name__)
 
@@ -72,27 +71,8 @@ def sweep_orphans() -> int:
     """
     place = storage()
     removed = place.sweep_incoming(_ABANDONED_SECONDS)
-    for key in place.list_keys():
-        try:
-            if place.age_seconds(key) < _ABANDONED_SECONDS or _is_named(key):
-                continue
-        except (FileNotFoundError, StorageError):
-            continue  # gone meanwhile, or no file of ours: a file system's own, a desktop's
-        place.delete(key)
+    for held in media_check.find_orphans(_ABANDONED_SECONDS):
+        place.delete(held.name)
         removed += 1
-        log.warning("orphan %s removed", key)
+        log.warning("orphan %s removed", held.name)
     return removed
-
-
-def _is_named(key: str) -> bool:
-    columns = (
-        Video.original_key,
-        Video.frames_key,
-        Video.playable_key,
-        Video.poster_key,
-        Video.thumbnail_key,
-        Video.sprite_key,
-    )
-    named = select(Video.id).where(or_(*(column == key for column in columns))).limit(1)
-    public_id = key.split("/")[1] if "/" in key else ""
-    return db.session.scalar(named.where(Video.public_id == public_id)) is not None

@@ -1,0 +1,262 @@
+"""Compare what the rows say with what the storage holds, both ways, and remove what nobody names.
+
+The storage is listed once. Whatever is listed is compared with its row afterwards, so that a file
+that was published meanwhile is young, and what seems to be missing is looked at again in the end.
+"""
+
+import hashlib
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from itertools import islice
+
+from sqlalchemy import RowMapping, select
+
+from vigint_web.extensions import db
+from vigint_web.models import Upload, Video
+from vigint_web.services import audit
+from vigint_web.services.actors import Actor
+from vigint_web.services.runtime import storage
+from vigint_web.services.transactions import transaction
+from vigint_web.storage import Held
+
+Told = Callable[[int, int], None]
+
+# As many rows as one question to the database may be about.
+_BATCH = 500
+_PIECE = 1024 * 1024
+_COLUMNS = (
+    (Video.original_key, Video.original_size, Video.original_sha256),
+    (Video.frames_key, Video.frames_size, None),
+    (Video.playable_key, Video.playable_size, Video.playable_sha256),
+    (Video.poster_key, Video.poster_size, Video.poster_sha256),
+    (Video.thumbnail_key, Video.thumbnail_size, Video.thumbnail_sha256),
+    (Video.sprite_key, Video.sprite_size, Video.sprite_sha256),
+)
+_SELECTED = [column for columns in _COLUMNS for column in columns if column is not None]
+
+
+class Problem(StrEnum):
+    """Say what is wrong with a file that a row names."""
+
+    MISSING = "missing"
+    SIZE = "size"
+    HASH = "hash"
+
+
+@dataclass(frozen=True)
+class Named:
+    """A file as its row tells of it."""
+
+    key: str
+    video: str
+    size: int | None
+    sha256: str | None
+
+
+@dataclass(frozen=True)
+class Damage:
+    """A file that is not what its row says."""
+
+    named: Named
+    problem: Problem
+    # Bytes found; None: there is no such file.
+    found: int | None
+
+
+@dataclass
+class Findings:
+    """What a comparison found."""
+
+    # Files that rows name and that are as they say.
+    files: int = 0
+    size: int = 0
+    damaged: list[Damage] = field(default_factory=list)
+    # Old enough that no work under way can be about to name them.
+    orphans: list[Held] = field(default_factory=list)
+    staged: list[Held] = field(default_factory=list)
+    unfinished: list[Held] = field(default_factory=list)
+
+    @property
+    def removable(self) -> list[Held]:
+        """Return all that nobody needs."""
+        return [*self.orphans, *self.staged, *self.unfinished]
+
+    @property
+    def is_well(self) -> bool:
+        """Return whether rows and storage agree."""
+        return not (self.damaged or self.removable)
+
+
+def check(older_than: float, told: Told | None = None, *, hashes: bool = False) -> Findings:
+    """Compare rows and storage; nothing is changed.
+
+    Args:
+        older_than: seconds after which what no row names is an orphan.
+        told: is given files and bytes looked at, again and again.
+        hashes: read every file that a row names, and compare its SHA-256.
+
+    Raises:
+        StorageError: the storage cannot be read.
+    """
+    found = Findings()
+    seen: set[str] = set()
+    waiting: dict[str, Named] = {}  # named by rows whose other files were listed
+    for batch, named in _with_rows(storage().list_files()):
+        waiting |= {key: file for key, file in named.items() if file.video not in seen}
+        seen.update(file.video for file in named.values())
+        for held in batch:
+            file = waiting.pop(held.name, None)
+            if file is not None:
+                _compare(found, file, held.size, hashes)
+            elif held.age > older_than and held.name not in named:
+                found.orphans.append(held)
+            if told is not None:
+                told(found.files + len(found.orphans), found.size)
+    for file in (*waiting.values(), *_unseen(seen)):
+        _look_again(found, file, hashes)
+    found.staged = [held for held in _unnamed_staged() if held.age > older_than]
+    found.unfinished = [held for held in storage().list_unfinished() if held.age > older_than]
+    return found
+
+
+def find_orphans(older_than: float) -> Iterator[Held]:
+    """Yield published files of that age, in seconds, that no row names."""
+    old = (held for held in storage().list_files() if held.age > older_than)
+    for batch, named in _with_rows(old):
+        yield from (held for held in batch if held.name not in named)
+
+
+def remove(actor: Actor, found: Findings, older_than: float) -> Findings:
+    """Remove what nobody names; return what was removed.
+
+    Raises:
+        StorageError: the storage refused; what was removed before is written down.
+    """
+    removed = Findings()
+    place = storage()
+    try:
+        for held in found.orphans:
+            place.delete(held.name)
+            removed.orphans.append(held)
+        for held in found.staged:
+            place.staged(held.name).discard()
+            removed.staged.append(held)
+        if found.unfinished:
+            place.sweep_incoming(older_than)
+            removed.unfinished = found.unfinished
+    finally:
+        if removed.removable:
+            with transaction():
+                audit.record(
+                    actor,
+                    "media:swept",
+                    "installation",
+                    files=len(removed.orphans),
+                    uploads=len(removed.staged),
+                    unfinished=len(removed.unfinished),
+                    bytes=sum(held.size for held in removed.removable),
+                )
+    return removed
+
+
+def _with_rows(files: Iterable[Held]) -> Iterator[tuple[list[Held], dict[str, Named]]]:
+    """Yield files, many at a time, with all that the rows they belong to name, by key."""
+    several = iter(files)
+    while batch := list(islice(several, _BATCH)):
+        videos = {held.name.split("/")[1] for held in batch if "/" in held.name}
+        yield batch, {file.key: file for file in _named(sorted(videos))}
+
+
+def _named(videos: Sequence[str]) -> list[Named]:
+    rows = db.session.execute(
+        select(Video.public_id, *_SELECTED).where(Video.public_id.in_(videos))
+    ).all()
+    db.session.rollback()  # the next question is about a later moment
+    return [file for row in rows for file in _files_of(row._mapping).values()]
+
+
+def _files_of(values: RowMapping) -> dict[str, Named]:
+    """Return what a row names, each file once: what plays may be the original itself."""
+    found: dict[str, Named] = {}
+    for key, size, sha256 in _COLUMNS:
+        name = values[key]
+        if name is not None:
+            digest = None if sha256 is None else values[sha256]
+            found[name] = Named(name, values[Video.public_id], values[size], digest)
+    return found
+
+
+def _unseen(seen: set[str]) -> Iterator[Named]:
+    """Yield what the rows name of which not one file was listed."""
+    last = 0
+    page = select(Video.id, Video.public_id, *_SELECTED).order_by(Video.id).limit(_BATCH)
+    while rows := db.session.execute(page.where(Video.id > last)).all():
+        db.session.rollback()
+        last = rows[-1].id
+        for row in rows:
+            if row.public_id not in seen:
+                yield from _files_of(row._mapping).values()
+
+
+def _compare(found: Findings, file: Named, size: int, hashes: bool) -> None:
+    if file.size is not None and file.size != size:
+        found.damaged.append(Damage(file, Problem.SIZE, size))
+        return
+    if hashes and file.sha256 is not None:
+        try:
+            digest = _digest(file.key)
+        except FileNotFoundError:
+            _look_again(found, file, hashes)
+            return
+        if digest != file.sha256:
+            found.damaged.append(Damage(file, Problem.HASH, size))
+            return
+    found.files += 1
+    found.size += size
+
+
+def _look_again(found: Findings, file: Named, hashes: bool) -> None:
+    """Compare a file that was not listed, if its row names it still: both may have changed."""
+    size = _size(file.key)
+    now = next((other for other in _named([file.video]) if other.key == file.key), None)
+    if now is None:
+        return
+    if size is None:
+        found.damaged.append(Damage(now, Problem.MISSING, None))
+    else:
+        _compare(found, now, size, hashes)
+
+
+def _size(key: str) -> int | None:
+    try:
+        with storage().open(key) as file:
+            return file.seek(0, os.SEEK_END)
+    except FileNotFoundError:
+        return None
+
+
+def _digest(key: str) -> str:
+    digest = hashlib.sha256()
+    with storage().open(key) as file:
+        while piece := file.read(_PIECE):
+            digest.update(piece)
+    return digest.hexdigest()
+
+
+def _unnamed_staged() -> list[Held]:
+    """Return what is staged though no upload that is under way has it."""
+    staged = list(storage().list_staged())
+    under_way: set[str] = set()
+    for first in range(0, len(staged), _BATCH):
+        names = [held.name for held in staged[first : first + _BATCH]]
+        under_way |= set(
+            db.session.scalars(
+                select(Upload.public_id).where(
+                    Upload.public_id.in_(names), Upload.finished_at.is_(None)
+                )
+            )
+        )
+    db.session.rollback()
+    return [held for held in staged if held.name not in under_way]
