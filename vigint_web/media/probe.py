@@ -21,6 +21,8 @@ _PIXEL_FORMAT_DEPTH = re.compile(
 )
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 _MAX_TEXT = 500
+_COLOURS = ("color_space", "color_transfer", "color_primaries", "color_range")
+_UNTOLD = {None, "unknown", "reserved", "unspecified"}
 
 
 @dataclass(frozen=True)
@@ -30,7 +32,9 @@ class Probe:
     ``container`` is ffprobe's format_name, ``format`` the short name people use; ``size`` in
     bytes, ``duration`` in seconds, ``bitrate`` in bits per second, ``width`` and ``height`` in
     pixels as displayed (after ``rotation``, degrees clockwise). ``has_b_frames`` is the depth of
-    the decoder's reordering, ``video_stream`` and ``audio_stream`` are stream numbers for ffmpeg.
+    the decoder's reordering, ``video_stream`` and ``audio_stream`` are stream numbers for ffmpeg,
+    ``pixel_aspect`` is how much wider than high a pixel is displayed (after ``rotation``).
+    ``colours`` holds what is told of color_space, color_transfer, color_primaries, color_range.
     ``raw`` is ffprobe's answer without the file's name. What is unknown is None.
     """
 
@@ -55,6 +59,8 @@ class Probe:
     audio_sample_rate: int | None = None
     video_stream: int = 0
     audio_stream: int | None = None
+    pixel_aspect: float = 1.0
+    colours: dict[str, str] = field(default_factory=dict, compare=False)
     raw: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
 
     @property
@@ -145,6 +151,8 @@ def _understand(
         audio_sample_rate=_whole(audio.get("sample_rate")) if audio else None,
         video_stream=int(video["index"]),
         audio_stream=int(audio["index"]) if audio else None,
+        pixel_aspect=_pixel_aspect(video, rotation),
+        colours={name: video[name] for name in _COLOURS if video.get(name) not in _UNTOLD},
         raw=raw,
     )
 
@@ -165,6 +173,17 @@ def _rotation(video: dict[str, Any]) -> int:
         if "rotation" in data:
             return round(-float(data["rotation"]) / 90) * 90 % 360
     return round(float(video.get("tags", {}).get("rotate", 0)) / 90) * 90 % 360
+
+
+def _pixel_aspect(video: dict[str, Any], rotation: int) -> float:
+    """Return the shape of a pixel as displayed; absurd ones are taken for square."""
+    try:
+        aspect = float(Fraction(str(video.get("sample_aspect_ratio")).replace(":", "/")))
+    except (ValueError, ZeroDivisionError):
+        return 1.0
+    if not 1 / 8 <= aspect <= 8:
+        return 1.0
+    return 1 / aspect if rotation in (90, 270) else aspect
 
 
 def _measured_duration(path: Path, stream: int, runner: Runner) -> float | None:

@@ -1,5 +1,6 @@
 """Decide whether browsers can play a file, and make what they can play of one they cannot."""
 
+import logging
 from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
@@ -7,10 +8,14 @@ from typing import Any
 
 import ffmpeg
 
+from vigint_web.media.colours import for_every_screen
 from vigint_web.media.errors import MediaError, MediaErrorCode, ToolRefused
 from vigint_web.media.geometry import playable_size
 from vigint_web.media.probe import MAX_PIXELS, Probe, probe
 from vigint_web.media.runner import Runner, file_url, guarded_options, threads
+from vigint_web.media.survey import Survey
+
+log = logging.getLogger(__name__)
 
 KEYFRAME_SECONDS = 2
 CRF = 23
@@ -73,20 +78,22 @@ def make_rendition(
     probe: Probe,
     runner: Runner,
     *,
+    survey: Survey | None = None,
     on_progress: Callable[[float], None] | None = None,
 ) -> None:
     """Write a fast-start MP4 (H.264 High 4:2:0, AAC) that every browser plays.
 
-    ``on_progress`` gets the share done, 0 to 1. A remux that fails or does not give a playable
-    file is followed by a transcode. What is written is probed before it counts as made. Raises
-    `MediaError`: broken if the source yields no playable picture, and what the runner raises;
-    then no file is left at ``destination``.
+    ``survey`` is made in the same run, from the same decoding; where that run fails the rendition
+    is made without it. ``on_progress`` gets the share done, 0 to 1. A remux that fails or does
+    not give a playable file is followed by a transcode. What is written is probed before it counts
+    as made. Raises `MediaError`: broken if the source yields no playable picture, and what the
+    runner raises; then no file is left at ``destination``.
     """
     try:
         if plan(probe) is Plan.TRANSCODE or not _remux(
-            source, destination, probe, runner, on_progress
+            source, destination, probe, runner, survey, on_progress
         ):
-            _transcode(source, destination, probe, runner, on_progress)
+            _transcode(source, destination, probe, runner, survey, on_progress)
     except BaseException:
         destination.unlink(missing_ok=True)
         raise
@@ -108,6 +115,7 @@ def _remux(
     destination: Path,
     probe: Probe,
     runner: Runner,
+    survey: Survey | None,
     on_progress: Callable[[float], None] | None,
 ) -> bool:
     picture = {"c:v": "copy"}
@@ -118,6 +126,7 @@ def _remux(
             destination,
             probe,
             runner,
+            survey,
             on_progress=on_progress,
             options={**picture, **sound},
         )
@@ -141,20 +150,26 @@ def _transcode(
     destination: Path,
     probe: Probe,
     runner: Runner,
+    survey: Survey | None,
     on_progress: Callable[[float], None] | None,
 ) -> None:
     # ffmpeg turns the picture before these filters, so sizes here are as displayed, and the
     # result tells no turn.
     width, height = playable_size(probe.width, probe.height)
-    filters = [f"scale={width}:{height}:out_range=limited", "format=yuv420p"]
-    if probe.interlaced:
-        filters.insert(0, "bwdif=mode=send_frame")
+
+    def shown(video: Any) -> Any:
+        if probe.format == "avi" and probe.has_b_frames:
+            # AVI tells no times: what the decoder holds back for its reordering would come late.
+            video = video.filter("setpts", "PTS-STARTPTS")
+        if probe.interlaced:
+            video = video.filter("bwdif", mode="send_frame")
+        return for_every_screen(video, probe, width, height, runner.tools.ffmpeg)
+
     picture: dict[str, Any] = {
         "c:v": "libx264",
         "profile:v": "high",
         "preset": PRESET,
         "crf": CRF,
-        "vf": ",".join(filters),
         # True times: the default would round them to a guessed constant rate.
         "fps_mode": "vfr",
         "enc_time_base": "1/90000",
@@ -163,7 +178,16 @@ def _transcode(
     }
     options = {**picture, **_sound_options(probe)}
     try:
-        _convert(source, destination, probe, runner, on_progress=on_progress, options=options)
+        _convert(
+            source,
+            destination,
+            probe,
+            runner,
+            survey,
+            on_progress=on_progress,
+            options=options,
+            shown=shown,
+        )
         result = _probe_result(destination, runner)
     except ToolRefused as error:
         raise MediaError(MediaErrorCode.BROKEN, error.detail) from error
@@ -187,10 +211,16 @@ def _convert(
     destination: Path,
     probe: Probe,
     runner: Runner,
+    survey: Survey | None,
     *,
     on_progress: Callable[[float], None] | None,
     options: dict[str, Any],
+    shown: Callable[[Any], Any] | None = None,
 ) -> None:
+    """Write the MP4 in one run, with the survey if there is one.
+
+    ``shown`` adds the filters that the picture passes; without it the picture is copied.
+    """
     opened = ffmpeg.input(
         file_url(source),
         **guarded_options(),
@@ -198,7 +228,13 @@ def _convert(
         threads=threads(probe.width * probe.height),
         max_error_rate="1",
     )
-    streams = [opened[str(probe.video_stream)]]
+    video = looked_at = opened[str(probe.video_stream)]
+    if shown is not None:
+        video = shown(video)
+        if survey is not None:
+            branches = video.filter_multi_output("split", 2)
+            video, looked_at = branches[0], branches[1]
+    streams = [video]
     if probe.audio_stream is not None:
         streams.append(opened[str(probe.audio_stream)])
     written = ffmpeg.output(
@@ -218,6 +254,14 @@ def _convert(
         if on_progress is not None and probe.duration:
             on_progress(min(1.0, seconds / probe.duration))
 
+    if survey is not None:
+        together = ffmpeg.merge_outputs(written, *survey.outputs(looked_at))
+        try:
+            runner.run(together.overwrite_output().get_args(), on_progress=report)
+            return
+        except ToolRefused as error:
+            log.info("not made in one run: %s", error.detail)
+            survey.forget()
     runner.run(written.overwrite_output().get_args(), on_progress=report)
 
 

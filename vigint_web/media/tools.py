@@ -20,6 +20,7 @@ NEEDED_DECODERS = frozenset({"h264", "mjpeg", "png"})
 PACKAGED_FFPROBE = "ffprobe-linux-{cpu}"
 _CPU_NAMES = {"x86_64": "x64", "amd64": "x64", "aarch64": "arm64", "arm64": "arm64"}
 _LISTED_ABILITY = re.compile(r"^ [VASD.][A-Z.]{5} ([A-Za-z0-9_]+) ", re.MULTILINE)
+_LISTED_FILTER = re.compile(r"^ [TSC.]{2,3} ([a-z0-9_]+) +\S+->\S+ ", re.MULTILINE)
 _QUESTION_SECONDS = 20.0
 
 
@@ -56,6 +57,11 @@ def find_tools(ffmpeg: str | None = None, ffprobe: str | None = None) -> Tools:
 def tool_abilities(tool: Tool) -> frozenset[str]:
     """Return the names of all encoders and decoders that the program has."""
     return _listed(tool.path, "-encoders") | _listed(tool.path, "-decoders")
+
+
+def has_filters(tool: Tool, *names: str) -> bool:
+    """Tell whether the program has all of these filters."""
+    return _filters(tool.path).issuperset(names)
 
 
 def clean_environment(home: str) -> dict[str, str]:
@@ -207,6 +213,11 @@ def _missing_abilities(tool: Tool) -> frozenset[str]:
 @lru_cache(maxsize=16)
 def _listed(path: Path, question: str) -> frozenset[str]:
     return frozenset(_LISTED_ABILITY.findall(_ask(path, "-hide_banner", question)))
+
+
+@lru_cache(maxsize=16)
+def _filters(path: Path) -> frozenset[str]:
+    return frozenset(_LISTED_FILTER.findall(_ask(path, "-hide_banner", "-filters")))
 
 
 def _ask(path: Path, *question: str) -> str:

@@ -29,11 +29,25 @@ class VideoKind(StrEnum):
     CLIP = "clip"
 
 
+_NARROWING = ("status", "site_id", "format", "stored_size")
+
+
 class Video(Claimable, Watched, Base):
     """Stored footage: its original, what was made of it, and what ffprobe knows of it."""
 
     __tablename__ = "videos"
-    __table_args__ = (Index("ix_videos_unfinished", "status", "lease_until"),)
+    __table_args__ = (
+        Index("ix_videos_unfinished", "status", "lease_until"),
+        # One for each order of a list, with all that it can be narrowed by, so that no list reads
+        # the rows themselves, which are wide, before it knows which fifty it shows.
+        Index("ix_videos_by_created", "kind", "created_at", "id", *_NARROWING),
+        Index("ix_videos_by_size", "kind", "original_size", "id", *_NARROWING, "created_at"),
+        Index("ix_videos_by_duration", "kind", "duration", "id", *_NARROWING, "created_at"),
+        Index("ix_videos_by_recorded", "kind", "recorded_at", "id", *_NARROWING, "created_at"),
+        # Which are searched by their file's name; how many there are, and how much room they take.
+        Index("ix_videos_by_name", "kind", "original_name"),
+        Index("ix_videos_added_up", "kind", "site_id", "stored_size"),
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     public_id: Mapped[str] = mapped_column(String(64), unique=True)
@@ -120,6 +134,19 @@ class Video(Claimable, Watched, Base):
     def is_settled(self) -> bool:
         """Return whether nothing more happens to this video by itself."""
         return self.status in {VideoStatus.READY, VideoStatus.FAILED}
+
+    @property
+    def files_size(self) -> int:
+        """Return the bytes of every file that this row names, each once."""
+        sizes = {
+            self.original_key: self.original_size,
+            self.frames_key: self.frames_size,
+            self.playable_key: self.playable_size,
+            self.poster_key: self.poster_size,
+            self.thumbnail_key: self.thumbnail_size,
+            self.sprite_key: self.sprite_size,
+        }
+        return sum(size or 0 for key, size in sizes.items() if key)
 
     @property
     def stored_keys(self) -> list[str]:

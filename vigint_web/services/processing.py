@@ -21,18 +21,21 @@ from vigint_web.media.errors import MediaError, MediaErrorCode, ToolRefused
 from vigint_web.media.pace import moment_of
 from vigint_web.media.probe import Probe, probe
 from vigint_web.media.runner import Limits, Runner
+from vigint_web.media.survey import Survey
 from vigint_web.media.tools import ToolMissing
-from vigint_web.models import Alert, AlertKind, AlertState, Audience, Incident, Video, VideoStatus
+from vigint_web.models import Video, VideoStatus
 from vigint_web.models import VideoKind as Kind
 from vigint_web.services import audit, queueing
 from vigint_web.services.actors import SYSTEM
+from vigint_web.services.alerting import tell_of_video
 from vigint_web.services.claims import Lease, claim
 from vigint_web.services.filenames import storage_suffix
 from vigint_web.services.frames_archive import FramesArchive
-from vigint_web.services.incidents import alerts_of, find_incident_of
-from vigint_web.services.links import mint_link
+from vigint_web.services.hosting_elsewhere import release_when_hosted
+from vigint_web.services.incidents import find_incident_of
+from vigint_web.services.releasing import release_without_video
 from vigint_web.services.runtime import runtime, storage
-from vigint_web.services.transactions import Hook, after_commit, change, transaction
+from vigint_web.services.transactions import after_commit, change, transaction
 from vigint_web.services.videos import delete_video_files, settle_failed, settle_ready
 from vigint_web.storage import NoRoom, StorageError
 
@@ -41,6 +44,7 @@ log = logging.getLogger(__name__)
 # An alert that waits for its picture is late: incidents get minutes, sources hours.
 _INCIDENT_LIMITS = Limits(seconds=600)
 _SOURCE_LIMITS = Limits(seconds=3 * 3600)
+_PICTURES = ("poster", "thumbnail", "sprite")
 
 
 @dataclass
@@ -144,7 +148,9 @@ def _from_frames(video: Video, folder: Path, base: str, runner: Runner, lease: L
         drafts={key: clip},
         incident_values={"frames_used": encoded.frames_used, "pace_known": encoded.pace_known},
     )
-    _add_pictures(product, clip, seen, folder, base, runner)
+    survey = Survey(seen, folder)
+    _look(survey, clip, runner, None)
+    _add_pictures(product, clip, survey, folder, base, runner)
     return product
 
 
@@ -157,16 +163,17 @@ def _from_file(
     if video.kind == Kind.CLIP and storage_suffix(video.original_name) != f".{seen.format}":
         values["original_name"] = f"incident.{seen.format}"
     product = _Product(values=values, incident_values={"pace_known": True})
-    watched = original
+    survey, report = Survey(seen, folder), _reporter(lease)
     if plan == rendition.Plan.ORIGINAL:
         values |= {
             "playable_key": video.original_key,
             "playable_size": video.original_size,
             "playable_sha256": video.original_sha256,
         }
+        _look(survey, original, runner, report)
     else:
         watched = folder / "rendition.mp4"
-        rendition.make_rendition(original, watched, seen, runner, on_progress=_reporter(lease))
+        rendition.make_rendition(original, watched, seen, runner, survey=survey, on_progress=report)
         key = f"{base}/rendition.mp4"
         values |= {
             "playable_key": key,
@@ -174,24 +181,43 @@ def _from_file(
             "playable_sha256": _sha256(watched),
         }
         product.drafts[key] = watched
-    _add_pictures(product, original, seen, folder, base, runner)
+    _add_pictures(product, original, survey, folder, base, runner)
     return product
 
 
-def _add_pictures(
-    product: _Product, clip: Path, seen: Probe, folder: Path, base: str, runner: Runner
+def _look(
+    survey: Survey, clip: Path, runner: Runner, report: Callable[[float], None] | None
 ) -> None:
-    poster, thumbnail = folder / "poster.jpg", folder / "thumbnail.jpg"
+    with _spared("looking it over"):
+        survey.look(clip, runner, on_progress=report)
+
+
+@contextmanager
+def _spared(what: str) -> Iterator[None]:
+    """Go on without pictures or a timeline: a video without them is still a video."""
     try:
-        pictures.make_poster(clip, poster, seen, runner)
+        yield
+    except MediaError as error:
+        if error.code in {MediaErrorCode.CANCELLED, MediaErrorCode.NO_SPACE}:
+            raise
+        log.warning("%s failed: %s %s", what, error.code, error.detail)
+
+
+def _add_pictures(
+    product: _Product, clip: Path, survey: Survey, folder: Path, base: str, runner: Runner
+) -> None:
+    poster, thumbnail, sprite = (folder / f"{name}.jpg" for name in _PICTURES)
+    with _spared("the poster"):
+        if not survey.poster(poster, runner):
+            pictures.make_poster(clip, poster, survey.probe, runner)
         _add_picture(product, "poster", poster, base)
         pictures.make_thumbnail(poster, thumbnail, runner)
         _add_picture(product, "thumbnail", thumbnail, base)
-    except MediaError as error:
-        # A video without a picture is still a video.
-        if error.code in {MediaErrorCode.CANCELLED, MediaErrorCode.NO_SPACE}:
-            raise
-        log.warning("no picture made: %s %s", error.code, error.detail)
+    with _spared("the timeline"):
+        line = survey.timeline(sprite, runner)
+        product.values |= {"scenes": line.stored_scenes(), "timeline": line.stored()}
+        if line.sprite is not None:
+            _add_picture(product, "sprite", sprite, base)
 
 
 def _add_picture(product: _Product, name: str, picture: Path, base: str) -> None:
@@ -218,7 +244,8 @@ def _publish(lease: Lease, video: Video, product: _Product) -> None:
             if found is not None:
                 for name, value in product.incident_values.items():
                     setattr(found, name, value)
-                _release_alerts(found, video)
+                release_when_hosted(found, video)
+            tell_of_video(video, found)
             audit.record(
                 SYSTEM,
                 "video:ready",
@@ -254,7 +281,8 @@ def _fail(lease: Lease, video: Video, code: str, detail: str) -> None:
             if found is not None:
                 if video.kind == Kind.FRAMES:
                     found.frames_used = 0
-                _release_alerts(found, None)
+                release_without_video(found)
+            tell_of_video(video, found)
             audit.record(
                 SYSTEM,
                 "video:failed",
@@ -264,31 +292,6 @@ def _fail(lease: Lease, video: Video, code: str, detail: str) -> None:
             )
     except LeaseLost:
         log.warning("video %s: attempt %s lost its lease", lease.row_id, lease.attempt)
-
-
-def _release_alerts(found: Incident, video: Video | None) -> None:
-    """Let the mails go that waited for the video: with a link each, or saying why there is none."""
-    for alert in alerts_of(found.id):
-        if alert.state != AlertState.WAITING:
-            continue
-        alert.state = AlertState.PENDING
-        alert.next_attempt_at = utcnow()
-        if video is None:
-            alert.kind = AlertKind.TEXT_ONLY
-        else:
-            link = mint_link(
-                SYSTEM,
-                video,
-                Audience.PERSON,
-                recipient=alert.recipient,
-                hours=found.link_hours,
-            )
-            alert.link_id = link.id
-        after_commit(_deliver_later(alert))
-
-
-def _deliver_later(alert: Alert) -> Hook:
-    return lambda: queueing.enqueue_alert(alert.id, alert.attempt)
 
 
 def _reporter(lease: Lease) -> Callable[[float], None]:

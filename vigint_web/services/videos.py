@@ -34,7 +34,11 @@ def settle_ready(lease: Lease, values: dict[str, Any]) -> None:
     Raises:
         LeaseLost: another worker owns the video now.
     """
-    _settle(lease, {"status": VideoStatus.READY, "progress": 100, **values})
+    with transaction() as session:
+        _settle(lease, {"status": VideoStatus.READY, "progress": 100, **values})
+        video = session.get_one(Video, lease.row_id, populate_existing=True)
+        video.stored_size = video.files_size
+        session.flush()
 
 
 def settle_failed(lease: Lease, code: str, detail: str) -> None:
@@ -109,8 +113,11 @@ def detach_and_delete_video(video: Video) -> int:
 
 def _delete_mails(session: Session, video_id: int, links: Sequence[int]) -> int:
     incidents = select(Incident.id).where(Incident.video_id == video_id)
-    alerts = select(Alert.id).where(or_(Alert.incident_id.in_(incidents), Alert.link_id.in_(links)))
-    gone = delete(Mail).where(or_(Mail.alert_id.in_(alerts), Mail.link_id.in_(links)))
+    alerts = or_(Alert.incident_id.in_(incidents), Alert.link_id.in_(links))
+    told = [select(Alert.id).where(alerts), select(Alert.told_by_id).where(alerts)]
+    gone = delete(Mail).where(
+        or_(*(Mail.alert_id.in_(some) for some in told), Mail.link_id.in_(links))
+    )
     return change(session, gone)
 
 

@@ -1,18 +1,24 @@
 """Views that give logged-in people pictures and playback, by their session instead of a link."""
 
-from flask import Blueprint, Response
+from flask import Blueprint, Response, jsonify
+from flask_babel import gettext as _
 
 from vigint_web.errors import NotFound
 from vigint_web.http.bytes import decide, send, sent_bytes
 from vigint_web.http.identity import actor
+from vigint_web.media.webvtt import CONTENT_TYPE
 from vigint_web.services.playback import (
     StoredBytes,
     find_visible_video,
     playable_bytes,
     poster_bytes,
+    sprite_bytes,
     thumbnail_bytes,
 )
 from vigint_web.services.sightings import record_own_playback
+from vigint_web.services.timelines import chapters as chapters_of
+from vigint_web.services.timelines import previews as previews_of
+from vigint_web.services.timelines import timeline_document
 
 blueprint = Blueprint("videos", __name__, url_prefix="/videos")
 
@@ -42,6 +48,32 @@ def poster(public_id: str) -> Response:
 def thumbnail(public_id: str) -> Response:
     """Show a video's picture as lists do: small."""
     return _picture(thumbnail_bytes(find_visible_video(actor(), public_id)))
+
+
+@blueprint.get("/<public_id>/sprite.jpg")
+def sprite(public_id: str) -> Response:
+    """Show small pictures of a video's whole length, all in one."""
+    return _picture(sprite_bytes(find_visible_video(actor(), public_id)))
+
+
+@blueprint.get("/<public_id>/previews.vtt")
+def previews(public_id: str) -> Response:
+    """Tell players where in the sprite the picture of each moment is."""
+    return Response(previews_of(find_visible_video(actor(), public_id)), content_type=CONTENT_TYPE)
+
+
+@blueprint.get("/<public_id>/chapters.vtt")
+def chapters(public_id: str) -> Response:
+    """Tell players where scenes begin."""
+    video = find_visible_video(actor(), public_id)
+    text = chapters_of(video, lambda number: _("Scene %(number)s", number=number))
+    return Response(text, content_type=CONTENT_TYPE)
+
+
+@blueprint.get("/<public_id>/timeline.json")
+def timeline(public_id: str) -> Response:
+    """Tell scenes and motion."""
+    return jsonify(timeline_document(find_visible_video(actor(), public_id)))
 
 
 def _picture(stored: StoredBytes | None) -> Response:

@@ -1,0 +1,201 @@
+"""Look over a video once: all that is taken from its pictures comes out of one decoding."""
+
+import re
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import ffmpeg
+
+from vigint_web.media import pictures
+from vigint_web.media.errors import MediaError, MediaErrorCode, ToolRefused
+from vigint_web.media.probe import MAX_PIXELS, Probe
+from vigint_web.media.runner import Runner, file_url, guarded_options, threads
+from vigint_web.media.timeline import (
+    Sample,
+    SpriteSheet,
+    Timeline,
+    find_scenes,
+    lay_out,
+    measure_motion,
+    read_samples,
+)
+
+# So many pictures a second are compared: enough for a cut, and motion shows between them better
+# than between neighbours.
+_SAMPLES_PER_SECOND = 5.0
+_MOST_SAMPLES = 10_000
+_SAMPLES_PER_PICTURE = 2
+# Of so many moments, spread over the whole length, one becomes the poster.
+_CANDIDATES = 10
+# What can be decoded within seconds is decoded whole; of more only the pictures that stand for
+# themselves. In pixels: half an hour of 1080p at 25 pictures a second is 9.3e10.
+_WHOLE_PIXELS = 1.5e10
+# Pictures that stand for themselves may be so far apart; else the rest is needed too.
+_FURTHEST_APART = 15.0
+_LUMA = re.compile(r"lavfi\.signalstats\.YAVG=([0-9.]+)")
+_JPEG_END = b"\xff\xd9"
+
+
+@dataclass
+class Survey:
+    """One look over a video: the outputs to add to a run of ffmpeg, and what came of them.
+
+    ``folder`` must be empty of files of these names and takes some megabytes.
+    """
+
+    probe: Probe
+    folder: Path
+    sheet: SpriteSheet = field(init=False)
+
+    def __post_init__(self) -> None:
+        seen = self.probe
+        self.sheet = lay_out(self._duration, seen.width, seen.height, seen.pixel_aspect)
+
+    @property
+    def _duration(self) -> float:
+        return self.probe.duration or 1.0
+
+    def outputs(self, video: Any, *, thinned: bool = False) -> list[Any]:
+        """Return outputs that take what is needed from a decoded stream of ffmpeg-python's.
+
+        ``thinned``: it holds single pictures far apart, so all of them are compared.
+        """
+        seconds = self._duration
+        if not thinned:
+            rate = min(_SAMPLES_PER_SECOND, _MOST_SAMPLES / seconds)
+            rate = max(rate, _SAMPLES_PER_PICTURE / self.sheet.interval)
+            video = video.filter("fps", f"{rate:.6f}", start_time=0, round="up")
+        branches = video.filter_multi_output("split", 2)
+        candidates = (
+            _every(branches[0], seconds / _CANDIDATES, stays=not thinned)
+            .filter("scale", **pictures.poster_scale())
+            .filter("setsar", "1")
+            .filter("format", "yuvj420p")
+            .filter("signalstats")
+            .filter("metadata", "print", key="lavfi.signalstats.YAVG", file=self._path("luma"))
+        )
+        across, down = self.sheet.width, self.sheet.height
+        small = (
+            branches[1]
+            .filter("scale", across, down, flags="area", out_range="full")
+            .filter("setsar", "1")
+            .filter("format", "yuvj420p")
+            .filter_multi_output("split", 2)
+        )
+        compared = small[0].filter("scdet", threshold=100)
+        compared = compared.filter("metadata", "print", file=self._path("samples"))
+        tiles = _every(small[1], self.sheet.interval, stays=not thinned)
+        raw = {"format": "rawvideo", "c:v": "rawvideo", "fps_mode": "passthrough"}
+        jpegs = {"format": "mjpeg", "c:v": "mjpeg", "q:v": pictures.FINE}
+        return [
+            candidates.output(
+                file_url(self._path("candidates")),
+                **{**jpegs, "fps_mode": "passthrough", "frames:v": _CANDIDATES},
+            ),
+            tiles.output(file_url(self._path("tiles")), **raw, **{"frames:v": self.sheet.count}),
+            compared.output("-", format="null", fps_mode="passthrough"),
+        ]
+
+    def look(
+        self, source: Path, runner: Runner, *, on_progress: Callable[[float], None] | None = None
+    ) -> None:
+        """Decode a file for nothing but this.
+
+        Raises `MediaError`: no_usable_frame when no picture can be decoded, and what the runner
+        raises.
+        """
+        seen = self.probe
+        pixels = seen.width * seen.height
+        if pixels * (seen.fps or 25) * self._duration > _WHOLE_PIXELS:
+            with suppress(ToolRefused):
+                self._decode(source, runner, on_progress, thinned=True)
+                if not self._has_holes():
+                    return
+        try:
+            self._decode(source, runner, on_progress, thinned=False)
+        except ToolRefused as error:
+            raise MediaError(MediaErrorCode.NO_USABLE_FRAME, error.detail) from error
+        if not self._samples():
+            raise MediaError(MediaErrorCode.NO_USABLE_FRAME, "no picture could be decoded")
+
+    def timeline(self, sprite: Path, runner: Runner) -> Timeline:
+        """Write the sprite sheet as a JPEG and return what is known of the length.
+
+        Raises `MediaError`: no_usable_frame when nothing was seen, and what the runner raises.
+        """
+        samples = self._samples()
+        if not samples:
+            raise MediaError(MediaErrorCode.NO_USABLE_FRAME, "no picture could be decoded")
+        sheet = pictures.write_sprite(self._path("tiles"), sprite, self.sheet, runner)
+        motion, interval = measure_motion(samples, self._duration)
+        return Timeline(sheet, find_scenes(samples, self._duration), motion, interval)
+
+    def poster(self, destination: Path, runner: Runner) -> bool:
+        """Write the most telling of the moments kept as the poster; False when there is none."""
+        try:
+            shots = self._path("candidates").read_bytes().split(_JPEG_END)[:-1]
+            lumas = [float(found) for found in _LUMA.findall(self._path("luma").read_text())]
+        except OSError:
+            return False
+        found = [(luma, shot + _JPEG_END) for luma, shot in zip(lumas, shots, strict=False)]
+        return pictures.write_poster(found, destination, runner)
+
+    def forget(self) -> None:
+        """Remove what was written in between."""
+        for name in ("luma", "samples", "candidates", "tiles"):
+            self._path(name).unlink(missing_ok=True)
+
+    def _decode(
+        self,
+        source: Path,
+        runner: Runner,
+        on_progress: Callable[[float], None] | None,
+        *,
+        thinned: bool,
+    ) -> None:
+        seen = self.probe
+        opened = ffmpeg.input(
+            file_url(source),
+            **guarded_options(),
+            **({"skip_frame": "nokey"} if thinned else {}),
+            max_pixels=MAX_PIXELS,
+            threads=threads(seen.width * seen.height),
+            max_error_rate="1",
+        )
+        outputs = self.outputs(opened[str(seen.video_stream)], thinned=thinned)
+
+        def report(seconds: float) -> None:
+            if on_progress is not None:
+                on_progress(min(1.0, seconds / self._duration))
+
+        command = ffmpeg.merge_outputs(*outputs).overwrite_output().get_args()
+        runner.run(command, on_progress=report)
+
+    def _samples(self) -> list[Sample]:
+        try:
+            return read_samples(self._path("samples").read_text("ascii", "replace"))
+        except FileNotFoundError:
+            return []
+
+    def _has_holes(self) -> bool:
+        times = [0.0, *(sample.time for sample in self._samples()), self._duration]
+        return any(after - before > _FURTHEST_APART for before, after in pairwise(times))
+
+    def _path(self, name: str) -> Path:
+        return self.folder / f"survey.{name}"
+
+
+def _every(video: Any, interval: float, *, stays: bool) -> Any:
+    """Take the picture in the middle of each interval, whatever the pace of the stream.
+
+    ``stays``: the last picture counts for what follows it, as there may be but one.
+    """
+    if stays:
+        video = video.filter("tpad", stop_mode="clone", stop_duration=f"{interval:.6f}")
+    # A rate given before has left its own coarse clock.
+    shifted = video.filter("settb", "1/90000").filter("setpts", f"PTS-{interval / 2:.6f}/TB")
+    return shifted.filter("fps", f"{1 / interval:.9f}", start_time=0, round="up")

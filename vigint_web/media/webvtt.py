@@ -1,0 +1,62 @@
+"""Write WebVTT, which players read beside a video (W3C WebVTT: cues, chapters, media fragments)."""
+
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
+
+CONTENT_TYPE = "text/vtt; charset=utf-8"
+# A cue needs an end after its start.
+_SHORTEST_CUE = 0.001
+
+
+def pictures(
+    address: str,
+    *,
+    columns: int,
+    width: int,
+    height: int,
+    interval: float,
+    count: int,
+    duration: float | None,
+) -> str:
+    """Return cues that name a rectangle of one large picture for each part of a video.
+
+    ``address`` is relative to the text's own; ``width`` and ``height`` are of one small picture,
+    ``interval`` and ``duration`` in seconds.
+    """
+    cues = []
+    for place in range(count):
+        row, column = divmod(place, columns)
+        start, end = place * interval, (place + 1) * interval
+        if duration and place == count - 1:
+            end = max(duration, start)
+        area = f"{column * width},{row * height},{width},{height}"
+        cues.append((start, end, f"{address}#xywh={area}"))
+    return _text(cues)
+
+
+def chapters(starts: Sequence[float], titles: Iterable[str], duration: float | None) -> str:
+    """Return chapters that begin at these seconds, one title each; the last lasts to the end."""
+    end = max(duration or 0.0, starts[-1] if starts else 0.0)
+    spans = pairwise([*starts, end])
+    return _text((start, end, title) for (start, end), title in zip(spans, titles, strict=True))
+
+
+def timestamp(seconds: float) -> str:
+    """Return a time as WebVTT writes it, such as 00:01:02.500."""
+    milliseconds = max(0, round(seconds * 1000))
+    minutes, rest = divmod(milliseconds, 60_000)
+    return f"{minutes // 60:02}:{minutes % 60:02}:{rest // 1000:02}.{rest % 1000:03}"
+
+
+def _text(cues: Iterable[tuple[float, float, str]]) -> str:
+    blocks = ["WEBVTT"]
+    for start, end, content in cues:
+        ended = timestamp(max(end, start + _SHORTEST_CUE))
+        blocks.append(f"{timestamp(start)} --> {ended}\n{_line(content)}")
+    return "\n\n".join(blocks) + "\n"
+
+
+def _line(content: str) -> str:
+    """Keep a payload to one line of plain text."""
+    plain = " ".join(content.split()).replace("&", "&amp;").replace("<", "&lt;")
+    return plain.replace(">", "&gt;")

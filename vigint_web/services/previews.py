@@ -1,0 +1,106 @@
+"""Show what a recipient would be mailed about an incident, without a link that opens anything."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from sqlalchemy import select
+
+from vigint_web.clock import utcnow
+from vigint_web.config import LOCALES, is_mailbox
+from vigint_web.errors import Invalid
+from vigint_web.extensions import db
+from vigint_web.mail import ClipFacts, compose_alert
+from vigint_web.models import Alert, AlertKind, Incident, Video, VideoStatus
+from vigint_web.models.alert import WEBHOOK
+from vigint_web.services.actors import Actor
+from vigint_web.services.incidents import get_incident
+from vigint_web.services.languages import mail_locale
+from vigint_web.services.letters import facts_of
+from vigint_web.services.links import hours_left
+from vigint_web.services.mailed_clips import failure_of
+from vigint_web.services.runtime import config
+
+
+@dataclass(frozen=True)
+class Preview:
+    """A mail as it would be; its link is made out of dots."""
+
+    incident: Incident
+    recipient: str
+    # Everybody who is, or was, to be told.
+    recipients: tuple[str, ...]
+    locale: str
+    subject: str
+    text: str
+    html: str
+    # The clip is not ready, so that its size is not known yet.
+    is_early: bool
+
+
+def preview_mail(
+    actor: Actor, reference: str, recipient: str | None = None, locale: str | None = None
+) -> Preview:
+    """Return the mail about an incident that a recipient would get.
+
+    Args:
+        recipient: None: the first of the incident's.
+        locale: None: what is known of the recipient.
+
+    Raises:
+        NotFound: there is no such incident for this actor.
+        Invalid: the recipient is no mail address.
+    """
+    incident = get_incident(actor, reference)
+    recipients = _recipients(incident)
+    recipient = (recipient or "").strip() or next(iter(recipients), "nobody@example.com")
+    if not is_mailbox(recipient):
+        raise Invalid([f"not_an_address:{recipient[:100]}"])
+    video = incident.video
+    early = video is not None and video.status in {VideoStatus.UPLOADING, VideoStatus.PROCESSING}
+    shown = video is not None and (early or video.playable_size is not None)
+    owed = Alert(
+        recipient=recipient,
+        kind=AlertKind.VIDEO if shown else AlertKind.TEXT_ONLY,
+        message_id="<preview@vigint.invalid>",
+    )
+    clip = _clip(incident, video) if shown and video is not None else None
+    facts = facts_of(owed, incident, clip, failure_of(owed, incident))
+    wanted = locale if locale in LOCALES else mail_locale(recipient)
+    letter = compose_alert(facts, config(), wanted)
+    return Preview(
+        incident=incident,
+        recipient=recipient,
+        recipients=recipients,
+        locale=wanted,
+        subject=letter.subject,
+        text=letter.body or "",
+        html=letter.html or "",
+        is_early=early,
+    )
+
+
+def _recipients(incident: Incident) -> tuple[str, ...]:
+    found = db.session.scalars(
+        select(Alert.recipient)
+        .where(
+            Alert.incident_id == incident.id,
+            Alert.kind.in_([AlertKind.VIDEO, AlertKind.TEXT_ONLY]),
+            Alert.channel.is_distinct_from(WEBHOOK),
+        )
+        .order_by(Alert.id)
+    )
+    return tuple(dict.fromkeys(found))
+
+
+def _clip(incident: Incident, video: Video) -> ClipFacts:
+    now = utcnow()
+    ends = now + timedelta(hours=incident.link_hours)
+    expires_at = min(ends, video.purge_at) if video.purge_at is not None else ends
+    return ClipFacts(
+        url=f"{config().base_url}/video/{video.public_id}?token=…",
+        video_id=video.public_id,
+        size=video.playable_size or 0,
+        expires_at=expires_at,
+        hours=hours_left(expires_at, now),
+        pace_known=incident.pace_known is not False,
+    )

@@ -1,0 +1,44 @@
+"""Stop the processing of a video on somebody's word."""
+
+from sqlalchemy import update
+
+from vigint_web.clock import utcnow
+from vigint_web.errors import Conflict
+from vigint_web.media.errors import MediaErrorCode
+from vigint_web.models import Source, Video, VideoStatus
+from vigint_web.services import audit
+from vigint_web.services.actors import Actor
+from vigint_web.services.sources import get_source
+from vigint_web.services.transactions import change, transaction
+
+
+def cancel_processing(actor: Actor, source_id: str) -> Source:
+    """End the processing of a source, whether it has begun or still waits for a worker.
+
+    The row changes hands at once: a worker that is at it notices within about a second, ends its
+    ffmpeg, and may publish nothing. The original stays and can be processed again.
+
+    Raises:
+        NotFound: the actor sees no such source.
+        Conflict: nothing is being processed.
+    """
+    source = get_source(actor, source_id)
+    with transaction() as session:
+        ended = change(
+            session,
+            update(Video)
+            .where(Video.id == source.video_id, Video.status == VideoStatus.PROCESSING)
+            .values(
+                status=VideoStatus.FAILED,
+                error_code=MediaErrorCode.CANCELLED,
+                error_detail=None,
+                attempt=Video.attempt + 1,
+                lease_until=None,
+                processing_completed_at=utcnow(),
+            ),
+        )
+        if not ended:
+            raise Conflict
+        audit.record(actor, "source:cancelled", f"source:{source_id}", site_id=source.site_id)
+    session.refresh(source.video)
+    return source

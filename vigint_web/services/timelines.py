@@ -1,0 +1,65 @@
+"""Tell what is known of a video's length, in the forms that players read."""
+
+from collections.abc import Callable
+from typing import Any
+
+from typing_extensions import TypedDict
+
+from vigint_web.errors import NotFound
+from vigint_web.media import webvtt
+from vigint_web.models import Video
+from vigint_web.services.token_documents import SceneInfo, scenes_of
+
+
+class TimelineDocument(TypedDict):
+    """Scenes and motion; `motion` is 0 to 100, one number for every `motion_interval` seconds."""
+
+    duration: float | None
+    scenes: list[SceneInfo]
+    motion: list[int]
+    motion_interval: float
+
+
+def previews(video: Video) -> str:
+    """Return WebVTT that finds the small picture of each moment; raises NotFound without any.
+
+    The picture is addressed relative to the text, with the hash of what it is now.
+    """
+    sheet: dict[str, Any] | None = (video.timeline or {}).get("sprite")
+    if not sheet or not video.sprite_key or not video.sprite_sha256:
+        raise NotFound
+    return webvtt.pictures(
+        f"sprite.jpg?v={video.sprite_sha256[:12]}",
+        columns=sheet["columns"],
+        width=sheet["width"],
+        height=sheet["height"],
+        interval=sheet["interval"],
+        count=sheet["count"],
+        duration=video.duration,
+    )
+
+
+def chapters(video: Video, title: Callable[[int], str]) -> str:
+    """Return WebVTT with a chapter for each scene; raises NotFound while none are known.
+
+    Args:
+        title: names a scene by its number, from 1.
+    """
+    scenes = scenes_of(video)
+    if scenes is None:
+        raise NotFound
+    titles = (title(number) for number in range(1, len(scenes) + 1))
+    return webvtt.chapters([scene["start"] for scene in scenes], titles, video.duration)
+
+
+def timeline_document(video: Video) -> TimelineDocument:
+    """Return scenes and motion; raises NotFound while they are not known."""
+    scenes = scenes_of(video)
+    if scenes is None or video.timeline is None:
+        raise NotFound
+    return {
+        "duration": video.duration,
+        "scenes": scenes,
+        "motion": video.timeline["motion"],
+        "motion_interval": video.timeline["motion_interval"],
+    }
