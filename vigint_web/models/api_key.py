@@ -18,6 +18,7 @@ class Scope(StrEnum):
     INGEST = "ingest"
     HOST = "host"
     READ = "read"
+    UPLOAD = "upload"
 
 
 class ApiKey(Base):

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import BigInteger, ForeignKey, String
+from sqlalchemy import BigInteger, ForeignKey, String, Text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from vigint_web.clock import utcnow
@@ -28,6 +28,8 @@ class Upload(Base):
     expires_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
     finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     length: Mapped[int] = mapped_column(BigInteger)
+    # Upload-Metadata as it came, which the protocol has us repeat.
+    said: Mapped[str] = mapped_column(Text, default="")
     # As last written here; the staged bytes themselves are the truth.
     offset: Mapped[int] = mapped_column(BigInteger, default=0)
     # Who writes at the moment, a random word per request, for as long as it shows signs of life.

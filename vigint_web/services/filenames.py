@@ -6,19 +6,32 @@ from pathlib import PurePosixPath
 
 _LONGEST = 200
 _KNOWN_SUFFIXES = {".mp4", ".avi", ".mov", ".mkv", ".wmv", ".flv", ".webm", ".m4v"}
+# Format characters (Cf) can turn a name around on screen: "invoice\u202e4pm.exe".
+_UNSEEN = {"Cc", "Cf", "Cs", "Co", "Cn"}
 
 
 def safe_filename(name: str) -> str:
     """Return a file name without folders, control characters, or characters that no disk likes."""
     name = unicodedata.normalize("NFC", name).replace("\\", "/").rsplit("/", 1)[-1]
-    # Format characters (Cf) can turn a name around on screen: "invoice\u202e4pm.exe".
-    name = "".join(c for c in name if unicodedata.category(c) not in {"Cc", "Cf", "Cs", "Co", "Cn"})
+    name = "".join(c for c in name if unicodedata.category(c) not in _UNSEEN)
     name = re.sub(r'[<>:"|?*/]', "_", name).strip(" .")
     if len(name) > _LONGEST:
         path = PurePosixPath(name)
         suffix = path.suffix[:16]
         name = name[: _LONGEST - len(suffix)] + suffix
     return name or "video"
+
+
+def one_line(text: str) -> str:
+    """Return a text that people gave without line breaks and what cannot be seen."""
+    return " ".join(some_lines(text).split())
+
+
+def some_lines(text: str) -> str:
+    """Return a text that people gave without what cannot be seen, but with its line breaks."""
+    text = unicodedata.normalize("NFC", text).replace("\r\n", "\n")
+    kept = (c for c in text if c in "\n\t" or unicodedata.category(c) not in _UNSEEN)
+    return "".join(kept).strip()
 
 
 def storage_suffix(name: str) -> str:

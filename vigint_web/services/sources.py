@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from vigint_web.clock import utcnow
 from vigint_web.errors import Conflict, NotFound, StorageFull
 from vigint_web.extensions import db
-from vigint_web.models import Audience, Source, Video, VideoKind, VideoStatus
+from vigint_web.models import Audience, Site, Source, Upload, Video, VideoKind, VideoStatus
 from vigint_web.services import audit, queueing
 from vigint_web.services.actors import Actor
 from vigint_web.services.filenames import safe_filename, storage_suffix
@@ -19,6 +19,7 @@ from vigint_web.services.links import mint_link
 from vigint_web.services.numbering import next_number
 from vigint_web.services.runtime import config, storage
 from vigint_web.services.sites import home_site
+from vigint_web.services.tags import forget_unused
 from vigint_web.services.transactions import after_commit, change, transaction
 from vigint_web.services.videos import (
     delete_video_files,
@@ -31,14 +32,24 @@ from vigint_web.storage import NoRoom
 UPLOAD_LEASE = timedelta(seconds=120)
 
 
-def begin_upload(actor: Actor, filename: str, name: str = "", description: str = "") -> Source:
+def begin_upload(
+    actor: Actor,
+    filename: str,
+    name: str = "",
+    description: str = "",
+    *,
+    site: Site | None = None,
+    resumable: bool = False,
+) -> Source:
     """Add a source whose bytes are about to arrive, with its video and its program link.
 
     Args:
         filename: as the browser gave it; made safe here.
         name: what people call it; made from the file's name when empty.
+        site: one that the actor may see; their home when there is none.
+        resumable: a silence does not end this upload; see services/uploads.py.
     """
-    site = home_site(actor)
+    site = site or home_site(actor)
     shown = safe_filename(filename)
     days = config().source_retention_days
     with transaction() as session:
@@ -49,7 +60,7 @@ def begin_upload(actor: Actor, filename: str, name: str = "", description: str =
             kind=VideoKind.SOURCE,
             status=VideoStatus.UPLOADING,
             original_name=shown,
-            lease_until=utcnow() + UPLOAD_LEASE,
+            lease_until=None if resumable else utcnow() + UPLOAD_LEASE,
             purge_at=utcnow() + timedelta(days=days) if days else None,
         )
         session.add(video)
@@ -86,25 +97,43 @@ def finish_upload(actor: Actor, source: Source, draft: Path, size: int, sha256: 
         Conflict: the upload was given up meanwhile.
         StorageFull: nothing was kept but the failed source, which can be retried.
     """
-    video = source.video
-    key = f"videos/{video.public_id}/original{storage_suffix(video.original_name)}"
-    upload_goes_on(video.id)  # syncing a large file may take its time
+    key = original_key(source.video)
+    upload_goes_on(source.video_id)  # syncing a large file may take its time
     try:
         storage().publish(draft, key)
     except NoRoom:
         fail_upload(actor, source, "no_space")
         raise StorageFull from None
+    try:
+        hand_over(actor, source, size, sha256)
+    except Conflict:
+        delete_video_files([key])
+        raise
+
+
+def original_key(video: Video) -> str:
+    """Return the key under which the original of a source is stored."""
+    return f"videos/{video.public_id}/original{storage_suffix(video.original_name)}"
+
+
+def hand_over(actor: Actor, source: Source, size: int, sha256: str) -> None:
+    """Give a source to the workers, its original being published.
+
+    Raises:
+        Conflict: it was given up meanwhile.
+    """
+    video = source.video
     with transaction() as session:
         done = _end_upload(
             session,
             video.id,
             status=VideoStatus.PROCESSING,
-            original_key=key,
+            original_key=original_key(video),
             original_size=size,
             original_sha256=sha256,
+            stored_size=size,
         )
         if not done:
-            delete_video_files([key])
             raise Conflict
         audit.record(
             actor,
@@ -188,19 +217,28 @@ def retry_source(actor: Actor, source_id: str) -> Source:
     return source
 
 
-def delete_source(actor: Actor, source_id: str) -> None:
-    """Remove a source with its files and links; the audit trail keeps that it was."""
+def delete_source(actor: Actor, source_id: str, action: str = "source:deleted") -> None:
+    """Remove a source with its files and links; the audit trail keeps that it was.
+
+    Args:
+        action: what the audit trail calls it.
+    """
     source = get_source(actor, source_id)
     with transaction() as session:
         audit.record(
             actor,
-            "source:deleted",
+            action,
             f"source:{source_id}",
             site_id=source.site_id,
             name=source.name,
             sha256=source.video.original_sha256,
         )
         video = source.video
+        upload = session.scalar(select(Upload.public_id).where(Upload.source_id == source.id))
+        if upload is not None:  # its row goes with the source's
+            after_commit(lambda: storage().staged(upload).discard())
+        carried = [tag.id for tag in source.tags]
         session.delete(source)
         session.flush()
+        forget_unused(carried)
         detach_and_delete_video(video)

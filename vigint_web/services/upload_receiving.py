@@ -1,0 +1,372 @@
+"""Take the bytes of resumable uploads, and hand over what is whole."""
+
+import errno
+import hashlib
+import hmac
+import logging
+import os
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import or_, select, update
+from sqlalchemy.orm import Session
+
+from vigint_web.clock import utcnow
+from vigint_web.errors import (
+    Busy,
+    ChecksumMismatch,
+    Conflict,
+    LeaseLost,
+    Locked,
+    NotFound,
+    StorageFull,
+    UploadFinished,
+    UploadTooLong,
+    VigintError,
+    WrongOffset,
+)
+from vigint_web.extensions import db
+from vigint_web.models import ApiKey, Upload, User, UserSession, Video
+from vigint_web.services import sources, upload_digests
+from vigint_web.services.actors import SYSTEM, Actor
+from vigint_web.services.runtime import config, storage
+from vigint_web.services.sessions import is_live
+from vigint_web.services.transactions import change, transaction
+from vigint_web.services.upload_digests import Tally
+from vigint_web.services.upload_holds import Hold, let_go, on_trial, only_writer
+from vigint_web.services.uploads import is_whole, require_alive, time_to_live
+from vigint_web.services.videos import delete_video_files
+from vigint_web.storage import NoRoom, StorageError
+from vigint_web.storage.base import Staged
+
+log = logging.getLogger(__name__)
+
+_BATCH = 100
+_PIECE = 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Checksum:
+    """What the bytes of one request must digest to."""
+
+    algorithm: str
+    digest: bytes
+
+
+@dataclass
+class Body:
+    """The bytes of one request.
+
+    `length` is what was announced, if it was; `expel` wakes whoever waits for the next chunk.
+    """
+
+    chunks: Iterable[bytes]
+    length: int | None = None
+    checksum: Checksum | None = None
+    expel: Callable[[], object] = field(default=lambda: None)
+
+
+def held(upload: Upload) -> int:
+    """Return how many of an upload's bytes are here for good."""
+    if is_whole(upload):
+        return upload.length
+    size = storage().staged(upload.public_id).size()
+    if size == 0 and upload.offset == upload.length and _is_published(upload):
+        return upload.length
+    return min(size, upload.offset) if on_trial(upload) else size
+
+
+def see(upload: Upload) -> int:
+    """Return the same; an upload that turns out to be whole is handed over soon."""
+    size = held(upload)
+    if size == upload.length and upload.finished_at is None and upload.offset != size:
+        # Its last writer died between the last byte and this row, which the sweep goes by.
+        with transaction() as session:
+            found = update(Upload).where(Upload.id == upload.id, Upload.finished_at.is_(None))
+            change(session, found.values(offset=size))
+    return size
+
+
+def receive(actor: Actor, upload: Upload, offset: int, body: Body) -> int:
+    """Add bytes at an upload's end; return how many it holds then, durably.
+
+    With its last byte the upload becomes a source that is handed to the workers.
+
+    Raises:
+        UploadExpired, UploadFinished, UploadTooLong, WrongOffset, Locked: nothing was kept.
+        ChecksumMismatch: nothing was kept.
+        StorageFull: what fitted is kept, and the upload can go on.
+        Busy: the storage failed; what came before that is kept.
+    """
+    require_alive(upload)
+    if is_whole(upload):
+        if offset == upload.length and not body.length:
+            return offset
+        raise UploadFinished
+    if offset + (body.length or 0) > upload.length:
+        raise UploadTooLong
+    with _writing(
+        upload,
+        expires_in=time_to_live(),
+        trial=body.checksum is not None,
+        allowed=_may_go_on(actor),
+        expel=body.expel,
+    ) as (hold, staged):
+        at = _settle(upload, staged, hold)
+        if at != offset:
+            raise WrongOffset(at)
+        if hold.published:
+            return _adopt(actor, upload, hold)
+        tally = upload_digests.resume(upload.public_id, staged, offset)
+        with hold.kept():
+            size, tally = _append(upload, staged, hold, offset, body, tally)
+            if size == upload.length:
+                sha256 = _publish(upload, staged, hold, tally)
+        if size == upload.length:
+            _hand_over(actor, upload, hold, sha256)
+        else:
+            upload_digests.keep(upload.public_id, tally)
+    return size
+
+
+@contextmanager
+def _writing(upload: Upload, **how: Any) -> Iterator[tuple[Hold, Staged]]:
+    """Give what is staged to one writer, and give the upload back whatever happens."""
+    staged = storage().staged(upload.public_id)
+    lock = config().temp_dir / f"{upload.public_id}.lock"
+    try:
+        with only_writer(upload, lock, **how) as hold:
+            try:
+                yield hold, staged
+            finally:
+                _give_back(staged, hold)
+    except LeaseLost:
+        raise Locked from None
+    except NoRoom:
+        raise StorageFull from None
+    except OSError as error:
+        if error.errno not in {errno.ENOSPC, errno.EDQUOT}:
+            raise
+        raise StorageFull from None
+    except StorageError as error:
+        log.error("the storage failed in an upload: %s", error)
+        raise Busy from None
+
+
+def _give_back(staged: Staged, hold: Hold) -> None:
+    if not hold.lost.is_set():
+        let_go(hold, offset=None if hold.published else staged.size())
+    if db.session.scalar(select(Upload.id).where(Upload.id == hold.upload_id)) is None:
+        staged.discard()  # terminated meanwhile; the last bytes made it anew
+        raise NotFound
+
+
+def _settle(upload: Upload, staged: Staged, hold: Hold) -> int:
+    """Forget what the last writer left unchecked; return how much is here."""
+    at = held(upload)
+    hold.published = at == upload.length and staged.size() == 0
+    if on_trial(upload):
+        staged.cut(at)
+    if hold.trial and upload.offset != at:
+        _note(hold, at)
+    return at
+
+
+def _note(hold: Hold, offset: int) -> None:
+    with transaction() as session:
+        hold.require(change(session, update(Upload).where(hold.held()).values(offset=offset)))
+
+
+def _append(
+    upload: Upload, staged: Staged, hold: Hold, offset: int, body: Body, tally: Tally
+) -> tuple[int, Tally]:
+    """Add a request's bytes to what is staged; return how much that is, and its tally."""
+    before = tally.copy()
+    through = _Through(hold, body, tally, offset, upload.length)
+    try:
+        size = staged.append(through.chunks())
+        through.check()
+        if size != offset + through.count:
+            raise LeaseLost(f"somebody else wrote upload {upload.id}")
+    except BaseException as error:
+        if hold.lost.is_set():
+            raise Locked from error
+        whole_or_nothing = body.checksum is not None or isinstance(error, UploadTooLong | LeaseLost)
+        _save(upload, staged, hold, offset if whole_or_nothing else None, (tally, before))
+        raise
+    return size, tally
+
+
+def _save(
+    upload: Upload, staged: Staged, hold: Hold, cut: int | None, tallies: Iterable[Tally]
+) -> None:
+    """After an accident, keep what may be kept and the digest that fits it."""
+    try:
+        if cut is not None:
+            staged.cut(cut)
+        size = staged.size()
+    except (StorageError, OSError):
+        hold.lost.set()  # left on trial: whoever takes the upload next tries again
+        raise
+    for tally in tallies:
+        if tally.position <= size:
+            upload_digests.keep(upload.public_id, tally)
+            return
+
+
+class _Through:
+    """Hand a request's bytes on, looking at each of them."""
+
+    def __init__(self, hold: Hold, body: Body, tally: Tally, offset: int, length: int) -> None:
+        self.count = 0
+        self._hold, self._body, self._tally = hold, body, tally
+        self._room = length - offset
+        # A tally that is far behind is brought up at the end.
+        self._tallies = tally.position == offset
+        self._seen = None
+        if body.checksum is not None:
+            self._seen = hashlib.new(body.checksum.algorithm, usedforsecurity=False)
+
+    def chunks(self) -> Iterator[bytes]:
+        """Yield the bytes; raises LeaseLost, UploadTooLong."""
+        waiting = iter(self._body.chunks)
+        while True:
+            with self._hold.waiting():
+                chunk = next(waiting, None)
+            if chunk is None:
+                return
+            self._hold.alive()
+            if self.count + len(chunk) > self._room:
+                raise UploadTooLong
+            if self._seen is not None:
+                self._seen.update(chunk)
+            yield chunk
+            # Only what was written without complaint.
+            self.count += len(chunk)
+            if self._tallies:
+                self._tally.add(chunk)
+
+    def check(self) -> None:
+        """Raise ChecksumMismatch if other bytes came than were sent."""
+        checksum = self._body.checksum
+        if checksum is None or self._seen is None:
+            return
+        if not hmac.compare_digest(self._seen.digest(), checksum.digest):
+            raise ChecksumMismatch
+
+
+def _publish(upload: Upload, staged: Staged, hold: Hold, tally: Tally) -> str:
+    """Make a whole upload the original of its video; return its SHA-256."""
+    for _ in tally.add_all(staged.read(tally.position)):
+        hold.alive()
+    upload_digests.keep(upload.public_id, tally)  # for the case that publishing fails
+    _note(hold, upload.length)  # from here on the sweep finishes it, whatever happens to us
+    hold.alive()
+    staged.publish(sources.original_key(upload.source.video))
+    hold.published = True
+    return tally.sha256()
+
+
+def _hand_over(actor: Actor, upload: Upload, hold: Hold, sha256: str) -> None:
+    ended = {"finished_at": utcnow(), "writer": None, "lease_until": None}
+    try:
+        with transaction() as session:
+            hold.require(
+                change(
+                    session,
+                    update(Upload).where(hold.held()).values(offset=upload.length, **ended),
+                )
+            )
+            sources.hand_over(actor, upload.source, upload.length, sha256)
+    except (Conflict, Locked):
+        key = sources.original_key(upload.source.video)
+        if db.session.scalar(select(Video.id).where(Video.original_key == key)) is None:
+            delete_video_files([key])  # given up meanwhile
+        raise
+    upload_digests.forget(upload.public_id)
+
+
+def _adopt(actor: Actor, upload: Upload, hold: Hold) -> int:
+    """Finish what a process published and died before it could say so."""
+    tally = Tally()
+    with hold.kept(), storage().open(sources.original_key(upload.source.video)) as file:
+        for _ in tally.add_all(iter(lambda: file.read(_PIECE), b"")):
+            hold.alive()
+    _hand_over(actor, upload, hold, tally.sha256())
+    return upload.length
+
+
+def _is_published(upload: Upload) -> bool:
+    try:
+        with storage().open(sources.original_key(upload.source.video)) as file:
+            return file.seek(0, os.SEEK_END) == upload.length
+    except FileNotFoundError:
+        return False
+
+
+def _may_go_on(actor: Actor) -> Callable[[Session], bool]:
+    """Return the question whether the key or the session that sends bytes is still good."""
+    if actor.api_key_id is not None:
+        alive = or_(ApiKey.expires_at.is_(None), ApiKey.expires_at > utcnow())
+        key = select(ApiKey.id).where(
+            ApiKey.id == actor.api_key_id, ApiKey.revoked_at.is_(None), alive
+        )
+        return lambda session: session.scalar(key) is not None
+    if actor.session_id:
+        login = select(UserSession.id).where(UserSession.id == actor.session_id, is_live())
+        active = login.join(User, User.id == UserSession.user_id).where(User.active)
+        return lambda session: session.scalar(active) is not None
+    return lambda _session: True
+
+
+def sweep() -> int:
+    """Finish what is whole and give up what waited too long; return how many uploads ended.
+
+    Several processes may do so at once.
+    """
+    now = utcnow()
+    due = select(Upload).where(
+        Upload.finished_at.is_(None),
+        or_(Upload.offset == Upload.length, Upload.expires_at <= now),
+        or_(Upload.lease_until.is_(None), Upload.lease_until < now),
+    )
+    ended = 0
+    for upload in db.session.scalars(due.limit(_BATCH)).all():
+        try:
+            ended += _end(upload)
+        except Locked:
+            continue  # its client came back, or another process is at it
+        except VigintError as error:
+            log.warning("upload of %s not ended yet: %s", upload.source.source_id, error.code)
+    return ended
+
+
+def _end(upload: Upload) -> bool:
+    with _writing(upload, expires_in=None) as (hold, staged):
+        at = _settle(upload, staged, hold)
+        if at < upload.length:
+            if upload.expires_at > utcnow():
+                return False  # its bytes are gone: it begins anew
+            log.warning("upload of %s was not finished in time", upload.source.source_id)
+            staged.discard()
+            hold.published = True
+            _give_up(upload, hold)
+            return True
+        if hold.published:
+            _adopt(SYSTEM, upload, hold)
+            return True
+        tally = upload_digests.resume(upload.public_id, staged, at)
+        with hold.kept():
+            sha256 = _publish(upload, staged, hold, tally)
+        _hand_over(SYSTEM, upload, hold, sha256)
+        return True
+
+
+def _give_up(upload: Upload, hold: Hold) -> None:
+    ended = {"finished_at": utcnow(), "writer": None, "lease_until": None}
+    with transaction() as session:
+        hold.require(change(session, update(Upload).where(hold.held()).values(**ended)))
+        sources.fail_upload(SYSTEM, upload.source, "upload_expired")
+    upload_digests.forget(upload.public_id)

@@ -1,0 +1,197 @@
+"""Begin, find, end and sweep resumable uploads; see upload_receiving for their bytes."""
+
+import logging
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from sqlalchemy import ColumnElement, delete, or_, select
+
+from vigint_web.clock import utcnow
+from vigint_web.errors import (
+    EmptyFile,
+    Invalid,
+    NotFound,
+    StorageFull,
+    TooLarge,
+    UploadExpired,
+    UploadFinished,
+)
+from vigint_web.extensions import db
+from vigint_web.models import Site, Source, Upload, VideoStatus
+from vigint_web.services import sources, upload_digests
+from vigint_web.services.actors import Actor
+from vigint_web.services.filenames import one_line, some_lines
+from vigint_web.services.runtime import config, storage
+from vigint_web.services.tags import LONGEST, MOST, set_tags, tag_mistakes
+from vigint_web.services.transactions import change, transaction
+from vigint_web.storage import NoRoom
+
+log = logging.getLogger(__name__)
+
+_PREFIX = "upl_"
+# How long one may ask what became of an upload.
+_REMEMBERED = timedelta(days=7)
+_MOST_LISTED = 200
+
+
+@dataclass(frozen=True)
+class Announced:
+    """What is said of a file before its bytes come; everything as the client said it."""
+
+    length: int
+    filename: str
+    name: str = ""
+    description: str = ""
+    tags: Sequence[str] = ()
+    # The short name of the site that it shall belong to; empty: the actor's home.
+    site: str = ""
+    said: str = ""
+
+
+def time_to_live() -> timedelta:
+    """Return how long an upload waits for its next byte."""
+    return timedelta(hours=config().upload_expire_hours)
+
+
+def begin(actor: Actor, announced: Announced) -> Upload:
+    """Add a source whose bytes will come in pieces.
+
+    Raises:
+        EmptyFile, TooLarge, StorageFull: what is announced cannot be taken.
+        Invalid: there is no such site for this actor, or the tags are none.
+    """
+    if announced.length == 0:
+        raise EmptyFile
+    if announced.length > config().max_upload_bytes:
+        raise TooLarge
+    if tag_mistakes(announced.tags):
+        raise Invalid([f"At most {MOST} tags, of at most {LONGEST} characters each."])
+    try:
+        storage().require_room()
+    except NoRoom:
+        raise StorageFull from None
+    with transaction() as session:
+        source = sources.begin_upload(
+            actor,
+            announced.filename,
+            one_line(announced.name),
+            some_lines(announced.description),
+            site=_site(actor, announced.site),
+            resumable=True,
+        )
+        if announced.tags:
+            set_tags(source, announced.tags)
+        upload = Upload(
+            public_id=_PREFIX + secrets.token_hex(16),
+            source_id=source.id,
+            source=source,
+            user_id=actor.user_id,
+            api_key_id=actor.api_key_id,
+            expires_at=utcnow() + time_to_live(),
+            length=announced.length,
+            offset=0,
+            said=announced.said,
+        )
+        session.add(upload)
+    return upload
+
+
+def _site(actor: Actor, slug: str) -> Site | None:
+    if not slug:
+        return None
+    site = db.session.scalar(select(Site).where(Site.slug == slug, actor.scope(Site.id)))
+    if site is None:
+        raise Invalid(["There is no site of this short name for you."])
+    return site
+
+
+def find(actor: Actor, public_id: str) -> Upload:
+    """Return an upload to whoever began it, as it is now; raises NotFound."""
+    upload = db.session.scalar(
+        select(Upload)
+        .where(Upload.public_id == public_id, _own(actor))
+        .execution_options(populate_existing=True)
+    )
+    if upload is None or not actor.sees(upload.source.site_id):
+        raise NotFound
+    return upload
+
+
+def list_unfinished(actor: Actor) -> list[Upload]:
+    """Return an actor's own uploads that can be gone on with, the newest first."""
+    query = (
+        select(Upload)
+        .join(Source, Source.id == Upload.source_id)
+        .where(
+            _own(actor),
+            actor.scope(Source.site_id),
+            Upload.finished_at.is_(None),
+            Upload.expires_at > utcnow(),
+        )
+        .order_by(Upload.id.desc())
+        .limit(_MOST_LISTED)
+        .execution_options(populate_existing=True)
+    )
+    return list(db.session.scalars(query))
+
+
+def _own(actor: Actor) -> ColumnElement[bool]:
+    if actor.api_key_id is not None:
+        return Upload.api_key_id == actor.api_key_id
+    return (Upload.user_id == actor.user_id) & Upload.user_id.is_not(None)
+
+
+def is_whole(upload: Upload) -> bool:
+    """Return whether all bytes came and were handed over."""
+    return upload.finished_at is not None and upload.offset == upload.length
+
+
+def require_alive(upload: Upload) -> None:
+    """Raise UploadExpired for an upload that was not finished in time."""
+    if upload.finished_at is not None and not is_whole(upload):
+        raise UploadExpired
+    whole = upload.offset == upload.length
+    if upload.finished_at is None and not whole and upload.expires_at <= utcnow():
+        raise UploadExpired
+
+
+def terminate(actor: Actor, public_id: str) -> None:
+    """Remove an unfinished upload with its source, as if it had never been begun.
+
+    Raises:
+        NotFound: there is none, or not this actor's.
+        UploadExpired: it is gone already.
+        UploadFinished: it is a source now, which is deleted as such.
+    """
+    upload = find(actor, public_id)
+    require_alive(upload)
+    if upload.source.video.status != VideoStatus.UPLOADING:
+        raise UploadFinished
+    sources.delete_source(actor, upload.source.source_id, "upload:terminated")
+    upload_digests.forget(public_id)
+
+
+def forget_ended() -> int:
+    """Forget uploads that ended long ago; return how many."""
+    with transaction() as session:
+        return change(session, delete(Upload).where(Upload.finished_at < utcnow() - _REMEMBERED))
+
+
+def sweep_staged() -> int:
+    """Remove staged bytes of uploads that are not under way any more; return how many."""
+    removed = 0
+    for staged in storage().list_staged():
+        name = staged.name
+        if not name.startswith(_PREFIX):
+            continue
+        under_way = select(Upload.id).where(
+            Upload.public_id == name,
+            or_(Upload.finished_at.is_(None), Upload.lease_until.is_not(None)),
+        )
+        if db.session.scalar(under_way) is None:
+            storage().staged(name).discard()
+            removed += 1
+            log.warning("staged bytes of the ended upload %s removed", name)
+    return removed
