@@ -1,4 +1,4 @@
-"""Upload sources by the form and watch them become ready."""
+"""Add one source and watch it become ready; without scripts, by the plain form."""
 
 from pathlib import Path
 
@@ -6,18 +6,17 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import PHONE, Windows
+from tests.browser.uploading import ADD, give, open_source, row
 from tests.functional.installation import ADMIN, Installation
 from tests.functional.processes import wait_until
 from tests.helpers import Footage
 
-_ADD = "/source-management/add/?type=file"
 
-
-def _upload(page: Page, *files: Path, name: str = "") -> None:
-    page.goto(_ADD)
+def _upload_plainly(page: Page, *files: Path, name: str = "") -> None:
+    page.goto(ADD)
     page.fill("#name", name)
     page.set_input_files("#files", [*files])
-    page.click("[data-submit]")
+    page.click("#upload [type=submit]")
 
 
 def test_a_source_becomes_ready_before_ones_eyes(
@@ -25,10 +24,9 @@ def test_a_source_becomes_ready_before_ones_eyes(
 ) -> None:
     page = window(logged_in=True, permissions=["clipboard-read", "clipboard-write"])
     with vigint.stopped_workers():
-        _upload(page, footage.clip("entrée.mp4"), name="Entrée nord")
-        page.wait_for_url("**/source-management/file_*/")
+        open_source(page, footage.clip("entrée.mp4"))
         page.evaluate("window.sameDocument = true")
-        expect(page.locator("h1")).to_have_text("Entrée nord")
+        expect(page.locator("h1")).to_have_text("entrée")
         current = page.locator("[aria-current=step]")
         expect(current).to_contain_text("Traitement")
         assert page.locator("video").count() == 0
@@ -65,31 +63,20 @@ def test_copying_works_over_plain_http_too(
     page.press("#password", "Enter")
     page.wait_for_url(f"{vigint.served_url}/")
     assert not page.evaluate("isSecureContext"), "browsers give no clipboard to such a page"
-    page.goto(vigint.served_url + _ADD)
-    page.set_input_files("#files", [footage.clip("copie.mp4")])
-    page.click("[data-submit]")
+    page.goto(vigint.served_url + ADD)
+    give(page, footage.clip("copie.mp4"))
+    page.click("[data-start]")
+    row(page, "copie.mp4").locator("a").click()
     page.wait_for_url("**/source-management/file_*/")
     stream = page.locator("#api-stream").input_value()
     assert stream.startswith(f"{vigint.served_url}/stream/")
     vigint.secrets.add(page.locator("#api-token").input_value())
     page.click("[data-copy=api-stream]")
     expect(page.locator("#copy-says")).not_to_be_empty()
-    page.goto(vigint.served_url + _ADD)
-    page.focus("#name")
+    page.goto(vigint.served_url + "/links/")
+    page.focus("[name=q]")
     page.keyboard.press("Control+V")
-    expect(page.locator("#name")).to_have_value(stream)
-
-
-def test_several_files_at_once_become_sources_of_their_own(
-    window: Windows, footage: Footage
-) -> None:
-    page = window(logged_in=True)
-    _upload(page, footage.clip("un.mp4"), footage.clip("deux.mp4", seconds=1), name="Premier")
-    page.wait_for_url("**/source-management/")
-    expect(page.locator("[data-flash]")).to_contain_text("2")
-    titles = page.locator("tbody tr .cell-title a")
-    expect(titles.nth(0)).to_have_text("deux")
-    expect(titles.nth(1)).to_have_text("Premier")
+    expect(page.locator("[name=q]")).to_have_value(stream)
 
 
 def test_a_text_file_fails_with_a_sentence_and_is_retried_and_deleted(
@@ -98,9 +85,7 @@ def test_a_text_file_fails_with_a_sentence_and_is_retried_and_deleted(
     page = window(logged_in=True)
     text = tmp_path / "facture.mp4"
     text.write_text("Ceci n'est pas une vidéo.\n" * 200)
-    _upload(page, text)
-    page.wait_for_url("**/source-management/file_*/")
-    source_id = page.url.rstrip("/").rpartition("/")[2]
+    source_id = open_source(page, text)
     notice = page.locator("[data-part=state] .notice-bad")
     expect(notice).to_contain_text("n’est pas une vidéo", timeout=30_000)
     page.click("#retry")
@@ -116,20 +101,11 @@ def test_a_text_file_fails_with_a_sentence_and_is_retried_and_deleted(
     assert vigint.sql("SELECT 1 FROM sources WHERE source_id = ?", source_id) == []
 
 
-def test_what_is_no_video_by_its_name_is_not_even_sent(window: Windows, tmp_path: Path) -> None:
-    page = window(logged_in=True)
-    text = tmp_path / "notes.txt"
-    text.write_text("notes")
-    _upload(page, text)
-    expect(page.locator("[data-error]")).to_be_visible()
-    assert page.url.endswith(_ADD)
-
-
 def test_upload_and_deletion_work_without_scripts(
     vigint: Installation, window: Windows, footage: Footage
 ) -> None:
     page = window(size=PHONE, logged_in=True, java_script_enabled=False)
-    _upload(page, footage.clip("sans-script.mp4"))
+    _upload_plainly(page, footage.clip("sans-script.mp4"))
     page.wait_for_url("**/source-management/file_*/")
     source_id = page.url.rstrip("/").rpartition("/")[2]
     # Without scripts the page asks for itself anew every few seconds.
@@ -138,3 +114,21 @@ def test_upload_and_deletion_work_without_scripts(
     page.locator("#delete .confirm-box button[type=submit]").click()
     page.wait_for_url("**/source-management/")
     assert vigint.sql("SELECT 1 FROM sources WHERE source_id = ?", source_id) == []
+
+
+def test_without_scripts_one_bad_file_does_not_stop_the_others(
+    vigint: Installation, window: Windows, footage: Footage, tmp_path: Path
+) -> None:
+    page = window(logged_in=True, java_script_enabled=False)
+    empty = tmp_path / "vide.mp4"
+    empty.touch()
+    with vigint.stopped_workers():
+        clips = footage.clip("un.mp4"), footage.clip("deux.mp4", seconds=1)
+        _upload_plainly(page, clips[0], empty, clips[1], name="Premier")
+        page.wait_for_url("**/source-management/")
+        expect(page.locator("[data-flash]")).to_contain_text("3")
+        found = vigint.sql(
+            "SELECT name, status FROM sources JOIN videos ON videos.id = video_id"
+            " ORDER BY sources.id DESC LIMIT 3"
+        )
+        assert found == [("deux", "processing"), ("vide", "failed"), ("Premier", "processing")]

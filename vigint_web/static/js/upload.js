@@ -1,177 +1,320 @@
-// Makes the upload form say what it does: checks before sending, progress while sending.
+// The page that adds sources: takes files in by drop and choice, shows the queue, and what can be
+// gone on with. Without scripts its form works by itself.
 
-import { carryMessages } from "./app.js";
+import { toast } from "./app.js";
+import { chosen, complaint, dropped } from "./upload-files.js";
+import { Figures } from "./upload-figures.js";
+import { Follower } from "./upload-follow.js";
+import { Memory } from "./upload-memory.js";
+import { Queue } from "./upload-queue.js";
+import { Row } from "./upload-row.js";
+import { Session } from "./upload-session.js";
+import { Tus } from "./upload-tus.js";
+import { Unfinished } from "./upload-unfinished.js";
+import { Whole } from "./upload-whole.js";
 
-const EXTENSIONS = /\.(mp4|m4v|mov|avi|mkv|wmv|flv|webm)$/i;
-const LEAST_FOR_A_GUESS = 3000;
+const TICK = 500;
+const LOGIN_CHECK = 5_000;
+// What one may lose by a slip of the hand without being asked.
+const MUCH = 10_000_000;
+// A header holds the description on its way here; pages of sources take more.
+const LONGEST_DESCRIPTION = 1000;
+
 const form = document.getElementById("upload");
-const words = form.dataset;
-const input = form.querySelector("#files");
-const list = form.querySelector("[data-files]");
-const row = form.querySelector("template[data-file]").content.firstElementChild;
-const error = form.querySelector("[data-error]");
-const submit = form.querySelector("[data-submit]");
-const progress = form.querySelector("[data-progress]");
-const bar = form.querySelector("[data-progress-bar]");
-const text = form.querySelector("[data-progress-text]");
-const drop = form.querySelector("[data-drop]");
+const find = (name, root = document) => root.querySelector(`[data-${name}]`);
+const words = document.getElementById("upload-words").dataset;
+const figures = new Figures(words.locale, words.units.split(","));
+const files = document.getElementById("files");
+const folder = document.getElementById("folder");
+const section = document.getElementById("queue");
+const list = find("rows");
+const says = document.getElementById("upload-says");
 
-function size(bytes) {
-  const units = words.units.split(",");
-  let value = bytes;
-  let unit = 0;
-  while (value >= 999.5 && unit < units.length - 1) {
-    value /= 1000;
-    unit += 1;
+const session = new Session(form.dataset.page, form.dataset.person, form.csrf_token.value);
+const tus = new Tus(form.dataset.uploads, session);
+const memory = new Memory(form.dataset.person);
+const queue = new Queue(tus, memory, {
+  details: () => ({ description: form.description.value.trim(), tags: form.tags.value.trim() }),
+  changed,
+  happened,
+});
+const follower = new Follower(tus, queue, told);
+const whole = new Whole(section, queue, { words, figures, say });
+const unfinished = new Unfinished(tus, memory, {
+  words,
+  figures,
+  zone: document.documentElement.dataset.zone,
+  ask,
+  say,
+  fail: (text) => toast(text, "bad"),
+  go: (file, path, url) => {
+    show(queue.add(file, path, url));
+    queue.pump();
+  },
+});
+const rows = new Map();
+const pageOf = (source) => form.dataset.sourcePage.replace("SOURCE", source);
+
+function say(text) {
+  // The same words again are news only if they were gone in between.
+  says.textContent = "";
+  setTimeout(() => (says.textContent = text), 50);
+}
+
+// Taking files in
+
+function take(found) {
+  const left = [];
+  let added = 0;
+  for (const [file, path, name = file.name] of found) {
+    const wrong =
+      complaint(file, path, name, Number(form.dataset.limit)) ||
+      (queue.has(file, path) ? "listed" : "");
+    if (wrong) {
+      left.push([path ? `${path}/${name}` : name, wrong]);
+      continue;
+    }
+    show(queue.add(file, path, unfinished.take(file, path)));
+    added += 1;
   }
-  const digits = unit ? 1 : 0;
-  return `${value.toLocaleString(words.locale, { maximumFractionDigits: digits })} ${units[unit]}`;
+  showLeftOut(left);
+  const told = [];
+  if (added) told.push(figures.count(added, words.addedOne, words.addedMany));
+  if (left.length) told.push(`${figures.count(left.length, words.leftOutOne, words.leftOutMany)}.`);
+  say(told.join(" "));
+  queue.pump();
+  render();
 }
 
-function sizeOfAll(files) {
-  return files.reduce((sum, file) => sum + file.size, 0);
+function showLeftOut(left) {
+  find("left-out").hidden = !left.length;
+  find("left-out-title").textContent = figures.count(left.length, words.leftOutOne, words.leftOutMany);
+  // What systems put into folders is no news.
+  const news = left.filter(([, why]) => why !== "hidden");
+  document.getElementById("left-out").open = news.length > 0 && left.length < 4;
+  find("left-out-list").replaceChildren(
+    ...left.map(([name, why]) => {
+      const line = document.createElement("li");
+      const named = document.createElement("span");
+      named.className = "left-out-name";
+      named.textContent = name;
+      line.append(named, " – ", words[why]);
+      return line;
+    }),
+  );
 }
 
-function complaint(file) {
-  if (!EXTENSIONS.test(file.name) && !file.type.startsWith("video/")) return words.noVideo;
-  if (file.size > Number(words.limit)) return words.tooLarge;
-  if (file.size === 0) return words.empty;
-  return "";
+for (const input of [files, folder]) {
+  input.addEventListener("change", () => {
+    const found = chosen(input);
+    input.value = ""; // the same file may be chosen again
+    if (found.length) take(found);
+  });
 }
+find("choose-folder").addEventListener("click", () => folder.click());
+find("folder-choice").hidden =
+  !("webkitdirectory" in folder) || !matchMedia("(any-pointer: fine)").matches;
 
-function say(sentence) {
-  error.textContent = sentence;
-  error.hidden = !sentence;
-}
-
-/** Show one chosen file, with what is wrong with it, and a way to leave it out. */
-function shown(file) {
-  const item = row.cloneNode(true);
-  const wrong = complaint(file);
-  item.classList.toggle("file-wrong", Boolean(wrong));
-  item.querySelector("[data-file-name]").textContent = file.name;
-  item.querySelector("[data-file-about]").textContent = size(file.size);
-  const why = item.querySelector("[data-file-complaint]");
-  why.textContent = wrong;
-  why.hidden = !wrong;
-  item.querySelector("[data-file-words]").textContent = words.remove.replace("{name}", file.name);
-  item.querySelector("[data-file-remove]").addEventListener("click", () => leaveOut(file));
-  return item;
-}
-
-function leaveOut(file) {
-  const kept = new DataTransfer();
-  for (const other of input.files) if (other !== file) kept.items.add(other);
-  input.files = kept.files;
-  check();
-  input.focus();
-}
-
-/** List the chosen files with what is wrong with them; return whether all may be sent. */
-function check() {
-  const files = [...input.files];
-  list.replaceChildren(...files.map(shown));
-  if (files.length > 1) {
-    const all = document.createElement("li");
-    all.className = "file-about";
-    const total = size(sizeOfAll(files));
-    all.textContent = words.total.replace("{number}", files.length).replace("{size}", total);
-    list.append(all);
-  }
-  list.hidden = files.length === 0;
-  const wrong = files.map(complaint).find(Boolean);
-  const tooMany = files.length > Number(words.most) ? words.tooMany : "";
-  say(tooMany || wrong || "");
-  return files.length > 0 && !tooMany && !wrong;
-}
-
-function stay(event) {
+const cover = document.getElementById("drop-cover");
+const holdsFiles = (event) => event.dataTransfer?.types.includes("Files");
+addEventListener("dragover", (event) => {
+  if (!holdsFiles(event)) return;
   event.preventDefault();
-  event.returnValue = "";
+  event.dataTransfer.dropEffect = "copy";
+  cover.hidden = false;
+});
+addEventListener("dragleave", (event) => {
+  if (!event.relatedTarget) cover.hidden = true;
+});
+addEventListener("drop", async (event) => {
+  cover.hidden = true;
+  if (!holdsFiles(event)) return;
+  event.preventDefault();
+  const found = await dropped(event.dataTransfer);
+  if (found.length) take(found);
+});
+
+// Showing them
+
+function show(item) {
+  const row = new Row(item, { words, figures, queue, pageOf, known, act });
+  rows.set(item, row);
+  list.append(row.element);
+  section.hidden = false;
+  form.classList.add("upload-has-files");
 }
 
-function sending(is) {
-  submit.disabled = is;
-  submit.toggleAttribute("aria-busy", false);
-  if (is) submit.setAttribute("aria-busy", "true");
-  progress.hidden = !is;
-  for (const button of list.querySelectorAll("[data-file-remove]")) button.hidden = is;
-  if (is) addEventListener("beforeunload", stay);
-  else removeEventListener("beforeunload", stay);
+function changed(item) {
+  rows.get(item)?.render();
+  whole.render();
+  schedule();
 }
 
-/** Return how long the rest will take at the pace so far, once there is one. */
-function timeLeft(loaded, total, began) {
-  const taken = performance.now() - began;
-  if (taken < LEAST_FOR_A_GUESS || !loaded) return "";
-  const seconds = Math.ceil(((total - loaded) * taken) / loaded / 1000);
-  const [amount, unit] = seconds < 90 ? [seconds, "second"] : [Math.round(seconds / 60), "minute"];
-  const time = amount.toLocaleString(words.locale, { style: "unit", unit, unitDisplay: "long" });
-  return ` – ${words.left.replace("{time}", time)}`;
+let timer = 0;
+
+/** Keep speeds and times up to date as long as anything moves or waits for its next try. */
+function schedule() {
+  if (timer || !queue.items.some((item) => item.isMoving || item.state === "interrupted")) return;
+  timer = setTimeout(() => {
+    timer = 0;
+    render();
+    schedule();
+  }, TICK);
 }
 
-function show(loaded, total, began) {
-  const percent = Math.floor((loaded / total) * 100);
-  bar.value = percent;
-  const share = (percent / 100).toLocaleString(words.locale, { style: "percent" });
-  text.textContent =
-    loaded >= total
-      ? words.storing
-      : `${words.sending} ${share} (${size(loaded)} / ${size(total)})${timeLeft(loaded, total, began)}`;
+function render() {
+  for (const [item, row] of rows) if (item.isOpen) row.render();
+  whole.render();
 }
 
-function finish(request) {
-  sending(false);
-  const page = new DOMParser().parseFromString(request.responseText, "text/html");
-  if (request.status >= 200 && request.status < 300) {
-    carryMessages(page);
-    location.assign(request.responseURL);
-    return;
+/** Return the older sources with the same content that are still there. */
+function known(item) {
+  if (item.isKept) return [];
+  const gone = queue.items.filter((one) => one.removed).map((one) => one.source);
+  return (item.told.duplicates ?? []).filter(({ source_id: source }) => !gone.includes(source));
+}
+
+// What happens to them
+
+function happened(what, item) {
+  if (what === "received") follower.wake();
+  if (what === "failed") say(words.saysFailed.replace("{name}", item.name));
+  if (what === "lost") say(words.saysLost);
+  if (what === "found") say(words.saysFound);
+  if (what === "loggedOut") {
+    say(words.saysLoggedOut);
+    checkLogin();
   }
-  const sentence = page.querySelector("[data-error-sentence]");
-  say(sentence ? sentence.textContent.trim() : words.refused);
+  if (what === "done" && queue.items.some((one) => one.isFollowed)) say(words.saysDone);
+  render();
 }
 
+function told(item, before) {
+  rows.get(item)?.render();
+  if (item.state === "failed" && before.status !== "failed") {
+    say(words.saysFailed.replace("{name}", item.name));
+  } else if (known(item).length && !(before.duplicates ?? []).length) {
+    say(words.saysKnown.replace("{name}", item.name));
+  }
+  whole.render();
+}
+
+let checking = 0;
+
+/** Look from time to time whether somebody has logged in again in another tab. */
+async function checkLogin() {
+  clearTimeout(checking);
+  if (!queue.isLoggedOut) return;
+  try {
+    await session.renew();
+    queue.loggedIn();
+    follower.wake();
+    say(words.saysLoggedIn);
+    render();
+  } catch {
+    checking = setTimeout(checkLogin, LOGIN_CHECK);
+  }
+}
+
+addEventListener("offline", () => queue.breakOff());
+
+function wake() {
+  if (document.visibilityState === "hidden") return;
+  queue.wake();
+  follower.hurry();
+  if (queue.isLoggedOut) checkLogin();
+}
+for (const [target, kind] of [[window, "online"], [window, "focus"], [document, "visibilitychange"]]) {
+  target.addEventListener(kind, wake);
+}
+
+// What one does with them
+
+const question = document.getElementById("upload-question");
+
+/** Ask before something is lost; return whether to go ahead. */
+function ask(title, about, yes) {
+  question.querySelector(".confirm-title").textContent = title;
+  document.getElementById("upload-question-about").textContent = about;
+  find("yes", question).textContent = yes;
+  question.returnValue = "";
+  question.showModal();
+  return new Promise((done) => {
+    question.addEventListener("close", () => done(question.returnValue === "yes"), { once: true });
+  });
+}
+
+async function act(what, item) {
+  if (what === "x") return item.isOpen ? cancel(item) : takeOff(item);
+  const address = form.dataset[what === "keep" ? "keep" : "delete"].replace("SOURCE", item.source);
+  const buttons = [...rows.get(item).element.querySelectorAll(".queue-choices button")];
+  for (const button of buttons) button.disabled = true;
+  try {
+    await session.post(address);
+    if (what === "keep") item.isKept = true;
+    else item.removed = true;
+    rows.get(item).element.focus();
+    for (const row of rows.values()) row.render();
+  } catch {
+    toast(words.notForgotten, "bad");
+  }
+  for (const button of buttons) button.disabled = false;
+}
+
+async function cancel(item) {
+  const sent = item.position;
+  if (sent >= MUCH) {
+    const title = words.cancelTitle.replace("{name}", item.title || item.name);
+    const about = words.cancelAbout.replace("{size}", figures.size(sent));
+    if (!(await ask(title, about, words.cancelYes)) || !item.isOpen) return;
+  }
+  const left = !item.wanted;
+  queue.cancel(item);
+  if (left) takeOff(item);
+}
+
+function takeOff(item) {
+  if (item.state === "failed" && item.position < item.size) queue.cancel(item);
+  queue.drop(item);
+  rows.get(item).remove();
+  rows.delete(item);
+  if (!rows.size) {
+    section.hidden = true;
+    form.classList.remove("upload-has-files");
+  }
+  render();
+}
+
+find("start").addEventListener("click", () => {
+  document.getElementById("upload-details").open = false;
+  queue.start();
+  render();
+  document.getElementById("queue-title").focus();
+});
 form.addEventListener("submit", (event) => {
   event.preventDefault();
-  if (!check()) {
-    input.focus();
-    return;
-  }
-  const began = performance.now();
-  const request = new XMLHttpRequest();
-  request.open("POST", form.action);
-  request.upload.addEventListener("progress", (step) => {
-    if (step.lengthComputable) show(step.loaded, step.total, began);
-  });
-  request.addEventListener("load", () => finish(request));
-  for (const end of ["error", "abort", "timeout"]) {
-    request.addEventListener(end, () => {
-      sending(false);
-      say(words.network);
-    });
-  }
-  const body = new FormData(form);
-  sending(true);
-  show(0, sizeOfAll([...input.files]) + 1, began);
-  request.send(body);
+  if (rows.size) find("start").click();
+  else files.focus();
+});
+find("pause-all").addEventListener("click", () => {
+  queue.pauseAll();
+  whole.focus();
+});
+find("resume-all").addEventListener("click", () => {
+  queue.resumeAll();
+  whole.focus();
+});
+find("cancel-all").addEventListener("click", async () => {
+  const sent = queue.items.filter((one) => one.isOpen).reduce((sum, one) => sum + one.position, 0);
+  const about = words.cancelAbout.replace("{size}", figures.size(sent));
+  if (sent && !(await ask(words.cancelAllTitle, about, words.cancelAllYes))) return;
+  queue.cancelAll();
+  whole.focus();
+});
+find("try-now").addEventListener("click", () => {
+  queue.wake();
+  whole.focus();
 });
 
-input.addEventListener("change", check);
-
-for (const kind of ["dragenter", "dragover"]) {
-  drop.addEventListener(kind, (event) => {
-    event.preventDefault();
-    drop.classList.add("drop-over");
-  });
-}
-for (const kind of ["dragleave", "drop"]) {
-  drop.addEventListener(kind, () => drop.classList.remove("drop-over"));
-}
-drop.addEventListener("drop", (event) => {
-  event.preventDefault();
-  if (event.dataTransfer.files.length && !submit.disabled) {
-    input.files = event.dataTransfer.files;
-    check();
-  }
-});
+form.description.maxLength = LONGEST_DESCRIPTION;
+unfinished.load(new Set()).catch(() => {}); // nothing to offer is no failure of this page

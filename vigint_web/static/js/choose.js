@@ -1,0 +1,58 @@
+// Chooses many rows of a list: tells how many, chooses a whole page, or a stretch with the shift key.
+
+const list = document.getElementById("live");
+const bar = document.querySelector("[data-bulk]");
+const whole = document.querySelector("[data-select-page]");
+
+const boxes = () => [...list.querySelectorAll("input[type=checkbox][form=chosen]")];
+let last = null;
+
+function show() {
+  const all = boxes();
+  const chosen = all.filter((box) => box.checked).length;
+  const words = bar.querySelector("[data-bulk-count]");
+  const { one, many } = words.dataset;
+  const told = chosen === 1 ? one : many.replace("{number}", chosen);
+  bar.hidden = chosen === 0;
+  if (chosen && words.textContent !== told) words.textContent = told;
+  const box = whole.querySelector("input");
+  box.checked = chosen > 0 && chosen === all.length;
+  box.indeterminate = chosen > 0 && chosen < all.length;
+  whole.hidden = all.length === 0;
+}
+
+function chooseAll(checked) {
+  for (const box of boxes()) box.checked = checked;
+  show();
+}
+
+/** Let the shift key choose all rows from the one pressed before to this one. */
+function chooseStretch(box) {
+  const all = boxes();
+  const [from, to] = [all.indexOf(last), all.indexOf(box)];
+  if (from === -1) return;
+  for (const one of all.slice(Math.min(from, to), Math.max(from, to) + 1)) one.checked = box.checked;
+}
+
+if (bar && whole) {
+  list.addEventListener("click", (event) => {
+    const box = event.target.closest("input[type=checkbox][form=chosen]");
+    if (!box) return;
+    if (event.shiftKey && last) chooseStretch(box);
+    last = box;
+    show();
+  });
+  whole.addEventListener("change", (event) => chooseAll(event.target.checked));
+  const none = bar.querySelector("[data-bulk-none]");
+  none.hidden = false;
+  none.addEventListener("click", () => {
+    chooseAll(false);
+    // The bar is gone, and the focus with it.
+    whole.querySelector("input").focus();
+  });
+  // Rows come and go while the page follows by itself.
+  new MutationObserver(show).observe(list, { childList: true, subtree: true });
+  // A browser that goes back to this page ticks what was ticked.
+  addEventListener("pageshow", show);
+  show();
+}

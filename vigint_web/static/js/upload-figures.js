@@ -1,0 +1,102 @@
+// How fast bytes move, how long the rest takes, and how people write that.
+
+const WINDOW = 10_000;
+const LEAST_FOR_A_GUESS = 2_500;
+
+/** The pace of the last seconds: what stalls becomes slow, what resumes becomes quick again. */
+export class Pace {
+  #points = [];
+  #total = 0;
+
+  /** Count bytes that moved; `now` in milliseconds. */
+  moved(bytes, now) {
+    if (!this.#points.length) this.#points.push([now, 0]);
+    this.#total += bytes;
+    const last = this.#points.at(-1);
+    // A point each quarter of a second is enough, however often the browser tells.
+    if (this.#points.length > 1 && now - this.#points.at(-2)[0] < 250) last[1] = this.#total;
+    else this.#points.push([now, this.#total]);
+    this.#forget(now);
+  }
+
+  /** Begin anew, as after a pause. */
+  reset() {
+    this.#points = [];
+    this.#total = 0;
+  }
+
+  #forget(now) {
+    while (this.#points.length > 2 && now - this.#points[1][0] > WINDOW) this.#points.shift();
+  }
+
+  /** Return bytes per second, or null as long as nobody can say. */
+  rate(now) {
+    if (!this.#points.length) return null;
+    this.#forget(now);
+    const [began, before] = this.#points[0];
+    const taken = now - began;
+    if (taken < LEAST_FOR_A_GUESS) return null;
+    return Math.max(0, ((this.#total - before) * 1000) / taken);
+  }
+}
+
+/** Return how many seconds the rest takes, or null if that is anybody's guess. */
+export function secondsLeft(rest, rate) {
+  if (rest <= 0) return 0;
+  if (!rate || rest / rate > 99 * 3600) return null;
+  return rest / rate;
+}
+
+/** Write figures as the page's language does; `units` are those of bytes, smallest first. */
+export class Figures {
+  constructor(locale, units) {
+    this.locale = locale;
+    this.units = units;
+    this.plural = new Intl.PluralRules(locale);
+  }
+
+  size(bytes) {
+    let value = bytes;
+    let unit = 0;
+    while (value >= 999.5 && unit < this.units.length - 1) {
+      value /= 1000;
+      unit += 1;
+    }
+    const digits = unit > 1 && value < 99.95 ? 1 : 0;
+    return `${value.toLocaleString(this.locale, { maximumFractionDigits: digits })} ${this.units[unit]}`;
+  }
+
+  share(part) {
+    return part.toLocaleString(this.locale, { style: "percent" });
+  }
+
+  /** Say about how long; not to the second, so that the words do not flicker. */
+  time(seconds) {
+    if (seconds < 55) return this.#unit(Math.max(5, Math.ceil(seconds / 5) * 5), "second");
+    const minutes = Math.round(seconds / 60);
+    if (minutes < 90) return this.#unit(Math.max(1, minutes), "minute");
+    return this.#unit(Math.round(minutes / 30) / 2, "hour");
+  }
+
+  /** Say how long the rest takes, or null if that is anybody's guess. */
+  left(rest, rate) {
+    const seconds = secondsLeft(rest, rate);
+    return seconds === null ? null : this.time(seconds);
+  }
+
+  #unit(value, unit) {
+    return value.toLocaleString(this.locale, { style: "unit", unit, unitDisplay: "long" });
+  }
+
+  moment(iso, zone) {
+    const options = { day: "numeric", month: "long", hour: "2-digit", minute: "2-digit" };
+    const at = { ...options, timeZone: zone || undefined };
+    return new Intl.DateTimeFormat(this.locale, at).format(new Date(iso));
+  }
+
+  /** Return the sentence for a number: `one` for what the language counts as one, else `many`. */
+  count(number, one, many) {
+    const sentence = this.plural.select(number) === "one" ? one : many;
+    return sentence.replace("{number}", number.toLocaleString(this.locale));
+  }
+}

@@ -1,0 +1,445 @@
+// Sends files one after the other, two at a time: whatever happens to one does not stop the others.
+//
+// States of a file: waiting → checking → sending → received → processing → ready; from any of them
+// paused, interrupted (goes on by itself), failed, cancelled. No page, no words: see upload.js.
+
+import { isReadable } from "./upload-files.js";
+import { Pace } from "./upload-figures.js";
+import { Gone, Interrupted, LoggedOut, Refused } from "./upload-tus.js";
+
+const AT_ONCE = 2;
+const FIRST_PAUSE = 1_000;
+const LONGEST_PAUSE = 30_000;
+// Somebody else's lease on an upload runs out within minutes; longer is no accident.
+const MOST_BUSY_TRIES = 15;
+const MOST_REMOVALS = 8;
+
+const MOVING = new Set(["checking", "sending"]);
+const OPEN = new Set(["waiting", "checking", "sending", "paused", "interrupted"]);
+const FOLLOWED = new Set(["received", "processing"]);
+
+/** Return how long to wait before the next try, in milliseconds: growing, and never in step. */
+export function pauseBefore(tries, after = 0, random = Math.random()) {
+  const grown = Math.min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** (tries - 1));
+  return Math.max(Math.min(after, 2 * LONGEST_PAUSE), grown * (0.6 + 0.4 * random));
+}
+
+/** One file on its way. */
+export class Item {
+  state = "waiting";
+  wanted = false; // somebody said that it shall go
+  url = null;
+  source = "";
+  position = 0; // bytes that left
+  safe = 0; // bytes that the server has
+  resumedAt = 0;
+  tries = 0;
+  retryAt = 0;
+  reason = "";
+  sentence = "";
+  pace = new Pace();
+  told = {}; // what the server says of it once it is there
+  controller = null;
+  creating = false; // asked for, and not known yet whether it was made
+  isNamed = false; // somebody is writing its name
+  removed = false; // its source was deleted from here
+
+  constructor(id, file, folder) {
+    this.id = id;
+    this.file = file;
+    this.folder = folder;
+    this.name = file.name;
+    this.size = file.size;
+    this.title = "";
+  }
+
+  get isMoving() {
+    return MOVING.has(this.state);
+  }
+
+  /** Return whether bytes of it are still to be sent. */
+  get isOpen() {
+    return OPEN.has(this.state);
+  }
+
+  get isFollowed() {
+    return FOLLOWED.has(this.state);
+  }
+
+  /** Return whether it counts in what is done and what is left. */
+  get counts() {
+    return this.state !== "cancelled" && (this.state !== "failed" || this.position >= this.size);
+  }
+}
+
+export class Queue {
+  items = [];
+  pace = new Pace();
+  isLost = false; // no connection
+  isLoggedOut = false;
+  #tus;
+  #memory;
+  #details;
+  #changed;
+  #happened;
+  #last = 0;
+  #lostTries = 0;
+  #lostTimer = 0;
+  #lostAt = 0;
+
+  /**
+   * `details()` gives what is the same for all files, `changed(item)` is called whenever one is
+   * different, `happened(what, item)` on "received", "failed", "lost", "found", "loggedOut", "done".
+   */
+  constructor(tus, memory, { details, changed, happened }) {
+    this.#tus = tus;
+    this.#memory = memory;
+    this.#details = details;
+    this.#changed = changed;
+    this.#happened = happened;
+  }
+
+  /** Put a file in; with the address of an upload it goes on where that stopped, and at once. */
+  add(file, folder = "", url = null) {
+    this.#last += 1;
+    const item = new Item(this.#last, file, folder);
+    item.url = url;
+    item.wanted = Boolean(url) || this.isRunning;
+    this.items.push(item);
+    return item;
+  }
+
+  /** Take a file out that was not sent yet, or of which nothing is left to tell. */
+  drop(item) {
+    this.items = this.items.filter((one) => one !== item);
+  }
+
+  has(file, folder) {
+    return this.items.some(
+      (one) =>
+        one.isOpen && one.folder === folder && one.name === file.name && one.size === file.size &&
+        one.file.lastModified === file.lastModified,
+    );
+  }
+
+  /** Return whether something was begun and is not at its end. */
+  get isRunning() {
+    return this.items.some((item) => item.isOpen && item.wanted);
+  }
+
+  get isMoving() {
+    return this.items.some((item) => item.isMoving);
+  }
+
+  /** Return when the next try is made while there is no connection. */
+  get lostUntil() {
+    return this.#lostAt;
+  }
+
+  get totals() {
+    const all = this.items.filter((item) => item.wanted && item.state !== "cancelled");
+    const counted = all.filter((item) => item.counts);
+    const sum = (what) => counted.reduce((total, item) => total + what(item), 0);
+    return {
+      files: all.length,
+      sent: counted.filter((item) => !item.isOpen).length,
+      size: sum((item) => item.size),
+      position: sum((item) => item.position),
+    };
+  }
+
+  start() {
+    for (const item of this.items) if (item.isOpen) item.wanted = true;
+    this.pump();
+  }
+
+  pause(item) {
+    if (!item.isOpen || item.state === "paused") return;
+    this.#stop(item, "paused");
+    this.pump();
+  }
+
+  pauseAll() {
+    for (const item of this.items) if (item.wanted && item.isOpen) this.#stop(item, "paused");
+  }
+
+  resume(item) {
+    if (item.state !== "paused") return;
+    item.wanted = true;
+    this.#set(item, "waiting");
+    this.pump();
+  }
+
+  resumeAll() {
+    for (const item of this.items) if (item.state === "paused") this.#set(item, "waiting");
+    this.pump();
+  }
+
+  /** Begin a failed file again; from the server's offset if there is one. */
+  retry(item) {
+    if (item.state !== "failed" && item.state !== "interrupted") return;
+    item.tries = 0;
+    item.sentence = "";
+    item.wanted = true;
+    this.#set(item, "waiting");
+    if (this.isLost) this.#probe(item);
+    else this.pump();
+  }
+
+  /** Stop a file for good, and have what was sent of it deleted. */
+  async cancel(item) {
+    if (!item.isOpen && item.state !== "failed") return;
+    this.#stop(item, "cancelled");
+    this.pump();
+    for (let tries = 1; tries <= MOST_REMOVALS; tries += 1) {
+      try {
+        if (item.creating && !item.url) item.url = await this.#begun(item);
+        if (item.url) await this.#tus.remove(item.url);
+        break;
+      } catch (error) {
+        if (!(error instanceof Interrupted)) break; // it expires on the server
+        await new Promise((done) => setTimeout(done, pauseBefore(tries, error.after)));
+      }
+    }
+    if (item.url) this.#memory.forget(item.url);
+    this.#changed(item);
+  }
+
+  cancelAll() {
+    return Promise.all(this.items.filter((item) => item.isOpen).map((item) => this.cancel(item)));
+  }
+
+  /** The network went away: what is on its way does not arrive. */
+  breakOff() {
+    const moving = this.items.filter((item) => item.isMoving);
+    for (const item of moving) {
+      item.reason = "network";
+      this.#stop(item, "interrupted");
+    }
+    if (moving.length) this.#lose(moving[0]);
+  }
+
+  /** Try at once what waits for a connection: it is back, or somebody looks at the page again. */
+  wake() {
+    if (!this.isLost) return;
+    this.#lostTries = 0;
+    this.#probe();
+  }
+
+  loggedOut() {
+    if (this.isLoggedOut) return;
+    this.isLoggedOut = true;
+    this.#happened("loggedOut");
+  }
+
+  loggedIn() {
+    if (!this.isLoggedOut) return;
+    this.isLoggedOut = false;
+    for (const item of this.items) {
+      if (item.state === "interrupted" && item.reason === "login") this.#set(item, "waiting");
+    }
+    this.pump();
+  }
+
+  /** Start as many files as may go at once. */
+  pump() {
+    if (this.isLoggedOut || this.isLost) return;
+    let free = AT_ONCE - this.items.filter((item) => item.isMoving).length;
+    for (const item of this.items) {
+      if (free <= 0) return;
+      if (item.state !== "waiting" || !item.wanted || item.isNamed) continue;
+      free -= 1;
+      this.#run(item);
+    }
+  }
+
+  #set(item, state) {
+    item.state = state;
+    if (state !== "interrupted") item.reason = "";
+    this.#changed(item);
+  }
+
+  #stop(item, state) {
+    clearTimeout(item.timer);
+    this.#set(item, state);
+    item.position = item.safe;
+    item.pace.reset();
+    item.controller?.abort();
+    item.controller = null;
+    if (!this.isMoving) this.pace.reset();
+  }
+
+  async #run(item) {
+    const controller = new AbortController();
+    item.controller = controller;
+    try {
+      await this.#carry(item, controller.signal);
+      item.controller = null;
+      this.#memory.forget(item.url);
+      this.#set(item, "received");
+      this.#happened("received", item);
+    } catch (error) {
+      // Whoever aborted it has said already what it is now.
+      if (!controller.signal.aborted) await this.#stopped(item, error);
+    }
+    this.pump();
+    if (!this.isRunning) this.#happened("done");
+  }
+
+  async #carry(item, signal) {
+    item.pace.reset();
+    this.#set(item, "checking");
+    let offset = 0;
+    if (!item.url && item.creating) item.url = await this.#begun(item, signal);
+    if (item.url) {
+      try {
+        offset = await this.#tus.offset(item.url, signal);
+      } catch (error) {
+        if (!(error instanceof Gone)) throw error;
+        this.#memory.forget(item.url);
+        item.url = null;
+      }
+    }
+    if (!item.url) {
+      item.creating = true;
+      const { name, file, title } = item;
+      const metadata = { filename: name, filetype: file.type, name: title, ...this.#details() };
+      const made = await this.#tus.create(item.size, metadata, signal);
+      item.url = made.url;
+      item.source = made.source;
+      this.#memory.remember(file, item.folder, made.url);
+    }
+    item.creating = false;
+    this.#found(item);
+    item.position = item.safe = item.resumedAt = offset;
+    this.#set(item, "sending");
+    await this.#tus.send(item.url, item.file, offset, {
+      signal,
+      moved: (position) => this.#moved(item, position),
+      safe: (position) => {
+        this.#moved(item, position);
+        item.safe = position;
+        item.tries = 0;
+      },
+    });
+  }
+
+  #moved(item, position) {
+    const now = performance.now();
+    const bytes = Math.max(0, position - item.position);
+    item.position = position;
+    item.pace.moved(bytes, now);
+    this.pace.moved(bytes, now);
+    this.#changed(item);
+  }
+
+  /** Return the upload that a creation made whose answer got lost, if it did. */
+  async #begun(item, signal) {
+    const uploads = await this.#tus.list(signal);
+    const known = new Set(this.items.map((one) => one.url));
+    const found = uploads.find(
+      (one) =>
+        one.offset === 0 && one.filename === item.name && one.length === item.size &&
+        !known.has(one.url) && !this.#memory.of(one.url),
+    );
+    if (found) this.#memory.remember(item.file, item.folder, found.url);
+    return found?.url ?? null;
+  }
+
+  async #stopped(item, error) {
+    item.controller = null;
+    item.position = item.safe;
+    item.pace.reset();
+    if (!this.isMoving) this.pace.reset();
+    if (error instanceof Gone) {
+      // Deleted elsewhere while it was sent: begun anew, once.
+      this.#memory.forget(item.url);
+      item.url = null;
+      error = new Interrupted("server");
+    }
+    const isNetwork = error instanceof Interrupted && error.reason === "network";
+    if (this.isLost && !isNetwork) this.#found(item);
+    if (error instanceof LoggedOut) {
+      this.#interrupt(item, "login");
+      this.loggedOut();
+    } else if (error instanceof Interrupted && !(await isReadable(item.file))) {
+      this.#fail(item, "unreadable");
+    } else if (error instanceof Interrupted) {
+      item.sentence = error.sentence;
+      item.tries += 1;
+      // While others still move, it is this connection only that broke.
+      if (isNetwork && !this.isMoving) this.#lose(item);
+      else if (error.reason === "busy" && item.tries > MOST_BUSY_TRIES) this.#fail(item, "busy");
+      else this.#tryLater(item, error);
+    } else if (error instanceof Refused) {
+      this.#fail(item, error.code || "refused", error.sentence);
+    } else {
+      this.#fail(item, "refused");
+      throw error;
+    }
+  }
+
+  #interrupt(item, reason) {
+    item.reason = reason;
+    this.#set(item, "interrupted");
+  }
+
+  #fail(item, reason, sentence = "") {
+    item.sentence = sentence;
+    this.#set(item, "failed");
+    item.reason = reason;
+    this.#changed(item);
+    this.#happened("failed", item);
+  }
+
+  #tryLater(item, error) {
+    const pause = pauseBefore(item.tries, error.after);
+    item.retryAt = Date.now() + pause;
+    this.#interrupt(item, error.reason);
+    clearTimeout(item.timer);
+    item.timer = setTimeout(() => {
+      if (item.state !== "interrupted") return;
+      // Without a connection it waits with all others until there is one.
+      if (this.isLost) this.#interrupt(item, "network");
+      else this.#set(item, "waiting");
+      this.pump();
+    }, pause);
+  }
+
+  /** There is no connection: one file tries again and again, the others wait for it. */
+  #lose(item) {
+    this.#interrupt(item, "network");
+    const first = !this.isLost;
+    this.isLost = true;
+    this.#lostTries += 1;
+    const pause = pauseBefore(this.#lostTries);
+    this.#lostAt = Date.now() + pause;
+    clearTimeout(this.#lostTimer);
+    this.#lostTimer = setTimeout(() => this.#probe(), pause);
+    if (first) this.#happened("lost", item);
+    this.#changed(item);
+  }
+
+  #probe(wished = null) {
+    clearTimeout(this.#lostTimer);
+    if (this.isLoggedOut || this.isMoving) return;
+    const waits = (one) => one.state === "interrupted" && one.reason === "network";
+    const item = wished ?? this.items.find(waits);
+    if (item) this.#run(item);
+    else this.#found(); // whoever waited was paused or cancelled
+  }
+
+  /** The server answered: whatever waited for that goes on. */
+  #found(item = null) {
+    this.#lostTries = 0;
+    const was = this.isLost;
+    this.isLost = false;
+    for (const one of this.items) {
+      if (one !== item && one.state === "interrupted" && one.reason === "network") {
+        this.#set(one, "waiting");
+      }
+    }
+    if (was) this.#happened("found");
+    if (was || item) this.pump();
+  }
+}
