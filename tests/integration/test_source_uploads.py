@@ -10,7 +10,7 @@ from werkzeug.test import EnvironBuilder, TestResponse
 
 from tests.helpers import Footage, Person, csrf_token, renew, stored_files
 from tests.library import ACTOR, Library
-from vigint_web.blueprints.sources import views
+from vigint_web.blueprints.sources import receiving
 from vigint_web.config import Config
 from vigint_web.extensions import db
 from vigint_web.media.errors import MediaError, MediaErrorCode
@@ -274,14 +274,14 @@ def test_an_interrupted_upload_is_failed_and_not_stuck(
 def test_a_source_deleted_while_its_bytes_arrive_leaves_nothing(
     operator: Person, config: Config, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = views.save
+    real = receiving.save
 
     def slow(*arguments: Any, **options: Any) -> Any:
         saved = real(*arguments, **options)
         sources.delete_source(ACTOR, "file_001")
         return saved
 
-    monkeypatch.setattr(views, "save", slow)
+    monkeypatch.setattr(receiving, "save", slow)
     answer = operator.upload(("a.mp4", b"x" * 100))
     assert answer.status_code in {302, 404}
     assert _found() == {}

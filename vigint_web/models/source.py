@@ -1,12 +1,15 @@
 """Sources: footage that operators upload for people and downstream models."""
 
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Column, ForeignKey, String, Table, Text, UniqueConstraint
+from sqlalchemy import Column, ForeignKey, Index, String, Table, Text, UniqueConstraint, event
+from sqlalchemy.engine.default import DefaultExecutionContext
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from vigint_web.clock import utcnow
 from vigint_web.extensions import Base
+from vigint_web.folding import fold, sort_key
 from vigint_web.models.site import Camera, Site
 from vigint_web.models.types import UtcDateTime
 from vigint_web.models.video import Video
@@ -30,17 +33,40 @@ class Tag(Base):
     name: Mapped[str] = mapped_column(String(60))
 
 
+def _search_text(given: dict[str, Any]) -> str:
+    return fold(" ".join((given["source_id"], given["name"], given.get("description") or "")))
+
+
+def _given(context: DefaultExecutionContext) -> dict[str, Any]:
+    given: dict[str, Any] = context.get_current_parameters()  # type: ignore[no-untyped-call]  # as SQLAlchemy ships it
+    return given
+
+
 class Source(Base):
     """An uploaded file under the name that models know it by (`file_001`)."""
 
     __tablename__ = "sources"
+    __table_args__ = (
+        # Lists in the order of names, and of a camera, without touching the table.
+        Index("ix_sources_by_name", "sort_name", "video_id", "site_id"),
+        Index("ix_sources_camera_id", "camera_id", "video_id"),
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     source_id: Mapped[str] = mapped_column(String(64), unique=True)
     site_id: Mapped[int] = mapped_column(ForeignKey("sites.id"), index=True)
     video_id: Mapped[int] = mapped_column(ForeignKey("videos.id"), unique=True)
     name: Mapped[str] = mapped_column(String(200))
+    # What lists are sorted by: the name without case and accents, its numbers by their value.
+    sort_name: Mapped[str] = mapped_column(
+        String(255).with_variant(String(255, collation="C"), "postgresql"),
+        default=lambda context: sort_key(_given(context)["name"]),
+    )
     description: Mapped[str] = mapped_column(Text, default="")
+    # What is searched: number, name and description, without case and accents.
+    search_text: Mapped[str] = mapped_column(
+        Text, default=lambda context: _search_text(_given(context))
+    )
     camera_id: Mapped[int | None] = mapped_column(ForeignKey("cameras.id", ondelete="SET NULL"))
     # Somebody saw that the same bytes are stored already, and wants both.
     keeps_duplicate: Mapped[bool] = mapped_column(default=False)
@@ -53,6 +79,13 @@ class Source(Base):
     tags: Mapped[list[Tag]] = relationship(
         secondary=source_tags, order_by=Tag.name, lazy="selectin", passive_deletes=True
     )
+
+
+@event.listens_for(Source, "before_insert")
+@event.listens_for(Source, "before_update")
+def _fold_names(_mapper: object, _connection: object, source: Source) -> None:
+    source.sort_name = sort_key(source.name)
+    source.search_text = _search_text(source.__dict__)
 
 
 class Counter(Base):

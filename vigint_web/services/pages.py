@@ -1,16 +1,33 @@
 """Read a long list a page at a time, by key: page 1,000 costs what page 1 does."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Generic, TypeVar
 
-from sqlalchemy import Select
+from sqlalchemy import ColumnElement, Select, tuple_
 from sqlalchemy.orm import InstrumentedAttribute
 
 from vigint_web.extensions import db
 
 Row = TypeVar("Row")
+Position = TypeVar("Position")
+Value = str | int | float | datetime | None
 
 PAGE = 50
+
+
+@dataclass(frozen=True)
+class Mark:
+    """Where a row stands in an order: by its value (None: not known), then by its id."""
+
+    value: Value
+    id: int
+
+    def __str__(self) -> str:
+        """Write it as an address carries it: `10485760~17`; without a value `~17`."""
+        value = self.value.isoformat() if isinstance(self.value, datetime) else self.value
+        return f"{'' if value is None else value}~{self.id}"
 
 
 @dataclass(frozen=True)
@@ -26,7 +43,21 @@ class Place:
         return self.before is None and self.after is None
 
 
+@dataclass(frozen=True)
+class SortedPlace:
+    """Where in a sorted list a page begins: behind a mark, ahead of a mark, or at the top."""
+
+    before: Mark | None = None
+    after: Mark | None = None
+
+    @property
+    def is_top(self) -> bool:
+        """Return whether this is the first page."""
+        return self.before is None and self.after is None
+
+
 TOP = Place()
+SORTED_TOP = SortedPlace()
 
 
 @dataclass(frozen=True)
@@ -38,6 +69,29 @@ class Page(Generic[Row]):
     older: int | None = None
 
 
+@dataclass(frozen=True)
+class SortedPage(Generic[Row]):
+    """Entries in the order asked for, and the marks from which the pages beside begin."""
+
+    rows: list[Row]
+    previous: Mark | None = None
+    next: Mark | None = None
+
+
+@dataclass(frozen=True)
+class Order:
+    """What a list is sorted by: a column, then the id, both the same way.
+
+    Args:
+        known: whether every row has a value; those that have none come last, either way.
+    """
+
+    column: InstrumentedAttribute[Any]
+    row_id: InstrumentedAttribute[int]
+    descending: bool = False
+    known: bool = True
+
+
 def read_page(
     query: Select[Row],
     row_id: InstrumentedAttribute[int],
@@ -45,25 +99,94 @@ def read_page(
     size: int = PAGE,
 ) -> Page[Row]:
     """Return the page of a query at a place; the ids of its rows decide their order."""
-    if place.after is not None:
-        rows = _rows(query.where(row_id > place.after).order_by(row_id.asc()), size + 1)
+
+    def below(above: int | None, limit: int) -> list[Row]:
+        asked = query if above is None else query.where(row_id < above)
+        return list(db.session.scalars(asked.order_by(row_id.desc()).limit(limit)))
+
+    def upwards(from_here: int, limit: int) -> list[Row]:
+        asked = query.where(row_id > from_here).order_by(row_id.asc())
+        return list(db.session.scalars(asked.limit(limit)))
+
+    rows, newer, older = _turn(below, upwards, place.before, place.after, size)
+    return Page(rows, _id(newer), _id(older))
+
+
+def read_marks(
+    query: Select[Any], order: Order, place: SortedPlace = SORTED_TOP, size: int = PAGE
+) -> SortedPage[Mark]:
+    """Return where the rows of a page stand in an order; whoever asks reads them by their ids.
+
+    Args:
+        query: what the list holds; its columns do not matter.
+    """
+    query = query.with_only_columns(order.column, order.row_id)
+
+    def below(above: Mark | None, limit: int) -> list[Mark]:
+        found: list[Mark] = []
+        if above is None or above.value is not None:
+            found = _read(query, order, above, limit, forward=True)
+        if not order.known and len(found) < limit:
+            start = above if above is not None and above.value is None else None
+            found += _read(query, order, start, limit - len(found), forward=True, known=False)
+        return found
+
+    def upwards(from_here: Mark, limit: int) -> list[Mark]:
+        found: list[Mark] = []
+        if from_here.value is None:
+            found = _read(query, order, from_here, limit, forward=False, known=False)
+        if len(found) < limit:
+            start = from_here if from_here.value is not None else None
+            found += _read(query, order, start, limit - len(found), forward=False)
+        return found
+
+    return SortedPage(*_turn(below, upwards, place.before, place.after, size))
+
+
+def _turn(
+    below: Callable[[Position | None, int], list[Row]],
+    upwards: Callable[[Position, int], list[Row]],
+    before: Position | None,
+    after: Position | None,
+    size: int,
+) -> tuple[list[Row], Row | None, Row | None]:
+    """Return the rows of a page, and those at its ends beyond which there are more."""
+    if after is not None:
+        rows = upwards(after, size + 1)
         if len(rows) > size:
             rows = rows[:size][::-1]
-            return Page(rows, newer=_id(rows[0]), older=_id(rows[-1]))
+            return rows, rows[0], rows[-1]
         # Less than a page is left above: the first page, whole, shows it and what follows.
-        return read_page(query, row_id, TOP, size)
-    if place.before is not None:
-        query = query.where(row_id < place.before)
-    rows = _rows(query.order_by(row_id.desc()), size + 1)
-    older = _id(rows[size - 1]) if len(rows) > size else None
-    newer = _id(rows[0]) if rows and place.before is not None else None
-    return Page(rows[:size], newer=newer, older=older)
+        before = None
+    rows = below(before, size + 1)
+    following = rows[size - 1] if len(rows) > size else None
+    return rows[:size], rows[0] if rows and before is not None else None, following
 
 
-def _rows(query: Select[Row], limit: int) -> list[Row]:
-    return list(db.session.scalars(query.limit(limit)))
+def _read(
+    query: Select[Any],
+    order: Order,
+    start: Mark | None,
+    limit: int,
+    *,
+    forward: bool,
+    known: bool = True,
+) -> list[Mark]:
+    """Read on from a mark, among the rows that have a value or among those that have none."""
+    falling = order.descending == forward
+    keys: list[ColumnElement[Any]] = [order.row_id.expression]
+    if known:
+        keys.insert(0, order.column.expression)
+    if not order.known:
+        query = query.where(order.column.is_not(None) if known else order.column.is_(None))
+    if start is not None:
+        values = [start.value, start.id] if known else [start.id]
+        here, there = tuple_(*keys), tuple_(*values)
+        query = query.where(here < there if falling else here > there)
+    query = query.order_by(*(key.desc() if falling else key.asc() for key in keys)).limit(limit)
+    return [Mark(row[0], row[1]) for row in db.session.execute(query)]
 
 
-def _id(row: Any) -> int:
-    number: int = row.id
+def _id(row: Any) -> int | None:
+    number: int | None = None if row is None else row.id
     return number

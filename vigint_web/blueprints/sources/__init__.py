@@ -1,5 +1,6 @@
-"""Sources: upload, status, retry, delete."""
+"""Sources: receiving, list, status, edit, tokens, retry, delete."""
 
-from vigint_web.blueprints.sources.views import blueprint
+from vigint_web.blueprints.sources import bulk, editing, lists, receiving, tokens, views
+from vigint_web.blueprints.sources.blueprint import blueprint
 
-__all__ = ["blueprint"]
+__all__ = ["blueprint", "bulk", "editing", "lists", "receiving", "tokens", "views"]

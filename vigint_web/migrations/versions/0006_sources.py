@@ -7,11 +7,21 @@ Follows: 0005
 import sqlalchemy as sa
 from alembic import op
 
+from vigint_web.folding import fold, sort_key
+
 revision = "0006"
 down_revision = "0005"
 branch_labels = None
 depends_on = None
 
+_NARROWING = ("status", "site_id", "format", "stored_size")
+_LISTS = {
+    "created": ("created_at", "id", *_NARROWING),
+    "size": ("original_size", "id", *_NARROWING, "created_at"),
+    "duration": ("duration", "id", *_NARROWING, "created_at"),
+    "recorded": ("recorded_at", "id", *_NARROWING, "created_at"),
+    "name": ("original_name",),
+}
 _SIZES = ("original", "frames", "playable", "poster", "thumbnail")
 
 
@@ -40,6 +50,10 @@ def _extend_videos() -> None:
         f"UPDATE videos SET stored_size = {parts}"  # noqa: S608 - names written above
         " - CASE WHEN playable_key = original_key THEN coalesce(playable_size, 0) ELSE 0 END"
     )
+    with op.batch_alter_table("videos") as batch:
+        for order, columns in _LISTS.items():
+            batch.create_index(f"ix_videos_by_{order}", ["kind", *columns])
+        batch.create_index("ix_videos_added_up", ["kind", "site_id", "stored_size"])
 
 
 def _extend_sources() -> None:
@@ -80,8 +94,42 @@ def _extend_sources() -> None:
             ["id"],
             ondelete="SET NULL",
         )
+        batch.add_column(
+            sa.Column(
+                "sort_name",
+                sa.String(length=255).with_variant(
+                    sa.String(length=255, collation="C"), "postgresql"
+                ),
+                nullable=False,
+                server_default="",
+            )
+        )
+        batch.add_column(sa.Column("search_text", sa.Text(), nullable=False, server_default=""))
+    _fold_names()
     with op.batch_alter_table("sources") as batch:
         batch.alter_column("keeps_duplicate", server_default=None)
+        batch.alter_column("sort_name", server_default=None)
+        batch.alter_column("search_text", server_default=None)
+        batch.create_index("ix_sources_by_name", ["sort_name", "video_id", "site_id"])
+        batch.create_index("ix_sources_camera_id", ["camera_id", "video_id"])
+
+
+def _fold_names() -> None:
+    connection = op.get_bind()
+    columns = ("id", "source_id", "name", "description", "sort_name", "search_text")
+    table = sa.table("sources", *(sa.column(name) for name in columns))
+    folded = [
+        {
+            "its_id": row.id,
+            "sorted": sort_key(row.name),
+            "searched": fold(f"{row.source_id} {row.name} {row.description}"),
+        }
+        for row in connection.execute(sa.select(*list(table.c)[:4]))
+    ]
+    if folded:
+        change = sa.update(table).where(table.c.id == sa.bindparam("its_id"))
+        values = {"sort_name": sa.bindparam("sorted"), "search_text": sa.bindparam("searched")}
+        connection.execute(change.values(values), folded)
 
 
 def _create_uploads() -> None:
@@ -96,6 +144,7 @@ def _create_uploads() -> None:
         sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("finished_at", sa.DateTime(timezone=True)),
         sa.Column("length", sa.BigInteger(), nullable=False),
+        sa.Column("said", sa.Text(), nullable=False),
         sa.Column("offset", sa.BigInteger(), nullable=False),
         sa.Column("writer", sa.String(length=32)),
         sa.Column("lease_until", sa.DateTime(timezone=True)),
@@ -122,12 +171,19 @@ def _create_uploads() -> None:
 def downgrade() -> None:
     op.drop_table("uploads")
     with op.batch_alter_table("sources") as batch:
+        batch.drop_index("ix_sources_camera_id")
+        batch.drop_index("ix_sources_by_name")
         batch.drop_constraint(batch.f("fk_sources_camera_id_cameras"), type_="foreignkey")
+        batch.drop_column("search_text")
+        batch.drop_column("sort_name")
         batch.drop_column("keeps_duplicate")
         batch.drop_column("camera_id")
     op.drop_table("source_tags")
     op.drop_table("tags")
     with op.batch_alter_table("videos") as batch:
+        batch.drop_index("ix_videos_added_up")
+        for order in _LISTS:
+            batch.drop_index(f"ix_videos_by_{order}")
         batch.drop_index(batch.f("ix_videos_original_sha256"))
         for column in (
             "timeline",

@@ -1,0 +1,85 @@
+"""Tell who read a video by its links: which link, when, what, how much."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import func, select
+
+from vigint_web.extensions import db
+from vigint_web.models import Access, Link, Video
+from vigint_web.services.pages import TOP, Page, Place, read_page
+
+PAGE = 50
+
+
+@dataclass(frozen=True)
+class Reading:
+    """One request that came with a link of a video."""
+
+    access: Access
+    link: Link
+    sent: int | None  # bytes
+    share: float | None  # of the file that was sent from, 0 to 1
+
+
+@dataclass(frozen=True)
+class Reader:
+    """All that was asked by one link."""
+
+    link: Link
+    requests: int
+    refused: int
+    sent: int
+    first: datetime
+    last: datetime
+
+
+def page_of_readings(video: Video, place: Place = TOP, size: int = PAGE) -> Page[Reading]:
+    """Return a page of the requests that came with a video's links, newest first."""
+    found = {link.id: link for link in _links(video)}
+    query = select(Access).where(Access.link_id.in_(found))
+    page = read_page(query, Access.id, place, size)
+    rows = [_reading(access, found[access.link_id or 0]) for access in page.rows]
+    return Page(rows, page.newer, page.older)
+
+
+def readers_of(video: Video) -> list[Reader]:
+    """Return what each of a video's links was used for, the last used first."""
+    found = {link.id: link for link in _links(video)}
+    span = Access.last_byte - Access.first_byte + 1
+    rows = db.session.execute(
+        select(
+            Access.link_id,
+            func.count(),
+            func.count(Access.code),
+            func.coalesce(func.sum(span), 0),
+            func.min(Access.at),
+            func.max(Access.at),
+        )
+        .where(Access.link_id.in_(found))
+        .group_by(Access.link_id)
+    )
+    readers = [
+        Reader(found[link_id or 0], requests, number, int(sent or 0), first, last)
+        for link_id, requests, number, sent, first, last in rows
+    ]
+    return sorted(readers, key=lambda reader: reader.last, reverse=True)
+
+
+def last_reading(video_id: int) -> int | None:
+    """Return the id of the newest request that came with a link of a video."""
+    newest = select(func.max(Access.id)).join(Link, Access.link_id == Link.id)
+    return db.session.scalar(newest.where(Link.video_id == video_id))
+
+
+def _links(video: Video) -> list[Link]:
+    return list(db.session.scalars(select(Link).where(Link.video_id == video.id)))
+
+
+def _reading(access: Access, link: Link) -> Reading:
+    if access.first_byte is None or access.last_byte is None:
+        return Reading(access, link, None, None)
+    sent = access.last_byte - access.first_byte + 1
+    video = link.video
+    size = video.original_size if access.what == "download" else video.playable_size
+    return Reading(access, link, sent, min(1.0, sent / size) if size else None)

@@ -1,0 +1,73 @@
+"""Do one thing with many sources; each for itself, and say exactly what was done and what not."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from sqlalchemy import select
+
+from vigint_web.errors import Invalid, VigintError
+from vigint_web.extensions import db
+from vigint_web.models import Source, VideoStatus
+from vigint_web.services import sources, tags
+from vigint_web.services.actors import Actor
+from vigint_web.services.source_editing import add_tags
+
+MOST_AT_ONCE = 200
+
+
+@dataclass
+class Outcome:
+    """Which sources something was done with, and why not with the others, as codes."""
+
+    done: list[str] = field(default_factory=list)
+    refused: dict[str, str] = field(default_factory=dict)
+
+
+def choose(actor: Actor, source_ids: Sequence[str]) -> list[Source]:
+    """Return the chosen sources that exist for an actor, newest first."""
+    query = select(Source).where(
+        actor.scope(Source.site_id), Source.source_id.in_(source_ids[:MOST_AT_ONCE])
+    )
+    return list(db.session.scalars(query.order_by(Source.id.desc())))
+
+
+def can_retry(source: Source) -> bool:
+    """Return whether a source has failed and has something that could be processed again."""
+    return source.video.status == VideoStatus.FAILED and source.video.original_key is not None
+
+
+def delete_many(actor: Actor, source_ids: Sequence[str]) -> Outcome:
+    """Delete sources with all their files and links."""
+    return _each(source_ids, lambda source_id: sources.delete_source(actor, source_id))
+
+
+def retry_many(actor: Actor, source_ids: Sequence[str]) -> Outcome:
+    """Process failed sources again."""
+    return _each(source_ids, lambda source_id: sources.retry_source(actor, source_id))
+
+
+def tag_many(actor: Actor, source_ids: Sequence[str], text: str) -> Outcome:
+    """Add tags to sources.
+
+    Raises:
+        Invalid: there is no tag, or the tags are not right; nothing was done.
+    """
+    names = tags.parse_tags(text)
+    mistakes = tags.tag_mistakes(names) if names else ["no_tag"]
+    if mistakes:
+        raise Invalid(mistakes)
+    return _each(source_ids, lambda source_id: add_tags(actor, source_id, names))
+
+
+def _each(source_ids: Sequence[str], do: Callable[[str], object]) -> Outcome:
+    """Do something with each source in a transaction of its own."""
+    outcome = Outcome()
+    for source_id in dict.fromkeys(source_ids[:MOST_AT_ONCE]):
+        try:
+            do(source_id)
+        except VigintError as error:
+            db.session.rollback()
+            outcome.refused[source_id] = error.code
+        else:
+            outcome.done.append(source_id)
+    return outcome

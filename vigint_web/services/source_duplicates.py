@@ -1,0 +1,51 @@
+"""Find sources whose bytes were stored before, and let people keep both."""
+
+from sqlalchemy import select
+
+from vigint_web.extensions import db
+from vigint_web.models import Source, Video
+from vigint_web.services import audit
+from vigint_web.services.actors import Actor
+from vigint_web.services.sources import get_source
+from vigint_web.services.transactions import transaction
+
+_MOST = 20
+
+
+def find_duplicates(actor: Actor, source: Source) -> list[Source]:
+    """Return the older sources of the actor's sites whose file is the same, oldest first.
+
+    Of two that arrived together only the later one is a duplicate.
+    """
+    sha256 = source.video.original_sha256
+    if sha256 is None:
+        return []
+    return list(
+        db.session.scalars(
+            select(Source)
+            .join(Video)
+            .where(
+                actor.scope(Source.site_id),
+                Video.original_sha256 == sha256,
+                Source.id < source.id,
+            )
+            .order_by(Source.id)
+            .limit(_MOST)
+        )
+    )
+
+
+def keep_duplicate(actor: Actor, source_id: str) -> Source:
+    """Keep a source though its bytes are stored already; raises NotFound."""
+    with transaction():
+        source = get_source(actor, source_id)
+        if not source.keeps_duplicate:
+            source.keeps_duplicate = True
+            audit.record(
+                actor,
+                "source:duplicate_kept",
+                f"source:{source_id}",
+                site_id=source.site_id,
+                sha256=source.video.original_sha256,
+            )
+    return source

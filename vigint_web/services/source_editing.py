@@ -1,0 +1,152 @@
+"""Change what people say of a source: its name, description, tags, camera, recording time."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import select
+
+from vigint_web.clock import utcnow
+from vigint_web.errors import Conflict, Invalid
+from vigint_web.extensions import db
+from vigint_web.folding import fold
+from vigint_web.models import Camera, Source, Video
+from vigint_web.services import audit
+from vigint_web.services.actors import Actor
+from vigint_web.services.sites import camera_of
+from vigint_web.services.sources import get_source
+from vigint_web.services.tags import MOST, set_tags, tag_mistakes
+from vigint_web.services.transactions import transaction
+
+LONGEST_NAME = 200
+LONGEST_DESCRIPTION = 5000
+LONGEST_CAMERA = 200
+# A clock may be a little ahead; a video of tomorrow is a slip of the hand.
+_AHEAD = timedelta(days=1)
+
+
+class EditedMeanwhile(Conflict):
+    """Say that somebody else changed a source after the form was shown."""
+
+    code = "edited_meanwhile"
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What people say of a source."""
+
+    name: str
+    description: str
+    tags: tuple[str, ...]
+    camera: str
+    recorded_at: datetime | None
+
+    @property
+    def version(self) -> str:
+        """Return a text that differs once any of this has changed."""
+        said = (self.name, self.description, sorted(self.tags), self.camera, str(self.recorded_at))
+        return hashlib.sha256(json.dumps(said).encode()).hexdigest()[:20]
+
+
+def facts_of(source: Source) -> Facts:
+    """Return what is said of a source now."""
+    return Facts(
+        name=source.name,
+        description=source.description,
+        tags=tuple(sorted((tag.name for tag in source.tags), key=lambda name: (fold(name), name))),
+        camera=source.camera.name if source.camera else "",
+        recorded_at=source.video.recorded_at,
+    )
+
+
+def edit_source(actor: Actor, source_id: str, wanted: Facts, version: str) -> Source:
+    """Change what is said of a source.
+
+    Args:
+        version: of the facts that were shown to whoever changes them.
+
+    Raises:
+        EditedMeanwhile: they have changed since; nothing was done.
+        Invalid: every mistake at once, as codes.
+    """
+    mistakes = _mistakes(wanted)
+    if mistakes:
+        raise Invalid(mistakes)
+    with transaction() as session:
+        source = _locked(actor, source_id)
+        before = facts_of(source)
+        if before.version != version:
+            raise EditedMeanwhile
+        source.name, source.description = wanted.name, wanted.description
+        if before.tags != wanted.tags:
+            set_tags(source, wanted.tags)
+        source.camera = camera_of(source.site_id, wanted.camera) if wanted.camera else None
+        source.video.recorded_at = wanted.recorded_at
+        session.flush()
+        _record(actor, source, before)
+    return source
+
+
+def add_tags(actor: Actor, source_id: str, names: Sequence[str]) -> Source:
+    """Add tags to a source, beside those that it has; raises NotFound, or Invalid for too many."""
+    with transaction():
+        source = _locked(actor, source_id)
+        before = facts_of(source)
+        set_tags(source, [*before.tags, *names])
+        if len(source.tags) > MOST:
+            raise Invalid(["too_many_tags"], code="too_many_tags")
+        _record(actor, source, before)
+    return source
+
+
+def list_cameras(site_id: int) -> list[Camera]:
+    """Return the cameras of a site, by name."""
+    return list(
+        db.session.scalars(select(Camera).where(Camera.site_id == site_id).order_by(Camera.name))
+    )
+
+
+def _locked(actor: Actor, source_id: str) -> Source:
+    """Return a source as it is now; nobody else changes it until the transaction ends."""
+    source = get_source(actor, source_id)
+    session = db.session()
+    session.execute(select(Source.id).where(Source.id == source.id).with_for_update())
+    session.execute(select(Video.id).where(Video.id == source.video_id).with_for_update())
+    return get_source(actor, source_id)
+
+
+def _record(actor: Actor, source: Source, before: Facts) -> None:
+    changed = _changes(before, facts_of(source))
+    if changed:
+        audit.record(
+            actor, "source:edited", f"source:{source.source_id}", site_id=source.site_id, **changed
+        )
+
+
+def _changes(before: Facts, after: Facts) -> dict[str, Any]:
+    """Return what differs, each as it was and as it is."""
+    return {
+        name: [_plain(getattr(before, name)), _plain(getattr(after, name))]
+        for name in ("name", "description", "tags", "camera", "recorded_at")
+        if getattr(before, name) != getattr(after, name)
+    }
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, datetime):
+        return value.isoformat()
+    return list(value) if isinstance(value, tuple) else value
+
+
+def _mistakes(wanted: Facts) -> list[str]:
+    mistakes = tag_mistakes(wanted.tags)
+    if not wanted.name or len(wanted.name) > LONGEST_NAME:
+        mistakes.append("no_name")
+    if len(wanted.description) > LONGEST_DESCRIPTION or len(wanted.camera) > LONGEST_CAMERA:
+        mistakes.append("too_long")
+    if wanted.recorded_at is not None and wanted.recorded_at > utcnow() + _AHEAD:
+        mistakes.append("recorded_in_future")
+    return mistakes

@@ -1,0 +1,80 @@
+"""Tag sources: words of a site by which its people find them again."""
+
+from collections.abc import Iterable, Sequence
+
+from sqlalchemy import delete, exists, select
+
+from vigint_web.extensions import db
+from vigint_web.folding import fold
+from vigint_web.models import Source, Tag, source_tags
+from vigint_web.services.actors import Actor
+from vigint_web.services.transactions import transaction
+from vigint_web.services.upserts import insert_into
+
+LONGEST = 60
+MOST = 20
+
+
+def parse_tags(text: str) -> list[str]:
+    """Return the tags that somebody wrote, separated by commas; each once, however spelt."""
+    found: dict[str, str] = {}
+    for part in text.replace(";", ",").split(","):
+        tag = " ".join(part.split())
+        if tag:
+            found.setdefault(fold(tag), tag)
+    return list(found.values())
+
+
+def tag_mistakes(names: Sequence[str]) -> list[str]:
+    """Return the codes of what is wrong with tags: too many, or one too long."""
+    mistakes = ["too_many_tags"] if len(names) > MOST else []
+    if any(len(name) > LONGEST for name in names):
+        mistakes.append("tag_too_long")
+    return mistakes
+
+
+def set_tags(source: Source, names: Iterable[str]) -> None:
+    """Give a source these tags and no others, inside the caller's transaction.
+
+    A tag that its site knows under another spelling is that one; a tag that nothing carries any
+    more goes.
+    """
+    with transaction() as session:
+        before = {tag.id for tag in source.tags}
+        known = {fold(tag.name): tag for tag in _tags_of_site(source.site_id)}
+        wanted = [known.get(fold(name)) or _add(source.site_id, name) for name in names]
+        source.tags = list({tag.id: tag for tag in wanted}.values())
+        session.flush()
+        forget_unused(before - {tag.id for tag in source.tags})
+
+
+def forget_unused(tag_ids: Iterable[int]) -> None:
+    """Remove those of these tags that no source carries, inside the caller's transaction."""
+    gone = list(tag_ids)
+    if not gone:
+        return
+    with transaction() as session:
+        carried = exists().where(source_tags.c.tag_id == Tag.id)
+        session.execute(
+            delete(Tag)
+            .where(Tag.id.in_(gone), ~carried)
+            .execution_options(synchronize_session=False)
+        )
+
+
+def list_tags(actor: Actor) -> list[Tag]:
+    """Return the tags that sources of an actor's sites carry, by name."""
+    carried = exists().where(source_tags.c.tag_id == Tag.id)
+    query = select(Tag).where(actor.scope(Tag.site_id), carried)
+    return sorted(db.session.scalars(query), key=lambda tag: (fold(tag.name), tag.id))
+
+
+def _tags_of_site(site_id: int) -> list[Tag]:
+    return list(db.session.scalars(select(Tag).where(Tag.site_id == site_id)))
+
+
+def _add(site_id: int, name: str) -> Tag:
+    with transaction() as session:
+        row = insert_into(session, Tag).values(site_id=site_id, name=name)
+        session.execute(row.on_conflict_do_nothing(index_elements=[Tag.site_id, Tag.name]))
+        return session.scalars(select(Tag).where(Tag.site_id == site_id, Tag.name == name)).one()
