@@ -3,6 +3,8 @@
 
 // English as the rest of the pages writes it: 21 Nov 2026, not Nov 21.
 const DIALECTS = { en: "en-GB" };
+const TIME = { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" };
+const DATE = { ...TIME, day: "numeric", month: "short", year: "numeric", timeZoneName: "shortOffset" };
 
 export class Words {
   constructor({ locale, zone, recordedAt }) {
@@ -13,13 +15,21 @@ export class Words {
     this.seconds = [1, 3].map(
       (digits) => new Intl.NumberFormat(this.locale, { minimumIntegerDigits: 2, minimumFractionDigits: digits }),
     );
-    this.clocks = [1, 3].map((digits) => clockOf(this.locale, zone, digits));
+    this.clocks = [1, 3].map((digits) => clockOf(this.locale, zone, { ...DATE, fractionalSecondDigits: digits }));
+    this.timesOfDay = clockOf(this.locale, zone, TIME);
   }
 
   /** 1:02:03,4 */
   position(seconds, exact = false) {
     const { hours, minutes, rest } = parts(seconds, exact);
     const end = this.seconds[Number(exact)].format(rest);
+    return hours ? `${hours}:${this.two.format(minutes)}:${end}` : `${minutes}:${end}`;
+  }
+
+  /** 1:02:03, in whole seconds */
+  short(seconds) {
+    const { hours, minutes, rest } = parts(seconds, false);
+    const end = this.two.format(Math.floor(rest));
     return hours ? `${hours}:${this.two.format(minutes)}:${end}` : `${minutes}:${end}`;
   }
 
@@ -50,6 +60,11 @@ export class Words {
     return this.clocks[Number(exact)].format(this.moment(seconds));
   }
 
+  /** 14:30:42 */
+  timeOfDay(seconds) {
+    return this.timesOfDay.format(this.moment(seconds));
+  }
+
   moment(seconds) {
     return new Date(this.began + Math.round(seconds * 1000));
   }
@@ -67,14 +82,14 @@ function parts(seconds, exact) {
   };
 }
 
-function clockOf(locale, timeZone, fractionalSecondDigits) {
-  const options = {
-    day: "numeric", month: "short", year: "numeric", hour: "2-digit", minute: "2-digit", second: "2-digit",
-    fractionalSecondDigits, timeZoneName: "shortOffset", hourCycle: "h23",
-  };
+function clockOf(locale, timeZone, options) {
   try {
     return new Intl.DateTimeFormat(locale, { ...options, timeZone });
   } catch {
     return new Intl.DateTimeFormat(locale, { ...options, timeZone: "UTC" }); // a zone this browser does not know
   }
+}
+
+export function write(element, text) {
+  if (element.textContent !== text) element.textContent = text;
 }

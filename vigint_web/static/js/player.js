@@ -3,7 +3,7 @@
 import { listenToKeys } from "./player-keys.js";
 import { FullScreen } from "./player-screen.js";
 import { listenToTouch } from "./player-touch.js";
-import { Words } from "./player-words.js";
+import { Words, write } from "./player-words.js";
 
 const HINT = 700;
 const WIDE = "(min-width: 48rem)";
@@ -34,6 +34,7 @@ class Player {
     this.followPictures();
     root.classList.add("vp-on");
     this.draw();
+    if (this.data.previews || this.data.timeline) this.addScenes();
   }
 
   get length() {
@@ -73,6 +74,8 @@ class Player {
     video.addEventListener("play", () => {
       parts.big.hidden = true;
       this.exact = false;
+      // Chapters are for the browser's own controls, such as an iPhone's full screen.
+      for (const track of video.textTracks) track.mode = "hidden";
     });
     video.addEventListener("ended", () => this.offerAgain());
     video.addEventListener("seeking", () => (parts.big.hidden = true));
@@ -102,6 +105,18 @@ class Player {
       this.shown = null;
       this.exact = false;
     });
+  }
+
+  /** Previews and scenes: only where the page has them are their scripts fetched. */
+  async addScenes() {
+    const [{ Bar }, { Pictures }, { Scenes }] = await Promise.all([
+      import("./player-bar.js"), import("./player-pictures.js"), import("./player-scenes.js"),
+    ]);
+    const pictures = new Pictures(this.data.previews);
+    this.bar = new Bar(this, pictures);
+    if (!this.data.timeline) return;
+    this.scenes = this.bar.scenes = new Scenes(this, pictures);
+    await this.scenes.load();
   }
 
   play() {
@@ -273,8 +288,10 @@ class Player {
     write(parts.length, words.position(length));
     parts.seek.max = String(length || 1);
     parts.seek.value = String(at);
-    parts.seek.style.setProperty("--at", share(at, length));
-    parts.seek.style.setProperty("--loaded", share(this.loaded(at), length));
+    parts.bar.style.setProperty("--at", share(at, length));
+    parts.bar.style.setProperty("--loaded", share(this.loaded(at), length));
+    this.bar?.follow();
+    this.scenes?.follow();
     // A slider that holds the focus would be read out with every change while the video plays.
     if (!moving || document.activeElement !== parts.seek) {
       const said = { at: words.spoken(at), length: words.spoken(length) };
@@ -308,10 +325,6 @@ class Player {
     mute.setAttribute("aria-pressed", String(this.video.muted));
     volume.value = String(this.video.muted ? 0 : this.video.volume);
   }
-}
-
-function write(element, text) {
-  if (element.textContent !== text) element.textContent = text;
 }
 
 function share(part, whole) {
