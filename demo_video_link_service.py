@@ -4,7 +4,7 @@ import logging
 import sys
 import time
 
-from vigint_client.alerts import send_security_alert_with_video
+from vigint_client.alerts import AlertManager
 from vigint_client.config import load_server_settings
 from vigint_client.drawing import INTERVAL, draw_incident
 from vigint_client.errors import ConfigError
@@ -28,7 +28,9 @@ def main() -> int:
     print(f"2/4 Drawing {FRAMES} frames, {INTERVAL * 1000:.0f} ms apart")
     frames = draw_incident(FRAMES, time.time() - FRAMES * INTERVAL)
     print("3/4 Sending the alert, and waiting for the video and the mail")
-    result = send_security_alert_with_video(
+    # Drawn footage is not worth keeping for later.
+    manager = AlertManager(find_spool=lambda: None)
+    result = manager.send_security_alert_with_video(
         message="Démonstration: une personne passe devant le rayon.",
         frames=frames,
         incident_data={

@@ -21,7 +21,7 @@ from vigint_client.alerts import AlertManager
 from vigint_client.config import ServerSettings, load_server_settings
 from vigint_client.drawing import draw_incident
 from vigint_client.errors import ConfigError
-from vigint_client.transport import ONCE
+from vigint_client.retries import ONCE
 from vigint_client.video_links import VideoLinkService
 
 __test__ = False  # Test runners that collect by file name find nothing here.
@@ -113,7 +113,7 @@ class Checks:
         return f"{extended.get('total_hours')} hours after extending"
 
     def mail(self) -> str:
-        result = AlertManager().send_security_alert_with_video(
+        result = AlertManager(find_spool=lambda: None).send_security_alert_with_video(
             "Essai de la configuration: ceci n'est pas une alerte.",
             [*_frames(), b"broken"],
             {"incident_type": "essai", "risk_level": "LOW", "confidence": 1.0},

@@ -1,11 +1,9 @@
 """Alerts from a detector: by the server with video, else by mail without it."""
 
-import datetime as dt
 import logging
 import math
-import uuid
 from collections.abc import Callable, Iterable
-from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from vigint_client import background, results
@@ -16,19 +14,32 @@ from vigint_client.config import (
     find_mail_settings,
     load_server_settings,
 )
-from vigint_client.errors import ClientError, ConfigError, RequestError
+from vigint_client.delivery import Courier, is_worth_keeping, target_of
+from vigint_client.errors import ClientError, ConfigError, NoServerError
+from vigint_client.fallback import mail_directly
 from vigint_client.frames import FrameBatch, HeldFrames, hold_frames, read_frames
-from vigint_client.incidents import Report, follow_incident, make_report, post_incident
+from vigint_client.incidents import (
+    Report,
+    follow_incident,
+    make_posting,
+    make_report,
+    post_with_or_without_frames,
+)
+from vigint_client.keeping import Keeping
+from vigint_client.redelivery import wake_shared
 from vigint_client.results import Result
-from vigint_client.text_mail import compose_text_mail, send_text_mail
-from vigint_client.transport import PATIENT, STANDARD, RetryPolicy, Transport
+from vigint_client.retries import STANDARD, RetryPolicy
+from vigint_client.spool import Spool, staging_folder
+from vigint_client.spool_config import SpoolSettings, find_spool_settings
+from vigint_client.spool_entry import Kept
+from vigint_client.transport import Transport
+from vigint_client.webhooks import WebhookSettings, load_webhook_settings, post_webhooks
 
 log = logging.getLogger("vigint_client")
 
 DEFAULT_WAIT = 30.0
 SECURITY = "security"
-# The server could not use the frames; without them it may still take the alert.
-_FRAMES_REFUSED = (400, 413, 415, 422)
+CHANNELS = ("email", "webhook")
 
 TransportFactory = Callable[..., Transport]
 
@@ -44,15 +55,23 @@ class AlertManager:
         *,
         load_server: Callable[[], ServerSettings] = load_server_settings,
         find_mail: Callable[[], MailSettings | None] = find_mail_settings,
+        find_spool: Callable[[], SpoolSettings | None] = find_spool_settings,
+        load_webhook: Callable[[], WebhookSettings] = load_webhook_settings,
         make_transport: TransportFactory = Transport,
+        post_hook: Callable[..., None] = post_webhooks,
         policy: RetryPolicy = STANDARD,
         queue: BackgroundQueue | None = None,
+        wake: Callable[..., None] = wake_shared,
     ) -> None:
         self._load_server = load_server
         self._find_mail = find_mail
+        self._find_spool = find_spool
+        self._load_webhook = load_webhook
         self._make_transport = make_transport
+        self._post_hook = post_hook
         self._policy = policy
         self._queue = queue
+        self._wake = wake
 
     def send_alert(
         self,
@@ -64,18 +83,28 @@ class AlertManager:
         recipients: object = None,
         wait: float = DEFAULT_WAIT,
     ) -> Result:
-        """Send an alert without a video; `channels` may only name `email` so far."""
+        """Send an alert without a video, by `email` through the server, by `webhook`, or both.
+
+        `success` tells that every channel worked, `channels` which did.
+        """
         try:
             asked = (channels,) if isinstance(channels, str) else tuple(map(str, channels))
-            unknown = [channel for channel in asked if channel != "email"]
-            if "email" not in asked:
+            unknown = [channel for channel in asked if channel not in CHANNELS]
+            if len(unknown) == len(asked):
                 return results.failed(
                     "No alert was sent, because none of its channels exists: use "
-                    'channels=("email",).'
+                    'channels=("email",), ("webhook",) or both.'
                 )
             report = make_report(message, incident_data, recipients)
             report.incident_data.setdefault("incident_type", str(alert_type))
-            result = self._deliver(report, FrameBatch(), _seconds(wait), str(alert_type))
+            sent = {}
+            if "email" in asked:
+                sent["email"] = self._deliver(
+                    report, FrameBatch(), _seconds(wait), str(alert_type), self._policy
+                )
+            if "webhook" in asked:
+                sent["webhook"] = self._post_webhook(report, str(alert_type))
+            result = results.of_channels(sent)
         except Exception as why:
             return _unexpected(why)
         if unknown:
@@ -102,35 +131,50 @@ class AlertManager:
             report = make_report(message, incident_data, recipients, expiration_hours)
             if background:
                 return self._enqueue(report, hold_frames(frames))
-            return self._deliver(report, read_frames(frames), _seconds(wait), SECURITY)
+            batch = read_frames(frames, self._staging_folder)
+            return self._deliver(report, batch, _seconds(wait), SECURITY, self._policy)
         except Exception as why:
             return _unexpected(why)
 
     def _enqueue(self, report: Report, held: HeldFrames) -> Result:
         queue = self._queue or background.shared_queue()
-        read: Callable[[], FrameBatch] = held.read
-        size = held.size
+        waiting = _Waiting(self, report, held)
         count = held.count
-        if queue.held_bytes + size > background.RAW_BYTES:
+        if queue.held_bytes + held.size > background.RAW_BYTES:
             # Raw arrays would fill the memory: this caller pays with a moment of its time.
-            batch = held.read()
-            size = batch.size
-            read = _constant(batch)
-        del held
+            waiting.encode()
 
         def send() -> None:
-            result = self._deliver(report, read(), 0.0, SECURITY, policy=PATIENT, sleep=queue.sleep)
+            result = waiting.send(sleep=queue.sleep)
             if result["success"]:
                 log.info("The alert was accepted as incident %s.", result.get("incident_id"))
             else:
                 log.error("The alert was not accepted: %s", result["error"])
 
-        if queue.submit(Job(send, size)):
+        if queue.submit(Job(send, waiting.size, waiting.save)):
             return results.queued(count)
+        waiting.encode()
+        if waiting.save():
+            self._wake(self._courier(self._spool()), reached=False)
+            return results.queued(count, spooled=True)
         return results.failed(
             "The alert was not taken, because too many alerts already wait in the background: "
             "call again without background=True, or wait until the server can be reached."
         )
+
+    def _prepare(
+        self, report: Report, batch: FrameBatch, alert_type: str
+    ) -> tuple[Keeping, ServerSettings | ConfigError]:
+        server: ServerSettings | ConfigError
+        hours = target = None
+        try:
+            server = self._load_server()
+            hours, target = server.expiration_hours, target_of(server)
+        except ConfigError as why:
+            server = why
+        posting = make_posting(report, batch, hours)
+        kept = Kept(posting, report.called_at, alert_type, target)
+        return Keeping(self._spool(), kept), server
 
     def _deliver(
         self,
@@ -138,62 +182,158 @@ class AlertManager:
         batch: FrameBatch,
         wait: float,
         alert_type: str,
-        policy: RetryPolicy | None = None,
+        policy: RetryPolicy,
+        **transport_options: Any,
+    ) -> Result:
+        keeping, server = self._prepare(report, batch, alert_type)
+        return self._send(keeping, server, report, wait, policy, **transport_options)
+
+    def _send(
+        self,
+        keeping: Keeping,
+        server: ServerSettings | ConfigError,
+        report: Report,
+        wait: float,
+        policy: RetryPolicy,
         **transport_options: Any,
     ) -> Result:
         try:
-            transport = self._make_transport(self._load_server(), **transport_options)
-            document, sent, refusal = _post(transport, report, batch, policy or self._policy)
+            if isinstance(server, ConfigError):
+                raise server
+            transport = self._make_transport(server, **transport_options)
+            accepted = post_with_or_without_frames(
+                transport, keeping.kept.posting, policy, keeping.keep
+            )
         except ClientError as why:
-            return self._fall_back(report, batch, why, alert_type)
+            return self._fall_back(keeping, why)
         except Exception as why:
             log.exception("The alert could not be posted.")
-            return self._fall_back(report, batch, ClientError(_surprise(why)), alert_type)
-        state, settled = follow_incident(transport, document["incident_id"], wait)
+            return self._fall_back(keeping, ClientError(_surprise(why)))
+        keeping.drop()
+        self._wake(self._courier(self._spool()), reached=True)
+        state, settled = follow_incident(transport, accepted.document["incident_id"], wait)
         result = results.accepted(
-            document, state, sent, settled=settled, recipients=report.recipients
+            accepted.document,
+            state,
+            accepted.batch,
+            settled=settled,
+            recipients=report.recipients,
         )
-        if refusal is not None:
+        if accepted.refusal is not None:
             result["fallback_used"] = results.TEXT_ONLY_MAIL
-            result["status_code"] = refusal.status_code
-            result.setdefault("error", str(refusal))
+            result["status_code"] = accepted.refusal.status_code
+            result.setdefault("error", str(accepted.refusal))
         return result
 
-    def _fall_back(
-        self, report: Report, batch: FrameBatch, why: ClientError, alert_type: str
-    ) -> Result:
+    def _fall_back(self, keeping: Keeping, why: ClientError) -> Result:
         log.error("%s", why)
-        try:
-            reached = self._mail_directly(report, batch, why, alert_type)
-        except Exception:
-            log.exception("The text-only mail could not be written.")
-            reached = []
-        return results.failed(
+        spooled = False
+        if is_worth_keeping(why) and not isinstance(why, NoServerError):
+            spooled = keeping.keep()
+        else:
+            keeping.drop()
+        reached = mail_directly(
+            keeping.kept, why, self._find_mail, follows=spooled and keeping.frames_kept > 0
+        )
+        if reached:
+            keeping.tell(reached)
+        keeping.release()
+        if spooled:
+            self._wake(self._courier(self._spool()), reached=False)
+        return results.not_accepted(
             why,
-            fallback_used=results.TEXT_ONLY_MAIL if reached else None,
-            recipient=", ".join(reached) or None,
-            batch=batch,
+            recipient=", ".join(reached or ()) or None,
+            batch=keeping.kept.posting.batch,
+            spooled=spooled,
+            frames_kept=keeping.frames_kept,
+            dropped=len(keeping.dropped),
         )
 
-    def _mail_directly(
-        self, report: Report, batch: FrameBatch, why: ClientError, alert_type: str
-    ) -> list[str]:
-        settings = self._find_mail()
-        if settings is None:
-            return []
-        recipients = settings.recipients if report.recipients is None else report.recipients
-        if not recipients:
-            return []
-        mail = compose_text_mail(
-            report.message,
-            _with_frame_count(report.incident_data, batch),
-            _moment(report, batch),
-            _reason(why),
-            alert_type=alert_type,
-            settings=settings,
-            recipients=recipients,
+    def _post_webhook(self, report: Report, alert_type: str) -> Result:
+        document = {
+            "event": "alert",
+            "id": report.idempotency_key,
+            "alert_type": alert_type,
+            "message": report.message,
+            "incident_data": report.incident_data,
+            "called_at": report.called_at,
+        }
+        try:
+            self._post_hook(self._load_webhook(), document, self._policy)
+        except ClientError as why:
+            log.error("%s", why)
+            return results.failed(why)
+        return results.posted()
+
+    def _staging_folder(self) -> Path | None:
+        return staging_folder(self._find_spool())
+
+    def _spool(self) -> Spool | None:
+        settings = self._find_spool()
+        return Spool(settings) if settings is not None else None
+
+    def _courier(self, spool: Spool | None) -> Courier | None:
+        if spool is None:
+            return None
+        return Courier(spool, self._load_server, self._find_mail, self._make_transport)
+
+
+class _Waiting:
+    """An alert in the background: held, then encoded, then sent or saved."""
+
+    def __init__(self, manager: AlertManager, report: Report, held: HeldFrames) -> None:
+        self._manager = manager
+        self._report = report
+        self._held: HeldFrames | None = held
+        self._batch: FrameBatch | None = None
+        self._keeping: Keeping | None = None
+
+    @property
+    def size(self) -> int:
+        """Memory it takes, in bytes."""
+        held = self._held
+        return held.size if held is not None else self._batch.size if self._batch else 0
+
+    def encode(self) -> None:
+        """Read and encode the frames now, into a file where they are many."""
+        held = self._held
+        if held is not None:
+            self._batch = held.read(self._manager._staging_folder)
+            self._held = None
+
+    def send(self, **transport_options: Any) -> Result:
+        """Send it; called by the queue's thread."""
+        self.encode()
+        keeping, server = self._prepared()
+        return self._manager._send(
+            keeping, server, self._report, 0.0, self._manager._policy, **transport_options
         )
-        return send_text_mail(settings, mail, recipients)
+
+    def save(self) -> bool:
+        """Keep it on disk, for lack of time or room; return whether it is there. Never raises.
+
+        A repeated delivery does no harm: the Idempotency-Key is the same.
+        """
+        try:
+            held = self._held
+            if held is None or held.is_read:
+                self.encode()
+            else:
+                # To read a camera to its end is no way to end a program.
+                self._batch = FrameBatch()
+            keeping = self._keeping or self._prepared()[0]
+            saved = keeping.keep()
+            keeping.release()
+        except Exception:
+            log.exception("An alert could not be saved.")
+            return False
+        return saved
+
+    def _prepared(self) -> tuple[Keeping, ServerSettings | ConfigError]:
+        batch = self._batch if self._batch is not None else FrameBatch()
+        keeping, server = self._manager._prepare(self._report, batch, SECURITY)
+        self._keeping = keeping
+        return keeping, server
 
 
 def send_security_alert_with_video(
@@ -209,60 +349,6 @@ def send_security_alert_with_video(
     return AlertManager().send_security_alert_with_video(
         message, frames, incident_data, recipients, wait, background, expiration_hours
     )
-
-
-def _post(
-    transport: Transport, report: Report, batch: FrameBatch, policy: RetryPolicy
-) -> tuple[dict[str, Any], FrameBatch, RequestError | None]:
-    """Post with frames, else without; return the answer, what was sent, and the refusal."""
-    try:
-        return post_incident(transport, report, batch, policy), batch, None
-    except RequestError as why:
-        if not batch.frames or why.status_code not in _FRAMES_REFUSED:
-            raise
-        log.warning("%s The alert is sent again without frames.", why)
-        refusal = why
-    bare = FrameBatch((), batch.left_out + len(batch.frames))
-    # Another body needs another Idempotency-Key.
-    return post_incident(transport, _with_new_key(report), bare, policy), bare, refusal
-
-
-def _constant(batch: FrameBatch) -> Callable[[], FrameBatch]:
-    return lambda: batch
-
-
-def _with_new_key(report: Report) -> Report:
-    return replace(report, idempotency_key=uuid.uuid4().hex)
-
-
-def _with_frame_count(data: dict[str, Any], batch: FrameBatch) -> dict[str, Any]:
-    counts = [frame.frame_count for frame in batch.frames if frame.frame_count is not None]
-    if data.get("frame_count") is None and counts:
-        return data | {"frame_count": counts[-1]}
-    return data
-
-
-def _moment(report: Report, batch: FrameBatch) -> dt.datetime:
-    stamps = [frame.timestamp for frame in batch.frames if frame.timestamp is not None]
-    for value in (report.incident_data.get("detected_at"), *stamps[:1]):
-        try:
-            if isinstance(value, dt.datetime):
-                return value
-            if isinstance(value, str):
-                return dt.datetime.fromisoformat(value)
-            if isinstance(value, (int, float)):
-                return dt.datetime.fromtimestamp(value, dt.UTC)
-        except (ValueError, OverflowError, OSError):
-            continue
-    return report.called_at
-
-
-def _reason(why: ClientError) -> str:
-    if isinstance(why, ConfigError):
-        return "aucun serveur Vigint n'est configuré sur le détecteur."
-    if why.status_code is None:
-        return "le serveur Vigint ne répond pas."
-    return f"le serveur Vigint n'a pas accepté l'alerte (code {why.status_code})."
 
 
 def _seconds(wait: object) -> float:

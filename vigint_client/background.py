@@ -20,10 +20,15 @@ EXIT_PATIENCE = 10.0
 
 @dataclass(frozen=True)
 class Job:
-    """Something to do later, and the memory it holds until then in bytes."""
+    """Something to do later, and the memory it holds until then in bytes.
+
+    `save` is called instead when there is no time left to run it, or to finish; it returns
+    whether nothing is lost.
+    """
 
     run: Callable[[], object]
     size: int
+    save: Callable[[], bool] = lambda: False
 
 
 class BackgroundQueue:
@@ -34,7 +39,7 @@ class BackgroundQueue:
         self._max_bytes = max_bytes
         self._jobs: deque[Job] = deque()
         self._bytes = 0
-        self._busy = False
+        self._running: Job | None = None
         self._changed = threading.Condition()
         self._closing = threading.Event()
         self._thread: threading.Thread | None = None
@@ -66,18 +71,26 @@ class BackgroundQueue:
     def drain(self, timeout: float) -> int:
         """Wait until everything is done or `timeout` seconds are over; return what is left."""
         with self._changed:
-            self._changed.wait_for(lambda: not self._jobs and not self._busy, timeout)
-            return len(self._jobs) + self._busy
+            self._changed.wait_for(lambda: not self._jobs and self._running is None, timeout)
+            return len(self._left())
 
     def close(self, timeout: float = EXIT_PATIENCE) -> None:
-        """Drain with short pauses between attempts, and log what had to be given up."""
+        """Drain with short pauses between attempts; save what is left, or log that it is lost."""
         if self._owner != os.getpid():
             # A forked child inherits the exit hook, but neither the thread nor its alerts.
             return
         self._closing.set()
-        left = self.drain(timeout)
-        if left:
-            log.error("%d alert(s) could not be sent before the program ended.", left)
+        self.drain(timeout)
+        with self._changed:
+            left = self._left()
+            self._jobs.clear()
+        lost = sum(not job.save() for job in left)
+        if lost:
+            log.error("%d alert(s) could not be sent before the program ended.", lost)
+
+    def _left(self) -> list[Job]:
+        running = [] if self._running is None else [self._running]
+        return [*running, *self._jobs]
 
     def sleep(self, seconds: float) -> None:
         """Pause between attempts; short once the program is ending."""
@@ -96,8 +109,7 @@ class BackgroundQueue:
         while True:
             with self._changed:
                 self._changed.wait_for(lambda: bool(self._jobs))
-                job = self._jobs.popleft()
-                self._busy = True
+                self._running = job = self._jobs.popleft()
             try:
                 job.run()
             except Exception:
@@ -105,7 +117,7 @@ class BackgroundQueue:
             finally:
                 with self._changed:
                     self._bytes -= job.size
-                    self._busy = False
+                    self._running = None
                     del job
                     self._changed.notify_all()
 

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-CHUNK = 256 * 1024
+from vigint_client.staging import CHUNK, Slice
+
 _MAX_DEPTH = 32
 
 
@@ -55,7 +56,7 @@ class Part:
     """One part of a multipart body: its bytes, or the file to read them from."""
 
     name: str
-    content: bytes | Path
+    content: bytes | Path | Slice
     size: int
     content_type: str | None = None
     filename: str | None = None
@@ -74,6 +75,9 @@ class Part:
         if isinstance(self.content, bytes):
             yield self.content
             return
+        if isinstance(self.content, Slice):
+            yield from self._kept_chunks(self.content)
+            return
         left = self.size
         try:
             with self.content.open("rb") as file:
@@ -87,6 +91,13 @@ class Part:
             ) from None
         if left:
             raise FileChangedError(f"{self.content.name} became shorter while it was being sent")
+
+    @staticmethod
+    def _kept_chunks(content: Slice) -> Iterator[bytes]:
+        try:
+            yield from content.chunks()
+        except OSError:
+            raise FileChangedError("the file that keeps the frames can no longer be read") from None
 
 
 class FileChangedError(Exception):
@@ -162,7 +173,13 @@ def to_plain(value: Any, depth: int = 0) -> Any:
             return to_plain(value.tolist(), depth + 1)
         if isinstance(value, Iterable) and not isinstance(value, (bytes, bytearray, memoryview)):
             return [to_plain(item, depth + 1) for item in value]
-    return f"<{type(value).__name__}>" if isinstance(value, (bytes, bytearray)) else str(value)
+    if isinstance(value, (bytes, bytearray, memoryview)):
+        return f"<{type(value).__name__}>"
+    try:
+        return to_plain(str(value))
+    except Exception:
+        # A foreign object that cannot even say what it is.
+        return f"<{type(value).__name__}>"
 
 
 def _quoted(text: str) -> str:

@@ -10,11 +10,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from vigint_client.errors import ConfigError
+from vigint_client.errors import ConfigError, NoServerError
 
 log = logging.getLogger("vigint_client")
 
 CHECKOUT = Path(__file__).resolve().parent.parent
+_NO_SERVER = (
+    "No Vigint server is configured: set VIGINT_SERVER_URL to its address (for example "
+    "http://127.0.0.1:8000) and VIGINT_API_KEY to a key made with "
+    "`./vigint create-api-key NAME` on the server."
+)
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
@@ -51,7 +56,7 @@ def load_server_settings(
     The pairs are never mixed, because a key must not reach a server it was not made for.
     Raises ConfigError.
     """
-    values = _Values(environ, folders)
+    values = Values(environ, folders)
     hours = values.find("VIDEO_LINK_EXPIRATION_HOURS", "SparseAI", "default_expiration_hours")
     url = values.find("VIGINT_SERVER_URL")
     key = values.find_secret("VIGINT_API_KEY")
@@ -62,11 +67,10 @@ def load_server_settings(
         if url is not None:
             names = ("SPARSE_AI_BASE_URL", "SPARSE_AI_API_KEY")
     if url is None:
-        raise ConfigError(
-            "No Vigint server is configured: set VIGINT_SERVER_URL to its address "
-            "(for example http://127.0.0.1:8000) and VIGINT_API_KEY to a key made with "
-            "`./vigint create-api-key NAME` on the server."
-        )
+        if key is not None:
+            # A half-set pair is a mistake, not the wish to go without a server.
+            raise ConfigError(_NO_SERVER)
+        raise NoServerError(_NO_SERVER)
     if key is None:
         raise ConfigError(
             f"{names[0]} is set, but there is no API key for it: set {names[1]} to a key "
@@ -84,7 +88,7 @@ def find_mail_settings(
 ) -> MailSettings | None:
     """Return the SMTP settings of this side, or None where there are none or wrong ones."""
     try:
-        values = _Values(environ, folders)
+        values = Values(environ, folders)
         server = values.find("VIGINT_SMTP_SERVER", "Email", "smtp_server")
         if server is None:
             return None
@@ -98,7 +102,7 @@ def find_mail_settings(
             password=values.find_secret("VIGINT_SMTP_PASSWORD", "Email", "password"),
             sender=sender or "vigint@localhost",
             recipients=tuple(part.strip() for part in recipients.split(",") if part.strip()),
-            use_tls=_yes(values.find("VIGINT_SMTP_USE_TLS", "Email", "use_tls") or "true"),
+            use_tls=read_yes(values.find("VIGINT_SMTP_USE_TLS", "Email", "use_tls") or "true"),
             timezone=values.find("VIGINT_TIMEZONE", "Vigint", "timezone") or "Europe/Paris",
         )
     except ConfigError as mistake:
@@ -111,7 +115,7 @@ def find_mail_settings(
     return None
 
 
-class _Values:
+class Values:
     """The environment, then `.env`, then config.ini; the checkout before the current folder."""
 
     def __init__(self, environ: Mapping[str, str] | None, folders: Sequence[Path] | None) -> None:
@@ -251,7 +255,8 @@ def _checked_hours(text: str | None) -> float | None:
     return hours
 
 
-def _yes(text: str) -> bool:
+def read_yes(text: str) -> bool:
+    """Read a switch; raises ValueError for what is neither yes nor no."""
     if text.lower() in ("1", "true", "yes", "on"):
         return True
     if text.lower() in ("0", "false", "no", "off"):

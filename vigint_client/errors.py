@@ -21,6 +21,10 @@ class ConfigError(ClientError):
     """A setting is missing or wrong."""
 
 
+class NoServerError(ConfigError):
+    """Nobody has said where the server is."""
+
+
 class RequestError(ClientError):
     """The server could not be reached, or did not accept the request.
 

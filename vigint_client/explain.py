@@ -13,6 +13,8 @@ NOT_VIGINT = (
     "The address answered, but not as a Vigint server does: check that VIGINT_SERVER_URL names "
     "Vigint itself and not another site."
 )
+# The only failure of a request that is not about the network or the server.
+FILE_CHANGED = "file_changed"
 _NEW_KEY = "make one with `./vigint create-api-key NAME` on the server and set VIGINT_API_KEY to it"
 
 

@@ -6,12 +6,14 @@ import datetime as dt
 import logging
 import math
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, KeysView, Mapping, Set, ValuesView
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
 from vigint_client import images
+from vigint_client.staging import ByteStore, Slice, open_staging
 
 log = logging.getLogger("vigint_client")
 
@@ -19,21 +21,49 @@ _Item = TypeVar("_Item")
 
 MAX_FRAMES = 2_000
 MAX_FRAME_BYTES = 10 * 1024 * 1024
+# Encoded frames beyond this go to a file; without a file, this is where frames are left out.
+MEMORY_BYTES = 32 * 1024 * 1024
+MEMORY_WITHOUT_FILE = 256 * 1024 * 1024
 _DATA_URL = re.compile(r"\s*data:[^,]{0,200},", re.IGNORECASE)
+_LATEST = dt.datetime(2200, 1, 1, tzinfo=dt.UTC).timestamp()
+# Collections that another thread may change while they are read.
+_SHARED = (list, deque, Set, KeysView, ValuesView)
+
+
+# Asked only when a file is needed: most alerts leave no trace on this machine.
+FindFolder = Callable[[], Path | None]
+
+
+def _nowhere() -> None:
+    return None
 
 
 @dataclass(frozen=True, slots=True)
 class Frame:
     """One encoded image; `timestamp` is epoch seconds or ISO 8601 text."""
 
-    data: bytes
+    content: bytes | Slice
     timestamp: float | str | None = None
     frame_count: int | None = None
 
     @property
+    def data(self) -> bytes:
+        """The encoded image."""
+        return self.content if isinstance(self.content, bytes) else self.content.read()
+
+    @property
+    def size(self) -> int:
+        """Length in bytes."""
+        return len(self.content) if isinstance(self.content, bytes) else self.content.size
+
+    @property
     def kind(self) -> str:
-        """`jpeg` or `png`, by the first bytes."""
-        return "png" if self.data.startswith(b"\x89") else "jpeg"
+        """`jpeg` or `png`, by the first byte."""
+        if isinstance(self.content, bytes):
+            first = self.content[:1]
+        else:
+            first = self.content.store.read(self.content.offset, 1)
+        return "png" if first == b"\x89" else "jpeg"
 
 
 @dataclass(frozen=True)
@@ -46,7 +76,7 @@ class FrameBatch:
     @property
     def size(self) -> int:
         """Bytes of all frames together."""
-        return sum(len(frame.data) for frame in self.frames)
+        return sum(frame.size for frame in self.frames)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,64 +89,147 @@ class _Loose:
 
 
 class HeldFrames:
-    """Frames kept for later, safe against the caller reusing its buffers."""
+    """Frames kept for later, safe against the caller reusing its buffers.
 
-    def __init__(self, held: list[_Loose], left_out: int) -> None:
+    What has no length, such as a generator, is not read before `read`.
+    """
+
+    def __init__(self, held: list[_Loose], left_out: int, unread: object = None) -> None:
         self._held = held
         self._left_out = left_out
+        self._unread = unread
 
     @property
-    def count(self) -> int:
-        """How many frames there are."""
-        return len(self._held)
+    def is_read(self) -> bool:
+        """Whether the caller's frames are all here."""
+        return self._unread is None
+
+    @property
+    def count(self) -> int | None:
+        """How many frames there are; None while nobody knows."""
+        return len(self._held) if self.is_read else None
 
     @property
     def size(self) -> int:
         """About how many bytes of memory the frames take."""
         return sum(_memory(loose.content) for loose in self._held)
 
-    def read(self) -> FrameBatch:
-        """Encode what is held."""
-        return _encode_all(self._held, self._left_out)
+    def read(self, folder: FindFolder = _nowhere) -> FrameBatch:
+        """Encode what is held; large batches go to a file in `folder`."""
+        if self._unread is not None:
+            unread, self._unread = self._unread, None
+            return read_frames(unread, folder)
+        return _collect(self._held, self._left_out, folder, borrowed=True)
 
 
-def read_frames(frames: object) -> FrameBatch:
+def read_frames(frames: object, folder: FindFolder = _nowhere) -> FrameBatch:
     """Return the frames as JPEG or PNG bytes; what cannot be read is counted, never raised.
 
-    More than 2,000 frames are thinned evenly, because the server takes no more.
+    Of more than 2,000 frames an even selection is taken, because the server takes no more.
+    Frames are read one after the other, and what exceeds 32 MiB goes to a file in `folder`:
+    the memory needed does not grow with their number.
     """
-    return _encode_all(_each(frames))
+    # What lies in a collection of the caller's is in memory whatever happens here.
+    borrowed = isinstance(frames, (*_SHARED, tuple))
+    return _collect(_each(frames), 0, folder, borrowed=borrowed)
 
 
 def hold_frames(frames: object) -> HeldFrames:
     """Copy the frames out of the caller's hands without encoding them yet."""
+    if _is_lazy(frames):
+        return HeldFrames([], 0, frames)
+    given = list(_each(frames))
+    kept = _thin(given)
     held: list[_Loose] = []
-    left_out = 0
-    for frame in _each(frames):
+    for frame in kept:
         try:
             loose = _loosen(frame)
             held.append(_Loose(_own(loose.content), loose.timestamp, loose.frame_count))
         except Exception as why:
-            left_out += 1
             _say_left_out(why)
-    kept = _thin(held)
-    return HeldFrames(kept, left_out + len(held) - len(kept))
+    return HeldFrames(held, len(given) - len(held))
 
 
-def _encode_all(frames: Iterable[object], left_out: int = 0) -> FrameBatch:
-    found: list[Frame] = []
+def _collect(
+    frames: Iterable[object], left_out: int, folder: FindFolder, *, borrowed: bool
+) -> FrameBatch:
+    collector = _Collector(folder, borrowed)
     for frame in frames:
+        collector.add(frame)
+    return collector.finish(left_out)
+
+
+class _Collector:
+    """Encodes frames one by one and keeps an even selection, however many there will be.
+
+    Every `step`-th frame is taken. When twice as many as allowed are there, every second of
+    them goes and `step` doubles, so that even an endless walk needs little room.
+    """
+
+    def __init__(self, folder: FindFolder, borrowed: bool) -> None:
+        self._folder = folder
+        self._borrowed = borrowed
+        self._found: list[Frame] = []
+        self._seen = 0
+        self._step = 1
+        # The last frame, where it was passed by, or taken and thinned out.
+        self._last: list[object] = []
+        self._tail: list[Frame] = []
+        self._memory = 0
+        self._store: ByteStore | None = None
+        self._no_file = False
+
+    def add(self, frame: object) -> None:
+        """Take a frame, or pass it by."""
+        number = self._seen
+        self._seen += 1
+        if number % self._step:
+            self._last, self._tail = [frame], []
+            return
+        self._last = []
+        self._tail = []
+        self._take(frame)
+        if len(self._found) >= 2 * MAX_FRAMES:
+            self._tail = self._found[-1:]
+            self._found = self._found[::2]
+            self._step *= 2
+
+    def finish(self, left_out: int) -> FrameBatch:
+        """Return the selection, which ends with the very last frame."""
+        for frame in self._last:
+            self._take(frame)
+        self._found += self._tail
+        kept = _thin(self._found)
+        return FrameBatch(tuple(kept), left_out + self._seen - len(kept))
+
+    def _take(self, frame: object) -> None:
         try:
             loose = _loosen(frame)
             data = _encode(loose.content)
+            costs_nothing = self._borrowed and data is _given(frame)
+            content = data if costs_nothing else self._stored(data)
         except Exception as why:
             # Whatever a foreign image object raises must not stop a detector.
-            left_out += 1
             _say_left_out(why)
         else:
-            found.append(Frame(data, loose.timestamp, loose.frame_count))
-    kept = _thin(found)
-    return FrameBatch(tuple(kept), left_out + len(found) - len(kept))
+            self._found.append(Frame(content, loose.timestamp, loose.frame_count))
+
+    def _stored(self, data: bytes) -> bytes | Slice:
+        if self._memory + len(data) <= MEMORY_BYTES:
+            self._memory += len(data)
+            return data
+        if self._store is None and not self._no_file:
+            self._store = open_staging(self._folder())
+            self._no_file = self._store is None
+        if self._store is not None:
+            try:
+                return self._store.append(data)
+            except OSError as why:
+                log.warning("Frames cannot be written to a temporary file: %s", why)
+        if self._memory + len(data) > MEMORY_WITHOUT_FILE:
+            raise ValueError("there is neither memory nor disk space for more frames")
+        self._memory += len(data)
+        return data
 
 
 def _say_left_out(why: Exception) -> None:
@@ -137,10 +250,32 @@ def _each(frames: object) -> Iterator[object]:
         yield frames
         return
     try:
-        yield from frames
+        if isinstance(frames, _SHARED):
+            yield from _snapshot(frames)
+        else:
+            yield from frames
     except Exception as why:
         log.warning("The frames ended early: %s", why)
         yield None
+
+
+def _snapshot(frames: Iterable[object]) -> list[object]:
+    """Return what a collection holds at this moment, though another thread keeps filling it."""
+    for _attempt in range(1000):
+        try:
+            return list(frames)
+        except RuntimeError as why:
+            # "deque mutated during iteration", and its likes of sets and dicts.
+            trouble = why
+    raise trouble
+
+
+def _is_lazy(frames: object) -> bool:
+    return (
+        isinstance(frames, Iterable)
+        and not _is_one_frame(frames)
+        and not hasattr(frames, "__len__")
+    )
 
 
 def _is_one_frame(frames: object) -> bool:
@@ -163,6 +298,12 @@ def _loosen(frame: object) -> _Loose:
     if isinstance(content, str):
         content = _from_base64(content)
     return _Loose(content, _time(frame.get("timestamp")), _count(frame.get("frame_count")))
+
+
+def _given(frame: object) -> object:
+    if isinstance(frame, _Loose):
+        return frame.content
+    return frame.get("frame_data") if isinstance(frame, Mapping) else frame
 
 
 def _own(content: Any) -> Any:
@@ -221,11 +362,19 @@ def _checked(data: bytes) -> bytes:
 
 
 def _time(value: Any) -> float | str | None:
+    """Return a time as the server reads it, else None: one wrong time must not cost the video."""
     if isinstance(value, dt.datetime):
         return value.isoformat()
     if isinstance(value, str):
-        return value.strip() or None
-    return _number(value)
+        text = value.strip()
+        try:
+            dt.datetime.fromisoformat(text)
+        except ValueError:
+            value = text
+        else:
+            return text
+    number = _number(value)
+    return number if number is not None and 0 <= number <= _LATEST else None
 
 
 def _count(value: Any) -> int | None:

@@ -4,21 +4,24 @@ import datetime as dt
 import logging
 import math
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
 
-from vigint_client.bodies import Body, MultipartBody, Part, json_body, json_part
+from vigint_client.bodies import Body, MultipartBody, Part, json_body, json_part, to_plain
 from vigint_client.errors import RequestError
 from vigint_client.frames import FrameBatch
-from vigint_client.transport import ONCE, RetryPolicy, Transport
+from vigint_client.retries import ONCE, RetryPolicy
+from vigint_client.transport import Transport
 
 log = logging.getLogger("vigint_client")
 
 INCIDENTS = "/api/v1/incidents"
 FIRST_POLL = 0.2
 LONGEST_POLL = 2.0
+# The server could not use the frames; without them it may still take the alert.
+_FRAMES_REFUSED = (400, 413, 415, 422)
 _UNDER_WAY = ("waiting", "pending")
 
 
@@ -36,6 +39,63 @@ class Report:
     alert: bool = True
     idempotency_key: str = field(default_factory=lambda: uuid.uuid4().hex)
     called_at: dt.datetime = field(default_factory=lambda: dt.datetime.now(dt.UTC))
+
+
+@dataclass(frozen=True)
+class Posting:
+    """What is posted: the same bytes in every attempt, from memory or from the spool.
+
+    `document` holds JSON's own types only.
+    """
+
+    key: str
+    document: dict[str, Any]
+    batch: FrameBatch
+
+    def body(self) -> Body:
+        """Return the request's body."""
+        if not self.batch.frames:
+            return json_body(self.document | {"frames": []})
+        parts = [json_part("incident", self.document)]
+        for number, frame in enumerate(self.batch.frames, start=1):
+            suffix = "jpg" if frame.kind == "jpeg" else "png"
+            parts.append(
+                Part(
+                    "frames",
+                    frame.content,
+                    frame.size,
+                    content_type=f"image/{frame.kind}",
+                    filename=f"frame-{number:04d}.{suffix}",
+                )
+            )
+        return MultipartBody(parts)
+
+    def thinned(self) -> "Posting":
+        """Return the same with every second frame, for want of room.
+
+        The key stays: where the whole did arrive after all, the server takes no second one.
+        """
+        frames = self.batch.frames[::2] if len(self.batch.frames) > 1 else ()
+        left_out = self.batch.left_out + len(self.batch.frames) - len(frames)
+        document = {name: value for name, value in self.document.items() if name != "timestamps"}
+        if frames and "timestamps" in self.document:
+            document["timestamps"] = self.document["timestamps"][::2]
+        return Posting(self.key, document, FrameBatch(frames, left_out))
+
+    def bare(self) -> "Posting":
+        """Return the same without frames; another body needs another Idempotency-Key."""
+        document = {name: value for name, value in self.document.items() if name != "timestamps"}
+        left_out = self.batch.left_out + len(self.batch.frames)
+        return Posting(f"{self.key}-bare", document, FrameBatch((), left_out))
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """The server's answer, what it took, and why it did not take the frames, if so."""
+
+    document: dict[str, Any]
+    batch: FrameBatch
+    refusal: RequestError | None = None
 
 
 def make_report(
@@ -56,20 +116,42 @@ def make_report(
     )
 
 
+def make_posting(report: Report, batch: FrameBatch, default_hours: float | None) -> Posting:
+    """Return what a report and its frames say to the server."""
+    document: dict[str, Any] = {
+        "message": report.message,
+        "incident_data": _enriched(report, batch),
+    }
+    if report.recipients is not None:
+        document["recipients"] = list(report.recipients)
+    if hours := report.expiration_hours or default_hours:
+        document["expiration_hours"] = hours
+    if not report.alert:
+        document["alert"] = False
+    timestamps = [frame.timestamp for frame in batch.frames]
+    if any(timestamp is not None for timestamp in timestamps):
+        document["timestamps"] = timestamps
+    return Posting(report.idempotency_key, to_plain(document), batch)
+
+
 def post_incident(
-    transport: Transport, report: Report, batch: FrameBatch, policy: RetryPolicy
+    transport: Transport,
+    posting: Posting,
+    policy: RetryPolicy,
+    on_trouble: Callable[[], object] | None = None,
 ) -> dict[str, Any]:
     """Send report and frames; return the server's document once it has stored both.
 
-    Every attempt carries the report's Idempotency-Key, so that a repeated attempt whose
+    Every attempt carries the same Idempotency-Key, so that a repeated attempt whose
     predecessor did arrive makes no second incident. Raises RequestError.
     """
     answer = transport.call(
         "POST",
         INCIDENTS,
-        body=_body(report, batch, transport.settings.expiration_hours),
-        headers={"Idempotency-Key": report.idempotency_key},
+        body=posting.body(),
+        headers={"Idempotency-Key": posting.key},
         policy=policy,
+        on_trouble=on_trouble,
     )
     if not answer.document.get("incident_id"):
         raise RequestError(
@@ -78,6 +160,27 @@ def post_incident(
             status_code=answer.status,
         )
     return answer.document
+
+
+def post_with_or_without_frames(
+    transport: Transport,
+    posting: Posting,
+    policy: RetryPolicy,
+    on_trouble: Callable[[], object] | None = None,
+) -> Accepted:
+    """Post with frames; when the server refuses these, post the alert without.
+
+    Raises RequestError.
+    """
+    try:
+        return Accepted(post_incident(transport, posting, policy, on_trouble), posting.batch)
+    except RequestError as why:
+        if not posting.batch.frames or why.status_code not in _FRAMES_REFUSED:
+            raise
+        log.warning("%s The alert is sent again without frames.", why)
+        refusal = why
+    bare = posting.bare()
+    return Accepted(post_incident(transport, bare, policy, on_trouble), bare.batch, refusal)
 
 
 def follow_incident(
@@ -141,37 +244,6 @@ def as_hours(value: object) -> float | None:
         return hours
     log.warning("expiration_hours must be a number above 0; the server's default is used.")
     return None
-
-
-def _body(report: Report, batch: FrameBatch, default_hours: float | None) -> Body:
-    document: dict[str, Any] = {
-        "message": report.message,
-        "incident_data": _enriched(report, batch),
-    }
-    if report.recipients is not None:
-        document["recipients"] = list(report.recipients)
-    if hours := report.expiration_hours or default_hours:
-        document["expiration_hours"] = hours
-    if not report.alert:
-        document["alert"] = False
-    if not batch.frames:
-        return json_body(document | {"frames": []})
-    timestamps = [frame.timestamp for frame in batch.frames]
-    if any(timestamp is not None for timestamp in timestamps):
-        document["timestamps"] = timestamps
-    parts = [json_part("incident", document)]
-    for number, frame in enumerate(batch.frames, start=1):
-        suffix = "jpg" if frame.kind == "jpeg" else "png"
-        parts.append(
-            Part(
-                "frames",
-                frame.data,
-                len(frame.data),
-                content_type=f"image/{frame.kind}",
-                filename=f"frame-{number:04d}.{suffix}",
-            )
-        )
-    return MultipartBody(parts)
 
 
 def _enriched(report: Report, batch: FrameBatch) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from vigint_client.incidents import deliveries_of
 
 Result = dict[str, Any]
 TEXT_ONLY_MAIL = "text_only_mail"
+SPOOL = "spool"
 
 
 def failed(
@@ -36,6 +37,57 @@ def failed(
         result["frames_sent"] = len(batch.frames)
         result["frames_left_out"] = batch.left_out
     return result
+
+
+def not_accepted(
+    why: ClientError,
+    *,
+    recipient: str | None,
+    batch: FrameBatch,
+    spooled: bool,
+    frames_kept: int,
+    dropped: int,
+) -> Result:
+    """Return that the server did not take an alert, and what was done instead."""
+    used = TEXT_ONLY_MAIL if recipient else SPOOL if spooled else None
+    result = failed(why, fallback_used=used, recipient=recipient, batch=batch)
+    result["spooled"] = spooled
+    if spooled:
+        some = f", with {frames_kept} of its {len(batch.frames)} frames,"
+        result["error"] += (
+            f" The alert is{some if frames_kept < len(batch.frames) else ''} kept on this "
+            "machine's disk and will be sent as soon as the server can be reached, by this "
+            "program, by the next alert, or by `python -m vigint_client flush`."
+        )
+        result["frames_kept"] = frames_kept
+    if dropped:
+        result["spool_dropped"] = dropped
+        result["error"] += f" To make room, {dropped} older alert(s) were dropped."
+    return result
+
+
+def of_channels(sent: Mapping[str, Result]) -> Result:
+    """Return what became of a plain alert: the first channel's result, and a word on each."""
+    result: Result = {}
+    for channel in sent.values():
+        result = {**channel, **result}
+    result["channels"] = {name: channel["success"] for name, channel in sent.items()}
+    result["success"] = all(result["channels"].values())
+    mistakes = [channel["error"] for channel in sent.values() if channel.get("error")]
+    if mistakes:
+        result["error"] = " ".join(mistakes)
+    return result
+
+
+def posted() -> Result:
+    """Return that a webhook took an alert."""
+    return {
+        "success": True,
+        "recipient": None,
+        "video_link_provided": False,
+        "video_link_info": None,
+        "fallback_used": None,
+    }
 
 
 def accepted(
@@ -87,12 +139,13 @@ def accepted(
     return result
 
 
-def queued(batch_size: int) -> Result:
-    """Return what is known of an alert that waits in the background."""
+def queued(batch_size: int | None, *, spooled: bool = False) -> Result:
+    """Return what is known of an alert that waits in the background, or on disk for its turn."""
     return {
         "success": True,
         "pending": True,
-        "queued": True,
+        "queued": not spooled,
+        "spooled": spooled,
         "incident_id": None,
         "status_url": None,
         "recipient": None,

@@ -7,6 +7,7 @@ import html
 import logging
 import smtplib
 import ssl
+import threading
 import zoneinfo
 from collections.abc import Callable, Mapping, Sequence
 from email.headerregistry import Address
@@ -17,7 +18,8 @@ from vigint_client.config import MailSettings
 
 log = logging.getLogger("vigint_client")
 
-TIMEOUT = 15.0
+TIMEOUT = 15.0  # for each step
+LONGEST = 60.0  # for all together: a server that drips never times out
 SUBMISSIONS_PORT = 465
 _DETAILS = (
     ("risk_level", "Niveau de risque"),
@@ -36,11 +38,20 @@ def compose_text_mail(
     alert_type: str,
     settings: MailSettings,
     recipients: Sequence[str],
+    follows: bool = False,
 ) -> EmailMessage:
-    """Return the alert's mail without a video; `reason` is one French sentence."""
+    """Return the alert's mail without a video; `reason` is one French sentence.
+
+    `follows`: the frames are kept, and the server will mail the video's link.
+    """
     lines = _lines(
         message, incident_data, local_moment(moment, settings.timezone), reason, alert_type
     )
+    if follows:
+        lines.append(
+            "Les images sont conservées sur le détecteur: un second message en donnera le lien "
+            "dès que le serveur les aura reçues."
+        )
     mail = EmailMessage()
     mail["Subject"] = _subject(incident_data, alert_type)
     mail["From"] = _one_line(settings.sender)
@@ -63,11 +74,23 @@ def send_text_mail(
 
     The server's certificate is verified. Network failures are logged, not raised.
     """
+
+    def send() -> list[str]:
+        reached: list[str] | None = None
+        try:
+            with _connected(settings, make_context) as smtp:
+                if settings.username and settings.password:
+                    smtp.login(settings.username, settings.password)
+                refused = smtp.send_message(mail, settings.sender, list(recipients))
+                reached = [recipient for recipient in recipients if recipient not in refused]
+        except (OSError, smtplib.SMTPException):
+            # What was accepted stays accepted, however the goodbye went.
+            if reached is None:
+                raise
+        return reached
+
     try:
-        with _connected(settings, make_context) as smtp:
-            if settings.username and settings.password:
-                smtp.login(settings.username, settings.password)
-            refused = smtp.send_message(mail, settings.sender, list(recipients))
+        return _within(LONGEST, send)
     except (OSError, smtplib.SMTPException, UnicodeError) as why:
         # The text of an SMTP answer may repeat what was sent, so only its kind is logged.
         log.error(
@@ -76,7 +99,31 @@ def send_text_mail(
             settings.server, settings.port, type(why).__name__,
         )  # fmt: skip
         return []
-    return [recipient for recipient in recipients if recipient not in refused]
+
+
+def _within(seconds: float, work: Callable[[], list[str]]) -> list[str]:
+    """Return what work returns, or raise TimeoutError: names are looked up without a time-out."""
+    results: list[list[str]] = []
+    failures: list[Exception] = []
+
+    def run() -> None:
+        try:
+            results.append(work())
+        except Exception as why:
+            failures.append(why)
+
+    thread = threading.Thread(target=run, name="vigint-mail", daemon=True)
+    try:
+        thread.start()
+    except RuntimeError:
+        # The interpreter is ending and starts no thread any more.
+        return work()
+    thread.join(seconds)
+    if failures:
+        raise failures[0]
+    if not results:
+        raise TimeoutError
+    return results[0]
 
 
 def local_moment(moment: dt.datetime, timezone: str) -> dt.datetime:
@@ -136,7 +183,7 @@ def _lines(
     ]
     if details:
         lines += ["", "DÉTAILS DE L'INCIDENT:", *details]
-    return [*lines, "", f"⚠️ La vidéo n'est pas disponible: {reason}"]
+    return [*lines, "", f"⚠️ Vidéo non disponible: {reason}"]
 
 
 def _html(lines: Sequence[str]) -> str:

@@ -14,9 +14,18 @@ from vigint_client.bodies import MultipartBody, Part, json_body, json_part, text
 from vigint_client.config import ServerSettings, load_server_settings
 from vigint_client.errors import ClientError, RequestError
 from vigint_client.frames import read_frames
-from vigint_client.incidents import as_hours, follow_incident, make_report, post_incident
+from vigint_client.incidents import (
+    as_hours,
+    follow_incident,
+    make_posting,
+    make_report,
+    post_incident,
+)
 from vigint_client.results import Result
-from vigint_client.transport import DEFAULT_TIMEOUTS, STANDARD, RetryPolicy, Timeouts, Transport
+from vigint_client.retries import STANDARD, RetryPolicy
+from vigint_client.spool import staging_folder
+from vigint_client.spool_config import find_spool_settings
+from vigint_client.transport import DEFAULT_TIMEOUTS, Timeouts, Transport
 
 log = logging.getLogger("vigint_client")
 
@@ -109,7 +118,7 @@ class VideoLinkService:
         """Have the server make a video of frames and host it, without alerting anyone."""
 
         def create() -> Result:
-            batch = read_frames(frames)
+            batch = read_frames(frames, lambda: staging_folder(find_spool_settings()))
             if not batch.frames:
                 return results.failed(
                     f"No video was made, because none of the {batch.left_out} frames can be "
@@ -118,7 +127,8 @@ class VideoLinkService:
                 )
             report = make_report("", incident_data, (), expiration_hours, alert=False)
             transport = self._transport()
-            document = post_incident(transport, report, batch, self._policy)
+            posting = make_posting(report, batch, transport.settings.expiration_hours)
+            document = post_incident(transport, posting, self._policy)
             state, settled = follow_incident(transport, document["incident_id"], wait)
             result = results.accepted(document, state, batch, settled=settled, recipients=None)
             if result["state"] == "failed":

@@ -6,6 +6,7 @@ import hashlib
 import json
 import threading
 from collections import deque
+from contextlib import suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -56,6 +57,10 @@ class FakeVigint:
         self.states: dict[str, deque[dict[str, Any]]] = {}
         self.next_states: list[dict[str, Any]] = []
         self.videos: dict[str, dict[str, Any]] = {}
+        self.refuses_frames = False
+        # Answered to any request whose body was read and thrown away.
+        self.drains: dict[str, Any] | None = None
+        self.drained = 0
         self.lock = threading.Lock()
         self.closing = threading.Event()
         fake = self
@@ -77,6 +82,13 @@ class FakeVigint:
 
     def posts(self, path: str = "/api/v1/incidents") -> list[Received]:
         return [item for item in self.received if item.method == "POST" and item.path == path]
+
+    def down(self, times: int = 1) -> None:
+        """Answer 503 to the next requests."""
+        self.faults.extend([Fault(status=503)] * times)
+
+    def messages(self) -> list[str]:
+        return [item.json()["message"] for item in self.posts()]
 
     def respond(self, request: Received) -> tuple[int, dict[str, Any]]:
         if request.path.startswith("/stream/"):
@@ -104,6 +116,8 @@ class FakeVigint:
 
     def _post_incident(self, request: Received) -> tuple[int, dict[str, Any]]:
         # The boundary differs between bodies of equal meaning only when the caller's does.
+        if self.refuses_frames and request.parts:
+            return 422, {"error": "No frames, please.", "code": "invalid"}
         key = request.headers["idempotency-key"]
         body = json.dumps(request.json()).encode() + b"".join(part[3] for part in request.parts)
         if key in self.by_key:
@@ -229,7 +243,14 @@ class _Handler(BaseHTTPRequestHandler):
             self._send(fault.status, fault.body, fault.headers)
             # Closing on an unread body resets the connection while the client still sends.
             return
+        if fake.drains is not None:
+            self._drain()
+            self._send(202, json.dumps(fake.drains).encode(), {})
+            return
         request = self._receive()
+        if request is None:
+            self.close_connection = True
+            return
         with fake.lock:
             fake.received.append(request)
             if fault is not None and fault.kind == "answer":
@@ -267,10 +288,20 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(body)))
         self.end_headers()
-        self.wfile.write(body)
+        with suppress(BrokenPipeError, ConnectionResetError):
+            self.wfile.write(body)
 
-    def _receive(self) -> Received:
-        body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
+    def _drain(self) -> None:
+        left = int(self.headers["Content-Length"])
+        while left and (chunk := self.rfile.read(min(left, 1 << 20))):
+            left -= len(chunk)
+            self.vigint.drained += len(chunk)
+
+    def _receive(self) -> Received | None:
+        length = int(self.headers.get("Content-Length", "0"))
+        body = self.rfile.read(length)
+        if len(body) < length:
+            return None  # whoever sent it has died
         url = urlsplit(self.path)
         headers = {name.lower(): value for name, value in self.headers.items()}
         return Received(

@@ -2,25 +2,23 @@
 
 import base64
 import datetime as dt
-import email
-import email.policy
 import logging
 import socket
-from collections.abc import Callable, Iterator
-from email.message import EmailMessage
+from collections.abc import Callable
 
 import numpy as np
 import pytest
-from aiosmtpd.controller import Controller
+from client_mailbox import Mailbox
 from fake_vigint import HASH, KEY, FakeClock, FakeVigint, Fault
 
 from vigint_client import send_security_alert_with_video
 from vigint_client.alerts import AlertManager
 from vigint_client.config import MailSettings, ServerSettings
-from vigint_client.errors import ConfigError
+from vigint_client.errors import NoServerError
 from vigint_client.frames import FrameBatch
-from vigint_client.incidents import make_report, post_incident
-from vigint_client.transport import ONCE, Transport
+from vigint_client.incidents import make_posting, make_report, post_incident
+from vigint_client.retries import ONCE
+from vigint_client.transport import Transport
 
 MakeManager = Callable[..., AlertManager]
 
@@ -37,42 +35,6 @@ def stamped(png: bytes, number: int) -> list[dict[str, object]]:
         {"frame_data": data, "frame_count": 100 + index, "timestamp": 1758810600 + index / 10}
         for index in range(number)
     ]
-
-
-class Mailbox:
-    def __init__(self) -> None:
-        self.mails: list[EmailMessage] = []
-        self.refused: set[str] = set()
-
-    async def handle_RCPT(  # noqa: N802 - aiosmtpd's name
-        self, _server: object, _session: object, envelope: object, address: str, _options: object
-    ) -> str:
-        if address in self.refused:
-            return "550 unknown"
-        envelope.rcpt_tos.append(address)
-        return "250 OK"
-
-    async def handle_DATA(  # noqa: N802 - aiosmtpd's name
-        self, _server: object, _session: object, envelope: object
-    ) -> str:
-        self.mails.append(email.message_from_bytes(envelope.content, policy=email.policy.default))
-        return "250 OK"
-
-
-@pytest.fixture
-def mailbox() -> Iterator[tuple[Mailbox, MailSettings]]:
-    box = Mailbox()
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    controller = Controller(box, hostname="127.0.0.1", port=port)
-    controller.start()
-    yield box, MailSettings(
-        server="127.0.0.1", port=port, username=None, password=None,
-        sender="Vigint <vigint@example.org>", recipients=("guard@example.org",),
-        use_tls=False, timezone="Europe/Paris",
-    )  # fmt: skip
-    controller.stop()
 
 
 def test_an_alert_with_frames(
@@ -243,9 +205,9 @@ def test_without_server_and_mail_it_fails_with_a_sentence(
 
 
 def test_without_a_server_the_text_mail_goes_out(
-    make_manager: MakeManager, png: bytes, mailbox: tuple[Mailbox, MailSettings]
+    make_manager: MakeManager, png: bytes, mailbox: Mailbox
 ) -> None:
-    box, mail_settings = mailbox
+    box, mail_settings = mailbox, mailbox.settings
     result = make_manager(dead_server(), mail_settings).send_security_alert_with_video(
         "Une personne <dans> le rayon",
         stamped(png, 3),
@@ -275,17 +237,15 @@ def test_without_a_server_the_text_mail_goes_out(
         "Numéro d'image: 102",
         "Confiance: 0.92",
         "Analyse IA: geste rapide",
-        "⚠️ La vidéo n'est pas disponible: le serveur Vigint ne répond pas.",
+        "⚠️ Vidéo non disponible: le serveur Vigint ne répond pas.",
     ]
     page = mail.get_body(("html",)).get_content()
     assert "Une personne &lt;dans&gt; le rayon" in page
     assert page.count("<p>") == len(lines)
 
 
-def test_the_mail_reports_whom_it_reached(
-    make_manager: MakeManager, mailbox: tuple[Mailbox, MailSettings]
-) -> None:
-    box, mail_settings = mailbox
+def test_the_mail_reports_whom_it_reached(make_manager: MakeManager, mailbox: Mailbox) -> None:
+    box, mail_settings = mailbox, mailbox.settings
     manager = make_manager(dead_server(), mail_settings)
     box.refused = {"a@example.org"}
     both = ["a@example.org", "b@example.org"]
@@ -298,9 +258,9 @@ def test_the_mail_reports_whom_it_reached(
 
 
 def test_a_mail_server_that_offers_no_tls_gets_nothing(
-    make_manager: MakeManager, mailbox: tuple[Mailbox, MailSettings]
+    make_manager: MakeManager, mailbox: Mailbox
 ) -> None:
-    box, plain = mailbox
+    box, plain = mailbox, mailbox.settings
     secure = MailSettings(
         plain.server, plain.port, None, None, plain.sender, plain.recipients, True, plain.timezone
     )
@@ -310,12 +270,12 @@ def test_a_mail_server_that_offers_no_tls_gets_nothing(
 
 
 def test_a_missing_configuration_still_mails(
-    mailbox: tuple[Mailbox, MailSettings],
+    mailbox: Mailbox,
 ) -> None:
-    box, mail_settings = mailbox
+    box, mail_settings = mailbox, mailbox.settings
 
     def nothing() -> ServerSettings:
-        raise ConfigError("No Vigint server is configured.")
+        raise NoServerError("No Vigint server is configured.")
 
     manager = AlertManager(load_server=nothing, find_mail=lambda: mail_settings)
     result = manager.send_alert("Panne", "maintenance")
@@ -360,9 +320,9 @@ def test_the_moment_of_the_call_is_told_when_frames_have_no_time(
 def test_a_report_posted_again_is_the_same_incident(
     vigint: FakeVigint, transport: Transport
 ) -> None:
-    report = make_report("m")
-    first = post_incident(transport, report, FrameBatch(), ONCE)
-    assert post_incident(transport, report, FrameBatch(), ONCE) == first
+    posting = make_posting(make_report("m"), FrameBatch(), None)
+    first = post_incident(transport, posting, ONCE)
+    assert post_incident(transport, posting, ONCE) == first
     assert len(vigint.incidents) == 1
 
 

@@ -4,7 +4,10 @@ import base64
 import datetime as dt
 import io
 import sys
+import threading
+from collections import deque
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -13,9 +16,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from vigint_client import frames as frames_module
 from vigint_client import images
 from vigint_client.frames import MAX_FRAME_BYTES, MAX_FRAMES, hold_frames, read_frames
+from vigint_client.incidents import Posting
 from vigint_client.png import encode_png
+from vigint_client.staging import Slice
 
 SMALL = encode_png(bytes(range(48)), 4, 4, 3)
 
@@ -156,6 +162,12 @@ def test_a_source_that_breaks_keeps_what_it_gave() -> None:
         (True, None),
         ("  ", None),
         (object(), None),
+        # The server would refuse the whole video for one of these.
+        ("yesterday", None),
+        (" 2025-09-25T14:30:00Z ", "2025-09-25T14:30:00Z"),
+        ("1758810600.25", 1758810600.25),
+        (-1.0, None),
+        (1e12, None),
     ],
 )
 def test_timestamps(given_time: object, kept: object) -> None:
@@ -171,6 +183,95 @@ def test_too_many_frames_are_thinned_over_their_whole_time() -> None:
     assert batch.left_out == 3000
     assert (stamps[0], stamps[-1]) == (0.0, 4999.0)
     assert stamps == sorted(set(stamps))
+
+
+def test_memory_does_not_grow_with_the_frames(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(frames_module, "MEMORY_BYTES", 1000)
+    given_frames = [SMALL + bytes([number]) * 200 for number in range(20)]
+    batch = read_frames(iter(given_frames), lambda: tmp_path)
+    assert [frame.data for frame in batch.frames] == given_frames
+    kinds = [type(frame.content) for frame in batch.frames]
+    assert kinds == [bytes] * 3 + [Slice] * 17
+    assert batch.size == sum(map(len, given_frames))
+    assert {frame.kind for frame in batch.frames} == {"png"}
+    assert list(tmp_path.iterdir()) == [], "it has no name, so nothing is left by whoever dies"
+    body = b"".join(Posting("k", {}, batch).body().chunks())
+    assert body.count(SMALL) == 20
+    # What the caller holds is not held twice, and needs no file.
+    kinds = [type(frame.content) for frame in read_frames(given_frames).frames]
+    assert kinds == [bytes] * 20
+
+
+def test_without_a_file_the_memory_is_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(frames_module, "MEMORY_BYTES", 1000)
+    monkeypatch.setattr(frames_module, "MEMORY_WITHOUT_FILE", 3000)
+    monkeypatch.setattr(frames_module, "open_staging", lambda _folder: None)
+    batch = read_frames(iter([bytearray(SMALL + bytes(400))] * 20))
+    assert 0 < len(batch.frames) < 20
+    assert len(batch.frames) + batch.left_out == 20
+
+
+@pytest.mark.parametrize("number", [1999, 2000, 2001, 3999, 4000, 4001, 8001, 20_000])
+def test_of_any_number_of_frames_an_even_selection_is_taken(number: int) -> None:
+    frames = ({"frame_data": SMALL, "timestamp": float(index)} for index in range(number))
+    batch = read_frames(frames)
+    stamps = [frame.timestamp for frame in batch.frames]
+    assert len(stamps) == min(number, MAX_FRAMES)
+    assert (stamps[0], stamps[-1]) == (0.0, number - 1.0)
+    assert batch.left_out == number - len(stamps)
+    gaps = [later - earlier for earlier, later in pairwise(stamps)]
+    assert max(gaps) <= 2 * (number // MAX_FRAMES + 1)
+
+
+def test_a_deque_that_another_thread_keeps_filling() -> None:
+    ring: deque[bytes] = deque([SMALL] * 50, maxlen=50)
+    stop = threading.Event()
+
+    def film() -> None:
+        while not stop.is_set():
+            ring.append(SMALL)
+            if len(ring) > 40:
+                ring.popleft()
+
+    camera = threading.Thread(target=film)
+    camera.start()
+    try:
+        for _reading in range(200):
+            batch = read_frames(ring)
+            assert batch.left_out == 0
+            assert len(batch.frames) >= 39
+            assert hold_frames(ring).count >= 39
+    finally:
+        stop.set()
+        camera.join()
+
+
+def test_a_collection_that_changes_while_it_is_read_is_read_again() -> None:
+    class Moving(deque[bytes]):
+        tries = 0
+
+        def __iter__(self) -> Iterator[bytes]:
+            Moving.tries += 1
+            yield SMALL
+            if Moving.tries < 3:
+                raise RuntimeError("deque mutated during iteration")
+
+    assert len(read_frames(Moving([SMALL])).frames) == 1
+    assert Moving.tries == 3
+
+
+def test_a_list_that_grows_while_it_is_read_is_read_as_it_was() -> None:
+    growing: list[object] = []
+
+    class Frame(dict[str, object]):
+        def get(self, key: str, default: object = None) -> object:
+            growing.append(SMALL)
+            return super().get(key, default)
+
+    growing.extend([Frame(frame_data=SMALL), SMALL])
+    assert len(read_frames(growing).frames) == 2
 
 
 def test_held_frames_do_not_change_with_the_callers_buffer() -> None:

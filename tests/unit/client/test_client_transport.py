@@ -17,14 +17,8 @@ from hypothesis import strategies as st
 from vigint_client.bodies import MultipartBody, Part, json_body, text_part
 from vigint_client.config import ServerSettings
 from vigint_client.errors import RequestError
-from vigint_client.transport import (
-    PATIENT,
-    STANDARD,
-    RetryPolicy,
-    Timeouts,
-    Transport,
-    retry_after_seconds,
-)
+from vigint_client.retries import STANDARD, UNHURRIED, RetryPolicy, retry_after_seconds
+from vigint_client.transport import Timeouts, Transport
 
 INCIDENTS = "/api/v1/incidents"
 HEADERS = {"Idempotency-Key": "one"}
@@ -213,10 +207,10 @@ def test_pauses_stay_within_their_bounds() -> None:
             jitter=lambda value=jitter: value,
         )
         with pytest.raises(RequestError):
-            post(transport, policy=PATIENT)
-        assert len(clock.pauses) == PATIENT.attempts - 1
+            post(transport, policy=UNHURRIED)
+        assert len(clock.pauses) == UNHURRIED.attempts - 1
         for number, pause in enumerate(clock.pauses):
-            grown = min(PATIENT.first_pause * 2**number, PATIENT.longest_pause)
+            grown = min(UNHURRIED.first_pause * 2**number, UNHURRIED.longest_pause)
             assert grown / 2 <= pause <= grown
 
 

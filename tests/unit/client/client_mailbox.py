@@ -1,0 +1,49 @@
+"""A mail server of the tests' own, and its settings."""
+
+import email
+import email.policy
+import socket
+from email.message import EmailMessage
+
+from aiosmtpd.controller import Controller
+
+from vigint_client.config import MailSettings
+
+
+class Mailbox:
+    """What arrived; `refused` recipients are unknown here."""
+
+    def __init__(self) -> None:
+        self.mails: list[EmailMessage] = []
+        self.refused: set[str] = set()
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        self.settings = MailSettings(
+            server="127.0.0.1", port=port, username=None, password=None,
+            sender="Vigint <vigint@example.org>", recipients=("guard@example.org",),
+            use_tls=False, timezone="Europe/Paris",
+        )  # fmt: skip
+        self._controller = Controller(self, hostname="127.0.0.1", port=port)
+        self._controller.start()
+
+    def close(self) -> None:
+        self._controller.stop()
+
+    @property
+    def texts(self) -> list[str]:
+        return [mail.get_body(("plain",)).get_content() for mail in self.mails]
+
+    async def handle_RCPT(  # noqa: N802 - aiosmtpd's name
+        self, _server: object, _session: object, envelope: object, address: str, _options: object
+    ) -> str:
+        if address in self.refused:
+            return "550 unknown"
+        envelope.rcpt_tos.append(address)
+        return "250 OK"
+
+    async def handle_DATA(  # noqa: N802 - aiosmtpd's name
+        self, _server: object, _session: object, envelope: object
+    ) -> str:
+        self.mails.append(email.message_from_bytes(envelope.content, policy=email.policy.default))
+        return "250 OK"

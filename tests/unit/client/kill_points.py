@@ -1,0 +1,142 @@
+"""Kill a process that keeps or delivers an alert at each of its lines; print what that does.
+
+`python -S kill_points.py SCENARIO STEP`: every STEP-th line, as JSON.
+"""
+
+import datetime as dt
+import json
+import os
+import signal
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from fake_vigint import KEY, FakeVigint
+
+from vigint_client import alerts
+from vigint_client.config import ServerSettings
+from vigint_client.delivery import Courier, target_of
+from vigint_client.frames import Frame, FrameBatch
+from vigint_client.incidents import Posting
+from vigint_client.retries import RetryPolicy
+from vigint_client.spool import Spool
+from vigint_client.spool_config import SpoolSettings
+from vigint_client.spool_entry import Kept
+from vigint_client.transport import Transport
+
+WATCHED = {"spool.py", "spool_entry.py", "keeping.py", "staging.py", "delivery.py", "alerts.py"}
+TWICE = RetryPolicy(attempts=2)
+FRAMES = [b"\xff\xd8\xff" + bytes(number for _ in range(5_000)) for number in range(3)]
+
+
+class Lines:
+    """Counts the lines of the library that run, and ends the process before one of them."""
+
+    def __init__(self, last: int | None) -> None:
+        self.count = 0
+        self.last = last
+
+    def __call__(self, frame: FrameType, event: str, _argument: object) -> Any:
+        path = Path(frame.f_code.co_filename)
+        if path.name not in WATCHED or path.parent.name != "vigint_client":
+            return None
+        if event == "line":
+            if self.count == self.last:
+                os.kill(os.getpid(), signal.SIGKILL)
+            self.count += 1
+        return self
+
+
+def run(work: Callable[[], object], last: int | None) -> int | None:
+    """Do work in a child that dies before line `last`; return its lines, None when it died."""
+    there, here = os.pipe()
+    child = os.fork()
+    if child == 0:
+        lines = Lines(last)
+        sys.settrace(lines)
+        work()
+        sys.settrace(None)
+        os.write(here, str(lines.count).encode())
+        os._exit(0)
+    os.close(here)
+    with os.fdopen(there) as pipe:
+        said = pipe.read()
+    os.waitpid(child, 0)
+    return int(said) if said else None
+
+
+def transport(server: ServerSettings) -> Transport:
+    return Transport(server, sleep=lambda _seconds: None)
+
+
+def sending(spool: SpoolSettings, nowhere: ServerSettings) -> Callable[[], object]:
+    """Send an alert that nobody takes, and of which a mail has told somebody."""
+    alerts.mail_directly = lambda *_arguments, **_options: ["guard@example.org"]
+    manager = alerts.AlertManager(
+        load_server=lambda: nowhere,
+        find_mail=lambda: None,
+        find_spool=lambda: spool,
+        make_transport=transport,
+        policy=TWICE,
+        wake=lambda *_arguments, **_options: None,
+    )
+    return lambda: manager.send_security_alert_with_video("m", FRAMES, wait=0)
+
+
+def keep(spool: Spool, server: ServerSettings) -> None:
+    document = {"message": "m", "incident_data": {}}
+    posting = Posting(os.urandom(8).hex(), document, FrameBatch(tuple(map(Frame, FRAMES))))
+    claim, _dropped = spool.put(
+        Kept(posting, dt.datetime.now(dt.UTC), "security", target_of(server))
+    )
+    claim.release()
+
+
+def examine(scenario: str, last: int | None) -> dict[str, object]:
+    """Kill at one line; deliver what is left; tell what was there and what arrived."""
+    vigint = FakeVigint()
+    server = ServerSettings(vigint.url, KEY)
+    with tempfile.TemporaryDirectory() as folder:
+        settings = SpoolSettings(Path(folder) / "spool", 10**7, 86_400.0)
+        spool = Spool(settings)
+        courier = Courier(spool, lambda: server, lambda: None, transport, TWICE)
+        if scenario == "sending":
+            vigint.down(2)
+            work = sending(settings, server)
+        else:
+            keep(spool, server)
+            vigint.refuses_frames = scenario == "refused"
+            work = courier.flush
+        lines = run(work, last)
+        vigint.faults.clear()
+        before = len(vigint.incidents)
+        left = len(spool.names())
+        courier.flush()
+        spool.tidy()
+        bodies = [
+            len([part for part in request.parts if part[0] == "frames"])
+            for request in vigint.posts()
+        ]
+        rest = [path.name for path in spool.folder.glob("*") if path.name != "aside"]
+        arrived, aside = len(vigint.incidents), len(spool.aside())
+    vigint.close()
+    return {
+        "lines": lines, "left": left, "before": before, "arrived": arrived, "aside": aside,
+        "rest": rest, "frames": sorted(set(bodies)),
+    }  # fmt: skip
+
+
+def main(scenario: str, step: int) -> None:
+    whole = examine(scenario, None)
+    total = whole["lines"]
+    assert isinstance(total, int)
+    print(json.dumps(whole))
+    for last in range(step // 2, total, step):
+        print(json.dumps(examine(scenario, last)))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], int(sys.argv[2]))

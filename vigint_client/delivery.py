@@ -1,0 +1,211 @@
+"""Bring what the spool keeps to the server, oldest first."""
+
+import hashlib
+import logging
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from vigint_client.config import ServerSettings
+from vigint_client.errors import ClientError, ConfigError, RequestError
+from vigint_client.explain import FILE_CHANGED
+from vigint_client.fallback import FindMail, mail_directly
+from vigint_client.incidents import Posting, post_with_or_without_frames
+from vigint_client.retries import UNHURRIED, RetryPolicy
+from vigint_client.spool import Claim, Spool
+from vigint_client.spool_entry import CorruptEntry, Kept
+from vigint_client.transport import Transport
+
+log = logging.getLogger("vigint_client")
+
+State = Literal["sent", "kept", "aside", "busy", "elsewhere", "dropped"]
+
+# Refusals that blame the whole connection, not the alert: the next alert would fare the same.
+_NOT_THE_ALERTS_FAULT = frozenset({401, 403, 404, 405, 407, 408, 421, 425, 426, 429})
+_SERVER_IS_AWAY = frozenset({502, 503, 504})
+# A problem of the server's own may be about one alert; after so many in a row it is not.
+_MOST_PROBLEMS = 3
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one kept alert, and why."""
+
+    name: str
+    state: State
+    said: str
+
+
+@dataclass(frozen=True)
+class Courier:
+    """All that it takes to deliver kept alerts."""
+
+    spool: Spool
+    load_server: Callable[[], ServerSettings]
+    find_mail: FindMail
+    make_transport: Callable[..., Transport] = Transport
+    policy: RetryPolicy = UNHURRIED
+
+    def flush(
+        self,
+        *,
+        anywhere: bool = False,
+        report: Callable[[Outcome], object] = lambda _outcome: None,
+    ) -> list[Outcome]:
+        """Deliver what is kept for this server and key; return what became of each alert.
+
+        `anywhere` delivers too what was meant for another server or key. Raises OSError when
+        the spool cannot be read.
+        """
+        outcomes: list[Outcome] = []
+
+        def note(name: str, state: State, said: str) -> Outcome:
+            outcome = Outcome(name, state, said)
+            outcomes.append(outcome)
+            report(outcome)
+            return outcome
+
+        for name in self.spool.tidy():
+            note(name, "dropped", "too old, or too much was kept")
+        names = self.spool.names()
+        if not names:
+            return outcomes
+        try:
+            settings = self.load_server()
+        except ConfigError as why:
+            for name in names:
+                note(name, "kept", str(why))
+            self._tell(names, None, why)
+            return outcomes
+        transport = self.make_transport(settings)
+        target = None if anywhere else target_of(settings)
+        problems = 0
+        for place, name in enumerate(names):
+            claim = self.spool.claim(name)
+            if claim is None:
+                note(name, "busy", "another process is delivering it")
+                continue
+            try:
+                state, said, trouble = self._deliver(claim, transport, target)
+            finally:
+                claim.release()
+            note(name, state, said)
+            if trouble is None:
+                problems = 0 if state == "sent" else problems
+                continue
+            problems += 1
+            if _is_about_the_alert(trouble) and problems < _MOST_PROBLEMS:
+                continue
+            for later in names[place + 1 :]:
+                note(later, "kept", "waits for the one before")
+            self._tell(names[place:], target, trouble)
+            break
+        return outcomes
+
+    def _deliver(
+        self, claim: Claim, transport: Transport, target: str | None
+    ) -> tuple[State, str, RequestError | None]:
+        try:
+            kept = claim.read()
+        except CorruptEntry as why:
+            log.error("A kept alert is set aside: %s", why)
+            claim.set_aside(str(why))
+            return "aside", str(why), None
+        if not is_for(kept, target):
+            return "elsewhere", "meant for another server or key", None
+        posting = kept.posting if kept.posting.batch.frames else _unmailed(kept.posting, claim.told)
+        try:
+            accepted = post_with_or_without_frames(transport, posting, self.policy)
+        except RequestError as why:
+            return self._refused(claim, kept, why)
+        except Exception as why:
+            # Whatever it is, the alerts behind this one must not wait for its mending.
+            log.exception("A kept alert is set aside.")
+            reason = f"an unexpected {type(why).__name__}"
+            claim.set_aside(reason)
+            return "aside", reason, None
+        incident = str(accepted.document.get("reference") or accepted.document["incident_id"])
+        if accepted.refusal is not None:
+            reason = f"Sent as {incident}, but without its frames: {accepted.refusal}"
+            claim.set_aside(reason)
+            return "aside", reason, None
+        claim.remove()
+        log.info("A kept alert was accepted as incident %s.", incident)
+        return "sent", incident, None
+
+    def _refused(
+        self, claim: Claim, kept: Kept, why: RequestError
+    ) -> tuple[State, str, RequestError | None]:
+        if why.code == "idempotency_conflict":
+            # The key is of this alert alone, so an earlier attempt did arrive; since then the
+            # disk lost a frame, or a mail told somebody.
+            claim.remove()
+            return "sent", "had arrived before", None
+        if _is_the_alerts_fault(why):
+            log.error("A kept alert is set aside: %s", why)
+            if claim.told is None:
+                mail_directly(kept, why, self.find_mail, follows=False)
+            claim.set_aside(str(why))
+            return "aside", str(why), None
+        return "kept", str(why), why
+
+    def _tell(self, names: Iterable[str], target: str | None, why: ClientError) -> None:
+        """Mail what nobody has been told of yet, until mailing fails too."""
+        for name in names:
+            claim = self.spool.claim(name)
+            if claim is None:
+                continue
+            try:
+                if claim.told is not None:
+                    continue
+                kept = claim.read()
+                if not is_for(kept, target):
+                    continue
+                reached = mail_directly(kept, why, self.find_mail, follows=True)
+                if not reached:
+                    return
+                claim.told = reached
+            except CorruptEntry:
+                continue
+            finally:
+                claim.release()
+
+
+def target_of(settings: ServerSettings) -> str:
+    """Return what stands for a server and a key, without saying either."""
+    text = f"{settings.url}\0{settings.api_key}"
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def is_for(kept: Kept, target: str | None) -> bool:
+    """Tell whether a kept alert was meant for a server and key; None stands for any."""
+    return target is None or kept.target is None or kept.target == target
+
+
+def is_worth_keeping(why: ClientError) -> bool:
+    """Tell whether an alert that failed so may be accepted later."""
+    return not _is_the_alerts_fault(why)
+
+
+def _is_the_alerts_fault(why: ClientError) -> bool:
+    if why.code == FILE_CHANGED:
+        return True
+    status = why.status_code
+    return status is not None and 400 <= status < 500 and status not in _NOT_THE_ALERTS_FAULT
+
+
+def _is_about_the_alert(why: RequestError) -> bool:
+    status = why.status_code
+    return status is not None and status >= 500 and status not in _SERVER_IS_AWAY
+
+
+def _unmailed(posting: Posting, told: list[str] | None) -> Posting:
+    """Spare those a second mail whom the first one told all there is: there is no video to come.
+
+    Only where the alert named its recipients: whom the server alerts by itself is not known here.
+    """
+    named = posting.document.get("recipients")
+    if not told or not named:
+        return posting
+    left = [recipient for recipient in named if recipient not in told]
+    return replace(posting, document=posting.document | {"recipients": left})

@@ -1,0 +1,118 @@
+"""A thread that brings kept alerts to the server once it can be reached, without a caller."""
+
+import atexit
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable
+
+from vigint_client.delivery import Courier
+
+log = logging.getLogger("vigint_client")
+
+FIRST_PAUSE = 5.0
+LONGEST_PAUSE = 300.0
+EXIT_PATIENCE = 10.0
+
+
+class Redelivery:
+    """Flushes a spool behind everybody's back until nothing is left in it."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._changed = threading.Condition()
+        self._courier: Courier | None = None
+        self._due = 0.0
+        self._pause = FIRST_PAUSE
+        self._thread: threading.Thread | None = None
+        self._busy = self._asked = False
+        self._owner = os.getpid()
+
+    def wake(self, courier: Courier | None, *, reached: bool) -> None:
+        """See to what is kept: at once when the server was just reached, else after a pause.
+
+        Costs the caller one look into the folder. Never raises.
+        """
+        try:
+            if courier is None or not courier.spool.names():
+                return
+            with self._changed:
+                self._courier = courier
+                alive = self._thread is not None and self._thread.is_alive()
+                if reached:
+                    self._asked, self._due, self._pause = True, self._clock(), FIRST_PAUSE
+                elif not alive:
+                    self._due, self._pause = self._clock() + FIRST_PAUSE, FIRST_PAUSE
+                self._changed.notify_all()
+                if not alive:
+                    thread = threading.Thread(target=self._work, name="vigint-spool", daemon=True)
+                    thread.start()
+                    self._thread = thread
+        except (OSError, RuntimeError) as why:
+            # No folder, or no thread because the interpreter is ending: the next one delivers.
+            log.debug("What is kept stays kept: %s", why)
+
+    def close(self, timeout: float = EXIT_PATIENCE) -> None:
+        """Wait for what is under way or due; what is left stays on disk."""
+        if self._owner != os.getpid():
+            return
+        with self._changed:
+            self._changed.wait_for(lambda: not self._is_at_work(), timeout)
+
+    def _is_at_work(self) -> bool:
+        alive = self._thread is not None and self._thread.is_alive()
+        return alive and (self._busy or self._due <= self._clock())
+
+    def _work(self) -> None:
+        while True:
+            with self._changed:
+                while (left := self._due - self._clock()) > 0:
+                    self._changed.wait(left)
+                courier = self._courier
+                self._busy, self._asked = True, False
+            again = courier is not None and self._flush(courier)
+            with self._changed:
+                self._busy = False
+                if not self._asked:
+                    self._due = self._clock() + self._pause
+                    self._pause = min(self._pause * 2, LONGEST_PAUSE)
+                self._changed.notify_all()
+                if not again and not self._asked:
+                    self._thread = None
+                    return
+
+    @staticmethod
+    def _flush(courier: Courier) -> bool:
+        """Deliver what can be; return whether it is worth another try."""
+        try:
+            outcomes = courier.flush()
+        except Exception:
+            log.exception("What is kept could not be delivered.")
+            return False
+        return any(outcome.state in ("kept", "busy") for outcome in outcomes)
+
+
+_lock = threading.Lock()
+_shared: tuple[int, Redelivery] | None = None
+
+
+def wake_shared(courier: Courier | None, *, reached: bool) -> None:
+    """Let this process's thread see to what is kept; a forked child gets one of its own."""
+    global _shared  # noqa: PLW0603 - one thread per process is the point
+    with _lock:
+        if _shared is None or _shared[0] != os.getpid():
+            redelivery = Redelivery()
+            atexit.register(redelivery.close)
+            _shared = (os.getpid(), redelivery)
+        redelivery = _shared[1]
+    redelivery.wake(courier, reached=reached)
+
+
+def _renew_lock() -> None:
+    global _lock  # noqa: PLW0603 - the parent's lock may be held by a thread that is not here
+    _lock = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_renew_lock)

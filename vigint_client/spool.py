@@ -1,0 +1,333 @@
+"""Alerts that wait on disk until the server can be reached.
+
+Each is one file in one folder. It is written beside, synced and renamed, so that it is there
+whole or not at all. Who works on one holds the kernel's lock on it: a process that dies lets
+go of it in the same instant, and several processes share a folder without a word.
+"""
+
+import datetime as dt
+import json
+import logging
+import os
+import re
+import secrets
+import stat
+import time
+import weakref
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from io import FileIO
+from pathlib import Path
+from types import ModuleType
+
+from vigint_client.spool_config import SpoolSettings
+from vigint_client.spool_entry import Kept, read_entry, write_entry
+from vigint_client.staging import ByteStore
+
+fcntl: ModuleType | None
+try:
+    import fcntl
+except ImportError:  # Windows: two processes may deliver one alert, which its key makes harmless
+    fcntl = None
+
+log = logging.getLogger("vigint_client")
+
+# Call time in nanoseconds, then the Idempotency-Key: names sort by age.
+_NAME = re.compile(r"(\d{20})-[0-9A-Za-z-]{1,64}\.alert")
+_ASIDE = "aside"
+# A machine without a clock battery begins in 1970: such times say nothing about age.
+_CLOCKS_ARE_SET = dt.datetime(2020, 1, 1, tzinfo=dt.UTC).timestamp()
+
+
+class SpoolFull(Exception):
+    """An alert is larger than all the room there is."""
+
+
+@dataclass(eq=False)
+class Claim:
+    """An entry that nobody else can take until it is let go."""
+
+    spool: "Spool"
+    name: str
+    file: FileIO
+
+    def read(self) -> Kept:
+        """Return what is kept; raises CorruptEntry."""
+        return read_entry(self.file)
+
+    def remove(self) -> None:
+        """Remove the entry: it is where it belongs."""
+        # The name goes before the lock: nobody may find the entry in between.
+        with suppress(FileNotFoundError):
+            self.spool.path(self.name).unlink()
+        self.spool.told_path(self.name).unlink(missing_ok=True)
+        self.release()
+
+    def set_aside(self, reason: str) -> None:
+        """Move the entry out of the way of the others, with the reason beside it."""
+        folder = self.spool.folder / _ASIDE
+        folder.mkdir(mode=0o700, exist_ok=True)
+        self.spool.write_small(folder / f"{self.name}.reason", f"{reason}\n")
+        self.spool.path(self.name).replace(folder / self.name)
+        _sync_folder(folder)
+        self.spool.told_path(self.name).unlink(missing_ok=True)
+        self.release()
+
+    def release(self) -> None:
+        """Let others take the entry."""
+        if fcntl is not None and not self.file.closed:
+            # Closing is not enough while a child that was just forked shares the lock.
+            with suppress(OSError):
+                fcntl.flock(self.file.fileno(), fcntl.LOCK_UN)
+        self.file.close()
+
+    @property
+    def told(self) -> list[str] | None:
+        """Whom a mail without video has told of it; None when nobody tried."""
+        try:
+            return list(map(str, json.loads(self.spool.told_path(self.name).read_bytes())))
+        except (OSError, ValueError, TypeError):
+            return None
+
+    @told.setter
+    def told(self, reached: list[str]) -> None:
+        self.spool.write_small(self.spool.told_path(self.name), json.dumps(reached))
+
+
+class Spool:
+    """The folder of kept alerts; methods raise OSError where the disk does."""
+
+    def __init__(self, settings: SpoolSettings) -> None:
+        self.folder = settings.folder
+        self._settings = settings
+
+    def path(self, name: str) -> Path:
+        """Return where an entry is."""
+        return self.folder / name
+
+    def told_path(self, name: str) -> Path:
+        """Return where it is noted whom a mail has told of an entry."""
+        return self.folder / f"{name}.told"
+
+    def names(self) -> list[str]:
+        """Return what is kept, oldest first."""
+        return sorted(name for name in _listed(self.folder) if _NAME.fullmatch(name))
+
+    def aside(self) -> list[tuple[str, str]]:
+        """Return what was set aside, oldest first, each with its reason."""
+        found = []
+        for name in _listed(self.folder / _ASIDE):
+            if _NAME.fullmatch(name):
+                try:
+                    reason = (self.folder / _ASIDE / f"{name}.reason").read_text("utf-8").strip()
+                except (OSError, ValueError):
+                    reason = "no reason was noted"
+                found.append((name, reason))
+        return sorted(found)
+
+    def bring_back(self, name: str) -> None:
+        """Let an entry that was set aside be tried again."""
+        (self.folder / _ASIDE / name).replace(self.folder / name)
+        (self.folder / _ASIDE / f"{name}.reason").unlink(missing_ok=True)
+
+    def put(self, kept: Kept) -> tuple[Claim, list[str]]:
+        """Keep an alert; return the claim on it, and what had to go to make room.
+
+        Raises SpoolFull when it is larger than the whole spool may be.
+        """
+        if kept.size > self._settings.max_bytes:
+            raise SpoolFull("VIGINT_SPOOL_MAX_MB is less")
+        self.prepare()
+        dropped = self.tidy(kept.size)
+        name = f"{max(0, time_ns(kept.called_at)):020d}-{kept.posting.key}.alert"
+        part, file = self._create()
+        try:
+            write_entry(file, kept)
+            os.fsync(file.fileno())
+            part.replace(self.path(name))
+        except BaseException:
+            part.unlink(missing_ok=True)
+            file.close()
+            raise
+        claim = Claim(self, name, file)
+        _sync_folder(self.folder)
+        return claim, dropped
+
+    def claim(self, name: str) -> Claim | None:
+        """Take an entry; None when somebody else has it, or it is gone."""
+        try:
+            # Writing is not meant, but locks on network file systems ask for it.
+            file = _open(self.path(name), os.O_RDWR)
+        except FileNotFoundError:
+            return None
+        if _lock(file) and _is_at(file, self.path(name)):
+            return Claim(self, name, file)
+        file.close()
+        return None
+
+    def tidy(self, room_for: int = 0) -> list[str]:
+        """Remove what is too old, too much, or left by the dead; return the alerts among it.
+
+        What was set aside goes first, then the oldest. What somebody works on stays.
+        """
+        dropped: list[str] = []
+        entries = self._everything()
+        total = sum(size for _path, size in entries) + room_for
+        for path, size in entries:
+            if not self._is_too_old(path.name) and total <= self._settings.max_bytes:
+                continue
+            if self._drop(path):
+                total -= size
+                dropped.append(path.name)
+        for name in _listed(self.folder):
+            owner = name.removesuffix(".told")
+            if name.endswith(".part"):
+                self._drop(self.folder / name)
+            elif owner != name and not self.path(owner).exists():
+                (self.folder / name).unlink(missing_ok=True)
+        if dropped:
+            log.error(
+                "%d kept alert(s) were dropped, because they were older than %g days or "
+                "together larger than %d MB: see VIGINT_SPOOL_MAX_DAYS and VIGINT_SPOOL_MAX_MB.",
+                len(dropped), self._settings.max_age / 86_400, self._settings.max_bytes // 10**6,
+            )  # fmt: skip
+        return dropped
+
+    def prepare(self) -> None:
+        """Make the folder, readable by its owner only; raises OSError."""
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        found = self.folder.lstat()
+        owner = getattr(os, "getuid", lambda: found.st_uid)()
+        if not stat.S_ISDIR(found.st_mode) or found.st_uid != owner:
+            raise PermissionError(f"{self.folder} is not a folder of this user's own")
+        if stat.S_IMODE(found.st_mode) != 0o700:
+            self.folder.chmod(0o700)
+
+    def write_small(self, path: Path, text: str) -> None:
+        """Write a small file whole or not at all."""
+        part, file = self._create()
+        try:
+            ByteStore(file).append(text.encode("utf-8", "replace"))
+            os.fsync(file.fileno())
+            part.replace(path)
+        except BaseException:
+            part.unlink(missing_ok=True)
+            raise
+        finally:
+            file.close()
+
+    def _create(self) -> tuple[Path, FileIO]:
+        while True:
+            path = self.folder / f"{secrets.token_hex(8)}.part"
+            file = _open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL)
+            # Somebody tidying up may have come between the making and the locking.
+            if _lock(file) and _is_at(file, path):
+                return path, file
+            file.close()
+
+    def _everything(self) -> list[tuple[Path, int]]:
+        found = [(self.folder / _ASIDE / name) for name, _reason in self.aside()]
+        found += [self.path(name) for name in self.names()]
+        sized = []
+        for path in found:
+            with suppress(FileNotFoundError):
+                sized.append((path, path.stat().st_size))
+        return sized
+
+    def _is_too_old(self, name: str) -> bool:
+        called = called_at(name)
+        return called > _CLOCKS_ARE_SET and time.time() - called > self._settings.max_age
+
+    def _drop(self, path: Path) -> bool:
+        try:
+            file = _open(path, os.O_RDWR)
+        except FileNotFoundError:
+            return False
+        with file:
+            if not (_lock(file) and _is_at(file, path)):
+                return False
+            path.unlink(missing_ok=True)
+        for companion in (".told", ".reason"):
+            path.with_name(path.name + companion).unlink(missing_ok=True)
+        return True
+
+
+def staging_folder(settings: SpoolSettings | None) -> Path | None:
+    """Return where frames on their way may be written; None for the system's usual place."""
+    if settings is None:
+        return None
+    try:
+        Spool(settings).prepare()
+    except OSError:
+        return None
+    return settings.folder
+
+
+_NO_LINK = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
+_files: "weakref.WeakSet[FileIO]" = weakref.WeakSet()
+
+
+def called_at(name: str) -> float:
+    """Return when the alert of an entry's name was called, in epoch seconds."""
+    return int(name[:20]) / 1e9
+
+
+def time_ns(moment: dt.datetime) -> int:
+    """Return epoch nanoseconds, exact to the microsecond."""
+    epoch = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+    return (moment - epoch) // dt.timedelta(microseconds=1) * 1000
+
+
+def _listed(folder: Path) -> Iterator[str]:
+    try:
+        yield from [path.name for path in folder.iterdir()]
+    except FileNotFoundError:
+        return
+
+
+def _open(path: Path, flags: int) -> FileIO:
+    # Without a buffer: what a forked child closes, it must not write.
+    file = FileIO(path, "r+", opener=lambda name, _flags: os.open(name, flags | _NO_LINK, 0o600))
+    _files.add(file)
+    return file
+
+
+def _lock(file: FileIO) -> bool:
+    if fcntl is None:
+        return True
+    try:
+        fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError as why:
+        # A file system without locks: two may deliver one alert, which its key makes harmless.
+        log.debug("%s cannot be locked: %s", file.name, why)
+    return True
+
+
+def _is_at(file: FileIO, path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(file.fileno()), path.lstat())
+    except FileNotFoundError:
+        return False
+
+
+def _sync_folder(folder: Path) -> None:
+    # Without this a loss of power may forget the name of a synced file; Windows has no such call.
+    with suppress(OSError):
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def _close_files() -> None:
+    # A forked child shares its parent's locks, and would keep them beyond the parent's death.
+    for file in list(_files):
+        file.close()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_close_files)

@@ -1,0 +1,120 @@
+"""One kept alert as one file: the frames, then what is known of them, then a seal.
+
+The frames come first because they are written while nobody knows yet how many there will be.
+A file without a whole seal is no entry.
+"""
+
+import datetime as dt
+import hashlib
+import json
+import os
+import struct
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from io import FileIO
+from typing import Any
+
+from vigint_client.frames import Frame, FrameBatch
+from vigint_client.incidents import Posting
+from vigint_client.staging import ByteStore, Slice
+
+_MAGIC = b"VIGINT-ALERT-1\n"
+# Length of the notes, their SHA-256, and the end mark.
+_SEAL = struct.Struct(">Q32s16s")
+_END = b"VIGINT-ALERT-END"
+_LONGEST_NOTES = 64 * 1024 * 1024
+
+
+class CorruptEntry(Exception):
+    """A file of the spool does not hold what was written into it."""
+
+
+@dataclass(frozen=True)
+class Kept:
+    """An alert as it is kept: what to post, for whom it was meant, and when it was called.
+
+    `target` stands for the server and the key it was made for; None where nobody knew them.
+    """
+
+    posting: Posting
+    called_at: dt.datetime
+    alert_type: str
+    target: str | None
+
+    @property
+    def size(self) -> int:
+        """About how many bytes it takes on disk."""
+        return self.posting.batch.size + 64 * len(self.posting.batch.frames) + 16 * 1024
+
+
+def write_entry(file: FileIO, kept: Kept) -> None:
+    """Write an entry; the caller syncs and publishes. Raises OSError."""
+    store = ByteStore(file)
+    store.append(_MAGIC)
+    places: list[tuple[int, int, int]] = []
+    for frame in kept.posting.batch.frames:
+        data = frame.data
+        place = store.append(data)
+        places.append((place.offset, place.size, zlib.crc32(data)))
+    notes = json.dumps(
+        {
+            "key": kept.posting.key,
+            "document": kept.posting.document,
+            "left_out": kept.posting.batch.left_out,
+            "called_at": kept.called_at.isoformat(),
+            "alert_type": kept.alert_type,
+            "target": kept.target,
+            "frames": places,
+        }
+    ).encode()
+    store.append(notes)
+    store.append(_SEAL.pack(len(notes), hashlib.sha256(notes).digest(), _END))
+
+
+def read_entry(file: FileIO) -> Kept:
+    """Read an entry; its frames stay in the file, and damaged ones are left out.
+
+    Raises CorruptEntry.
+    """
+    try:
+        return _read(file)
+    except (OSError, ValueError, KeyError, TypeError, struct.error) as why:
+        raise CorruptEntry(f"the file is damaged ({why})") from None
+
+
+def _read(file: FileIO) -> Kept:
+    end = file.seek(0, os.SEEK_END)
+    store = ByteStore(file, end)
+    size, digest, mark = _SEAL.unpack(store.read(max(0, end - _SEAL.size), _SEAL.size))
+    if mark != _END or not 0 < size <= _LONGEST_NOTES:
+        raise ValueError("its end is missing")
+    text = store.read(end - _SEAL.size - size, size)
+    if hashlib.sha256(text).digest() != digest:
+        raise ValueError("its facts were changed")
+    notes = json.loads(text)
+    document: dict[str, Any] = notes["document"]
+    frames = list(_frames(store, notes["frames"], document.get("timestamps")))
+    whole = tuple(frame for frame in frames if frame is not None)
+    if "timestamps" in document:
+        document["timestamps"] = [frame.timestamp for frame in whole]
+    left_out = int(notes["left_out"]) + len(frames) - len(whole)
+    posting = Posting(str(notes["key"]), document, FrameBatch(whole, left_out))
+    called_at = dt.datetime.fromisoformat(notes["called_at"])
+    return Kept(posting, called_at, str(notes["alert_type"]), notes["target"])
+
+
+def _frames(
+    store: ByteStore, places: list[list[int]], timestamps: list[Any] | None
+) -> Iterator[Frame | None]:
+    for number, (offset, size, checksum) in enumerate(places):
+        content = Slice(store, offset, size)
+        try:
+            crc = 0
+            for chunk in content.chunks():
+                crc = zlib.crc32(chunk, crc)
+        except OSError:
+            yield None
+            continue
+        timestamp = timestamps[number] if timestamps else None
+        yield Frame(content, timestamp) if crc == checksum else None
