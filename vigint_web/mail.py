@@ -5,8 +5,12 @@ import re
 import smtplib
 import ssl
 import time
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
+from email.charset import BASE64, Charset
+from email.mime.base import MIMEBase
+from email.mime.text import MIMEText
 from pathlib import Path
 
 from flask import current_app, render_template
@@ -15,16 +19,23 @@ from flask_mail import Connection, Message
 
 from vigint_web.config import Config
 from vigint_web.formats import local, megabytes, offset_name, wall_clock
+from vigint_web.plain_text import one_line, paragraphs
 from vigint_web.wording import failure_sentence
 
 _TIMEOUT = 15.0  # seconds, for each step of SMTP
 _GOODBYE = 2.0  # seconds, for the last one
+_LONGEST_LINE = 900
 OUTBOX = "outbox"
 SMTP = "smtp"
 
 
 class MailUndelivered(Exception):
     """Say why a mail was not accepted this time; trying again may help."""
+
+    def __init__(self, sentence: str, *, unreachable: bool = False) -> None:
+        super().__init__(sentence)
+        # The server did not even listen: it says nothing about this mail.
+        self.unreachable = unreachable
 
 
 class MailRefused(Exception):
@@ -63,6 +74,7 @@ class AlertMail:
     analysis: str
     clip: ClipFacts | None
     failure_code: str | None
+    locale: str = "fr"
 
 
 @dataclass(frozen=True)
@@ -80,6 +92,8 @@ class LinkMail:
     expires_at: datetime | None
     max_views: int | None
     played_at: datetime | None
+    # None: the installation's.
+    locale: str | None = None
 
 
 class Letter(Message):
@@ -93,14 +107,37 @@ class Letter(Message):
             self._bytes = bytes(super().as_bytes())
         return self._bytes
 
+    def _message(self) -> MIMEBase:
+        """Return text and HTML as alternatives of each other, in nothing else."""
+        whole: MIMEBase = super()._message()
+        parts = whole.get_payload()
+        inner = parts[0] if isinstance(parts, list) and len(parts) == 1 else None
+        if isinstance(inner, MIMEBase):
+            whole.set_payload(inner.get_payload())
+            whole.set_type(inner.get_content_type())
+        return whole
 
-def compose_alert(facts: AlertMail, config: Config) -> Letter:
-    """Return the French alert mail (contracts, section 8), text and HTML of equal content."""
-    zone = config.timezone
-    with force_locale("fr"):
+    def _mimetext(self, text: str | None, subtype: str = "plain") -> MIMEText:
+        """Return a part; base64 where a line is longer than SMTP takes (RFC 5321, 4.5.3.1.6)."""
+        written, charset = text or "", Charset("utf-8")
+        longest = max(len(line.encode()) for line in written.split("\n"))
+        # None: as it is, which typeshed does not know.
+        charset.body_encoding = BASE64 if longest > _LONGEST_LINE else None  # type: ignore[assignment]  # see above
+        return MIMEText(written, subtype, charset)  # type: ignore[arg-type]  # typeshed's gap
+
+
+def compose_alert(facts: AlertMail, config: Config, locale: str | None = None) -> Letter:
+    """Return the alert mail (contracts, section 8), text and HTML of equal content.
+
+    Args:
+        locale: None: the recipient's.
+    """
+    zone, facts = config.timezone, _harmless(facts, locale or facts.locale)
+    with force_locale(facts.locale):
         seen = local(facts.detected_at, zone)
         shown = {
             "facts": facts,
+            "locale": facts.locale,
             "clip": facts.clip,
             "day": format_date(seen.date(), "d MMMM yyyy"),
             "clock": seen.strftime("%H:%M:%S"),
@@ -111,32 +148,73 @@ def compose_alert(facts: AlertMail, config: Config) -> Letter:
             "expiry": wall_clock(facts.clip.expires_at, zone) if facts.clip else "",
             "failure": failure_sentence(facts.failure_code) if facts.failure_code else "",
         }
+        subject = gettext(
+            "🚨 Vigint alert - %(kind)s - [%(risk)s]",
+            kind=facts.incident_type,
+            risk=facts.risk_level,
+        )
         text = render_template("mail/alert.txt", **shown)
         html = render_template("mail/alert.html", **shown)
+    return make_letter(
+        config,
+        recipient=facts.recipient,
+        message_id=facts.message_id,
+        subject=header_text(subject),
+        text=text,
+        html=html,
+        headers={"X-Vigint-Incident": facts.reference},
+    )
+
+
+def _harmless(facts: AlertMail, locale: str) -> AlertMail:
+    return replace(
+        facts,
+        locale=locale,
+        alert_type=one_line(facts.alert_type, 40),
+        incident_type=one_line(facts.incident_type),
+        risk_level=one_line(facts.risk_level),
+        site=one_line(facts.site),
+        camera=one_line(facts.camera) if facts.camera else None,
+        message=paragraphs(facts.message),
+        analysis=paragraphs(facts.analysis),
+    )
+
+
+def make_letter(
+    config: Config,
+    *,
+    recipient: str,
+    message_id: str,
+    subject: str,
+    text: str,
+    html: str,
+    headers: Mapping[str, str],
+) -> Letter:
+    """Return a mail that no person answers and no program should."""
     message = Letter(
-        subject=_header(f"🚨 Alerte Vigint - {facts.incident_type} - [{facts.risk_level}]"),
-        recipients=[facts.recipient],
+        subject=subject,
+        recipients=[recipient],
         body=text,
         html=html,
         sender=config.email.sender,
         date=time.time(),
         charset="utf-8",
-        extra_headers={"Auto-Submitted": "auto-generated", "X-Vigint-Incident": facts.reference},
+        extra_headers={"Auto-Submitted": "auto-generated", **headers},
     )
-    message.msgId = facts.message_id
+    message.msgId = message_id
     return message
 
 
 def compose_shared(facts: LinkMail, config: Config) -> Letter:
     """Return the mail that brings somebody a link."""
-    with force_locale(config.default_locale):
+    with force_locale(facts.locale or config.default_locale):
         subject = gettext("%(sharer)s shares a video with you", sharer=facts.sharer)
         return _about_link("shared", subject, facts, config)
 
 
 def compose_played(facts: LinkMail, config: Config) -> Letter:
     """Return the mail that tells a sharer of the first use of a link."""
-    with force_locale(config.default_locale):
+    with force_locale(facts.locale or config.default_locale):
         subject = gettext("The link sent to %(recipient)s was used", recipient=facts.link_recipient)
         return _about_link("played", subject, facts, config)
 
@@ -149,24 +227,28 @@ def _about_link(template: str, subject: str, facts: LinkMail, config: Config) ->
         clock = format_datetime(seen, "d MMMM yyyy, HH:mm", rebase=False)
         return f"{clock} ({offset_name(moment, config.timezone)})"
 
+    facts = replace(
+        facts,
+        about=one_line(facts.about),
+        note=paragraphs(facts.note),
+        sharer=one_line(facts.sharer),
+    )
     shown = {
         "facts": facts,
+        "locale": facts.locale or config.default_locale,
         "starts": told(facts.not_before),
         "expiry": told(facts.expires_at),
         "played": told(facts.played_at),
     }
-    message = Letter(
-        subject=_header(subject),
-        recipients=[facts.recipient],
-        body=render_template(f"mail/{template}.txt", **shown),
+    return make_letter(
+        config,
+        recipient=facts.recipient,
+        message_id=facts.message_id,
+        subject=header_text(subject),
+        text=render_template(f"mail/{template}.txt", **shown),
         html=render_template(f"mail/{template}.html", **shown),
-        sender=config.email.sender,
-        date=time.time(),
-        charset="utf-8",
-        extra_headers={"Auto-Submitted": "auto-generated"},
+        headers={},
     )
-    message.msgId = facts.message_id
-    return message
 
 
 def send(message: Message, config: Config) -> str:
@@ -182,6 +264,10 @@ def send(message: Message, config: Config) -> str:
     connection = _Connection(current_app.extensions["mail"])
     try:
         connection.host = connection.configure_host()
+    except (smtplib.SMTPException, OSError) as error:
+        # About the server, its certificate or the password: settings that may be mended.
+        raise MailUndelivered(_said(error), unreachable=True) from None
+    try:
         connection.send(message)
     except smtplib.SMTPRecipientsRefused as error:
         code, said = next(iter(error.recipients.values()))
@@ -189,10 +275,10 @@ def send(message: Message, config: Config) -> str:
     except smtplib.SMTPDataError as error:
         raise _verdict(error.smtp_code, error.smtp_error) from None
     except smtplib.SMTPResponseException as error:
-        # About the server, the password or our own address: settings that may be mended.
-        raise MailUndelivered(_sentence(error.smtp_code, error.smtp_error)) from None
+        # About our own address: a setting that may be mended.
+        raise MailUndelivered(_said(error)) from None
     except (smtplib.SMTPException, OSError) as error:
-        raise MailUndelivered(f"{type(error).__name__}: {error}"[:300]) from None
+        raise MailUndelivered(_said(error)) from None
     finally:
         connection.part()
     return SMTP
@@ -238,6 +324,12 @@ def _verdict(code: int, said: bytes | str) -> MailRefused | MailUndelivered:
     return MailRefused(sentence) if 500 <= code < 600 else MailUndelivered(sentence)
 
 
+def _said(error: Exception) -> str:
+    if isinstance(error, smtplib.SMTPResponseException):
+        return _sentence(error.smtp_code, error.smtp_error)
+    return f"{type(error).__name__}: {error}"[:300]
+
+
 def _sentence(code: int, said: bytes | str) -> str:
     text = said.decode("utf-8", "replace") if isinstance(said, bytes) else said
     return f"{code} {text}"[:300]
@@ -259,5 +351,6 @@ def _write_to_outbox(message: Message, folder: Path) -> None:
         raise MailUndelivered(f"The outbox cannot be written: {error.strerror}") from None
 
 
-def _header(text: str) -> str:
-    return re.sub(r"[\x00-\x1f\x7f]+", " ", text).strip()[:200]
+def header_text(text: str) -> str:
+    """Return a text as it may stand in a header."""
+    return one_line(text, 200)

@@ -1,4 +1,4 @@
-"""Alerts: one mail to one recipient, with its attempts."""
+"""Alerts: one mail to one recipient, or one call of one webhook, with its attempts."""
 
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -16,26 +16,36 @@ GIVEN_UP_AFTER = timedelta(hours=24)
 
 
 class AlertState(StrEnum):
-    """Say how far a mail has come."""
+    """Say how far a mail or a call has come."""
 
     WAITING = "waiting"  # for the video
     PENDING = "pending"  # to be sent, now or at next_attempt_at
+    GATHERED = "gathered"  # a mail about several, at the end of their cool-down, tells of it
     SENT = "sent"
     FAILED = "failed"
 
 
 class AlertKind(StrEnum):
-    """Say what a mail is about."""
+    """Say what a mail or a call is about."""
 
     VIDEO = "video"
     TEXT_ONLY = "text_only"
     SHARED = "shared"  # a link that somebody gives to somebody
     PLAYED = "played"  # tells the sharer that a link was used
+    REPEATS = "repeats"  # tells of all that were gathered under an incident
+    UNDELIVERABLE = "undeliverable"  # tells administrators of mails that nobody got
+    VIDEO_READY = "video_ready"  # tells a webhook that a video is ready, or never will be
+
+
+WEBHOOK = "webhook"
 
 
 class Alert(Claimable, Watched, Base):
-    """A mail owed to one recipient; sent at least once, and once only unless death comes between
-    the mail server's acceptance and the commit."""
+    """A mail owed to one recipient, or a call owed to one webhook.
+
+    Sent at least once, and once only unless death comes between the other server's acceptance and
+    the commit.
+    """
 
     __tablename__ = "alerts"
     __table_args__ = (Index("ix_alerts_due", "state", "next_attempt_at"),)
@@ -44,10 +54,11 @@ class Alert(Claimable, Watched, Base):
     # Null for a mail about a link that was shared.
     incident_id: Mapped[int | None] = mapped_column(ForeignKey("incidents.id"), index=True)
     link_id: Mapped[int | None] = mapped_column(ForeignKey("links.id", ondelete="SET NULL"))
+    # The address of a mailbox, or the name of a webhook: its URL may hold a secret.
     recipient: Mapped[str] = mapped_column(String(254))
     state: Mapped[AlertState] = mapped_column(String(16))
     kind: Mapped[AlertKind] = mapped_column(String(16), default=AlertKind.VIDEO)
-    # The same over all attempts, so that a mail server can recognise a repetition.
+    # The same over all attempts, so that whoever gets it can recognise a repetition.
     message_id: Mapped[str] = mapped_column(String(200), unique=True)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)
     # When a mail that nobody accepts is given up.
@@ -56,11 +67,24 @@ class Alert(Claimable, Watched, Base):
     )
     next_attempt_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     sent_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    # The way it takes: WEBHOOK from the beginning, for mails the one that was taken.
     channel: Mapped[str | None] = mapped_column(String(16))
     error: Mapped[str | None] = mapped_column(Text)
+    # The mail server could not be reached, which says nothing about this mail: when it is back,
+    # all of these go out at once, the oldest first.
+    held_up: Mapped[bool] = mapped_column(default=False)
+    # The mail about several that tells of this one.
+    told_by_id: Mapped[int | None] = mapped_column(
+        ForeignKey("alerts.id", ondelete="SET NULL"), index=True
+    )
 
     incident: Mapped[Incident | None] = relationship(lazy="joined")
     link: Mapped[Link | None] = relationship(lazy="joined")
+
+    @property
+    def is_call(self) -> bool:
+        """Return whether a program is told, by a webhook."""
+        return self.channel == WEBHOOK
 
     @property
     def site_id(self) -> int | None:

@@ -70,7 +70,8 @@ def write_letter(alert: Alert) -> Written:
         if alert.kind == AlertKind.REPEATS:
             return _repeats(alert, alert.incident)
         renew_link(alert, alert.incident)
-        facts = facts_of(alert, alert.incident, clip_of(alert, alert.incident))
+        clip = clip_of(alert, alert.incident)
+        facts = facts_of(alert, alert.incident, clip, failure_of(alert, alert.incident))
         carried = alert.link if facts.clip is not None else None
         foreign = foreign_token(facts.clip.url) if facts.clip is not None and not carried else None
         return Written(compose_alert(facts, config()), carried, foreign)
@@ -112,8 +113,12 @@ def _what(incident: Incident) -> str:
     return f"{incident.incident_type} – {place}{camera}"
 
 
-def facts_of(alert: Alert, incident: Incident, clip: ClipFacts | None) -> AlertMail:
-    """Return what the mail about an incident tells its recipient."""
+def facts_of(alert: Alert, incident: Incident, clip: ClipFacts | None, failure: str) -> AlertMail:
+    """Return what the mail about an incident tells its recipient.
+
+    Args:
+        failure: the code of why there is no clip, where there is none.
+    """
     return AlertMail(
         recipient=alert.recipient,
         message_id=alert.message_id,
@@ -131,7 +136,7 @@ def facts_of(alert: Alert, incident: Incident, clip: ClipFacts | None) -> AlertM
         analysis=incident.analysis,
         clip=clip,
         locale=mail_locale(alert.recipient),
-        failure_code=None if clip is not None else failure_of(alert, incident),
+        failure_code=None if clip is not None else failure,
     )
 
 

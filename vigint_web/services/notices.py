@@ -1,26 +1,60 @@
-"""Owe people mails about links; the alerts' machinery delivers them."""
+"""Owe somebody a mail, or a program a call; the alerts' machinery delivers it."""
 
+import secrets
 from email.utils import make_msgid
 from urllib.parse import urlsplit
 
+from sqlalchemy.orm import Session
+
 from vigint_web.clock import utcnow
 from vigint_web.models import Alert, AlertKind, AlertState
+from vigint_web.models.alert import WEBHOOK
 from vigint_web.services import queueing
 from vigint_web.services.runtime import config
-from vigint_web.services.transactions import after_commit, transaction
+from vigint_web.services.transactions import Hook, after_commit, transaction
 
 
 def owe_mail(link_id: int, kind: AlertKind, recipient: str) -> None:
     """Store a mail about a link and hand it to the workers, inside the caller's transaction."""
     with transaction() as session:
-        alert = Alert(
-            link_id=link_id,
-            recipient=recipient,
-            state=AlertState.PENDING,
-            kind=kind,
-            message_id=make_msgid(domain=urlsplit(config().base_url).hostname),
-            next_attempt_at=utcnow(),
-        )
-        session.add(alert)
-        session.flush()
-        after_commit(lambda: queueing.enqueue_alert(alert.id, alert.attempt))
+        owe(session, recipient, kind, link_id=link_id)
+
+
+def owe(
+    session: Session,
+    recipient: str,
+    kind: AlertKind,
+    *,
+    incident_id: int | None = None,
+    link_id: int | None = None,
+    call: bool = False,
+) -> None:
+    """Store a mail, or a call of a webhook, and hand it to the workers after the commit."""
+    alert = new_alert(recipient, kind, incident_id=incident_id, link_id=link_id)
+    if call:
+        alert.channel, alert.message_id = WEBHOOK, f"dlv_{secrets.token_hex(16)}"
+    send_off(session, alert)
+    session.add(alert)
+    session.flush()
+
+
+def new_alert(recipient: str, kind: AlertKind, **about: int | None) -> Alert:
+    """Return what is owed, under an id that stays the same over all attempts."""
+    return Alert(
+        recipient=recipient,
+        kind=kind,
+        message_id=make_msgid(domain=urlsplit(config().base_url).hostname),
+        **about,
+    )
+
+
+def send_off(session: Session, alert: Alert) -> None:
+    """Let a new alert be delivered once the open transaction is committed."""
+    alert.state, alert.next_attempt_at = AlertState.PENDING, utcnow()
+    session.add(alert)
+    session.flush()
+    after_commit(_deliver_later(alert.id, alert.attempt))
+
+
+def _deliver_later(alert_id: int, attempt: int) -> Hook:
+    return lambda: queueing.enqueue_alert(alert_id, attempt)

@@ -9,14 +9,14 @@ from email.parser import BytesParser
 from typing import Any
 
 from itsdangerous import BadData, URLSafeTimedSerializer
-from sqlalchemy import delete, func, or_, select
+from sqlalchemy import and_, delete, func, or_, select
 from sqlalchemy.orm import defer
 
 from vigint_web.clock import utcnow
 from vigint_web.errors import NotFound
 from vigint_web.extensions import db
 from vigint_web.mail import Letter
-from vigint_web.models import Alert, Incident, Link, Mail
+from vigint_web.models import Alert, AlertState, Incident, Link, Mail
 from vigint_web.services import audit
 from vigint_web.services.actors import Actor
 from vigint_web.services.link_rules import Opening, refusal
@@ -110,6 +110,29 @@ def list_mails(actor: Actor, search: str = "", place: Place = TOP, size: int = P
             )
         )
     return read_page(query, Mail.id, place, size)
+
+
+def undelivered(actor: Actor, limit: int = 50) -> tuple[list[Alert], int]:
+    """Return what was tried in vain or given up, the newest first, and how many more there are."""
+    found = (
+        select(Alert)
+        .outerjoin(Incident, Alert.incident_id == Incident.id)
+        .outerjoin(Link, Alert.link_id == Link.id)
+        .where(
+            or_(
+                Alert.state == AlertState.FAILED,
+                and_(Alert.state == AlertState.PENDING, Alert.error.is_not(None)),
+            ),
+            Alert.told_by_id.is_(None),
+        )
+    )
+    if actor.site_ids is not None:
+        found = found.where(func.coalesce(Incident.site_id, Link.site_id).in_(actor.site_ids))
+    rows = list(db.session.scalars(found.order_by(Alert.id.desc()).limit(limit)))
+    if len(rows) < limit:
+        return rows, 0
+    every = found.with_only_columns(func.count(), maintain_column_froms=True)
+    return rows, (db.session.scalar(every) or 0) - limit
 
 
 def open_mail(

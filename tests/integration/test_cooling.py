@@ -1,0 +1,344 @@
+"""The cool-down: every report is an incident, one mail tells of all repeats, none is lost."""
+
+import re
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from email.message import EmailMessage
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from tests.helpers import (
+    Clock,
+    Footage,
+    Person,
+    incident_document,
+    mails,
+    path_of,
+    post_incident,
+    renew,
+)
+from tests.library import ACTOR
+from vigint_web.config import Config
+from vigint_web.extensions import db
+from vigint_web.mail import MailRefused
+from vigint_web.models import Alert, AlertKind, AlertState, ApiKey, Incident, Link, Mail, Role
+from vigint_web.services import alerts, links, outbox, processing
+from vigint_web.services.reconcile import reconcile
+
+Work = Callable[[], None]
+
+
+@pytest.fixture
+def settings() -> dict[str, str]:
+    return {"VIGINT_ALERT_COOLDOWN_SECONDS": "60"}
+
+
+def _document(**data: Any) -> dict[str, Any]:
+    facts = {"incident_type": "Vol", "camera": "Quai 2", "risk_level": "MEDIUM"}
+    return {"message": "Alarme", "incident_data": facts | data}
+
+
+def _text(mail: EmailMessage) -> str:
+    part = mail.get_body(("plain",))
+    assert part is not None
+    return str(part.get_content())
+
+
+def _sent(config: Config) -> list[EmailMessage]:
+    """Return the mails in the order in which they were sent."""
+    renew()
+    order = [mail.message_id for mail in db.session.query(Mail).order_by(Mail.id)]
+    return sorted(mails(config), key=lambda mail: order.index(mail["Message-ID"]))
+
+
+def _status(client: FlaskClient, key: str, reference: str) -> dict[str, Any]:
+    answer = client.get(f"/api/v1/incidents/{reference}", headers={"X-API-Key": key})
+    return dict(answer.get_json())
+
+
+def _end_of_span(clock: Clock, work: Work) -> None:
+    clock.forward(seconds=61)
+    reconcile()
+    work()
+
+
+def test_the_first_is_told_at_once_and_the_others_together(
+    client: FlaskClient, api_key: str, work: Work, config: Config, clock: Clock
+) -> None:
+    posted = [
+        post_incident(client, api_key, _document(incident_type=kind))
+        for kind in ("Vol", "vol ", " VOL")
+    ]
+    first, second, third = (one["reference"] for one in posted)
+    assert [one["grouped_under"] for one in posted] == [None, first, first]
+    work()
+    reconcile()
+    work()
+    [mail] = mails(config)
+    assert first in _text(mail)
+    status = _status(client, api_key, second)
+    assert (status["deliveries"][0]["state"], status["grouped_under"]) == ("gathered", first)
+    assert status["done"] is True, "nothing more is done for this one alone"
+    _end_of_span(clock, work)
+    _, told = _sent(config)
+    assert told["Subject"] == "🚨 Alerte Vigint - Vol - [MEDIUM] - 2 répétitions"
+    assert told["References"] == mail["Message-ID"]
+    text = _text(told)
+    assert (second in text, third in text) == (True, True)
+    assert [d["state"] for d in _status(client, api_key, third)["deliveries"]] == ["sent"]
+    for _ in range(2):
+        _end_of_span(clock, work)
+    assert len(mails(config)) == 2
+    again = post_incident(client, api_key, _document())
+    assert again["grouped_under"] is None, "the span is over"
+    work()
+    assert len(mails(config)) == 3
+
+
+def test_without_repeats_there_is_one_mail(
+    client: FlaskClient, api_key: str, work: Work, config: Config, clock: Clock
+) -> None:
+    post_incident(client, api_key, _document())
+    work()
+    _end_of_span(clock, work)
+    assert len(mails(config)) == 1
+
+
+def test_repeats_have_footage_and_links_of_their_own_and_the_outbox_keeps_no_token(
+    client: FlaskClient, api_key: str, work: Work, config: Config, clock: Clock, footage: Footage
+) -> None:
+    document = incident_document(footage.frames(2))
+    for _ in range(3):
+        post_incident(client, api_key, document)
+    work()
+    _end_of_span(clock, work)
+    first, told = _sent(config)
+    addresses = re.findall(r"http://vigint\.test/video/\S+", _text(told))
+    assert len(set(addresses)) == 2
+    for address in addresses:
+        assert client.get(path_of(address)).status_code == 200
+    assert not set(addresses) & set(re.findall(r"http://\S+", _text(first)))
+    html = told.get_body(("html",))
+    assert html is not None
+    assert all(address in html.get_content().replace("&amp;", "&") for address in addresses)
+    [row] = db.session.query(Mail).filter(Mail.subject.contains("répétitions"))
+    for link in db.session.query(Link):
+        assert links.token_of(link).encode() not in row.content
+    opened = outbox.open_mail(ACTOR, row.id)
+    assert all(address in opened.text for address in addresses), "as it was sent"
+
+
+def test_other_cameras_other_types_and_other_places_are_no_repeats(
+    client: FlaskClient, api_key: str, key_row: ApiKey
+) -> None:
+    for data in (
+        {},
+        {"camera": "Quai 3"},
+        {"incident_type": "Intrusion"},
+        {"camera": None},
+        {"camera": None, "incident_type": "Intrusion"},
+    ):
+        assert post_incident(client, api_key, _document(**data))["grouped_under"] is None
+    assert post_incident(client, api_key, _document(camera=None))["grouped_under"] is not None
+
+
+def test_a_higher_risk_breaks_through_and_begins_a_span_of_its_own(
+    client: FlaskClient, api_key: str, work: Work, config: Config, clock: Clock
+) -> None:
+    posted = [
+        post_incident(client, api_key, _document(risk_level=risk))
+        for risk in ("MEDIUM", "LOW", "MEDIUM", "CRITICAL", "HIGH", "CRITICAL")
+    ]
+    first, worse = posted[0]["reference"], posted[3]["reference"]
+    assert [one["grouped_under"] for one in posted] == [None, first, first, None, worse, worse]
+    work()
+    assert [mail["Subject"][-10:] for mail in _sent(config)] == ["- [MEDIUM]", "[CRITICAL]"]
+    _end_of_span(clock, work)
+    assert [mail["Subject"].partition(" - ")[2] for mail in _sent(config)[2:]] == [
+        "Vol - [MEDIUM] - 2 répétitions",
+        "Vol - [CRITICAL] - 2 répétitions",
+    ]
+
+
+def test_whoever_was_not_told_of_the_first_is_told_at_once(
+    client: FlaskClient, api_key: str, work: Work, config: Config, clock: Clock
+) -> None:
+    post_incident(client, api_key, _document() | {"recipients": ["a@example.com"]})
+    both = _document() | {"recipients": ["a@example.com", "b@example.com"]}
+    repeats = [post_incident(client, api_key, both)["reference"] for _ in range(2)]
+    work()
+    assert sorted(mail["To"] for mail in mails(config)) == ["a@example.com", "b@example.com"]
+    _end_of_span(clock, work)
+    told = {mail["To"]: _text(mail) for mail in _sent(config)[2:]}
+    assert all(one in told["a@example.com"] for one in repeats)
+    assert repeats[0] not in told["b@example.com"], "that one had a mail of its own"
+    assert repeats[1] in told["b@example.com"]
+
+
+def test_a_repeated_request_is_no_repeat(client: FlaskClient, api_key: str) -> None:
+    answers = [
+        post_incident(client, api_key, _document(), Idempotency_Key=word)
+        for word in ("a", "a", "b", "b")
+    ]
+    assert [one["grouped_under"] for one in answers] == [
+        None, None, answers[0]["reference"], answers[0]["reference"],
+    ]  # fmt: skip
+    assert db.session.query(Incident).count() == 2
+
+
+def test_test_alerts_are_never_gathered(
+    people: Callable[[Role], Person], work: Work, config: Config
+) -> None:
+    for _ in range(2):
+        assert people(Role.ADMIN).post("/test-alert").status_code == 302
+    work()
+    assert len(mails(config)) == 2
+
+
+@pytest.mark.parametrize("several", [8])
+def test_of_many_at_the_same_moment_one_is_the_first(
+    app: Flask, api_key: str, work: Work, config: Config, clock: Clock, several: int
+) -> None:
+    together = threading.Barrier(several)
+    done: list[dict[str, Any]] = []
+
+    def post() -> None:
+        client = app.test_client()
+        together.wait(10)
+        done.append(post_incident(client, api_key, _document()))
+
+    with ThreadPoolExecutor(several) as pool:
+        for one in [pool.submit(post) for _ in range(several)]:
+            one.result(60)
+    [first] = [one["reference"] for one in done if one["grouped_under"] is None]
+    assert {one["grouped_under"] for one in done} == {None, first}
+    work()
+    assert len(mails(config)) == 1
+    _end_of_span(clock, work)
+    _, told = _sent(config)
+    assert f"{several - 1} répétitions" in told["Subject"]
+    assert all(one["reference"] in _text(told) for one in done)
+
+
+def test_a_repeat_that_comes_while_the_mail_is_on_its_way_is_told_by_another(
+    client: FlaskClient,
+    api_key: str,
+    work: Work,
+    config: Config,
+    clock: Clock,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    post_incident(client, api_key, _document())
+    post_incident(client, api_key, _document())
+    work()
+    clock.forward(seconds=59)
+    late: list[str] = []
+    real = alerts.send
+
+    def slow(message: Any, settings: Config) -> str:
+        if not late:
+            late.append(post_incident(client, api_key, _document())["reference"])
+        return real(message, settings)
+
+    monkeypatch.setattr(alerts, "send", slow)
+    [summary] = db.session.query(Alert).filter_by(kind=AlertKind.REPEATS)
+    summary.next_attempt_at = clock.now()
+    db.session.commit()
+    alerts.deliver_alert(summary.id)
+    _end_of_span(clock, work)
+    texts = [_text(mail) for mail in _sent(config)]
+    assert [late[0] in text for text in texts] == [False, False, True]
+    assert {alert.state for alert in db.session.query(Alert)} == {AlertState.SENT}
+
+
+def test_the_mail_waits_for_clips_that_are_being_made_but_not_for_ever(
+    client: FlaskClient, api_key: str, config: Config, clock: Clock, footage: Footage, work: Work
+) -> None:
+    document = incident_document(footage.frames(2))
+    first, second, third = (post_incident(client, api_key, document)["reference"] for _ in range(3))
+    videos = {one.reference: one.video_id for one in db.session.query(Incident)}
+    processing.process_video(videos[first])
+    processing.process_video(videos[second])
+    renew()
+
+    def deliver() -> list[EmailMessage]:
+        renew()
+        for alert in db.session.query(Alert).filter_by(state=AlertState.PENDING).all():
+            alerts.deliver_alert(alert.id)
+        return _sent(config)[1:]
+
+    deliver()
+    clock.forward(seconds=61)
+    assert deliver() == [], "one is still being made"
+    clock.forward(seconds=130)
+    [told] = deliver()
+    assert (second in _text(told), third in _text(told)) == (True, False)
+    processing.process_video(videos[third])
+    clock.forward(seconds=6)
+    [_, late] = deliver()
+    assert third in _text(late)
+    assert "/video/" in _text(late)
+
+
+def test_a_mail_about_several_that_is_refused_fails_them_all_and_can_be_sent_again(
+    client: FlaskClient,
+    api_key: str,
+    work: Work,
+    config: Config,
+    clock: Clock,
+    monkeypatch: pytest.MonkeyPatch,
+    people: Callable[[Role], Person],
+) -> None:
+    posted = [post_incident(client, api_key, _document())["reference"] for _ in range(3)]
+    work()
+
+    def refuse(*_: Any) -> str:
+        raise MailRefused("550 no")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(alerts, "send", refuse)
+        _end_of_span(clock, work)
+    deliveries = _status(client, api_key, posted[1])["deliveries"]
+    assert [(one["state"], one["error"]) for one in deliveries] == [("failed", "550 no")]
+    [summary] = db.session.query(Alert).filter_by(kind=AlertKind.REPEATS)
+    operator = people(Role.OPERATOR)
+    path = f"/incidents/{posted[0]}/alerts/{summary.id}/retry"
+    assert operator.post(path).status_code == 302
+    work()
+    assert all(_status(client, api_key, one)["deliveries"][0]["state"] == "sent" for one in posted)
+
+
+def test_pages_show_what_belongs_together(
+    client: FlaskClient, api_key: str, people: Callable[[Role], Person]
+) -> None:
+    first, second, third = (
+        post_incident(client, api_key, _document())["reference"] for _ in range(3)
+    )
+    browser = people(Role.VIEWER).browser
+    browser.get("/language/fr")
+    listed = browser.get("/incidents/").text
+    assert listed.count(f'href="/incidents/{first}/"') == 3, "of itself and of two repeats"
+    page = browser.get(f"/incidents/{first}/").text
+    assert f'href="/incidents/{second}/"' in page
+    assert f'href="/incidents/{third}/"' in page
+    assert f'href="/incidents/{first}/"' in browser.get(f"/incidents/{third}/").text
+
+
+class TestOff:
+    """Without a cool-down every report is told of alone."""
+
+    @pytest.fixture
+    def settings(self) -> dict[str, str]:
+        return {"VIGINT_ALERT_COOLDOWN_SECONDS": "0"}
+
+    def test_every_report_has_its_mail(
+        self, client: FlaskClient, api_key: str, work: Work, config: Config
+    ) -> None:
+        for _ in range(3):
+            assert post_incident(client, api_key, _document())["grouped_under"] is None
+        work()
+        assert len(mails(config)) == 3

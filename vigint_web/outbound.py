@@ -1,0 +1,193 @@
+"""Call an address that a person configured, and no other: checked, pinned, bounded."""
+
+import contextlib
+import http.client
+import ipaddress
+import queue
+import socket
+import ssl
+import threading
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+_DNS_SECONDS = 5.0
+_STEP_SECONDS = 10.0  # for connecting, and for each part of the answer
+_TOTAL_SECONDS = 30.0  # for everything after connecting
+_MOST_ADDRESSES = 4
+_LONGEST_PAUSE = 3600
+# Too busy, too early, too slow: the same call may be taken later.
+_LATER = {408, 425, 429}
+_NAT64 = ipaddress.ip_network("64:ff9b::/96")
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+
+class CallFailed(Exception):
+    """Say why a call was not accepted this time; trying again may help."""
+
+    def __init__(self, sentence: str, retry_after: int | None = None) -> None:
+        super().__init__(sentence)
+        # Seconds that the other side asked to be left alone.
+        self.retry_after = retry_after
+
+
+class CallRefused(Exception):
+    """Say why a call was refused for good."""
+
+
+def post(url: str, body: bytes, headers: Mapping[str, str], *, allow_private: bool) -> None:
+    """Send a body; return when it was accepted (2xx). Redirects are not followed.
+
+    Args:
+        allow_private: whether it may be an address of this machine or of a private network.
+
+    Raises:
+        CallFailed: not accepted this time.
+        CallRefused: refused for good.
+    """
+    parts = urlsplit(url)
+    connection = _Pinned(parts.hostname or "", parts.port, parts.scheme == "https", allow_private)
+    target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    try:
+        connection.request("POST", target, body, {**headers, "Connection": "close"})
+        answer = connection.getresponse()
+        status, pause = answer.status, answer.getheader("Retry-After")
+        if connection.overdue.is_set():  # cut off, which reads like an end
+            raise TimeoutError
+    except (OSError, http.client.HTTPException, UnicodeError) as error:
+        if connection.overdue.is_set():
+            raise CallFailed("The whole call took too long.") from None
+        raise CallFailed(f"{type(error).__name__}: {error}"[:300]) from None
+    finally:
+        connection.close()
+    _judge(status, pause)
+
+
+def _judge(status: int, pause: str | None) -> None:
+    if 200 <= status < 300:
+        return
+    if 300 <= status < 400:
+        raise CallRefused(
+            f"It answered {status}: redirects are not followed, name the new address."
+        )
+    if 400 <= status < 500 and status not in _LATER:
+        raise CallRefused(f"It answered {status}.")
+    asked = int(pause) if pause is not None and pause.isascii() and pause.isdigit() else None
+    raise CallFailed(
+        f"It answered {status}.", None if asked is None else min(asked, _LONGEST_PAUSE)
+    )
+
+
+class _Pinned(http.client.HTTPConnection):
+    """Connect to an address that was looked up once and checked; the name stays what TLS checks."""
+
+    def __init__(self, host: str, port: int | None, tls: bool, allow_private: bool) -> None:
+        super().__init__(host, port or (443 if tls else 80), timeout=_STEP_SECONDS)
+        self.default_port = 443 if tls else 80  # else the Host header names it
+        self.overdue = threading.Event()
+        self._tls, self._allow_private = tls, allow_private
+        self._watch: threading.Timer | None = None
+
+    def connect(self) -> None:
+        """Open the connection, and watch over the time that all the rest takes."""
+        addresses = checked_addresses(self.host, self.port, self._allow_private)
+        plain = _connected(addresses[:_MOST_ADDRESSES])
+        self.sock = plain
+        self._watch = threading.Timer(_TOTAL_SECONDS, self._give_up)
+        self._watch.daemon = True
+        self._watch.start()
+        if self._tls:
+            context = ssl.create_default_context()
+            context.set_alpn_protocols(["http/1.1"])
+            self.sock = context.wrap_socket(plain, server_hostname=self.host)
+
+    def _give_up(self) -> None:
+        self.overdue.set()
+        # The plain one's: whoever reads in the other thread is woken, TLS or not. It may be over.
+        with contextlib.suppress(OSError, AttributeError, TypeError):
+            socket.socket.shutdown(self.sock, socket.SHUT_RDWR)
+
+    def close(self) -> None:
+        """Close, whatever state it is in."""
+        if self._watch is not None:
+            self._watch.cancel()
+        super().close()
+
+
+def _connected(addresses: list[tuple[Any, ...]]) -> socket.socket:
+    failure: OSError = OSError("no address")
+    for family, kind, protocol, _name, address in addresses:
+        found = socket.socket(family, kind, protocol)
+        found.settimeout(_STEP_SECONDS)
+        try:
+            found.connect(address)
+        except OSError as error:
+            found.close()
+            failure = error
+        else:
+            return found
+    raise failure
+
+
+def checked_addresses(host: str, port: int, allow_private: bool) -> list[tuple[Any, ...]]:
+    """Look a name up once; return what may be connected to, as getaddrinfo writes it.
+
+    Raises:
+        CallFailed: it has no address, or none that is allowed.
+    """
+    found = _looked_up(host, port)
+    allowed = [entry for entry in found if allow_private or is_public(str(entry[4][0]))]
+    if not allowed:
+        raise CallFailed(
+            f"{host} is an address of this machine or of a private network;"
+            " [Webhook] allow_private would allow it."
+        )
+    return allowed
+
+
+def _looked_up(host: str, port: int) -> list[tuple[Any, ...]]:
+    answers: queue.SimpleQueue[list[tuple[Any, ...]] | Exception] = queue.SimpleQueue()
+
+    def ask() -> None:
+        try:
+            answers.put(list(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)))
+        except Exception as error:
+            answers.put(error)
+
+    # The resolver's own patience is longer than ours, and nothing ends it.
+    threading.Thread(target=ask, name="lookup", daemon=True).start()
+    try:
+        found = answers.get(timeout=_DNS_SECONDS)
+    except queue.Empty:
+        raise CallFailed(f"The name server did not say in time where {host} is.") from None
+    if isinstance(found, Exception) or not found:
+        raise CallFailed(f"{host} is not known to the name server.")
+    return found
+
+
+def is_public(text: str) -> bool:
+    """Return whether an address belongs to the Internet at large, whatever it is wrapped in."""
+    address = ipaddress.ip_address(text.partition("%")[0])
+    inner = _embedded(address)
+    if inner:
+        return all(is_public(str(one)) for one in inner)
+    usual = address.is_global and not (
+        address.is_multicast or address.is_reserved or address.is_unspecified
+    )
+    return usual and not (isinstance(address, ipaddress.IPv6Address) and address.is_site_local)
+
+
+def _embedded(address: Address) -> list[ipaddress.IPv4Address]:
+    """Return the IPv4 addresses that an IPv6 address leads to."""
+    if isinstance(address, ipaddress.IPv4Address):
+        return []
+    if address.ipv4_mapped is not None:
+        return [address.ipv4_mapped]
+    if address.sixtofour is not None:
+        return [address.sixtofour]
+    if address.teredo is not None:
+        return list(address.teredo)
+    if address in _NAT64:
+        return [ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)]
+    return []

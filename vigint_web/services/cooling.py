@@ -1,0 +1,216 @@
+"""Gather the repeats of an alert: the first is told of at once, the others together."""
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+from email.utils import make_msgid
+from typing import Any
+from urllib.parse import urlsplit
+
+from sqlalchemy import delete, func, or_, select, update
+
+from vigint_web.clock import utcnow
+from vigint_web.extensions import db
+from vigint_web.models import Alert, AlertKind, AlertState, Cooldown, Incident, RiskLevel
+from vigint_web.services.runtime import config
+from vigint_web.services.transactions import change, transaction
+from vigint_web.services.upserts import insert_into
+
+# How much longer than the span a mail about several waits for clips that are not ready.
+_PATIENCE = timedelta(minutes=2)
+_RISKS = list(RiskLevel)
+_TOLD = (AlertKind.VIDEO, AlertKind.TEXT_ONLY)
+
+
+def join_cooldown(incident: Incident) -> Cooldown | None:
+    """Put an incident under the first of its span; None: it is the first of a new one.
+
+    Of several at the same moment one is the first, whichever process they come to: the condition
+    and the change are one statement, and its row is locked until the caller's transaction ends.
+    A higher risk than the first's begins a span of its own.
+    """
+    seconds = config().cooldown_seconds
+    if seconds == 0:
+        return None
+    now, risk = incident.created_at, _RISKS.index(RiskLevel(incident.risk_level))
+    values = {
+        "incident_id": incident.id,
+        "risk": risk,
+        "ends_at": now + timedelta(seconds=seconds),
+    }
+    key = _key(incident)
+    with transaction() as session:
+        first = session.scalar(
+            insert_into(session, Cooldown)
+            .values(key=key, **values)
+            .on_conflict_do_update(
+                index_elements=[Cooldown.key],
+                set_=values,
+                where=or_(Cooldown.ends_at <= now, Cooldown.risk < risk),
+            )
+            .returning(Cooldown.incident_id)
+        )
+        if first is not None:
+            return None
+        row = session.get_one(Cooldown, key, populate_existing=True)
+        incident.grouped_under_id = row.incident_id
+        return row
+
+
+def _key(incident: Incident) -> str:
+    kind = " ".join(incident.incident_type.casefold().split())
+    parts = f"{incident.site_id}/{incident.camera_id or '-'}/{kind}"
+    return hashlib.sha256(parts.encode()).hexdigest()
+
+
+def told_already(first_id: int) -> set[str]:
+    """Return who gets, or got, a mail of their own about an incident or one grouped under it."""
+    with transaction() as session:
+        return set(
+            session.scalars(
+                select(Alert.recipient)
+                .join(Incident, Alert.incident_id == Incident.id)
+                .where(
+                    or_(Incident.id == first_id, Incident.grouped_under_id == first_id),
+                    Alert.kind.in_(_TOLD),
+                    Alert.told_by_id.is_(None),
+                    Alert.channel.is_distinct_from("webhook"),
+                    Alert.state != AlertState.FAILED,
+                )
+            )
+        )
+
+
+def gather(alert: Alert, first_id: int, due: datetime) -> None:
+    """Let a mail about several tell of this one, inside the caller's transaction.
+
+    That mail's row is locked until then: either it has not been sent and will tell of this, or it
+    was, and there will be another.
+    """
+    # No flush before the lock: whoever settles that mail takes its row first and this one after.
+    with transaction() as session, session.no_autoflush:
+        pending = session.scalar(
+            update(Alert)
+            .where(
+                Alert.id
+                == select(func.max(Alert.id))
+                .where(
+                    Alert.incident_id == first_id,
+                    Alert.recipient == alert.recipient,
+                    Alert.kind == AlertKind.REPEATS,
+                    Alert.state == AlertState.PENDING,
+                )
+                .scalar_subquery(),
+                Alert.state == AlertState.PENDING,
+            )
+            .values(changed_at=utcnow())
+            .returning(Alert.id)
+            .execution_options(synchronize_session=False)
+        )
+        alert.told_by_id = pending or _owe_repeats(first_id, alert.recipient, due)
+
+
+def _owe_repeats(first_id: int, recipient: str, due: datetime) -> int:
+    with transaction() as session:
+        return session.scalars(
+            insert_into(session, Alert)
+            .values(
+                incident_id=first_id,
+                recipient=recipient,
+                state=AlertState.PENDING,
+                kind=AlertKind.REPEATS,
+                message_id=make_msgid(domain=urlsplit(config().base_url).hostname),
+                next_attempt_at=due,
+            )
+            .returning(Alert.id)
+        ).one()
+
+
+def gathered_in(alert_id: int) -> list[Alert]:
+    """Return what a mail about several has to tell of by now, the first one first."""
+    return list(
+        db.session.scalars(
+            select(Alert)
+            .where(
+                Alert.told_by_id == alert_id,
+                Alert.state.in_([AlertState.GATHERED, AlertState.FAILED]),
+            )
+            .order_by(Alert.incident_id, Alert.id)
+            .execution_options(populate_existing=True)
+        )
+    )
+
+
+def wait_for_more(alert: Alert, tellable: Sequence[Alert]) -> bool:
+    """Return whether a mail about several should wait for clips that are being made."""
+    waiting = db.session.scalar(
+        select(func.count(Alert.id)).where(
+            Alert.told_by_id == alert.id, Alert.state == AlertState.WAITING
+        )
+    )
+    patience = alert.created_at + timedelta(seconds=config().cooldown_seconds) + _PATIENCE
+    return bool(waiting) and (not tellable or utcnow() < patience)
+
+
+def settle_gathered(alert: Alert, told: Iterable[int], state: AlertState, error: str) -> None:
+    """Write what became of the alerts that a mail about several told of, as it is settled.
+
+    What came too late for it is told by another one.
+    """
+    ids = list(told)
+    values: dict[str, Any] = {"state": state, "error": error or None}
+    if state == AlertState.SENT:
+        values["sent_at"] = utcnow()
+    with transaction() as session:
+        change(session, update(Alert).where(Alert.id.in_(ids)).values(**values))
+        late = select(Alert.id).where(
+            Alert.told_by_id == alert.id,
+            Alert.id.not_in(ids),
+            Alert.state.in_([AlertState.GATHERED, AlertState.WAITING]),
+        )
+        rest = list(session.scalars(late))
+        if rest and alert.incident_id is not None:
+            next_one = _owe_repeats(alert.incident_id, alert.recipient, utcnow())
+            change(
+                session,
+                update(Alert).where(Alert.id.in_(rest)).values(told_by_id=next_one),
+            )
+
+
+def gather_again(alert_id: int) -> None:
+    """Let a mail about several that is tried again tell of what it told of in vain."""
+    with transaction() as session:
+        change(
+            session,
+            update(Alert)
+            .where(Alert.told_by_id == alert_id, Alert.state == AlertState.FAILED)
+            .values(state=AlertState.GATHERED, error=None),
+        )
+
+
+def repeats_of(incident_id: int, limit: int = 50) -> list[Incident]:
+    """Return the newest incidents that are grouped under one."""
+    return list(
+        db.session.scalars(
+            select(Incident)
+            .where(Incident.grouped_under_id == incident_id)
+            .order_by(Incident.id.desc())
+            .limit(limit)
+        )
+    )
+
+
+def count_repeats(incident_ids: Iterable[int]) -> dict[int, int]:
+    """Return how many incidents are grouped under each, where there are any."""
+    rows = db.session.execute(
+        select(Incident.grouped_under_id, func.count())
+        .where(Incident.grouped_under_id.in_(list(incident_ids)))
+        .group_by(Incident.grouped_under_id)
+    )
+    return {int(row[0] or 0): row[1] for row in rows}
+
+
+def forget_old_cooldowns(limit: datetime) -> int:
+    """Forget spans that ended before a date, inside the caller's transaction."""
+    with transaction() as session:
+        return change(session, delete(Cooldown).where(Cooldown.ends_at < limit))

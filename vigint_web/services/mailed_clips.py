@@ -1,0 +1,84 @@
+"""Say what a mail tells of an incident's video, and behind which link it is."""
+
+from datetime import timedelta
+
+from vigint_web.clock import utcnow
+from vigint_web.mail import ClipFacts
+from vigint_web.models import Alert, AlertKind, Audience, Incident, Link, Video
+from vigint_web.services.actors import SYSTEM
+from vigint_web.services.hosting_elsewhere import find_hosting, hosted_link
+from vigint_web.services.links import hours_left, mint_link, private_url
+from vigint_web.services.transactions import transaction
+
+
+def renew_link(alert: Alert, incident: Incident) -> None:
+    """Give a mail that waited longer than its link lived another link, while there is footage."""
+    link, video = alert.link, incident.video
+    if video is None or alert.kind != AlertKind.VIDEO or _still_opens(link, incident):
+        return
+    with transaction() as session:
+        fresh = mint_link(
+            SYSTEM,
+            video,
+            Audience.PERSON,
+            recipient=alert.recipient,
+            hours=incident.link_hours,
+        )
+        alert.link_id = fresh.id
+        session.flush()
+        session.refresh(alert, ["link"])
+
+
+def _still_opens(link: Link | None, incident: Incident) -> bool:
+    """Return whether no other link is needed; one that was revoked is never replaced."""
+    if link is None:
+        hosting = find_hosting(incident.id)
+        return hosting is None or hosted_link(hosting) is not None
+    return link.revoked_at is not None or link.expires_at is None or link.expires_at > utcnow()
+
+
+def failure_of(alert: Alert, incident: Incident) -> str:
+    """Return the code of why a mail carries no link."""
+    video = incident.video
+    if video is None:
+        return "original_missing" if incident.frames_received else "no_frames"
+    if alert.link is not None and alert.link.revoked_at is not None:
+        return "link_revoked"
+    return video.error_code or "original_missing"
+
+
+def clip_of(alert: Alert, incident: Incident) -> ClipFacts | None:
+    """Return what a mail says of the video, None without one that can be seen."""
+    link, video = alert.link, incident.video
+    if alert.kind != AlertKind.VIDEO or video is None:
+        return None
+    if link is None:
+        return _hosted_clip(incident, video)
+    if link.revoked_at is not None or link.expires_at is None or video.playable_size is None:
+        return None
+    return ClipFacts(
+        url=private_url(link, video.public_id),
+        video_id=video.public_id,
+        size=video.playable_size,
+        expires_at=link.expires_at,
+        hours=hours_left(link.expires_at, utcnow()),
+        pace_known=incident.pace_known is not False,
+    )
+
+
+def _hosted_clip(incident: Incident, video: Video) -> ClipFacts | None:
+    """Return what the mail says of a clip that another server hosts, if one does."""
+    hosting = find_hosting(incident.id)
+    address = hosted_link(hosting) if hosting is not None else None
+    if hosting is None or address is None or video.playable_size is None:
+        return None
+    hours = timedelta(hours=incident.link_hours)
+    expires_at = hosting.expires_at or (hosting.settled_at or utcnow()) + hours
+    return ClipFacts(
+        url=address,
+        video_id=hosting.remote_id or video.public_id,
+        size=video.playable_size,
+        expires_at=expires_at,
+        hours=hours_left(expires_at, utcnow()),
+        pace_known=incident.pace_known is not False,
+    )

@@ -1,0 +1,172 @@
+"""Call the webhooks that are owed one: what they are told, and how they know that it was us."""
+
+import hashlib
+import hmac
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from urllib.parse import urlsplit
+
+from sqlalchemy import select
+
+from vigint_web import outbound
+from vigint_web.clock import utcnow
+from vigint_web.extensions import db
+from vigint_web.models import Alert, AlertKind, Incident, Link, Source, Video, VideoStatus
+from vigint_web.models.alert import WEBHOOK
+from vigint_web.services.links import private_url
+from vigint_web.services.runtime import config
+from vigint_web.version import VERSION
+
+__all__ = ["WEBHOOK", "Call", "make_call", "name_of", "names", "signature"]
+
+
+class WebhookGone(Exception):
+    """Say why a call that was owed makes no sense any more."""
+
+
+@dataclass(frozen=True)
+class Call:
+    """One call, ready to be made."""
+
+    url: str = field(repr=False)
+    body: bytes = field(repr=False)
+    headers: Mapping[str, str] = field(repr=False)
+
+
+def name_of(url: str) -> str:
+    """Return what a webhook is called by where its address may not be shown."""
+    parts = urlsplit(url)
+    digest = hashlib.sha256(url.encode()).hexdigest()[:8]
+    return f"{parts.scheme}://{parts.netloc[:200]} ({digest})"
+
+
+def names() -> list[str]:
+    """Return the names of the webhooks that are configured."""
+    return [name_of(url) for url in config().webhook.urls]
+
+
+def signature(secret: str, moment: int, body: bytes) -> str:
+    """Return the signature of a body sent at a moment: HMAC-SHA256 over `<moment>.<body>`."""
+    signed = hmac.new(secret.encode(), f"{moment}.".encode() + body, hashlib.sha256)
+    return f"t={moment},v1={signed.hexdigest()}"
+
+
+def make_call(alert: Alert) -> Call:
+    """Return the call that is owed, from what the database says now.
+
+    Raises:
+        WebhookGone: the webhook is not configured any more, or what it is about is gone.
+    """
+    settings = config().webhook
+    url = next((url for url in settings.urls if name_of(url) == alert.recipient), None)
+    if url is None or settings.secret is None:
+        raise WebhookGone("This webhook is not configured any more.")
+    document = document_of(alert)
+    body = json.dumps(document, ensure_ascii=False, separators=(",", ":"), default=str)
+    encoded = body.encode("utf-8", "replace")
+    return Call(
+        url,
+        encoded,
+        {
+            "Content-Type": "application/json; charset=utf-8",
+            "User-Agent": f"Vigint/{VERSION}",
+            "Vigint-Event": document["event"],
+            "Vigint-Delivery": alert.message_id,
+            "Vigint-Signature": signature(settings.secret, int(utcnow().timestamp()), encoded),
+        },
+    )
+
+
+def send(call: Call) -> str:
+    """Make a call; raises outbound.CallFailed, outbound.CallRefused."""
+    outbound.post(call.url, call.body, call.headers, allow_private=config().webhook.allow_private)
+    return WEBHOOK
+
+
+def document_of(alert: Alert) -> dict[str, Any]:
+    """Return what a call says; raises WebhookGone if there is nothing to be said any more."""
+    incident, link = alert.incident, alert.link
+    video = incident.video if incident is not None else (link.video if link is not None else None)
+    if incident is None and video is None:
+        raise WebhookGone("The video was deleted before the call could be made.")
+    person = link if incident is not None else None
+    return {
+        "event": _event(alert, video),
+        "id": alert.message_id,
+        "created_at": _time(alert.created_at),
+        "incident": _incident(incident) if incident is not None else None,
+        "source": _source(video) if incident is None and video is not None else None,
+        "video": _video(video) if video is not None else None,
+        **_link(person, video),
+    }
+
+
+def _event(alert: Alert, video: Video | None) -> str:
+    if alert.kind != AlertKind.VIDEO_READY:
+        return "incident.alert"
+    failed = video is None or video.status == VideoStatus.FAILED
+    return "video.failed" if failed else "video.ready"
+
+
+def _incident(incident: Incident) -> dict[str, Any]:
+    first = incident.grouped_under
+    return {
+        "id": incident.reference,
+        "reference": incident.reference,
+        "message": incident.message,
+        "incident_type": incident.incident_type,
+        "risk_level": incident.risk_level,
+        "confidence": incident.confidence,
+        "frame_count": incident.frame_count,
+        "analysis": incident.analysis,
+        "site": incident.site_name or incident.site.name,
+        "camera": incident.camera.name if incident.camera else None,
+        "detected_at": _time(incident.detected_at),
+        "zone_assumed": incident.zone_assumed,
+        "received_at": _time(incident.created_at),
+        "model": incident.model,
+        "model_version": incident.model_version,
+        "boxes": incident.boxes,
+        "extra": incident.extra,
+        "grouped_under": first.reference if first is not None else None,
+        "status_url": f"{config().base_url}/api/v1/incidents/{incident.reference}",
+    }
+
+
+def _source(video: Video) -> dict[str, Any]:
+    source = db.session.scalar(select(Source).where(Source.video_id == video.id))
+    if source is None:
+        raise WebhookGone("The source was deleted before the call could be made.")
+    return {
+        "source_id": source.source_id,
+        "name": source.name,
+        "api_url": f"{config().base_url}/api/v1/sources/{source.source_id}",
+    }
+
+
+def _video(video: Video) -> dict[str, Any]:
+    return {
+        "id": video.public_id,
+        "status": video.status,
+        "sha256": video.original_sha256,
+        "size": video.playable_size,
+        "duration": video.duration,
+        "error_code": video.error_code,
+    }
+
+
+def _link(link: Link | None, video: Video | None) -> dict[str, Any]:
+    alive = link is not None and video is not None and link.revoked_at is None
+    if link is None or video is None or not alive:
+        return {"private_link": None, "expiration_time": None}
+    return {
+        "private_link": private_url(link, video.public_id),
+        "expiration_time": _time(link.expires_at),
+    }
+
+
+def _time(moment: datetime | None) -> str | None:
+    return moment.isoformat(timespec="seconds") if moment is not None else None
