@@ -24,6 +24,7 @@ from redis import Redis
 from tests.helpers import Browser, Clock, Footage, Person, log_in, run_jobs
 from tests.library import Library
 from tests.postgresql import NoPostgreSQL, PostgreSQL, postgresql
+from tests.s3_server import NoS3, S3Server, s3_server
 from tests.scheduling import pytest_xdist_make_scheduler  # noqa: F401 - a hook
 from vigint_web import create_app
 from vigint_web.cli.queue_server import QueueServer
@@ -156,6 +157,18 @@ def postgresql_server() -> Iterator[PostgreSQL]:
 
 
 @pytest.fixture(scope="session")
+def s3() -> Iterator[S3Server]:
+    """Run a real S3 for this test process."""
+    try:
+        with s3_server() as server:
+            yield server
+    except NoS3 as error:
+        if os.environ.get("CI"):
+            pytest.fail(str(error))
+        pytest.skip(str(error))
+
+
+@pytest.fixture(scope="session")
 def _template(
     postgresql_server: PostgreSQL, tmp_path_factory: pytest.TempPathFactory
 ) -> PostgreSQL:
@@ -213,6 +226,8 @@ def config(database: dict[str, str], queue_server: str, settings: dict[str, str]
         "VIGINT_REDIS_URL": queue_server,
         "VIGINT_BASE_URL": "http://vigint.test",
         "VIGINT_SMTP_TO": "garde@example.com",
+        # Tests post in a hurry; test_cooling.py is about what that does otherwise.
+        "VIGINT_ALERT_COOLDOWN_SECONDS": "0",
     }
     return load_config({**defaults, **settings})
 

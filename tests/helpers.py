@@ -154,6 +154,11 @@ class Person:
         token = csrf_token(self.browser.get(page).text)
         return self.browser.post(path, data={"csrf_token": token, **fields})
 
+    def speaking(self, locale: str) -> "Person":
+        """Choose the language of the pages, which is French otherwise; return the person."""
+        self.post("/language", locale=locale)
+        return self
+
     def upload(self, *files: tuple[str, bytes], **fields: str) -> TestResponse:
         """Upload files, each a name and its bytes, by the form."""
         page = "/source-management/add/?type=file"

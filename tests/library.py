@@ -130,6 +130,16 @@ class Library:
         """Return the incident of a video."""
         return db.session.scalars(select(Incident).where(Incident.video_id == video.id)).one()
 
+    def keep_picture(self, video: Video, kind: str) -> None:
+        """Store one more picture of a video: its `thumbnail` or its `sprite`."""
+        draft = storage().new_temp()
+        draft.write_bytes(b"\xff\xd8a picture\xff\xd9")
+        key = f"videos/{video.public_id}/a1/{kind}.jpg"
+        storage().publish(draft, key)
+        with transaction():
+            setattr(video, f"{kind}_key", key)
+            setattr(video, f"{kind}_size", 13)
+
     def _settle(self, video: Video, data: bytes, **values: Any) -> None:
         poster = storage().new_temp()
         poster.write_bytes(b"\xff\xd8a picture\xff\xd9")

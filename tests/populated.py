@@ -45,12 +45,14 @@ from vigint_web.models import (
     Playback,
     RiskLevel,
     Scope,
+    Source,
     Video,
     VideoStatus,
 )
 from vigint_web.services import alerts, api_keys, links, sites
 from vigint_web.services.runtime import storage
 from vigint_web.services.sites import camera_of
+from vigint_web.services.tags import LONGEST, set_tags
 from vigint_web.services.transactions import transaction
 
 MAILS = 60  # more than a page of the outbox shows
@@ -265,6 +267,7 @@ class Populated:
             **self._settled(number, kind),
         )
         source.created_at = source.video.created_at = self._back(number)
+        self._describe(source, number)
         self.filled.sources.setdefault(kind, source.source_id)
         self.filled.videos.setdefault(f"source_{kind}", source.video.public_id)
         link = links.program_link(source.video_id)
@@ -274,6 +277,15 @@ class Populated:
             self._dead_links(source.video)
             self._granting_link(source.video)
         self._remember("program", link, source.video)
+
+    def _describe(self, source: Source, number: int) -> None:
+        """Say of most sources where they are from and what they are about."""
+        if number % 3:
+            source.camera = camera_of(source.site_id, self._word(self._words.names, number + 1))
+            words = [self._word(self._words.names, number + n)[:LONGEST] for n in range(number % 5)]
+            set_tags(source, [word for word in words if word.strip()])
+        if source.video.status != VideoStatus.PROCESSING:  # which others are the same as
+            source.video.original_sha256 = hashlib.sha256(str(number).encode()).hexdigest()
 
     def _granting_link(self, video: Video) -> None:
         """Add a link that opens the original and all that is known of it."""
@@ -317,7 +329,19 @@ class Populated:
             "width": 640,
             "height": 360,
             "fps": 25.0,
+            "scenes": [
+                {"start": 4.0 * n / self._scenes, "score": 0.3} for n in range(self._scenes)
+            ],
+            "timeline": {
+                "sprite": None,
+                "motion": [10 * (n % 11) for n in range(40)],
+                "motion_interval": 0.1,
+            },
         }
+
+    @property
+    def _scenes(self) -> int:
+        return 20 if self.state.name == "long" else 3
 
     def _held(self) -> dict[str, Any]:
         return {"lease_until": self.now + FAR}

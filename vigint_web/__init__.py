@@ -7,13 +7,14 @@ from pathlib import Path
 from flask import Flask
 from jinja2 import StrictUndefined
 
-from vigint_web import catalogs, database, formats, logs, wording
+from vigint_web import catalogs, database, formats, logs, user_agents, wording
 from vigint_web.blueprints import (
     api,
     auth,
     dashboard,
     developers,
     health,
+    hosting,
     incidents,
     ingest,
     keys,
@@ -26,6 +27,7 @@ from vigint_web.blueprints import (
     sharing,
     sites,
     sources,
+    uploads,
     videos,
 )
 from vigint_web.config import LOCALES, Config, load_config
@@ -42,11 +44,12 @@ from vigint_web.http import (
     requests,
     sessions,
     static,
+    tus,
 )
 from vigint_web.http.proxies import TrustedProxies
 from vigint_web.http.watch import LinkWatch
 from vigint_web.services.runtime import Runtime, queue_address
-from vigint_web.storage import LocalStorage
+from vigint_web.storage import open_storage
 from vigint_web.tokens import LinkTokens
 
 
@@ -89,11 +92,9 @@ def _settings(app: Flask, config: Config) -> None:
 
 
 def _runtime(app: Flask, config: Config) -> None:
-    storage = LocalStorage(config.media_dir, shared=config.accel_redirect is not None)
-    storage.prepare()
     app.extensions["vigint"] = Runtime(
         config=config,
-        storage=storage,
+        storage=open_storage(config),
         tokens=LinkTokens(config.secret_key, *config.old_secret_keys),
         redis_url=queue_address(config),
     )
@@ -142,6 +143,7 @@ def _templates(app: Flask) -> None:
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.jinja_env.globals.update(can=identity.can, LOCALES=LOCALES, is_recent=formats.is_recent)
     app.jinja_env.filters.update(
+        browser_words=user_agents.browser_words,
         duration=formats.duration,
         file_size=formats.file_size,
         date_and_time=formats.date_and_time,
@@ -160,6 +162,9 @@ def _templates(app: Flask) -> None:
 def _http(app: Flask, config: Config) -> None:
     headers.protect(app, https=config.is_https)
     errors.handle_errors(app)
+    app.wsgi_app = tus.MethodOverride(  # type: ignore[method-assign]  # how WSGI wraps
+        app.wsgi_app, "/api/v1/uploads/"
+    )
     app.wsgi_app = TrustedProxies(  # type: ignore[method-assign]  # how WSGI wraps
         app.wsgi_app, config.trusted_proxies
     )
@@ -168,6 +173,6 @@ def _http(app: Flask, config: Config) -> None:
 def _blueprints(app: Flask) -> None:
     for module in (
         health, auth, dashboard, sources, incidents, videos, links, sharing, outbox, player, api,
-        ingest, records, developers, keys, metrics, people, sites,
+        hosting, ingest, uploads, records, developers, keys, metrics, people, sites,
     ):  # fmt: skip
         app.register_blueprint(module.blueprint)

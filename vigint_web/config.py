@@ -1,9 +1,7 @@
 """Read the configuration: built-in default < config.ini < environment, every mistake at once."""
 
 import configparser
-import os
 import re
-import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from ipaddress import IPv4Network, IPv6Network, ip_network
@@ -11,6 +9,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from vigint_web import delivery_settings as delivery
+from vigint_web import storage_settings
+from vigint_web.secret_files import stored_secret
 
 Network = IPv4Network | IPv6Network
 
@@ -41,6 +43,8 @@ class EmailConfig:
     sender: str
     recipients: tuple[str, ...]
     use_tls: bool
+    # Who reads another language than French: (address or @domain, locale).
+    locales: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -59,7 +63,16 @@ class Config:
     redis_url: str | None = field(repr=False)
     max_upload_bytes: int
     max_hosted_bytes: int
+    # How long a resumable upload waits for its next byte.
+    upload_expire_hours: int
     email: EmailConfig
+    webhook: delivery.WebhookConfig
+    # How long repeats of an alert are gathered into one mail; 0: never.
+    cooldown_seconds: int
+    # Another server that hosts incidents' clips, and the key for it; both name ourselves, or nobody,
+    # where clips are hosted here.
+    sparse_url: str | None
+    sparse_key: str | None = field(repr=False)
     link_hours: int
     retention_days: int
     source_retention_days: int | None
@@ -71,19 +84,24 @@ class Config:
     log_format: str
     # Where nginx finds footage that Vigint tells it to send; None: Vigint sends everything itself.
     accel_redirect: str | None
+    # Where footage is kept, if not in the data directory.
+    s3: storage_settings.S3Config | None
     # Opens /metrics to programs of other machines; without one it is for this machine alone.
     metrics_token: str | None = field(repr=False)
     warnings: tuple[str, ...]
 
     @property
     def media_dir(self) -> Path:
-        """Return where the local storage keeps its files."""
+        """Return where footage is kept, unless it is in S3."""
         return self.data_dir / "media"
 
     @property
     def temp_dir(self) -> Path:
-        """Return where working copies live; same file system as the media, so that publishing is a rename."""
-        return self.data_dir / "media" / ".incoming"
+        """Return where working copies live; same file system as the media, so that publishing is a rename.
+
+        The one place for them, wherever footage is kept.
+        """
+        return self.media_dir / ".incoming"
 
     @property
     def outbox_dir(self) -> Path:
@@ -94,6 +112,11 @@ class Config:
     def is_https(self) -> bool:
         """Return whether people reach this installation over https."""
         return self.base_url.startswith("https://")
+
+    @property
+    def hosts_elsewhere(self) -> bool:
+        """Return whether another server hosts incidents' clips."""
+        return self.sparse_url is not None and self.sparse_url != self.base_url
 
     @property
     def base_url_is_loopback(self) -> bool:
@@ -203,12 +226,6 @@ def _scheme(*allowed: str) -> Callable[[str], str]:
     return parse
 
 
-def _local_storage(value: str) -> str:
-    if value and not value.startswith("file:"):
-        raise ValueError("empty: this version keeps files in the data directory only")
-    return value
-
-
 def _internal_path(value: str) -> str:
     # No page of Vigint begins with an underscore: such a location hides none.
     if not re.fullmatch(r"/_[a-z0-9_-]{1,40}/", value):
@@ -228,7 +245,7 @@ class _Setting:
 
 
 # Their addresses may hold a password, and so may be named by file as secrets are.
-_MAY_HOLD_PASSWORDS = ("Database", "Redis")
+_MAY_HOLD_PASSWORDS = ("Database", "Redis", "Webhook")
 _SETTINGS = (
     _Setting("base_url", "Vigint", "base_url", "VIGINT_BASE_URL", _base_url, None),
     _Setting("secret_key", "", "", "VIGINT_SECRET_KEY", _long_secret, None, secret=True),
@@ -241,9 +258,14 @@ _SETTINGS = (
     _Setting("log_format", "Vigint", "log_format", "VIGINT_LOG_FORMAT", _log_format, "json"),
     _Setting("database_url", "Database", "url", "VIGINT_DATABASE_URL", _scheme("sqlite", "postgresql", "postgresql+psycopg"), None),
     _Setting("redis_url", "Redis", "url", "VIGINT_REDIS_URL", _scheme("redis", "rediss", "unix"), None),
-    _Setting("storage_url", "Storage", "url", "VIGINT_STORAGE_URL", _local_storage, None),
+    _Setting("storage_url", "Storage", "url", "VIGINT_STORAGE_URL", storage_settings.storage_url, None),
+    _Setting("s3_endpoint_url", "Storage", "endpoint", "VIGINT_S3_ENDPOINT", storage_settings.s3_endpoint, None),
+    _Setting("s3_region", "Storage", "region", "VIGINT_S3_REGION", storage_settings.region, None),
+    _Setting("s3_access_key", "", "", "VIGINT_S3_ACCESS_KEY", _text, None, secret=True),
+    _Setting("s3_secret_key", "", "", "VIGINT_S3_SECRET_KEY", _text, None, secret=True),
     _Setting("accel_redirect", "Storage", "accel_redirect", "VIGINT_ACCEL_REDIRECT", _internal_path, None),
     _Setting("upload_mb", "Uploads", "max_size_mb", "VIGINT_MAX_UPLOAD_MB", _integer(1, 1_000_000), 100),
+    _Setting("upload_expire_hours", "Uploads", "expire_hours", "VIGINT_UPLOAD_EXPIRE_HOURS", _integer(1, 8_760), 24),
     _Setting("hosted_mb", "Hosting", "max_size_mb", "VIGINT_MAX_HOSTED_MB", _integer(1, 1_000_000), 2048),
     _Setting("smtp_server", "Email", "smtp_server", "VIGINT_SMTP_SERVER", _text, None),
     _Setting("smtp_port", "Email", "smtp_port", "VIGINT_SMTP_PORT", _integer(1, 65535), 587),
@@ -252,6 +274,11 @@ _SETTINGS = (
     _Setting("smtp_from", "Email", "from_email", "VIGINT_SMTP_FROM", _address, "vigint@localhost"),
     _Setting("smtp_to", "Email", "to_email", "VIGINT_SMTP_TO", _addresses, ()),
     _Setting("smtp_tls", "Email", "use_tls", "VIGINT_SMTP_USE_TLS", _flag, True),
+    _Setting("mail_locales", "Email", "locales", "VIGINT_MAIL_LOCALES", delivery.mail_locales, ()),
+    _Setting("webhook_urls", "Webhook", "url", "VIGINT_WEBHOOK_URL", delivery.webhook_urls, ()),
+    _Setting("webhook_secret", "Webhook", "secret", "VIGINT_WEBHOOK_SECRET", _long_secret, None, secret=True),
+    _Setting("webhook_private", "Webhook", "allow_private", "VIGINT_WEBHOOK_ALLOW_PRIVATE", _flag, False),
+    _Setting("cooldown", "Alerts", "cooldown_seconds", "VIGINT_ALERT_COOLDOWN_SECONDS", _integer(0, 86_400), 60),
     _Setting("sparse_url", "SparseAI", "base_url", "SPARSE_AI_BASE_URL", _base_url, None),
     _Setting("sparse_key", "SparseAI", "api_key", "SPARSE_AI_API_KEY", _text, None, secret=True),
     _Setting("link_hours", "SparseAI", "default_expiration_hours", "VIDEO_LINK_EXPIRATION_HOURS", _integer(1, 87_600), 48),
@@ -282,11 +309,19 @@ def load_config(environ: Mapping[str, str], ini_path: Path | None = None) -> Con
     data_dir = Path(environ.get("VIGINT_DATA_DIR") or "data").absolute()
     if values["smtp_server"] and values["smtp_password"] and not values["smtp_username"]:
         mistakes.append("[Email] username is missing although a password is set.")
+    if wrong := delivery.webhook_mistake(values["webhook_urls"] or (), values["webhook_private"]):
+        mistakes.append(wrong)
+    s3 = storage_settings.s3_config(values, mistakes)
     if mistakes:
         raise ConfigError(mistakes)
-    if values["sparse_url"] and values["sparse_url"] != values["base_url"]:
-        warnings.append(
-            "[SparseAI] base_url names another server; this version hosts every video itself."
+    warnings += storage_settings.warnings(values, s3)
+    base_url = values["base_url"] or served_address(data_dir) or FALLBACK_BASE_URL
+    if values["sparse_url"] not in {None, base_url} and not values["sparse_key"]:
+        raise ConfigError(
+            [
+                "[SparseAI] base_url names another server, but there is no key for it: set "
+                "SPARSE_AI_API_KEY to one with the scope “host”, or take base_url out."
+            ]
         )
     if values["accel_redirect"] and not values["trusted_proxies"]:
         warnings.append(
@@ -295,7 +330,7 @@ def load_config(environ: Mapping[str, str], ini_path: Path | None = None) -> Con
     ring = _key_ring(values["secret_key"], values["old_secret_keys"], data_dir)
     return Config(
         data_dir=data_dir,
-        base_url=values["base_url"] or served_address(data_dir) or FALLBACK_BASE_URL,
+        base_url=base_url,
         secret_key=ring[0],
         old_secret_keys=ring[1:],
         trusted_proxies=values["trusted_proxies"],
@@ -305,6 +340,7 @@ def load_config(environ: Mapping[str, str], ini_path: Path | None = None) -> Con
         redis_url=values["redis_url"],
         max_upload_bytes=values["upload_mb"] * 1024 * 1024,
         max_hosted_bytes=values["hosted_mb"] * 1024 * 1024,
+        upload_expire_hours=values["upload_expire_hours"],
         email=EmailConfig(
             server=values["smtp_server"],
             port=values["smtp_port"],
@@ -313,7 +349,12 @@ def load_config(environ: Mapping[str, str], ini_path: Path | None = None) -> Con
             sender=values["smtp_from"],
             recipients=values["smtp_to"],
             use_tls=values["smtp_tls"],
+            locales=values["mail_locales"],
         ),
+        webhook=_webhook(values, data_dir),
+        cooldown_seconds=values["cooldown"],
+        sparse_url=values["sparse_url"],
+        sparse_key=values["sparse_key"],
         link_hours=values["link_hours"],
         retention_days=values["retention_days"],
         source_retention_days=values["source_days"],
@@ -323,9 +364,20 @@ def load_config(environ: Mapping[str, str], ini_path: Path | None = None) -> Con
         ffprobe=values["ffprobe"],
         log_format=values["log_format"],
         accel_redirect=values["accel_redirect"],
+        s3=s3,
         metrics_token=values["metrics_token"],
         warnings=tuple(warnings),
     )
+
+
+def _webhook(values: Mapping[str, Any], data_dir: Path) -> delivery.WebhookConfig:
+    urls, secret = values["webhook_urls"], values["webhook_secret"]
+    if urls and not secret:
+        try:
+            secret = stored_secret(delivery.webhook_secret_path(data_dir))
+        except OSError as error:
+            raise _unusable(data_dir, error) from None
+    return delivery.WebhookConfig(urls, secret, values["webhook_private"])
 
 
 def is_mailbox(text: str) -> bool:
@@ -414,29 +466,17 @@ def secret_key_path(data_dir: Path) -> Path:
 
 
 def _stored_secret(data_dir: Path) -> str:
-    path = secret_key_path(data_dir)
     try:
-        data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-        if not path.exists():
-            draft = data_dir / f".secret-key.{os.getpid()}.{secrets.token_hex(4)}"
-            descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-                file.write(secrets.token_urlsafe(48))
-                file.flush()
-                os.fsync(file.fileno())
-            try:
-                # A link never overwrites: of two first starts at once, one key wins for both.
-                os.link(draft, path)
-            except FileExistsError:
-                pass
-            finally:
-                draft.unlink()
-        return path.read_text(encoding="utf-8").strip()
+        return stored_secret(secret_key_path(data_dir))
     except OSError as error:
-        reason = error.strerror or "unknown error"
-        raise ConfigError(
-            [
-                f"The data directory {data_dir} cannot be used ({reason}). Make it writable,"
-                " or name another one in VIGINT_DATA_DIR."
-            ]
-        ) from None
+        raise _unusable(data_dir, error) from None
+
+
+def _unusable(data_dir: Path, error: OSError) -> ConfigError:
+    reason = error.strerror or "unknown error"
+    return ConfigError(
+        [
+            f"The data directory {data_dir} cannot be used ({reason}). Make it writable,"
+            " or name another one in VIGINT_DATA_DIR."
+        ]
+    )

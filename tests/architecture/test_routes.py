@@ -16,7 +16,9 @@ from vigint_web.models import Role
 # Everything that changes something is in this list, and nothing that changes something is a GET.
 CHANGING = {
     "auth.login", "auth.logout", "auth.language", "auth.account", "auth.preferences",
-    "sources.upload", "sources.retry", "sources.delete", "sources.rotate",
+    "sources.upload", "sources.retry", "sources.cancel", "sources.delete", "sources.rotate",
+    "sources.save", "sources.change_chosen", "sources.keep_duplicate", "sources.token_end",
+    "sources.revoke_token",
     "incidents.retry", "incidents.retry_alert", "links.revoke", "ingest.create",
     "auth.code", "auth.forgot", "auth.set_password", "auth.end_session", "auth.end_other_sessions",
     "auth.begin_two_factor", "auth.two_factor_setup", "auth.two_factor_off", "auth.recovery_codes",

@@ -11,6 +11,7 @@ import pytest
 from playwright.sync_api import Browser, Page, Request, expect
 
 from tests.browser.conftest import Windows
+from tests.browser.uploading import open_source
 from tests.functional.installation import ADMIN, Installation
 from tests.helpers import Footage, incident_document
 
@@ -127,13 +128,10 @@ def test_a_source_is_followed_on_its_page_and_in_the_list(
     window: Windows, footage: Footage
 ) -> None:
     page = window(logged_in=True)
-    page.goto("/source-management/add/?type=file")
-    page.set_input_files("#files", [footage.clip("suivi.mkv", seconds=4)])
+    clip = footage.clip("suivi.mkv", seconds=4)
     other = window(logged_in=True)
     other.goto("/source-management/")
-    page.click("[data-submit]")
-    page.wait_for_url("**/source-management/file_*/")
-    source_id = page.url.rstrip("/").rpartition("/")[2]
+    source_id = open_source(page, clip)
     expect(page.locator("#live [data-live]")).to_have_attribute(
         "data-status", "ready", timeout=30_000
     )

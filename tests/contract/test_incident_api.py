@@ -52,6 +52,7 @@ def test_202_carries_the_link_and_everything_is_stored(
     accepted = post_incident(client, api_key, incident_document(frames))
     assert set(accepted) == {
         "incident_id", "reference", "video_id", "private_link", "expiration_time", "status_url",
+        "grouped_under",
     }  # fmt: skip
     assert re.fullmatch(r"INC-\d{4}-000001", accepted["reference"])
     assert accepted["private_link"].startswith(
@@ -83,6 +84,7 @@ def test_the_state_before_anything_is_done(
     assert status["deliveries"] == [
         {
             "recipient": "garde@example.com",
+            "channel": "mail",
             "state": "waiting",
             "kind": "video",
             "sent_at": None,

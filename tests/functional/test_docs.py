@@ -63,7 +63,6 @@ SETTINGS = {"README.md: VIGINT_BASE_URL=https://vigint.example.com"}
 
 # What an example takes as given.
 BEFORE = {
-    "README.md: from alerts import send_security_alert_with_video": "frames = FRAMES",
     "docs/detectors.md: from alerts import send_security_alert_with_video": "frames = FRAMES",
     "docs/detectors.md: from video_link_service import (": (
         "frames, video_id, token = FRAMES, 'vid_0', 'none'"
@@ -74,7 +73,14 @@ AFTER = {
     "README.md: export VIGINT_SERVER_URL=http://127.0.0.1:8000": (
         "case $VIGINT_API_KEY in vgk_*) ;; *) exit 1 ;; esac"
     ),
-    "README.md: from alerts import send_security_alert_with_video": "assert result['success']",
+    "README.md: import time": "assert result['success'] and result['frames_sent'] == 40",
+    "docs/detectors.md: import hashlib, hmac, time": (
+        "from vigint_client.webhooks import sign\n"
+        "header = sign('secret', b'{}', int(time.time()))\n"
+        "assert is_genuine('secret', header, b'{}')\n"
+        "assert not is_genuine('another', header, b'{}')\n"
+        "assert not is_genuine('secret', sign('secret', b'{}', 1), b'{}')"
+    ),
     "README.md: import cv2": "assert frame.shape == (240, 320, 3)",
     "docs/detectors.md: from alerts import send_security_alert_with_video": (
         "assert result['success'] and result['frames_sent'] == 2"
@@ -88,7 +94,7 @@ AFTER = {
 }
 # What the answer of a command that prints one holds.
 PRINTED = {
-    "README.md: from alerts import send_security_alert_with_video": r"/video/vid_\w+\?token=\S+",
+    "README.md: import time": r"/video/vid_\w+\?token=\S+",
     "docs/models.md: curl http://127.0.0.1:8000/api/video/<token>/": r'"status": ?"ready"',
     "docs/models.md: import time": r"uploaded 2\.\d+ seconds",
     "docs/models.md: import cv2": "50 frames",
@@ -180,6 +186,7 @@ def place(tmp_path: Path, vigint: Installation, token: str, footage: Footage) ->
         "PYTHONPATH": str(ROOT),
         "VIGINT_SERVER_URL": vigint.url,
         "VIGINT_API_KEY": vigint.api_key,
+        "VIGINT_SPOOL_DIR": str(tmp_path / "spool"),
     }
     return Place(tmp_path, vigint, token, environment)
 

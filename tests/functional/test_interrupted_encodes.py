@@ -57,7 +57,10 @@ def _finished_once(vigint: Installation, encode: _Encode, *, attempts: int) -> N
     assert attempt == attempts, "every attempt is counted"
     folder = vigint.data_dir / "media" / "videos" / video_id
     kept = sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
-    made = [f"a{attempts}/{name}" for name in ("incident.mp4", "poster.jpg", "thumbnail.jpg")]
+    made = [
+        f"a{attempts}/{name}"
+        for name in ("incident.mp4", "poster.jpg", "sprite.jpg", "thumbnail.jpg")
+    ]
     assert kept == [*made, "frames.zip"]
 
 

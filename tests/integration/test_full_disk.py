@@ -25,7 +25,7 @@ from vigint_web.extensions import db
 from vigint_web.models import Alert, Incident, Role, Video, VideoStatus
 from vigint_web.services import incidents
 from vigint_web.services.actors import SYSTEM
-from vigint_web.storage import local
+from vigint_web.storage import workspace
 
 Work = Callable[[], None]
 MIB = 1024 * 1024
@@ -34,7 +34,7 @@ MIB = 1024 * 1024
 @pytest.fixture
 def small_disk(config: Config, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """Put the media on a real disk of 4 MiB; comes before `app`."""
-    monkeypatch.setattr(local, "_RESERVE", 0)  # a disk this small is all reserve
+    monkeypatch.setattr(workspace, "_RESERVE", 0)  # a disk this small is all reserve
     config.media_dir.mkdir(mode=0o700)
     command = ["mount", "-t", "tmpfs", "-o", "size=4m,mode=700", "tmpfs", str(config.media_dir)]
     if os.geteuid() != 0 or subprocess.run(command, check=False, capture_output=True).returncode:
@@ -144,7 +144,7 @@ def test_the_reserve_is_kept_for_logging_in_and_deleting(
     footage: Footage,
     config: Config,
 ) -> None:
-    monkeypatch.setattr(local, "_RESERVE", 2**62)
+    monkeypatch.setattr(workspace, "_RESERVE", 2**62)
     assert post_incident(client, api_key, incident_document(footage.frames(2)), 507)["code"]
     _nothing_kept(config)
     operator = people(Role.OPERATOR)

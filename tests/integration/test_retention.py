@@ -107,6 +107,8 @@ def test_what_a_dead_worker_left_is_swept_and_what_lives_is_not(
     assert retention.sweep_orphans() == 0, "all of it may still be under way"
     old = time.time() - 7 * 3600
     os.utime(workspace, (old, old))
+    assert retention.sweep_orphans() == 0, "somebody writes into it"
+    os.utime(workspace / "half.mp4", (old, old))
     monkeypatch.setattr(retention, "_ABANDONED_SECONDS", 6 * 3600)
     assert retention.sweep_orphans() == 1
     assert not workspace.exists()

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -56,7 +57,8 @@ def _ago(**delta: float) -> datetime:
 def test_a_whole_installation_is_well() -> None:
     found = _found()
     assert {level for _, level in found.values()} == {Level.GOOD}
-    assert set(found) == set(Part) - {Part.LINKS}
+    sometimes = {Part.LINKS, Part.STORAGE, Part.UNDELIVERABLE, Part.WEBHOOKS}
+    assert set(found) == set(Part) - sometimes
 
 
 def test_a_silent_queue_server_hides_its_workers() -> None:
@@ -96,6 +98,15 @@ def test_mail() -> None:
     assert _found(mails=unwritable)[Part.MAIL] == (State.NOT_ACCEPTED, Level.BAD)
     untried = Mails("smtp.example.com", None, 0, None, "")
     assert _found(mails=untried)[Part.MAIL] == (State.UNTRIED, Level.GOOD)
+
+
+def test_what_was_given_up_and_webhooks_that_do_not_answer() -> None:
+    given_up = replace(SENT, given_up=2)
+    assert _found(mails=given_up)[Part.UNDELIVERABLE] == (State.GIVEN_UP, Level.WARN)
+    for minutes, level in ((9, Level.WARN), (10, Level.BAD)):
+        calls = replace(SENT, calls=1, calls_since=_ago(minutes=minutes))
+        assert _found(mails=calls)[Part.WEBHOOKS] == (State.NOT_ACCEPTED, level)
+        assert _found(mails=calls)[Part.MAIL][1] == Level.GOOD, "mails go out all the same"
 
 
 def test_links_that_open_here_only_matter_once_mails_leave() -> None:
@@ -143,6 +154,8 @@ def _every_reading() -> Iterator[Readings]:
     yield _readings(mails=Mails("smtp.example.com", None, 0, None, ""), links_open_here_only=True)
     for number in (1, 3):
         yield _readings(mails=Mails("smtp.example.com", None, number, _ago(hours=1), "451 no."))
+        calls = {"calls": number, "calls_since": _ago(hours=1), "last_call_error": "It said 500."}
+        yield _readings(mails=replace(SENT, given_up=number, **calls))
     for free, refuses in ((1, True), (1, False), (2 * GIB - 1, False)):
         yield _readings(disk=Disk(free, 4 * GIB, refuses))
 

@@ -34,6 +34,7 @@ class _LazyGroup(click.Group):
         "restore": "backup",
         "rotate-signing-key": "signing",
         "test-video-processing": "media",
+        "media": "media_check",
     }
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature

@@ -1,5 +1,6 @@
 """Say what this installation would use, and what is missing."""
 
+import shutil
 import smtplib
 import sys
 from collections.abc import Callable, Iterator
@@ -20,6 +21,7 @@ from vigint_web.formats import megabytes
 from vigint_web.media.tools import ToolMissing, find_tools, tool_abilities
 from vigint_web.services import users
 from vigint_web.services.runtime import runtime
+from vigint_web.storage import NoRoom, StorageError
 
 _NEEDED = ("libx264", "aac", "mjpeg", "png")
 _LOW_DISK = 1_000_000_000
@@ -121,11 +123,20 @@ def _database() -> Finding:
 
 
 def _storage(config: Config) -> Finding:
-    free = runtime().storage.free_bytes() or 0
-    says = f"files in {config.media_dir}, {megabytes(free)} free"
+    place = runtime().storage
+    free = shutil.disk_usage(config.temp_dir).free
+    says = f"{place.describe()}, {megabytes(free)} free"
+    if config.s3 is not None:
+        says = f"{place.describe()}; working files in {config.temp_dir}, {megabytes(free)} free"
+    try:
+        place.check()
+    except NoRoom as error:
+        return Finding(False, "storage", f"{says}: {error}; make room")
+    except StorageError as error:
+        return Finding(False, "storage", f"{place.describe()}: {error}")
     if free < _LOW_DISK:
         return Finding(False, "storage", f"{says}: make room, videos need it", vital=False)
-    return Finding(True, "storage", says)
+    return Finding(True, "storage", f"{says}; writing, reading and removing work")
 
 
 def _mail(config: Config) -> Finding:

@@ -107,7 +107,7 @@ class _Body:
         self._first = self._reached = file.tell()
         self._left = length
         self._ended = ended
-        # The server looks for these to hand the file to the kernel.
+        # The server looks for these to hand the file to the kernel, if it is on this machine.
         self.fileno, self.tell = file.fileno, file.tell
 
     def seek(self, position: int, whence: int = os.SEEK_SET) -> int:
@@ -139,8 +139,7 @@ def _body(stored: StoredBytes, decided: Answer, link: Link | None) -> FileWrappe
             number = watch.add(link.id, link.handle, connection)
             unwatch = lambda: watch.remove(number)  # noqa: E731 - one line says it all
     try:
-        file = storage().open(stored.key)
-        file.seek(decided.first)
+        file = storage().open(stored.key, decided.first, decided.last)
     except FileNotFoundError:
         unwatch()
         raise NotFound from None  # purged between the row and here

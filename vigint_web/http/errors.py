@@ -11,6 +11,7 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed, RequestEntityTo
 from vigint_web.errors import Invalid, VigintError
 from vigint_web.extensions import db
 from vigint_web.services.transactions import is_disk_full
+from vigint_web.storage import NoRoom, StorageError
 from vigint_web.wording import refusal_sentence
 
 log = logging.getLogger(__name__)
@@ -33,6 +34,7 @@ RETRY_AFTER = {
     "not_ready": "3",
     "unavailable": "5",
     "too_many_requests": "60",
+    "locked": "2",
     "storage_full": "300",
 }
 
@@ -112,6 +114,14 @@ def handle_errors(app: Flask) -> None:
         g.database_down = True
         db.session.rollback()
         if is_disk_full(error):
+            return refuse("storage_full", 507)
+        return refuse("unavailable", 503)
+
+    @app.errorhandler(StorageError)
+    def storage(error: StorageError) -> Response:
+        log.error("the storage failed: %s", error)
+        db.session.rollback()
+        if isinstance(error, NoRoom):
             return refuse("storage_full", 507)
         return refuse("unavailable", 503)
 

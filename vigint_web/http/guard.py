@@ -1,6 +1,6 @@
 """Refuse every request that its route's rule does not allow; deny by default."""
 
-from flask import Flask, g, redirect, request, url_for
+from flask import Flask, g, redirect, request, session, url_for
 from flask_login import current_user
 from werkzeug.exceptions import BadRequest, NotFound
 from werkzeug.wrappers import Response
@@ -15,6 +15,7 @@ from vigint_web.http.rules import (
     Key,
     Monitor,
     Person,
+    PersonOrKey,
     Rule,
     Token,
 )
@@ -74,6 +75,17 @@ def _check(rule: Rule | None) -> Response | None:
             return None
         case Monitor() if may_monitor():
             return None
+        case PersonOrKey(permission, scope):
+            if _given_key() or not current_user.is_authenticated:
+                # A browser that was logged in is told to log in again, not to bring a key.
+                if not _given_key() and session.get("_user_id"):
+                    raise LoginRequired
+                _check_key(scope, None)
+            elif _lacks_second_factor():
+                raise Forbidden("second_factor_required")
+            elif not actor().may(permission):
+                raise Forbidden
+            return None
         case Person(permission):
             if not current_user.is_authenticated:
                 if request.method != "GET":
@@ -103,14 +115,18 @@ def _lacks_second_factor() -> bool:
     )
 
 
-def _check_key(scope: Scope, other: Scope | None) -> None:
-    given = request.headers.get("X-API-Key", "")
+def _given_key() -> str:
     kind, _, bearer = request.headers.get("Authorization", "").partition(" ")
     if kind.lower() == "bearer" and bearer.strip():
-        given = bearer
-    if not given.strip():
+        return bearer.strip()
+    return request.headers.get("X-API-Key", "").strip()
+
+
+def _check_key(scope: Scope, other: Scope | None) -> None:
+    given = _given_key()
+    if not given:
         raise Unauthorized
-    key = find_api_key(given.strip())
+    key = find_api_key(given)
     if key is None:
         raise Forbidden("invalid_key")
     if not key.allows(scope) and (other is None or not key.allows(other)):

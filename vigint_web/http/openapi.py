@@ -11,7 +11,7 @@ from pydantic import TypeAdapter
 from typing_extensions import TypedDict
 from werkzeug.routing import Rule as Route
 
-from vigint_web.http.rules import RULES, Key, Token
+from vigint_web.http.rules import RULES, Key, PersonOrKey, Token
 from vigint_web.wording import refusal_sentence
 
 _CONVERTER = re.compile(r"<(?:(?P<kind>[^:<>]+):)?(?P<name>[^<>]+)>")
@@ -40,6 +40,7 @@ class Parameter:
     about: str
     where: str = "query"
     schema: Mapping[str, Any] = field(default_factory=lambda: {"type": "string"})
+    required: bool = False
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,7 @@ class Operation:
     """What a route answers; the rest is read off the code.
 
     `answers` maps a status to the type of its document, to content, or to None for no body;
-    `refusals` are codes of errors with their statuses.
+    `refusals` are codes of errors with their statuses; `headers` say what a status tells by them.
     """
 
     tag: str
@@ -55,6 +56,8 @@ class Operation:
     refusals: Mapping[str, int] = field(default_factory=dict)
     parameters: Sequence[Parameter] = ()
     bodies: Mapping[str, type | Mapping[str, Any]] = field(default_factory=dict)
+    body_required: bool = True
+    headers: Mapping[int, Mapping[str, str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -76,7 +79,9 @@ def describe(app: Flask, operations: Mapping[str, Operation], about: About) -> d
         if operation is None:
             continue
         path = _CONVERTER.sub(r"{\g<name>}", route.rule)
-        for method in sorted((route.methods or set()) - {"HEAD", "OPTIONS"}):
+        # Flask answers OPTIONS by itself where no view does.
+        methods = (route.methods or set()) - {"HEAD", "OPTIONS"} or {"OPTIONS"}
+        for method in sorted(methods):
             described = _operation(app, route, operation, schemas)
             paths.setdefault(path, {})[method.lower()] = described
     _schema(ErrorDocument, schemas)
@@ -114,7 +119,10 @@ def _operation(
     if rest.strip():
         described["description"] = " ".join(rest.split())
     rule = RULES[route.endpoint]
-    if isinstance(rule, Key):
+    if isinstance(rule, PersonOrKey):
+        described["security"] = [{"bearer": []}, {"key": []}]
+        described["x-scopes"] = [rule.scope.value]
+    elif isinstance(rule, Key):
         scopes = [scope.value for scope in (rule.scope, rule.other) if scope is not None]
         described["security"] = [{"bearer": []}, {"key": []}]
         described["x-scopes"] = scopes
@@ -122,7 +130,7 @@ def _operation(
         described["security"] = []
     if operation.bodies:
         described["requestBody"] = {
-            "required": True,
+            "required": operation.body_required,
             "content": {
                 media_type: {"schema": _schema(body, schemas)}
                 for media_type, body in operation.bodies.items()
@@ -146,7 +154,7 @@ def _parameter(parameter: Parameter) -> dict[str, Any]:
     return {
         "name": parameter.name,
         "in": parameter.where,
-        "required": False,
+        "required": parameter.required,
         "description": parameter.about,
         "schema": dict(parameter.schema),
     }
@@ -161,6 +169,11 @@ def _responses(operation: Operation, schemas: dict[str, Any]) -> dict[str, Any]:
             described["content"] = dict.fromkeys(body.media_types, binary)
         elif body is not None:
             described["content"] = {"application/json": {"schema": _schema(body, schemas)}}
+        if status in operation.headers:
+            described["headers"] = {
+                name: {"description": about, "schema": {"type": "string"}}
+                for name, about in operation.headers[status].items()
+            }
         responses[str(status)] = described
     # What is no HTTP, or no text, is refused before anybody asks what it is about.
     by_status: dict[int, list[str]] = {400: ["invalid_request"]}
@@ -178,6 +191,7 @@ def _responses(operation: Operation, schemas: dict[str, Any]) -> dict[str, Any]:
 
 _REASONS = {
     200: "The whole answer.",
+    201: "Begun.",
     202: "Stored; the rest is done by the workers.",
     206: "The part that was asked for.",
     304: "What the asker has is still right.",

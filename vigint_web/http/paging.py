@@ -1,13 +1,15 @@
 """Read which part of a list is asked for; nonsense asks for all of it, from its beginning."""
 
 from datetime import UTC, date, datetime, time, timedelta
+from math import isfinite
 
 from flask import request
 
 from vigint_web.formats import reader_zone
-from vigint_web.services.pages import Place
+from vigint_web.services.pages import Mark, Place, SortedPlace, Value
 
 _LARGEST = 2**31 - 1  # what an id can be in both databases
+_LARGEST_SIZE = 2**63 - 1
 _LONGEST = 200
 
 
@@ -15,6 +17,18 @@ def place() -> Place:
     """Return where the asked page begins."""
     before = _id("before")
     return Place(before=before, after=None if before is not None else _id("after"))
+
+
+def sorted_place(kind: type[Value], *, known: bool) -> SortedPlace:
+    """Return where the asked page of a sorted list begins.
+
+    Args:
+        kind: what the list is sorted by.
+        known: whether every row has a value.
+    """
+    before = _asked_mark("before", kind, known=known)
+    after = _asked_mark("after", kind, known=known) if before is None else None
+    return SortedPlace(before, after)
 
 
 def search_text() -> str:
@@ -52,3 +66,37 @@ def beginning_of(day: date | None, *, following: bool = False) -> datetime | Non
 def _id(name: str) -> int | None:
     number = request.args.get(name, type=int)
     return number if number is not None and 0 < number <= _LARGEST else None
+
+
+def _asked_mark(name: str, kind: type[Value], *, known: bool) -> Mark | None:
+    value, _tilde, number = request.args.get(name, "").rpartition("~")
+    if not (number.isascii() and number.isdecimal() and len(number) <= 10):
+        return None
+    if not 0 < int(number) <= _LARGEST:
+        return None
+    if value == "" and not known:
+        return Mark(None, int(number))
+    try:
+        read = _read(value, kind)
+    except (ValueError, OverflowError):
+        return None
+    return Mark(read, int(number))
+
+
+def _read(value: str, kind: type[Value]) -> Value:
+    if kind is datetime:
+        moment = datetime.fromisoformat(value)
+        if moment.tzinfo is None:
+            raise ValueError("a time without zone is none")
+        return moment.astimezone(UTC)
+    if kind is int:
+        number = int(value)
+        if abs(number) > _LARGEST_SIZE:
+            raise ValueError("no size is that large")
+        return number
+    if kind is float:
+        seconds = float(value)
+        if not isfinite(seconds):
+            raise ValueError("no duration is that long")
+        return seconds
+    return value

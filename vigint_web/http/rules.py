@@ -34,11 +34,22 @@ class Person:
 
 
 @dataclass(frozen=True)
+class PersonOrKey:
+    """Open to people with the permission, who prove by a header that a page of ours asks for them,
+    and to programs whose key has the scope."""
+
+    permission: Permission
+    scope: Scope
+
+
+@dataclass(frozen=True)
 class Monitor:
     """Open to this machine itself and to whoever sends the metrics token; a 404 to all others."""
 
 
-Rule = Anyone | Token | Key | Person | Monitor
+Rule = Anyone | Token | Key | Person | PersonOrKey | Monitor
+
+_UPLOADERS = PersonOrKey(Permission.MANAGE_SOURCES, Scope.UPLOAD)
 
 RULES: dict[str, Rule] = {
     "static": Anyone("style sheets and scripts hold nothing private"),
@@ -86,20 +97,35 @@ RULES: dict[str, Rule] = {
     "sources.show": Person(Permission.VIEW),
     "sources.live": Person(Permission.VIEW),
     "sources.live_list": Person(Permission.VIEW),
+    "sources.accesses": Person(Permission.MANAGE_LINKS),
+    "sources.edit": Person(Permission.MANAGE_SOURCES),
+    "sources.save": Person(Permission.MANAGE_SOURCES),
+    "sources.chosen_sources": Person(Permission.MANAGE_SOURCES),
+    "sources.change_chosen": Person(Permission.MANAGE_SOURCES),
+    "sources.keep_duplicate": Person(Permission.MANAGE_SOURCES),
+    "sources.token_end": Person(Permission.MANAGE_SOURCES),
+    "sources.revoke_token": Person(Permission.MANAGE_SOURCES),
     "sources.add": Person(Permission.MANAGE_SOURCES),
     "sources.upload": Person(Permission.MANAGE_SOURCES),
     "sources.retry": Person(Permission.MANAGE_SOURCES),
+    "sources.cancel": Person(Permission.MANAGE_SOURCES),
     "sources.delete": Person(Permission.MANAGE_SOURCES),
     "sources.rotate": Person(Permission.MANAGE_SOURCES),
     "incidents.index": Person(Permission.VIEW),
     "incidents.show": Person(Permission.VIEW),
     "incidents.live": Person(Permission.VIEW),
     "incidents.live_list": Person(Permission.VIEW),
+    "incidents.preview": Person(Permission.MANAGE_INCIDENTS),
+    "incidents.preview_html": Person(Permission.MANAGE_INCIDENTS),
     "incidents.retry": Person(Permission.MANAGE_INCIDENTS),
     "incidents.retry_alert": Person(Permission.MANAGE_INCIDENTS),
     "videos.stream": Person(Permission.VIEW),
     "videos.poster": Person(Permission.VIEW),
     "videos.thumbnail": Person(Permission.VIEW),
+    "videos.sprite": Person(Permission.VIEW),
+    "videos.previews": Person(Permission.VIEW),
+    "videos.chapters": Person(Permission.VIEW),
+    "videos.timeline": Person(Permission.VIEW),
     "links.index": Person(Permission.MANAGE_LINKS),
     "links.live_list": Person(Permission.MANAGE_LINKS),
     "links.show": Person(Permission.MANAGE_LINKS),
@@ -117,6 +143,7 @@ RULES: dict[str, Rule] = {
     "outbox.show": Person(Permission.READ_OUTBOX),
     "outbox.html": Person(Permission.READ_OUTBOX),
     "outbox.download": Person(Permission.READ_OUTBOX),
+    "outbox.retry": Person(Permission.READ_OUTBOX),
     "player.page": Token(),
     "player.state": Token(),
     "player.stream": Token(),
@@ -126,15 +153,30 @@ RULES: dict[str, Rule] = {
     "api.thumbnail": Token(),
     "ingest.create": Key(Scope.INGEST),
     "ingest.status": Key(Scope.INGEST, Scope.READ),
+    "hosting.upload": Key(Scope.HOST),
+    "hosting.verify": Key(Scope.HOST),
+    "hosting.extend": Key(Scope.HOST),
+    "hosting.delete": Key(Scope.HOST),
     "records.sources": Key(Scope.READ),
     "records.source": Key(Scope.READ),
     "records.incidents": Key(Scope.READ),
     "records.link_list": Key(Scope.READ),
     "records.link": Key(Scope.READ),
     "records.accesses": Key(Scope.READ),
+    "uploads.capabilities": Anyone("it tells which tus is spoken here, and nothing private"),
+    "uploads.index": _UPLOADERS,
+    "uploads.create": _UPLOADERS,
+    "uploads.show": _UPLOADERS,
+    "uploads.receive": _UPLOADERS,
+    "uploads.terminate": _UPLOADERS,
     "developers.openapi": Anyone("it describes the addresses and holds nothing private"),
     "developers.page": Person(Permission.VIEW),
 }
 
 # What is left to somebody whose role asks for a second factor that they have not set up yet.
 BEFORE_SECOND_FACTOR = {"auth.logout", "auth.begin_two_factor", "auth.two_factor_setup"}
+
+
+def offered_scopes() -> list[Scope]:
+    """Return the scopes that some address asks for; any other would promise what is not there."""
+    return sorted({rule.scope for rule in RULES.values() if isinstance(rule, Key | PersonOrKey)})

@@ -8,12 +8,13 @@ from rq import Worker
 from rq.exceptions import NoSuchJobError
 from rq.job import Job
 from rq.serializers import JSONSerializer
-from sqlalchemy import case, func, select, text
+from sqlalchemy import ColumnElement, case, func, select, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from vigint_web.clock import utcnow
 from vigint_web.extensions import db
 from vigint_web.models import Alert, AlertState, Video
+from vigint_web.models.alert import WEBHOOK
 from vigint_web.services import queueing
 from vigint_web.services.health_rules import Disk, Mails, Readings
 from vigint_web.services.runtime import config, runtime, storage
@@ -21,10 +22,14 @@ from vigint_web.storage import NoRoom
 
 # Workers give a sign of life every 15 seconds.
 _SILENT_SECONDS = 35
+_LATELY = timedelta(hours=24)
 
 
 def missing_parts() -> list[str]:
-    """Return which of database, queue and worker are not up; empty when all are."""
+    """Return which of database, queue and worker are not up; empty when all are.
+
+    A storage elsewhere that is away is none of these: whoever works here wants to read so.
+    """
     missing = [] if _database_answers() else ["database"]
     try:
         workers = living_workers()
@@ -67,6 +72,8 @@ def measure() -> Readings:
         base_url=settings.base_url,
         links_open_here_only=settings.base_url_is_loopback,
         disk=_disk(),
+        storage=storage().describe() if settings.s3 is not None else None,
+        storage_answers=storage().answers(),
     )
 
 
@@ -96,33 +103,41 @@ def oldest_job(*names: str) -> datetime | None:
 
 
 def _mails() -> Mails:
-    refused = (
-        select(func.count(), func.min(Alert.created_at))
-        .where(Alert.state == AlertState.PENDING, Alert.error.is_not(None))
-        .select_from(Alert)
+    since = utcnow() - _LATELY
+    given_up = select(func.count(Alert.id)).where(
+        Alert.state == AlertState.FAILED, Alert.changed_at >= since, Alert.told_by_id.is_(None)
     )
-    number, since = db.session.execute(refused).one()
-    last_error = None
-    if number:
-        last_error = db.session.scalar(
-            select(Alert.error)
-            .where(Alert.state == AlertState.PENDING, Alert.error.is_not(None))
-            .order_by(Alert.changed_at.desc())
-            .limit(1)
-        )
+    number, first, error = _not_accepted(Alert.channel.is_distinct_from(WEBHOOK))
+    calls, calls_since, call_error = _not_accepted(Alert.channel == WEBHOOK)
     return Mails(
         server=config().email.server,
         # From the newest on: the first that was sent is met at once.
         last_accepted=db.session.scalar(
             select(Alert.sent_at)
-            .where(Alert.sent_at.is_not(None))
+            .where(Alert.sent_at.is_not(None), Alert.channel.is_distinct_from(WEBHOOK))
             .order_by(Alert.id.desc())
             .limit(1)
         ),
         not_accepted=number,
-        not_accepted_since=since,
-        last_error=last_error or "",
+        not_accepted_since=first,
+        last_error=error,
+        given_up=db.session.scalar(given_up) or 0,
+        calls=calls,
+        calls_since=calls_since,
+        last_call_error=call_error,
     )
+
+
+def _not_accepted(which: ColumnElement[bool]) -> tuple[int, datetime | None, str]:
+    """Return how many of these were tried in vain, since when, and what was answered last."""
+    waiting = (Alert.state == AlertState.PENDING, Alert.error.is_not(None), which)
+    number, since = db.session.execute(
+        select(func.count(), func.min(Alert.created_at)).where(*waiting).select_from(Alert)
+    ).one()
+    if not number:
+        return 0, None, ""
+    error = select(Alert.error).where(*waiting).order_by(Alert.changed_at.desc()).limit(1)
+    return number, since, db.session.scalar(error) or ""
 
 
 def _disk() -> Disk:
@@ -137,7 +152,10 @@ def _disk() -> Disk:
 
 def footage_bytes() -> int:
     """Return how much footage the rows say is stored; what plays may be the original itself."""
-    sizes = (Video.original_size, Video.frames_size, Video.poster_size, Video.thumbnail_size)
+    sizes = (
+        Video.original_size, Video.frames_size, Video.poster_size, Video.thumbnail_size,
+        Video.sprite_size,
+    )  # fmt: skip
     rendition = case(
         (Video.playable_key == Video.original_key, 0), else_=func.coalesce(Video.playable_size, 0)
     )

@@ -31,7 +31,10 @@ class Part(StrEnum):
     WORKERS = "workers"
     BACKLOG = "backlog"
     MAIL = "mail"
+    UNDELIVERABLE = "undeliverable"
+    WEBHOOKS = "webhooks"
     LINKS = "links"
+    STORAGE = "storage"
     DISK = "disk"
 
 
@@ -49,6 +52,7 @@ class State(StrEnum):
     UNTRIED = "untried"
     ACCEPTED = "accepted"
     NOT_ACCEPTED = "not_accepted"
+    GIVEN_UP = "given_up"
     LOOPBACK = "loopback"
     ROOM = "room"
     LITTLE_ROOM = "little_room"
@@ -79,6 +83,12 @@ class Mails:
     not_accepted: int
     not_accepted_since: datetime | None
     last_error: str
+    # Mails and calls that were given up lately and not sent since.
+    given_up: int = 0
+    # Calls of webhooks that were not accepted yet.
+    calls: int = 0
+    calls_since: datetime | None = None
+    last_call_error: str = ""
 
 
 @dataclass(frozen=True)
@@ -94,6 +104,9 @@ class Readings:
     base_url: str
     links_open_here_only: bool
     disk: Disk
+    # Where footage is kept, if not on that disk, and whether that answers.
+    storage: str | None = None
+    storage_answers: bool = True
 
     def waited(self, since: datetime | None) -> timedelta:
         """Return how long something has waited."""
@@ -116,7 +129,13 @@ class Finding:
 
 def examine(readings: Readings) -> list[Finding]:
     """Return a finding for each part that this installation has, always in the same order."""
-    return [*_machinery(readings), *_backlog(readings), *_mail(readings), _disk(readings.disk)]
+    return [
+        *_machinery(readings),
+        *_backlog(readings),
+        *_mail(readings),
+        *_storage(readings),
+        _disk(readings.disk),
+    ]
 
 
 def _machinery(readings: Readings) -> Iterator[Finding]:
@@ -158,8 +177,20 @@ def _mail(readings: Readings) -> Iterator[Finding]:
         yield Finding(Part.MAIL, State.UNTRIED, Level.GOOD)
     else:
         yield Finding(Part.MAIL, State.ACCEPTED, Level.GOOD)
+    if mails.given_up:
+        yield Finding(Part.UNDELIVERABLE, State.GIVEN_UP, Level.WARN)
+    if mails.calls:
+        stuck = readings.waited(mails.calls_since) >= _ALERT_STUCK
+        yield Finding(Part.WEBHOOKS, State.NOT_ACCEPTED, Level.BAD if stuck else Level.WARN)
     if mails.server is not None and readings.links_open_here_only:
         yield Finding(Part.LINKS, State.LOOPBACK, Level.WARN)
+
+
+def _storage(readings: Readings) -> Iterator[Finding]:
+    if readings.storage is not None and readings.storage_answers:
+        yield Finding(Part.STORAGE, State.ANSWERS, Level.GOOD)
+    elif readings.storage is not None:
+        yield Finding(Part.STORAGE, State.SILENT, Level.BAD)
 
 
 def _disk(disk: Disk) -> Finding:

@@ -22,6 +22,8 @@ class AcceptedDocument(TypedDict):
     private_link: str | None
     expiration_time: str | None
     status_url: str
+    # The reference of the first alert that this one repeats: one mail tells of all repeats.
+    grouped_under: str | None
 
 
 class FramesDocument(TypedDict):
@@ -33,9 +35,10 @@ class FramesDocument(TypedDict):
 
 
 class DeliveryDocument(TypedDict):
-    """How far the mail to one recipient has come."""
+    """How far the mail to one recipient has come, or the call of one webhook."""
 
     recipient: str
+    channel: Literal["mail", "webhook"]
     state: AlertState
     kind: AlertKind
     sent_at: str | None
@@ -56,6 +59,8 @@ class StatusDocument(AcceptedDocument):
     done: bool
 
 
+# What was gathered is told later, with others; nothing more is done for this one alone.
+_SETTLED = {AlertState.SENT, AlertState.FAILED, AlertState.GATHERED}
 _STATES: dict[VideoStatus, Encoding] = {
     VideoStatus.UPLOADING: "received",
     VideoStatus.PROCESSING: "processing",
@@ -77,6 +82,7 @@ def accepted_document(incident: Incident) -> AcceptedDocument:
         if known and link and link.expires_at
         else None,
         "status_url": f"{config().base_url}/api/v1/incidents/{incident.reference}",
+        "grouped_under": incident.grouped_under.reference if incident.grouped_under else None,
     }
 
 
@@ -100,6 +106,7 @@ def status_document(incident: Incident) -> StatusDocument:
         "deliveries": [
             {
                 "recipient": alert.recipient,
+                "channel": "webhook" if alert.is_call else "mail",
                 "state": alert.state,
                 "kind": alert.kind,
                 "sent_at": alert.sent_at.isoformat(timespec="seconds") if alert.sent_at else None,
@@ -109,7 +116,7 @@ def status_document(incident: Incident) -> StatusDocument:
         ],
         "error": str(failure_sentence(video.error_code)) if video and video.error_code else None,
         "done": settled
-        and all(alert.state in {AlertState.SENT, AlertState.FAILED} for alert in owed),
+        and all(alert.state in _SETTLED for alert in owed),
     }
 
 

@@ -5,10 +5,8 @@ import json
 import secrets
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from email.utils import make_msgid
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
@@ -24,8 +22,6 @@ from vigint_web.errors import (
 from vigint_web.extensions import db
 from vigint_web.models import (
     Alert,
-    AlertKind,
-    AlertState,
     ApiKey,
     Audience,
     Incident,
@@ -37,6 +33,7 @@ from vigint_web.models import (
 )
 from vigint_web.services import audit, queueing
 from vigint_web.services.actors import Actor, as_key
+from vigint_web.services.alerting import owe_alerts
 from vigint_web.services.incident_intake import IncidentFacts
 from vigint_web.services.links import mint_link
 from vigint_web.services.numbering import next_number
@@ -222,9 +219,7 @@ def _insert(
             # What a detector is answered; each recipient gets another one when the video is ready.
             link = mint_link(actor, video, Audience.PERSON, hours=incident.link_hours)
             incident.link_id = link.id
-        for recipient in _recipients(facts):
-            session.add(_alert(incident, recipient, waits=video is not None, now=now))
-        session.flush()
+        owe_alerts(incident, _recipients(facts), video)
         audit.record(
             actor,
             "incident:received",
@@ -234,16 +229,10 @@ def _insert(
             frames=incident.frames_received,
             manifest_sha256=incident.manifest_sha256,
         )
-        after_commit(lambda: _start(incident, video))
+        if video is not None:
+            kind, video_id, attempt = video.kind, video.id, video.attempt
+            after_commit(lambda: queueing.enqueue_video(kind, video_id, attempt))
     return incident
-
-
-def _start(incident: Incident, video: Video | None) -> None:
-    if video is not None:
-        queueing.enqueue_video(video.kind, video.id, video.attempt)
-        return
-    for alert in alerts_of(incident.id):
-        queueing.enqueue_alert(alert.id, alert.attempt)
 
 
 def _frames_received(footage: Footage | None) -> int:
@@ -270,17 +259,6 @@ def _recipients(facts: IncidentFacts) -> list[str]:
         return list(facts.recipients)
     # With nobody named anywhere the administrators are told: an alert is never lost.
     return list(dict.fromkeys(config().email.recipients)) or admin_addresses()
-
-
-def _alert(incident: Incident, recipient: str, *, waits: bool, now: datetime) -> Alert:
-    return Alert(
-        incident_id=incident.id,
-        recipient=recipient,
-        state=AlertState.WAITING if waits else AlertState.PENDING,
-        kind=AlertKind.VIDEO if waits else AlertKind.TEXT_ONLY,
-        message_id=make_msgid(domain=urlsplit(config().base_url).hostname),
-        next_attempt_at=None if waits else now,
-    )
 
 
 def alerts_of(incident_id: int) -> list[Alert]:

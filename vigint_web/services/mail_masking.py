@@ -1,8 +1,9 @@
 """Take the token out of a composed mail, and put it back in, byte for byte. Pure."""
 
 import hashlib
+import re
 from base64 import encodebytes
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from email.message import Message
 from email.parser import BytesParser
 from email.policy import compat32
@@ -18,9 +19,35 @@ def unmasked(content: bytes, message_id: str, token: str | None) -> bytes:
     return content if token is None else _replaced(content, placeholder(message_id), token)
 
 
-def placeholder(message_id: str) -> str:
-    """Return what stands for the token; nobody who writes into a mail can know it beforehand."""
-    return f"token-withheld-{hashlib.sha256(message_id.encode()).hexdigest()[:16]}"
+def placeholder(message_id: str, number: int | None = None) -> str:
+    """Return what stands for the token; nobody who writes into a mail can know it beforehand.
+
+    Args:
+        number: of the link, where a mail carries several.
+    """
+    word = f"token-withheld-{hashlib.sha256(message_id.encode()).hexdigest()[:16]}"
+    return word if number is None else f"{word}-{number}."
+
+
+def masked_all(content: bytes, message_id: str, tokens: Mapping[str, int]) -> bytes:
+    """Return a message with a placeholder where each token is, given the numbers of their links."""
+    for token, number in tokens.items():
+        content = _replaced(content, token, placeholder(message_id, number))
+    return content
+
+
+def unmasked_all(content: bytes, message_id: str, tokens: Mapping[str, int]) -> bytes:
+    """Return a message as it was sent, where the tokens are known."""
+    for token, number in tokens.items():
+        content = _replaced(content, placeholder(message_id, number), token)
+    return content
+
+
+def numbers_in(content: bytes, message_id: str) -> set[int]:
+    """Return the numbers of the links whose tokens a message carried."""
+    word = re.compile(rf"{placeholder(message_id)}-(\d{{1,18}})\.".encode())
+    plain = (_bytes(part.get_payload(decode=True)) for part in _texts(content))
+    return {int(found) for text in plain for found in word.findall(text)}
 
 
 def _replaced(content: bytes, old: str, new: str) -> bytes:

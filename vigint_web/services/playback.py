@@ -113,5 +113,18 @@ def thumbnail_bytes(video: Video) -> StoredBytes | None:
     )
 
 
+def sprite_bytes(video: Video) -> StoredBytes | None:
+    """Return the small pictures of a video's whole length, if they were made."""
+    if not (video.sprite_key and video.sprite_sha256):
+        return None
+    return StoredBytes(
+        key=video.sprite_key,
+        size=video.sprite_size or 0,
+        sha256=video.sprite_sha256,
+        content_type="image/jpeg",
+        stored_at=_stored_at(video),
+    )
+
+
 def _stored_at(video: Video) -> datetime:
     return video.processing_completed_at or video.created_at

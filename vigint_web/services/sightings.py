@@ -26,6 +26,21 @@ def record_own_playback(actor: Actor, video: Video) -> None:
     _record_once(actor, "video:played", f"video:{video.public_id}", video.site_id)
 
 
+def own_playbacks(video: Video, limit: int = 20) -> list[AuditEvent]:
+    """Return when people played a video by their login, newest first."""
+    return list(
+        db.session.scalars(
+            select(AuditEvent)
+            .where(
+                AuditEvent.action == "video:played",
+                AuditEvent.subject == f"video:{video.public_id}",
+            )
+            .order_by(AuditEvent.id.desc())
+            .limit(limit)
+        )
+    )
+
+
 def record_shown_addresses(actor: Actor, link: Link) -> None:
     """Leave in the audit trail that somebody was shown the addresses a program's link opens."""
     _record_once(actor, "link:shown", f"link:{link.id}", link.site_id)

@@ -36,6 +36,13 @@ class FileInfo(TypedDict):
     audio_codec: str | None
 
 
+class SceneInfo(TypedDict):
+    """A scene: the second it begins at, and how sharply, 0 to 1."""
+
+    start: float
+    score: float
+
+
 class VideoDocument(TypedDict):
     """What a video is."""
 
@@ -62,7 +69,7 @@ class MetadataDocument(VideoDocument):
     processing_started_at: str | None
     processing_completed_at: str | None
     processing_error: str | None
-    scenes: list[float] | None
+    scenes: list[SceneInfo] | None
 
 
 def api_links(link: Link) -> ApiLinks:
@@ -126,8 +133,15 @@ def metadata_document(link: Link) -> MetadataDocument:
         "processing_started_at": _iso(video.processing_started_at),
         "processing_completed_at": _iso(video.processing_completed_at),
         "processing_error": failure,
-        "scenes": None,
+        "scenes": scenes_of(video),
     }
+
+
+def scenes_of(video: Video) -> list[SceneInfo] | None:
+    """Return a video's scenes; None while they are not known."""
+    if video.scenes is None:
+        return None
+    return [{"start": scene["start"], "score": scene["score"]} for scene in video.scenes]
 
 
 def _iso(moment: datetime | None) -> str | None:

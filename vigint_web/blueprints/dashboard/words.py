@@ -94,7 +94,10 @@ def _title(part: Part) -> str:
         Part.WORKERS: _("Workers"),
         Part.BACKLOG: _("Waiting work"),
         Part.MAIL: _("Mail"),
+        Part.UNDELIVERABLE: _("Undeliverable"),
+        Part.WEBHOOKS: _("Webhooks"),
         Part.LINKS: _("Links"),
+        Part.STORAGE: _("Storage"),
         Part.DISK: _("Disk"),
     }[part]
 
@@ -107,6 +110,10 @@ def _sentence(finding: Finding, readings: Readings, footage: int) -> str:
             return _backlog(finding, readings)
         case Part.MAIL | Part.LINKS:
             return _mail(finding, readings)
+        case Part.UNDELIVERABLE | Part.WEBHOOKS:
+            return _undelivered(finding, readings)
+        case Part.STORAGE:
+            return _storage(finding, readings)
         case Part.DISK:
             return _disk(finding, readings, footage)
 
@@ -192,6 +199,37 @@ def _mail(finding: Finding, readings: Readings) -> str:
     )
 
 
+def _storage(finding: Finding, readings: Readings) -> str:
+    if finding.state == State.ANSWERS:
+        return _("Footage is kept in %(place)s, which answers.", place=readings.storage)
+    return _(
+        "Footage is kept in %(place)s, which does not answer: no video plays and none is taken."
+        " Ask “./vigint doctor”.",
+        place=readings.storage,
+    )
+
+
+def _undelivered(finding: Finding, readings: Readings) -> str:
+    mails = readings.mails
+    if finding.part == Part.UNDELIVERABLE:
+        return ngettext(
+            "%(num)d message was given up in the last 24 hours: somebody was not told. The"
+            " incident’s page says why and sends it again.",
+            "%(num)d messages were given up in the last 24 hours: somebody was not told. The"
+            " incident’s page says why and sends it again.",
+            mails.given_up,
+        )
+    waiting = ngettext(
+        "%(num)d call was not accepted; the first try was %(ago)s.",
+        "%(num)d calls were not accepted; the first try was %(ago)s.",
+        mails.calls,
+        ago=ago(mails.calls_since or readings.now, readings.now),
+    )
+    error = mails.last_call_error.rstrip(".")
+    advice = _("Check [Webhook] in config.ini; for a day the calls are tried again by themselves.")
+    return " ".join((waiting, _("Last answer: “%(error)s”.", error=error), advice))
+
+
 def _disk(finding: Finding, readings: Readings, footage: int) -> str:
     disk = readings.disk
     named = {
@@ -224,6 +262,8 @@ def _disk(finding: Finding, readings: Readings, footage: int) -> str:
 def _effect(finding: Finding, readings: Readings) -> str | None:
     if finding.level == Level.GOOD:
         return None
+    if finding.part == Part.STORAGE:
+        return _("Videos can neither be watched nor taken in right now. Tell an administrator.")
     match finding.state:
         case State.SILENT | State.NONE_UP:
             return _(
@@ -237,6 +277,10 @@ def _effect(finding: Finding, readings: Readings) -> str | None:
             )
         case State.SOURCES_LATE:
             return _("Sources take longer than usual: others are processed first.")
+        case State.GIVEN_UP:
+            return _("Some alerts could not be delivered. The incident’s page says to whom.")
+        case State.NOT_ACCEPTED if finding.part == Part.WEBHOOKS:
+            return None
         case State.OUTBOX:
             return _(
                 "Alerts are not sent by mail, because no mail server is configured. Ask an"

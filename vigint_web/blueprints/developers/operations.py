@@ -6,9 +6,16 @@ from typing import Annotated, Any, NotRequired
 from pydantic import Field
 from typing_extensions import TypedDict
 
+from vigint_web.blueprints.developers.upload_operations import UPLOAD_OPERATIONS
+from vigint_web.blueprints.hosting.views import (
+    ExtendedDocument,
+    HostedDocument,
+    VerdictDocument,
+)
 from vigint_web.blueprints.records.views import DEFAULT_LIMIT, LARGEST_LIMIT
 from vigint_web.http.openapi import Content, Operation, Parameter
 from vigint_web.models import RiskLevel
+from vigint_web.services.hosting import MOST_HOURS
 from vigint_web.services.incident_documents import AcceptedDocument, StatusDocument
 from vigint_web.services.record_documents import (
     AccessesDocument,
@@ -77,6 +84,29 @@ INCIDENT_FORM: dict[str, Any] = {
     },
 }
 
+
+class ExtensionBody(TypedDict):
+    """How much longer the key's link to a video shall live."""
+
+    video_id: str
+    additional_hours: NotRequired[Annotated[float, Field(gt=0, le=MOST_HOURS)]]
+
+
+HOSTING_FORM: dict[str, Any] = {
+    "type": "object",
+    "required": ["video"],
+    "properties": {
+        "video": {"type": "string", "format": "binary", "description": "The file."},
+        "metadata": {
+            "type": "string",
+            "contentMediaType": "application/json",
+            "description": "`video_id`, `file_hash` (SHA-256 in hex), and what an incident tells.",
+        },
+        "expiration_hours": {"type": "integer", "minimum": 1, "maximum": 87_600},
+        "access_type": {"type": "string", "enum": ["private"]},
+    },
+}
+
 _KEY = {"unauthorized": 401, "invalid_key": 403, "insufficient_scope": 403, "unavailable": 503}
 _READ = {**_KEY, "too_many_requests": 429}
 _LIST = {**_READ, "invalid_request": 422}
@@ -119,6 +149,7 @@ _VIEW = Parameter("view", "The name of a viewing; all ranges of one count once."
 _VIDEO = Content(("video/mp4", "application/octet-stream"))
 
 OPERATIONS: Mapping[str, Operation] = {
+    **UPLOAD_OPERATIONS,
     "api.video": Operation("Video by token", {200: VideoDocument}, _GRANTED),
     "api.metadata": Operation("Video by token", {200: MetadataDocument}, _GRANTED),
     "api.download": Operation(
@@ -160,6 +191,48 @@ OPERATIONS: Mapping[str, Operation] = {
         {"application/json": IncidentBody, "multipart/form-data": INCIDENT_FORM},
     ),
     "ingest.status": Operation("Incidents", {200: StatusDocument}, {**_KEY, "not_found": 404}),
+    "hosting.upload": Operation(
+        "Hosting",
+        {200: HostedDocument},
+        {
+            **_KEY,
+            "invalid_request": 422,
+            "hash_mismatch": 422,
+            "video_deleted": 409,
+            "video_id_taken": 409,
+            "too_large": 413,
+            "too_many_requests": 429,
+            "storage_full": 507,
+        },
+        (
+            Parameter(
+                "X-Video-ID",
+                "The video's id; the same as in the metadata, where both are given.",
+                where="header",
+            ),
+        ),
+        {"multipart/form-data": HOSTING_FORM},
+    ),
+    "hosting.verify": Operation(
+        "Hosting",
+        {200: VerdictDocument},
+        _READ,
+        (Parameter("video_id", "The video's id."), Parameter("token", "The token of a link.")),
+    ),
+    "hosting.extend": Operation(
+        "Hosting",
+        {200: ExtendedDocument},
+        {**_ONE, "link_revoked": 409, "invalid_request": 422},
+        (
+            Parameter(
+                "Idempotency-Key",
+                "Names this extension: repeated, it extends nothing again.",
+                where="header",
+            ),
+        ),
+        {"application/json": ExtensionBody},
+    ),
+    "hosting.delete": Operation("Hosting", {204: None}, _ONE),
     "records.incidents": Operation("Incidents", {200: IncidentsDocument}, _LIST, _PAGES),
     "records.sources": Operation("Sources", {200: SourcesDocument}, _LIST, _PAGES),
     "records.source": Operation("Sources", {200: SourceDocument}, _ONE),

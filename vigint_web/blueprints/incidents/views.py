@@ -1,16 +1,30 @@
 """Views of incidents."""
 
-from flask import Blueprint, flash, redirect, render_template, url_for
+from typing import Any
+
+from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
 from vigint_web.blueprints.auth.forms import ActionForm
 from vigint_web.clock import utcnow
+from vigint_web.config import LOCALES
+from vigint_web.errors import Invalid
 from vigint_web.http.identity import actor
 from vigint_web.http.live import live_page
+from vigint_web.http.mail_frames import mail_frame
 from vigint_web.http.paging import asked_day, beginning_of, chosen, place, search_text
 from vigint_web.models import RiskLevel
-from vigint_web.services import alerts, hosting_elsewhere, incidents, links, listing
+from vigint_web.services import (
+    alerts,
+    cooling,
+    hosting_elsewhere,
+    incidents,
+    links,
+    listing,
+    previews,
+)
+from vigint_web.wording import sharing_mistake
 
 blueprint = Blueprint("incidents", __name__, url_prefix="/incidents")
 
@@ -40,8 +54,10 @@ def _listed() -> dict[str, object]:
     # The address keeps what was asked for; `from` is no name that a template could write.
     asked = {"q": wanted.text, "risk": risk, "from": since, "to": until}
     kept = {name: str(value) for name, value in asked.items() if value}
+    page = listing.find_incidents(actor(), wanted, here)
     return {
-        "page": listing.find_incidents(actor(), wanted, here),
+        "page": page,
+        "repeats": cooling.count_repeats([row.id for row in page.rows]),
         "here": here,
         "kept": kept,
     }
@@ -69,10 +85,42 @@ def _shown(reference: str) -> dict[str, object]:
         "incident": incident,
         "video": incident.video,
         "alerts": owed,
+        "first": incident.grouped_under,
+        "repeats": cooling.repeats_of(incident.id),
+        "repeats_in_all": cooling.count_repeats([incident.id]).get(incident.id, 0),
         "links": links.links_of_video(incident.video_id) if incident.video_id else [],
         "hosting": hosting_elsewhere.find_hosting(incident.id),
         "now": utcnow(),
         "busy": not settled or any(alert.state in {"waiting", "pending"} for alert in owed),
+    }
+
+
+@blueprint.get("/<reference>/mail")
+def preview(reference: str) -> str:
+    """Show what a recipient would be mailed about an incident."""
+    return render_template("incidents/preview.html", **_previewed(reference))
+
+
+@blueprint.get("/<reference>/mail/html")
+def preview_html(reference: str) -> Response:
+    """Show the HTML of that mail, unable to run or load anything."""
+    shown = _previewed(reference)["preview"]
+    return mail_frame(shown.html if shown is not None else "")
+
+
+def _previewed(reference: str) -> dict[str, Any]:
+    asked, locale = request.args.get("to", "")[:300], request.args.get("lang", "")[:8]
+    shown = mistake = None
+    try:
+        shown = previews.preview_mail(actor(), reference, asked, locale)
+    except Invalid as error:
+        mistake = sharing_mistake(error.mistakes[0])
+    return {
+        "preview": shown,
+        "mistake": mistake,
+        "incident": incidents.get_incident(actor(), reference),
+        "asked": asked,
+        "locale": locale if locale in LOCALES else "",
     }
 
 

@@ -7,12 +7,13 @@ from wtforms import SelectChoice, SelectField, SelectMultipleField, StringField
 from wtforms.validators import InputRequired, Length, ValidationError
 from wtforms.widgets import CheckboxInput, ListWidget
 
-from vigint_web.http.rules import RULES, Key
+from vigint_web.http.rules import offered_scopes
 from vigint_web.models import Scope
 
 SCOPE_WORDS: dict[Scope, LazyString] = {
     Scope.INGEST: _("Post incidents and follow them"),
     Scope.HOST: _("Upload videos and manage their links"),
+    Scope.UPLOAD: _("Upload sources, in pieces and over connections that break"),
     Scope.READ: _("Read sources, incidents, links and who opened them"),
 }
 LIVES: dict[str, LazyString] = {
@@ -22,7 +23,7 @@ LIVES: dict[str, LazyString] = {
     "365": _("one year"),
 }
 # A scope that no address asks for would promise what does not exist.
-OFFERED = sorted({rule.scope for rule in RULES.values() if isinstance(rule, Key)})
+OFFERED = offered_scopes()
 
 
 def _one_at_least(_form: FlaskForm, field: SelectMultipleField) -> None:

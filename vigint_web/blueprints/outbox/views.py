@@ -1,13 +1,16 @@
 """Views of the outbox: the mails as they were sent."""
 
-from flask import Blueprint, Response, render_template, request
+from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask_babel import gettext as _
+from werkzeug.wrappers import Response
 
 from vigint_web.clock import utcnow
 from vigint_web.http.bytes import attachment
 from vigint_web.http.identity import actor
 from vigint_web.http.live import live_page
+from vigint_web.http.mail_frames import mail_frame
 from vigint_web.http.paging import place, search_text
-from vigint_web.services import outbox
+from vigint_web.services import alerts, outbox
 from vigint_web.services.runtime import config
 
 blueprint = Blueprint("outbox", __name__, url_prefix="/outbox")
@@ -45,15 +48,7 @@ def show(mail_id: int) -> str:
 def html(mail_id: int) -> Response:
     """Show a mail's HTML part, unable to run or load anything; part of an opening, or one."""
     opened = outbox.open_mail(actor(), mail_id, ticket=request.args.get("opening"))
-    # A click would count as the recipient's: in here links lead to windows that may not open.
-    shown = opened.html.replace("<head>", '<head><base target="_blank">', 1)
-    response = Response(shown, content_type="text/html; charset=utf-8")
-    # Mails style themselves inline; that and nothing else is allowed, in this frame only.
-    response.headers["Content-Security-Policy"] = (
-        "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'self'; sandbox"
-    )
-    response.headers["X-Frame-Options"] = "SAMEORIGIN"
-    return response
+    return mail_frame(opened.html)
 
 
 @blueprint.get("/<int(max=2147483647):mail_id>/eml")
@@ -65,9 +60,20 @@ def download(mail_id: int) -> Response:
     return response
 
 
+@blueprint.post("/undelivered/<int(max=2147483647):alert_id>/retry")
+def retry(alert_id: int) -> Response:
+    """Send what was given up again."""
+    alerts.retry_delivery(actor(), alert_id)
+    flash(_("It will be sent again."), "success")
+    return redirect(url_for("outbox.index"))
+
+
 def _listed() -> dict[str, object]:
     search, here = search_text(), place()
+    waiting, more = outbox.undelivered(actor()) if here.is_top and not search else ([], 0)
     return {
+        "undelivered": waiting,
+        "more_undelivered": more,
         "page": outbox.list_mails(actor(), search, here),
         "here": here,
         "kept": {"q": search} if search else {},
