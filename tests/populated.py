@@ -284,8 +284,10 @@ class Populated:
             source.camera = camera_of(source.site_id, self._word(self._words.names, number + 1))
             words = [self._word(self._words.names, number + n)[:LONGEST] for n in range(number % 5)]
             set_tags(source, [word for word in words if word.strip()])
-        if source.video.status != VideoStatus.PROCESSING:  # which others are the same as
-            source.video.original_sha256 = hashlib.sha256(str(number).encode()).hexdigest()
+        video = source.video
+        video.stored_size = (video.original_size or 0) + (video.poster_size or 0)
+        if video.status != VideoStatus.PROCESSING:  # which others are the same as
+            video.original_sha256 = hashlib.sha256(str(number).encode()).hexdigest()
 
     def _granting_link(self, video: Video) -> None:
         """Add a link that opens the original and all that is known of it."""

@@ -20,6 +20,7 @@ log = logging.getLogger("vigint_client")
 INCIDENTS = "/api/v1/incidents"
 FIRST_POLL = 0.2
 LONGEST_POLL = 2.0
+_MOST_HOURS = 87_600
 # The server could not use the frames; without them it may still take the alert.
 _FRAMES_REFUSED = (400, 413, 415, 422)
 _UNDER_WAY = ("waiting", "pending")
@@ -35,7 +36,7 @@ class Report:
     message: str
     incident_data: dict[str, Any]
     recipients: tuple[str, ...] | None = None
-    expiration_hours: float | None = None
+    expiration_hours: int | None = None
     alert: bool = True
     idempotency_key: str = field(default_factory=lambda: uuid.uuid4().hex)
     called_at: dt.datetime = field(default_factory=lambda: dt.datetime.now(dt.UTC))
@@ -124,7 +125,7 @@ def make_posting(report: Report, batch: FrameBatch, default_hours: float | None)
     }
     if report.recipients is not None:
         document["recipients"] = list(report.recipients)
-    if hours := report.expiration_hours or default_hours:
+    if hours := report.expiration_hours or as_hours(default_hours):
         document["expiration_hours"] = hours
     if not report.alert:
         document["alert"] = False
@@ -232,8 +233,8 @@ def deliveries_of(state: Mapping[str, Any] | None) -> list[dict[str, Any]]:
     return [item for item in found if isinstance(item, dict)] if isinstance(found, list) else []
 
 
-def as_hours(value: object) -> float | None:
-    """Return a number of hours, or None for the server's own default."""
+def as_hours(value: object) -> int | None:
+    """Return whole hours, rounded up, as the server takes them; None for its own default."""
     if value is None:
         return None
     try:
@@ -241,7 +242,7 @@ def as_hours(value: object) -> float | None:
     except (TypeError, ValueError):
         hours = math.nan
     if math.isfinite(hours) and hours > 0:
-        return hours
+        return min(math.ceil(hours), _MOST_HOURS)
     log.warning("expiration_hours must be a number above 0; the server's default is used.")
     return None
 

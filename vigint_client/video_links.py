@@ -166,8 +166,8 @@ class VideoLinkService:
             text_part("access_type", "private"),
             Part("video", path, size, content_type=kind, filename=path.name),
         ]
-        if valid := as_hours(hours) or transport.settings.expiration_hours:
-            parts.insert(1, text_part("expiration_hours", f"{valid:g}"))
+        if valid := as_hours(hours) or as_hours(transport.settings.expiration_hours):
+            parts.insert(1, text_part("expiration_hours", str(valid)))
         answer = transport.call(
             "POST",
             UPLOAD,

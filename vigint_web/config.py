@@ -76,6 +76,8 @@ class Config:
     link_hours: int
     retention_days: int
     source_retention_days: int | None
+    # Whether the frames of an incident stay, byte for byte, beside the clip made of them.
+    keep_frames: bool
     log_days: int
     # Roles that may not work without a second factor.
     require_two_factor: tuple[str, ...]
@@ -286,6 +288,7 @@ _SETTINGS = (
     _Setting("retention_days", "Retention", "days", "VIGINT_RETENTION_DAYS", _integer(1, 36_500), 30),
     _Setting("require_two_factor", "Security", "require_two_factor", "VIGINT_REQUIRE_TWO_FACTOR", _roles, ()),
     _Setting("source_days", "Retention", "source_days", "VIGINT_SOURCE_RETENTION_DAYS", _integer(1, 36_500), None),
+    _Setting("keep_frames", "Retention", "keep_frames", "VIGINT_KEEP_FRAMES", _flag, True),
     _Setting("log_days", "Retention", "log_days", "VIGINT_LOG_RETENTION_DAYS", _integer(1, 36_500), 180),
 )  # fmt: skip
 
@@ -358,6 +361,7 @@ def load_config(environ: Mapping[str, str], ini_path: Path | None = None) -> Con
         link_hours=values["link_hours"],
         retention_days=values["retention_days"],
         source_retention_days=values["source_days"],
+        keep_frames=values["keep_frames"],
         log_days=values["log_days"],
         require_two_factor=values["require_two_factor"],
         ffmpeg=values["ffmpeg"],

@@ -12,7 +12,7 @@ from tests.helpers import post_incident
 from tests.library import ACTOR, Library
 from vigint_web.config import Config
 from vigint_web.models import Role
-from vigint_web.services import sessions, sites, users
+from vigint_web.services import sessions, sites, uploads, users
 from vigint_web.services.visitors import Visitor
 
 UNSAFE = {"POST", "PUT", "PATCH", "DELETE"}
@@ -54,6 +54,7 @@ def urls(
         "alert_id": 1,
         "link_id": 1,
         "token": token,
+        "upload_id": uploads.begin(ACTOR, uploads.Announced(5, "clip.mp4")).public_id,
         "mail_id": 1,
         "user_id": somebody.id,
         "session_id": somebody.session_id,
@@ -65,7 +66,7 @@ def urls(
     urls_of = app.url_map.bind("vigint.test")
     for rule in routes_of(app):
         needed = {name: arguments[name] for name in rule.arguments}
-        method = next(iter(sorted((rule.methods or set()) & UNSAFE)), "GET")
+        method = next(iter(sorted((rule.methods or set()) & (UNSAFE | {"GET"}))), "OPTIONS")
         built[rule.endpoint] = urls_of.build(rule.endpoint, needed, method=method)
     token = library.person_token(video)
     for endpoint in ("player.page", "player.state"):

@@ -12,7 +12,7 @@ from tests.architecture.conftest import methods_of, routes_of
 from tests.conftest import PASSWORD
 from tests.helpers import Person, csrf_token, log_in
 from tests.library import ACTOR
-from vigint_web.http.rules import RULES, Anyone, Key, Monitor, Rule, Token
+from vigint_web.http.rules import RULES, Anyone, Key, Monitor, PersonOrKey, Rule, Token
 from vigint_web.http.rules import Person as People
 from vigint_web.models import Role, Scope
 from vigint_web.permissions import may
@@ -116,6 +116,17 @@ def _check(
                 # Another key's incident is there for keys that read, and for no other.
                 foreign = endpoint == "ingest.status" and who.scope != Scope.READ
                 assert method != "GET" or status == (404 if foreign else 200)
+        case PersonOrKey(permission, scope):
+            if who.role is None and "Authorization" not in who.headers:
+                assert status == 401
+            elif who.role is not None:
+                assert (status == 403) == (not may(who.role, permission))
+            elif who.scope is None:
+                assert (status, answer.get_json()["code"]) == (403, "invalid_key")
+            else:
+                assert (status == 403) == (who.scope != scope)
+            if _is_let_in(answer):
+                assert not named or status in {404, 412}, "only who began it sees it"
         case People(permission):
             if who.role is None:
                 assert not _is_let_in(answer), "neither nobody nor a key is a person"

@@ -27,9 +27,14 @@ CHANGING = {
     "sites.add", "sites.rename", "keys.create", "keys.revoke", "dashboard.test_alert",
     "sharing.share", "sharing.expiry", "sharing.send_again", "sharing.address",
     "sharing.revoke_many", "hosting.upload", "hosting.extend", "hosting.delete",
+    "uploads.create", "uploads.receive", "uploads.terminate",
 }  # fmt: skip
 # A form of a browser knows GET and POST only: other methods are for programs, and their own.
-OF_PROGRAMS = {("hosting.delete", "DELETE")}
+OF_PROGRAMS = {
+    ("hosting.delete", "DELETE"),
+    ("uploads.receive", "PATCH"),
+    ("uploads.terminate", "DELETE"),
+}
 
 
 def test_every_route_has_a_rule_and_every_rule_a_route(app: Flask) -> None:
@@ -84,9 +89,11 @@ def test_every_post_of_a_browser_needs_a_csrf_token(
     for endpoint in sorted(CHANGING):
         if isinstance(RULES[endpoint], Key | Token):
             continue
+        method = next((m for e, m in OF_PROGRAMS if e == endpoint), "POST")
         for form in ({}, {"csrf_token": "forged"}):
             data = {**form, "files": (io.BytesIO(b"x"), "a.mp4")}
-            answer = admin.browser.post(urls[endpoint], data=data)
+            headers = {"Tus-Resumable": "1.0.0"}
+            answer = admin.browser.open(urls[endpoint], method=method, data=data, headers=headers)
             assert answer.status_code == 400, f"{endpoint} takes a forged form"
     assert admin.browser.get("/account").status_code == 200, "the session was ended by a forgery"
 

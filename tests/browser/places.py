@@ -105,6 +105,17 @@ def _press(action: str, then: str) -> Callable[[Page], None]:
     return press
 
 
+def _choose_files(page: Page) -> None:
+    names = ["entrée.mp4", "parking_" * 20 + ".mkv", "notes.txt", ".DS_Store"]
+    page.set_input_files(
+        "#files",
+        [{"name": name, "mimeType": "", "buffer": b"x" * 2_000_000} for name in names],
+    )
+    page.locator("[data-rename]").first.click()
+    page.keyboard.type("Entrée nord")
+    page.click("#upload-details > summary")
+
+
 def _nothing_chosen(page: Page) -> None:
     form = page.locator("main form[method=post]").first
     form.evaluate("form => { form.noValidate = true; form.requestSubmit(); }")
@@ -195,6 +206,7 @@ PLACES.add(
 PLACES.add(
     "sources.add",
     Place("source-add", _fixed("/source-management/add/?type=file"), always=True),
+    Place("source-add-chosen", _fixed("/source-management/add/?type=file"), act=_choose_files),
 )
 PLACES.add("links.index", Place("links", _fixed("/links/"), always=True))
 PLACES.add(
@@ -278,6 +290,7 @@ NO_PAGES = {
     "videos.sprite": "a picture",
     "videos.previews": "WebVTT",
     "videos.chapters": "WebVTT",
+    "videos.clock": "WebVTT",
     "videos.timeline": "JSON",
     "player.state": "JSON",
     "player.stream": "bytes",

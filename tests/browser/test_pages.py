@@ -30,8 +30,8 @@ LOOKED_AT = [
     *(("long", place) for place in EVERYWHERE),
 ]
 # By the keyboard: pages that have something to do on them.
-WALKED = {"home", "incident-ready", "source-add", "source-ready", "links", "link-live", "keys"}
-WALKED |= {"account", "key-add", "share", "public-live", "login", "mail"}
+WALKED = {"home", "incident-ready", "source-ready", "links", "link-live", "keys"}
+WALKED |= {"account", "key-add", "source-add-chosen", "share", "public-live", "login", "mail"}
 
 
 def _name(visit: Visit) -> str:

@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
+from tests.browser import page_checks
 from tests.browser.conftest import PHONE, Windows
 from tests.browser.uploading import ADD, PATIENCE, expect_state, give, large, row, send, slow
 from tests.functional.installation import ADMIN, Installation
@@ -235,10 +236,19 @@ def test_of_what_is_stored_already_one_keeps_both_or_deletes_one(
         expect(one.locator("[data-notice]")).to_be_hidden()
         two.locator("[data-remove]").click()
         expect_state(two, "removed")
+        _look_right(page)
         kept = vigint.sql("SELECT keeps_duplicate FROM sources WHERE name = 'copie 1'")
         assert kept == [(1,)]
         assert vigint.sql("SELECT 1 FROM sources WHERE name = 'copie 2'") == []
         _forget_work(vigint)
+
+
+def _look_right(page: Page) -> None:
+    wrong = [*page_checks.accessibility(page)]
+    for width in page_checks.WIDTHS:
+        page_checks.look(page, "dark" if width < 700 else "light", width)
+        wrong += [f"{width}: {told}" for told in page_checks.layout(page)]
+    assert not wrong, "\n".join(wrong)
 
 
 def test_a_session_that_ends_in_the_middle_loses_nothing(
@@ -282,7 +292,8 @@ def test_what_was_begun_elsewhere_is_offered_and_can_be_forgotten(
         give(page, big)
         page.click("[data-start]")
         wait_until(lambda: _sent(page) > 0.05, "some of it is sent")
-        page.locator("[data-act]").click()
+        page.click("[data-pause-all]")
+        expect(page.locator("[data-resume-all]")).to_be_visible()
     other = window(logged_in=True)
     other.goto(ADD)
     offered = other.locator("#unfinished li")
@@ -298,9 +309,49 @@ def test_what_was_begun_elsewhere_is_offered_and_can_be_forgotten(
     other.click("#upload-question [data-yes]")
     expect(other.locator("#unfinished")).to_be_hidden()
     assert vigint.sql("SELECT 1 FROM videos WHERE original_name = ?", big.name) == []
-    # The window that began it finds it gone, and begins anew when asked to.
-    page.locator("[data-x]").click()
-    expect_state(page.locator(".queue-row"), "cancelled")
+    # The window that began it finds it gone, and begins anew.
+    with slow(page, MEGABYTE):
+        page.click("[data-resume-all]")
+        wait_until(lambda: 0 < _sent(page) < 0.5, "it begins anew")
+        page.click("[data-cancel-all]")
+        page.click("#upload-question [data-yes]")
+        expect_state(page.locator(".queue-row"), "cancelled")
+    wait_until(
+        lambda: not vigint.sql("SELECT 1 FROM videos WHERE original_name = ?", big.name),
+        "what was sent is deleted",
+    )
+
+
+def test_a_refused_file_waits_for_a_person_and_a_server_at_its_limit_is_asked_again(
+    vigint: Installation, window: Windows, footage: Footage, tmp_path: Path
+) -> None:
+    files = [tmp_path / name for name in ("refusé.mp4", "occupé.mp4", "autre.mp4")]
+    for number, file in enumerate(files):
+        file.write_bytes(footage.clip("court.mp4").read_bytes() + bytes([number]))
+    page = window(logged_in=True, expected=("status of 422", "status of 503"))
+    answers = [(422, "Ce nom ne convient pas."), (503, "Le serveur redémarre.")]
+
+    def refuse(route: Route) -> None:
+        if route.request.method != "POST" or not answers:
+            route.continue_()
+            return
+        status, sentence = answers.pop(0)
+        route.fulfill(status=status, json={"error": sentence, "code": "refused"})
+
+    page.route("**/api/v1/uploads/", refuse)
+    with vigint.stopped_workers():
+        send(page, *files)
+        refused, busy, other = (row(page, file.name) for file in files)
+        expect_state(refused, "failed")
+        expect(refused).to_contain_text("Ce nom ne convient pas.")
+        for found in (busy, other):
+            expect_state(found, "received", "processing")
+        assert page.evaluate("document.activeElement.id") == "queue-title"
+        refused.locator("[data-act]").focus()
+        page.keyboard.press("Enter")
+        expect_state(refused, "received", "processing")
+        assert refused.evaluate("(element) => element.contains(document.activeElement)")
+        _forget_work(vigint)
 
 
 def test_pauses_between_tries_grow_and_figures_are_those_of_people(window: Windows) -> None:

@@ -40,7 +40,17 @@ def test_sources_come_with_the_addresses_of_their_bytes(
     read: Any, library: Library, client: FlaskClient
 ) -> None:
     source = library.source()
+    moment = datetime(2026, 7, 14, 21, 30, 5, tzinfo=UTC)
+    said = Facts("Quai", "", ("nuit",), "Caméra 4", moment)
+    edit_source(ACTOR, source.source_id, said, facts_of(source).version)
     listed = read("/api/v1/sources")
+    shown = {name: listed["sources"][0][name] for name in ("name", "tags", "camera", "recorded_at")}
+    assert shown == {
+        "name": "Quai",
+        "tags": ["nuit"],
+        "camera": "Caméra 4",
+        "recorded_at": "2026-07-14T21:30:05+00:00",
+    }
     assert [one["source_id"] for one in listed["sources"]] == [source.source_id]
     assert listed["next_url"] is None
     one = read(_path(listed["sources"][0]["self_url"]))

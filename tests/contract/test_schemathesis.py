@@ -70,14 +70,13 @@ def _uploads(key: str) -> dict[str, list[str | int]]:
     """Begin uploads; return their names, and headers that fit them."""
     row = api_keys.find_api_key(key)
     assert row is not None
-    announced = uploads.Announced(length=100, filename="clip.mp4")
+    announced = uploads.Announced(length=100_000, filename="clip.mp4")
     begun = [uploads.begin(as_key(row), announced).public_id for _ in range(8)]
     return {
         "upload_id": list(begun),
-        "Upload-Length": ["100", "1"],
+        "Upload-Length": ["100000"],
         "Upload-Metadata": ["filename Y2xpcC5tcDQ=", "filename Y2xpcC5tcDQ=,name eA=="],
         "Upload-Offset": ["0"],
-        "Upload-Checksum": ["sha1 2jmj7l5rSw0yVb/vlWAYkK/YBwk="],  # of nothing
     }
 
 

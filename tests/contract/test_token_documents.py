@@ -24,6 +24,9 @@ def _get(client: FlaskClient, path: str, status: int = 200) -> dict[str, Any]:
 
 def test_the_document_of_a_source_is_the_contracts(client: FlaskClient, library: Library) -> None:
     source = library.source()
+    moment = datetime(2026, 7, 14, 21, 30, 5, tzinfo=UTC)
+    said = Facts("Security Footage", "The back door", ("case 12", "night"), "Dock 4", moment)
+    edit_source(ACTOR, source.source_id, said, facts_of(source).version)
     token = library.program_token(source)
     document = _get(client, f"/api/video/{token}/")
     assert document["api_links"].pop("thumbnail_url") == f"{BASE}/api/video/{token}/thumbnail/"
@@ -33,6 +36,9 @@ def test_the_document_of_a_source_is_the_contracts(client: FlaskClient, library:
         "source_id": "file_001",
         "name": "Security Footage",
         "description": "The back door",
+        "tags": ["case 12", "night"],
+        "camera": "Dock 4",
+        "recorded_at": "2026-07-14T21:30:05+00:00",
         "status": "ready",
         "file_info": {
             "filename": "videos/file_001/security.mp4",

@@ -90,7 +90,7 @@ def test_a_disk_that_fails_at_the_last_moment_keeps_nothing(
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(local.os, "fsync", full)
+        patch.setattr(workspace.os, "fsync", full)
         refused = post_incident(client, api_key, incident_document(footage.frames(3)), 507)
     assert refused["code"] == "storage_full"
     _nothing_kept(config)

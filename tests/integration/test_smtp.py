@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from aiosmtpd.controller import Controller
-from aiosmtpd.smtp import SMTP, Envelope, Session
+from aiosmtpd.smtp import Envelope
 from flask.testing import FlaskClient
 from sqlalchemy import update
 
 from tests.helpers import Clock, post_incident, renew
+from tests.post_office import Postbox, PostOffice
 from vigint_web.errors import NotFound
 from vigint_web.extensions import db
 from vigint_web.models import Alert, AlertState
@@ -27,36 +27,6 @@ from vigint_web.services.reconcile import reconcile
 from vigint_web.services.transactions import transaction
 
 Work = Callable[[], None]
-
-
-class Postbox:
-    """Take mails, or answer what a test wants answered."""
-
-    def __init__(self) -> None:
-        self.taken: list[Envelope] = []
-        self.seen = 0
-        self.rcpt: dict[str, list[str]] = {}
-        self.data: list[str] = []
-
-    async def handle_RCPT(  # noqa: N802 - aiosmtpd's name
-        self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
-    ) -> str:
-        """Accept a recipient unless told otherwise."""
-        answers = self.rcpt.get(address, [])
-        if answers:
-            return answers.pop(0)
-        envelope.rcpt_tos.append(address)
-        return "250 OK"
-
-    async def handle_DATA(  # noqa: N802 - aiosmtpd's name
-        self, server: SMTP, session: Session, envelope: Envelope
-    ) -> str:
-        """Accept a mail unless told otherwise."""
-        self.seen += 1
-        if self.data:
-            return self.data.pop(0)
-        self.taken.append(envelope)
-        return "250 OK"
 
 
 @pytest.fixture
@@ -81,26 +51,6 @@ def _certificate(folder: Path) -> ssl.SSLContext:
     return context
 
 
-class PostOffice:
-    """A real SMTP server that a test can close and open again at the same address."""
-
-    def __init__(self, postbox: Postbox, **options: Any) -> None:
-        self.port = _free_port()
-        self._postbox, self._options = postbox, options
-        self._controller: Controller | None = None
-
-    def open(self) -> None:
-        self._controller = Controller(
-            self._postbox, hostname="127.0.0.1", port=self.port, **self._options
-        )
-        self._controller.start()
-
-    def close(self) -> None:
-        if self._controller is not None:
-            self._controller.stop()
-            self._controller = None
-
-
 @pytest.fixture
 def server(
     postbox: Postbox, request: pytest.FixtureRequest, tmp_path: Path
@@ -112,13 +62,6 @@ def server(
     office.open()
     yield office
     office.close()
-
-
-def _free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        port: int = found.getsockname()[1]
-        return port
 
 
 @pytest.fixture

@@ -117,6 +117,13 @@ def test_links_that_open_here_only_matter_once_mails_leave() -> None:
     assert finding.part == Part.LINKS
 
 
+def test_a_storage_elsewhere_that_is_silent_stops_work() -> None:
+    elsewhere: dict[str, Any] = {"storage": "s3://footage at s3.example.com"}
+    assert _found(**elsewhere)[Part.STORAGE] == (State.ANSWERS, Level.GOOD)
+    silent = examine(_readings(**elsewhere, storage_answers=False))
+    assert [finding.part for finding in silent if finding.stops_work] == [Part.STORAGE]
+
+
 @pytest.mark.parametrize(
     ("free", "total", "refuses", "state"),
     [
@@ -158,6 +165,8 @@ def _every_reading() -> Iterator[Readings]:
         yield _readings(mails=replace(SENT, given_up=number, **calls))
     for free, refuses in ((1, True), (1, False), (2 * GIB - 1, False)):
         yield _readings(disk=Disk(free, 4 * GIB, refuses))
+    for answers in (True, False):
+        yield _readings(storage="s3://footage at s3.example.com", storage_answers=answers)
 
 
 def test_every_state_has_a_sentence_in_both_languages(app: Flask) -> None:

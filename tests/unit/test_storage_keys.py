@@ -16,8 +16,9 @@ _SEGMENTS = st.text(_PLAIN, min_size=1, max_size=20).filter(lambda text: text[0]
 _KEYS = st.lists(_SEGMENTS, min_size=1, max_size=5).map("/".join)
 # What turns a good key into one that could lead elsewhere, or be read otherwise than it is written.
 _ODD = [
-    "../", "./", "/", "//", "\\", "\0", "\n", "\r", "\t", " ", "\x7f", "\x1b", "%", "?", "#", "*", ":", "~",
-    "é", "e\u0301", "\u202e", "\u2024", "\u2215", "\uff0e\uff0e\uff0f", "\u200b", "\ufeff", "\ud800", "😀",
+    "../", "./", "/", "//", "\\", "\0", "\n", "\r", "\t", " ", "\x7f", "\x1b", "%", "?", "#",
+    "*", ":", "~", "é", "e\u0301", "\u202e", "\u2024", "\u2215", "\uff0e\uff0e\uff0f",
+    "\u200b", "\ufeff", "\ud800", "😀",
 ]  # fmt: skip
 
 

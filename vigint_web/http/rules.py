@@ -125,6 +125,7 @@ RULES: dict[str, Rule] = {
     "videos.sprite": Person(Permission.VIEW),
     "videos.previews": Person(Permission.VIEW),
     "videos.chapters": Person(Permission.VIEW),
+    "videos.clock": Person(Permission.VIEW),
     "videos.timeline": Person(Permission.VIEW),
     "links.index": Person(Permission.MANAGE_LINKS),
     "links.live_list": Person(Permission.MANAGE_LINKS),

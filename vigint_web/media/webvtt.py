@@ -1,11 +1,14 @@
 """Write WebVTT, which players read beside a video (W3C WebVTT: cues, chapters, media fragments)."""
 
+import math
 from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
 CONTENT_TYPE = "text/vtt; charset=utf-8"
 # A cue needs an end after its start.
 _SHORTEST_CUE = 0.001
+_MOST_CUES = 3_600
 
 
 def pictures(
@@ -39,6 +42,27 @@ def chapters(starts: Sequence[float], titles: Iterable[str], duration: float | N
     end = max(duration or 0.0, starts[-1] if starts else 0.0)
     spans = pairwise([*starts, end])
     return _text((start, end, title) for (start, end), title in zip(spans, titles, strict=True))
+
+
+def clock(began: datetime, duration: float) -> str:
+    """Return cues that tell the wall clock's time, second by second, as it was in the picture.
+
+    ``began`` is when the first picture was taken, in the zone to be shown; ``duration`` in seconds.
+    A long video gets a cue for every few seconds, so that the text stays small.
+    """
+    step = max(1, math.ceil(duration / _MOST_CUES))
+    whole = began.replace(microsecond=0)
+    # Cues begin when the clock's second does, not the video's; steps are of time as it passes,
+    # which a zone's change of offset does not stop.
+    first = (whole - began).total_seconds()
+    count = math.ceil((duration - first) / step)
+    cues = []
+    for number in range(max(count, 1)):
+        start = first + number * step
+        shown = (whole.astimezone(UTC) + timedelta(seconds=number * step)).astimezone(began.tzinfo)
+        end = min(start + step, duration)
+        cues.append((max(start, 0.0), end, shown.isoformat(sep=" ", timespec="seconds")))
+    return _text(cues)
 
 
 def timestamp(seconds: float) -> str:

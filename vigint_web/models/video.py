@@ -65,7 +65,8 @@ class Video(Claimable, Watched, Base):
     original_key: Mapped[str | None] = mapped_column(String(400))
     original_size: Mapped[int | None] = mapped_column(BigInteger)
     original_sha256: Mapped[str | None] = mapped_column(String(64), index=True)
-    # The frames as received, byte for byte, in one file with their manifest.
+    # The frames as received, byte for byte, in one file with their manifest; the manifest alone,
+    # once the clip is made, where they are not to be kept.
     frames_key: Mapped[str | None] = mapped_column(String(400))
     frames_size: Mapped[int | None] = mapped_column(BigInteger)
     # What streams; equal to the original when every browser plays that.
@@ -129,6 +130,22 @@ class Video(Claimable, Watched, Base):
                 rate = stream.get("r_frame_rate")
                 return rate is not None and rate == stream.get("avg_frame_rate")
         return False
+
+    @property
+    def is_hard_to_identify(self) -> bool:
+        """Return whether people may be hard to identify: less than 704x576, or 12 images a second.
+
+        The usual least that police ask of footage that shall identify somebody.
+        """
+        if self.width is None or self.height is None:
+            return False
+        small = max(self.width, self.height) < 704 or min(self.width, self.height) < 576
+        return small or (self.fps is not None and self.fps < 12)
+
+    @property
+    def keeps_frames(self) -> bool:
+        """Return whether the frames as received are stored."""
+        return self.frames_key is not None and not self.frames_key.endswith(".json")
 
     @property
     def is_settled(self) -> bool:

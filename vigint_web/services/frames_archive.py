@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-_MANIFEST = "manifest.json"
+MANIFEST = "manifest.json"
 _SUFFIXES = {b"\xff\xd8\xff": ".jpg", b"\x89PN": ".png"}
 
 
@@ -58,7 +58,7 @@ class FramesArchiveWriter:
             )
         ]
         manifest = json.dumps([asdict(entry) for entry in entries], indent=1).encode()
-        self._zip.writestr(zipfile.ZipInfo(_MANIFEST, (1980, 1, 1, 0, 0, 0)), manifest)
+        self._zip.writestr(zipfile.ZipInfo(MANIFEST, (1980, 1, 1, 0, 0, 0)), manifest)
         self._zip.close()
         return hashlib.sha256(manifest).hexdigest()
 
@@ -75,13 +75,17 @@ class FramesArchive:
 
     def __init__(self, path: Path) -> None:
         self._zip = zipfile.ZipFile(path)
-        self.entries = [FrameEntry(**item) for item in json.loads(self._zip.read(_MANIFEST))]
+        self.entries = [FrameEntry(**item) for item in json.loads(self._zip.read(MANIFEST))]
 
     def __enter__(self) -> "FramesArchive":
         return self
 
     def __exit__(self, *_: object) -> None:
         self._zip.close()
+
+    def write_manifest(self, path: Path) -> None:
+        """Write the manifest to a file of its own, byte for byte."""
+        path.write_bytes(self._zip.read(MANIFEST))
 
     def loader(self, entry: FrameEntry) -> Callable[[], bytes]:
         """Return a function that reads one frame's bytes when asked."""

@@ -30,11 +30,11 @@ from vigint_web.services.actors import SYSTEM
 from vigint_web.services.alerting import tell_of_video
 from vigint_web.services.claims import Lease, claim
 from vigint_web.services.filenames import storage_suffix
-from vigint_web.services.frames_archive import FramesArchive
+from vigint_web.services.frames_archive import MANIFEST, FramesArchive
 from vigint_web.services.hosting_elsewhere import release_when_hosted
 from vigint_web.services.incidents import find_incident_of
 from vigint_web.services.releasing import release_without_video
-from vigint_web.services.runtime import runtime, storage
+from vigint_web.services.runtime import config, runtime, storage
 from vigint_web.services.transactions import after_commit, change, transaction
 from vigint_web.services.videos import delete_video_files, settle_failed, settle_ready
 from vigint_web.storage import NoRoom, StorageError
@@ -148,6 +148,14 @@ def _from_frames(video: Video, folder: Path, base: str, runner: Runner, lease: L
         drafts={key: clip},
         incident_values={"frames_used": encoded.frames_used, "pace_known": encoded.pace_known},
     )
+    if not config().keep_frames:
+        # The clip is all that stays, and what says which frames it was made of.
+        manifest = folder / MANIFEST
+        with storage().local_copy(video.frames_key) as path, FramesArchive(path) as archive:
+            archive.write_manifest(manifest)
+        key = f"{base}/{MANIFEST}"
+        product.values |= {"frames_key": key, "frames_size": manifest.stat().st_size}
+        product.drafts[key] = manifest
     survey = Survey(seen, folder)
     _look(survey, clip, runner, None)
     _add_pictures(product, clip, survey, folder, base, runner)
@@ -238,6 +246,9 @@ def _publish(lease: Lease, video: Video, product: _Product) -> None:
             storage().publish(draft, key)
             published.append(key)
         with transaction() as session:
+            if video.frames_key and "frames_key" in product.values:
+                dropped = [video.frames_key]
+                after_commit(lambda: delete_video_files(dropped))
             settle_ready(lease, product.values)
             session.refresh(video)
             found = find_incident_of(video.id)

@@ -24,8 +24,11 @@ class SourceDocument(TypedDict):
     source_id: str
     name: str
     description: str
+    tags: list[str]
     site: str
+    camera: str | None
     created_at: str
+    recorded_at: str | None
     status: VideoStatus
     file_info: FileInfo
     api_links: ApiLinks | None
@@ -123,8 +126,11 @@ def source_document(source: Source) -> SourceDocument:
         "source_id": source.source_id,
         "name": source.name,
         "description": source.description,
+        "tags": [tag.name for tag in source.tags],
         "site": source.site.name,
+        "camera": source.camera.name if source.camera else None,
         "created_at": _iso(source.created_at),
+        "recorded_at": _iso(video.recorded_at) if video.recorded_at else None,
         "status": VideoStatus(video.status),
         "file_info": file_info(video, source.source_id),
         "api_links": api_links(link) if link is not None and _state(link) == "live" else None,

@@ -8,6 +8,7 @@ from typing_extensions import TypedDict
 from vigint_web.errors import NotFound
 from vigint_web.media import webvtt
 from vigint_web.models import Video
+from vigint_web.services.runtime import config
 from vigint_web.services.token_documents import SceneInfo, scenes_of
 
 
@@ -50,6 +51,16 @@ def chapters(video: Video, title: Callable[[int], str]) -> str:
         raise NotFound
     titles = (title(number) for number in range(1, len(scenes) + 1))
     return webvtt.chapters([scene["start"] for scene in scenes], titles, video.duration)
+
+
+def clock(video: Video) -> str:
+    """Return WebVTT with the time of day at which each moment was filmed.
+
+    In the installation's zone. Raises NotFound while that is not known.
+    """
+    if video.recorded_at is None or not video.duration:
+        raise NotFound
+    return webvtt.clock(video.recorded_at.astimezone(config().timezone), video.duration)
 
 
 def timeline_document(video: Video) -> TimelineDocument:

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from typing_extensions import TypedDict
 
-from vigint_web.models import Incident, Link, Video, VideoStatus
+from vigint_web.models import Incident, Link, Source, Video, VideoStatus
 from vigint_web.services.incidents import find_incident_of
 from vigint_web.services.links import token_of
 from vigint_web.services.runtime import config
@@ -51,6 +51,9 @@ class VideoDocument(TypedDict):
     video_id: str
     name: str
     description: str
+    tags: list[str]
+    camera: str | None
+    recorded_at: str | None
     status: VideoStatus
     file_info: FileInfo
     api_links: ApiLinks
@@ -95,6 +98,9 @@ def video_document(link: Link) -> VideoDocument:
         "video_id": video.public_id,
         "name": _name(video, source.name if source else None, incident),
         "description": source.description if source else (incident.message if incident else ""),
+        "tags": [tag.name for tag in source.tags] if source else [],
+        "camera": _camera(source or incident),
+        "recorded_at": _iso(video.recorded_at),
         "status": video.status,
         "file_info": file_info(video, source.source_id if source else None, incident),
         "api_links": api_links(link),
@@ -146,6 +152,10 @@ def scenes_of(video: Video) -> list[SceneInfo] | None:
 
 def _iso(moment: datetime | None) -> str | None:
     return moment.isoformat(timespec="seconds") if moment else None
+
+
+def _camera(owner: Source | Incident | None) -> str | None:
+    return owner.camera.name if owner is not None and owner.camera else None
 
 
 def _name(video: Video, source_name: str | None, incident: Incident | None) -> str:

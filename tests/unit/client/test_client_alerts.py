@@ -373,7 +373,18 @@ def test_expiration_hours_of_call_and_configuration(
     make_manager(configured).send_security_alert_with_video("m", wait=0, expiration_hours=2)
     make_manager().send_security_alert_with_video("m", wait=0)
     hours = [item.json().get("expiration_hours") for item in vigint.posts()]
-    assert hours == [12, 2, None]
+    # The server takes whole hours; 12.0 is none in JSON.
+    assert [repr(number) for number in hours] == ["12", "2", "None"]
+
+
+@pytest.mark.parametrize(
+    ("asked", "sent"), [(0.25, 1), (1.5, 2), ("36", 36), (1e9, 87_600), (0, None), (-1, None)]
+)
+def test_part_of_an_hour_is_a_whole_one(
+    vigint: FakeVigint, make_manager: MakeManager, asked: object, sent: int | None
+) -> None:
+    make_manager().send_security_alert_with_video("m", wait=0, expiration_hours=asked)
+    assert repr(vigint.posts()[0].json().get("expiration_hours")) == repr(sent)
 
 
 def test_the_public_function_reads_the_environment(

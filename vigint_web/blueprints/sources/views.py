@@ -16,7 +16,7 @@ from vigint_web.services import links, source_accesses, source_duplicates, sourc
 from vigint_web.services.link_rules import refusal_of_link
 from vigint_web.services.processing_control import cancel_processing
 from vigint_web.services.sightings import own_playbacks, record_shown_addresses
-from vigint_web.services.token_documents import api_links, metadata_document
+from vigint_web.services.token_documents import api_links
 
 # How many requests the page itself shows; all of them have their own.
 _LATEST = 8
@@ -54,7 +54,6 @@ def _shown(source_id: str) -> dict[str, object]:
         "link": link,
         "now": utcnow(),
         "api": api_links(link) if link is not None and shows else None,
-        "metadata": metadata_document(link) if link else {},
         "duplicates": doubles,
         "readings": read,
         "ends": TokenEndForm.PERIODS,

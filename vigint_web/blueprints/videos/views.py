@@ -17,6 +17,7 @@ from vigint_web.services.playback import (
 )
 from vigint_web.services.sightings import record_own_playback
 from vigint_web.services.timelines import chapters as chapters_of
+from vigint_web.services.timelines import clock as clock_of
 from vigint_web.services.timelines import previews as previews_of
 from vigint_web.services.timelines import timeline_document
 
@@ -68,6 +69,12 @@ def chapters(public_id: str) -> Response:
     video = find_visible_video(actor(), public_id)
     text = chapters_of(video, lambda number: _("Scene %(number)s", number=number))
     return Response(text, content_type=CONTENT_TYPE)
+
+
+@blueprint.get("/<public_id>/clock.vtt")
+def clock(public_id: str) -> Response:
+    """Tell players what time it was at each moment of a video."""
+    return Response(clock_of(find_visible_video(actor(), public_id)), content_type=CONTENT_TYPE)
 
 
 @blueprint.get("/<public_id>/timeline.json")

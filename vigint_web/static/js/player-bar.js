@@ -7,55 +7,64 @@ const THUMB = 18; // pixels; half of it is left free at both ends of the bar
 const EDGE = 4;
 const STAY = 2500;
 const EXACT_BELOW = 60;
+const SLOP = 8;
+const KEYS = /^(?:Arrow|Page|Home|End)/;
 
 export class Bar {
   constructor(player, pictures) {
     this.player = player;
     this.pictures = pictures;
     this.scenes = null; // set when there are some
-    this.dragged = null; // the part that a finger or a button holds
-    this.keyed = false; // the keys move, so the picture follows the position
+    this.held = null; // the part that a finger or the mouse's button holds
+    this.isDragged = false;
+    this.isKeyed = false; // the keys move, so the picture follows the position
     const { bar, seek, strip, preview } = player.parts;
     this.canvas = preview.querySelector("canvas");
     for (const part of [seek, strip]) if (part) this.listen(part);
+    // The bar itself says what it is dragged to; where its handle was taken hold of is its affair.
+    seek.addEventListener("input", () => this.show(Number(seek.value)));
+    bar.addEventListener("pointerleave", () => this.held || this.hide());
     // By touch nothing hovers: whoever touches the player may soon look for a moment.
-    player.root.addEventListener("pointerdown", () => pictures.load(), { once: true });
-    bar.addEventListener("pointerleave", (event) => event.pointerType === "mouse" && this.hide());
+    player.root.addEventListener("pointerdown", (event) => event.pointerType !== "mouse" && pictures.load());
     seek.addEventListener("focus", () => seek.matches(":focus-visible") && this.showKeyed());
-    seek.addEventListener("keydown", (event) => event.key !== "Tab" && event.key !== "Escape" && this.showKeyed());
+    seek.addEventListener("keydown", (event) => KEYS.test(event.key) && this.showKeyed());
     seek.addEventListener("blur", () => this.hide());
-    player.root.addEventListener("keydown", (event) => event.key === "Escape" && this.hide());
-    for (const event of ["pointerup", "pointercancel"]) addEventListener(event, (happened) => this.drop(happened));
-    addEventListener("pointermove", (event) => this.drag(event));
+    this.leave = (event) => event.key === "Escape" && this.hide();
+    this.move = (event) => this.drag(event);
+    this.release = (event) => this.drop(event);
   }
 
   listen(part) {
-    const { player } = this;
-    const { seek } = player.parts;
-    part.addEventListener("pointerenter", () => this.pictures.load());
+    part.addEventListener("pointerenter", (event) => event.pointerType === "mouse" && this.pictures.load());
     part.addEventListener("pointermove", (event) => {
-      if (!this.dragged && event.pointerType === "mouse") this.show(this.momentAt(event));
+      if (!this.held && event.pointerType === "mouse") this.show(this.momentAt(event));
     });
     part.addEventListener("pointerdown", (event) => {
       if (event.button !== 0) return;
-      this.dragged = part;
-      this.show(this.momentAt(event));
-      if (part !== seek) player.goTo(this.momentAt(event));
+      this.held = part;
+      this.from = event.clientX;
+      // A finger on the strip may be about to scroll the page.
+      this.isDragged = part === this.player.parts.seek || event.pointerType === "mouse";
+      for (const name of ["pointerup", "pointercancel"]) addEventListener(name, this.release);
+      addEventListener("pointermove", this.move);
+      if (this.isDragged) this.drag(event);
     });
-    // The bar itself says what it is dragged to; where its handle was taken hold of is its affair.
-    if (part === seek) seek.addEventListener("input", () => this.show(Number(seek.value)));
   }
 
   drag(event) {
-    if (!this.dragged || this.dragged === this.player.parts.seek) return;
+    this.isDragged ||= Math.abs(event.clientX - this.from) > SLOP;
+    if (!this.isDragged) return;
     const moment = this.momentAt(event);
-    this.player.goTo(moment);
+    if (this.held !== this.player.parts.seek) this.player.goTo(moment);
+    else if (event.type === "pointermove") return;
     this.show(moment);
   }
 
   drop(event) {
-    if (!this.dragged) return;
-    this.dragged = null;
+    for (const name of ["pointerup", "pointercancel"]) removeEventListener(name, this.release);
+    removeEventListener("pointermove", this.move);
+    if (!this.isDragged && event.type === "pointerup") this.player.goTo(this.momentAt(event));
+    this.held = null;
     if (event.pointerType !== "mouse" || !this.player.parts.bar.matches(":hover")) this.hide();
   }
 
@@ -66,32 +75,30 @@ export class Bar {
   }
 
   showKeyed() {
-    this.keyed = true;
-    this.show(this.position);
-    this.pictures.load().then(() => this.follow());
+    this.isKeyed = true;
+    this.show(this.player.wanted ?? this.player.video.currentTime);
     clearTimeout(this.leaving);
-    this.leaving = setTimeout(() => this.keyed && this.hide(), STAY);
-  }
-
-  get position() {
-    return this.player.wanted ?? this.player.video.currentTime;
+    this.leaving = setTimeout(() => this.isKeyed && this.hide(), STAY);
   }
 
   /** The position changed: what the keys show changes with it. */
-  follow() {
-    if (this.keyed) this.draw(this.position);
+  follow(at) {
+    if (this.isKeyed) this.draw(at);
   }
 
   show(moment) {
     const wasLoaded = this.pictures.isLoaded;
     this.draw(moment);
-    if (!wasLoaded) this.pictures.load().then((are) => are && this.moment === moment && this.draw(moment));
+    document.addEventListener("keydown", this.leave);
+    // Meanwhile it may be about another moment, or gone.
+    if (!wasLoaded) this.pictures.load().then((are) => are && this.moment !== null && this.draw(this.moment));
   }
 
   hide() {
-    this.keyed = false;
+    this.isKeyed = false;
     this.moment = null;
     clearTimeout(this.leaving);
+    document.removeEventListener("keydown", this.leave);
     this.player.parts.preview.hidden = true;
     this.player.parts.reach.hidden = true;
   }

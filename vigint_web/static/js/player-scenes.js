@@ -7,6 +7,7 @@ const SVG = "http://www.w3.org/2000/svg";
 const HAIR = 0.001; // so that rounding does not show the last picture of the scene before
 const AGAIN = 1.5; // seconds into a scene, "previous" means its beginning
 const MOST_BARS = 160;
+const MOST_BORDERS = 24; // more would hide the bars between them
 const GAP = 0.25;
 const NEAR = "200px";
 
@@ -46,7 +47,7 @@ export class Scenes {
     if (marks.length) parts.bar.append(drawing("vp-marks", 100, marks.join("")));
     if (parts.strip && motion?.length) this.drawMotion(motion, interval, whole, marks.join(""));
     this.fill();
-    this.follow();
+    this.follow(this.player.video.currentTime);
   }
 
   drawMotion(motion, interval, whole, marks) {
@@ -66,7 +67,7 @@ export class Scenes {
       return `M${round((n + GAP / 2) * step)} 100V${top}h${round((1 - GAP) * step)}V100z`;
     });
     parts.strip.append(drawing("vp-motion", 100, path.join("")), drawing("vp-motion vp-played", 100, path.join("")));
-    if (marks) parts.strip.append(drawing("vp-borders", 100, marks));
+    if (marks && this.starts.length <= MOST_BORDERS) parts.strip.append(drawing("vp-borders", 100, marks));
     if (!parts.most) return;
     write(parts.most, highest ? data.most.replace("{at}", words.short(this.peak)) : data.still);
     parts.most.disabled = highest === 0;
@@ -143,9 +144,8 @@ export class Scenes {
   }
 
   /** The position changed: the scene that is shown may have. */
-  follow() {
-    const { player } = this;
-    const current = this.at(player.wanted ?? player.video.currentTime);
+  follow(position) {
+    const current = this.at(position);
     if (current === this.current) return;
     this.current = current;
     this.mark();

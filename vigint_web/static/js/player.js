@@ -290,8 +290,8 @@ class Player {
     parts.seek.value = String(at);
     parts.bar.style.setProperty("--at", share(at, length));
     parts.bar.style.setProperty("--loaded", share(this.loaded(at), length));
-    this.bar?.follow();
-    this.scenes?.follow();
+    this.bar?.follow(at);
+    this.scenes?.follow(at);
     // A slider that holds the focus would be read out with every change while the video plays.
     if (!moving || document.activeElement !== parts.seek) {
       const said = { at: words.spoken(at), length: words.spoken(length) };

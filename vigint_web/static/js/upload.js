@@ -6,15 +6,18 @@ import { chosen, complaint, dropped } from "./upload-files.js";
 import { Figures } from "./upload-figures.js";
 import { Follower } from "./upload-follow.js";
 import { Memory } from "./upload-memory.js";
-import { Queue } from "./upload-queue.js";
+import { Queue, pauseBefore } from "./upload-queue.js";
 import { Row } from "./upload-row.js";
 import { Session } from "./upload-session.js";
-import { Tus } from "./upload-tus.js";
+import { Interrupted, Tus } from "./upload-tus.js";
 import { Unfinished } from "./upload-unfinished.js";
 import { Whole } from "./upload-whole.js";
 
 const TICK = 500;
 const LOGIN_CHECK = 5_000;
+const LONGEST_LOGIN_CHECK = 60_000;
+// So long a file waits for the list of those that were begun.
+const PATIENCE = 4_000;
 // What one may lose by a slip of the hand without being asked.
 const MUCH = 10_000_000;
 // A header holds the description on its way here; pages of sources take more.
@@ -63,7 +66,20 @@ function say(text) {
 
 // Taking files in
 
-function take(found) {
+/** Learn what is unfinished; on a bad connection not at the first try. */
+async function learn(tries = 1) {
+  try {
+    await unfinished.load(new Set(queue.items.map((item) => item.url)));
+  } catch (error) {
+    if (!(error instanceof Interrupted)) return; // nothing to offer is no failure of this page
+    await new Promise((done) => setTimeout(done, pauseBefore(tries)));
+    await learn(tries + 1);
+  }
+}
+const listed = learn();
+
+async function take(found) {
+  await Promise.race([listed, new Promise((done) => setTimeout(done, PATIENCE))]);
   const left = [];
   let added = 0;
   for (const [file, path, name = file.name] of found) {
@@ -202,7 +218,7 @@ function told(item, before) {
 let checking = 0;
 
 /** Look from time to time whether somebody has logged in again in another tab. */
-async function checkLogin() {
+async function checkLogin(pause = LOGIN_CHECK) {
   clearTimeout(checking);
   if (!queue.isLoggedOut) return;
   try {
@@ -212,7 +228,8 @@ async function checkLogin() {
     say(words.saysLoggedIn);
     render();
   } catch {
-    checking = setTimeout(checkLogin, LOGIN_CHECK);
+    const next = Math.min(1.5 * pause, LONGEST_LOGIN_CHECK);
+    checking = setTimeout(() => checkLogin(next), pause);
   }
 }
 
@@ -317,4 +334,3 @@ find("try-now").addEventListener("click", () => {
 });
 
 form.description.maxLength = LONGEST_DESCRIPTION;
-unfinished.load(new Set()).catch(() => {}); // nothing to offer is no failure of this page

@@ -1,0 +1,245 @@
+"""A mail server that is away or hangs: nothing is lost, nobody waits for ever, oldest first."""
+
+import contextlib
+import importlib
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from email.parser import BytesParser
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from tests.helpers import Clock, post_incident, renew
+from tests.post_office import Postbox, PostOffice
+from vigint_web.config import Config
+from vigint_web.extensions import db
+from vigint_web.mail import MailUndelivered, make_letter, send
+from vigint_web.models import Alert, AlertState
+from vigint_web.services import alerts
+from vigint_web.services.reconcile import reconcile
+
+Work = Callable[[], None]
+
+
+@pytest.fixture
+def postbox() -> Postbox:
+    return Postbox()
+
+
+@pytest.fixture
+def server(postbox: Postbox) -> Iterator[PostOffice]:
+    office = PostOffice(postbox)
+    yield office
+    office.close()
+
+
+@pytest.fixture
+def settings(server: PostOffice) -> dict[str, str]:
+    return {
+        "VIGINT_SMTP_SERVER": "127.0.0.1",
+        "VIGINT_SMTP_PORT": str(server.port),
+        "VIGINT_SMTP_USE_TLS": "no",
+        "VIGINT_SMTP_FROM": "vigint@example.com",
+    }
+
+
+def _post(client: FlaskClient, key: str, number: int) -> None:
+    everyone = [f"r{number}@example.com"]
+    post_incident(client, key, {"message": "Alarme", "recipients": everyone})
+
+
+def _alerts() -> list[Alert]:
+    renew()
+    return db.session.query(Alert).order_by(Alert.id).all()
+
+
+def _took(postbox: Postbox) -> list[str]:
+    return [envelope.rcpt_tos[0][:2] for envelope in postbox.taken]
+
+
+def test_after_an_outage_everything_goes_out_oldest_first(
+    client: FlaskClient,
+    api_key: str,
+    work: Work,
+    server: PostOffice,
+    postbox: Postbox,
+    clock: Clock,
+) -> None:
+    for number in range(1, 5):
+        _post(client, api_key, number)
+        work()
+        clock.forward(seconds=7)
+        reconcile()
+        work()
+    owed = _alerts()
+    assert {(one.state, one.held_up) for one in owed} == {(AlertState.PENDING, True)}
+    assert len({one.next_attempt_at for one in owed}) == 1, "they wait together"
+    assert owed[0].attempt > max(one.attempt for one in owed[1:]), "the oldest asks for all"
+    clock.forward(hours=3)
+    reconcile()
+    work()
+    waits = max((one.next_attempt_at or clock.now()) - clock.now() for one in _alerts())
+    assert waits.total_seconds() <= 120, "a server that is back is noticed soon"
+    postbox.rcpt["r1@example.com"] = ["550 gone for ever"]
+    postbox.data = ["451 not this one yet"]
+    server.open()
+    _post(client, api_key, 5)
+    work()
+    reconcile()
+    work()
+    assert _took(postbox) == ["r3", "r4", "r5"]
+    states = [one.state for one in _alerts() if one.kind != "undeliverable"]
+    assert states == [AlertState.FAILED, AlertState.PENDING, *[AlertState.SENT] * 3]
+    clock.forward(hours=1)
+    reconcile()
+    work()
+    assert _took(postbox) == ["r3", "r4", "r5", "r2"]
+
+
+def test_the_first_sign_of_life_wakes_all_that_wait(
+    client: FlaskClient,
+    api_key: str,
+    work: Work,
+    server: PostOffice,
+    postbox: Postbox,
+    clock: Clock,
+) -> None:
+    for number in range(1, 4):
+        _post(client, api_key, number)
+    work()
+    server.open()
+    first, *others = _alerts()
+    first.next_attempt_at = clock.now()
+    db.session.commit()
+    alerts.deliver_alert(first.id)
+    assert _took(postbox) == ["r1"]
+    work()
+    assert _took(postbox) == ["r1", "r2", "r3"], "without waiting for their own next attempt"
+    assert all(one.attempt == 2 for one in _alerts()[1:])
+    assert len(others) == 2
+
+
+def test_what_nobody_accepts_for_a_day_is_given_up_outage_or_not(
+    client: FlaskClient, api_key: str, work: Work, clock: Clock
+) -> None:
+    for number in range(1, 4):
+        _post(client, api_key, number)
+    work()
+    clock.forward(hours=25)
+    for _ in range(4):
+        reconcile()
+        work()
+    assert {one.state for one in _alerts()} == {AlertState.FAILED}
+
+
+def test_a_mail_that_kills_whoever_sends_it_is_given_up_after_a_day_too(
+    client: FlaskClient, api_key: str, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Killed(BaseException):
+        pass
+
+    def die(*_: Any) -> str:
+        raise Killed
+
+    _post(client, api_key, 1)
+    monkeypatch.setattr(alerts, "send", die)
+    [owed] = _alerts()
+    for _ in range(3):
+        with pytest.raises(Killed):
+            alerts.deliver_alert(owed.id)
+        db.session.rollback()
+        clock.forward(seconds=21)
+    assert _alerts()[0].state == AlertState.PENDING
+    clock.forward(hours=25)
+    alerts.deliver_alert(owed.id)
+    assert _alerts()[0].state == AlertState.FAILED
+
+
+_STEPS = ["greeting", "EHLO", "MAIL", "RCPT", "DATA", "end", "QUIT"]
+
+
+class _Hanging:
+    """Speak SMTP up to a step, then say nothing more."""
+
+    def __init__(self, port: int) -> None:
+        self.step = ""
+        self.accepted = 0
+        self._listener = socket.create_server(("127.0.0.1", port))
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._serve, daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        self._ended.set()
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        self._thread.join(5)
+
+    def _serve(self) -> None:
+        with contextlib.suppress(OSError):
+            while not self._ended.is_set():
+                found, _ = self._listener.accept()
+                with found, contextlib.suppress(OSError), found.makefile("rb") as lines:
+                    self._talk(found, lines)
+
+    def _talk(self, found: socket.socket, lines: Any) -> None:
+        if self.step == "greeting":
+            lines.readline()  # until the other side goes away
+            return
+        found.sendall(b"220 here\r\n")
+        for line in lines:
+            word = line[:4].decode().upper()
+            if word == self.step:
+                lines.read()
+                return
+            if word == "DATA":
+                found.sendall(b"354 go on\r\n")
+                for text in lines:
+                    if text == b".\r\n":
+                        break
+                if self.step == "end":
+                    lines.read()
+                    return
+                self.accepted += 1
+            found.sendall(b"250 OK\r\n" if word != "QUIT" else b"221 bye\r\n")
+
+
+@pytest.mark.only_sqlite(reason="no database is asked")
+def test_every_step_has_a_time_out(
+    app: Flask, config: Config, server: PostOffice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The name `vigint_web.mail` is taken by the extension.
+    mail = importlib.import_module("vigint_web.mail")
+    monkeypatch.setattr(mail, "_TIMEOUT", 0.1)
+    monkeypatch.setattr(mail, "_GOODBYE", 0.1)
+    hanging = _Hanging(server.port)
+    try:
+        for step in _STEPS:
+            hanging.step = step
+            letter = make_letter(
+                config, recipient="a@example.com", message_id="<1@x>", subject="s", text="t",
+                html="<p>t</p>", headers={},
+            )  # fmt: skip
+            if step == "QUIT":
+                assert send(letter, config) == "smtp", "it was accepted; the rest is courtesy"
+                continue
+            with pytest.raises(MailUndelivered, match=r"(?i)timed out|TimeoutError") as caught:
+                send(letter, config)
+            assert caught.value.unreachable == (step in {"greeting", "EHLO"}), step
+        assert hanging.accepted == 1
+    finally:
+        hanging.close()
+
+
+def test_a_mail_is_one_text_and_one_html_in_nothing_else(app: Flask, config: Config) -> None:
+    letter = make_letter(
+        config, recipient="a@example.com", message_id="<1@x>", subject="é", text="x" * 5000,
+        html="<p>é</p>", headers={},
+    )  # fmt: skip
+    whole = BytesParser().parsebytes(letter.as_bytes())
+    assert whole.get_content_type() == "multipart/alternative"
+    assert [part.get_content_type() for part in whole.get_payload()] == ["text/plain", "text/html"]  # type: ignore[union-attr]  # it has parts
+    assert max(len(line) for line in letter.as_bytes().splitlines()) <= 998

@@ -1,0 +1,60 @@
+"""media.webvtt: the time of day beside a video."""
+
+import re
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from vigint_web.media.webvtt import clock
+
+PARIS = ZoneInfo("Europe/Paris")
+CUE = re.compile(r"^(\d+):(\d\d):([\d.]+) --> (\d+):(\d\d):([\d.]+)\n(.+)$", re.MULTILINE)
+
+
+def _cues(text: str) -> list[tuple[float, float, datetime]]:
+    assert text.startswith("WEBVTT\n\n")
+    return [
+        (
+            int(h) * 3600 + int(m) * 60 + float(s),
+            int(to_h) * 3600 + int(to_m) * 60 + float(to_s),
+            datetime.fromisoformat(shown),
+        )
+        for h, m, s, to_h, to_m, to_s, shown in CUE.findall(text)
+    ]
+
+
+def test_a_cue_for_every_second_of_the_clock() -> None:
+    began = datetime(2026, 11, 21, 14, 30, 5, 300_000, PARIS)
+    assert clock(began, 2.0) == (
+        "WEBVTT\n\n"
+        "00:00:00.000 --> 00:00:00.700\n2026-11-21 14:30:05+01:00\n\n"
+        "00:00:00.700 --> 00:00:01.700\n2026-11-21 14:30:06+01:00\n\n"
+        "00:00:01.700 --> 00:00:02.000\n2026-11-21 14:30:07+01:00\n"
+    )
+
+
+def test_the_hour_that_comes_twice_is_told_apart() -> None:
+    began = datetime(2026, 10, 25, 0, 59, 59, tzinfo=UTC).astimezone(PARIS)
+    shown = [moment.isoformat() for *_, moment in _cues(clock(began, 2.0))]
+    assert shown == ["2026-10-25T02:59:59+02:00", "2026-10-25T02:00:00+01:00"]
+
+
+@given(
+    began=st.integers(946_684_800_000, 4_070_908_800_000).map(
+        lambda milliseconds: datetime.fromtimestamp(milliseconds / 1000, UTC)
+    ),
+    duration=st.floats(0.04, 200_000),
+)
+def test_cues_cover_the_video_and_tell_the_right_time(began: datetime, duration: float) -> None:
+    cues = _cues(clock(began.astimezone(PARIS), duration))
+    assert 1 <= len(cues) <= 3_601
+    assert cues[0][0] == 0
+    assert abs(cues[-1][1] - duration) < 0.01
+    for (start, end, moment), following in zip(cues, [*cues[1:], None], strict=True):
+        assert start < end
+        if following is not None:
+            assert abs(following[0] - end) < 0.002
+        off = (moment - began).total_seconds() - start
+        assert -1.001 < off <= 0.001, "the second that has begun"
