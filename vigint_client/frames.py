@@ -1,18 +1,21 @@
-"""Every form in which a detector holds a frame, as JPEG or PNG bytes with its time."""
+"""The frames of an alert, however many: read one by one, an even selection kept."""
 
-import base64
-import binascii
-import datetime as dt
 import logging
-import math
-import re
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, KeysView, Mapping, Set, ValuesView
+from collections.abc import Callable, Iterable, Iterator, KeysView, Set, ValuesView
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
-from vigint_client import images
+from vigint_client.frame_forms import (
+    Loose,
+    content_of,
+    encode,
+    is_one_frame,
+    loosen,
+    memory_of,
+    own,
+)
 from vigint_client.staging import ByteStore, Slice, open_staging
 
 log = logging.getLogger("vigint_client")
@@ -20,12 +23,9 @@ log = logging.getLogger("vigint_client")
 _Item = TypeVar("_Item")
 
 MAX_FRAMES = 2_000
-MAX_FRAME_BYTES = 10 * 1024 * 1024
 # Encoded frames beyond this go to a file; without a file, this is where frames are left out.
 MEMORY_BYTES = 32 * 1024 * 1024
 MEMORY_WITHOUT_FILE = 256 * 1024 * 1024
-_DATA_URL = re.compile(r"\s*data:[^,]{0,200},", re.IGNORECASE)
-_LATEST = dt.datetime(2200, 1, 1, tzinfo=dt.UTC).timestamp()
 # Collections that another thread may change while they are read.
 _SHARED = (list, deque, Set, KeysView, ValuesView)
 
@@ -79,22 +79,13 @@ class FrameBatch:
         return sum(frame.size for frame in self.frames)
 
 
-@dataclass(frozen=True, slots=True)
-class _Loose:
-    """A frame's content as the caller gave it, with its time and number beside it."""
-
-    content: Any
-    timestamp: float | str | None
-    frame_count: int | None
-
-
 class HeldFrames:
     """Frames kept for later, safe against the caller reusing its buffers.
 
     What has no length, such as a generator, is not read before `read`.
     """
 
-    def __init__(self, held: list[_Loose], left_out: int, unread: object = None) -> None:
+    def __init__(self, held: list[Loose], left_out: int, unread: object = None) -> None:
         self._held = held
         self._left_out = left_out
         self._unread = unread
@@ -112,7 +103,7 @@ class HeldFrames:
     @property
     def size(self) -> int:
         """About how many bytes of memory the frames take."""
-        return sum(_memory(loose.content) for loose in self._held)
+        return sum(memory_of(loose.content) for loose in self._held)
 
     def read(self, folder: FindFolder = _nowhere) -> FrameBatch:
         """Encode what is held; large batches go to a file in `folder`."""
@@ -140,11 +131,11 @@ def hold_frames(frames: object) -> HeldFrames:
         return HeldFrames([], 0, frames)
     given = list(_each(frames))
     kept = _thin(given)
-    held: list[_Loose] = []
+    held: list[Loose] = []
     for frame in kept:
         try:
-            loose = _loosen(frame)
-            held.append(_Loose(_own(loose.content), loose.timestamp, loose.frame_count))
+            loose = loosen(frame)
+            held.append(Loose(own(loose.content), loose.timestamp, loose.frame_count))
         except Exception as why:
             _say_left_out(why)
     return HeldFrames(held, len(given) - len(held))
@@ -204,9 +195,9 @@ class _Collector:
 
     def _take(self, frame: object) -> None:
         try:
-            loose = _loosen(frame)
-            data = _encode(loose.content)
-            costs_nothing = self._borrowed and data is _given(frame)
+            loose = loosen(frame)
+            data = encode(loose.content)
+            costs_nothing = self._borrowed and data is content_of(frame)
             content = data if costs_nothing else self._stored(data)
         except Exception as why:
             # Whatever a foreign image object raises must not stop a detector.
@@ -246,7 +237,7 @@ def _thin(items: list[_Item]) -> list[_Item]:
 def _each(frames: object) -> Iterator[object]:
     if frames is None:
         return
-    if _is_one_frame(frames) or not isinstance(frames, Iterable):
+    if is_one_frame(frames) or not isinstance(frames, Iterable):
         yield frames
         return
     try:
@@ -272,130 +263,5 @@ def _snapshot(frames: Iterable[object]) -> list[object]:
 
 def _is_lazy(frames: object) -> bool:
     return (
-        isinstance(frames, Iterable)
-        and not _is_one_frame(frames)
-        and not hasattr(frames, "__len__")
+        isinstance(frames, Iterable) and not is_one_frame(frames) and not hasattr(frames, "__len__")
     )
-
-
-def _is_one_frame(frames: object) -> bool:
-    if isinstance(frames, (bytes, bytearray, memoryview, str, Path, Mapping)):
-        return True
-    if images.is_pil_image(frames):
-        return True
-    if images.is_array(frames):
-        shape: tuple[int, ...] = getattr(frames, "shape", ())
-        return len(shape) == 2 or (len(shape) == 3 and shape[2] in (1, 3, 4))
-    return False
-
-
-def _loosen(frame: object) -> _Loose:
-    if isinstance(frame, _Loose):
-        return frame
-    if not isinstance(frame, Mapping):
-        return _Loose(frame, None, None)
-    content = frame.get("frame_data")
-    if isinstance(content, str):
-        content = _from_base64(content)
-    return _Loose(content, _time(frame.get("timestamp")), _count(frame.get("frame_count")))
-
-
-def _given(frame: object) -> object:
-    if isinstance(frame, _Loose):
-        return frame.content
-    return frame.get("frame_data") if isinstance(frame, Mapping) else frame
-
-
-def _own(content: Any) -> Any:
-    if isinstance(content, bytes):
-        return content
-    if images.is_array(content) or images.is_pil_image(content):
-        return content.copy()
-    return _encode(content)
-
-
-def _encode(content: Any) -> bytes:
-    if images.is_array(content):
-        return _checked(images.encode_array(content))
-    if images.is_pil_image(content):
-        return _checked(images.encode_pil_image(content))
-    if isinstance(content, (bytes, bytearray, memoryview)):
-        data = bytes(content)
-        if not _is_image(data):
-            data = _from_base64(data)
-        return _checked(data)
-    if isinstance(content, str) and _DATA_URL.match(content):
-        return _checked(_from_base64(content))
-    if isinstance(content, (str, Path)):
-        return _checked(_from_path(Path(content)))
-    raise ValueError(f"a {type(content).__name__} is none of the forms a frame may have")
-
-
-def _from_path(path: Path) -> bytes:
-    # A pipe or a device would block the detector for ever.
-    if not path.is_file():
-        raise ValueError("there is no such image file")
-    with path.open("rb") as file:
-        return file.read(MAX_FRAME_BYTES + 1)
-
-
-def _from_base64(text: str | bytes) -> bytes:
-    if isinstance(text, bytes):
-        text = text.decode("ascii", "strict")
-    text = _DATA_URL.sub("", text, count=1) if text.lstrip()[:5].lower() == "data:" else text
-    try:
-        return base64.b64decode("".join(text.split()), validate=True)
-    except (binascii.Error, ValueError):
-        raise ValueError("its text is not base64") from None
-
-
-def _is_image(data: bytes) -> bool:
-    return data.startswith((b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n"))
-
-
-def _checked(data: bytes) -> bytes:
-    if not _is_image(data):
-        raise ValueError("it is neither JPEG nor PNG")
-    if len(data) > MAX_FRAME_BYTES:
-        raise ValueError("it is larger than 10 MiB")
-    return data
-
-
-def _time(value: Any) -> float | str | None:
-    """Return a time as the server reads it, else None: one wrong time must not cost the video."""
-    if isinstance(value, dt.datetime):
-        return value.isoformat()
-    if isinstance(value, str):
-        text = value.strip()
-        try:
-            dt.datetime.fromisoformat(text)
-        except ValueError:
-            value = text
-        else:
-            return text
-    number = _number(value)
-    return number if number is not None and 0 <= number <= _LATEST else None
-
-
-def _count(value: Any) -> int | None:
-    number = _number(value)
-    return None if number is None else int(number)
-
-
-def _number(value: Any) -> float | None:
-    if value is None or isinstance(value, bool):
-        return None
-    try:
-        number = float(value)
-    except (TypeError, ValueError, OverflowError):
-        return None
-    return number if math.isfinite(number) else None
-
-
-def _memory(content: Any) -> int:
-    if isinstance(content, bytes):
-        return len(content)
-    if images.is_array(content):
-        return int(content.nbytes)
-    width, height = content.size
-    return int(width) * int(height) * 4

@@ -22,23 +22,24 @@ class Redelivery:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._changed = threading.Condition()
-        self._courier: Courier | None = None
+        # One for each folder and configuration, of which a program may have several.
+        self._couriers: dict[object, Courier] = {}
         self._due = 0.0
         self._pause = FIRST_PAUSE
         self._thread: threading.Thread | None = None
         self._busy = self._asked = False
         self._owner = os.getpid()
 
-    def wake(self, courier: Courier | None, *, reached: bool) -> None:
+    def wake(self, courier: Courier, *, reached: bool) -> None:
         """See to what is kept: at once when the server was just reached, else after a pause.
 
         Costs the caller one look into the folder. Never raises.
         """
         try:
-            if courier is None or not courier.spool.names():
+            if not courier.spool.names():
                 return
             with self._changed:
-                self._courier = courier
+                self._couriers[courier.spool.folder, courier.load_server] = courier
                 alive = self._thread is not None and self._thread.is_alive()
                 if reached:
                     self._asked, self._due, self._pause = True, self._clock(), FIRST_PAUSE
@@ -69,17 +70,20 @@ class Redelivery:
             with self._changed:
                 while (left := self._due - self._clock()) > 0:
                     self._changed.wait(left)
-                courier = self._courier
+                couriers = dict(self._couriers)
                 self._busy, self._asked = True, False
-            again = courier is not None and self._flush(courier)
+            done = [key for key, courier in couriers.items() if not self._flush(courier)]
             with self._changed:
                 self._busy = False
                 if not self._asked:
                     self._due = self._clock() + self._pause
                     self._pause = min(self._pause * 2, LONGEST_PAUSE)
-                self._changed.notify_all()
-                if not again and not self._asked:
+                    for key in done:
+                        self._couriers.pop(key, None)
+                if not self._couriers:
                     self._thread = None
+                self._changed.notify_all()
+                if self._thread is None:
                     return
 
     @staticmethod
@@ -97,7 +101,7 @@ _lock = threading.Lock()
 _shared: tuple[int, Redelivery] | None = None
 
 
-def wake_shared(courier: Courier | None, *, reached: bool) -> None:
+def wake_shared(courier: Courier, *, reached: bool) -> None:
     """Let this process's thread see to what is kept; a forked child gets one of its own."""
     global _shared  # noqa: PLW0603 - one thread per process is the point
     with _lock:

@@ -109,7 +109,9 @@ def accepted(
     )
     asked_for_video = bool(batch.frames or batch.left_out)
     has_link = bool(seen.get("private_link") and batch.frames and not text_only)
-    named = [str(item["recipient"]) for item in deliveries if item.get("recipient")]
+    # The server may call webhooks too: these are no people.
+    mails = [item for item in deliveries if item.get("channel", "mail") == "mail"]
+    named = [str(item["recipient"]) for item in mails if item.get("recipient")]
     counts = seen.get("frames")
     left_out = counts.get("left_out") if isinstance(counts, dict) else 0
     result: Result = {
@@ -127,11 +129,13 @@ def accepted(
         "frames_left_out": batch.left_out + (left_out if isinstance(left_out, int) else 0),
         "fallback_used": TEXT_ONLY_MAIL if text_only and asked_for_video else None,
     }
+    if seen.get("grouped_under"):
+        result["grouped_under"] = str(seen["grouped_under"])
     if seen.get("error"):
         result["error"] = str(seen["error"])
-    if deliveries and all(delivery.get("state") == "failed" for delivery in deliveries):
+    if mails and all(mail.get("state") == "failed" for mail in mails):
         result["success"] = False
-        why = next((item["error"] for item in deliveries if item.get("error")), "no reason known")
+        why = next((item["error"] for item in mails if item.get("error")), "no reason known")
         result["error"] = (
             "The server has stored the incident, but could deliver its mail to nobody "
             f"({why}): check the server's mail settings and repeat the delivery there."

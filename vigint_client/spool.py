@@ -36,6 +36,7 @@ log = logging.getLogger("vigint_client")
 # Call time in nanoseconds, then the Idempotency-Key: names sort by age.
 _NAME = re.compile(r"(\d{20})-[0-9A-Za-z-]{1,64}\.alert")
 _ASIDE = "aside"
+_OURS = re.compile(r".*\.(alert|part|told)|aside")
 # A machine without a clock battery begins in 1970: such times say nothing about age.
 _CLOCKS_ARE_SET = dt.datetime(2020, 1, 1, tzinfo=dt.UTC).timestamp()
 
@@ -111,7 +112,13 @@ class Spool:
         return self.folder / f"{name}.told"
 
     def names(self) -> list[str]:
-        """Return what is kept, oldest first."""
+        """Return what is kept, oldest first.
+
+        Raises PermissionError for another user's folder: he could have others' alerts sent.
+        """
+        if not os.path.lexists(self.folder):
+            return []
+        self.prepare()
         return sorted(name for name in _listed(self.folder) if _NAME.fullmatch(name))
 
     def aside(self) -> list[tuple[str, str]]:
@@ -172,6 +179,9 @@ class Spool:
         What was set aside goes first, then the oldest. What somebody works on stays.
         """
         dropped: list[str] = []
+        if not os.path.lexists(self.folder):
+            return []
+        self.prepare()
         entries = self._everything()
         total = sum(size for _path, size in entries) + room_for
         for path, size in entries:
@@ -202,6 +212,10 @@ class Spool:
         if not stat.S_ISDIR(found.st_mode) or found.st_uid != owner:
             raise PermissionError(f"{self.folder} is not a folder of this user's own")
         if stat.S_IMODE(found.st_mode) != 0o700:
+            # Nobody may lose access to a folder that he shares: /tmp, say.
+            foreign = [name for name in _listed(self.folder) if not _OURS.fullmatch(name)]
+            if foreign or found.st_mode & stat.S_ISVTX:
+                raise PermissionError(f"{self.folder} is shared with others: name one of its own")
             self.folder.chmod(0o700)
 
     def write_small(self, path: Path, text: str) -> None:

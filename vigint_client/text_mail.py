@@ -49,8 +49,8 @@ def compose_text_mail(
     )
     if follows:
         lines.append(
-            "Les images sont conservées sur le détecteur: un second message en donnera le lien "
-            "dès que le serveur les aura reçues."
+            "Les images sont conservées sur le détecteur: un second message donnera le lien de la "
+            "vidéo dès que le serveur les aura reçues."
         )
     mail = EmailMessage()
     mail["Subject"] = _subject(incident_data, alert_type)

@@ -77,6 +77,7 @@ def compose_repeats(facts: RepeatsMail, config: Config) -> Letter:
             "kind": kind,
             "place": one_line(facts.site) + (f", {one_line(facts.camera)}" if facts.camera else ""),
             "repeats": repeats,
+            "risk": one_line(facts.risk_level),
             "since": wall_clock(facts.first_detected_at, zone),
             "entries": [
                 {

@@ -302,6 +302,8 @@ class _Connection(Connection):
                 host.starttls(context=context)
             if settings.username and settings.password:
                 host.login(settings.username, settings.password)
+            # Now and not with the mail: whoever does not answer this says nothing about that.
+            host.ehlo_or_helo_if_needed()
         except BaseException:
             host.close()
             raise
@@ -353,4 +355,5 @@ def _write_to_outbox(message: Message, folder: Path) -> None:
 
 def header_text(text: str) -> str:
     """Return a text as it may stand in a header."""
-    return one_line(text, 200)
+    # Whoever writes an encoded word themselves (RFC 2047) has it shown, not decoded.
+    return one_line(text, 200).replace("=?", "= ?")

@@ -25,6 +25,7 @@ INSTEAD = {
     "auth.two_factor_off": 302,  # there is none
     "auth.recovery_codes": 302,
     "sharing.revocation": 302,  # nothing is chosen
+    "sources.chosen_sources": 302,
 }
 ELSEWHERE = {"REMOTE_ADDR": "192.0.2.9"}  # not this machine itself
 # Routes that lead to nothing of a site, though something is named in their address.

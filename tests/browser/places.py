@@ -3,8 +3,9 @@
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from urllib.parse import urlencode
 
-from playwright.sync_api import Page
+from playwright.sync_api import FilePayload, Page
 
 from tests.populated import Filled
 from tests.populated_people import GUARDED, PASSWORD
@@ -107,10 +108,8 @@ def _press(action: str, then: str) -> Callable[[Page], None]:
 
 def _choose_files(page: Page) -> None:
     names = ["entrée.mp4", "parking_" * 20 + ".mkv", "notes.txt", ".DS_Store"]
-    page.set_input_files(
-        "#files",
-        [{"name": name, "mimeType": "", "buffer": b"x" * 2_000_000} for name in names],
-    )
+    files = [FilePayload(name=name, mimeType="", buffer=b"x" * 2_000_000) for name in names]
+    page.set_input_files("#files", files)
     page.locator("[data-rename]").first.click()
     page.keyboard.type("Entrée nord")
     page.click("#upload-details > summary")
@@ -201,6 +200,21 @@ PLACES.add(
     *(
         Place(f"source-{kind}", _source(kind))
         for kind in ("ready", "processing", "failed", "uploading")
+    ),
+)
+PLACES.add("sources.edit", Place("source-edit", lambda filled: _source("failed")(filled) + "edit"))
+PLACES.add(
+    "sources.accesses",
+    Place("source-readers", lambda filled: _source("ready")(filled) + "accesses"),
+)
+PLACES.add(
+    "sources.chosen_sources",
+    Place(
+        "sources-delete",
+        lambda filled: (
+            "/source-management/chosen?do=delete&"
+            + urlencode([("source", name) for name in filled.sources.values()])
+        ),
     ),
 )
 PLACES.add(

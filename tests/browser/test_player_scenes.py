@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import FloatRect, Locator, Page, expect
 
 from tests.browser import page_checks
 from tests.browser.conftest import DESKTOP, PHONE, Windows
@@ -233,18 +233,33 @@ def test_fingers_look_for_a_moment(window: Windows, scenes: str) -> None:
     expect(page.locator(".vp-scene")).to_have_count(3)
     _part(page, "nextScene").tap()
     _at(page, 4)
-    bar = _part(page, "seek").bounding_box()
-    assert bar
     finger = page.context.new_cdp_session(page)
 
-    def touch(kind: str, *shares: float) -> None:
-        down = bar["y"] + bar["height"] / 2
-        points = [{"x": bar["x"] + share * bar["width"], "y": down} for share in shares]
-        finger.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+    def touch(
+        kind: str, box: FloatRect | None = None, *, right: float = 0, down: float = 0
+    ) -> None:
+        at = {"x": box["x"] + right, "y": box["y"] + 10 + down} if box else None
+        touched = {"type": kind, "touchPoints": [at] if at else []}
+        finger.send("Input.dispatchTouchEvent", touched)
 
-    touch("touchStart", 0.35)
+    # Who scrolls the page by the strip looks for no moment; who taps on it does.
+    strip = _part(page, "strip").bounding_box()
+    assert strip
+    before = page.evaluate("scrollY")
+    touch("touchStart", strip, right=100)
+    for up in (10, 40, 80):
+        touch("touchMove", strip, right=100, down=-up)
+    touch("touchEnd")
+    wait_until(lambda: page.evaluate("scrollY") > before, "the page scrolled")
+    _at(page, 4)
+    _part(page, "strip").tap(position={"x": strip["width"] / 6, "y": 10})
+    _at(page, 2, within=0.1)
+
+    bar = _part(page, "seek").bounding_box()
+    assert bar
+    touch("touchStart", bar, right=0.35 * bar["width"])
     for share in (0.4, 0.6, 0.75):
-        touch("touchMove", share)
+        touch("touchMove", bar, right=share * bar["width"])
     expect(_part(page, "preview")).to_be_visible()
     expect(_part(page, "circumstance")).to_have_text("Scène 3")
     touch("touchEnd")

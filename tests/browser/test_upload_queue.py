@@ -131,7 +131,7 @@ def _cannot_leave(page: Page) -> None:
 
     page.once("dialog", stay)
     page.close(run_before_unload=True)
-    wait_until(lambda: page.wait_for_timeout(20) or asked, "the browser asks")
+    wait_until(lambda: bool(page.title() and asked), "the browser asks")
     assert asked == ["beforeunload"]
 
 
@@ -218,7 +218,8 @@ def test_of_what_is_stored_already_one_keeps_both_or_deletes_one(
     copies = [tmp_path / "copie 1.mp4", tmp_path / "copie 2.mp4"]
     for copy in copies:
         copy.write_bytes(first.read_bytes())
-    page = window(logged_in=True)
+    # What became of a file may be asked for at the moment at which it is deleted.
+    page = window(logged_in=True, expected=("status of 404",))
     with vigint.stopped_workers():
         send(page, first)
         expect_state(page.locator(".queue-row"), "received", "processing")
@@ -240,6 +241,30 @@ def test_of_what_is_stored_already_one_keeps_both_or_deletes_one(
         kept = vigint.sql("SELECT keeps_duplicate FROM sources WHERE name = 'copie 1'")
         assert kept == [(1,)]
         assert vigint.sql("SELECT 1 FROM sources WHERE name = 'copie 2'") == []
+        _forget_work(vigint)
+
+
+def test_a_beginning_whose_answer_is_lost_makes_no_second_source(
+    vigint: Installation, window: Windows, footage: Footage
+) -> None:
+    page = window(logged_in=True, expected=CUT)
+    lost: list[int] = []
+
+    def lose(route: Route) -> None:
+        if route.request.method != "POST" or lost:
+            route.continue_()
+            return
+        lost.append(route.fetch().status)
+        route.abort()
+
+    page.route("**/api/v1/uploads/", lose)
+    clip = footage.clip("perdue.mp4")
+    with vigint.stopped_workers():
+        send(page, clip)
+        expect_state(row(page, clip.name), "received", "processing")
+        assert lost == [201]
+        found = vigint.sql("SELECT status FROM videos WHERE original_name = ?", clip.name)
+        assert found == [("processing",)]
         _forget_work(vigint)
 
 
@@ -286,7 +311,7 @@ def _log_in(page: Page, vigint: Installation) -> None:
 def test_what_was_begun_elsewhere_is_offered_and_can_be_forgotten(
     vigint: Installation, window: Windows, big: Path
 ) -> None:
-    page = window(logged_in=True, expected=CUT)
+    page = window(logged_in=True, expected=(*CUT, "status of 404"))
     page.goto(ADD)
     with slow(page, MEGABYTE):
         give(page, big)
@@ -346,7 +371,7 @@ def test_a_refused_file_waits_for_a_person_and_a_server_at_its_limit_is_asked_ag
         expect(refused).to_contain_text("Ce nom ne convient pas.")
         for found in (busy, other):
             expect_state(found, "received", "processing")
-        assert page.evaluate("document.activeElement.id") == "queue-title"
+        assert page.evaluate("document.activeElement.id") == "queue-title", "nothing to pause"
         refused.locator("[data-act]").focus()
         page.keyboard.press("Enter")
         expect_state(refused, "received", "processing")

@@ -1,6 +1,7 @@
 """What programs with the scope `read` read, and the document that describes the API."""
 
 import re
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from tests.library import ACTOR, Library
 from vigint_web.blueprints.developers.operations import OPERATIONS
 from vigint_web.models import Scope, Site
 from vigint_web.services import api_keys, links, sites
+from vigint_web.services.source_editing import Facts, edit_source, facts_of
 
 
 def _key(*scopes: Scope, site: Site | None = None) -> str:

@@ -1,7 +1,7 @@
 """Contracts, section 3: the JSON documents, and what each kind of link opens."""
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -11,6 +11,7 @@ from tests.helpers import Footage, Person, renew
 from tests.library import ACTOR, STREAMED, Library
 from vigint_web.models import Role, VideoStatus
 from vigint_web.services import listing, sources
+from vigint_web.services.source_editing import Facts, edit_source, facts_of
 
 BASE = "http://vigint.test"
 

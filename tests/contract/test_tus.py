@@ -274,7 +274,6 @@ def test_bytes_are_compared_with_their_checksum(tus: Tus, algorithm: str) -> Non
     assert good.status_code == 204
     bad = tus.patch(path, DATA[700:900], 700, Upload_Checksum=checksum(b"other"))
     assert (bad.status_code, bad.get_json()["code"]) == (460, "checksum_mismatch")
-    assert bad.status.startswith("460 Checksum")
     assert tus.offset(path) == 700
     rest = tus.patch(path, DATA[700:], 700, Upload_Checksum=checksum(DATA[700:]))
     assert rest.status_code == 204

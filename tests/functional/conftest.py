@@ -8,6 +8,7 @@ import pytest
 
 from tests.functional.installation import Installation
 from tests.functional.nginx import make_certificate
+from tests.functional.processes import wait_until
 from tests.helpers import Footage, incident_document
 
 
@@ -15,10 +16,12 @@ from tests.helpers import Footage, incident_document
 def vigint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
     """Give a running installation with an administrator and an API key.
 
-    When all tests are through it must stop without a trace, and its log must hold no secret.
+    When all tests are through it must stop without a trace, its log must hold no secret, and its
+    storage nothing that no row names.
     """
     with Installation(tmp_path_factory.mktemp("vigint")).lived_in() as running:
         yield running
+        wait_until(running.is_tidy, "no temporary file and no orphan is left", 60)
     assert "unexpected error" not in running.log, running.log.partition("unexpected error")[2]
 
 

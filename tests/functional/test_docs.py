@@ -99,6 +99,8 @@ PRINTED = {
     "docs/models.md: import time": r"uploaded 2\.\d+ seconds",
     "docs/models.md: import cv2": "50 frames",
     'docs/detectors.md: key="till2-$(date +%s)-$$"': r'"incident_id": ?"INC-',
+    "docs/uploads.md: import os": r"/api/v1/uploads/upl_\w+",
+    "docs/uploads.md: file=uploaded.mp4": r'"finished": ?true',
 }
 
 

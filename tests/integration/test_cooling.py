@@ -319,7 +319,6 @@ def test_pages_show_what_belongs_together(
         post_incident(client, api_key, _document())["reference"] for _ in range(3)
     )
     browser = people(Role.VIEWER).browser
-    browser.get("/language/fr")
     listed = browser.get("/incidents/").text
     assert listed.count(f'href="/incidents/{first}/"') == 3, "of itself and of two repeats"
     page = browser.get(f"/incidents/{first}/").text

@@ -150,7 +150,7 @@ def test_the_rules_of_typography_find_what_they_are_for(right: str, wrong: str) 
 
 # What is code is written as code is: a header, a command, an address, a time.
 _CODE = re.compile(
-    r"Authorization: Bearer(?: <key>)?|https?://\S+|%\(\w+\)[a-z]|\{\w+\}|\[\w+\]|\d\d:\d\d"
+    r"Authorization: Bearer(?: <key>)?|Tus-Resumable: 1\.0\.0|Upload-[A-Z]\w+|https?://\S+|%\(\w+\)[a-z]|\{\w+\}|\[\w+\]|\d\d:\d\d"
 )
 _FRENCH_RULES = {
     "a straight apostrophe": r"'",

@@ -2,21 +2,31 @@
 
 import json
 import tempfile
+import time
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import click
 from flask_babel import force_locale
 
 from vigint_web import create_app
 from vigint_web.errors import VigintError
+from vigint_web.formats import duration, file_size
 from vigint_web.media import pictures, rendition
 from vigint_web.media.errors import MediaError
 from vigint_web.media.probe import Probe, probe
 from vigint_web.media.runner import Runner
+from vigint_web.media.survey import Survey
 from vigint_web.media.tools import ToolMissing
 from vigint_web.services.runtime import runtime
 from vigint_web.wording import failure_sentence
+
+_PLANS = {
+    rendition.Plan.ORIGINAL: "the file itself",
+    rendition.Plan.REMUX: "a copy of its pictures in an MP4",
+    rendition.Plan.TRANSCODE: "an H.264 MP4 encoded anew",
+}
 
 
 @click.command("test-video-processing")
@@ -35,30 +45,84 @@ def test_video_processing(file_path: Path, as_json: bool) -> None:
             raise VigintError(f"{failure_sentence(error.code)} ({error})") from None
         except ToolMissing as error:
             raise VigintError(str(error)) from None
-    if as_json:
-        click.echo(json.dumps(facts, indent=2, default=str))
-        return
-    width = max(len(name) for name in facts)
-    for name, value in facts.items():
-        click.echo(f"{name.ljust(width)}  {'-' if value is None else value}")
+        click.echo(json.dumps(facts, indent=2, default=str) if as_json else _table(facts))
 
 
-def _process(path: Path) -> dict[str, object]:
+def _process(path: Path) -> dict[str, Any]:
     runner = Runner(runtime().tools)
+    began = time.monotonic()
     seen: Probe = probe(path, runner, filename=path.name)
     plan = rendition.plan(seen)
-    facts: dict[str, object] = {"file": path.name}
+    facts: dict[str, Any] = {"file": path.name}
     facts |= {name: value for name, value in asdict(seen).items() if name != "raw"}
     facts |= {"resolution": seen.resolution, "browsers_get": plan.value}
-    with tempfile.TemporaryDirectory(dir=runtime().config.temp_dir) as folder:
-        poster = Path(folder) / "poster.jpg"
-        pictures.make_poster(path, poster, seen, runner)
-        facts["picture_bytes"] = poster.stat().st_size
-        if plan != rendition.Plan.ORIGINAL:
-            made = Path(folder) / "rendition.mp4"
-            rendition.make_rendition(path, made, seen, runner)
-            facts["rendition_bytes"] = made.stat().st_size
+    with tempfile.TemporaryDirectory(dir=runtime().config.temp_dir) as name:
+        folder = Path(name)
+        survey = Survey(seen, folder)
+        facts["rendition"] = None
+        if plan == rendition.Plan.ORIGINAL:
+            survey.look(path, runner)
+        else:
+            made = folder / "rendition.mp4"
+            rendition.make_rendition(path, made, seen, runner, survey=survey)
+            facts["rendition"] = _described(made, runner)
+        facts |= _timeline(survey, folder, runner)
+        facts["picture_bytes"] = _poster(survey, path, folder / "poster.jpg", runner)
+    facts["seconds"] = round(time.monotonic() - began, 2)
     return facts
+
+
+def _described(path: Path, runner: Runner) -> dict[str, Any]:
+    made = probe(path, runner)
+    return {
+        "bytes": made.size,
+        "duration": made.duration,
+        "resolution": made.resolution,
+        "codec": made.codec,
+        "audio_codec": made.audio_codec,
+    }
+
+
+def _timeline(survey: Survey, folder: Path, runner: Runner) -> dict[str, Any]:
+    sheet = folder / "sprite.jpg"
+    line = survey.timeline(sheet, runner)
+    return {
+        "scenes": line.stored_scenes(),
+        "motion_peak": max(line.motion, default=0),
+        "sprite": {**asdict(line.sprite), "bytes": sheet.stat().st_size} if line.sprite else None,
+    }
+
+
+def _poster(survey: Survey, path: Path, poster: Path, runner: Runner) -> int:
+    if not survey.poster(poster, runner):
+        pictures.make_poster(path, poster, survey.probe, runner)
+    return poster.stat().st_size
+
+
+def _table(facts: dict[str, Any]) -> str:
+    rows = {name: _shown(name, value) for name, value in facts.items()}
+    width = max(len(name) for name in rows)
+    return "\n".join(f"{name.ljust(width)}  {value}" for name, value in rows.items())
+
+
+def _shown(name: str, value: Any) -> str:
+    if value is None or value == {}:
+        return "-"
+    if name == "duration":
+        return f"{duration(value)} ({value:.3f} s)"
+    if name in {"size", "picture_bytes"}:
+        return f"{file_size(value)} ({value} bytes)"
+    if name == "browsers_get":
+        return f"{value}: {_PLANS[rendition.Plan(value)]}"
+    if name == "scenes":
+        starts = ", ".join(f"{scene['start']:.1f}" for scene in value)
+        return f"{len(value)}, beginning at {starts} s"
+    if name == "sprite":
+        sheet = f"{value['count']} pictures of {value['width']}x{value['height']}"
+        return f"{sheet}, one each {value['interval']:g} s, {file_size(value['bytes'])}"
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {'-' if part is None else part}" for key, part in value.items())
+    return str(value)
 
 
 COMMANDS = {"test-video-processing": test_video_processing}

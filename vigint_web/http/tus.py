@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
+from flask_babel import gettext as _
 from werkzeug.datastructures import Headers
 
 from vigint_web.errors import Invalid, VigintError
@@ -41,7 +42,7 @@ def number(headers: Headers, name: str) -> int:
     """Return a header that must be a number of bytes; raises WrongHeaders."""
     text = headers.get(name, "")
     if not re.fullmatch(r"[0-9]{1,16}", text) or int(text) > _LARGEST:
-        raise WrongHeaders([f"{name} must be a whole number of bytes."])
+        raise WrongHeaders([_("%(header)s must be a whole number of bytes.", header=name)])
     return int(text)
 
 
@@ -55,12 +56,13 @@ def metadata(text: str) -> dict[str, str]:
     for pair in text.split(",") if text.strip() else []:
         key, _, value = pair.strip(" ").partition(" ")
         if not _KEY.fullmatch(key) or key in found:
-            raise WrongHeaders(["Upload-Metadata must hold keys, each once, without spaces."])
+            raise WrongHeaders([_("Upload-Metadata must hold keys, each once, without spaces.")])
         try:
             found[key] = base64.b64decode(value.strip(" "), validate=True).decode("utf-8")
         except (binascii.Error, UnicodeDecodeError):
-            said = f"The value of {key[:40]} in Upload-Metadata must be UTF-8 text in base64."
-            raise WrongHeaders([said]) from None
+            raise WrongHeaders(
+                [_("“%(key)s” in Upload-Metadata must be UTF-8 text in base64.", key=key[:40])]
+            ) from None
     return found
 
 
@@ -70,14 +72,15 @@ def checksum(text: str | None) -> Checksum | None:
         return None
     algorithm, _, encoded = text.partition(" ")
     if algorithm not in ALGORITHMS:
-        offered = ", ".join(ALGORITHMS)
-        raise WrongHeaders([f"Upload-Checksum names an algorithm that is none of {offered}."])
+        raise WrongHeaders(
+            [_("Upload-Checksum is compared by %(names)s only.", names=", ".join(ALGORITHMS))]
+        )
     try:
         digest = base64.b64decode(encoded.strip(" "), validate=True)
     except binascii.Error:
         digest = b""
     if len(digest) != ALGORITHMS[algorithm]:
-        raise WrongHeaders([f"Upload-Checksum holds no {algorithm} in base64."])
+        raise WrongHeaders([_("Upload-Checksum holds no %(name)s in base64.", name=algorithm)])
     return Checksum(algorithm, digest)
 
 

@@ -58,8 +58,10 @@ def deliver_alert(alert_id: int) -> None:
     """Send one mail or make one call that is due, and before it the mails that were held up."""
     began = time.monotonic()
     for older in held_up.older_than(alert_id):
-        held_up.make_due(older)
-        if _deliver(older) == _Outcome.UNREACHED:
+        just_asked = held_up.was_tried_just_now(older)
+        if not just_asked:
+            held_up.make_due(older)
+        if just_asked or _deliver(older) == _Outcome.UNREACHED:
             held_up.hold_back(alert_id, older)
             return
         if time.monotonic() - began > _TURN_SECONDS:

@@ -210,7 +210,8 @@ def count_repeats(incident_ids: Iterable[int]) -> dict[int, int]:
     return {int(row[0] or 0): row[1] for row in rows}
 
 
-def forget_old_cooldowns(limit: datetime) -> int:
-    """Forget spans that ended before a date, inside the caller's transaction."""
+def forget_old_cooldowns() -> int:
+    """Forget spans that ended long ago; return how many."""
+    limit = utcnow() - timedelta(days=1)
     with transaction() as session:
         return change(session, delete(Cooldown).where(Cooldown.ends_at < limit))

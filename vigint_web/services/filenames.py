@@ -5,6 +5,9 @@ import unicodedata
 from pathlib import PurePosixPath
 
 _LONGEST = 200
+_MOST_BYTES = 240  # file systems take 255, browsers add to a name that is taken
+# What Windows takes for a device, whatever the ending.
+_RESERVED = re.compile(r"(?i)con|prn|aux|nul|(?:com|lpt)[0-9¹²³]")
 _KNOWN_SUFFIXES = {".mp4", ".avi", ".mov", ".mkv", ".wmv", ".flv", ".webm", ".m4v"}
 # Format characters (Cf) can turn a name around on screen: "invoice\u202e4pm.exe".
 _UNSEEN = {"Cc", "Cf", "Cs", "Co", "Cn"}
@@ -15,11 +18,18 @@ def safe_filename(name: str) -> str:
     name = unicodedata.normalize("NFC", name).replace("\\", "/").rsplit("/", 1)[-1]
     name = "".join(c for c in name if unicodedata.category(c) not in _UNSEEN)
     name = re.sub(r'[<>:"|?*/]', "_", name).strip(" .")
-    if len(name) > _LONGEST:
-        path = PurePosixPath(name)
-        suffix = path.suffix[:16]
-        name = name[: _LONGEST - len(suffix)] + suffix
-    return name or "video"
+    if _RESERVED.fullmatch(name.partition(".")[0].rstrip()):
+        name = f"_{name}"
+    return _shortened(name) or "video"
+
+
+def _shortened(name: str) -> str:
+    if len(name) <= _LONGEST and len(name.encode()) <= _MOST_BYTES:
+        return name
+    suffix = PurePosixPath(name).suffix[:16]
+    room = _MOST_BYTES - len(suffix.encode())
+    stem = name[: _LONGEST - len(suffix)].encode()[:room].decode("utf-8", "ignore")
+    return (stem.rstrip(" .") + suffix).strip(" .")
 
 
 def one_line(text: str) -> str:

@@ -13,6 +13,8 @@ from vigint_web.services.transactions import after_commit, change, transaction
 # One mail is enough to learn that the server is back, so asking is cheap and can be frequent.
 LONGEST_PAUSE = timedelta(minutes=2)
 _AT_ONCE = 500
+# A server that hangs costs each question a time-out.
+_JUST_NOW = timedelta(seconds=10)
 
 
 def is_due() -> ColumnElement[bool]:
@@ -43,6 +45,16 @@ def older_than(alert_id: int) -> list[int]:
             .limit(_AT_ONCE)
         )
     )
+
+
+def was_tried_just_now(alert_id: int) -> bool:
+    """Return whether the server was found to be away a moment ago, so that nobody asks again."""
+    alert = db.session.get(Alert, alert_id, populate_existing=True)
+    if alert is None or alert.state != AlertState.PENDING or not alert.held_up:
+        return False
+    now = utcnow()
+    waits = alert.next_attempt_at is not None and alert.next_attempt_at > now
+    return waits and now - alert.changed_at < _JUST_NOW
 
 
 def make_due(alert_id: int) -> None:

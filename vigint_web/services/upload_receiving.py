@@ -102,7 +102,7 @@ def receive(actor: Actor, upload: Upload, offset: int, body: Body) -> int:
     """
     require_alive(upload)
     if is_whole(upload):
-        if offset == upload.length and not body.length:
+        if offset == upload.length and not body.length and not any(body.chunks):
             return offset
         raise UploadFinished
     if offset + (body.length or 0) > upload.length:

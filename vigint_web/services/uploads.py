@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
+from flask_babel import gettext as _
 from sqlalchemy import ColumnElement, delete, or_, select
 
 from vigint_web.clock import utcnow
@@ -67,7 +68,12 @@ def begin(actor: Actor, announced: Announced) -> Upload:
     if announced.length > config().max_upload_bytes:
         raise TooLarge
     if tag_mistakes(announced.tags):
-        raise Invalid([f"At most {MOST} tags, of at most {LONGEST} characters each."])
+        sentence = _(
+            "At most %(most)s tags, of at most %(longest)s characters each.",
+            most=MOST,
+            longest=LONGEST,
+        )
+        raise Invalid([sentence])
     try:
         storage().require_room()
     except NoRoom:
@@ -103,7 +109,7 @@ def _site(actor: Actor, slug: str) -> Site | None:
         return None
     site = db.session.scalar(select(Site).where(Site.slug == slug, actor.scope(Site.id)))
     if site is None:
-        raise Invalid(["There is no site of this short name for you."])
+        raise Invalid([_("There is no site of this short name for you.")])
     return site
 
 

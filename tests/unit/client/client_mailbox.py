@@ -16,6 +16,7 @@ class Mailbox:
     def __init__(self) -> None:
         self.mails: list[EmailMessage] = []
         self.refused: set[str] = set()
+        self.goodbye = "221 Bye"
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]
@@ -41,6 +42,9 @@ class Mailbox:
             return "550 unknown"
         envelope.rcpt_tos.append(address)
         return "250 OK"
+
+    async def handle_QUIT(self, *_arguments: object) -> str:  # noqa: N802 - aiosmtpd's name
+        return self.goodbye
 
     async def handle_DATA(  # noqa: N802 - aiosmtpd's name
         self, _server: object, _session: object, envelope: object

@@ -107,7 +107,7 @@ class FakeVigint:
         if request.path == "/api/v1/videos/link/verify":
             return self._verify(request)
         if request.path == "/api/v1/videos/link/extend":
-            return self._extend(json.loads(request.body))
+            return self._extend(json.loads(request.body), request.headers["idempotency-key"])
         if request.method == "DELETE":
             if self.videos.pop(request.path.rpartition("/")[2], None) is None:
                 return 404, {"error": "No such video.", "code": "not_found"}
@@ -206,10 +206,13 @@ class FakeVigint:
             "reason": None if valid else "unknown",
         }
 
-    def _extend(self, document: dict[str, Any]) -> tuple[int, dict[str, Any]]:
-        if document["video_id"] not in self.videos:
+    def _extend(self, document: dict[str, Any], key: str) -> tuple[int, dict[str, Any]]:
+        video = self.videos.get(document["video_id"])
+        if video is None:
             return 404, {"error": "No such video.", "code": "not_found"}
-        hours = 48 + document["additional_hours"]
+        extended = video.setdefault("extended", {})
+        extended.setdefault(key, document["additional_hours"])
+        hours = 48 + sum(extended.values())
         return 200, {"success": True, "new_expiration": "2026-11-24", "total_hours": hours}
 
 

@@ -16,7 +16,7 @@ from typing import Any
 
 from fake_vigint import KEY, FakeVigint
 
-from vigint_client import alerts
+from vigint_client import alerts, sending
 from vigint_client.config import ServerSettings
 from vigint_client.delivery import Courier, target_of
 from vigint_client.frames import Frame, FrameBatch
@@ -27,7 +27,15 @@ from vigint_client.spool_config import SpoolSettings
 from vigint_client.spool_entry import Kept
 from vigint_client.transport import Transport
 
-WATCHED = {"spool.py", "spool_entry.py", "keeping.py", "staging.py", "delivery.py", "alerts.py"}
+WATCHED = {
+    "spool.py",
+    "spool_entry.py",
+    "keeping.py",
+    "staging.py",
+    "delivery.py",
+    "alerts.py",
+    "sending.py",
+}
 TWICE = RetryPolicy(attempts=2)
 FRAMES = [b"\xff\xd8\xff" + bytes(number for _ in range(5_000)) for number in range(3)]
 
@@ -72,9 +80,9 @@ def transport(server: ServerSettings) -> Transport:
     return Transport(server, sleep=lambda _seconds: None)
 
 
-def sending(spool: SpoolSettings, nowhere: ServerSettings) -> Callable[[], object]:
+def send_in_vain(spool: SpoolSettings, nowhere: ServerSettings) -> Callable[[], object]:
     """Send an alert that nobody takes, and of which a mail has told somebody."""
-    alerts.mail_directly = lambda *_arguments, **_options: ["guard@example.org"]
+    sending.mail_directly = lambda *_arguments, **_options: ["guard@example.org"]
     manager = alerts.AlertManager(
         load_server=lambda: nowhere,
         find_mail=lambda: None,
@@ -99,13 +107,15 @@ def examine(scenario: str, last: int | None) -> dict[str, object]:
     """Kill at one line; deliver what is left; tell what was there and what arrived."""
     vigint = FakeVigint()
     server = ServerSettings(vigint.url, KEY)
-    with tempfile.TemporaryDirectory() as folder:
+    # A death of the process, not of the machine: what was written is there, synced or not.
+    memory = "/dev/shm" if Path("/dev/shm").is_dir() else None
+    with tempfile.TemporaryDirectory(dir=memory) as folder:
         settings = SpoolSettings(Path(folder) / "spool", 10**7, 86_400.0)
         spool = Spool(settings)
         courier = Courier(spool, lambda: server, lambda: None, transport, TWICE)
         if scenario == "sending":
             vigint.down(2)
-            work = sending(settings, server)
+            work = send_in_vain(settings, server)
         else:
             keep(spool, server)
             vigint.refuses_frames = scenario == "refused"
@@ -134,7 +144,8 @@ def main(scenario: str, step: int) -> None:
     total = whole["lines"]
     assert isinstance(total, int)
     print(json.dumps(whole))
-    for last in range(step // 2, total, step):
+    # The very last lines are those behind the server's answer.
+    for last in sorted({*range(step // 2, total, step), total - 3}):
         print(json.dumps(examine(scenario, last)))
 
 

@@ -4,7 +4,10 @@ import base64
 import datetime as dt
 import logging
 import socket
+import threading
+import time
 from collections.abc import Callable
+from contextlib import suppress
 
 import numpy as np
 import pytest
@@ -153,6 +156,17 @@ def test_an_encode_that_fails_is_told(
     assert result["fallback_used"] == "text_only_mail"
 
 
+def test_a_webhook_of_the_server_is_no_recipient(
+    vigint: FakeVigint, make_manager: MakeManager, png: bytes
+) -> None:
+    mail = {"channel": "mail", "recipient": "x@example.org", "state": "gathered", "kind": "video"}
+    hook = {"channel": "webhook", "recipient": "https://h.example", "state": "failed"}
+    vigint.next_states = [vigint.done_state(deliveries=[mail, hook], grouped_under="INC-1")]
+    result = make_manager().send_security_alert_with_video("m", [png])
+    assert (result["success"], result["recipient"]) == (True, "x@example.org")
+    assert result["grouped_under"] == "INC-1"
+
+
 def test_a_mail_that_reaches_nobody_is_a_failure(
     vigint: FakeVigint, make_manager: MakeManager, png: bytes
 ) -> None:
@@ -267,6 +281,42 @@ def test_a_mail_server_that_offers_no_tls_gets_nothing(
     result = make_manager(dead_server(), secure).send_alert("m")
     assert result["fallback_used"] is None
     assert box.mails == []
+
+
+def test_a_mail_server_that_drips_costs_a_minute_at_most(
+    make_manager: MakeManager, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("vigint_client.text_mail.LONGEST", 0.3)
+    ended = threading.Event()
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def drip() -> None:
+            connection, _address = listener.accept()
+            with connection, suppress(OSError):
+                while not ended.wait(0.05):
+                    connection.sendall(b"2")
+
+        server = threading.Thread(target=drip)
+        server.start()
+        slow = MailSettings(
+            "127.0.0.1", listener.getsockname()[1], None, None, "v@example.org",
+            ("guard@example.org",), False, "Europe/Paris",
+        )  # fmt: skip
+        began = time.monotonic()
+        result = make_manager(dead_server(), slow).send_alert("m")
+        ended.set()
+        server.join()
+    assert result["fallback_used"] is None
+    assert time.monotonic() - began < 5
+
+
+def test_a_mail_that_was_accepted_stays_so_however_the_goodbye_goes(
+    make_manager: MakeManager, mailbox: Mailbox
+) -> None:
+    mailbox.goodbye = "451 not now"
+    result = make_manager(dead_server(), mailbox.settings).send_alert("m")
+    assert result["recipient"] == "guard@example.org"
+    assert len(mailbox.mails) == 1
 
 
 def test_a_missing_configuration_still_mails(

@@ -248,7 +248,7 @@ def test_the_mail_says_that_a_video_will_follow(
         "⚠️ Vidéo non disponible: le serveur Vigint n'a pas accepté l'alerte (code 503)."
         in (mailbox.texts[0])
     )
-    assert "un second message en donnera le lien" in mailbox.texts[0]
+    assert "un second message donnera le lien de la vidéo" in mailbox.texts[0]
     courier(mail=mailbox.settings)
     # The server's mail carries what the first one could not: the link. So everybody gets it.
     assert vigint.posts()[-1].json()["recipients"] == ["a@example.org", "b@example.org"]

@@ -18,7 +18,8 @@ from PIL import Image
 
 from vigint_client import frames as frames_module
 from vigint_client import images
-from vigint_client.frames import MAX_FRAME_BYTES, MAX_FRAMES, hold_frames, read_frames
+from vigint_client.frame_forms import MAX_FRAME_BYTES
+from vigint_client.frames import MAX_FRAMES, hold_frames, read_frames
 from vigint_client.incidents import Posting
 from vigint_client.png import encode_png
 from vigint_client.staging import Slice

@@ -20,7 +20,7 @@ from vigint_client.spool_config import SpoolSettings
 
 HERE = Path(__file__).resolve().parent
 CHECKOUT = HERE.parents[2]
-SOME, ALL = 25, 1
+SOME, ALL = 40, 1
 
 
 def kill(scenario: str, step: int) -> tuple[dict[str, Any], list[dict[str, Any]]]:

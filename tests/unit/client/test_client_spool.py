@@ -5,6 +5,8 @@ import json
 import multiprocessing
 import os
 import stat
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,6 +22,7 @@ from vigint_client.spool import Claim, Spool, SpoolFull, called_at, time_ns
 from vigint_client.spool_config import SpoolSettings, find_spool_settings
 from vigint_client.spool_entry import CorruptEntry, Kept
 
+CHECKOUT = Path(__file__).resolve().parents[3]
 NOW = dt.datetime.now(dt.UTC)
 NAIVE = dt.datetime(1970, 1, 1)  # noqa: DTZ001 - hypothesis adds the zone
 
@@ -91,6 +94,22 @@ def test_a_folder_that_is_somebody_elses_is_not_used(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="own"):
         spool.put(kept())
     assert not Keeping(spool, kept()).keep()
+
+
+def test_a_folder_that_others_use_stays_theirs(tmp_path: Path) -> None:
+    for name, mode, content in (("shared", 0o755, "notes.txt"), ("sticky", 0o1777, None)):
+        folder = tmp_path / name
+        folder.mkdir()
+        folder.chmod(mode)
+        if content:
+            (folder / content).touch()
+        keeping = Keeping(Spool(SpoolSettings(folder, 10**6, 1e6)), kept())
+        assert not keeping.keep()
+        with pytest.raises(PermissionError):
+            keeping._spool.names()
+        with pytest.raises(PermissionError):
+            keeping._spool.tidy()
+        assert stat.S_IMODE(folder.stat().st_mode) == mode
 
 
 def test_only_one_can_work_on_an_alert(spool: Spool) -> None:
@@ -217,6 +236,28 @@ def test_no_room_for_all_frames_keeps_some(
     assert [frame.timestamp for frame in back.posting.batch.frames] == [0.0, 8.0]
     assert back.posting.batch.left_out == 1 + 7
     assert "no room for 9 frames" in caplog.text
+
+
+def test_a_disk_that_fills_up_in_the_middle_leaves_nothing_half(spool_dir: Path) -> None:
+    program = (
+        "import resource, sys\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (70_000, 70_000))\n"
+        "from pathlib import Path\n"
+        "import test_client_spool as t\n"
+        "spool = t.Spool(t.SpoolSettings(Path(sys.argv[1]), 10**9, 1e6))\n"
+        "frames = tuple(b'\\xff\\xd8' + bytes(30_000) for _ in range(9))\n"
+        "keeping = t.Keeping(spool, t.kept(0, frames))\n"
+        "print(keeping.keep(), keeping.frames_kept)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, spool_dir],
+        cwd=CHECKOUT, capture_output=True, text=True, check=True, timeout=60,
+        env=os.environ | {"PYTHONPATH": f"{CHECKOUT}{os.pathsep}{Path(__file__).parent}"},
+    )  # fmt: skip
+    assert done.stdout == "True 2\n"
+    (path,) = spool_dir.iterdir()
+    with claimed(Spool(SpoolSettings(spool_dir, 10**9, 1e6)), path.name) as claim:
+        assert len(claim.read().posting.batch.frames) == 2
 
 
 def test_a_disk_that_refuses_is_said(spool_dir: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -9,7 +9,7 @@ from fake_vigint import HASH, FakeClock, FakeVigint, Fault
 
 from vigint_client.config import ServerSettings, load_server_settings
 from vigint_client.transport import Transport
-from vigint_client.video_links import UPLOAD, VideoLinkService
+from vigint_client.video_links import EXTEND, UPLOAD, VideoLinkService
 
 
 @pytest.fixture
@@ -74,6 +74,35 @@ def test_a_deletion_whose_answer_was_lost_is_done(
     video_id = service.upload_video(video)["video_id"]
     vigint.faults.append(Fault("cut"))
     assert service.delete_video(video_id)["success"] is True
+
+
+def test_an_extension_whose_answer_was_lost_extends_once(
+    vigint: FakeVigint, service: VideoLinkService, video: Path
+) -> None:
+    video_id = service.upload_video(video)["video_id"]
+    vigint.faults.extend([Fault("cut"), Fault(status=503), None])
+    assert service.extend_link_expiration(video_id, 24)["total_hours"] == 72
+    assert service.extend_link_expiration(video_id, 24)["total_hours"] == 96
+    keys = [item.headers["idempotency-key"] for item in vigint.posts(EXTEND)]
+    assert (len(keys), len(set(keys))) == (4, 2)
+
+
+def test_a_host_that_is_busy_is_asked_when_it_says(
+    vigint: FakeVigint, service: VideoLinkService, video: Path, clock: FakeClock
+) -> None:
+    vigint.faults.append(Fault(status=429, headers={"Retry-After": "9"}))
+    assert service.upload_video(video)["success"] is True
+    assert clock.pauses == [9.0]
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 409, 413, 422])
+def test_what_a_host_refuses_is_not_sent_again(
+    vigint: FakeVigint, service: VideoLinkService, video: Path, status: int
+) -> None:
+    vigint.faults.append(Fault("early", status=status))
+    result = service.upload_video(video)
+    assert (result["success"], result["status_code"]) == (False, status)
+    assert vigint.received == []
 
 
 def test_a_host_that_stores_something_else_is_found_out(

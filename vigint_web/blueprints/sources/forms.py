@@ -127,12 +127,14 @@ class SourceForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF ships no types
         moments = _moments(typed, zone)
         if not moments:
             sentence = _(
-                "The clocks went forward then (%(zone)s): this time did not exist. Give another.", zone=zone.key
+                "The clocks went forward then (%(zone)s): this time did not exist. Give another.",
+                zone=zone.key,
             )
             return self._refuse(self.recorded_at, sentence)
         if len(moments) == 2 and self.turn.data not in {"0", "1"}:
             sentence = _(
-                "The clocks went back then (%(zone)s): this time came twice. Choose which.", zone=zone.key
+                "The clocks went back then (%(zone)s): this time came twice. Choose which.",
+                zone=zone.key,
             )
             return self._refuse(self.recorded_at, sentence)
         if moments[0] > utcnow() + timedelta(days=1):

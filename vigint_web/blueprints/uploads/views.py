@@ -1,6 +1,7 @@
 """Views of resumable uploads: tus 1.0.0 for browsers and programs, and two documents beside it."""
 
 from flask import Blueprint, Response, g, jsonify, request, url_for
+from flask_babel import gettext as _
 from werkzeug.exceptions import UnsupportedMediaType
 from werkzeug.http import http_date
 
@@ -42,8 +43,6 @@ def tell_version(response: Response) -> Response:
     response.headers["Tus-Resumable"] = tus.VERSION
     if response.status_code == 412:
         response.headers["Tus-Version"] = tus.VERSION
-    if response.status_code == 460:
-        response.status = "460 Checksum Mismatch"
     return response
 
 
@@ -101,13 +100,13 @@ def create() -> Response:
 
 def _announced() -> uploads.Announced:
     if "Upload-Defer-Length" in request.headers:
-        raise tus.WrongHeaders(["This server has to know Upload-Length from the beginning."])
+        raise tus.WrongHeaders([_("This server has to know Upload-Length from the beginning.")])
     length = tus.number(request.headers, "Upload-Length")
     said = request.headers.get("Upload-Metadata", "")
     told = tus.metadata(said)
     filename = told.get("filename", "")
     if not filename.strip():
-        raise tus.WrongHeaders(["Upload-Metadata must name the file, as filename."])
+        raise tus.WrongHeaders([_("Upload-Metadata must name the file, as “filename”.")])
     return uploads.Announced(
         length=length,
         filename=filename,

@@ -1,7 +1,6 @@
 // What every page of the dashboard gets: copy buttons, toasts, confirmation dialogs, buttons that
 // show that they were pressed, passwords that can be looked at.
 
-const CARRIED = "vigint-messages";
 const SHORTEST_STAY = 6000;
 const STAY_PER_LETTER = 70;
 const place = document.getElementById("flashes");
@@ -45,21 +44,6 @@ function dismiss(message) {
   if (message.contains(document.activeElement)) document.getElementById("main")?.focus();
   message.classList.add("leaving");
   setTimeout(() => message.remove(), 200);
-}
-
-/** Keep the messages of a page that was fetched but not shown, for the page shown next. */
-export function carryMessages(page) {
-  const found = [...page.querySelectorAll("[data-flash]")].map((message) => [
-    message.querySelector("[data-words]").textContent,
-    message.dataset.flash,
-  ]);
-  if (found.length) sessionStorage.setItem(CARRIED, JSON.stringify(found));
-}
-
-function showCarriedMessages() {
-  const kept = sessionStorage.getItem(CARRIED);
-  sessionStorage.removeItem(CARRIED);
-  for (const [text, kind] of JSON.parse(kept ?? "[]")) toast(text, kind);
 }
 
 async function copy(button) {
@@ -169,7 +153,6 @@ addEventListener("pageshow", (event) => {
 
 enhance(document);
 for (const message of document.querySelectorAll("#flashes > [data-flash]")) show(message);
-showCarriedMessages();
 
 // A frame that holds the focus does not match :focus while the focus is inside it: it is marked.
 addEventListener("blur", () => {

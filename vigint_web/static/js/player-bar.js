@@ -22,7 +22,7 @@ export class Bar {
     this.canvas = preview.querySelector("canvas");
     for (const part of [seek, strip]) if (part) this.listen(part);
     // The bar itself says what it is dragged to; where its handle was taken hold of is its affair.
-    seek.addEventListener("input", () => this.show(Number(seek.value)));
+    seek.addEventListener("input", () => (this.held ? this.show(Number(seek.value)) : this.showKeyed()));
     bar.addEventListener("pointerleave", () => this.held || this.hide());
     // By touch nothing hovers: whoever touches the player may soon look for a moment.
     player.root.addEventListener("pointerdown", (event) => event.pointerType !== "mouse" && pictures.load());

@@ -6,7 +6,7 @@ import { write } from "./player-words.js";
 const SVG = "http://www.w3.org/2000/svg";
 const HAIR = 0.001; // so that rounding does not show the last picture of the scene before
 const AGAIN = 1.5; // seconds into a scene, "previous" means its beginning
-const MOST_BARS = 160;
+const BARS = 120;
 const MOST_BORDERS = 24; // more would hide the bars between them
 const GAP = 0.25;
 const NEAR = "200px";
@@ -52,25 +52,17 @@ export class Scenes {
 
   drawMotion(motion, interval, whole, marks) {
     const { parts, data, words } = this.player;
-    const highest = Math.max(...motion);
-    this.peak = motion.indexOf(highest) * interval;
-    const count = Math.min(motion.length, MOST_BARS);
+    this.peak = motion.indexOf(Math.max(...motion)) * interval;
     const share = (motion.length * interval) / whole; // the last step may end after the video
-    const bars = Array.from({ length: count }, (_one, n) => {
-      const from = Math.floor((n * motion.length) / count);
-      const to = Math.max(Math.floor(((n + 1) * motion.length) / count), from + 1);
-      return Math.max(...motion.slice(from, to));
-    });
-    const step = (100 * share) / count;
-    const path = bars.map((height, n) => {
+    const step = (100 * share) / BARS;
+    const path = heights(motion).map((height, n) => {
       const top = round(100 - Math.max(height, 4));
       return `M${round((n + GAP / 2) * step)} 100V${top}h${round((1 - GAP) * step)}V100z`;
     });
     parts.strip.append(drawing("vp-motion", 100, path.join("")), drawing("vp-motion vp-played", 100, path.join("")));
     if (marks && this.starts.length <= MOST_BORDERS) parts.strip.append(drawing("vp-borders", 100, marks));
     if (!parts.most) return;
-    write(parts.most, highest ? data.most.replace("{at}", words.short(this.peak)) : data.still);
-    parts.most.disabled = highest === 0;
+    write(parts.most, data.most.replace("{at}", words.short(this.peak)));
     parts.most.hidden = false;
   }
 
@@ -166,6 +158,17 @@ export class Scenes {
     if (inner.left < outer.left || inner.right > outer.right) list.scrollLeft += inner.left - outer.left;
     if (inner.top < outer.top || inner.bottom > outer.bottom) list.scrollTop += inner.top - outer.top;
   }
+}
+
+/** As many values as there are bars: the highest of several, or what lies between two. */
+function heights(motion) {
+  return Array.from({ length: BARS }, (_one, n) => {
+    const [from, to] = [n, n + 1].map((edge) => (edge * motion.length) / BARS);
+    if (motion.length > BARS) return Math.max(...motion.slice(Math.floor(from), Math.ceil(to)));
+    const place = Math.min(Math.max((from + to) / 2 - 0.5, 0), motion.length - 1);
+    const before = motion[Math.floor(place)];
+    return before + (motion[Math.ceil(place)] - before) * (place % 1);
+  });
 }
 
 function drawing(name, size, path) {

@@ -63,7 +63,8 @@ export class Figures {
       unit += 1;
     }
     const digits = unit > 1 && value < 99.95 ? 1 : 0;
-    return `${value.toLocaleString(this.locale, { maximumFractionDigits: digits })} ${this.units[unit]}`;
+    const number = value.toLocaleString(this.locale, { maximumFractionDigits: digits });
+    return `${number} ${this.units[unit]}`;
   }
 
   share(part) {

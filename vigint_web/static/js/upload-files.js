@@ -6,7 +6,7 @@ const CLUTTER = /^(\..*|thumbs\.db|desktop\.ini|ehthumbs\.db|__macosx|\$recycle\
 
 /** Return `[file, path]` for every file of a drop, those in folders included. */
 export async function dropped(transfer) {
-  // The list is emptied as soon as this task ends: entries are asked for before anything is waited for.
+  // The list is emptied when this task ends: nothing is waited for before entries are asked for.
   const entries = [...transfer.items]
     .filter((item) => item.kind === "file")
     .map((item) => item.webkitGetAsEntry?.() ?? item.getAsFile());
@@ -40,7 +40,8 @@ async function children(folder) {
     if (!some.length) break; // a browser gives a hundred at a time
     found.push(...some);
   }
-  return found.sort((one, other) => one.name.localeCompare(other.name, undefined, { numeric: true }));
+  const order = new Intl.Collator(undefined, { numeric: true });
+  return found.sort((one, other) => order.compare(one.name, other.name));
 }
 
 /** Return `[file, path]` for what was chosen by an input, a folder's too. */
@@ -52,7 +53,7 @@ function folderOf(path) {
   return (path || "").split("/").filter(Boolean).slice(0, -1).join("/");
 }
 
-/** Return why a file is left out – "hidden", "unreadable", "noVideo", "empty", "tooLarge" – or "". */
+/** Return why a file is left out: hidden, unreadable, noVideo, empty, tooLarge; or "". */
 export function complaint(file, folder, name, limit) {
   if ([...folder.split("/"), name].some((part) => CLUTTER.test(part))) return "hidden";
   if (!file) return "unreadable";

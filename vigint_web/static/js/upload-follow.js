@@ -35,7 +35,8 @@ export class Follower {
     for (const item of followed) {
       if (!this.#next.has(item)) this.#next.set(item, { at: now + FIRST, pause: FIRST });
     }
-    if (!followed.length || this.#queue.isLoggedOut || document.visibilityState === "hidden") return;
+    const isSeen = document.visibilityState !== "hidden";
+    if (!followed.length || this.#queue.isLoggedOut || !isSeen) return;
     const item = followed.reduce((one, other) => (this.#at(other) < this.#at(one) ? other : one));
     this.#timer = setTimeout(() => this.#ask(item), Math.max(250, this.#at(item) - now));
   }

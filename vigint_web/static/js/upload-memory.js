@@ -1,5 +1,5 @@
-// Which file an unfinished upload belongs to, kept in this browser: name, size and date of the file,
-// and the upload's address, which opens nothing to anybody who is not logged in as the same person.
+// Which file an unfinished upload belongs to, kept in this browser: name, size and date of the
+// file, and the upload's address, which opens nothing to whoever is not logged in as its owner.
 
 import { fingerprint } from "./upload-files.js";
 
@@ -32,7 +32,8 @@ export class Memory {
   }
 
   remember(file, folder, url) {
-    this.#keep([...this.#all().filter((one) => one.url !== url), { ...fingerprint(file), folder, url }]);
+    const others = this.#all().filter((one) => one.url !== url);
+    this.#keep([...others, { ...fingerprint(file), folder, url }]);
   }
 
   forget(url) {

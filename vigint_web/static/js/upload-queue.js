@@ -1,6 +1,6 @@
 // Sends files one after the other, two at a time: whatever happens to one does not stop the others.
 //
-// States of a file: waiting → checking → sending → received → processing → ready; from any of them
+// States of a file: waiting → checking → sending → received → processing → ready; on the way also
 // paused, interrupted (goes on by itself), failed, cancelled. No page, no words: see upload.js.
 
 import { isReadable } from "./upload-files.js";
@@ -62,8 +62,17 @@ export class Item {
     return OPEN.has(this.state);
   }
 
+  /** Return whether it goes on without anybody doing anything. */
+  get isGoing() {
+    return this.isOpen && this.wanted && this.state !== "paused";
+  }
+
+  get waitsForConnection() {
+    return this.state === "interrupted" && this.reason === "network";
+  }
+
   get isFollowed() {
-    return FOLLOWED.has(this.state);
+    return FOLLOWED.has(this.state) && !this.removed;
   }
 
   /** Return whether it counts in what is done and what is left. */
@@ -88,8 +97,8 @@ export class Queue {
   #lostAt = 0;
 
   /**
-   * `details()` gives what is the same for all files, `changed(item)` is called whenever one is
-   * different, `happened(what, item)` on "received", "failed", "lost", "found", "loggedOut", "done".
+   * `details()` gives what is the same for all files; `changed(item)` is called whenever one is
+   * different, `happened(what, item)` on received, failed, lost, found, loggedOut, done.
    */
   constructor(tus, memory, { details, changed, happened }) {
     this.#tus = tus;
@@ -104,7 +113,7 @@ export class Queue {
     this.#last += 1;
     const item = new Item(this.#last, file, folder);
     item.url = url;
-    item.wanted = Boolean(url) || this.isRunning;
+    item.wanted = Boolean(url) || this.items.some((one) => one.isGoing);
     this.items.push(item);
     return item;
   }
@@ -267,6 +276,11 @@ export class Queue {
     item.controller?.abort();
     item.controller = null;
     if (!this.isMoving) this.pace.reset();
+    // Who knocked is gone: the next one finds out anew whether there is a connection.
+    if (this.isLost && !this.items.some((one) => one.waitsForConnection || one.isMoving)) {
+      clearTimeout(this.#lostTimer);
+      this.isLost = false;
+    }
   }
 
   async #run(item) {
@@ -423,10 +437,8 @@ export class Queue {
   #probe(wished = null) {
     clearTimeout(this.#lostTimer);
     if (this.isLoggedOut || this.isMoving) return;
-    const waits = (one) => one.state === "interrupted" && one.reason === "network";
-    const item = wished ?? this.items.find(waits);
+    const item = wished ?? this.items.find((one) => one.waitsForConnection);
     if (item) this.#run(item);
-    else this.#found(); // whoever waited was paused or cancelled
   }
 
   /** The server answered: whatever waited for that goes on. */
@@ -435,9 +447,7 @@ export class Queue {
     const was = this.isLost;
     this.isLost = false;
     for (const one of this.items) {
-      if (one !== item && one.state === "interrupted" && one.reason === "network") {
-        this.#set(one, "waiting");
-      }
+      if (one !== item && one.waitsForConnection) this.#set(one, "waiting");
     }
     if (was) this.#happened("found");
     if (was || item) this.pump();

@@ -1,9 +1,10 @@
 // One file of the queue as a row: what it is called, how far it is, what one can do with it.
 
 const model = document.getElementById("upload-row");
-const badges = new Map(
-  [...document.querySelectorAll("template[data-badge-of]")].map((one) => [one.dataset.badgeOf, one]),
-);
+const badges = new Map();
+for (const one of document.querySelectorAll("template[data-badge-of]")) {
+  badges.set(one.dataset.badgeOf, one);
+}
 
 function put(element, text) {
   if (element.textContent !== text) element.textContent = text;
@@ -65,7 +66,7 @@ export class Row {
     const field = this.#part("title");
     item.isNamed = true; // does not start under the hands of whoever writes
     field.value = item.title || item.name.replace(/\.[^.]+$/, "");
-    field.setAttribute("aria-label", this.#named_("nameOf"));
+    field.setAttribute("aria-label", this.#worded("nameOf"));
     this.#part("title-field").hidden = false;
     this.render();
     field.focus();
@@ -82,7 +83,7 @@ export class Row {
     this.#context.queue.pump();
   }
 
-  #named_(word) {
+  #worded(word) {
     const { words } = this.#context;
     return words[word].replace("{name}", this.#item.title || this.#item.name);
   }
@@ -132,7 +133,7 @@ export class Row {
     const file = this.#part("file");
     put(file, name !== item.name ? path + item.name : path);
     file.hidden = !file.textContent;
-    this.#part("bar").setAttribute("aria-label", this.#named_("progressOf"));
+    this.#part("bar").setAttribute("aria-label", this.#worded("progressOf"));
   }
 
   #renderPicture() {
@@ -219,12 +220,12 @@ export class Row {
     this.#show(act, Boolean(doing));
     if (doing) {
       act.dataset.act = doing;
-      put(this.#part("act-words"), this.#named_(doing));
+      put(this.#part("act-words"), this.#worded(doing));
     }
     const x = item.isOpen ? (item.wanted ? "cancel" : "leaveOut") : "takeOff";
-    put(this.#part("x-words"), this.#named_(x));
+    put(this.#part("x-words"), this.#worded(x));
     this.#show(this.#part("x"), !item.isFollowed);
-    put(this.#part("rename-words"), this.#named_("rename"));
+    put(this.#part("rename-words"), this.#worded("rename"));
     const nameable = ["waiting", "paused"].includes(state) && !item.url && !item.creating;
     this.#show(this.#part("rename"), nameable && !item.isNamed);
   }

@@ -2,6 +2,8 @@
 
 import { Interrupted, LoggedOut } from "./upload-tus.js";
 
+const PATIENCE = 30_000;
+
 /** What the page was given when it was loaded, renewed when the server asks for it. */
 export class Session {
   constructor(address, person, token) {
@@ -14,7 +16,8 @@ export class Session {
   async renew() {
     let response;
     try {
-      response = await fetch(this.address, { cache: "no-store", redirect: "manual" });
+      const signal = AbortSignal.timeout(PATIENCE);
+      response = await fetch(this.address, { cache: "no-store", redirect: "manual", signal });
     } catch {
       throw new Interrupted("network");
     }
@@ -33,7 +36,7 @@ export class Session {
     const body = new URLSearchParams({ csrf_token: this.token });
     let response;
     try {
-      response = await fetch(address, { method: "POST", body });
+      response = await fetch(address, { method: "POST", body, signal: AbortSignal.timeout(PATIENCE) });
       await response.text();
     } catch {
       throw new Interrupted("network");

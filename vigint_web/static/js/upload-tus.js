@@ -16,7 +16,7 @@ const PATIENCE = 180_000;
 /** Say no for good: `status` and `code` as answered, the message a sentence for people. */
 export class Refused extends Error {
   constructor(status, code, sentence) {
-    super(sentence || code || `HTTP ${status}`);
+    super(sentence || code || String(status));
     this.status = status;
     this.code = code;
     this.sentence = sentence;
@@ -81,17 +81,25 @@ export class Tus {
 
   async #ask(method, address, { headers = {}, signal } = {}) {
     const send = async () => {
+      const patience = new AbortController();
+      const timer = setTimeout(() => patience.abort(), SILENCE);
+      const abort = () => patience.abort();
+      signal?.addEventListener("abort", abort);
       try {
+        signal?.throwIfAborted();
         return await fetch(address, {
           method,
           cache: "no-store",
           redirect: "manual",
-          signal,
+          signal: patience.signal,
           headers: { "Tus-Resumable": VERSION, "X-CSRFToken": this.#session.token, ...headers },
         });
-      } catch (error) {
-        if (signal?.aborted) throw error;
+      } catch {
+        if (signal?.aborted) throw signal.reason;
         throw new Interrupted("network");
+      } finally {
+        clearTimeout(timer);
+        signal?.removeEventListener("abort", abort);
       }
     };
     let response = await send();

@@ -10,7 +10,7 @@ export class Unfinished {
   #context;
   #uploads = [];
 
-  /** `context`: `words`, `figures`, `zone`, `ask(...)`, `say(text)`, `go(file, url)`, `fail(text)`. */
+  /** `context`: `words`, `figures`, `zone`, `ask`, `say(text)`, `fail(text)`, `go(file, …)`. */
   constructor(tus, memory, context) {
     this.#tus = tus;
     this.#memory = memory;

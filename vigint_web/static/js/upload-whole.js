@@ -1,5 +1,5 @@
-// The queue as a whole: how far everything is, in the page, in the tab's title and to the ear; keeps
-// the machine awake and warns whoever leaves while bytes move.
+// The queue as a whole: how far everything is, in the page, in the tab's title and to the ear;
+// keeps the machine awake, and warns whoever leaves while bytes move.
 
 const NEWS_EVERY = 0.25;
 const title = document.title;
@@ -30,22 +30,23 @@ export class Whole {
     return this.#section.querySelector(`[data-${name}]`);
   }
 
-  /** Put the focus where it makes sense after a button of the whole was pressed. */
-  focus() {
+  /** Go on, after a button of the whole was pressed, at what undoes it, or at the title. */
+  focus(name) {
     this.render();
-    if (document.activeElement?.checkVisibility() && document.activeElement !== document.body) return;
-    document.getElementById("queue-title").focus();
+    const part = this.#part(name);
+    (part.hidden ? this.#part("queue-title") : part).focus();
   }
 
   render() {
     const { totals, items, isRunning, isMoving, isLost, isLoggedOut } = this.#queue;
     const fresh = items.filter((item) => item.isOpen && !item.wanted);
     const paused = items.filter((item) => item.state === "paused");
-    const going = items.filter((item) => item.isOpen && item.wanted && item.state !== "paused");
+    const going = items.filter((item) => item.isGoing);
     const open = going.length + paused.length > 0;
     this.#put("queue-title", this.#title(totals, fresh, open));
     this.#put("queue-figures", this.#pace(totals, isMoving, open));
-    this.#put("start-words", this.#figures.count(fresh.length, this.#words.uploadOne, this.#words.uploadMany));
+    const { uploadOne, uploadMany } = this.#words;
+    this.#put("start-words", this.#figures.count(fresh.length, uploadOne, uploadMany));
     const bar = this.#part("queue-bar");
     bar.hidden = !open;
     const share = totals.size ? totals.position / totals.size : 0;
@@ -59,7 +60,8 @@ export class Whole {
     this.#show("lost", isLost && !isLoggedOut);
     this.#show("logged-out", isLoggedOut);
     if (isLost) this.#put("lost-words", this.#untilNextTry());
-    document.title = open ? `${this.#figures.share(Math.floor(share * 100) / 100)} – ${title}` : title;
+    const whole = this.#figures.share(Math.floor(share * 100) / 100);
+    document.title = open ? `${whole} – ${title}` : title;
     this.#tell(share, isRunning && isMoving);
     // Listening to it costs a page its place in the browser's memory: only while it is needed.
     if (isMoving) addEventListener("beforeunload", stay);
@@ -77,7 +79,7 @@ export class Whole {
     const part = this.#part(name);
     const held = !visible && part.contains(document.activeElement);
     part.hidden = !visible;
-    if (held) document.getElementById("queue-title").focus();
+    if (held) this.#part("queue-title").focus();
   }
 
   #title(totals, fresh, open) {
@@ -87,7 +89,8 @@ export class Whole {
     }
     if (fresh.length) {
       const size = this.#figures.size(fresh.reduce((sum, item) => sum + item.size, 0));
-      return this.#figures.count(fresh.length, words.chosenOne, words.chosenMany).replace("{size}", size);
+      const told = this.#figures.count(fresh.length, words.chosenOne, words.chosenMany);
+      return told.replace("{size}", size);
     }
     const there = this.#queue.items.filter((item) => item.isFollowed || item.state === "ready");
     if (!there.length) return words.nothingReceived;
@@ -128,7 +131,8 @@ export class Whole {
   #tell(share, moves) {
     const quarter = Math.floor(share / NEWS_EVERY);
     if (moves && quarter > this.#told && share < 1) {
-      this.#say(this.#words.saysProgress.replace("{share}", this.#figures.share(quarter * NEWS_EVERY)));
+      const told = this.#figures.share(quarter * NEWS_EVERY);
+      this.#say(this.#words.saysProgress.replace("{share}", told));
     }
     this.#told = quarter;
   }

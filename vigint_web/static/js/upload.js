@@ -9,7 +9,7 @@ import { Memory } from "./upload-memory.js";
 import { Queue, pauseBefore } from "./upload-queue.js";
 import { Row } from "./upload-row.js";
 import { Session } from "./upload-session.js";
-import { Interrupted, Tus } from "./upload-tus.js";
+import { Interrupted, LoggedOut, Tus } from "./upload-tus.js";
 import { Unfinished } from "./upload-unfinished.js";
 import { Whole } from "./upload-whole.js";
 
@@ -104,7 +104,8 @@ async function take(found) {
 
 function showLeftOut(left) {
   find("left-out").hidden = !left.length;
-  find("left-out-title").textContent = figures.count(left.length, words.leftOutOne, words.leftOutMany);
+  const { leftOutOne, leftOutMany } = words;
+  find("left-out-title").textContent = figures.count(left.length, leftOutOne, leftOutMany);
   // What systems put into folders is no news.
   const news = left.filter(([, why]) => why !== "hidden");
   document.getElementById("left-out").open = news.length > 0 && left.length < 4;
@@ -241,9 +242,8 @@ function wake() {
   follower.hurry();
   if (queue.isLoggedOut) checkLogin();
 }
-for (const [target, kind] of [[window, "online"], [window, "focus"], [document, "visibilitychange"]]) {
-  target.addEventListener(kind, wake);
-}
+for (const kind of ["online", "focus"]) addEventListener(kind, wake);
+document.addEventListener("visibilitychange", wake);
 
 // What one does with them
 
@@ -272,8 +272,9 @@ async function act(what, item) {
     else item.removed = true;
     rows.get(item).element.focus();
     for (const row of rows.values()) row.render();
-  } catch {
-    toast(words.notForgotten, "bad");
+  } catch (error) {
+    if (error instanceof LoggedOut) queue.loggedOut();
+    else toast(words.notForgotten, "bad");
   }
   for (const button of buttons) button.disabled = false;
 }
@@ -305,8 +306,7 @@ function takeOff(item) {
 find("start").addEventListener("click", () => {
   document.getElementById("upload-details").open = false;
   queue.start();
-  render();
-  document.getElementById("queue-title").focus();
+  whole.focus("pause-all");
 });
 form.addEventListener("submit", (event) => {
   event.preventDefault();
@@ -315,22 +315,23 @@ form.addEventListener("submit", (event) => {
 });
 find("pause-all").addEventListener("click", () => {
   queue.pauseAll();
-  whole.focus();
+  whole.focus("resume-all");
 });
 find("resume-all").addEventListener("click", () => {
   queue.resumeAll();
-  whole.focus();
+  whole.focus("pause-all");
 });
 find("cancel-all").addEventListener("click", async () => {
   const sent = queue.items.filter((one) => one.isOpen).reduce((sum, one) => sum + one.position, 0);
   const about = words.cancelAbout.replace("{size}", figures.size(sent));
   if (sent && !(await ask(words.cancelAllTitle, about, words.cancelAllYes))) return;
   queue.cancelAll();
-  whole.focus();
+  whole.focus("queue-title");
 });
 find("try-now").addEventListener("click", () => {
   queue.wake();
-  whole.focus();
+  whole.focus("pause-all");
 });
 
 form.description.maxLength = LONGEST_DESCRIPTION;
+form.classList.add("upload-ready");

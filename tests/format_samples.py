@@ -9,7 +9,7 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from media_samples import packaged_ffmpeg
+from imageio_ffmpeg import get_ffmpeg_exe
 
 from vigint_web.media.rendition import Plan
 
@@ -67,6 +67,7 @@ class Format:
     filters: str = ""
     turn: int = 0
     sample: bool = False
+    colour_error: int = 30
 
     @property
     def short(self) -> str:
@@ -144,12 +145,16 @@ FORMATS = [
            filters="setfield=tff"),
     Format("hdr-pq.mp4", (*_X265, "-pix_fmt", "yuv420p10le", "-tag:v", "hvc1", *_BT2020,
            "-color_trc", "smpte2084"), _AAC, "hevc", "aac", TRANSCODE,
-           filters="format=gbrp,zscale=tin=bt709:pin=bt709:min=gbr:t=linear:npl=100,format=gbrpf32le,"
-           "zscale=p=bt2020:t=smpte2084:m=bt2020nc:r=limited,format=yuv420p10le"),
+           filters="format=gbrp,setparams=color_primaries=bt709:color_trc=bt709:colorspace=gbr,"
+           "zscale=t=linear:npl=203,format=gbrpf32le,"
+           "zscale=p=bt2020:t=smpte2084:m=bt2020nc:r=limited,format=yuv420p10le",
+           colour_error=70),
     Format("hdr-hlg.mov", (*_X265, "-pix_fmt", "yuv420p10le", "-tag:v", "hvc1", *_BT2020,
            "-color_trc", "arib-std-b67"), _AAC, "hevc", "aac", TRANSCODE,
-           filters="format=gbrp,zscale=tin=bt709:pin=bt709:min=gbr:t=linear:npl=1000,format=gbrpf32le,"
-           "zscale=p=bt2020:t=arib-std-b67:m=bt2020nc:r=limited,format=yuv420p10le"),
+           filters="format=gbrp,setparams=color_primaries=bt709:color_trc=bt709:colorspace=gbr,"
+           "zscale=t=linear:npl=203,format=gbrpf32le,"
+           "zscale=p=bt2020:t=arib-std-b67:m=bt2020nc:r=limited,format=yuv420p10le",
+           colour_error=70),
     Format("tall-rgb.mkv", ("-c:v", "ffv1", "-pix_fmt", "gbrp"), _SILENT, "ffv1", None, TRANSCODE,
            size=(1280, 720), coded=(1280, 720)),
     Format("odd.avi", _MPEG4, _MP3, "mpeg4", "mp3", TRANSCODE, size=(320, 180), coded=(321, 181)),
@@ -175,7 +180,7 @@ def make(form: Format, folder: Path) -> Path:
     """Write one sample."""
     path = folder / form.name
     upright = folder / f"upright-{form.name}" if form.turn else path
-    command = [packaged_ffmpeg(), "-v", "error", "-nostdin", "-y"]
+    command = [get_ffmpeg_exe(), "-v", "error", "-nostdin", "-y"]
     command += ["-f", "lavfi", "-i", _picture(form)]
     if form.audio != _SILENT:
         command += ["-f", "lavfi", "-i", _tone()]
@@ -186,7 +191,7 @@ def make(form: Format, folder: Path) -> Path:
         turned = ["-display_rotation:v", str(-form.turn), "-i", str(upright), "-c", "copy"]
         if form.codec == "hevc":
             turned += ["-tag:v", "hvc1"]
-        _run([packaged_ffmpeg(), "-v", "error", "-y", *turned, str(path)])
+        _run([get_ffmpeg_exe(), "-v", "error", "-y", *turned, str(path)])
         upright.unlink()
     return path
 

@@ -1,0 +1,166 @@
+"""Death between any two lines of a delivery: never lost, and twice only where that is unavoidable.
+
+A trace function stands in for kill -9: it raises what nothing catches, at the n-th line.
+"""
+
+import sys
+from collections import Counter
+from collections.abc import Callable
+from email.utils import make_msgid
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+import vigint_web
+from tests.helpers import Clock, post_incident
+from vigint_web.config import Config
+from vigint_web.extensions import db
+from vigint_web.mail import Letter
+from vigint_web.models import Alert, AlertKind, AlertState, Incident
+from vigint_web.services import alerts, webhooks
+
+SERVICES = Path(vigint_web.__file__).parent / "services"
+TRACED = {
+    str(SERVICES / f"{name}.py")
+    for name in ("alerts", "transactions", "claims", "cooling", "letters", "outbox", "webhooks")
+}
+HOOK = "http://127.0.0.1:9/hook"
+
+
+class Killed(BaseException):
+    """What kill -9 is to a test: nothing after it runs."""
+
+
+class Death:
+    """Come at the n-th line of what is traced."""
+
+    def __init__(self, at: int) -> None:
+        self.at, self.lines = at, 0
+
+    def __call__(self, frame: FrameType, event: str, argument: Any) -> Any:
+        """Trace the frames of a few files."""
+        return self._step if frame.f_code.co_filename in TRACED else None
+
+    def _step(self, frame: FrameType, event: str, argument: Any) -> Any:
+        if event == "line":
+            self.lines += 1
+            if self.lines == self.at:
+                sys.settrace(None)
+                raise Killed
+        return self._step
+
+
+@pytest.fixture
+def settings() -> dict[str, str]:
+    return {
+        "VIGINT_WEBHOOK_URL": HOOK,
+        "VIGINT_WEBHOOK_SECRET": "a secret of the tests",
+        "VIGINT_WEBHOOK_ALLOW_PRIVATE": "yes",
+    }
+
+
+@pytest.fixture
+def accepted(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
+    """Count what a server would have accepted, by its id."""
+    found: Counter[str] = Counter()
+
+    def send(message: Letter, _: Config) -> str:
+        found[message.msgId] += 1
+        return "smtp"
+
+    def call(made: webhooks.Call) -> str:
+        found[made.headers["Vigint-Delivery"]] += 1
+        return webhooks.WEBHOOK
+
+    monkeypatch.setattr(alerts, "send", send)
+    monkeypatch.setattr(webhooks, "send", call)
+    return found
+
+
+def _owed(incident: Incident, **values: Any) -> Alert:
+    row = Alert(
+        **{
+            "incident_id": incident.id,
+            "recipient": "garde@example.com",
+            "state": AlertState.PENDING,
+            "kind": AlertKind.TEXT_ONLY,
+            "message_id": make_msgid(domain="vigint.test"),
+            "next_attempt_at": incident.created_at,
+            **values,
+        }
+    )
+    db.session.add(row)
+    db.session.flush()
+    return row
+
+
+def _mail(first: Incident, _: Incident) -> list[Alert]:
+    return [_owed(first)]
+
+
+def _call(first: Incident, _: Incident) -> list[Alert]:
+    return [_owed(first, channel="webhook", recipient=webhooks.name_of(HOOK))]
+
+
+def _repeats(first: Incident, second: Incident) -> list[Alert]:
+    told = _owed(first, kind=AlertKind.REPEATS)
+    return [told, _owed(second, state=AlertState.GATHERED, told_by_id=told.id)]
+
+
+def _dies(alert_id: int, at: int) -> int | None:
+    """Deliver up to a line; return how many lines there were if it came to its end."""
+    death = Death(at)
+    before = sys.gettrace()
+    sys.settrace(death)
+    try:
+        alerts.deliver_alert(alert_id)
+    except Killed:
+        return None
+    finally:
+        sys.settrace(before)
+    return death.lines
+
+
+@pytest.mark.parametrize("owe", [_mail, _call, _repeats])
+def test_death_at_any_line(
+    app: Flask,
+    client: FlaskClient,
+    api_key: str,
+    accepted: Counter[str],
+    clock: Clock,
+    request: pytest.FixtureRequest,
+    owe: Callable[[Incident, Incident], list[Alert]],
+) -> None:
+    for _ in range(2):
+        post_incident(client, api_key, {"message": "m", "recipients": []})
+    step = 1 if request.config.getoption("--campaign") else 31
+    at, twice, points = 1, 0, 0
+    while True:
+        first, second = db.session.query(Incident).order_by(Incident.id)
+        rows = [(row.id, row.message_id) for row in owe(first, second)]
+        db.session.commit()
+        db.session.remove()
+        alert_id, word = rows[0]
+        lines = _dies(alert_id, at)
+        db.session.remove()
+        unavoidable = (
+            accepted[word] == 1 and db.session.get_one(Alert, alert_id).state == AlertState.PENDING
+        )
+        for _ in range(3):
+            db.session.remove()
+            clock.forward(seconds=21)
+            for due, _attempt in alerts.due_alerts():
+                alerts.deliver_alert(due)
+        assert accepted[word] == (2 if unavoidable else 1), f"line {at}"
+        assert {db.session.get_one(Alert, row).state for row, _ in rows} == {AlertState.SENT}, at
+        if lines is not None:
+            break
+        twice += unavoidable
+        points += 1
+        at += step
+    assert points * step > 60, "hardly a line was traced"
+    assert twice <= points * 2 / 3

@@ -1,0 +1,141 @@
+"""One alert's way to the server: prepared, posted, followed; else kept on disk and told by mail."""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from vigint_client import results
+from vigint_client.config import MailSettings, ServerSettings
+from vigint_client.delivery import Courier, is_worth_keeping, target_of
+from vigint_client.errors import ClientError, ConfigError, NoServerError
+from vigint_client.fallback import mail_directly
+from vigint_client.frames import FrameBatch
+from vigint_client.incidents import (
+    Report,
+    follow_incident,
+    make_posting,
+    post_with_or_without_frames,
+)
+from vigint_client.keeping import Keeping
+from vigint_client.results import Result
+from vigint_client.retries import RetryPolicy
+from vigint_client.spool import Spool, staging_folder
+from vigint_client.spool_config import SpoolSettings
+from vigint_client.spool_entry import Kept
+from vigint_client.transport import Transport
+
+log = logging.getLogger("vigint_client")
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """An alert as it will be posted, and the server for it, or why there is none."""
+
+    report: Report
+    keeping: Keeping
+    server: ServerSettings | ConfigError
+
+
+@dataclass(frozen=True)
+class Sender:
+    """All that it takes to send an alert."""
+
+    load_server: Callable[[], ServerSettings]
+    find_mail: Callable[[], MailSettings | None]
+    find_spool: Callable[[], SpoolSettings | None]
+    make_transport: Callable[..., Transport]
+    policy: RetryPolicy
+    wake: Callable[..., None]
+
+    def prepare(self, report: Report, batch: FrameBatch, alert_type: str) -> Prepared:
+        """Say what will be posted, the same in every attempt."""
+        server: ServerSettings | ConfigError
+        hours = target = None
+        try:
+            server = self.load_server()
+            hours, target = server.expiration_hours, target_of(server)
+        except ConfigError as why:
+            server = why
+        posting = make_posting(report, batch, hours)
+        kept = Kept(posting, report.called_at, alert_type, target)
+        return Prepared(report, Keeping(self._spool(), kept), server)
+
+    def send(self, prepared: Prepared, wait: float, **transport_options: Any) -> Result:
+        """Post an alert and follow it for `wait` seconds; when that fails, keep and tell."""
+        report, keeping, server = prepared.report, prepared.keeping, prepared.server
+        try:
+            if isinstance(server, ConfigError):
+                raise server
+            transport = self.make_transport(server, **transport_options)
+            accepted = post_with_or_without_frames(
+                transport, keeping.kept.posting, self.policy, keeping.keep
+            )
+        except ClientError as why:
+            return self._fall_back(keeping, why)
+        except Exception as why:
+            log.exception("The alert could not be posted.")
+            return self._fall_back(keeping, ClientError(surprise(why)))
+        keeping.drop()
+        self.wake_courier(reached=True)
+        state, settled = follow_incident(transport, accepted.document["incident_id"], wait)
+        result = results.accepted(
+            accepted.document,
+            state,
+            accepted.batch,
+            settled=settled,
+            recipients=report.recipients,
+        )
+        if accepted.refusal is not None:
+            result["fallback_used"] = results.TEXT_ONLY_MAIL
+            result["status_code"] = accepted.refusal.status_code
+            result.setdefault("error", str(accepted.refusal))
+        return result
+
+    def _fall_back(self, keeping: Keeping, why: ClientError) -> Result:
+        log.error("%s", why)
+        spooled = False
+        if is_worth_keeping(why) and not isinstance(why, NoServerError):
+            spooled = keeping.keep()
+        else:
+            keeping.drop()
+        reached = mail_directly(
+            keeping.kept, why, self.find_mail, follows=spooled and keeping.frames_kept > 0
+        )
+        if reached:
+            keeping.tell(reached)
+        keeping.release()
+        if spooled:
+            self.wake_courier(reached=False)
+        return results.not_accepted(
+            why,
+            recipient=", ".join(reached or ()) or None,
+            batch=keeping.kept.posting.batch,
+            spooled=spooled,
+            frames_kept=keeping.frames_kept,
+            dropped=len(keeping.dropped),
+        )
+
+    def wake_courier(self, *, reached: bool) -> None:
+        """Let somebody see to what is kept."""
+        spool = self._spool()
+        if spool is not None:
+            courier = Courier(spool, self.load_server, self.find_mail, self.make_transport)
+            self.wake(courier, reached=reached)
+
+    def staging_folder(self) -> Path | None:
+        """Return where frames that fill the memory may wait."""
+        return staging_folder(self.find_spool())
+
+    def _spool(self) -> Spool | None:
+        settings = self.find_spool()
+        return Spool(settings) if settings is not None else None
+
+
+def surprise(why: Exception) -> str:
+    """Say that something happened which nobody thought of."""
+    return (
+        f"The alert could not be sent because of an unexpected {type(why).__name__}: "
+        "the detector's log tells where."
+    )
