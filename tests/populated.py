@@ -115,6 +115,7 @@ class Populated:
         self._library = Library()
         self._dice = random.Random(7)
         self._owed: list[int] = []
+        self._first_id: int | None = None
         clip = footage.clip("populated.mp4", seconds=4, size="640x360").read_bytes()
         self._files = {
             **_published("original", "populated.mp4", clip),
@@ -172,6 +173,9 @@ class Populated:
         incident.frames_received, incident.frames_used = 40, 38
         incident.frame_count, incident.pace_known = 1234 + number, number % 5 != 0
         incident.created_at = incident.detected_at = self._back(number)
+        if number % 5 == 4:
+            incident.grouped_under_id = self._first_id
+        self._first_id = self._first_id or incident.id
         if kind == "text_only":
             self._without_video(incident, video)
         for address in words.addresses:

@@ -129,7 +129,8 @@ class AlertManager:
             waiting.encode()
 
         def send() -> None:
-            result = waiting.send(sleep=queue.sleep)
+            # What waits behind it would wait long: on the disk nothing can happen to it.
+            result = waiting.send(queue.spill, sleep=queue.sleep)
             if result["success"]:
                 log.info("The alert was accepted as incident %s.", result.get("incident_id"))
             else:
@@ -138,7 +139,7 @@ class AlertManager:
         if queue.submit(Job(send, waiting.size, waiting.save)):
             return results.queued(count)
         waiting.encode()
-        if waiting.save():
+        if waiting.save(True):
             self._sender.wake_courier(reached=False)
             return results.queued(count, spooled=True)
         return results.failed(

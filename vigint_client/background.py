@@ -18,17 +18,17 @@ RAW_BYTES = 256 * 1024 * 1024
 EXIT_PATIENCE = 10.0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Job:
     """Something to do later, and the memory it holds until then in bytes.
 
-    `save` is called instead when there is no time left to run it, or to finish; it returns
-    whether nothing is lost.
+    `save` puts it on the disk instead and returns whether it is there: called with False when
+    there may be a better moment, with True when there will be none.
     """
 
     run: Callable[[], object]
     size: int
-    save: Callable[[], bool] = lambda: False
+    save: Callable[[bool], bool] = lambda _final: False
 
 
 class BackgroundQueue:
@@ -84,9 +84,26 @@ class BackgroundQueue:
         with self._changed:
             left = self._left()
             self._jobs.clear()
-        lost = sum(not job.save() for job in left)
+        lost = sum(not job.save(True) for job in left)
         if lost:
             log.error("%d alert(s) could not be sent before the program ended.", lost)
+
+    def spill(self) -> int:
+        """Save what waits, because it will wait long; return how many are on the disk now."""
+        with self._changed:
+            waiting = list(self._jobs)
+        saved = 0
+        for job in waiting:
+            # It stays in the queue until it is safe: the program may end meanwhile.
+            if not job.save(False):
+                continue
+            with self._changed:
+                if job in self._jobs:
+                    self._jobs.remove(job)
+                    self._bytes -= job.size
+                    saved += 1
+                    self._changed.notify_all()
+        return saved
 
     def _left(self) -> list[Job]:
         running = [] if self._running is None else [self._running]

@@ -3,6 +3,7 @@
 import hashlib
 import logging
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -81,14 +82,19 @@ class Courier:
         target = None if anywhere else target_of(settings)
         problems = 0
         for place, name in enumerate(names):
-            claim = self.spool.claim(name)
-            if claim is None:
-                note(name, "busy", "another process is delivering it")
-                continue
             try:
-                state, said, trouble = self._deliver(claim, transport, target)
-            finally:
-                claim.release()
+                claim = self.spool.claim(name)
+                if claim is None:
+                    note(name, "busy", "another process is delivering it")
+                    continue
+                try:
+                    state, said, trouble = self._deliver(claim, transport, target)
+                finally:
+                    claim.release()
+            except OSError as why:
+                # What the disk does to one alert must not hold up the others.
+                note(name, "kept", f"the disk refuses: {why.strerror or why}")
+                continue
             note(name, state, said)
             if trouble is None:
                 problems = 0 if state == "sent" else problems
@@ -152,7 +158,9 @@ class Courier:
     def _tell(self, names: Iterable[str], target: str | None, why: ClientError) -> None:
         """Mail what nobody has been told of yet, until mailing fails too."""
         for name in names:
-            claim = self.spool.claim(name)
+            claim = None
+            with suppress(OSError):
+                claim = self.spool.claim(name)
             if claim is None:
                 continue
             try:
@@ -167,6 +175,8 @@ class Courier:
                 claim.told = reached
             except CorruptEntry:
                 continue
+            except OSError as trouble:
+                log.warning("Whom a mail reached cannot be noted: %s", trouble)
             finally:
                 claim.release()
 

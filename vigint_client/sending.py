@@ -62,15 +62,30 @@ class Sender:
         kept = Kept(posting, report.called_at, alert_type, target)
         return Prepared(report, Keeping(self._spool(), kept), server)
 
-    def send(self, prepared: Prepared, wait: float, **transport_options: Any) -> Result:
-        """Post an alert and follow it for `wait` seconds; when that fails, keep and tell."""
+    def send(
+        self,
+        prepared: Prepared,
+        wait: float,
+        on_trouble: Callable[[], object] | None = None,
+        **transport_options: Any,
+    ) -> Result:
+        """Post an alert and follow it for `wait` seconds; when that fails, keep and tell.
+
+        `on_trouble` is called when the first attempt failed and another one follows.
+        """
         report, keeping, server = prepared.report, prepared.keeping, prepared.server
+
+        def keep() -> None:
+            keeping.keep()
+            if on_trouble is not None:
+                on_trouble()
+
         try:
             if isinstance(server, ConfigError):
                 raise server
             transport = self.make_transport(server, **transport_options)
             accepted = post_with_or_without_frames(
-                transport, keeping.kept.posting, self.policy, keeping.keep
+                transport, keeping.kept.posting, self.policy, keep
             )
         except ClientError as why:
             return self._fall_back(keeping, why)

@@ -63,16 +63,20 @@ class Claim:
         with suppress(FileNotFoundError):
             self.spool.path(self.name).unlink()
         self.spool.told_path(self.name).unlink(missing_ok=True)
+        _told.pop(self.name, None)
         self.release()
 
     def set_aside(self, reason: str) -> None:
         """Move the entry out of the way of the others, with the reason beside it."""
         folder = self.spool.folder / _ASIDE
         folder.mkdir(mode=0o700, exist_ok=True)
-        self.spool.write_small(folder / f"{self.name}.reason", f"{reason}\n")
+        # A full disk must not keep it in the way of the others.
+        with suppress(OSError):
+            self.spool.write_small(folder / f"{self.name}.reason", f"{reason}\n")
         self.spool.path(self.name).replace(folder / self.name)
         _sync_folder(folder)
         self.spool.told_path(self.name).unlink(missing_ok=True)
+        _told.pop(self.name, None)
         self.release()
 
     def release(self) -> None:
@@ -86,6 +90,8 @@ class Claim:
     @property
     def told(self) -> list[str] | None:
         """Whom a mail without video has told of it; None when nobody tried."""
+        if self.name in _told:
+            return _told[self.name]
         try:
             return list(map(str, json.loads(self.spool.told_path(self.name).read_bytes())))
         except (OSError, ValueError, TypeError):
@@ -93,6 +99,8 @@ class Claim:
 
     @told.setter
     def told(self, reached: list[str]) -> None:
+        # Where the disk does not take it, this process at least does not mail again and again.
+        _told[self.name] = reached
         self.spool.write_small(self.spool.told_path(self.name), json.dumps(reached))
 
 
@@ -196,6 +204,12 @@ class Spool:
                 self._drop(self.folder / name)
             elif owner != name and not self.path(owner).exists():
                 (self.folder / name).unlink(missing_ok=True)
+        for name in _listed(self.folder / _ASIDE):
+            owner = name.removesuffix(".reason")
+            if owner != name and not any(
+                place.exists() for place in (self.path(owner), self.folder / _ASIDE / owner)
+            ):
+                (self.folder / _ASIDE / name).unlink(missing_ok=True)
         if dropped:
             log.error(
                 "%d kept alert(s) were dropped, because they were older than %g days or "
@@ -279,6 +293,7 @@ def staging_folder(settings: SpoolSettings | None) -> Path | None:
 
 
 _NO_LINK = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
+_told: dict[str, list[str]] = {}
 _files: "weakref.WeakSet[FileIO]" = weakref.WeakSet()
 
 

@@ -1,6 +1,7 @@
 """An alert that waits for its turn behind the caller's back."""
 
 import logging
+from collections.abc import Callable
 from typing import Any
 
 from vigint_client.frames import FrameBatch, HeldFrames
@@ -36,23 +37,26 @@ class Waiting:
             self._batch = held.read(self._sender.staging_folder)
             self._held = None
 
-    def send(self, **transport_options: Any) -> Result:
+    def send(self, on_trouble: Callable[[], object], **transport_options: Any) -> Result:
         """Send it; called by the queue's thread."""
         self.encode()
-        return self._sender.send(self._prepared(), 0.0, **transport_options)
+        return self._sender.send(self._prepared(), 0.0, on_trouble, **transport_options)
 
-    def save(self) -> bool:
+    def save(self, final: bool) -> bool:
         """Keep it on disk, for lack of time or room; return whether it is there. Never raises.
 
-        A repeated delivery does no harm: the Idempotency-Key is the same.
+        A repeated delivery does no harm: the Idempotency-Key is the same. Frames that nobody
+        has read yet are not read here: unless this is the `final` chance, it is not taken.
         """
         try:
             held = self._held
             if held is None or held.is_read:
                 self.encode()
-            else:
+            elif final:
                 # To read a camera to its end is no way to end a program.
                 self._batch = FrameBatch()
+            else:
+                return False
             keeping = self._keeping or self._prepared().keeping
             saved = keeping.keep()
             keeping.release()

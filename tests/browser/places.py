@@ -227,6 +227,26 @@ PLACES.add(
     "links.show",
     *(Place(f"link-{kind}", _link(kind)) for kind in ("live", "revoked", "expired", "program")),
 )
+PLACES.add(
+    "incidents.preview",
+    Place("mail-preview", lambda filled: f"/incidents/{filled.incidents['ready']}/mail"),
+    Place(
+        "mail-preview-english",
+        lambda filled: f"/incidents/{filled.incidents['text_only']}/mail?lang=en",
+    ),
+    Place(
+        "mail-preview-refused",
+        lambda filled: f"/incidents/{filled.incidents['ready']}/mail?to=nobody",
+    ),
+)
+PLACES.add(
+    "incidents.preview_html",
+    Place(
+        "mail-preview-html",
+        lambda filled: f"/incidents/{filled.incidents['ready']}/mail/html",
+        is_mail=True,
+    ),
+)
 PLACES.add("outbox.index", Place("outbox", _fixed("/outbox/"), always=True))
 PLACES.add("outbox.show", Place("mail", _mail()))
 PLACES.add("outbox.html", Place("mail-html", _mail("html"), is_mail=True))

@@ -56,11 +56,10 @@ def _play(forms: Sequence[Format], vigint: Installation, page: Page, folder: Pat
     for at in range(0, len(forms), 10):
         batch = [(form.name, make(form, folder).read_bytes()) for form in forms[at : at + 10]]
         assert person.upload(*batch).status == 200
-    asked = ", ".join("?" for _ in names)
-    states = f"SELECT original_name, status, public_id FROM videos WHERE original_name IN ({asked})"
 
     def settled() -> list[Any]:
-        rows = vigint.sql(states, *names)
+        rows = vigint.sql("SELECT original_name, status, public_id FROM videos")
+        rows = [row for row in rows if row[0] in names]
         done = len(rows) == len(names) and {row[1] for row in rows} <= {"ready", "failed"}
         return rows if done else []
 

@@ -418,5 +418,38 @@ def test_pauses_between_tries_grow_and_figures_are_those_of_people(window: Windo
     ]  # fmt: skip
 
 
+def test_a_file_is_known_again_only_where_nobody_has_to_guess(window: Windows) -> None:
+    page = window(logged_in=True)
+    page.goto(ADD)
+    told = page.evaluate(
+        """async () => {
+          const base = document.querySelector("script[src*='js/upload']").src;
+          const { Memory } = await import(new URL("upload-memory.js", base).href);
+          const memory = new Memory("test");
+          const file = (size, lastModified = 1) =>
+            new File([new Uint8Array(size)], "0001.mp4", { lastModified });
+          const find = (one, folder = "", open = () => true) => memory.find(one, folder, open);
+          memory.remember(file(5), "cam 1", "/1");
+          const alone = [find(file(5), "cam 1"), find(file(5)), find(file(5), "cam 2")];
+          const others = [find(file(6)), find(file(5, 2)), find(file(5), "", () => false)];
+          memory.remember(file(5), "cam 2", "/2");
+          const two = [find(file(5), "cam 1"), find(file(5), "cam 2"), find(file(5))];
+          const stranger = new Memory("other").find(file(5), "cam 1", () => true);
+          memory.keepOnly(["/2"]);
+          const rest = [find(file(5)), memory.of("/1") ?? null];
+          memory.forget("/2");
+          return { alone, others, two, stranger, rest, left: localStorage.length };
+        }"""
+    )
+    assert told == {
+        "alone": ["/1", "/1", None],
+        "others": [None, None, None],
+        "two": ["/1", "/2", None],
+        "stranger": None,
+        "rest": ["/2", None],
+        "left": 0,
+    }
+
+
 def _plain(texts: list[str]) -> list[str]:
     return [text.replace("\u202f", " ").replace("\xa0", " ") for text in texts]

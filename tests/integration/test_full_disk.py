@@ -1,7 +1,10 @@
 """A full disk: nothing half kept, a sentence that says so, and the alert still goes."""
 
+import base64
 import errno
+import hashlib
 import os
+import random
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -9,6 +12,7 @@ from pathlib import Path
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
 
 from tests.helpers import (
     Footage,
@@ -20,10 +24,11 @@ from tests.helpers import (
     renew,
     stored_files,
 )
+from tests.library import ACTOR
 from vigint_web.config import Config
 from vigint_web.extensions import db
-from vigint_web.models import Alert, Incident, Role, Video, VideoStatus
-from vigint_web.services import incidents
+from vigint_web.models import Alert, Incident, Role, Scope, Video, VideoStatus
+from vigint_web.services import api_keys, incidents, sites
 from vigint_web.services.actors import SYSTEM
 from vigint_web.storage import workspace
 
@@ -154,3 +159,36 @@ def test_the_reserve_is_kept_for_logging_in_and_deleting(
     assert operator.post("/source-management/file_001/delete").status_code == 302
     renew()
     assert db.session.query(Video).count() == 0
+
+
+def test_a_resumable_upload_keeps_what_fitted_and_goes_on_when_there_is_room(
+    small_disk: Path, client: FlaskClient, config: Config
+) -> None:
+    key = api_keys.create_api_key(ACTOR, "uploader", sites.default_site(), {Scope.UPLOAD})
+    data, said = random.Random(1).randbytes(2 * MIB), {"X-API-Key": key, "Tus-Resumable": "1.0.0"}
+    begun = client.post(
+        "/api/v1/uploads/",
+        headers={**said, "Upload-Length": str(len(data)), "Upload-Metadata": "filename YS5tcDQ="},
+    )
+    path = begun.headers["Location"]
+
+    def send(offset: int, **more: str) -> TestResponse:
+        named = {"Upload-Offset": str(offset), "Content-Type": "application/offset+octet-stream"}
+        return client.patch(path, data=data[offset:], headers={**said, **named, **more})
+
+    _fill(small_disk, MIB)
+    whole = hashlib.sha1(data, usedforsecurity=False).digest()
+    checked = {"Upload-Checksum": f"sha1 {base64.b64encode(whole).decode()}"}
+    assert send(0, **checked).status_code == 507
+    assert client.head(path, headers=said).headers["Upload-Offset"] == "0", "all or nothing"
+    refused = send(0)
+    assert (refused.status_code, refused.get_json()["code"]) == (507, "storage_full")
+    assert refused.headers["Retry-After"].isdigit()
+    offset = int(client.head(path, headers=said).headers["Upload-Offset"])
+    assert MIB // 2 < offset < 2 * MIB
+    (small_disk / ".incoming" / "filler").unlink()
+    assert send(offset).status_code == 204
+    renew()
+    video = db.session.query(Video).one()
+    assert video.original_sha256 == hashlib.sha256(data).hexdigest()
+    assert stored_files(config) == [video.original_key]

@@ -259,7 +259,9 @@ def _convert(
         try:
             runner.run(together.overwrite_output().get_args(), on_progress=report)
             return
-        except ToolRefused as error:
+        except MediaError as error:
+            if not (isinstance(error, ToolRefused) or error.code is MediaErrorCode.OUT_OF_MEMORY):
+                raise
             log.info("not made in one run: %s", error.detail)
             survey.forget()
     runner.run(written.overwrite_output().get_args(), on_progress=report)

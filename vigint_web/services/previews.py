@@ -1,7 +1,7 @@
 """Show what a recipient would be mailed about an incident, without a link that opens anything."""
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from sqlalchemy import select
 
@@ -10,7 +10,7 @@ from vigint_web.config import LOCALES, is_mailbox
 from vigint_web.errors import Invalid
 from vigint_web.extensions import db
 from vigint_web.mail import ClipFacts, compose_alert
-from vigint_web.models import Alert, AlertKind, Incident, Video, VideoStatus
+from vigint_web.models import Alert, AlertKind, Incident, Link, Video, VideoStatus
 from vigint_web.models.alert import WEBHOOK
 from vigint_web.services.actors import Actor
 from vigint_web.services.incidents import get_incident
@@ -63,7 +63,7 @@ def preview_mail(
         kind=AlertKind.VIDEO if shown else AlertKind.TEXT_ONLY,
         message_id="<preview@vigint.invalid>",
     )
-    clip = _clip(incident, video) if shown and video is not None else None
+    clip = _clip(incident, video, recipient) if shown and video is not None else None
     facts = facts_of(owed, incident, clip, failure_of(owed, incident))
     wanted = locale if locale in LOCALES else mail_locale(recipient)
     letter = compose_alert(facts, config(), wanted)
@@ -92,10 +92,11 @@ def _recipients(incident: Incident) -> tuple[str, ...]:
     return tuple(dict.fromkeys(found))
 
 
-def _clip(incident: Incident, video: Video) -> ClipFacts:
+def _clip(incident: Incident, video: Video, recipient: str) -> ClipFacts:
     now = utcnow()
     ends = now + timedelta(hours=incident.link_hours)
-    expires_at = min(ends, video.purge_at) if video.purge_at is not None else ends
+    would_end = min(ends, video.purge_at) if video.purge_at is not None else ends
+    expires_at = _end_of_link(video, recipient) or would_end
     return ClipFacts(
         url=f"{config().base_url}/video/{video.public_id}?token=…",
         video_id=video.public_id,
@@ -103,4 +104,14 @@ def _clip(incident: Incident, video: Video) -> ClipFacts:
         expires_at=expires_at,
         hours=hours_left(expires_at, now),
         pace_known=incident.pace_known is not False,
+    )
+
+
+def _end_of_link(video: Video, recipient: str) -> datetime | None:
+    """Return until when the link works that a recipient has, if they have one."""
+    return db.session.scalar(
+        select(Link.expires_at)
+        .where(Link.video_id == video.id, Link.recipient == recipient, Link.revoked_at.is_(None))
+        .order_by(Link.id)
+        .limit(1)
     )

@@ -1,6 +1,7 @@
 """Alerts that the server did not take: kept, told by mail, and delivered later, each once."""
 
 import datetime as dt
+import errno
 import logging
 from collections.abc import Callable
 from pathlib import Path
@@ -298,6 +299,39 @@ def test_what_nobody_was_told_of_is_told_when_delivery_fails(
     courier(mail=mailbox.settings)
     told = [text for text in mailbox.texts if {"1", "3"} & set(text.splitlines())]
     assert (len(told), len(mailbox.mails)) == (2, 3)
+
+
+def test_a_disk_that_refuses_one_alert_holds_up_no_other(
+    vigint: FakeVigint, send: Send, courier: Flush, spool: Spool,
+) -> None:  # fmt: skip
+    vigint.down(2)
+    send("1")
+    send("2")
+    first = spool.names()[0]
+    spool.path(first).unlink()
+    spool.path(first).mkdir()
+    assert [outcome.state for outcome in courier()] == ["kept", "sent"]
+    spool.path(first).rmdir()
+
+
+def test_a_full_disk_makes_no_flood_of_mails(
+    vigint: FakeVigint, send: Send, courier: Flush, mailbox: Mailbox,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    def full(*_arguments: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    vigint.down(20)
+    send("1")
+    monkeypatch.setattr(Spool, "write_small", full)
+    for _flush in range(3):
+        assert [outcome.state for outcome in courier(mail=mailbox.settings)] == ["kept"]
+    assert len(mailbox.mails) == 1
+    # Nor does it keep what is refused in the way of the others.
+    vigint.faults.clear()
+    vigint.faults.extend([Fault(status=422)] * 2)
+    assert [outcome.state for outcome in courier(mail=mailbox.settings)] == ["aside"]
+    assert len(mailbox.mails) == 1
 
 
 def test_without_a_server_at_all_nothing_is_kept(

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from fake_vigint import KEY, FakeVigint, Fault
+from fake_vigint import KEY, FakeClock, FakeVigint, Fault
 
 from vigint_client.alerts import AlertManager
 from vigint_client.background import BackgroundQueue, Job
@@ -88,6 +88,40 @@ def test_a_program_that_ends_leaves_its_alerts_on_the_disk(
         kept.append(claim.read().posting.document["message"])
         claim.release()
     assert kept == ["0", "1", "2"]
+
+
+def test_when_the_server_is_away_what_waits_goes_to_the_disk(
+    vigint: FakeVigint, make_manager: MakeManager, spool_settings: SpoolSettings, spool: Spool,
+    clock: FakeClock, monkeypatch: pytest.MonkeyPatch, png: bytes,
+) -> None:  # fmt: skip
+    queue = BackgroundQueue()
+    go = threading.Event()
+    seen: list[tuple[list[str], int]] = []
+
+    def look(seconds: float) -> None:
+        clock.now += seconds
+        if not seen:
+            kept = []
+            for name in spool.names():
+                if claim := spool.claim(name):
+                    kept.append(claim.read().posting.document["message"])
+                    claim.release()
+            seen.append((kept, queue.held_bytes))
+
+    monkeypatch.setattr(queue, "sleep", look)
+    queue.submit(Job(lambda: go.wait(PATIENCE), 0))
+    manager = make_manager(spool=spool_settings, queue=queue)
+    vigint.down(1)
+    for message in ("first", "second", "third"):
+        manager.send_security_alert_with_video(message, [png], background=True)
+    manager.send_security_alert_with_video("unread", iter([png]), background=True)
+    go.set()
+    assert queue.drain(PATIENCE) == 0
+    # The first is being tried and nobody else's; a generator is not read for this.
+    assert seen == [(["second", "third"], len(png))]
+    assert queue.held_bytes == 0
+    assert vigint.messages() == ["first", "first", "unread"]
+    assert len(spool.names()) == 2
 
 
 def test_a_full_queue_puts_alerts_on_the_disk(

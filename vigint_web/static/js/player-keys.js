@@ -20,6 +20,7 @@ const ANYWHERE = {
   ">": (player) => player.changeSpeed(1),
   p: (player) => player.scenes?.go(-1),
   n: (player) => player.scenes?.go(1),
+  t: (player) => player.toggleStamp(),
   f: (player) => player.screen.toggle(),
   m: (player) => player.toggleSound(true),
   "?": (player) => player.toggleHelp(),
@@ -43,7 +44,7 @@ const ON_BAR = {
 };
 let chosenOff = false;
 
-const ONCE = new Set([" ", "k", "f", "m", "?"]); // held down they would flicker
+const ONCE = new Set([" ", "k", "f", "m", "t", "?"]); // held down they would flicker
 
 export function listenToKeys(players) {
   document.addEventListener("keydown", (event) => {

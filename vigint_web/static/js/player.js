@@ -62,6 +62,7 @@ class Player {
     on("seek", "input", () => this.goTo(Number(parts.seek.value)));
     on("speed", "change", () => this.setSpeed(Number(parts.speed.value)));
     on("loop", "click", () => this.toggleLoop());
+    on("stamp", "click", () => this.toggleStamp());
     on("mute", "click", () => this.toggleSound());
     on("volume", "input", () => this.setVolume(Number(parts.volume.value)));
     on("help", "click", () => this.toggleHelp());
@@ -216,6 +217,15 @@ class Player {
   toggleLoop() {
     this.video.loop = !this.video.loop;
     this.parts.loop.setAttribute("aria-pressed", String(this.video.loop));
+  }
+
+  /** Show in the picture, or no longer, what time it was; only then is that fetched. */
+  toggleStamp() {
+    if (!this.parts.stamp) return;
+    const track = [...this.video.textTracks].find((other) => other.kind === "captions");
+    const shows = track.mode !== "showing";
+    track.mode = shows ? "showing" : "disabled";
+    this.parts.stamp.setAttribute("aria-pressed", String(shows));
   }
 
   toggleSound(say = false) {

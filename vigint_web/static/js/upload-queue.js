@@ -1,10 +1,9 @@
 // Sends files one after the other, two at a time: whatever happens to one does not stop the others.
-//
-// States of a file: waiting → checking → sending → received → processing → ready; on the way also
-// paused, interrupted (goes on by itself), failed, cancelled. No page, no words: see upload.js.
+// No page, no words: see upload.js.
 
 import { isReadable } from "./upload-files.js";
 import { Pace } from "./upload-figures.js";
+import { Item } from "./upload-item.js";
 import { Gone, Interrupted, LoggedOut, Refused } from "./upload-tus.js";
 
 const AT_ONCE = 2;
@@ -14,71 +13,10 @@ const LONGEST_PAUSE = 30_000;
 const MOST_BUSY_TRIES = 15;
 const MOST_REMOVALS = 8;
 
-const MOVING = new Set(["checking", "sending"]);
-const OPEN = new Set(["waiting", "checking", "sending", "paused", "interrupted"]);
-const FOLLOWED = new Set(["received", "processing"]);
-
 /** Return how long to wait before the next try, in milliseconds: growing, and never in step. */
 export function pauseBefore(tries, after = 0, random = Math.random()) {
   const grown = Math.min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** (tries - 1));
   return Math.max(Math.min(after, 2 * LONGEST_PAUSE), grown * (0.6 + 0.4 * random));
-}
-
-/** One file on its way. */
-export class Item {
-  state = "waiting";
-  wanted = false; // somebody said that it shall go
-  url = null;
-  source = "";
-  position = 0; // bytes that left
-  safe = 0; // bytes that the server has
-  resumedAt = 0;
-  tries = 0;
-  retryAt = 0;
-  reason = "";
-  sentence = "";
-  pace = new Pace();
-  told = {}; // what the server says of it once it is there
-  controller = null;
-  creating = false; // asked for, and not known yet whether it was made
-  isNamed = false; // somebody is writing its name
-  removed = false; // its source was deleted from here
-
-  constructor(id, file, folder) {
-    this.id = id;
-    this.file = file;
-    this.folder = folder;
-    this.name = file.name;
-    this.size = file.size;
-    this.title = "";
-  }
-
-  get isMoving() {
-    return MOVING.has(this.state);
-  }
-
-  /** Return whether bytes of it are still to be sent. */
-  get isOpen() {
-    return OPEN.has(this.state);
-  }
-
-  /** Return whether it goes on without anybody doing anything. */
-  get isGoing() {
-    return this.isOpen && this.wanted && this.state !== "paused";
-  }
-
-  get waitsForConnection() {
-    return this.state === "interrupted" && this.reason === "network";
-  }
-
-  get isFollowed() {
-    return FOLLOWED.has(this.state) && !this.removed;
-  }
-
-  /** Return whether it counts in what is done and what is left. */
-  get counts() {
-    return this.state !== "cancelled" && (this.state !== "failed" || this.position >= this.size);
-  }
 }
 
 export class Queue {

@@ -36,7 +36,8 @@ export class Session {
     const body = new URLSearchParams({ csrf_token: this.token });
     let response;
     try {
-      response = await fetch(address, { method: "POST", body, signal: AbortSignal.timeout(PATIENCE) });
+      const signal = AbortSignal.timeout(PATIENCE);
+      response = await fetch(address, { method: "POST", body, signal });
       await response.text();
     } catch {
       throw new Interrupted("network");
