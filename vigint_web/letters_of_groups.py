@@ -91,6 +91,7 @@ def compose_repeats(facts: RepeatsMail, config: Config) -> Letter:
                 }
                 for one in facts.repeats[:_MOST_LISTED]
             ],
+            "has_links": any(one.clip for one in facts.repeats),
             "more": max(0, number - _MOST_LISTED),
         }
         text = render_template("mail/repeats.txt", **shown)

@@ -149,7 +149,7 @@ def test_a_real_file_is_probed_and_described(
     people(Role.OPERATOR).upload(("documents.mp4", data), name="Entrance")
     work()
     renew()
-    source = listing.find_sources(ACTOR, listing.StateFilter()).rows[0]
+    source = listing.find_sources(ACTOR).rows[0]
     metadata = _get(client, f"/api/video/{library.program_token(source)}/metadata/")
     info = metadata["file_info"]
     assert info == {

@@ -83,6 +83,8 @@ def test_the_first_is_told_at_once_and_the_others_together(
     status = _status(client, api_key, second)
     assert (status["deliveries"][0]["state"], status["grouped_under"]) == ("gathered", first)
     assert status["done"] is True, "nothing more is done for this one alone"
+    assert _status(client, api_key, first)["done"] is True, "its own mail went out"
+    assert len(_status(client, api_key, first)["deliveries"]) == 1
     _end_of_span(clock, work)
     _, told = _sent(config)
     assert told["Subject"] == "🚨 Alerte Vigint - Vol - [MEDIUM] - 2 répétitions"

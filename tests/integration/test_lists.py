@@ -13,7 +13,7 @@ from sqlalchemy import select, update
 from tests.helpers import Person, renew
 from tests.library import ACTOR, Library
 from vigint_web.clock import utcnow
-from vigint_web.models import Incident, Link, RiskLevel, Role, Video, VideoStatus
+from vigint_web.models import Incident, Link, RiskLevel, Role
 from vigint_web.services import links, listing, sites
 from vigint_web.services.actors import SYSTEM, Actor
 from vigint_web.services.link_rules import Opening, refusal
@@ -121,28 +121,6 @@ def test_incidents_are_found_by_their_camera(app: Flask, library: Library) -> No
 def test_nobody_finds_another_sites(incidents: list[Incident]) -> None:
     assert _found(EVERY, Actor("nobody", site_ids=frozenset())) == []
     assert _found(EVERY, Actor("stranger", site_ids=frozenset({99}))) == []
-
-
-def test_sources_are_found_by_state_and_words(app: Flask, library: Library) -> None:
-    ready = library.source(name="Parking", filename="nord.mp4")
-    failed = library.source(name="Quai", filename="sud.mp4")
-    waiting = library.source(name="Hall", filename="est.mp4")
-    with transaction() as session:
-        for source, status in ((failed, VideoStatus.FAILED), (waiting, VideoStatus.UPLOADING)):
-            session.execute(update(Video).where(Video.id == source.video_id).values(status=status))
-
-    def found(text: str = "", state: str | None = None) -> list[str]:
-        rows = listing.find_sources(SYSTEM, StateFilter(text, state)).rows
-        return [row.source_id for row in rows]
-
-    assert found() == [waiting.source_id, failed.source_id, ready.source_id]
-    assert found(state="ready") == [ready.source_id]
-    assert found(state="failed") == [failed.source_id]
-    assert found(state="preparing") == [waiting.source_id]
-    assert found(state="nonsense") == []
-    assert found("NORD") == [ready.source_id]
-    assert found(failed.source_id) == [failed.source_id]
-    assert found("nord", "failed") == []
 
 
 def test_a_links_state_in_a_list_is_the_one_that_decides(app: Flask, library: Library) -> None:

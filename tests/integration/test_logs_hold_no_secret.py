@@ -75,7 +75,7 @@ def test_a_whole_run_logs_no_secret(
     assert found
     page = path_of(found.group(0))
     person = page.partition("token=")[2]
-    program = library.program_token(listing.find_sources(ACTOR, listing.StateFilter()).rows[0])
+    program = library.program_token(listing.find_sources(ACTOR).rows[0])
     for path in (
         page,
         path_of(accepted["private_link"]),

@@ -141,6 +141,27 @@ def test_every_row_of_the_first_revision_is_kept(first: Flask) -> None:
     assert _rows(kept) == before
 
 
+def test_names_are_folded_and_sizes_added_up_for_what_is_there(first: Flask) -> None:
+    """Sources of the version before are sorted, found and counted as new ones are."""
+    tables = _tables()
+    _fill(tables, 1)
+    videos, sources = tables.tables["videos"], tables.tables["sources"]
+    with db.engine.begin() as connection:
+        connection.execute(
+            sa.update(videos).values(
+                original_key="a", original_size=5, playable_key="a", playable_size=5,
+                poster_size=2, frames_size=None,
+            )
+        )  # fmt: skip
+        told = {"source_id": "file_001", "name": "Été 2", "description": "À  l'Est"}
+        connection.execute(sa.update(sources).values(**told))
+    flask_migrate.upgrade()
+    with db.engine.connect() as connection:
+        row = connection.execute(sa.text("SELECT sort_name, search_text FROM sources")).one()
+        assert tuple(row) == ("ete 000000000002", "file_001 ete 2 a l'est")
+        assert connection.scalar(sa.text("SELECT stored_size FROM videos")) == 7
+
+
 def test_the_way_down_leads_back_to_the_first_revision(first: Flask) -> None:
     before = _shape()
     flask_migrate.upgrade()

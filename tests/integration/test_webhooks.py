@@ -19,9 +19,10 @@ from tests.helpers import (
 )
 from tests.hooks import SECRET, Hook, listening
 from vigint_web.config import Config
+from vigint_web.errors import Conflict
 from vigint_web.extensions import db
-from vigint_web.models import Alert, AlertState, Role
-from vigint_web.services import alerts, webhooks
+from vigint_web.models import Alert, AlertState, Link, Role
+from vigint_web.services import alerts, sharing, webhooks
 from vigint_web.services.actors import SYSTEM
 from vigint_web.services.reconcile import reconcile
 
@@ -71,6 +72,9 @@ def test_an_alert_and_its_video_are_told_with_a_link_that_opens(
     assert first.document["private_link"] == second.document["private_link"]
     assert first.document["private_link"] != accepted["private_link"], "it can be revoked alone"
     assert client.get(path_of(second.document["private_link"])).status_code == 200
+    made = db.session.query(Link).filter(Link.recipient.contains("127.0.0.1")).one()
+    with pytest.raises(Conflict):
+        sharing.send_again(SYSTEM, made.id)
     status = client.get(
         f"/api/v1/incidents/{accepted['incident_id']}", headers={"X-API-Key": api_key}
     ).get_json()
@@ -163,6 +167,18 @@ def test_what_is_final_is_final_said_and_can_be_tried_again_by_hand(
     work()
     assert _call().state == AlertState.SENT
     assert len(hook.told) == 2, "nobody followed anything"
+
+
+def test_a_program_that_cannot_be_called_keeps_nobody_waiting(
+    client: FlaskClient, api_key: str, work: Work, hook: Hook
+) -> None:
+    hook.answers = [(500, {})]
+    reference = post_incident(client, api_key, {"message": "m"})["reference"]
+    work()
+    status = client.get(f"/api/v1/incidents/{reference}", headers={"X-API-Key": api_key})
+    states = {one["channel"]: one["state"] for one in status.get_json()["deliveries"]}
+    assert states == {"mail": "sent", "webhook": "pending"}
+    assert status.get_json()["done"] is True
 
 
 def test_a_webhook_that_is_not_configured_any_more_gets_nothing(

@@ -229,3 +229,63 @@ def test_a_second_factor_is_asked_of_roles_that_exist(data_dir: Path) -> None:
     [said] = _mistakes(data_dir, VIGINT_REQUIRE_TWO_FACTOR="admin, guard")
     assert "VIGINT_REQUIRE_TWO_FACTOR" in said
     assert "admin, operator, viewer" in said
+
+
+def test_how_alerts_are_delivered(data_dir: Path) -> None:
+    plain = _load(data_dir)
+    assert (plain.cooldown_seconds, plain.email.locales, plain.webhook.urls) == (60, (), ())
+    assert not (data_dir / "webhook-secret").exists(), "nobody needs one"
+    ini = (
+        "[Email]\nlocales = Chief@Example.com=en, @example.org=en\n[Alerts]\ncooldown_seconds = 0\n"
+        "[Webhook]\nurl = https://a.example/x?y=z, https://b.example:8443/\n"
+    )
+    config = _load(data_dir, ini)
+    assert config.cooldown_seconds == 0
+    assert config.email.locales == (("chief@example.com", "en"), ("@example.org", "en"))
+    assert config.webhook.urls == ("https://a.example/x?y=z", "https://b.example:8443/")
+    made = data_dir / "webhook-secret"
+    assert config.webhook.secret == made.read_text()
+    assert made.stat().st_mode & 0o777 == 0o600
+    assert _load(data_dir, ini).webhook.secret == config.webhook.secret
+    given = _load(data_dir, ini, VIGINT_WEBHOOK_SECRET="sixteen letters!")
+    assert given.webhook.secret == "sixteen letters!"
+    assert "x?y" not in repr(given)
+    assert "sixteen" not in repr(given)
+
+
+def test_a_webhooks_address_may_be_named_by_file(data_dir: Path, tmp_path: Path) -> None:
+    (tmp_path / "url").write_text("https://hooks.example.com/secret-path\n")
+    config = _load(data_dir, VIGINT_WEBHOOK_URL_FILE=str(tmp_path / "url"))
+    assert config.webhook.urls == ("https://hooks.example.com/secret-path",)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "hint"),
+    [
+        ("VIGINT_WEBHOOK_URL", "ftp://a.example/", "https://hooks"),
+        ("VIGINT_WEBHOOK_URL", "https://user:word@a.example/", "user name"),
+        ("VIGINT_WEBHOOK_URL", "https://a.example/\u00e9", "https://hooks"),
+        ("VIGINT_WEBHOOK_URL", "https://[a/", "https://hooks"),
+        ("VIGINT_WEBHOOK_URL", "https://a.example:99999/", "https://hooks"),
+        ("VIGINT_WEBHOOK_URL", "http://a.example/", "unencrypted"),
+        ("VIGINT_WEBHOOK_SECRET", "short", "16"),
+        ("VIGINT_WEBHOOK_ALLOW_PRIVATE", "maybe", "yes or no"),
+        ("VIGINT_MAIL_LOCALES", "chief@example.com", "chief@example.com=en"),
+        ("VIGINT_MAIL_LOCALES", "chief@example.com=de", "fr or en"),
+        ("VIGINT_ALERT_COOLDOWN_SECONDS", "-1", "0 to 86400"),
+    ],
+)
+def test_mistakes_in_how_alerts_are_delivered(
+    data_dir: Path, name: str, value: str, hint: str
+) -> None:
+    [mistake] = _mistakes(data_dir, **{name: value})
+    assert hint in mistake
+    assert name in mistake or "[Webhook] url" in mistake
+    if name == "VIGINT_WEBHOOK_URL":
+        assert "a.example" not in mistake, "it may hold a secret"
+
+
+def test_plain_http_is_for_ones_own_network(data_dir: Path) -> None:
+    url = "http://10.0.0.9/hook"
+    config = _load(data_dir, VIGINT_WEBHOOK_URL=url, VIGINT_WEBHOOK_ALLOW_PRIVATE="yes")
+    assert config.webhook.urls == (url,)

@@ -67,7 +67,10 @@ def _process(path: Path) -> dict[str, Any]:
             rendition.make_rendition(path, made, seen, runner, survey=survey)
             facts["rendition"] = _described(made, runner)
         facts |= _timeline(survey, folder, runner)
-        facts["picture_bytes"] = _poster(survey, path, folder / "poster.jpg", runner)
+        poster = folder / "poster.jpg"
+        if not poster.exists():
+            pictures.make_poster(path, poster, seen, runner)
+        facts["picture_bytes"] = poster.stat().st_size
     facts["seconds"] = round(time.monotonic() - began, 2)
     return facts
 
@@ -85,18 +88,12 @@ def _described(path: Path, runner: Runner) -> dict[str, Any]:
 
 def _timeline(survey: Survey, folder: Path, runner: Runner) -> dict[str, Any]:
     sheet = folder / "sprite.jpg"
-    line = survey.timeline(sheet, runner)
+    line = survey.finish(folder, runner)
     return {
         "scenes": line.stored_scenes(),
         "motion_peak": max(line.motion, default=0),
         "sprite": {**asdict(line.sprite), "bytes": sheet.stat().st_size} if line.sprite else None,
     }
-
-
-def _poster(survey: Survey, path: Path, poster: Path, runner: Runner) -> int:
-    if not survey.poster(poster, runner):
-        pictures.make_poster(path, poster, survey.probe, runner)
-    return poster.stat().st_size
 
 
 def _table(facts: dict[str, Any]) -> str:

@@ -54,7 +54,7 @@ def metadata(text: str) -> dict[str, str]:
     """
     found: dict[str, str] = {}
     for pair in text.split(",") if text.strip() else []:
-        key, _, value = pair.strip(" ").partition(" ")
+        key, _space, value = pair.strip(" ").partition(" ")
         if not _KEY.fullmatch(key) or key in found:
             raise WrongHeaders([_("Upload-Metadata must hold keys, each once, without spaces.")])
         try:
@@ -70,7 +70,7 @@ def checksum(text: str | None) -> Checksum | None:
     """Return what Upload-Checksum says; raises WrongHeaders."""
     if text is None:
         return None
-    algorithm, _, encoded = text.partition(" ")
+    algorithm, _space, encoded = text.partition(" ")
     if algorithm not in ALGORITHMS:
         raise WrongHeaders(
             [_("Upload-Checksum is compared by %(names)s only.", names=", ".join(ALGORITHMS))]

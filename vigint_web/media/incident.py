@@ -3,6 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,9 @@ from vigint_web.media.errors import MediaError, MediaErrorCode, ToolRefused
 from vigint_web.media.frames import FrameInfo, Kind
 from vigint_web.media.geometry import playable_size
 from vigint_web.media.pace import Timeline, timeline
+from vigint_web.media.probe import Probe, probe
 from vigint_web.media.runner import Runner, file_url, guarded_input, threads
+from vigint_web.media.survey import Survey
 
 _CODEC = {"jpeg": "mjpeg", "png": "png"}
 
@@ -36,7 +39,7 @@ class EncodedClip:
     """What became of the frames; ``duration`` in seconds, as measured in the finished file.
 
     ``began``: when the first picture shown was taken, in epoch seconds; None when the pace is
-    unknown.
+    unknown. ``survey``: what was seen when the clip was decoded, if that was asked for.
     """
 
     frames_given: int
@@ -44,6 +47,8 @@ class EncodedClip:
     duration: float
     pace_known: bool
     began: float | None
+    probe: Probe
+    survey: Survey | None = None
 
 
 def encode_frames(
@@ -53,6 +58,7 @@ def encode_frames(
     *,
     crf: int = 23,
     preset: str = "veryfast",
+    survey_in: Path | None = None,
     on_progress: Callable[[float], None] | None = None,
 ) -> EncodedClip:
     """Encode frames into a fast-start H.264 MP4 at the pace at which they were taken.
@@ -60,7 +66,8 @@ def encode_frames(
     Frames are loaded one at a time, in the order of showing, and never decoded in Python. Frames
     of another size than the first one shown are fitted into it. Frames that ffmpeg cannot decode
     are left out: the one before stays on, or at the start the clip begins later. The clip is
-    decoded to its end before it counts as made. ``on_progress`` gets the share done, 0 to 1.
+    decoded to its end before it counts as made; ``survey_in``, a folder, makes that decoding a
+    survey too. ``on_progress`` gets the share done, 0 to 1.
     Raises `MediaError`: no_usable_frame, broken if the clip does not hold what it must, and what
     the runner raises; then no file is left at ``destination``.
     """
@@ -90,12 +97,13 @@ def encode_frames(
     )
     try:
         _encode(arguments, pictures, times, runner, on_progress)
-        used, duration = _verify(destination, times, runner)
+        seen, survey, used = _look_over(destination, survey_in, runner)
+        duration = _verify(seen, used, times)
     except BaseException:
         destination.unlink(missing_ok=True)
         raise
     began = _began(times, [frame.timestamp for frame in frames], duration)
-    return EncodedClip(len(frames), used, duration, pace_known=times.known, began=began)
+    return EncodedClip(len(frames), used, duration, times.known, began, seen, survey)
 
 
 def _began(times: Timeline, timestamps: Sequence[float | None], duration: float) -> float | None:
@@ -239,18 +247,37 @@ def _convert(data: bytes, given: Kind, wanted: Kind, runner: Runner) -> bytes | 
         return None
 
 
-def _verify(clip: Path, times: Timeline, runner: Runner) -> tuple[int, float]:
-    """Decode the whole clip; return its number of frames and its duration in seconds."""
+def _look_over(clip: Path, folder: Path | None, runner: Runner) -> tuple[Probe, Survey | None, int]:
+    """Decode the whole clip; return its facts, what was seen and its number of frames."""
     if not clip.is_file() or clip.stat().st_size == 0:
         raise MediaError(MediaErrorCode.NO_USABLE_FRAME, "nothing was encoded")
+    try:
+        seen = probe(clip, runner, filename=clip.name)
+    except MediaError as error:
+        if error.code in {MediaErrorCode.NOT_A_VIDEO, MediaErrorCode.BROKEN}:
+            raise MediaError(MediaErrorCode.NO_USABLE_FRAME, error.detail) from error
+        raise
+    if folder is not None:
+        survey = Survey(seen, folder)
+        # A look that fails says nothing of the clip: it is counted without one.
+        with suppress(ToolRefused, OSError):
+            return seen, survey, survey.count(clip, runner)
+    return seen, None, _counted(clip, runner)
+
+
+def _counted(clip: Path, runner: Runner) -> int:
     question = ["-count_frames", "-select_streams", "v:0", "-of", "json"]
-    question += ["-show_entries", "stream=nb_read_frames:format=duration", *guarded_input(clip)]
+    question += ["-show_entries", "stream=nb_read_frames", *guarded_input(clip)]
     answer = json.loads(runner.run(question, program="ffprobe", capture=True).stdout)
     streams = answer.get("streams") or [{}]
-    count = int(streams[0].get("nb_read_frames", 0))
+    return int(streams[0].get("nb_read_frames", 0))
+
+
+def _verify(seen: Probe, count: int, times: Timeline) -> float:
+    """Return the clip's duration in seconds; raise if the clip does not hold what it must."""
     if count == 0:
         raise MediaError(MediaErrorCode.NO_USABLE_FRAME, "no frame could be decoded")
-    duration = float(answer["format"].get("duration", 0))
+    duration = seen.duration or 0.0
     if count == len(times.order):
         error_ms = abs(duration * 1000 - times.duration_ms)
         if error_ms > max(times.interval_ms, times.last_duration_ms):
@@ -258,4 +285,4 @@ def _verify(clip: Path, times: Timeline, runner: Runner) -> tuple[int, float]:
                 MediaErrorCode.BROKEN,
                 f"the clip lasts {duration:.3f} s instead of {times.duration_ms / 1000:.3f} s",
             )
-    return count, duration
+    return duration

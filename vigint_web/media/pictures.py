@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +54,7 @@ def make_poster(source: Path, destination: Path, probe: Probe, runner: Runner) -
         raise MediaError(MediaErrorCode.NO_USABLE_FRAME, "no picture could be decoded")
     destination.write_bytes(brightest[1])
     if len(brightest[1]) > POSTER_BYTES:
-        _write_within(POSTER_BYTES, destination, destination, POSTER_WIDTH, None, runner)
+        _write_finest([_small_poster(destination, destination)], runner)
 
 
 def make_thumbnail(poster: Path, destination: Path, runner: Runner) -> None:
@@ -62,18 +62,23 @@ def make_thumbnail(poster: Path, destination: Path, runner: Runner) -> None:
 
     Raises what the runner raises.
     """
-    _write_within(THUMBNAIL_BYTES, poster, destination, THUMBNAIL_SIDE, THUMBNAIL_SIDE, runner)
+    _write_finest([_thumbnail(poster, destination)], runner)
 
 
-def _write_within(
-    most_bytes: int,
-    picture: Path,
-    destination: Path,
-    width: int,
-    height: int | None,
-    runner: Runner,
-) -> None:
-    """Write a JPEG again, as finely as the bytes allow."""
+@dataclass(frozen=True)
+class _Jpeg:
+    """One JPEG to write: from what, through which filters, where, of how many bytes at most."""
+
+    opened: Any
+    filters: str
+    destination: Path
+    most_bytes: int
+
+
+def _fitted(
+    picture: Path, destination: Path, width: int, height: int | None, most_bytes: int
+) -> _Jpeg:
+    """Return a JPEG again, no larger than this."""
     tall = f"ih*min(1\\,min({width}/iw\\,{height or 65535}/ih))"
     filters = f"scale=w=max(2\\,trunc(oh*dar/2)*2):h=max(2\\,trunc({tall}/2)*2):out_range=full"
     opened = ffmpeg.input(
@@ -83,19 +88,26 @@ def _write_within(
         format_whitelist="jpeg_pipe",
         max_pixels=MAX_PIXELS,
     )
-    filters = f"{filters},setsar=1,format=yuvj420p"
-    _write_finest(most_bytes, opened, destination, filters, runner)
+    return _Jpeg(opened, f"{filters},setsar=1,format=yuvj420p", destination, most_bytes)
 
 
-def _write_finest(
-    most_bytes: int, opened: Any, destination: Path, filters: str, runner: Runner
-) -> None:
-    """Write one JPEG as finely as the bytes allow; one run makes all that may be needed."""
-    drafts = {
-        quality: destination.with_name(f"{destination.name}.{quality}") for quality in _COARSER
-    }
+def _small_poster(picture: Path, destination: Path) -> _Jpeg:
+    return _fitted(picture, destination, POSTER_WIDTH, None, POSTER_BYTES)
+
+
+def _thumbnail(picture: Path, destination: Path) -> _Jpeg:
+    return _fitted(picture, destination, THUMBNAIL_SIDE, THUMBNAIL_SIDE, THUMBNAIL_BYTES)
+
+
+def _write_finest(wanted: Sequence[_Jpeg], runner: Runner) -> None:
+    """Write JPEGs as finely as their bytes allow; one run makes all that may be needed."""
+    drafts = [
+        (jpeg, quality, jpeg.destination.with_name(f"{jpeg.destination.name}.{quality}"))
+        for jpeg in wanted
+        for quality in _COARSER
+    ]
     written = [
-        opened.output(
+        jpeg.opened.output(
             file_url(draft),
             **{
                 "format": "mjpeg",
@@ -103,17 +115,20 @@ def _write_finest(
                 "frames:v": 1,
                 "c:v": "mjpeg",
                 "q:v": quality,
-                "vf": filters,
+                "threads": 1,
+                "vf": jpeg.filters,
             },
         )
-        for quality, draft in drafts.items()
+        for jpeg, quality, draft in drafts
     ]
     try:
         runner.run(ffmpeg.merge_outputs(*written).overwrite_output().get_args())
-        fitting = [draft for draft in drafts.values() if draft.stat().st_size <= most_bytes]
-        (fitting or [*drafts.values()][-1:])[0].replace(destination)
+        for jpeg in wanted:
+            made = [draft for other, _, draft in drafts if other is jpeg]
+            fitting = [draft for draft in made if draft.stat().st_size <= jpeg.most_bytes]
+            (fitting or made[-1:])[0].replace(jpeg.destination)
     finally:
-        for draft in drafts.values():
+        for _, _, draft in drafts:
             draft.unlink(missing_ok=True)
 
 
@@ -127,54 +142,60 @@ def poster_scale() -> dict[str, str]:
     }
 
 
-def write_poster(moments: Sequence[tuple[float, bytes]], destination: Path, runner: Runner) -> bool:
-    """Write the best of some JPEGs, each with its mean luma; False when there is none.
+def write_pictures(
+    moments: Sequence[tuple[float, bytes]],
+    tiles: Path,
+    sheet: SpriteSheet,
+    folder: Path,
+    runner: Runner,
+) -> SpriteSheet | None:
+    """Write ``poster.jpg``, ``thumbnail.jpg`` and ``sprite.jpg`` in one run, as far as possible.
 
-    In order of time: the second, one in the middle, then the others are looked at until one is
-    not dark; when all are, the brightest is kept. Raises what the runner raises.
+    ``moments`` are JPEGs in order of time, each with its mean luma; ``tiles`` small pictures (raw,
+    full-range 4:2:0) as ``sheet`` lays them out, at most 400 kB as a rule. Returns the layout with
+    as many pictures as there are; None when there is none. Raises what the runner raises.
     """
-    if not moments:
-        return False
+    wanted = []
+    poster = folder / "poster.jpg"
+    if moments:
+        shot = _most_telling(moments)
+        poster.write_bytes(shot)
+        wanted.append(_thumbnail(poster, folder / "thumbnail.jpg"))
+        if len(shot) > POSTER_BYTES:
+            wanted.append(_small_poster(poster, poster))
+    size = sheet.width * sheet.height * 3 // 2
+    count = min(sheet.count, tiles.stat().st_size // size if tiles.exists() else 0)
+    columns = max(1, min(sheet.columns, count))
+    sheet = replace(sheet, columns=columns, rows=-(-count // columns), count=count)
+    if count:
+        wanted.append(_sprite(tiles, folder / "sprite.jpg", sheet))
+    if wanted:
+        _write_finest(wanted, runner)
+    return sheet if count else None
+
+
+def _most_telling(moments: Sequence[tuple[float, bytes]]) -> bytes:
+    """Return the second, the middle or the first one that is not dark; else the brightest."""
     order = [min(1, len(moments) - 1), len(moments) // 2, *range(len(moments))]
     ranked = [moments[place] for place in order]
-    chosen = next(
-        (shot for luma, shot in ranked if luma > DARK),
-        max(ranked, key=lambda moment: moment[0])[1],
-    )
-    destination.write_bytes(chosen)
-    if len(chosen) > POSTER_BYTES:
-        _write_within(POSTER_BYTES, destination, destination, POSTER_WIDTH, None, runner)
-    return True
+    lit = [shot for luma, shot in ranked if luma > DARK]
+    brightest: bytes = max(ranked)[1]
+    return lit[0] if lit else brightest
 
 
-def write_sprite(
-    tiles: Path, destination: Path, sheet: SpriteSheet, runner: Runner
-) -> SpriteSheet | None:
-    """Write small pictures (raw, full-range 4:2:0) as one JPEG, as a rule of at most 400 kB.
-
-    Returns the layout with as many pictures as there are; None when there is none. Raises what
-    the runner raises.
-    """
-    across, down = sheet.width, sheet.height
-    count = min(sheet.count, tiles.stat().st_size // (across * down * 3 // 2))
-    if count < 1:
-        return None
-    columns = min(sheet.columns, count)
-    rows = -(-count // columns)
+def _sprite(tiles: Path, destination: Path, sheet: SpriteSheet) -> _Jpeg:
     opened = ffmpeg.input(
         file_url(tiles),
         **{
             "format": "rawvideo",
             "protocol_whitelist": "file",
             "format_whitelist": "rawvideo",
-            "video_size": (across, down),
+            "video_size": (sheet.width, sheet.height),
             "pixel_format": "yuvj420p",
         },
     )
-    _write_finest(
-        SPRITE_BYTES, opened, destination, f"tile={columns}x{rows}:nb_frames={count}", runner
-    )
-    return replace(sheet, columns=columns, rows=rows, count=count)
+    filters = f"tile={sheet.columns}x{sheet.rows}:nb_frames={sheet.count}"
+    return _Jpeg(opened, filters, destination, SPRITE_BYTES)
 
 
 def _moments(duration: float | None) -> list[float]:

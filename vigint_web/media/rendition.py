@@ -13,7 +13,7 @@ from vigint_web.media.errors import MediaError, MediaErrorCode, ToolRefused
 from vigint_web.media.geometry import playable_size
 from vigint_web.media.probe import MAX_PIXELS, Probe, probe
 from vigint_web.media.runner import Runner, file_url, guarded_options, threads
-from vigint_web.media.survey import Survey
+from vigint_web.media.survey import Survey, together
 
 log = logging.getLogger(__name__)
 
@@ -255,9 +255,9 @@ def _convert(
             on_progress(min(1.0, seconds / probe.duration))
 
     if survey is not None:
-        together = ffmpeg.merge_outputs(written, *survey.outputs(looked_at))
+        outputs = [written, *survey.outputs(looked_at)]
         try:
-            runner.run(together.overwrite_output().get_args(), on_progress=report)
+            runner.run(together(outputs, probe), on_progress=report)
             return
         except MediaError as error:
             if not (isinstance(error, ToolRefused) or error.code is MediaErrorCode.OUT_OF_MEMORY):

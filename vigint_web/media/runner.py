@@ -32,9 +32,13 @@ Program = Literal["ffmpeg", "ffprobe"]
 
 @dataclass(frozen=True)
 class Limits:
-    """What one run may take: wall-clock seconds, address space, bytes per written file."""
+    """What one run may take: wall-clock seconds, address space, bytes per written file.
+
+    ``stall_seconds``: how long a run whose progress is asked for may show none.
+    """
 
     seconds: float = 600
+    stall_seconds: float = 300
     memory_bytes: int = 2 * 1024 * MIB
     output_bytes: int = 4 * 1024 * MIB
 
@@ -128,9 +132,10 @@ class Runner:
         allowed = self.limits.seconds if seconds is None else seconds
         with tempfile.TemporaryDirectory(prefix="vigint-run-") as home:
             child = self._start(command, home, allowed, feed=stdin is not None)
-            talk = Conversation(child, stdin, capture=capture, on_progress=on_progress)
+            progress = _Progress(on_progress) if on_progress is not None else None
+            talk = Conversation(child, stdin, capture=capture, on_progress=progress)
             try:
-                self._attend(child, talk, time.monotonic() + allowed)
+                self._attend(child, talk, time.monotonic() + allowed, progress)
             finally:
                 _kill_group(child)
                 talk.close()
@@ -186,13 +191,21 @@ class Runner:
                 MediaErrorCode.TOOL_FAILED, f"{Path(command[0]).name} did not start: {reason}"
             ) from error
 
-    def _attend(self, child: subprocess.Popen[bytes], talk: Conversation, deadline: float) -> None:
+    def _attend(
+        self,
+        child: subprocess.Popen[bytes],
+        talk: Conversation,
+        deadline: float,
+        progress: "_Progress | None",
+    ) -> None:
         next_question = 0.0
         gone = False
         while talk.open or not gone:
             now = time.monotonic()
             if now >= deadline:
                 raise MediaError(MediaErrorCode.TIMED_OUT, "took too long and was ended")
+            if progress is not None and now - progress.since > self.limits.stall_seconds:
+                raise MediaError(MediaErrorCode.TIMED_OUT, "made no progress and was ended")
             if now >= next_question:
                 if self._should_stop():
                     raise MediaError(MediaErrorCode.CANCELLED, "was told to stop")
@@ -206,6 +219,20 @@ class Runner:
                 # A descendant that outlives the program would hold its pipes open.
                 _kill_group(child)
                 talk.stop_feeding()
+
+
+class _Progress:
+    """Pass progress on, and remember when it last grew."""
+
+    def __init__(self, told: Callable[[float], None]) -> None:
+        self.since = time.monotonic()
+        self._told = told
+        self._furthest = -1.0
+
+    def __call__(self, seconds: float) -> None:
+        if seconds > self._furthest:
+            self._furthest, self.since = seconds, time.monotonic()
+        self._told(seconds)
 
 
 def _at_most(kind: int, wanted: int) -> tuple[int, int]:

@@ -89,21 +89,24 @@ class Survey:
         compared = small[0].filter("scdet", threshold=100)
         compared = compared.filter("metadata", "print", file=self._path("samples"))
         tiles = _every(small[1], self.sheet.interval, stays=not thinned)
-        raw = {"format": "rawvideo", "c:v": "rawvideo", "fps_mode": "passthrough"}
-        jpegs = {"format": "mjpeg", "c:v": "mjpeg", "q:v": pictures.FINE}
+        # These encoders have little to do, and a thread of each core would only take memory.
+        alike = {"fps_mode": "passthrough", "threads": 1}
+        raw = {"format": "rawvideo", "c:v": "rawvideo", **alike}
+        jpegs = {"format": "mjpeg", "c:v": "mjpeg", "q:v": pictures.FINE, **alike}
         return [
             candidates.output(
                 file_url(self._path("candidates")),
-                **{**jpegs, "fps_mode": "passthrough", "frames:v": _CANDIDATES},
+                **jpegs,
+                **{"frames:v": _CANDIDATES},
             ),
             tiles.output(file_url(self._path("tiles")), **raw, **{"frames:v": self.sheet.count}),
-            compared.output("-", format="null", fps_mode="passthrough"),
+            compared.output("-", format="null", **alike),
         ]
 
     def look(
         self, source: Path, runner: Runner, *, on_progress: Callable[[float], None] | None = None
     ) -> None:
-        """Decode a file for nothing but this.
+        """Decode a file for nothing but this: whole, or of much video the key pictures.
 
         Raises `MediaError`: no_usable_frame when no picture can be decoded, and what the runner
         raises.
@@ -122,31 +125,33 @@ class Survey:
         if not self._samples():
             raise MediaError(MediaErrorCode.NO_USABLE_FRAME, "no picture could be decoded")
 
-    def timeline(self, sprite: Path, runner: Runner) -> Timeline:
-        """Write the sprite sheet as a JPEG and return what is known of the length.
+    def count(self, source: Path, runner: Runner) -> int:
+        """Decode a whole file and return how many pictures there are, beside looking at them.
 
-        Raises `MediaError`: no_usable_frame when nothing was seen, and what the runner raises.
+        Raises what the runner raises.
+        """
+        self._decode(source, runner, None, thinned=False, counted=True)
+        return self._path("count").read_bytes().count(b"frame:")
+
+    def finish(self, folder: Path, runner: Runner) -> Timeline:
+        """Return what is known of the length; write what was seen as JPEGs, in one run.
+
+        They are ``poster.jpg`` (missing when no moment was kept), ``thumbnail.jpg`` of it, and
+        ``sprite.jpg``. Raises `MediaError`: no_usable_frame when nothing was seen, and what the
+        runner raises.
         """
         samples = self._samples()
         if not samples:
             raise MediaError(MediaErrorCode.NO_USABLE_FRAME, "no picture could be decoded")
-        sheet = pictures.write_sprite(self._path("tiles"), sprite, self.sheet, runner)
+        sheet = pictures.write_pictures(
+            self._moments(), self._path("tiles"), self.sheet, folder, runner
+        )
         motion, interval = measure_motion(samples, self._duration)
         return Timeline(sheet, find_scenes(samples, self._duration), motion, interval)
 
-    def poster(self, destination: Path, runner: Runner) -> bool:
-        """Write the most telling of the moments kept as the poster; False when there is none."""
-        try:
-            shots = self._path("candidates").read_bytes().split(_JPEG_END)[:-1]
-            lumas = [float(found) for found in _LUMA.findall(self._path("luma").read_text())]
-        except OSError:
-            return False
-        found = [(luma, shot + _JPEG_END) for luma, shot in zip(lumas, shots, strict=False)]
-        return pictures.write_poster(found, destination, runner)
-
     def forget(self) -> None:
         """Remove what was written in between."""
-        for name in ("luma", "samples", "candidates", "tiles"):
+        for name in ("luma", "samples", "candidates", "tiles", "count"):
             self._path(name).unlink(missing_ok=True)
 
     def _decode(
@@ -156,6 +161,7 @@ class Survey:
         on_progress: Callable[[float], None] | None,
         *,
         thinned: bool,
+        counted: bool = False,
     ) -> None:
         seen = self.probe
         opened = ffmpeg.input(
@@ -166,14 +172,20 @@ class Survey:
             threads=threads(seen.width * seen.height),
             max_error_rate="1",
         )
-        outputs = self.outputs(opened[str(seen.video_stream)], thinned=thinned)
+        video = opened[str(seen.video_stream)]
+        counting = []
+        if counted:
+            branches = video.filter_multi_output("split", 2)
+            video, each = branches[0], branches[1].filter("metadata", "add", key="n", value=1)
+            each = each.filter("metadata", "print", key="n", file=self._path("count"))
+            counting = [each.output("-", format="null", fps_mode="passthrough", threads=1)]
+        outputs = [*self.outputs(video, thinned=thinned), *counting]
 
         def report(seconds: float) -> None:
             if on_progress is not None:
                 on_progress(min(1.0, seconds / self._duration))
 
-        command = ffmpeg.merge_outputs(*outputs).overwrite_output().get_args()
-        runner.run(command, on_progress=report)
+        runner.run(together(outputs, seen), on_progress=report)
 
     def _samples(self) -> list[Sample]:
         try:
@@ -181,12 +193,28 @@ class Survey:
         except FileNotFoundError:
             return []
 
+    def _moments(self) -> list[tuple[float, bytes]]:
+        try:
+            shots = self._path("candidates").read_bytes().split(_JPEG_END)[:-1]
+            lumas = [float(found) for found in _LUMA.findall(self._path("luma").read_text())]
+        except OSError:
+            return []
+        return [(luma, shot + _JPEG_END) for luma, shot in zip(lumas, shots, strict=False)]
+
     def _has_holes(self) -> bool:
         times = [0.0, *(sample.time for sample in self._samples()), self._duration]
         return any(after - before > _FURTHEST_APART for before, after in pairwise(times))
 
     def _path(self, name: str) -> Path:
         return self.folder / f"survey.{name}"
+
+
+def together(outputs: list[Any], probe: Probe) -> list[str]:
+    """Return the arguments of one run that writes several outputs from the same pictures."""
+    # Else each core has a thread for the filters, whose stacks count as memory.
+    few = ["-filter_complex_threads", threads(probe.width * probe.height)]
+    written: list[str] = ffmpeg.merge_outputs(*outputs).overwrite_output().get_args()
+    return [*few, *written]
 
 
 def _every(video: Any, interval: float, *, stays: bool) -> Any:

@@ -59,6 +59,8 @@ class StatusDocument(AcceptedDocument):
     done: bool
 
 
+# Mails about other incidents, and about mails.
+_ABOUT_OTHERS = {AlertKind.REPEATS, AlertKind.UNDELIVERABLE}
 # What was gathered is told later, with others; nothing more is done for this one alone.
 _SETTLED = {AlertState.SENT, AlertState.FAILED, AlertState.GATHERED}
 _STATES: dict[VideoStatus, Encoding] = {
@@ -88,7 +90,8 @@ def accepted_document(incident: Incident) -> AcceptedDocument:
 
 def status_document(incident: Incident) -> StatusDocument:
     """Return how far the clip and every mail have come."""
-    video, owed = incident.video, alerts_of(incident.id)
+    video = incident.video
+    owed = [alert for alert in alerts_of(incident.id) if alert.kind not in _ABOUT_OTHERS]
     encoded = video is not None and video.status == VideoStatus.READY
     settled = video is None or video.is_settled
     return {
@@ -116,7 +119,8 @@ def status_document(incident: Incident) -> StatusDocument:
         ],
         "error": str(failure_sentence(video.error_code)) if video and video.error_code else None,
         "done": settled
-        and all(alert.state in _SETTLED for alert in owed),
+        # A program that cannot be called keeps nobody waiting.
+        and all(alert.state in _SETTLED for alert in owed if not alert.is_call),
     }
 
 

@@ -9,6 +9,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +45,8 @@ log = logging.getLogger(__name__)
 # An alert that waits for its picture is late: incidents get minutes, sources hours.
 _INCIDENT_LIMITS = Limits(seconds=600)
 _SOURCE_LIMITS = Limits(seconds=3 * 3600)
+# A server of footage that is restarted; five attempts outlast some minutes.
+_STORAGE_PAUSE = timedelta(seconds=60)
 _PICTURES = ("poster", "thumbnail", "sprite")
 
 
@@ -87,7 +90,7 @@ def process_video(video_id: int) -> None:
         except FileNotFoundError:
             _fail(lease, video, "original_missing", video.public_id)
         except StorageError as error:
-            _accident(lease, video, str(error))
+            _accident(lease, video, str(error), pause=_STORAGE_PAUSE)
         except ToolMissing as error:
             _fail(lease, video, "tool_missing", str(error))
 
@@ -130,8 +133,10 @@ def _from_frames(video: Video, folder: Path, base: str, runner: Runner, lease: L
                 log.warning("frame %s of %s left out: %s", entry.name, video.public_id, error)
                 continue
             references.append(incident.FrameRef(entry.timestamp, info, load))
-        encoded = incident.encode_frames(references, clip, runner, on_progress=_reporter(lease))
-    seen = probe(clip, runner, filename="incident.mp4")
+        encoded = incident.encode_frames(
+            references, clip, runner, survey_in=folder, on_progress=_reporter(lease)
+        )
+    seen = encoded.probe
     key, digest, size = f"{base}/incident.mp4", _sha256(clip), clip.stat().st_size
     product = _Product(
         values={
@@ -156,9 +161,7 @@ def _from_frames(video: Video, folder: Path, base: str, runner: Runner, lease: L
         key = f"{base}/{MANIFEST}"
         product.values |= {"frames_key": key, "frames_size": manifest.stat().st_size}
         product.drafts[key] = manifest
-    survey = Survey(seen, folder)
-    _look(survey, clip, runner, None)
-    _add_pictures(product, clip, survey, folder, base, runner)
+    _add_pictures(product, clip, encoded.survey or Survey(seen, folder), folder, base, runner)
     return product
 
 
@@ -214,18 +217,17 @@ def _spared(what: str) -> Iterator[None]:
 def _add_pictures(
     product: _Product, clip: Path, survey: Survey, folder: Path, base: str, runner: Runner
 ) -> None:
-    poster, thumbnail, sprite = (folder / f"{name}.jpg" for name in _PICTURES)
-    with _spared("the poster"):
-        if not survey.poster(poster, runner):
-            pictures.make_poster(clip, poster, survey.probe, runner)
-        _add_picture(product, "poster", poster, base)
-        pictures.make_thumbnail(poster, thumbnail, runner)
-        _add_picture(product, "thumbnail", thumbnail, base)
+    files = {name: folder / f"{name}.jpg" for name in _PICTURES}
     with _spared("the timeline"):
-        line = survey.timeline(sprite, runner)
+        line = survey.finish(folder, runner)
         product.values |= {"scenes": line.stored_scenes(), "timeline": line.stored()}
-        if line.sprite is not None:
-            _add_picture(product, "sprite", sprite, base)
+    if not files["thumbnail"].exists():
+        with _spared("the poster"):
+            pictures.make_poster(clip, files["poster"], survey.probe, runner)
+            pictures.make_thumbnail(files["poster"], files["thumbnail"], runner)
+    for name, picture in files.items():
+        if picture.exists():
+            _add_picture(product, name, picture, base)
 
 
 def _add_picture(product: _Product, name: str, picture: Path, base: str) -> None:
@@ -272,13 +274,21 @@ def _publish(lease: Lease, video: Video, product: _Product) -> None:
     log.info("video %s ready", video.id)
 
 
-def _accident(lease: Lease, video: Video, detail: str) -> None:
-    """Let go of a video for the next attempt: the machine was at fault, perhaps not the video."""
+def _accident(lease: Lease, video: Video, detail: str, *, pause: timedelta = timedelta(0)) -> None:
+    """Let go of a video for the next attempt: the machine was at fault, perhaps not the video.
+
+    Args:
+        pause: how long nobody tries, because what failed takes its time to come back.
+    """
     if video.attempt >= video.attempt_limit:
         _fail(lease, video, MediaErrorCode.TOOL_FAILED, detail)
         return
     log.warning("video %s: attempt %s was cut off: %s", video.id, lease.attempt, detail)
     with transaction() as session:
+        if pause:  # the scheduler brings it back when the lease has run out
+            until = utcnow() + pause
+            change(session, update(Video).where(lease.held()).values(lease_until=until))
+            return
         change(session, update(Video).where(lease.held()).values(lease_until=None))
         after_commit(lambda: queueing.enqueue_video(video.kind, video.id, lease.attempt))
 

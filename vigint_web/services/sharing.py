@@ -135,9 +135,10 @@ def send_again(actor: Actor, link_id: int) -> Link:
     with transaction():
         link = get_link(actor, link_id)
         over = link.expires_at is not None and link.expires_at <= utcnow()
-        if link.revoked_at is not None or over or not link.recipient:
+        # A webhook has a name, and no mailbox.
+        if link.revoked_at is not None or over or not is_mailbox(link.recipient or ""):
             raise Conflict
-        owe_mail(link.id, AlertKind.SHARED, link.recipient)
+        owe_mail(link.id, AlertKind.SHARED, link.recipient or "")
         audit.record(actor, "link:sent_again", f"link:{link_id}", site_id=link.site_id)
     return link
 

@@ -71,7 +71,7 @@ class Sum:
 
 
 _NEWEST_FIRST = Sorting()
-_COLUMNS: dict[str, tuple[InstrumentedAttribute[Any], bool]] = {
+COLUMNS: dict[str, tuple[InstrumentedAttribute[Any], bool]] = {
     "added": (Video.created_at, True),
     "name": (Source.sort_name, True),
     "size": (Video.original_size, False),
@@ -94,7 +94,7 @@ class SourceList:
         size: int = PAGE,
     ) -> SortedPage[Source]:
         """Return a page of them."""
-        column, known = _COLUMNS[sorting.by]
+        column, known = COLUMNS[sorting.by]
         by_name = sorting.by == "name"
         row_id = Source.video_id if by_name else Video.id
         order = Order(column, row_id, sorting.descending, known)

@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import pytest
-from flask.testing import FlaskClient
 
 from tests.library import STREAMED
 from tests.s3_server import S3Server
@@ -67,11 +66,3 @@ def test_an_s3_that_is_away_is_said(shell: Shell, lived: Source, tmp_path: Path)
     said = shell.is_refused("backup", tmp_path / "b.tar")
     assert "127.0.0.1:9 does not answer" in said
     assert not (tmp_path / "b.tar").exists()
-
-
-def test_streams_are_the_same_from_s3(client: FlaskClient, lived: Source) -> None:
-    token = links.token_of(links.program_link(lived.video_id) or pytest.fail("no link"))
-    size = len(STREAMED)
-    with client.get(f"/stream/{token}/", headers={"Range": "bytes=-1000"}) as part:
-        assert (part.status_code, part.data) == (206, STREAMED[-1000:])
-        assert part.headers["Content-Range"] == f"bytes {size - 1000}-{size - 1}/{size}"

@@ -51,8 +51,8 @@ def end_of(damaged: Damaged, folder: Path, runner: Runner) -> str:
     try:
         if how is Plan.ORIGINAL:
             survey.look(path, runner)
-        survey.timeline(folder / "sprite.jpg", runner)
-        if not survey.poster(folder / "poster.jpg", runner):
+        survey.finish(folder, runner)
+        if not (folder / "poster.jpg").exists():
             make_poster(path, folder / "poster.jpg", facts, runner)
     except MediaError as error:
         if error.code is not MediaErrorCode.NO_USABLE_FRAME:

@@ -199,6 +199,18 @@ def test_progress_grows_to_the_length_made(runner: Runner) -> None:
     assert seen[-1] == pytest.approx(3, abs=0.2)
 
 
+def test_a_run_that_gets_no_further_is_ended(tmp_path: Path, no_leftovers: Path) -> None:
+    """Some filters of ffmpeg 5.1 try for ever what cannot be done."""
+    body = "while :; do echo out_time_us=1000000; sleep 0.02; done"
+    runner = script_runner(tmp_path, body)
+    runner.limits = Limits(seconds=60, stall_seconds=0.5)
+    seen: list[float] = []
+    with pytest.raises(MediaError) as caught:
+        runner.run([], on_progress=seen.append)
+    assert code_of(caught) is MediaErrorCode.TIMED_OUT
+    assert len(seen) > 3
+
+
 def test_progress_and_capture_exclude_each_other(packaged_runner: Runner) -> None:
     with pytest.raises(ValueError, match="either"):
         packaged_runner.run(["-version"], capture=True, on_progress=lambda _: None)

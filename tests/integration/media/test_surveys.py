@@ -44,7 +44,7 @@ class Counting(Runner):
 def surveyed(source: Path, folder: Path, runner: Runner) -> tuple[Survey, Timeline, Image.Image]:
     survey = Survey(probe(source, runner), folder)
     survey.look(source, runner)
-    line = survey.timeline(folder / "sprite.jpg", runner)
+    line = survey.finish(folder, runner)
     with Image.open(folder / "sprite.jpg") as sheet:
         sheet.load()
         return survey, line, sheet
@@ -79,11 +79,15 @@ def test_scenes_motion_and_pictures_are_where_they_are_in_the_video(
     assert sheet.size == (1600, 240)
     for seconds, colour in ((0.5, RED), (3.5, RED), (4.5, BLUE), (7.5, BLUE), (8.5, RED)):
         assert shown_at(line, sheet, seconds) == pytest.approx(colour, abs=25), seconds
-    assert survey.poster(tmp_path / "poster.jpg", runner)
+    assert (tmp_path / "poster.jpg").exists()
     with Image.open(tmp_path / "poster.jpg") as poster:
         assert poster.size == (320, 240)
     survey.forget()
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["poster.jpg", "sprite.jpg"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "poster.jpg",
+        "sprite.jpg",
+        "thumbnail.jpg",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -114,8 +118,8 @@ def test_one_decoding_yields_everything(
         make_rendition(source, tmp_path / "r.mp4", facts, runner, survey=survey,
                        on_progress=seen.append)  # fmt: skip
         assert plan(probe(tmp_path / "r.mp4", runner)) is Plan.ORIGINAL
-    line = survey.timeline(tmp_path / "sprite.jpg", runner)
-    assert survey.poster(tmp_path / "poster.jpg", runner)
+    line = survey.finish(tmp_path, runner)
+    assert (tmp_path / "poster.jpg").exists()
     assert len(runner.runs) == 1
     assert [scene.start for scene in line.scenes] == pytest.approx([0, 4, 8], abs=0.21)
     assert seen == sorted(seen)
@@ -149,12 +153,12 @@ def test_hardly_any_pictures_are_a_timeline_too(
     make_clip: MakeClip, runner: Runner, tmp_path: Path, frames: int
 ) -> None:
     source = make_clip(f"few-{frames}.mp4", *H264, "-frames:v", str(frames))
-    survey, line, sheet = surveyed(source, tmp_path, runner)
+    _, line, sheet = surveyed(source, tmp_path, runner)
     assert line.sprite is not None
     assert line.sprite.count == 1
     assert sheet.size == (160, 120)
     assert len(line.motion) == 1
-    assert survey.poster(tmp_path / "poster.jpg", runner)
+    assert (tmp_path / "poster.jpg").exists()
 
 
 def test_a_picture_that_stays_while_the_sound_goes_on_is_shown(
@@ -166,7 +170,7 @@ def test_a_picture_that_stays_while_the_sound_goes_on_is_shown(
     survey, line, _ = surveyed(source, tmp_path, runner)
     assert survey.probe.duration == pytest.approx(1, abs=0.1)
     assert line.sprite is not None
-    assert survey.poster(tmp_path / "poster.jpg", runner)
+    assert (tmp_path / "poster.jpg").exists()
 
 
 def test_a_turned_video_has_upright_small_pictures(
@@ -193,9 +197,9 @@ def test_a_sheet_of_noise_stays_light(make_clip: MakeClip, runner: Runner, tmp_p
 def test_a_folder_of_any_name_will_do(playable_clip: Path, runner: Runner, tmp_path: Path) -> None:
     folder = tmp_path / "it's [a], b;c%d:\\e"
     folder.mkdir()
-    survey, line, _ = surveyed(playable_clip, folder, runner)
+    _, line, _ = surveyed(playable_clip, folder, runner)
     assert line.sprite is not None
-    assert survey.poster(folder / "poster.jpg", runner)
+    assert (folder / "poster.jpg").exists()
 
 
 def test_where_nothing_can_be_decoded_a_code_says_so(
@@ -211,9 +215,9 @@ def test_where_nothing_can_be_decoded_a_code_says_so(
         survey.look(broken, runner)
     assert caught.value.code is MediaErrorCode.NO_USABLE_FRAME
     with pytest.raises(MediaError) as caught:
-        survey.timeline(tmp_path / "sprite.jpg", runner)
+        survey.finish(tmp_path, runner)
     assert caught.value.code is MediaErrorCode.NO_USABLE_FRAME
-    assert not survey.poster(tmp_path / "poster.jpg", runner)
+    assert not (tmp_path / "poster.jpg").exists()
 
 
 def test_a_rendition_is_made_without_a_survey_that_fails(
@@ -230,4 +234,4 @@ def test_a_rendition_is_made_without_a_survey_that_fails(
         make_rendition(source, tmp_path / "r.mp4", facts, runner, survey=survey)
     assert plan(probe(tmp_path / "r.mp4", runner)) is Plan.ORIGINAL
     with pytest.raises(MediaError):
-        survey.timeline(tmp_path / "sprite.jpg", runner)
+        survey.finish(tmp_path, runner)

@@ -16,6 +16,7 @@ from vigint_web.services.media_check import Problem
 from vigint_web.services.runtime import storage
 
 pytestmark = pytest.mark.only_sqlite(reason="one query, which the sweep's tests run on both")
+only_files = pytest.mark.parametrize("settings", ["files"], indirect=True)
 AT_ONCE = -5.0  # seconds: younger than anything is
 
 
@@ -126,6 +127,7 @@ def test_what_nobody_names_is_shown_first_and_removed_when_asked(
     assert swept.actor == "command line"
 
 
+@only_files
 def test_many_files_are_asked_about_together(
     library: Library, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -152,6 +154,7 @@ def test_many_files_are_asked_about_together(
     assert len(asked) == 5, asked
 
 
+@only_files
 def test_what_is_published_while_it_looks_is_neither_missing_nor_an_orphan(
     library: Library, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -165,6 +168,7 @@ def test_what_is_published_while_it_looks_is_neither_missing_nor_an_orphan(
     assert later.video.original_key
 
 
+@only_files
 def test_an_s3_that_is_away_is_a_sentence(shell: Shell) -> None:
     shell.environ |= {
         "VIGINT_STORAGE_URL": "s3://bucket",

@@ -45,7 +45,7 @@ def test_nothing_is_staged_at_first(storage: Storage) -> None:
 
 def test_pieces_add_up_wherever_they_arrive(open_again: Callable[[], Storage]) -> None:
     whole, storage, other = b"", open_again(), open_again()
-    for number in range(20):
+    for number in range(10):
         piece = os.urandom(1000 + number)
         whole += piece
         storage, other = other, storage
@@ -64,7 +64,7 @@ def test_pieces_add_up_wherever_they_arrive(open_again: Callable[[], Storage]) -
 
 
 def test_long_pieces_become_one_file(storage: Storage) -> None:
-    whole = os.urandom(MIB) * 21
+    whole = os.urandom(MIB) * 18
     staged = storage.staged("up_1")
     with pytest.raises(ConnectionLost):
         staged.append(lost_after(*_chunks(whole[: 9 * MIB])))
@@ -113,16 +113,30 @@ def test_an_odd_key_leaves_all_staged(storage: Storage) -> None:
     assert held(storage) == b"x"
 
 
-@settings(
-    max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+_FEW = settings(
+    max_examples=4, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
+
+
+@_FEW
 @given(data=st.data())
 def test_any_way_of_arriving_gives_the_same_bytes(storage: Storage, data: st.DataObject) -> None:
     """Append, lose the connection and cut in any order; compare with a plain text of bytes."""
+    _arrive(storage, data, st.integers(1, 6))
+
+
+@pytest.mark.campaign
+@settings(_FEW, max_examples=60)
+@given(data=st.data())
+def test_any_long_way_of_arriving(storage: Storage, data: st.DataObject) -> None:
+    _arrive(storage, data, st.integers(1, 30))
+
+
+def _arrive(storage: Storage, data: st.DataObject, steps: st.SearchStrategy[int]) -> None:
     model, staged = b"", storage.staged("up_1")
     staged.discard()
     sizes = st.sampled_from([0, 1, 100, 5 * MIB - 1, 5 * MIB, 9 * MIB])
-    for _ in range(data.draw(st.integers(1, 12))):
+    for _ in range(data.draw(steps)):
         step = data.draw(st.sampled_from(["append", "lose", "cut"]))
         if step == "cut":
             model = model[: data.draw(st.integers(0, len(model)))]

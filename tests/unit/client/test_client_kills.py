@@ -124,10 +124,10 @@ def test_processes_killed_at_random_moments_beside_each_other(tmp_path: Path) ->
         ]  # fmt: skip
         for process in running:
             assert process.stdout is not None
-            process.stdout.readline()  # it has begun
+            first = process.stdout.readline()  # it has begun
             time.sleep(chance.uniform(0, 0.6))  # the moment of death is what is tested
             process.send_signal(signal.SIGKILL)
-            said = process.communicate()[0].split("\n")
+            said = f"{first}{process.communicate()[0]}".split("\n")
             safe |= {line.partition(" ")[2] for line in said if line.startswith("safe ")}
             began |= {line.partition(" ")[2] for line in said if line.startswith("began ")}
             assert not any(line.startswith("lost") for line in said)
@@ -135,6 +135,7 @@ def test_processes_killed_at_random_moments_beside_each_other(tmp_path: Path) ->
     server = ServerSettings(vigint.url, KEY)
     outcomes = Courier(Spool(settings), lambda: server, lambda: None).flush()
     assert all(outcome.state == "sent" for outcome in outcomes)
+    assert Spool(settings).aside() == []
     bodies: dict[str, set[str]] = {}
     for request in vigint.posts():
         key = request.headers["idempotency-key"]

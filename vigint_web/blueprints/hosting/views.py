@@ -3,6 +3,7 @@
 from typing import Any, Literal
 
 from flask import Blueprint, Response, jsonify, request
+from flask_babel import gettext as _
 from typing_extensions import TypedDict
 
 from vigint_web.blueprints.hosting.forms import read_hosted
@@ -108,7 +109,7 @@ def extend() -> Response:
     video_id, hours = _asked(body)
     request_id = request.headers.get("Idempotency-Key")
     if request_id is not None and not 1 <= len(request_id) <= 255:
-        raise Invalid(["Idempotency-Key must have 1 to 255 characters."])
+        raise Invalid([_("Idempotency-Key must have 1 to 255 characters.")])
     link = hosting.extend_link(api_key(), video_id, hours, request_id)
     until = link.expires_at or link.minted_at
     total = (until - link.minted_at).total_seconds() / 3600
@@ -122,13 +123,13 @@ def extend() -> Response:
 
 def _asked(body: Any) -> tuple[str, float]:
     if not isinstance(body, dict):
-        raise Invalid(["The body must be a JSON object."])
+        raise Invalid([_("The body must be a JSON object.")])
     mistakes = []
     video_id, hours = body.get("video_id"), body.get("additional_hours", 24)
     if not isinstance(video_id, str):
-        mistakes.append("video_id must be a text.")
+        mistakes.append(_("video_id must be a text."))
     if isinstance(hours, bool) or not isinstance(hours, int | float):
-        mistakes.append("additional_hours must be a number.")
+        mistakes.append(_("additional_hours must be a number."))
     if mistakes:
         raise Invalid(mistakes)
     return str(video_id), float(hours)

@@ -33,7 +33,8 @@ Row = TypeVar("Row")
 @limit_reading
 def sources() -> Response:
     """List the sources of the key's site, newest first."""
-    return _answer("sources", _find(listing.find_sources), source_document)
+    place, limit = _place()
+    return _answer("sources", listing.find_sources(_actor(), place, limit), source_document)
 
 
 @blueprint.get("/sources/<source_id>")
@@ -56,7 +57,9 @@ def incidents() -> Response:
 @limit_reading
 def link_list() -> Response:
     """List the links of the key's site, live and dead, newest first. Tokens are not in it."""
-    return _answer("links", _find(listing.find_links), link_document)
+    place, limit = _place()
+    found = listing.find_links(_actor(), StateFilter(), place, limit)
+    return _answer("links", found, link_document)
 
 
 @blueprint.get("/links/<int(max=2147483647):link_id>")
@@ -77,11 +80,6 @@ def accesses(link_id: int) -> Response:
 
 def _actor() -> Actor:
     return as_key(api_key())
-
-
-def _find(finder: Callable[[Actor, StateFilter, Place, int], Page[Row]]) -> Page[Row]:
-    place, limit = _place()
-    return finder(_actor(), StateFilter(), place, limit)
 
 
 def _answer(name: str, page: Page[Row], document: Callable[[Row], Any]) -> Response:

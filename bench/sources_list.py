@@ -1,0 +1,203 @@
+"""Compare turning pages by key with turning them by OFFSET, on a list of 100,000 sources.
+
+    .venv/bin/python -m bench.sources_list [--rows N] [--database URL]
+
+Fills a database of its own (SQLite in a temporary folder, or the empty PostgreSQL database of the
+URL), then prints, for each order, what the first page and a deep one cost by either way and how
+many times longer OFFSET takes; then what narrowing and adding up cost. Times are the fastest of
+several, in milliseconds, for the whole page: keys, rows, tags and cameras.
+"""
+
+import argparse
+import json
+import random
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from typing import Any
+
+import flask_migrate
+from sqlalchemy import insert, select, text
+
+from vigint_web import create_app
+from vigint_web.clock import utcnow
+from vigint_web.config import load_config
+from vigint_web.extensions import db
+from vigint_web.models import Source, Tag, Video, VideoKind, source_tags
+from vigint_web.services import sites
+from vigint_web.services.actors import SYSTEM
+from vigint_web.services.pages import PAGE, SORTED_TOP, Mark, SortedPlace
+from vigint_web.services.source_list import COLUMNS, SORTS, Sorting, SourceFilter, SourceList
+from vigint_web.services.transactions import transaction
+
+_BATCH = 5000
+_REPEATS = 5
+# As large as what ffprobe tells of a common file: a row that no list should read in vain.
+_DETAILS = {"streams": [{"codec_type": "video", "tags": "x" * 1800}]}
+
+
+def _videos(rows: range, total: int, site_ids: list[int]) -> Iterator[dict[str, Any]]:
+    dice = random.Random(rows.start)
+    now = utcnow()
+    for number in rows:
+        luck = dice.random()
+        ready = luck < 0.985
+        size, added = dice.randrange(10**5, 10**8), now - timedelta(minutes=5 * (total - number))
+        yield {
+            "id": number,
+            "public_id": f"vid_{number:016x}",
+            "site_id": site_ids[dice.random() < 0.1],
+            "kind": VideoKind.SOURCE,
+            "status": "ready" if ready else "failed" if luck < 0.999 else "processing",
+            "created_at": added,
+            "changed_at": added,
+            "recorded_at": added - timedelta(hours=9) if dice.random() < 0.3 else None,
+            "original_name": f"camera_{dice.randrange(99)}_{number}.mp4",
+            "original_key": f"videos/vid_{number:016x}/original.mp4",
+            "original_size": size,
+            "original_sha256": f"{number:064x}",
+            "stored_size": size + 10_000,
+            "format": dice.choice(["mp4"] * 8 + ["mkv", "avi"]) if ready else None,
+            "duration": dice.uniform(1, 3000) if ready else None,
+            "details": _DETAILS,
+        }
+
+
+def _fill(total: int) -> None:
+    site_ids = [sites.default_site().id, sites.get_or_add_site("second").id]
+    with transaction() as session:
+        camera_ids = [sites.camera_of(site_ids[0], f"Camera {n}").id for n in range(20)]
+        tags = [Tag(site_id=site_ids[0], name=f"tag {n}") for n in range(30)]
+        session.add_all(tags)
+        session.flush()
+        tag_ids = [tag.id for tag in tags]
+    dice = random.Random(1)
+    for start in range(1, total + 1, _BATCH):
+        rows = range(start, min(start + _BATCH, total + 1))
+        videos = list(_videos(rows, total, site_ids))
+        sources = [
+            {
+                "id": video["id"],
+                "video_id": video["id"],
+                "source_id": f"file_{video['id']:03d}",
+                "site_id": video["site_id"],
+                "name": f"{dice.choice(['North', 'South', 'Dock'])} {dice.randrange(total)}",
+                "description": "A description of middling length, as people write them at times.",
+                "camera_id": dice.choice(camera_ids) if dice.random() < 0.5 else None,
+                "created_at": video["created_at"],
+            }
+            for video in videos
+        ]
+        carried = [
+            {"source_id": video["id"], "tag_id": tag_id}
+            for video in videos
+            for tag_id in {
+                dice.choice(tag_ids[:1] * 30 + tag_ids) for _ in range(dice.randrange(3))
+            }
+        ]
+        with transaction() as session:
+            session.execute(insert(Video), videos)
+            session.execute(insert(Source), sources)
+            session.execute(insert(source_tags), carried)
+    if db.engine.dialect.name == "postgresql":
+        with db.engine.connect() as connection:
+            connection.execution_options(isolation_level="AUTOCOMMIT").execute(
+                text("VACUUM ANALYZE")
+            )
+
+
+def _best(ask: Callable[[], object]) -> float:
+    """Return the shortest of several runs, in milliseconds."""
+    found = []
+    for _ in range(_REPEATS):
+        db.session.rollback()
+        db.session.expunge_all()
+        began = time.perf_counter()
+        ask()
+        found.append(1000 * (time.perf_counter() - began))
+    return min(found)
+
+
+def _by_offset(sorting: Sorting, offset: int) -> list[Source]:
+    """Read a page as it is often done: all the rows before it are read and thrown away."""
+    column, _known = COLUMNS[sorting.by]
+    order = [column.desc().nulls_last(), Video.id.desc()]
+    query = select(Source).join(Video).where(Video.kind == VideoKind.SOURCE).order_by(*order)
+    return list(db.session.scalars(query.limit(PAGE + 1).offset(offset)))
+
+
+def _deep(sorting: Sorting, depth: int) -> SortedPlace:
+    """Return the place behind a row that many rows down."""
+    row = _by_offset(sorting, depth - 1)[0]
+    column, _known = COLUMNS[sorting.by]
+    value = getattr(row if column.class_ is Source else row.video, column.key)
+    return SortedPlace(before=Mark(value, row.video_id))
+
+
+def _compare(depth: int) -> dict[str, dict[str, float]]:
+    print(f"{'order':10}{'page':>8}{'key ms':>9}{'offset ms':>11}{'ratio':>8}")
+    told = {}
+    for by in SORTS:
+        sorting = Sorting(by, descending=True)
+        for name, place, offset in (
+            ("first", SORTED_TOP, 0),
+            ("deep", _deep(sorting, depth), depth),
+        ):
+            key = _best(lambda s=sorting, p=place: SourceList(SYSTEM).page(s, p))
+            skipped = _best(lambda s=sorting, o=offset: _by_offset(s, o))
+            print(f"{by:10}{name:>8}{key:9.1f}{skipped:11.1f}{skipped / key:7.1f}x")
+            told[f"{by} {name}"] = {"key": round(key, 2), "offset": round(skipped, 2)}
+    return told
+
+
+def _narrow() -> dict[str, dict[str, float]]:
+    filters = {
+        "nothing": SourceFilter(),
+        "failed": SourceFilter(state="failed"),
+        "format": SourceFilter(format="avi"),
+        "site": SourceFilter(site_id=2),
+        "camera": SourceFilter(camera_id=3),
+        "common tag": SourceFilter(tag="tag 0"),
+        "rare tag": SourceFilter(tag="tag 7"),
+        "common word": SourceFilter(text="dock"),
+        "rare word": SourceFilter(text="file_77"),
+        "no such word": SourceFilter(text="zzzz"),
+    }
+    print(f"\n{'narrowed by':14}{'found':>9}{'sum':>10}" + "".join(f"{by:>10}" for by in SORTS))
+    told = {}
+    for name, wanted in filters.items():
+        number = SourceList(SYSTEM, wanted).sum().number
+        times = {"sum": _best(lambda w=wanted: SourceList(SYSTEM, w).sum())}
+        for by in SORTS:
+            times[by] = _best(lambda w=wanted, b=by: SourceList(SYSTEM, w).page(Sorting(b)))
+        print(f"{name:14}{number:9}" + "".join(f"{value:10.1f}" for value in times.values()))
+        told[name] = {key: round(value, 2) for key, value in times.items()}
+    return told
+
+
+def main() -> None:
+    """Fill, compare, print."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--rows", type=int, default=100_000)
+    parser.add_argument("--database", help="of an empty PostgreSQL database; SQLite otherwise")
+    parser.add_argument("--json", action="store_true", help="print the figures once more, as JSON")
+    asked = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        settings = {"VIGINT_DATA_DIR": folder}
+        if asked.database:
+            settings["VIGINT_DATABASE_URL"] = asked.database
+        app = create_app(load_config(settings))
+        with app.app_context():
+            flask_migrate.upgrade()
+            _fill(asked.rows)
+            print(f"{asked.rows} sources, {db.engine.dialect.name}\n")
+            figures = {"pages": _compare(asked.rows // 2), "narrowed": _narrow()}
+            db.session.remove()
+            db.engine.dispose()
+    if asked.json:
+        print(json.dumps(figures, indent=2))
+
+
+if __name__ == "__main__":
+    main()
