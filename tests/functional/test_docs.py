@@ -256,6 +256,8 @@ def _read(example: Example) -> None:
             json.loads(text)
         case "yaml":
             assert yaml.safe_load(text)
+        case "python":
+            compile(text, example.key, "exec")
         case "ini":
             configparser.ConfigParser().read_string(text)
         case "html":

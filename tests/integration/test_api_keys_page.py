@@ -13,7 +13,7 @@ from tests.helpers import Clock, Person, post_incident, renew
 from tests.library import ACTOR, Library
 from vigint_web.clock import utcnow
 from vigint_web.extensions import db
-from vigint_web.http.rules import RULES, Key
+from vigint_web.http.rules import RULES, Key, PersonOrKey
 from vigint_web.models import ApiKey, AuditEvent, Link, Role, Scope
 from vigint_web.services import api_keys, sites
 from vigint_web.services.transactions import transaction
@@ -128,7 +128,8 @@ def test_a_key_may_what_was_chosen_and_a_scope_that_opens_nothing_is_not_offered
     admin = people(Role.ADMIN)
     form = admin.browser.get(NEW).text
     offered = set(re.findall(r'name="scopes"[^>]*value="(\w+)"', form))
-    assert offered == {str(rule.scope) for rule in RULES.values() if isinstance(rule, Key)}
+    keys = (rule for rule in RULES.values() if isinstance(rule, Key | PersonOrKey))
+    assert offered == {str(rule.scope) for rule in keys}
     [chosen] = re.findall(r'<input checked[^>]*name="scopes"[^>]*value="(\w+)"', form)
     assert chosen == "ingest", "no more than a detector needs, unless somebody asks for it"
     answer = admin.post(NEW, page=NEW, name="reader", scopes="read")

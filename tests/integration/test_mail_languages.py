@@ -25,6 +25,7 @@ def _text(mail: EmailMessage) -> str:
     return str(part.get_content())
 
 
+@pytest.mark.only_sqlite(reason="the database has no part in it")
 def test_everybody_reads_their_own_language_and_french_is_the_default(
     client: FlaskClient,
     api_key: str,
@@ -55,6 +56,7 @@ def test_everybody_reads_their_own_language_and_french_is_the_default(
         assert ("Niveau de risque" in _text(mail)) == french
 
 
+@pytest.mark.only_sqlite(reason="the database has no part in it")
 def test_a_preview_is_the_mail_but_for_its_link_and_does_nothing(
     client: FlaskClient,
     api_key: str,
@@ -92,6 +94,7 @@ def test_a_preview_is_the_mail_but_for_its_link_and_does_nothing(
     assert db.session.query(Mail).count() == 1
 
 
+@pytest.mark.only_sqlite(reason="the database has no part in it")
 def test_a_preview_of_what_is_no_address_says_so_and_viewers_see_none(
     client: FlaskClient, api_key: str, people: Callable[[Role], Person]
 ) -> None:

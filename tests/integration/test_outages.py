@@ -121,6 +121,7 @@ def test_the_first_sign_of_life_wakes_all_that_wait(
     assert [one.attempt for one in _alerts()] == [2, 1, 1], "one asked for all"
 
 
+@pytest.mark.only_sqlite(reason="the database has no part in it")
 def test_what_nobody_accepts_for_a_day_is_given_up_outage_or_not(
     client: FlaskClient, api_key: str, work: Work, clock: Clock
 ) -> None:
@@ -134,6 +135,7 @@ def test_what_nobody_accepts_for_a_day_is_given_up_outage_or_not(
     assert {one.state for one in _alerts()} == {AlertState.FAILED}
 
 
+@pytest.mark.only_sqlite(reason="the database has no part in it")
 def test_a_mail_that_kills_whoever_sends_it_is_given_up_after_a_day_too(
     client: FlaskClient, api_key: str, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -233,6 +235,7 @@ def test_every_step_has_a_time_out(
         hanging.close()
 
 
+@pytest.mark.only_sqlite(reason="the database has no part in it")
 def test_a_mail_is_one_text_and_one_html_in_nothing_else(app: Flask, config: Config) -> None:
     letter = make_letter(
         config, recipient="a@example.com", message_id="<1@x>", subject="é", text="x" * 5000,

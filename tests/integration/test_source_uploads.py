@@ -160,7 +160,7 @@ def test_deleting_removes_files_and_links_and_leaves_the_audit(
     token = library.program_token(_source())
     digest = _source().video.original_sha256
     client.get(f"/stream/{token}/")
-    assert len(stored_files(config)) == 4, "original, rendition, two pictures"
+    assert len(stored_files(config)) == 5, "original, rendition, three pictures"
     assert operator.post("/source-management/file_001/delete").status_code == 302
     assert client.get(f"/stream/{token}/").status_code == 404
     assert stored_files(config) == []

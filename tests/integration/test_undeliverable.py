@@ -119,6 +119,7 @@ def test_two_failures_at_the_same_moment_are_one_mail(
     assert db.session.query(Alert).filter_by(kind=AlertKind.UNDELIVERABLE).count() == len(admins)
 
 
+@pytest.mark.only_sqlite(reason="the other tests ask both databases the same")
 def test_the_account_of_the_first_start_is_written_to_only_if_there_is_no_other(
     client: FlaskClient, api_key: str, work: Work, config: Config
 ) -> None:
@@ -133,6 +134,7 @@ def test_the_account_of_the_first_start_is_written_to_only_if_there_is_no_other(
     assert sorted(mail["To"] for mail in mails(config)) == [users.FIRST_ADMIN, "real@example.com"]
 
 
+@pytest.mark.only_sqlite(reason="the other tests ask both databases the same")
 def test_a_shared_link_that_did_not_arrive_is_told_in_the_administrators_language(
     library: Library, work: Work, config: Config, admins: list[str]
 ) -> None:
@@ -151,6 +153,7 @@ def test_a_shared_link_that_did_not_arrive_is_told_in_the_administrators_languag
     assert "/links/" in _text(told[admins[0]])
 
 
+@pytest.mark.only_sqlite(reason="the other tests ask both databases the same")
 def test_the_dashboard_says_so_and_the_outbox_lists_and_retries_it(
     client: FlaskClient,
     api_key: str,

@@ -90,6 +90,7 @@ def test_the_signature_is_the_documented_one() -> None:
     assert webhooks.signature("key", 1_790_000_000, body) == f"t=1790000000,v1={digest}"
 
 
+@pytest.mark.only_sqlite(reason="the other tests ask both databases the same")
 def test_a_failed_video_is_told_too_and_nobody_is_told_of_what_nobody_is_alerted_of(
     client: FlaskClient, api_key: str, work: Work, hook: Hook
 ) -> None:
@@ -103,6 +104,7 @@ def test_a_failed_video_is_told_too_and_nobody_is_told_of_what_nobody_is_alerted
     assert hook.told == []
 
 
+@pytest.mark.only_sqlite(reason="the other tests ask both databases the same")
 def test_a_ready_source_is_told_without_a_token(
     people: Callable[[Role], Person], work: Work, footage: Footage, hook: Hook
 ) -> None:
@@ -138,6 +140,7 @@ def test_a_call_is_repeated_under_one_id_with_growing_pauses_and_a_new_time(
     assert len({told.body for told in hook.told}) == 1
 
 
+@pytest.mark.only_sqlite(reason="the other tests ask both databases the same")
 @pytest.mark.parametrize(
     ("status", "headers"),
     [(410, {}), (404, {}), (302, {"Location": "http://127.0.0.1:1/elsewhere"})],
@@ -169,6 +172,7 @@ def test_what_is_final_is_final_said_and_can_be_tried_again_by_hand(
     assert len(hook.told) == 2, "nobody followed anything"
 
 
+@pytest.mark.only_sqlite(reason="the other tests ask both databases the same")
 def test_a_program_that_cannot_be_called_keeps_nobody_waiting(
     client: FlaskClient, api_key: str, work: Work, hook: Hook
 ) -> None:
@@ -181,6 +185,7 @@ def test_a_program_that_cannot_be_called_keeps_nobody_waiting(
     assert status.get_json()["done"] is True
 
 
+@pytest.mark.only_sqlite(reason="the other tests ask both databases the same")
 def test_a_webhook_that_is_not_configured_any_more_gets_nothing(
     client: FlaskClient, api_key: str, work: Work, hook: Hook
 ) -> None:
@@ -194,6 +199,7 @@ def test_a_webhook_that_is_not_configured_any_more_gets_nothing(
     assert hook.told == []
 
 
+@pytest.mark.only_sqlite(reason="the other tests ask both databases the same")
 def test_no_log_line_and_no_row_holds_the_address_or_the_secret_or_the_token(
     client: FlaskClient,
     api_key: str,
@@ -213,6 +219,7 @@ def test_no_log_line_and_no_row_holds_the_address_or_the_secret_or_the_token(
         assert secret not in said
 
 
+@pytest.mark.only_sqlite(reason="the other tests ask both databases the same")
 def test_a_given_up_call_is_retried_by_whoever_may_only(
     client: FlaskClient, api_key: str, work: Work, hook: Hook
 ) -> None:
@@ -224,6 +231,7 @@ def test_a_given_up_call_is_retried_by_whoever_may_only(
     assert _call().state == AlertState.SENT
 
 
+@pytest.mark.only_sqlite(reason="the other tests ask both databases the same")
 def test_a_day_later_a_call_is_given_up(
     client: FlaskClient, api_key: str, work: Work, hook: Hook, clock: Clock
 ) -> None:

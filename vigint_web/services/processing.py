@@ -97,6 +97,8 @@ def process_video(video_id: int) -> None:
 
 @contextmanager
 def _workspace(lease: Lease) -> Iterator[Path]:
+    # What earlier attempts left when they were killed; one that still lives may not publish.
+    storage().discard_folders(f"work-{lease.row_id}-")
     folder = storage().new_folder(f"work-{lease.row_id}-{lease.attempt}-")
     try:
         yield folder

@@ -79,6 +79,10 @@ class Storage(Protocol):
         """Return the path of a new empty working folder, for the caller to remove."""
         ...
 
+    def discard_folders(self, prefix: str) -> None:
+        """Remove working folders that were made with a prefix, whoever made them."""
+        ...
+
     def require_room(self) -> None:
         """Raise NoRoom when so little is left that the database's own writes are in danger."""
         ...

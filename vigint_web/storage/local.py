@@ -43,6 +43,10 @@ class LocalStorage:
         """Return the path of a new empty working folder; raises NoRoom."""
         return self._workspace.new_folder(prefix)
 
+    def discard_folders(self, prefix: str) -> None:
+        """Remove working folders that were made with a prefix, whoever made them."""
+        self._workspace.discard_folders(prefix)
+
     def require_room(self) -> None:
         """Raise NoRoom when so little is left that the database's own writes are in danger."""
         self._workspace.require_room()

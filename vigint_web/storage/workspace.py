@@ -48,6 +48,12 @@ class Workspace:
         with failures_said():
             return Path(tempfile.mkdtemp(prefix=prefix, dir=self.folder))
 
+    def discard_folders(self, prefix: str) -> None:
+        """Remove working folders that were made with a prefix, whoever made them."""
+        for path in self.folder.glob(f"{prefix}*"):
+            if path.is_dir():
+                shutil.rmtree(path, ignore_errors=True)
+
     def require_room(self, needed: int = 0) -> None:
         """Raise NoRoom when so little is left that the database's own writes are in danger.
 

@@ -1,13 +1,15 @@
 """Survey on real files: sprite, scenes, motion and poster out of one decoding."""
 
 import logging
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from media_samples import H264, MakeClip, remux
+from media_samples import H264, MakeClip, frame, picture, remux
 from PIL import Image, ImageStat
 
 from vigint_web.media.errors import MediaError, MediaErrorCode
+from vigint_web.media.incident import encode_frames
 from vigint_web.media.pictures import SPRITE_BYTES
 from vigint_web.media.probe import probe
 from vigint_web.media.rendition import Plan, make_rendition, plan
@@ -35,8 +37,9 @@ class Counting(Runner):
         self.runs: list[list[str]] = []
 
     def run(self, args, **options):  # type: ignore[no-untyped-def]  # as the one it stands for
-        words = [word for word in args if word.startswith("file:") and self.source in word]
-        if words and options.get("program", "ffmpeg") == "ffmpeg":
+        inputs = [word for option, word in pairwise(args) if option == "-i"]
+        decodes = options.get("program", "ffmpeg") == "ffmpeg" or "-count_frames" in args
+        if decodes and f"file:{self.source}" in inputs:
             self.runs.append(list(args))
         return super().run(args, **options)
 
@@ -124,6 +127,29 @@ def test_one_decoding_yields_everything(
     assert [scene.start for scene in line.scenes] == pytest.approx([0, 4, 8], abs=0.21)
     assert seen == sorted(seen)
     assert 0.8 < seen[-1] <= 1
+
+
+def test_an_incidents_clip_is_decoded_once(packaged_tools: Tools, tmp_path: Path) -> None:
+    frames = [frame(1.7e9 + place / 10, picture(place * 3)) for place in range(20)]
+    runner = Counting(packaged_tools, tmp_path / "clip.mp4")
+    clip = encode_frames(frames, tmp_path / "clip.mp4", runner, survey_in=tmp_path)
+    assert clip.survey is not None
+    line = clip.survey.finish(tmp_path, runner)
+    assert len(runner.runs) == 1, "to be verified and to be looked at"
+    assert (clip.frames_used, clip.duration) == (20, pytest.approx(2, abs=0.01))
+    assert line.sprite is not None
+    assert line.sprite.count == 10
+    assert max(line.motion) == 100
+    assert (tmp_path / "poster.jpg").exists()
+
+
+def test_a_clip_is_verified_without_a_survey_that_fails(
+    packaged_runner: Runner, tmp_path: Path
+) -> None:
+    frames = [frame(1.7e9 + place / 10, picture(place)) for place in range(3)]
+    nowhere = tmp_path / "no such folder"
+    clip = encode_frames(frames, tmp_path / "clip.mp4", packaged_runner, survey_in=nowhere)
+    assert (clip.frames_used, clip.survey) == (3, None)
 
 
 def test_of_much_video_only_the_pictures_that_stand_for_themselves_are_decoded(

@@ -135,6 +135,14 @@ def test_working_files_are_swept_by_age(storage: Storage) -> None:
     assert (new.exists(), old.exists(), folder.exists()) == (True, False, True)
 
 
+def test_working_folders_are_discarded_by_whom_they_were_for(storage: Storage) -> None:
+    folders = [storage.new_folder(prefix) for prefix in ("work-1-1-", "work-1-2-", "work-11-1-")]
+    for folder in folders:
+        (folder / "half.mp4").write_bytes(b"x")
+    storage.discard_folders("work-1-")
+    assert [folder.exists() for folder in folders] == [False, False, True]
+
+
 def test_a_full_disk_is_said(storage: Storage, monkeypatch: pytest.MonkeyPatch) -> None:
     publish(storage, b"x" * 100)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: Usage(10**9, 10**9, 0))

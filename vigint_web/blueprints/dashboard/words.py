@@ -278,7 +278,7 @@ def _effect(finding: Finding, readings: Readings) -> str | None:
         case State.SOURCES_LATE:
             return _("Sources take longer than usual: others are processed first.")
         case State.GIVEN_UP:
-            return _("Some alerts could not be delivered. The incident’s page says to whom.")
+            return None  # whoever may know sees which ones; the others' sites are not theirs
         case State.NOT_ACCEPTED if finding.part == Part.WEBHOOKS:
             return None
         case State.OUTBOX:
