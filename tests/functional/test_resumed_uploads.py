@@ -5,6 +5,7 @@ import io
 import os
 import random
 import re
+import secrets
 import signal
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -21,11 +22,9 @@ from tests.functional.tus import Uploader, break_off, status_of
 MIB = 1024 * 1024
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def uploader(vigint: Installation) -> Uploader:
-    key = vigint.command("create-api-key", "uploader", "--scope", "upload").strip()
-    vigint.secrets.add(key)
-    return Uploader(vigint.url, key)
+    return Uploader(vigint.url, vigint.api_key)
 
 
 def _bytes(size: int, seed: int = 1) -> bytes:
@@ -125,9 +124,13 @@ def test_a_newer_request_takes_over_from_one_that_fell_silent(
 
 
 def test_a_revoked_key_ends_an_upload_that_is_under_way(vigint: Installation) -> None:
-    key = vigint.command("create-api-key", "revoked", "--scope", "upload").strip()
-    vigint.secrets.add(key)
-    uploader = Uploader(vigint.url, key)
+    uploader = Uploader(vigint.url, secrets.token_urlsafe(32))
+    vigint.secrets.add(uploader.key)
+    vigint.sql(
+        "INSERT INTO api_keys (site_id, name, prefix, key_hash, scopes, created_at)"
+        " SELECT site_id, 'revoked', 'r', ?, 'upload', created_at FROM api_keys LIMIT 1",
+        _sha256(uploader.key.encode()),
+    )
     path = uploader.create(3 * MIB)
     connection = uploader.begin(path, 3 * MIB)
     connection.sendall(b"x" * MIB)

@@ -20,6 +20,11 @@ from tests.functional.installation import clean_environment
 from vigint_web import create_app
 from vigint_web.config import load_config
 from vigint_web.extensions import Base, db
+from vigint_web.models import Audience, Video, VideoKind, VideoStatus
+from vigint_web.services import sites
+from vigint_web.services.actors import SYSTEM
+from vigint_web.services.links import mint_link
+from vigint_web.services.transactions import transaction
 
 FOLDER = Path(vigint_web.__file__).parent / "migrations"
 
@@ -108,3 +113,28 @@ def test_sqlite_is_tuned(empty_database: dict[str, str]) -> None:
         assert plain.execute("PRAGMA integrity_check").fetchone() == ("ok",)
     finally:
         plain.close()
+
+
+def test_the_id_of_a_deleted_row_never_comes_back(app: Flask) -> None:
+    """A worker that still holds a deleted video must not settle the next one."""
+    made = []
+    for number in range(2):
+        site_id = sites.default_site().id
+        video = Video(
+            public_id=f"vid_{number}",
+            site_id=site_id,
+            kind=VideoKind.CLIP,
+            status=VideoStatus.READY,
+            original_name="clip.mp4",
+        )
+        with transaction() as session:
+            session.add(video)
+            session.flush()
+            link = mint_link(SYSTEM, video, Audience.PERSON, hours=1)
+            made.append((video.id, link.id))
+        with transaction() as session:
+            session.delete(link)
+            session.flush()
+            session.delete(video)
+    assert made[0][0] < made[1][0]
+    assert made[0][1] < made[1][1]

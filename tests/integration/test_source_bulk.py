@@ -134,7 +134,7 @@ def test_tags_are_added_to_many(
     full = ",".join(f"t{n}" for n in range(18))
     answer = unescape(_change(operator, "tag", ids, tags=full).text)
     assert "1 source is tagged." in answer
-    assert f"Not done with {ids[0]}: At most 20 tags." in answer
+    assert f"Not done with 1 source ({ids[0]}): At most 20 tags." in answer
 
 
 @pytest.mark.parametrize(

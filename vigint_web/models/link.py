@@ -23,6 +23,8 @@ class Link(Watched, Base):
     """A permission with expiry, revocation, view limit, and a handle that its token is made of."""
 
     __tablename__ = "links"
+    # The audit trail names links by their id, also when they are gone.
+    __table_args__ = {"sqlite_autoincrement": True}  # noqa: RUF012 - SQLAlchemy's declaration
 
     id: Mapped[int] = mapped_column(primary_key=True)
     video_id: Mapped[int] = mapped_column(ForeignKey("videos.id"), index=True)

@@ -47,6 +47,8 @@ class Video(Claimable, Watched, Base):
         # Which are searched by their file's name; how many there are, and how much room they take.
         Index("ix_videos_by_name", "kind", "original_name"),
         Index("ix_videos_added_up", "kind", "site_id", "stored_size"),
+        # A worker holds its row by id and attempt: the id of a deleted video must not come back.
+        {"sqlite_autoincrement": True},
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)

@@ -89,7 +89,7 @@ def _tell(deed: str, outcome: Outcome) -> None:
         ids = [name for name, reason in outcome.refused.items() if reason == code]
         flash(
             ngettext(
-                "Not done with %(names)s: %(why)s",
+                "Not done with %(num)d source (%(names)s): %(why)s",
                 "Not done with %(num)d sources (%(names)s): %(why)s",
                 len(ids),
                 names=", ".join(ids[:_NAMED]) + ("…" if len(ids) > _NAMED else ""),
