@@ -57,9 +57,12 @@ NOT_RUN = {
 }  # fmt: skip
 NOT_RUN_PAGES = {"docs/operations.md": "sets up a machine as root"}
 # Drawings and answers, not for any program.
-PICTURES = {"docs/architecture.md"}
+PICTURES = {"docs/architecture.md", "docs/hosting.md"}
 # Shell that is no command: settings as in .env.
-SETTINGS = {"README.md: VIGINT_BASE_URL=https://vigint.example.com"}
+SETTINGS = {
+    "README.md: VIGINT_BASE_URL=https://vigint.example.com",
+    "docs/hosting.md: SPARSE_AI_BASE_URL=https://video.example.com",
+}
 
 # What an example takes as given.
 BEFORE = {
@@ -99,6 +102,9 @@ PRINTED = {
     "docs/models.md: import time": r"uploaded 2\.\d+ seconds",
     "docs/models.md: import cv2": "50 frames",
     'docs/detectors.md: key="till2-$(date +%s)-$$"': r'"incident_id": ?"INC-',
+    'docs/hosting.md: key=$(./vigint create-api-key "branch office" --scope host)': (
+        r'"valid": ?true(.|\n)*"total_hours": ?72'
+    ),
     "docs/uploads.md: import os": r"/api/v1/uploads/upl_\w+",
     "docs/uploads.md: file=uploaded.mp4": r'"finished": ?true',
 }

@@ -1,6 +1,8 @@
 """A whole installation whose footage is in S3: in, prepared, watched, cut off, gone."""
 
+import hashlib
 import json
+import random
 import re
 import struct
 from collections.abc import Callable, Iterator
@@ -11,6 +13,7 @@ import pytest
 
 from tests.functional.installation import Installation
 from tests.functional.processes import wait_until
+from tests.functional.tus import Uploader, break_off
 from tests.functional.web import Reader, Session, request
 from tests.helpers import Footage
 from tests.s3_server import S3Server
@@ -86,3 +89,15 @@ def test_an_incident_and_a_check(
     ended = away.finished(away.post(document()))
     assert ended["state"] == "ready", json.dumps(ended)
     wait_until(away.is_tidy, "rows and storage agree")
+
+
+def test_an_upload_that_breaks_off_goes_on_in_s3(away: Installation, s3: S3Server) -> None:
+    data = random.Random(1).randbytes(14 * 1024 * 1024)
+    uploader = Uploader(away.url, away.api_key)
+    path = uploader.create(len(data))
+    first = uploader.begin(path, len(data))
+    first.sendall(data[: 10 * 1024 * 1024])
+    break_off(first)
+    assert uploader.go_on(path, data).headers["Upload-Offset"] == str(len(data))
+    assert uploader.document(path)["sha256"] == hashlib.sha256(data).hexdigest()
+    assert not [key for key in objects(s3, away) if ".incoming" in key]

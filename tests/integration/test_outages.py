@@ -60,6 +60,7 @@ def _took(postbox: Postbox) -> list[str]:
     return [envelope.rcpt_tos[0][:2] for envelope in postbox.taken]
 
 
+@pytest.mark.only_sqlite(reason="the next one asks both databases")
 def test_after_an_outage_everything_goes_out_oldest_first(
     client: FlaskClient,
     api_key: str,

@@ -131,44 +131,41 @@ def test_the_second_of_two_is_told_and_nothing_is_lost(
         source_editing.edit_source(ACTOR, source.source_id, _now(source), "")
 
 
-@pytest.mark.parametrize(
-    ("fields", "sentence"),
-    [
-        ({"name": "   "}, "Give a name."),
-        ({"name": "x" * 201}, "200"),
-        ({"tags": ",".join(f"t{n}" for n in range(21))}, "At most 20 tags."),
-        ({"tags": "x" * 61}, "A tag has at most 60 characters."),
-        ({"recorded_at": "yesterday"}, "This is no date and time"),
-        ({"recorded_at": "2126-01-01T00:00"}, "This is in the future."),
-        ({"recorded_at": "2026-03-29T02:30"}, "this time did not exist"),
-        ({"recorded_at": "2025-10-26T02:30"}, "this time came twice"),
-    ],
-)
 def test_what_is_wrong_is_said_beside_the_field(
-    source: Source, people: Callable[[Role], Person], fields: dict[str, str], sentence: str
+    source: Source, people: Callable[[Role], Person]
 ) -> None:
-    answer = _save(people(Role.OPERATOR).speaking("en"), source, **fields)
-    assert answer.status_code == 422
-    assert sentence in unescape(answer.text)
-    name = next(iter(fields))
-    assert re.search(rf'id="{name}-wrong"', answer.text)
+    operator = people(Role.OPERATOR).speaking("en")
+    for name, value, sentence in (
+        ("name", "   ", "Give a name."),
+        ("name", "x" * 201, "200"),
+        ("tags", ",".join(f"t{n}" for n in range(21)), "At most 20 tags."),
+        ("tags", "x" * 61, "A tag has at most 60 characters."),
+        ("recorded_at", "yesterday", "This is no date and time"),
+        ("recorded_at", "2126-01-01T00:00", "This is in the future."),
+        ("recorded_at", "2026-03-29T02:30", "this time did not exist"),
+        ("recorded_at", "2025-10-26T02:30", "this time came twice"),
+    ):
+        answer = _save(operator, source, **{name: value})
+        assert answer.status_code == 422, value
+        assert sentence in unescape(answer.text)
+        assert re.search(rf'id="{name}-wrong"', answer.text), value
     assert _now(source).name == "Parking"
     assert _told() == []
 
 
-@pytest.mark.parametrize(("turn", "hour"), [("0", 0), ("1", 1)])
 def test_of_an_hour_that_came_twice_the_reader_says_which(
-    source: Source, people: Callable[[Role], Person], turn: str, hour: int
+    source: Source, people: Callable[[Role], Person]
 ) -> None:
     operator = people(Role.OPERATOR).speaking("en")
     asked = _save(operator, source, recorded_at="2025-10-26T02:30")
     assert "UTC+02:00" in asked.text
     assert "UTC+01:00" in asked.text
-    answer = _save(operator, source, recorded_at="2025-10-26T02:30", turn=turn)
-    assert answer.status_code == 302
-    assert _now(source).recorded_at == datetime(2025, 10, 26, hour, 30, tzinfo=UTC)
-    form = operator.browser.get(_page(source)).text
-    assert re.search(rf'<option selected value="{turn}">', form)
+    for turn, hour in (("0", 0), ("1", 1)):
+        answer = _save(operator, source, recorded_at="2025-10-26T02:30", turn=turn)
+        assert answer.status_code == 302
+        assert _now(source).recorded_at == datetime(2025, 10, 26, hour, 30, tzinfo=UTC)
+        form = operator.browser.get(_page(source)).text
+        assert re.search(rf'<option selected value="{turn}">', form)
 
 
 def test_a_clock_that_is_a_little_ahead_is_believed(source: Source) -> None:

@@ -143,7 +143,7 @@ def test_a_call_is_repeated_under_one_id_with_growing_pauses_and_a_new_time(
 @pytest.mark.only_sqlite(reason="the other tests ask both databases the same")
 @pytest.mark.parametrize(
     ("status", "headers"),
-    [(410, {}), (404, {}), (302, {"Location": "http://127.0.0.1:1/elsewhere"})],
+    [(410, {}), (302, {"Location": "http://127.0.0.1:1/elsewhere"})],
 )
 def test_what_is_final_is_final_said_and_can_be_tried_again_by_hand(
     client: FlaskClient,

@@ -125,7 +125,7 @@ def _check(letter: Letter, same: Letter) -> None:
 
 
 _EXAMPLES = settings(
-    max_examples=15,
+    max_examples=10,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 

@@ -5,6 +5,7 @@ import smtplib
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 import click
 from redis import Redis
@@ -19,7 +20,8 @@ from vigint_web.config import Config
 from vigint_web.extensions import db
 from vigint_web.formats import megabytes
 from vigint_web.media.tools import ToolMissing, find_tools, tool_abilities
-from vigint_web.services import users
+from vigint_web.outbound import CallFailed, checked_addresses
+from vigint_web.services import users, webhooks
 from vigint_web.services.runtime import runtime
 from vigint_web.storage import NoRoom, StorageError
 
@@ -59,6 +61,7 @@ def _examine(config: Config) -> Iterator[Finding]:
     yield _guarded("database", _database)
     yield _guarded("storage", lambda: _storage(config))
     yield _mail(config)
+    yield from _webhooks(config)
     yield Finding(
         not (config.base_url_is_loopback and config.email.server),
         "links",
@@ -165,6 +168,18 @@ def _mail(config: Config) -> Finding:
             vital=False,
         )
     return Finding(True, "mail", f"{email.server}:{email.port} answers; for {to}")
+
+
+def _webhooks(config: Config) -> Iterator[Finding]:
+    for url in config.webhook.urls:
+        parts, name = urlsplit(url), webhooks.name_of(url)
+        port = parts.port or (443 if parts.scheme == "https" else 80)
+        try:
+            checked_addresses(parts.hostname or "", port, config.webhook.allow_private)
+        except CallFailed as error:
+            yield Finding(False, "webhook", f"{name} cannot be called: {error}", vital=False)
+        else:
+            yield Finding(True, "webhook", f"{name} is told of alerts and videos")
 
 
 COMMANDS = {"doctor": doctor}

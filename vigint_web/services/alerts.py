@@ -38,6 +38,10 @@ _LONGEST_PAUSE = timedelta(minutes=30)
 _UNTIL_CLIPS = timedelta(seconds=5)
 
 
+# How late these are says nothing about how fast alerts are delivered.
+_NOT_AT_ONCE = {AlertKind.REPEATS, AlertKind.UNDELIVERABLE}
+
+
 class _Outcome(Enum):
     LEFT = "left"  # to others, or for later
     REACHED = "reached"  # whoever takes it has answered
@@ -184,7 +188,7 @@ def _settle_sent(lease: Lease, alert: Alert, parcel: _Parcel, channel: str) -> N
             channel=channel,
             **_about(alert),
         )
-    if alert.kind in {AlertKind.VIDEO, AlertKind.TEXT_ONLY, AlertKind.SHARED, AlertKind.PLAYED}:
+    if alert.kind not in _NOT_AT_ONCE and not alert.is_call:
         born = alert.incident.created_at if alert.incident else alert.created_at
         metrics.observe(metrics.DELIVERY_LAG, (sent_at - born).total_seconds())
     log.info("alert %s sent by %s", alert.id, channel)

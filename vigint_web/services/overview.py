@@ -23,6 +23,7 @@ from vigint_web.models import (
     VideoKind,
     VideoStatus,
 )
+from vigint_web.models.alert import WEBHOOK
 from vigint_web.services.actors import Actor
 from vigint_web.services.sources import count_sources
 from vigint_web.services.trends import (
@@ -199,7 +200,10 @@ def _count_waiting_mails(actor: Actor) -> int:
     query = (
         select(func.count())
         .select_from(Alert)
-        .where(Alert.state.in_([AlertState.WAITING, AlertState.PENDING]))
+        .where(
+            Alert.state.in_([AlertState.WAITING, AlertState.PENDING]),
+            Alert.channel.is_distinct_from(WEBHOOK),
+        )
     )
     return db.session.scalar(_of_mails(actor, query)) or 0
 
@@ -255,7 +259,9 @@ def _incidents(
 
 
 def _failed_mails(actor: Actor, since: datetime) -> Shortened:
-    query = select(Alert).where(Alert.state == AlertState.FAILED, Alert.changed_at >= since)
+    query = select(Alert).where(
+        Alert.state == AlertState.FAILED, Alert.changed_at >= since, Alert.told_by_id.is_(None)
+    )
     return _shortened(_of_mails(actor, query), Alert.id.desc(), _SHOWN_FAILED)
 
 

@@ -309,12 +309,13 @@ def _is_published(upload: Upload) -> bool:
 def _may_go_on(actor: Actor) -> Callable[[Session], bool]:
     """Return the question whether the key or the session that sends bytes is still good."""
     if actor.api_key_id is not None:
-        alive = or_(ApiKey.expires_at.is_(None), ApiKey.expires_at > utcnow())
-        key = select(ApiKey.id).where(
-            ApiKey.id == actor.api_key_id, ApiKey.revoked_at.is_(None), alive
+        key = select(ApiKey.id).where(ApiKey.id == actor.api_key_id, ApiKey.revoked_at.is_(None))
+        ends = ApiKey.expires_at
+        return lambda session: (
+            session.scalar(key.where(or_(ends.is_(None), ends > utcnow()))) is not None
         )
-        return lambda session: session.scalar(key) is not None
     if actor.session_id:
+        # Not idle as of now: it is in use for as long as bytes come.
         login = select(UserSession.id).where(UserSession.id == actor.session_id, is_live())
         active = login.join(User, User.id == UserSession.user_id).where(User.active)
         return lambda session: session.scalar(active) is not None

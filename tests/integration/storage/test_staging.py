@@ -126,10 +126,10 @@ def test_any_way_of_arriving_gives_the_same_bytes(storage: Storage, data: st.Dat
 
 
 @pytest.mark.campaign
-@settings(_FEW, max_examples=60)
+@settings(_FEW, max_examples=20)
 @given(data=st.data())
 def test_any_long_way_of_arriving(storage: Storage, data: st.DataObject) -> None:
-    _arrive(storage, data, st.integers(1, 30))
+    _arrive(storage, data, st.integers(1, 20))
 
 
 def _arrive(storage: Storage, data: st.DataObject, steps: st.SearchStrategy[int]) -> None:
