@@ -11,62 +11,18 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from tests.helpers import Clock, Footage, Person, csrf_token, renew, stored_files
+from tests.helpers import Clock, Footage, renew, stored_files
 from tests.library import ACTOR
+from tests.tus_client import BASE, DATA, OFFSETS, Tus, encoded
 from vigint_web.config import Config
 from vigint_web.extensions import db
-from vigint_web.models import AuditEvent, Link, Role, Scope, Source, Upload, Video, VideoStatus
+from vigint_web.models import AuditEvent, Link, Scope, Source, Upload, Video, VideoStatus
 from vigint_web.services import api_keys, sites, sources, uploads
 from vigint_web.services.reconcile import reconcile
 from vigint_web.services.runtime import storage
 
-BASE = "/api/v1/uploads/"
-OFFSETS = "application/offset+octet-stream"
-DATA = bytes(range(256)) * 40
 MIB = 1024 * 1024
-
-
-def encoded(**said: str) -> str:
-    """Return Upload-Metadata that says so."""
-    return ",".join(f"{k} {base64.b64encode(v.encode()).decode()}" for k, v in said.items())
-
-
-class Tus:
-    """A client of the protocol, one request at a time."""
-
-    def __init__(self, browser: FlaskClient, **headers: str) -> None:
-        self.browser = browser
-        self.headers = {"Tus-Resumable": "1.0.0"} | {
-            name.replace("_", "-"): value for name, value in headers.items()
-        }
-
-    def ask(self, method: str, path: str = BASE, body: bytes = b"", **headers: Any) -> TestResponse:
-        """Send a request; a header that is None is not sent."""
-        named = {name.replace("_", "-"): value for name, value in headers.items()}
-        sent = {name: v for name, v in {**self.headers, **named}.items() if v is not None}
-        return self.browser.open(path, method=method, data=body, headers=sent)
-
-    def create(self, length: int = len(DATA), said: str | None = None, **headers: Any) -> str:
-        """Begin an upload and return its address."""
-        answer = self.ask(
-            "POST",
-            Upload_Length=str(length),
-            Upload_Metadata=encoded(filename="clip.mp4") if said is None else said,
-            **headers,
-        )
-        assert answer.status_code == 201, answer.text
-        return answer.headers["Location"]
-
-    def patch(self, path: str, body: bytes, offset: int, **headers: Any) -> TestResponse:
-        """Send bytes."""
-        more = {"Content_Type": OFFSETS, "Upload_Offset": str(offset), **headers}
-        return self.ask("PATCH", path, body, **more)
-
-    def offset(self, path: str) -> int:
-        """Ask how far an upload has come."""
-        answer = self.ask("HEAD", path)
-        assert answer.status_code == 200, answer.status
-        return int(answer.headers["Upload-Offset"])
+ONCE = pytest.mark.only_sqlite(reason="no database has a say in it")
 
 
 @pytest.fixture
@@ -93,6 +49,7 @@ def _staged() -> list[str]:
     return [staged.name for staged in storage().list_staged()]
 
 
+@ONCE
 def test_what_the_server_can_do_is_told_to_anybody(client: FlaskClient) -> None:
     answer = client.options(BASE)
     assert answer.status_code == 204
@@ -139,6 +96,7 @@ def test_an_upload_in_three_pieces_becomes_a_source(
     assert document["sha256"] == source.video.original_sha256
 
 
+@ONCE
 def test_bytes_may_come_along_with_the_creation(tus: Tus) -> None:
     answer = tus.ask(
         "POST",
@@ -198,6 +156,7 @@ WRONG_CREATIONS: list[tuple[dict[str, Any], int, str]] = [
 ]
 
 
+@ONCE
 def test_a_creation_that_is_not_right_is_refused(tus: Tus) -> None:
     for headers, status, code in WRONG_CREATIONS:
         said = {"Upload_Length": "10", "Upload_Metadata": encoded(filename="a.mp4"), **headers}
@@ -209,6 +168,7 @@ def test_a_creation_that_is_not_right_is_refused(tus: Tus) -> None:
     assert db.session.query(Source).count() == 0
 
 
+@ONCE
 def test_a_wrong_offset_is_told_the_right_one_and_changes_nothing(tus: Tus) -> None:
     path = tus.create()
     assert tus.patch(path, DATA[:500], 0).status_code == 204
@@ -235,6 +195,7 @@ WRONG_PIECES: list[tuple[dict[str, Any], int]] = [
 ]
 
 
+@ONCE
 def test_bytes_that_come_in_a_wrong_way_are_not_kept(tus: Tus) -> None:
     path = tus.create()
     for headers, status in WRONG_PIECES:
@@ -243,6 +204,7 @@ def test_bytes_that_come_in_a_wrong_way_are_not_kept(tus: Tus) -> None:
         assert tus.offset(path) == 0
 
 
+@ONCE
 def test_more_bytes_than_announced_are_refused_and_not_kept(tus: Tus, client: FlaskClient) -> None:
     path = tus.create(100)
     assert tus.patch(path, DATA[:60], 0).status_code == 204
@@ -262,7 +224,7 @@ def test_more_bytes_than_announced_are_refused_and_not_kept(tus: Tus, client: Fl
     assert _source().video.original_sha256 == hashlib.sha256(DATA[:100]).hexdigest()
 
 
-@pytest.mark.only_sqlite(reason="no database has a say in it")
+@ONCE
 @pytest.mark.parametrize("algorithm", ["sha256", "sha1", "md5"])
 def test_bytes_are_compared_with_their_checksum(tus: Tus, algorithm: str) -> None:
     def checksum(data: bytes) -> str:
@@ -280,6 +242,7 @@ def test_bytes_are_compared_with_their_checksum(tus: Tus, algorithm: str) -> Non
     assert _source().video.original_sha256 == hashlib.sha256(DATA).hexdigest()
 
 
+@ONCE
 def test_a_last_piece_with_a_wrong_checksum_finishes_nothing(tus: Tus) -> None:
     path = tus.create()
     wrong = "sha1 " + base64.b64encode(b"x" * 20).decode()
@@ -298,6 +261,7 @@ def _cut(tus: Tus, path: str, body: bytes, announced: int, **headers: str) -> Te
     )
 
 
+@ONCE
 def test_what_came_before_a_connection_broke_is_kept(tus: Tus) -> None:
     path = tus.create()
     assert _cut(tus, path, DATA[:4000], len(DATA)).status_code == 400
@@ -306,6 +270,7 @@ def test_what_came_before_a_connection_broke_is_kept(tus: Tus) -> None:
     assert _source().video.original_sha256 == hashlib.sha256(DATA).hexdigest()
 
 
+@ONCE
 def test_what_cannot_be_checked_any_more_is_not_kept(tus: Tus) -> None:
     path = tus.create()
     digest = base64.b64encode(hashlib.sha256(DATA).digest()).decode()
@@ -374,6 +339,7 @@ def test_a_deleted_source_takes_its_upload_with_it(tus: Tus) -> None:
     assert tus.ask("HEAD", path).status_code == 404
 
 
+@ONCE
 def test_bytes_of_an_upload_that_is_gone_are_swept(tus: Tus) -> None:
     path = tus.create()
     tus.patch(path, DATA[:100], 0)
@@ -382,123 +348,6 @@ def test_bytes_of_an_upload_that_is_gone_are_swept(tus: Tus) -> None:
     storage().staged("other").append([b"x"])
     assert uploads.sweep_staged() == 1
     assert sorted(_staged()) == sorted(["other", path.removeprefix(BASE)])
-
-
-def test_only_who_began_an_upload_sees_it(
-    tus: Tus, client: FlaskClient, people: Callable[[Role], Person]
-) -> None:
-    path = tus.create()
-    other = api_keys.create_api_key(ACTOR, "other", sites.default_site(), set(Scope))
-    admin = people(Role.ADMIN)
-    token = csrf_token(admin.browser.get("/account").text)
-    for stranger in (
-        Tus(client, Authorization=f"Bearer {other}"),
-        Tus(admin.browser, X_CSRFToken=token),
-    ):
-        for method in ("HEAD", "GET", "DELETE"):
-            assert stranger.ask(method, path).status_code == 404
-        assert stranger.patch(path, DATA, 0).status_code == 404
-        assert stranger.ask("GET").get_json() == {"uploads": []}
-    [mine] = tus.ask("GET").get_json()["uploads"]
-    assert (mine["source_id"], mine["filename"]) == ("file_001", "clip.mp4")
-    assert (mine["length"], mine["offset"]) == (len(DATA), 0)
-    assert f"{BASE}{mine['id']}" == path
-
-
-def test_a_key_without_the_scope_and_a_revoked_key_are_refused(
-    tus: Tus, key: str, client: FlaskClient
-) -> None:
-    path = tus.create()
-    reader = api_keys.create_api_key(ACTOR, "reader", sites.default_site(), {Scope.READ})
-    refused = Tus(client, X_API_Key=reader).ask("HEAD", path)
-    assert refused.status_code == 403
-    assert Tus(client).ask("HEAD", path).status_code == 401
-    row = api_keys.find_api_key(key)
-    assert row is not None
-    api_keys.revoke_api_key(ACTOR, row.id)
-    assert tus.patch(path, DATA, 0).status_code == 403
-    assert tus.ask("HEAD", path).status_code == 403
-
-
-@pytest.fixture
-def operator(people: Callable[[Role], Person]) -> Tus:
-    browser = people(Role.OPERATOR).browser
-    return Tus(browser, X_CSRFToken=csrf_token(browser.get("/account").text))
-
-
-def test_a_person_uploads_by_their_session(operator: Tus) -> None:
-    path = operator.create()
-    assert operator.patch(path, DATA, 0).status_code == 204
-    source = _source()
-    assert source.created_by_id is not None
-    assert operator.ask("GET", path).get_json()["status"] == "processing"
-
-
-def test_a_request_that_no_page_of_ours_sent_is_refused(operator: Tus) -> None:
-    path = operator.create()
-    for forged in (
-        {"X_CSRFToken": None},
-        {"X_CSRFToken": "forged"},
-        {"Sec_Fetch_Site": "cross-site"},
-        {"Sec_Fetch_Site": "same-site"},
-    ):
-        for answer in (
-            operator.ask(
-                "POST", Upload_Length="5", Upload_Metadata=encoded(filename="a"), **forged
-            ),
-            operator.patch(path, DATA, 0, **forged),
-            operator.ask("DELETE", path, **forged),
-        ):
-            assert (answer.status_code, answer.get_json()["code"]) == (400, "csrf_failed")
-    assert operator.offset(path) == 0
-    assert operator.patch(path, DATA, 0, Sec_Fetch_Site="same-origin").status_code == 204
-
-
-def test_a_viewer_may_not_and_who_is_logged_out_is_told(
-    people: Callable[[Role], Person], operator: Tus
-) -> None:
-    viewer = people(Role.VIEWER)
-    token = csrf_token(viewer.browser.get("/account").text)
-    assert Tus(viewer.browser, X_CSRFToken=token).ask("GET").status_code == 403
-    path = operator.create()
-    operator.browser.post("/logout", data={"csrf_token": operator.headers["X-CSRFToken"]})
-    answer = operator.patch(path, DATA, 0)
-    assert answer.status_code == 401
-
-
-def test_the_method_may_be_said_by_a_header(tus: Tus) -> None:
-    path = tus.create()
-    answer = tus.ask(
-        "POST",
-        path,
-        DATA,
-        X_HTTP_Method_Override="PATCH",
-        Upload_Offset="0",
-        Content_Type=OFFSETS,
-    )
-    assert answer.status_code == 204
-    second = tus.create()
-    assert tus.ask("POST", second, X_HTTP_Method_Override="DELETE").status_code == 204
-    assert tus.ask("HEAD", second).status_code == 404
-
-
-def test_a_source_belongs_to_the_site_of_the_key_or_to_one_that_was_chosen(
-    tus: Tus, people: Callable[[Role], Person], client: FlaskClient
-) -> None:
-    elsewhere = sites.get_or_add_site("elsewhere")
-    key = api_keys.create_api_key(ACTOR, "there", elsewhere, {Scope.UPLOAD})
-    Tus(client, Authorization=f"Bearer {key}").create()
-    assert _source("file_001").site_id == elsewhere.id
-    admin = people(Role.ADMIN).browser
-    person = Tus(admin, X_CSRFToken=csrf_token(admin.get("/account").text))
-    person.create(said=encoded(filename="a.mp4", site="elsewhere"))
-    assert _source("file_002").site_id == elsewhere.id
-    person.create()
-    assert _source("file_003").site_id == sites.default_site().id
-    refused = tus.ask(
-        "POST", Upload_Length="5", Upload_Metadata=encoded(filename="a", site="elsewhere")
-    )
-    assert refused.status_code == 422
 
 
 def test_tags_come_along_and_a_file_that_is_known_is_told(tus: Tus) -> None:

@@ -2,6 +2,8 @@
 
 import re
 import threading
+import time
+from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from email.message import EmailMessage
@@ -331,6 +333,60 @@ def test_pages_show_what_belongs_together(
     assert f'href="/incidents/{second}/"' in page
     assert f'href="/incidents/{third}/"' in page
     assert f'href="/incidents/{first}/"' in browser.get(f"/incidents/{third}/").text
+
+
+@pytest.mark.campaign
+class TestManyHands:
+    """Detectors post while workers send, all at once: every report is told of once."""
+
+    @pytest.fixture
+    def settings(self) -> dict[str, str]:
+        return {"VIGINT_ALERT_COOLDOWN_SECONDS": "1"}
+
+    def test_every_report_is_told_of_exactly_once(
+        self, app: Flask, api_key: str, config: Config
+    ) -> None:
+        posted: list[str] = []
+        over = threading.Event()
+
+        def post(number: int) -> None:
+            client = app.test_client()
+            for turn in range(25):
+                data = _document(risk_level="CRITICAL" if turn == 12 else "LOW")
+                data["message"] = f"{number}-{turn}"
+                posted.append(post_incident(client, api_key, data)["reference"])
+
+        def send() -> None:
+            while not over.is_set():
+                with app.app_context():
+                    for alert_id, _ in alerts.due_alerts():
+                        alerts.deliver_alert(alert_id)
+                    db.session.rollback()
+
+        with ThreadPoolExecutor(9) as pool:
+            senders = [pool.submit(send) for _ in range(3)]
+            for one in [pool.submit(post, number) for number in range(6)]:
+                one.result(120)
+            deadline = time.monotonic() + 120
+            while self._untold():
+                assert time.monotonic() < deadline, "somebody was never told"
+            over.set()
+            for one in senders:
+                one.result(30)
+        told = Counter(
+            found
+            for mail in mails(config)
+            for found in set(re.findall(r"^Incident (INC-\S+)\r?$", _text(mail), re.MULTILINE))
+        )
+        assert told == Counter(posted)
+        assert len(posted) == 150
+        assert len(mails(config)) < 150, "nothing was gathered"
+
+    def _untold(self) -> bool:
+        renew()
+        open_ones = db.session.query(Alert).filter(Alert.state != AlertState.SENT).count()
+        renew()
+        return open_ones > 0
 
 
 class TestOff:

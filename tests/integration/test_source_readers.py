@@ -19,7 +19,7 @@ from vigint_web.extensions import db
 from vigint_web.models import Access, AuditEvent, Link, Role, Source
 from vigint_web.services import links, program_links, source_accesses, source_duplicates
 from vigint_web.services.actors import Actor
-from vigint_web.services.pages import Place
+from vigint_web.services.pages import Mark, SortedPlace
 from vigint_web.services.transactions import transaction
 
 PROGRAM = {"User-Agent": "python-requests/2.32.5"}
@@ -101,7 +101,11 @@ def test_the_page_of_a_source_follows_what_is_read(
 
 
 def test_a_long_log_is_turned_page_by_page(
-    app: Flask, source: Source, library: Library, operator: Person
+    app: Flask,
+    source: Source,
+    library: Library,
+    operator: Person,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     program = links.program_link(source.video_id)
     other = library.person_link(source.video, recipient="juge@example.com")
@@ -127,9 +131,16 @@ def test_a_long_log_is_turned_page_by_page(
         path = unescape(following.group(1)) if following else ""
     assert seen == wanted
     assert 'rel="prev"' in text
-    beyond = source_accesses.page_of_readings(source.video, Place(before=1))
-    assert beyond.rows == []
-    assert operator.browser.get(_page(source, "accesses?before=1")).status_code == 200
+    place = SortedPlace(before=Mark(now, 1))
+    assert source_accesses.page_of_readings(source.video, place).rows == []
+    assert operator.browser.get(_page(source, f"accesses?before={place.before}")).status_code == 200
+    # However many links there are, the answer is the same.
+    merged = source_accesses.page_of_readings(source.video)
+    monkeypatch.setattr(source_accesses, "_MOST_MERGED", 1)
+    renew()
+    sorted_at_once = source_accesses.page_of_readings(source.video)
+    assert [one.access.id for one in sorted_at_once.rows] == wanted[:50]
+    assert (merged.previous, merged.next) == (sorted_at_once.previous, sorted_at_once.next)
 
 
 def test_whoever_may_not_manage_links_learns_nothing_of_readers(

@@ -29,6 +29,8 @@ from vigint_web.media.timeline import (
 _SAMPLES_PER_SECOND = 5.0
 _MOST_SAMPLES = 10_000
 _SAMPLES_PER_PICTURE = 2
+# What comes later than the file's length, in seconds, is not looked at.
+_LATER = 5.0
 # Of so many moments, spread over the whole length, one becomes the poster.
 _CANDIDATES = 10
 # What can be decoded within seconds is decoded whole; of more only the pictures that stand for
@@ -65,6 +67,8 @@ class Survey:
         ``thinned``: it holds single pictures far apart, so all of them are compared.
         """
         seconds = self._duration
+        # A damaged time of a day later must not be filled with pictures.
+        video = video.filter("trim", end=f"{seconds + _LATER:.3f}")
         if not thinned:
             rate = min(_SAMPLES_PER_SECOND, _MOST_SAMPLES / seconds)
             rate = max(rate, _SAMPLES_PER_PICTURE / self.sheet.interval)

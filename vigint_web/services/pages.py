@@ -1,6 +1,6 @@
 """Read a long list a page at a time, by key: page 1,000 costs what page 1 does."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Generic, TypeVar
@@ -139,6 +139,35 @@ def read_marks(
             start = from_here if from_here.value is not None else None
             found += _read(query, order, start, limit - len(found), forward=False)
         return found
+
+    return SortedPage(*_turn(below, upwards, place.before, place.after, size))
+
+
+def merge_marks(
+    queries: Sequence[Select[Any]],
+    order: Order,
+    place: SortedPlace = SORTED_TOP,
+    size: int = PAGE,
+) -> SortedPage[Mark]:
+    """Return where the rows of a page stand in the order of several queries together.
+
+    Each is read from an index of its own, where one query for all would have to sort. Every row
+    has a value.
+    """
+    asked = [query.with_only_columns(order.column, order.row_id) for query in queries]
+
+    def merged(start: Mark | None, limit: int, *, forward: bool) -> list[Mark]:
+        found = [
+            mark for query in asked for mark in _read(query, order, start, limit, forward=forward)
+        ]
+        falling = order.descending == forward
+        return sorted(found, key=lambda mark: (mark.value, mark.id), reverse=falling)[:limit]
+
+    def below(above: Mark | None, limit: int) -> list[Mark]:
+        return merged(above, limit, forward=True)
+
+    def upwards(from_here: Mark, limit: int) -> list[Mark]:
+        return merged(from_here, limit, forward=False)
 
     return SortedPage(*_turn(below, upwards, place.before, place.after, size))
 

@@ -7,9 +7,18 @@ from sqlalchemy import func, select
 
 from vigint_web.extensions import db
 from vigint_web.models import Access, Link, Video
-from vigint_web.services.pages import TOP, Page, Place, read_page
+from vigint_web.services.pages import (
+    SORTED_TOP,
+    Order,
+    SortedPage,
+    SortedPlace,
+    merge_marks,
+)
 
 PAGE = 50
+# Up to here each link's log is read from its own index; beyond, one query sorts them all.
+_MOST_MERGED = 50
+_NEWEST_FIRST = Order(Access.at, Access.id, descending=True)
 
 
 @dataclass(frozen=True)
@@ -34,13 +43,22 @@ class Reader:
     last: datetime
 
 
-def page_of_readings(video: Video, place: Place = TOP, size: int = PAGE) -> Page[Reading]:
+def page_of_readings(
+    video: Video, place: SortedPlace = SORTED_TOP, size: int = PAGE
+) -> SortedPage[Reading]:
     """Return a page of the requests that came with a video's links, newest first."""
     found = {link.id: link for link in _links(video)}
-    query = select(Access).where(Access.link_id.in_(found))
-    page = read_page(query, Access.id, place, size)
-    rows = [_reading(access, found[access.link_id or 0]) for access in page.rows]
-    return Page(rows, page.newer, page.older)
+    asked = (
+        [Access.link_id == number for number in found]
+        if len(found) <= _MOST_MERGED
+        else [Access.link_id.in_(found)]
+    )
+    queries = [select(Access.id).where(condition) for condition in asked]
+    page = merge_marks(queries, _NEWEST_FIRST, place, size)
+    ids = [mark.id for mark in page.rows]
+    rows = {row.id: row for row in db.session.scalars(select(Access).where(Access.id.in_(ids)))}
+    readings = [_reading(rows[n], found[rows[n].link_id or 0]) for n in ids if n in rows]
+    return SortedPage(readings, page.previous, page.next)
 
 
 def readers_of(video: Video) -> list[Reader]:
@@ -66,10 +84,10 @@ def readers_of(video: Video) -> list[Reader]:
     return sorted(readers, key=lambda reader: reader.last, reverse=True)
 
 
-def last_reading(video_id: int) -> int | None:
-    """Return the id of the newest request that came with a link of a video."""
-    newest = select(func.max(Access.id)).join(Link, Access.link_id == Link.id)
-    return db.session.scalar(newest.where(Link.video_id == video_id))
+def last_reading(video_id: int) -> datetime | None:
+    """Return when a link of a video was last used."""
+    newest = select(func.max(Access.at)).where(Access.link_id == Link.id).scalar_subquery()
+    return db.session.scalar(select(func.max(newest)).where(Link.video_id == video_id))
 
 
 def _links(video: Video) -> list[Link]:

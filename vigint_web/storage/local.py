@@ -120,15 +120,10 @@ class LocalStorage:
     def list_files(self) -> Iterator[Held]:
         """Tell of every published file; a file system's own and a desktop's are none."""
         now = time.time()
-        for folder, folders, names in os.walk(self.root):
-            folders[:] = [name for name in folders if is_key(name)]
-            for name in names:
-                path = Path(folder) / name
-                key = path.relative_to(self.root).as_posix()
-                with suppress(FileNotFoundError):  # deleted meanwhile
-                    if is_key(key):
-                        about = path.stat()
-                        yield Held(key, about.st_size, now - about.st_ctime)
+        for key, entry in _walk(os.fspath(self.root), ""):
+            with suppress(FileNotFoundError):  # deleted meanwhile
+                about = entry.stat(follow_symlinks=False)
+                yield Held(key, about.st_size, now - about.st_ctime)
 
     def list_unfinished(self) -> Iterator[Held]:
         """Tell of working files."""
@@ -153,3 +148,20 @@ class LocalStorage:
     def check(self) -> None:
         """Publish, read and remove a small file."""
         probe(self)
+
+
+def _walk(folder: str, before: str) -> Iterator[tuple[str, "os.DirEntry[str]"]]:
+    """Yield the files below a folder, by their keys; far quicker than pathlib for many."""
+    try:
+        with os.scandir(folder) as found:
+            entries = list(found)
+    except FileNotFoundError:
+        return  # its last file was deleted meanwhile
+    for entry in entries:
+        key = before + entry.name
+        if not is_key(key):
+            continue
+        if entry.is_dir(follow_symlinks=False):
+            yield from _walk(entry.path, f"{key}/")
+        else:
+            yield key, entry

@@ -1,6 +1,8 @@
 """Survey on real files: sprite, scenes, motion and poster out of one decoding."""
 
 import logging
+import subprocess
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -172,6 +174,20 @@ def test_of_much_video_only_the_pictures_that_stand_for_themselves_are_decoded(
     _, line, _ = surveyed(single, tmp_path, runner)
     assert [("-skip_frame" in run) for run in runner.runs] == [True, False]
     assert len(line.scenes) == 3
+
+
+def test_a_damaged_time_is_not_filled_with_pictures(
+    make_clip: MakeClip, tools: Tools, tmp_path: Path
+) -> None:
+    whole = make_clip("whole.mkv", "-c:v", "mpeg4")
+    source = tmp_path / "weeks.mkv"
+    jump = ("-c", "copy", "-bsf:v", "setts=ts='if(gte(N,15),TS+100000/TB,TS)'")
+    program = str(tools.ffmpeg.path)
+    subprocess.run([program, "-v", "error", "-i", str(whole), *jump, str(source)], check=True)
+    runner = Runner(tools, Limits(seconds=20))
+    survey = Survey(replace(probe(source, runner), duration=1.0), tmp_path)
+    make_rendition(source, tmp_path / "r.mp4", survey.probe, runner, survey=survey)
+    assert survey.finish(tmp_path, runner).sprite is not None
 
 
 @pytest.mark.parametrize("frames", [1, 2])

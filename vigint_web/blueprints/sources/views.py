@@ -1,5 +1,7 @@
 """Views of one source: what it is, what happens to it, who read it."""
 
+from datetime import datetime
+
 from flask import flash, redirect, render_template, url_for
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response
@@ -10,7 +12,7 @@ from vigint_web.blueprints.sources.forms import TokenEndForm
 from vigint_web.clock import utcnow
 from vigint_web.http.identity import actor
 from vigint_web.http.live import live_page
-from vigint_web.http.paging import place
+from vigint_web.http.paging import sorted_place
 from vigint_web.permissions import Permission
 from vigint_web.services import links, source_accesses, source_duplicates, sources
 from vigint_web.services.link_rules import refusal_of_link
@@ -63,7 +65,8 @@ def _shown(source_id: str) -> dict[str, object]:
 @blueprint.get("/<source_id>/accesses")
 def accesses(source_id: str) -> str:
     """Tell who read the video of a source, when and how much."""
-    source, here = sources.get_source(actor(), source_id), place()
+    source = sources.get_source(actor(), source_id)
+    here = sorted_place(datetime, known=True)
     return render_template(
         "sources/accesses.html",
         source=source,
