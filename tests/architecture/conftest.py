@@ -43,6 +43,7 @@ def urls(
     post_incident(client, api_key, {"message": "m"})
     work()
     source, video = library.source(), library.incident()
+    library.look_over(video)
     token = library.program_token(source)
     somebody = users.create_user(ACTOR, "somebody@example.com", PASSWORD, Role.VIEWER)
     sessions.begin_session(somebody, Visitor("192.0.2.1", "browser"), ["password"])

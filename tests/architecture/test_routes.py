@@ -57,6 +57,7 @@ def test_methods_are_get_and_post_and_changes_are_posts(app: Flask) -> None:
     assert both == {
         "auth.login", "auth.code", "auth.account", "auth.forgot", "auth.set_password",
         "auth.two_factor_setup", "auth.two_factor_off", "auth.recovery_codes", "people.invite",
+        "outbox.retry",
     }, "their GET shows the form"  # fmt: skip
 
 

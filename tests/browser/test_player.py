@@ -4,7 +4,6 @@ import re
 from collections.abc import Callable
 from itertools import accumulate, pairwise
 from typing import Any
-from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
@@ -287,42 +286,6 @@ def test_the_clock_of_the_recording_over_a_change_of_time(
     _part(page, "seek").focus()
     page.keyboard.press("Home")
     expect(clock).to_have_text(re.compile(r"01:59:59,0+ UTC\+1$"))
-
-
-def test_the_time_of_recording_is_shown_in_the_picture_when_asked(
-    window: Windows, vigint: Installation, footage: Footage
-) -> None:
-    spring = START.replace(hour=0, minute=59, second=59).timestamp()
-    times = [spring, spring + 0.5, spring + 1, spring + 2.5]
-    public_id = urlsplit(_posted(vigint, footage, times)).path.rpartition("/")[2]
-    [(reference,)] = vigint.sql(
-        "SELECT reference FROM incidents JOIN videos ON videos.id = video_id WHERE public_id = ?",
-        public_id,
-    )
-    page = window(logged_in=True)
-    asked: list[str] = []
-    page.on("request", lambda request: asked.append(request.url))
-    page.goto(f"/incidents/{reference}/")
-    stamp = _part(page, "stamp")
-    expect(stamp).to_be_visible()
-    assert not any("clock.vtt" in address for address in asked), "not before it is wanted"
-    stamp.click()
-    expect(stamp).to_have_attribute("aria-pressed", "true")
-    shown = page.wait_for_function(
-        """() => {
-          const track = [...document.querySelector("video").textTracks]
-            .find((other) => other.kind === "captions");
-          const cues = [...(track.cues ?? [])];
-          return track.mode === "showing" && cues.length && cues.map((cue) => cue.text);
-        }"""
-    )
-    assert shown.json_value() == [
-        "2026-03-29 01:59:59+01:00",
-        "2026-03-29 03:00:00+02:00",
-        "2026-03-29 03:00:01+02:00",
-    ], "to the median interval after the last"
-    page.keyboard.press("t")
-    expect(stamp).to_have_attribute("aria-pressed", "false")
 
 
 def test_no_clock_is_invented(

@@ -10,7 +10,7 @@ from tests.browser import page_checks
 from tests.browser.conftest import DESKTOP, PHONE, Windows
 from tests.functional.installation import Installation
 from tests.functional.processes import wait_until
-from tests.helpers import Footage
+from tests.helpers import START, Footage, incident_document
 
 _LENGTH = 12
 # Four seconds of red, four of green, then what moves.
@@ -301,3 +301,38 @@ def test_what_a_video_has_not_is_not_shown_and_pictures_wait_until_they_are_want
     _part(page, "seek").fill("3")
     _at(page, 3)
     assert not re.search(r"previews|timeline|sprite|player-(bar|scenes)\.js", " ".join(asked))
+
+
+def test_the_time_of_recording_is_shown_in_the_picture_when_asked(
+    window: Windows, vigint: Installation, footage: Footage
+) -> None:
+    spring = START.replace(hour=0, minute=59, second=59).timestamp()
+    times = [spring, spring + 0.5, spring + 1, spring + 2.5]
+    document = incident_document(footage.frames(len(times)), recipients=[])
+    for frame, moment in zip(document["frames"], times, strict=True):
+        frame["timestamp"] = moment
+    reference = vigint.finished(vigint.post(document))["reference"]
+    page = window(logged_in=True)
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto(f"/incidents/{reference}/")
+    stamp = _part(page, "stamp")
+    expect(stamp).to_be_visible()
+    assert not any("clock.vtt" in address for address in asked), "not before it is wanted"
+    stamp.click()
+    expect(stamp).to_have_attribute("aria-pressed", "true")
+    shown = page.wait_for_function(
+        """() => {
+          const track = [...document.querySelector("video").textTracks]
+            .find((other) => other.kind === "captions");
+          const cues = [...(track.cues ?? [])];
+          return track.mode === "showing" && cues.length && cues.map((cue) => cue.text);
+        }"""
+    )
+    assert shown.json_value() == [
+        "2026-03-29 01:59:59+01:00",
+        "2026-03-29 03:00:00+02:00",
+        "2026-03-29 03:00:01+02:00",
+    ], "to the median interval after the last"
+    page.keyboard.press("t")
+    expect(stamp).to_have_attribute("aria-pressed", "false")

@@ -137,7 +137,7 @@ def test_death_at_any_line(
 ) -> None:
     for _ in range(2):
         post_incident(client, api_key, {"message": "m", "recipients": []})
-    step = 1 if request.config.getoption("--campaign") else 47
+    step = 1 if request.config.getoption("--campaign") else 83
     at, twice, points = 1, 0, 0
     while True:
         first, second = db.session.query(Incident).order_by(Incident.id)

@@ -67,12 +67,12 @@ class Survey:
         ``thinned``: it holds single pictures far apart, so all of them are compared.
         """
         seconds = self._duration
-        # A damaged time of a day later must not be filled with pictures.
-        video = video.filter("trim", end=f"{seconds + _LATER:.3f}")
         if not thinned:
             rate = min(_SAMPLES_PER_SECOND, _MOST_SAMPLES / seconds)
             rate = max(rate, _SAMPLES_PER_PICTURE / self.sheet.interval)
             video = video.filter("fps", f"{rate:.6f}", start_time=0, round="up")
+        # A damaged time of hours later must not be filled with pictures.
+        video = video.filter("trim", end=f"{seconds + _LATER:.3f}")
         branches = video.filter_multi_output("split", 2)
         candidates = (
             _every(branches[0], seconds / _CANDIDATES, stays=not thinned)
