@@ -1,6 +1,7 @@
 """Kill -9 in the middle of an encode: the incident is finished once, and told of once."""
 
 import os
+import re
 import signal
 import time
 from collections.abc import Callable
@@ -56,7 +57,9 @@ def _finished_once(vigint: Installation, encode: _Encode, *, attempts: int) -> N
     [(attempt,)] = vigint.sql("SELECT attempt FROM videos WHERE public_id = ?", video_id)
     assert attempt == attempts, "every attempt is counted"
     folder = vigint.data_dir / "media" / "videos" / video_id
-    kept = sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
+    found = (str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
+    # What was received has a random part in its name.
+    kept = sorted(re.sub(r"^[0-9a-f]{8}-", "", name) for name in found)
     made = [
         f"a{attempts}/{name}"
         for name in ("incident.mp4", "poster.jpg", "sprite.jpg", "thumbnail.jpg")

@@ -55,6 +55,7 @@ class Other:
             "source_id": self.source.source_id,
             "reference": self.incident.reference,
             "public_id": self.video.public_id,
+            "video_id": self.video.public_id,
             "alert_id": self.alert_id,
             "link_id": self.link.id,
             "mail_id": self.mail_id,

@@ -25,6 +25,9 @@ from vigint_web.media.errors import MediaError, MediaErrorCode
 from vigint_web.media.survey import Survey
 from vigint_web.models import Role, Source, Video, VideoStatus
 
+pytestmark = pytest.mark.only_sqlite(
+    "what is stored are two JSON columns, read as they were written"
+)
 Work = Callable[[], None]
 People = Callable[[Role], Person]
 # Red, then blue: one cut, in the middle.
