@@ -214,7 +214,8 @@ def test_names_description_and_tags_travel_with_the_files(
 def test_of_what_is_stored_already_one_keeps_both_or_deletes_one(
     vigint: Installation, window: Windows, footage: Footage, tmp_path: Path
 ) -> None:
-    first = footage.clip("première.mp4", seconds=1)
+    # Of a size that no other test uploads: the bytes must be new here.
+    first = footage.clip("première.mp4", seconds=1, size="324x244")
     copies = [tmp_path / "copie 1.mp4", tmp_path / "copie 2.mp4"]
     for copy in copies:
         copy.write_bytes(first.read_bytes())

@@ -1,5 +1,6 @@
 """The API answers whatever it is asked as its own OpenAPI document says: schemathesis asks."""
 
+import io
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import closing, suppress
 from typing import Any
@@ -59,11 +60,23 @@ def real(
     client.get(f"/stream/{tokens[2]}/?view=one", headers={"Range": "bytes=0-9"})
     return {
         **_uploads(keys[0]),
+        "video_id": [_hosted(client, keys[0], number) for number in range(8)],
         "token": [*tokens, dead],
         "source_id": [source.source_id, waiting.source_id],
         "reference": [posted["reference"], library.incident_of(video).reference],
         "link_id": [person.id],
     }
+
+
+def _hosted(client: FlaskClient, key: str, number: int) -> str:
+    """Have a video hosted; return its id."""
+    answer = client.post(
+        "/api/v1/videos/upload",
+        data={"video": (io.BytesIO(b"of no format"), "clip.mp4")},
+        headers={"X-API-Key": key, "X-Video-ID": f"hosted-{number}"},
+    )
+    assert answer.status_code == 200, answer.text
+    return f"hosted-{number}"
 
 
 def _uploads(key: str) -> dict[str, list[str | int]]:
@@ -129,6 +142,8 @@ def _ask(
         for name in case.headers or {}:
             if name in real and data.draw(st.integers(0, 3)):
                 case.headers[name] = data.draw(st.sampled_from(real[name]))
+        if isinstance(case.body, dict) and "video_id" in case.body and data.draw(st.booleans()):
+            case.body["video_id"] = data.draw(st.sampled_from(real["video_id"]))
         key = data.draw(st.sampled_from(keys))
         headers = {"Authorization": f"Bearer {key}"} if key else {}
         answer = case.call(headers=headers)

@@ -89,7 +89,8 @@ def test_a_second_ctrl_c_cuts_short_and_leaves_nothing(fresh: Fresh, document: D
     wait_until(lambda: not installation.children("gunicorn"), "the first Ctrl-C ends the web")
     assert installation.children("worker.py"), "the worker is given time for its work"
     installation.stop(signal.SIGINT)
-    assert time.monotonic() - began < 8, "nothing waits any longer"
+    # One Ctrl-C alone waits for work for ten seconds.
+    assert time.monotonic() - began < 10, "nothing waits any longer"
 
 
 @pytest.fixture

@@ -15,7 +15,8 @@ from vigint_web.models import Alert, AlertState, Incident, Link, Role, User, Vid
 from vigint_web.services import sites, test_alert
 from vigint_web.services.actors import SYSTEM
 from vigint_web.services.transactions import transaction
-from vigint_web.storage import LocalStorage, NoRoom
+from vigint_web.storage import NoRoom
+from vigint_web.storage.workspace import Workspace
 
 People = Callable[[Role], Person]
 
@@ -96,10 +97,10 @@ def test_a_full_disk_keeps_nothing_and_says_so(
 ) -> None:
     person = people(Role.ADMIN)
 
-    def full(_self: LocalStorage) -> None:
+    def full(_self: Workspace, _needed: int = 0) -> None:
         raise NoRoom
 
-    monkeypatch.setattr(LocalStorage, "require_room", full)
+    monkeypatch.setattr(Workspace, "require_room", full)
     assert person.post("/test-alert", page="/").status_code == 507
     renew()
     assert db.session.query(Incident).count() == 0

@@ -90,7 +90,8 @@ class S3Storage:
         now = time.time()
         for name, size, modified in list_objects(self._bucket, ""):
             if is_key(name):
-                yield Held(name, size, now - modified)
+                # Some servers round up to the next second.
+                yield Held(name, size, max(0.0, now - modified))
 
     def list_unfinished(self) -> Iterator[Held]:
         """Tell of working files here and of uploads in parts that were begun and not ended."""

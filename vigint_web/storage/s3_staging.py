@@ -56,7 +56,7 @@ def list_staged(bucket: Bucket) -> Iterator[Held]:
     for name, size, modified in list_objects(bucket, folder):
         owner = name.removeprefix(folder).partition("/")[0]
         before = held.get(owner, Held(owner, 0, float("inf")))
-        held[owner] = Held(owner, before.size + size, min(before.age, now - modified))
+        held[owner] = Held(owner, before.size + size, min(before.age, max(0.0, now - modified)))
     yield from held.values()
 
 
