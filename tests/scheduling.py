@@ -9,13 +9,14 @@ from typing import Any
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
-# The first that fits counts. What they share: a browser, installations, a checker's cache.
+# The first that fits counts. What they share: a browser, installations, a checker's cache, an S3.
 _TOGETHER = (
     "tests/browser/test_pages.py",
     "tests/browser/",
     "tests/functional/test_start.py",
     "tests/functional/",
     "tests/architecture/test_code.py",
+    "tests/integration/storage/",
 )
 
 
