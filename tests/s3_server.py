@@ -43,6 +43,11 @@ fallocate_reserve = 0
 pipeline = keeper
 [app:keeper]
 use = egg:swift#{kind}
+# On a busy machine a listing must not lack what the object server could not tell it in a second:
+# nobody here would tell it later.
+conn_timeout = 30
+node_timeout = 60
+container_update_timeout = 60
 """
 _PROXY = f"""
 [pipeline:main]
@@ -50,6 +55,8 @@ pipeline = catch_errors listing_formats s3api tempauth bulk copy slo proxy-serve
 [app:proxy-server]
 use = egg:swift#proxy
 account_autocreate = true
+conn_timeout = 30
+node_timeout = 60
 [filter:catch_errors]
 use = egg:swift#catch_errors
 [filter:listing_formats]

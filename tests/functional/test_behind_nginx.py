@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -243,7 +244,8 @@ def test_a_revocation_cuts_what_is_under_way(
         assert browser.submit(f"/links/{link_id}/revoke", reason="test").status == 200
         began = time.monotonic()
         while reader.read(64 * 1024):
-            assert time.monotonic() - began < 12, "it goes on after its link's death"
+            # Ten seconds, and what nginx and the kernel held by then is read this slowly.
+            assert time.monotonic() - began < 20, "it goes on after its link's death"
             time.sleep(0.05)  # as fast as a line of 1.3 MB/s
         print(f"{address}: cut after {time.monotonic() - began:.1f} s, {reader.received} bytes")
         assert reader.received < _BIG * 0.7, "it was cut, not finished"
@@ -311,11 +313,12 @@ def test_an_address_behind_nginx_is_told_by_the_name_of_the_client(behind: Behin
 
 def test_the_lines_of_nginx_and_vigint_belong_together(behind: Behind, mailed: str) -> None:
     answer = request(mailed)
-    found = [
-        json.loads(line)
-        for line in behind.nginx.access_log().splitlines()
-        if answer.headers["X-Request-ID"] in line
-    ]
+
+    def lines() -> list[dict[str, Any]]:
+        log = behind.nginx.access_log().splitlines()
+        return [json.loads(line) for line in log if answer.headers["X-Request-ID"] in line]
+
+    found = wait_until(lines, "nginx has written its line")  # after the answer is sent
     assert [(line["place"], line["status"]) for line in found] == [("/video", 200)]
     assert f'"request": "{answer.headers["X-Request-ID"]}"' in behind.log
 
