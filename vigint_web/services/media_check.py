@@ -110,20 +110,20 @@ def check(older_than: float, told: Told | None = None, *, hashes: bool = False) 
             file = waiting.pop(held.name, None)
             if file is not None:
                 _compare(found, file, held.size, hashes)
-            elif held.age > older_than and held.name not in named:
+            elif held.age >= older_than and held.name not in named:
                 found.orphans.append(held)
             if told is not None:
                 told(found.files + len(found.orphans), found.size)
     for file in (*waiting.values(), *_unseen(seen)):
         _look_again(found, file, hashes)
-    found.staged = [held for held in _unnamed_staged() if held.age > older_than]
-    found.unfinished = [held for held in storage().list_unfinished() if held.age > older_than]
+    found.staged = [held for held in _unnamed_staged() if held.age >= older_than]
+    found.unfinished = [held for held in storage().list_unfinished() if held.age >= older_than]
     return found
 
 
 def find_orphans(older_than: float) -> Iterator[Held]:
     """Yield published files of that age, in seconds, that no row names."""
-    old = (held for held in storage().list_files() if held.age > older_than)
+    old = (held for held in storage().list_files() if held.age >= older_than)
     for batch, named in _with_rows(old):
         yield from (held for held in batch if held.name not in named)
 

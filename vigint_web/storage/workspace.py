@@ -93,7 +93,7 @@ class Workspace:
             path = self.folder / held.name
             # Somebody else may be faster, or it is in use: the next sweep tells.
             with suppress(OSError):
-                if held.age > older_than_seconds:
+                if held.age >= older_than_seconds:
                     shutil.rmtree(path) if path.is_dir() else path.unlink()
                     removed += 1
         return removed
