@@ -6,7 +6,8 @@ from datetime import timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
-from sqlalchemy import delete, func, or_, select, update
+from sqlalchemy import delete, func, select, update
+from sqlalchemy.orm import Session
 
 from vigint_web.account_letters import AccountLetter, compose_account_mail
 from vigint_web.clock import utcnow
@@ -17,7 +18,7 @@ from vigint_web.services import audit, queueing
 from vigint_web.services.account_tokens import address_of, carries_link
 from vigint_web.services.actors import SYSTEM
 from vigint_web.services.alerts import pause_before
-from vigint_web.services.claims import Lease, claim
+from vigint_web.services.claims import Lease, claim, find_due, let_go
 from vigint_web.services.runtime import config
 from vigint_web.services.transactions import after_commit, change, release_connection, transaction
 
@@ -122,20 +123,7 @@ def deliver(mail_id: int) -> None:
 
 def due_account_mails() -> list[tuple[int, int]]:
     """Return id and attempt of the mails that should be under way and are in nobody's hands."""
-    now = utcnow()
-    return [
-        (row.id, row.attempt)
-        for row in db.session.execute(
-            select(AccountMail.id, AccountMail.attempt)
-            .where(
-                AccountMail.state == AccountMailState.PENDING,
-                AccountMail.next_attempt_at <= now,
-                or_(AccountMail.lease_until.is_(None), AccountMail.lease_until < now),
-            )
-            .order_by(AccountMail.id)
-            .limit(500)
-        )
-    ]
+    return find_due(AccountMail, AccountMail.state == AccountMailState.PENDING)
 
 
 def newest_mail(user_id: int) -> AccountMail | None:
@@ -218,10 +206,5 @@ def _settle(lease: Lease, row: AccountMail, **values: Any) -> None:
     log.info("account mail %s is %s", row.id, values["state"])
 
 
-def _let_go(session: Any, lease: Lease, **values: Any) -> int:
-    return change(
-        session,
-        update(AccountMail)
-        .where(lease.held(), AccountMail.state == AccountMailState.PENDING)
-        .values(lease_until=None, **values),
-    )
+def _let_go(session: Session, lease: Lease, **values: Any) -> int:
+    return let_go(session, lease, AccountMail.state == AccountMailState.PENDING, **values)

@@ -9,7 +9,7 @@ from datetime import timedelta
 from enum import Enum
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import update
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
@@ -23,10 +23,10 @@ from vigint_web.outbound import CallFailed, CallRefused
 from vigint_web.services import audit, cooling, held_up, metrics, outbox, queueing, webhooks
 from vigint_web.services.actors import SYSTEM, Actor
 from vigint_web.services.alerting import tell_administrators
-from vigint_web.services.claims import Lease, claim
+from vigint_web.services.claims import Lease, claim, find_due, let_go
 from vigint_web.services.letters import NothingToSay, NotYet, write_letter
 from vigint_web.services.runtime import config
-from vigint_web.services.transactions import after_commit, change, release_connection, transaction
+from vigint_web.services.transactions import after_commit, release_connection, transaction
 
 log = logging.getLogger(__name__)
 
@@ -202,20 +202,7 @@ def pause_before(attempt: int) -> timedelta:
 
 def due_alerts() -> list[tuple[int, int]]:
     """Return id and attempt of what should be under way and is in nobody's hands, oldest first."""
-    now = utcnow()
-    return [
-        (row.id, row.attempt)
-        for row in db.session.execute(
-            select(Alert.id, Alert.attempt)
-            .where(
-                Alert.state == AlertState.PENDING,
-                Alert.next_attempt_at <= now,
-                (Alert.lease_until.is_(None)) | (Alert.lease_until < now),
-            )
-            .order_by(Alert.id)
-            .limit(500)
-        )
-    ]
+    return find_due(Alert, Alert.state == AlertState.PENDING)
 
 
 def retry_alert(actor: Actor, reference: str, alert_id: int) -> Alert:
@@ -315,12 +302,7 @@ def _hold_up(lease: Lease, alert: Alert, sentence: str) -> None:
 
 def _let_go(session: Session, lease: Lease, **values: Any) -> int:
     """Write an attempt's outcome if its lease still holds; return how many rows that were."""
-    return change(
-        session,
-        update(Alert)
-        .where(lease.held(), Alert.state == AlertState.PENDING)
-        .values(lease_until=None, **values),
-    )
+    return let_go(session, lease, Alert.state == AlertState.PENDING, **values)
 
 
 def _about(alert: Alert) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import Any
 
 from sqlalchemy import ColumnElement, Engine, or_, select, update
 from sqlalchemy.exc import SQLAlchemyError
@@ -22,6 +23,7 @@ log = logging.getLogger(__name__)
 
 Table = type[Video] | type[Alert] | type[AccountMail] | type[Hosting]
 LEASE = timedelta(seconds=20)
+_MOST_DUE = 500
 _BEAT_SECONDS = 5.0
 # Looking whether the row is still ours costs less than renewing, and what was cancelled ends soon.
 _LOOK_SECONDS = 1.0
@@ -92,6 +94,36 @@ class Lease:
                 .values(lease_until=utcnow() + LEASE),
             )
         return renewed == 1
+
+
+def find_due(
+    table: type[Alert] | type[AccountMail] | type[Hosting], waits: ColumnElement[bool]
+) -> list[tuple[int, int]]:
+    """Return id and attempt of what should be under way and is in nobody's hands, oldest first.
+
+    Args:
+        waits: the state in which a row waits for its next attempt.
+    """
+    now = utcnow()
+    rows = db.session.execute(
+        select(table.id, table.attempt)
+        .where(
+            waits,
+            table.next_attempt_at <= now,
+            or_(table.lease_until.is_(None), table.lease_until < now),
+        )
+        .order_by(table.id)
+        .limit(_MOST_DUE)
+    )
+    return [(row.id, row.attempt) for row in rows]
+
+
+def let_go(session: Session, lease: Lease, waits: ColumnElement[bool], **values: Any) -> int:
+    """Write an attempt's outcome if its lease still holds; return how many rows that were."""
+    return change(
+        session,
+        update(lease.table).where(lease.held(), waits).values(lease_until=None, **values),
+    )
 
 
 def claim(table: Table, row_id: int, claimable: ColumnElement[bool]) -> Lease | None:

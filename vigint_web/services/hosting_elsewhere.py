@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from sqlalchemy import select, update
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from vigint_client.config import ServerSettings
@@ -18,14 +18,14 @@ from vigint_web.models import Hosting, HostingState, Incident, Video
 from vigint_web.sealing import Seal, SealBroken
 from vigint_web.services import audit, queueing
 from vigint_web.services.actors import SYSTEM
-from vigint_web.services.claims import Lease, claim
+from vigint_web.services.claims import Lease, claim, find_due, let_go
 from vigint_web.services.releasing import (
     release_with_hosted_link,
     release_with_links,
     waiting_alerts,
 )
 from vigint_web.services.runtime import config, storage
-from vigint_web.services.transactions import after_commit, change, release_connection, transaction
+from vigint_web.services.transactions import after_commit, release_connection, transaction
 from vigint_web.storage import StorageError
 
 log = logging.getLogger(__name__)
@@ -183,28 +183,12 @@ def _settle_failed(lease: Lease, hosting: Hosting, sentence: str) -> None:
 
 
 def _let_go(session: Session, lease: Lease, **values: Any) -> int:
-    return change(
-        session,
-        update(Hosting)
-        .where(lease.held(), Hosting.state == HostingState.PENDING)
-        .values(lease_until=None, **values),
-    )
+    return let_go(session, lease, Hosting.state == HostingState.PENDING, **values)
 
 
 def due_hostings() -> list[tuple[int, int]]:
     """Return id and attempt of the uploads that should be under way and are in nobody's hands."""
-    now = utcnow()
-    rows = db.session.execute(
-        select(Hosting.id, Hosting.attempt)
-        .where(
-            Hosting.state == HostingState.PENDING,
-            Hosting.next_attempt_at <= now,
-            (Hosting.lease_until.is_(None)) | (Hosting.lease_until < now),
-        )
-        .order_by(Hosting.id)
-        .limit(500)
-    )
-    return [(row.id, row.attempt) for row in rows]
+    return find_due(Hosting, Hosting.state == HostingState.PENDING)
 
 
 def find_hosting(incident_id: int) -> Hosting | None:

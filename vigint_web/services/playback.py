@@ -89,38 +89,29 @@ def original_bytes(video: Video) -> StoredBytes:
 
 def poster_bytes(video: Video) -> StoredBytes | None:
     """Return the video's picture, if one was made."""
-    if not (video.poster_key and video.poster_sha256):
-        return None
-    return StoredBytes(
-        key=video.poster_key,
-        size=video.poster_size or 0,
-        sha256=video.poster_sha256,
-        content_type="image/jpeg",
-        stored_at=_stored_at(video),
-    )
+    return _picture(video, video.poster_key, video.poster_size, video.poster_sha256)
 
 
 def thumbnail_bytes(video: Video) -> StoredBytes | None:
     """Return the video's picture as lists show it: small where a small one was made."""
-    if not (video.thumbnail_key and video.thumbnail_sha256):
-        return poster_bytes(video)
-    return StoredBytes(
-        key=video.thumbnail_key,
-        size=video.thumbnail_size or 0,
-        sha256=video.thumbnail_sha256,
-        content_type="image/jpeg",
-        stored_at=_stored_at(video),
-    )
+    small = _picture(video, video.thumbnail_key, video.thumbnail_size, video.thumbnail_sha256)
+    return small or poster_bytes(video)
 
 
 def sprite_bytes(video: Video) -> StoredBytes | None:
     """Return the small pictures of a video's whole length, if they were made."""
-    if not (video.sprite_key and video.sprite_sha256):
+    return _picture(video, video.sprite_key, video.sprite_size, video.sprite_sha256)
+
+
+def _picture(
+    video: Video, key: str | None, size: int | None, sha256: str | None
+) -> StoredBytes | None:
+    if not (key and sha256):
         return None
     return StoredBytes(
-        key=video.sprite_key,
-        size=video.sprite_size or 0,
-        sha256=video.sprite_sha256,
+        key=key,
+        size=size or 0,
+        sha256=sha256,
         content_type="image/jpeg",
         stored_at=_stored_at(video),
     )

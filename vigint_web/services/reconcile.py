@@ -1,6 +1,7 @@
 """Find work that nobody does and put it back on the queue: the database row is the truth."""
 
 import logging
+from collections.abc import Callable, Sequence
 
 from sqlalchemy import exists, or_, select
 
@@ -27,9 +28,9 @@ def reconcile() -> int:
     """
     return (
         _videos()
-        + _hostings()
-        + _alerts()
-        + _account_mails()
+        + _hand_over(due_hostings(), queueing.enqueue_hosting)
+        + _hand_over(due_alerts(), queueing.enqueue_alert)
+        + _hand_over(due_account_mails(), queueing.enqueue_account_mail)
         + _stopped_uploads()
         + upload_receiving.sweep()
     )
@@ -52,27 +53,10 @@ def _videos() -> int:
     return len(rows)
 
 
-def _hostings() -> int:
-    found = due_hostings()
+def _hand_over(found: Sequence[tuple[int, int]], enqueue: Callable[[int, int], bool]) -> int:
     db.session.rollback()
-    for hosting_id, attempt in found:
-        queueing.enqueue_hosting(hosting_id, attempt)
-    return len(found)
-
-
-def _alerts() -> int:
-    found = due_alerts()
-    db.session.rollback()
-    for alert_id, attempt in found:
-        queueing.enqueue_alert(alert_id, attempt)
-    return len(found)
-
-
-def _account_mails() -> int:
-    found = due_account_mails()
-    db.session.rollback()
-    for mail_id, attempt in found:
-        queueing.enqueue_account_mail(mail_id, attempt)
+    for row_id, attempt in found:
+        enqueue(row_id, attempt)
     return len(found)
 
 
