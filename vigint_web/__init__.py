@@ -7,50 +7,42 @@ from pathlib import Path
 from flask import Flask
 from jinja2 import StrictUndefined
 
-from vigint_web import catalogs, database, formats, logs, user_agents, wording
-from vigint_web.blueprints import (
-    api,
+from vigint_web import database, logs
+from vigint_web.blueprints.api import docs, health, hosting, metrics, read, tokens, uploads
+from vigint_web.blueprints.api import incidents as ingest
+from vigint_web.blueprints.pages import (
     auth,
     dashboard,
-    developers,
-    health,
-    hosting,
     incidents,
-    ingest,
     keys,
     links,
-    metrics,
     outbox,
     people,
     player,
-    records,
+    retention,
     sharing,
     sites,
     sources,
-    uploads,
     videos,
 )
-from vigint_web.config import LOCALES, Config, load_config
-from vigint_web.environment import ROOT
+from vigint_web.config.config import Config, load_config
+from vigint_web.config.contact import contact_url
+from vigint_web.config.environment import ROOT
+from vigint_web.config.values import LOCALES
+from vigint_web.crypto.tokens import LinkTokens
 from vigint_web.extensions import bootstrap, csrf, limiter, mail
-from vigint_web.http import (
-    errors,
-    guard,
-    headers,
-    identity,
-    live,
-    locale,
-    metering,
-    requests,
-    sessions,
-    static,
-    tus,
-)
-from vigint_web.http.proxies import TrustedProxies
-from vigint_web.http.watch import LinkWatch
-from vigint_web.services.runtime import Runtime, queue_address
+from vigint_web.http.base import errors, requests, static
+from vigint_web.http.base.session_cookies import SESSION, host_cookie
+from vigint_web.http.pages import live, locale
+from vigint_web.http.security import cross_origin, guard, headers, hosts, identity, sessions
+from vigint_web.http.security.proxies import TrustedProxies
+from vigint_web.http.streaming import metering
+from vigint_web.http.streaming.revocation_watch import LinkWatch
+from vigint_web.http.uploads import tus
+from vigint_web.i18n import catalogs, formats, sentences, user_agents
+from vigint_web.net import mailboxes
+from vigint_web.services.core.runtime import Runtime, queue_address
 from vigint_web.storage import open_storage
-from vigint_web.tokens import LinkTokens
 
 
 def read_config() -> Config:
@@ -67,7 +59,7 @@ def create_app(config: Config | None = None) -> Flask:
     _runtime(app, config)
     database.set_up_database(app, config)
     _extensions(app, config)
-    _templates(app)
+    _templates(app, config)
     _http(app, config)
     _blueprints(app)
     return app
@@ -77,7 +69,7 @@ def _settings(app: Flask, config: Config) -> None:
     app.config.update(
         SECRET_KEY=config.secret_key,
         SECRET_KEY_FALLBACKS=list(config.old_secret_keys),
-        SESSION_COOKIE_NAME="vigint_session",
+        SESSION_COOKIE_NAME=host_cookie(SESSION, https=config.is_https),
         SESSION_COOKIE_HTTPONLY=True,
         SESSION_COOKIE_SAMESITE="Lax",
         SESSION_COOKIE_SECURE=config.is_https,
@@ -106,12 +98,13 @@ def _extensions(app: Flask, config: Config) -> None:
     locale.set_up_locale(app, config)
     _mail(app, config)
     requests.tell_requests(app)
+    hosts.check_hosts(app)
     metering.count_requests(app)
     guard.guard(app)  # before CSRF, which reads the body
     csrf.init_app(app)
     bootstrap.init_app(app)
     static.set_up_static_files(app)
-    live.set_up_live(app)  # after the former: it narrows when sessions are renewed
+    live.set_up_live(app, https=config.is_https)
     sessions.set_up_sessions(app)
     app.config["RATELIMIT_STORAGE_OPTIONS"] = {"socket_timeout": 1, "socket_connect_timeout": 1}
     app.config["RATELIMIT_STORAGE_URI"] = requests.limiter_address(queue_address(config))
@@ -138,21 +131,31 @@ def _mail(app: Flask, config: Config) -> None:
     mail.init_app(app)
 
 
-def _templates(app: Flask) -> None:
+def _templates(app: Flask, config: Config) -> None:
     app.jinja_env.undefined = StrictUndefined
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.jinja_env.globals.update(can=identity.can, LOCALES=LOCALES, is_recent=formats.is_recent)
+    app.jinja_env.globals.update(
+        organisation=config.organisation, contact=config.contact, contact_url=contact_url
+    )
     app.jinja_env.filters.update(
+        author=sentences.author_words,
         browser_words=user_agents.browser_words,
         duration=formats.duration,
         file_size=formats.file_size,
         date_and_time=formats.date_and_time,
         share=formats.share,
-        failure_sentence=wording.failure_sentence,
+        failure_sentence=sentences.failure_sentence,
+        flaw_sentence=sentences.flaw_sentence,
+        recipient_sentence=sentences.recipient_sentence,
+        warning_words=sentences.warning_words,
+        readable_address=mailboxes.readable_address,
         ago=formats.ago,
         since=formats.since,
         day=formats.day,
-        clock_time=formats.clock_time,
+        end_of_span=formats.end_of_span,
+        part_of=lambda part: formats.part_of(*part),
+        resolution=formats.resolution,
         number=formats.number,
         wall_clock=lambda moment: formats.wall_clock(moment, formats.reader_zone()),
         offset_name=lambda moment: formats.offset_name(moment, formats.reader_zone()),
@@ -160,11 +163,13 @@ def _templates(app: Flask) -> None:
 
 
 def _http(app: Flask, config: Config) -> None:
-    headers.protect(app, https=config.is_https)
+    headers.protect(app, https=config.is_https, subdomains=config.hsts_subdomains)
+    cross_origin.share_across_origins(app)
     errors.handle_errors(app)
     app.wsgi_app = tus.MethodOverride(  # type: ignore[method-assign]  # how WSGI wraps
         app.wsgi_app, "/api/v1/uploads/"
     )
+    app.wsgi_app = hosts.HostCheck(app.wsgi_app)  # type: ignore[method-assign]  # how WSGI wraps
     app.wsgi_app = TrustedProxies(  # type: ignore[method-assign]  # how WSGI wraps
         app.wsgi_app, config.trusted_proxies
     )
@@ -172,7 +177,8 @@ def _http(app: Flask, config: Config) -> None:
 
 def _blueprints(app: Flask) -> None:
     for module in (
-        health, auth, dashboard, sources, incidents, videos, links, sharing, outbox, player, api,
-        hosting, ingest, uploads, records, developers, keys, metrics, people, sites,
+        health, auth, dashboard, sources, incidents, videos, links, sharing, outbox, player, tokens,
+        hosting, ingest, uploads, read, docs, keys, metrics, people, sites,
+        retention,
     ):  # fmt: skip
         app.register_blueprint(module.blueprint)

@@ -4,6 +4,8 @@ Services raise these; the web turns them into a status, a code and a sentence, t
 into a line on the terminal.
 """
 
+from datetime import datetime
+
 
 class VigintError(Exception):
     """Be the base of everything a service refuses."""
@@ -49,6 +51,12 @@ class HashMismatch(VigintError):
 
     code = "hash_mismatch"
     status = 422
+
+
+class SourceIdTaken(Conflict):
+    """Say that another source has this id."""
+
+    code = "source_id_taken"
 
 
 class WrongOffset(Conflict):
@@ -144,7 +152,21 @@ class LeaseLost(VigintError):
 class LinkRefused(VigintError):
     """Say why a link does not open what was asked (contract of the public token API)."""
 
-    def __init__(self, code: str, status: int) -> None:
+    def __init__(
+        self,
+        code: str,
+        status: int,
+        audience: str | None = None,
+        opens_at: datetime | None = None,
+    ) -> None:
+        """Take the reason.
+
+        Args:
+            audience: whom the link was made for; None where there is no such link.
+            opens_at: from when on a link is valid that is not valid yet.
+        """
         super().__init__(code)
         self.code = code
         self.status = status
+        self.audience = audience
+        self.opens_at = opens_at

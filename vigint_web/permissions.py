@@ -14,8 +14,10 @@ class Permission(StrEnum):
     MANAGE_LINKS = "manage_links"  # share, extend, send again, end one; see who used it
     REVOKE_LINKS = "revoke_links"  # many at once; what is revoked so, others cannot undo
     READ_OUTBOX = "read_outbox"  # mails carry live links
+    RELEASE_MAILS = "release_mails"  # what waited in a backup that was restored
     MANAGE_KEYS = "manage_keys"
     MANAGE_PEOPLE = "manage_people"  # who may log in, as what, and which sites there are
+    MANAGE_RETENTION = "manage_retention"  # whether a shorter one deletes now; see how much
     READ_HEALTH = "read_health"  # the machine in detail; all are told what affects them
 
 

@@ -1,7 +1,16 @@
 """Keep files under keys, behind one small Protocol."""
 
-from vigint_web.config import Config
-from vigint_web.storage.base import Held, NoRoom, Staged, Storage, StorageError, check_key
+from vigint_web.config.config import Config
+from vigint_web.storage.base import (
+    Held,
+    NoRoom,
+    Staged,
+    Storage,
+    StorageError,
+    check_key,
+    is_key,
+    is_name,
+)
 from vigint_web.storage.local import LocalStorage
 from vigint_web.storage.workspace import Workspace
 
@@ -14,6 +23,8 @@ __all__ = [
     "StorageError",
     "Workspace",
     "check_key",
+    "is_key",
+    "is_name",
     "open_storage",
 ]
 

@@ -169,6 +169,11 @@ def check_name(name: str) -> str:
     Raises:
         StorageError: for anything but letters, digits, `_` and `-`.
     """
-    if not _NAME.fullmatch(name):
+    if not is_name(name):
         raise StorageError(f"not a name of something staged: {name!r}")
     return name
+
+
+def is_name(name: str) -> bool:
+    """Return whether something staged may have this name."""
+    return _NAME.fullmatch(name) is not None

@@ -12,6 +12,7 @@ from vigint_web.storage.disk import failures_said, sync, sync_folder
 from vigint_web.storage.local_staging import LocalStaged
 from vigint_web.storage.probe import probe
 from vigint_web.storage.workspace import STAGED_SUFFIX, Workspace
+from vigint_web.system.private_files import private_folder
 
 
 class LocalStorage:
@@ -30,10 +31,12 @@ class LocalStorage:
 
     def prepare(self) -> None:
         """Make the folders, readable by their owner only."""
-        self.root.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self._workspace.prepare()
         if self._shared:
+            self.root.mkdir(parents=True, exist_ok=True, mode=0o700)
             self.root.chmod(0o710)
+        else:
+            private_folder(self.root)
+        self._workspace.prepare()
 
     def new_temp(self, suffix: str = "") -> Path:
         """Return the path of a new empty working file; raises NoRoom."""

@@ -8,13 +8,13 @@ from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO, cast
 
+from vigint_web.config.storage import S3Config
 from vigint_web.storage import s3_objects as objects
 from vigint_web.storage.base import Held, Staged, check_key, is_key
 from vigint_web.storage.probe import probe
 from vigint_web.storage.s3_client import Bucket
 from vigint_web.storage.s3_staging import S3Staged, list_objects, list_staged
 from vigint_web.storage.workspace import Workspace
-from vigint_web.storage_settings import S3Config
 
 # How long an answer about the bucket holds: health is looked at by every open dashboard.
 _ANSWER_SECONDS = 15.0

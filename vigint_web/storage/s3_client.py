@@ -19,8 +19,8 @@ from botocore.exceptions import (
     PartialCredentialsError,
 )
 
+from vigint_web.config.storage import S3Config
 from vigint_web.storage.base import NoRoom, StorageError
-from vigint_web.storage_settings import S3Config
 
 if TYPE_CHECKING:
     from types_boto3_s3.client import S3Client

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from vigint_web.storage.base import Held, NoRoom
 from vigint_web.storage.disk import failures_said
+from vigint_web.system.private_files import private_folder
 
 # What is staged here may rest for days: whoever has it expects it, or `media check` finds it.
 STAGED_SUFFIX = ".part"
@@ -24,7 +25,7 @@ class Workspace:
 
     def prepare(self) -> None:
         """Make the folder, for its owner only."""
-        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        private_folder(self.folder)
 
     def new_temp(self, suffix: str = "") -> Path:
         """Return the path of a new empty working file.

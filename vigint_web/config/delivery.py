@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from vigint_web.net.mailboxes import ascii_domain
+
 _LOCALES = ("fr", "en")
 _MOST_WEBHOOKS = 10
 
@@ -70,6 +72,18 @@ def mail_locales(value: str) -> tuple[tuple[str, str], ...]:
 
 
 _RIGHT_LOCALES = "pairs such as chief@example.com=en, @example.org=en (fr or en)"
+
+
+def recipient_domains(value: str) -> tuple[str, ...]:
+    """Read domains separated by blanks or commas; raises ValueError with what is right."""
+    try:
+        return tuple(
+            dict.fromkeys(ascii_domain(part) for part in re.split(r"[\s,;]+", value) if part)
+        )
+    except ValueError:
+        raise ValueError(
+            "domains of mail addresses separated by commas, such as example.com, example.org"
+        ) from None
 
 
 def webhook_secret_path(data_dir: Path) -> Path:

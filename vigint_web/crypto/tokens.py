@@ -7,6 +7,7 @@ has the same token and nothing secret has to be stored.
 
 import hashlib
 import hmac
+import re
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,6 +17,9 @@ from itsdangerous import BadData, TimestampSigner, URLSafeTimedSerializer
 
 _SALT = "vigint.link.v1"
 _LONGEST = 200
+# A token among other characters: what it names and the signature in base64, the time between them.
+_SPELLED = r"[A-Za-z0-9_-]{46}\.[A-Za-z0-9_-]{4,11}\.[A-Za-z0-9_-]{43}"
+_AMONG_OTHERS = re.compile(rf"(?<![A-Za-z0-9_-]){_SPELLED}(?![A-Za-z0-9_=-])")
 
 
 class BadToken(Exception):
@@ -29,6 +33,16 @@ class Opened:
     handle: str
     minted_at: datetime
     key_id: str
+
+
+def extended_token(text: str) -> str | None:
+    """Return what looks like a token within a text that is more than that, or None.
+
+    Programs that turn texts into links take in what follows an address: a full stop, a bracket, a
+    quotation mark. Nothing of it is checked here.
+    """
+    found = _AMONG_OTHERS.search(text[: 2 * _LONGEST])
+    return found[0] if found is not None and found[0] != text else None
 
 
 class _DatedSigner(TimestampSigner):

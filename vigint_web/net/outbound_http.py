@@ -2,7 +2,6 @@
 
 import contextlib
 import http.client
-import ipaddress
 import queue
 import socket
 import ssl
@@ -11,16 +10,15 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
+from vigint_client.special_addresses import is_public
+
 _DNS_SECONDS = 5.0
 _STEP_SECONDS = 10.0  # for connecting, and for each part of the answer
 _TOTAL_SECONDS = 30.0  # for everything after connecting
 _MOST_ADDRESSES = 4
-_LONGEST_PAUSE = 3600
+LONGEST_PAUSE = 3600
 # Too busy, too early, too slow: the same call may be taken later.
 _LATER = {408, 425, 429}
-_NAT64 = ipaddress.ip_network("64:ff9b::/96")
-
-Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
 class CallFailed(Exception):
@@ -74,9 +72,7 @@ def _judge(status: int, pause: str | None) -> None:
     if 400 <= status < 500 and status not in _LATER:
         raise CallRefused(f"It answered {status}.")
     asked = int(pause) if pause is not None and pause.isascii() and pause.isdigit() else None
-    raise CallFailed(
-        f"It answered {status}.", None if asked is None else min(asked, _LONGEST_PAUSE)
-    )
+    raise CallFailed(f"It answered {status}.", None if asked is None else min(asked, LONGEST_PAUSE))
 
 
 class _Pinned(http.client.HTTPConnection):
@@ -164,30 +160,3 @@ def _looked_up(host: str, port: int) -> list[tuple[Any, ...]]:
     if isinstance(found, Exception) or not found:
         raise CallFailed(f"{host} is not known to the name server.")
     return found
-
-
-def is_public(text: str) -> bool:
-    """Return whether an address belongs to the Internet at large, whatever it is wrapped in."""
-    address = ipaddress.ip_address(text.partition("%")[0])
-    inner = _embedded(address)
-    if inner:
-        return all(is_public(str(one)) for one in inner)
-    usual = address.is_global and not (
-        address.is_multicast or address.is_reserved or address.is_unspecified
-    )
-    return usual and not (isinstance(address, ipaddress.IPv6Address) and address.is_site_local)
-
-
-def _embedded(address: Address) -> list[ipaddress.IPv4Address]:
-    """Return the IPv4 addresses that an IPv6 address leads to."""
-    if isinstance(address, ipaddress.IPv4Address):
-        return []
-    if address.ipv4_mapped is not None:
-        return [address.ipv4_mapped]
-    if address.sixtofour is not None:
-        return [address.sixtofour]
-    if address.teredo is not None:
-        return list(address.teredo)
-    if address in _NAT64:
-        return [ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)]
-    return []

@@ -4,24 +4,20 @@ import configparser
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo
 
-from vigint_web import delivery_settings as delivery
-from vigint_web import storage_settings
-from vigint_web.secret_files import stored_secret
+from vigint_client.placeholders import is_placeholder
+from vigint_web.config import delivery, storage
+from vigint_web.config import values as parse
+from vigint_web.config.secret_files import stored_secret
+from vigint_web.config.values import Network, is_mailbox
+from vigint_web.net.mail_reach import cannot_exist
 
-Network = IPv4Network | IPv6Network
-
-# What SMTP servers take without extensions: ASCII, no quoting (RFC 5321, 4.1.2).
-_MAILBOX = r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9][A-Za-z0-9.-]{0,188}"
-LOCALES = ("fr", "en")
-ROLES = ("admin", "operator", "viewer")
-LOG_FORMATS = ("json", "text")
 FALLBACK_BASE_URL = "http://127.0.0.1:8000"
+_NO_SENDER = "vigint@localhost"
 
 
 class ConfigError(Exception):
@@ -59,6 +55,9 @@ class Config:
     trusted_proxies: tuple[Network, ...]
     default_locale: str
     timezone: ZoneInfo
+    # Who runs this installation, and whom to ask; None: not said.
+    organisation: str | None
+    contact: str | None
     database_url: str = field(repr=False)
     redis_url: str | None = field(repr=False)
     max_upload_bytes: int
@@ -69,16 +68,22 @@ class Config:
     webhook: delivery.WebhookConfig
     # How long repeats of an alert are gathered into one mail; 0: never.
     cooldown_seconds: int
+    # The only domains whose addresses programs may have alerted, in ASCII letters; empty: all.
+    recipient_domains: tuple[str, ...]
     # Another server that hosts incidents' clips, and the key for it; both name ourselves, or nobody,
     # where clips are hosted here.
     sparse_url: str | None
     sparse_key: str | None = field(repr=False)
+    # How long an alert waits for the other host.
+    sparse_wait_seconds: int
     link_hours: int
     retention_days: int
     source_retention_days: int | None
     # Whether the frames of an incident stay, byte for byte, beside the clip made of them.
     keep_frames: bool
     log_days: int
+    # Whether browsers are told to reach the hosts below this one over https only, too.
+    hsts_subdomains: bool
     # Roles that may not work without a second factor.
     require_two_factor: tuple[str, ...]
     ffmpeg: str | None
@@ -87,7 +92,7 @@ class Config:
     # Where nginx finds footage that Vigint tells it to send; None: Vigint sends everything itself.
     accel_redirect: str | None
     # Where footage is kept, if not in the data directory.
-    s3: storage_settings.S3Config | None
+    s3: storage.S3Config | None
     # Opens /metrics to programs of other machines; without one it is for this machine alone.
     metrics_token: str | None = field(repr=False)
     warnings: tuple[str, ...]
@@ -118,121 +123,14 @@ class Config:
     @property
     def hosts_elsewhere(self) -> bool:
         """Return whether another server hosts incidents' clips."""
-        return self.sparse_url is not None and self.sparse_url != self.base_url
+        own = self.sparse_url is None or self.sparse_url == self.base_url
+        return not own and not is_placeholder(self.sparse_key)
 
     @property
     def base_url_is_loopback(self) -> bool:
         """Return whether mailed links would only open on this machine."""
         host = urlsplit(self.base_url).hostname or ""
         return host == "localhost" or host.startswith("127.") or host == "::1"
-
-
-def _text(value: str) -> str:
-    return value
-
-
-def _long_secret(value: str) -> str:
-    if len(value) < 16:
-        raise ValueError("a text of at least 16 characters")
-    return value
-
-
-def _long_secrets(value: str) -> tuple[str, ...]:
-    return tuple(_long_secret(key) for key in value.replace(",", " ").split())
-
-
-def _integer(low: int, high: int) -> Callable[[str], int]:
-    def parse(value: str) -> int:
-        if not re.fullmatch(r"\d{1,9}", value) or not low <= int(value) <= high:
-            raise ValueError(f"a whole number from {low} to {high}")
-        return int(value)
-
-    return parse
-
-
-def _flag(value: str) -> bool:
-    word = value.lower()
-    if word in {"1", "true", "yes", "on"}:
-        return True
-    if word in {"0", "false", "no", "off"}:
-        return False
-    raise ValueError("yes or no")
-
-
-def _locale(value: str) -> str:
-    if value not in LOCALES:
-        raise ValueError("fr or en")
-    return value
-
-
-def _log_format(value: str) -> str:
-    if value not in LOG_FORMATS:
-        raise ValueError("json or text")
-    return value
-
-
-def _zone(value: str) -> ZoneInfo:
-    try:
-        return ZoneInfo(value)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise ValueError("a time zone name such as Europe/Paris") from None
-
-
-def _base_url(value: str) -> str:
-    try:
-        parts = urlsplit(value)
-        good = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
-    except ValueError:  # a bracket that does not close, a port that is none
-        good = False
-    # Pages and links are absolute: below a path of somebody else's they would not be found.
-    if not good or parts.username is not None or parts.path.strip("/") or set("?#") & set(value):
-        raise ValueError("an address such as https://vigint.example.com")
-    return value.rstrip("/")
-
-
-def _networks(value: str) -> tuple[Network, ...]:
-    try:
-        return tuple(ip_network(part, strict=False) for part in re.split(r"[\s,]+", value) if part)
-    except ValueError:
-        raise ValueError(
-            "addresses or networks separated by commas, such as 127.0.0.1, 10.0.0.0/8"
-        ) from None
-
-
-def _addresses(value: str) -> tuple[str, ...]:
-    found = tuple(part for part in re.split(r"[\s,;]+", value) if part)
-    if any(not re.fullmatch(_MAILBOX, part) for part in found):
-        raise ValueError("mail addresses separated by commas")
-    return found
-
-
-def _address(value: str) -> str:
-    if not re.fullmatch(rf"{_MAILBOX}|[^<>\r\n]*<{_MAILBOX}>", value):
-        raise ValueError("one mail address")
-    return value
-
-
-def _roles(value: str) -> tuple[str, ...]:
-    found = tuple(part for part in re.split(r"[\s,]+", value.lower()) if part)
-    if set(found) - set(ROLES):
-        raise ValueError("roles separated by commas, of " + ", ".join(ROLES))
-    return found
-
-
-def _scheme(*allowed: str) -> Callable[[str], str]:
-    def parse(value: str) -> str:
-        if value.split(":", 1)[0] not in allowed or ":" not in value:
-            raise ValueError("an address that starts with " + " or ".join(f"{s}:" for s in allowed))
-        return value
-
-    return parse
-
-
-def _internal_path(value: str) -> str:
-    # No page of Vigint begins with an underscore: such a location hides none.
-    if not re.fullmatch(r"/_[a-z0-9_-]{1,40}/", value):
-        raise ValueError("the path of an internal location, such as /_media/")
-    return value
 
 
 @dataclass(frozen=True)
@@ -249,47 +147,52 @@ class _Setting:
 # Their addresses may hold a password, and so may be named by file as secrets are.
 _MAY_HOLD_PASSWORDS = ("Database", "Redis", "Webhook")
 _SETTINGS = (
-    _Setting("base_url", "Vigint", "base_url", "VIGINT_BASE_URL", _base_url, None),
-    _Setting("secret_key", "", "", "VIGINT_SECRET_KEY", _long_secret, None, secret=True),
-    _Setting("old_secret_keys", "", "", "VIGINT_OLD_SECRET_KEYS", _long_secrets, (), secret=True),
-    _Setting("trusted_proxies", "Vigint", "trusted_proxies", "VIGINT_TRUSTED_PROXIES", _networks, ()),
-    _Setting("default_locale", "Vigint", "default_locale", "VIGINT_DEFAULT_LOCALE", _locale, "fr"),
-    _Setting("timezone", "Vigint", "timezone", "VIGINT_TIMEZONE", _zone, ZoneInfo("Europe/Paris")),
-    _Setting("ffmpeg", "Vigint", "ffmpeg", "VIGINT_FFMPEG", _text, None),
-    _Setting("ffprobe", "Vigint", "ffprobe", "VIGINT_FFPROBE", _text, None),
-    _Setting("log_format", "Vigint", "log_format", "VIGINT_LOG_FORMAT", _log_format, "json"),
-    _Setting("database_url", "Database", "url", "VIGINT_DATABASE_URL", _scheme("sqlite", "postgresql", "postgresql+psycopg"), None),
-    _Setting("redis_url", "Redis", "url", "VIGINT_REDIS_URL", _scheme("redis", "rediss", "unix"), None),
-    _Setting("storage_url", "Storage", "url", "VIGINT_STORAGE_URL", storage_settings.storage_url, None),
-    _Setting("s3_endpoint_url", "Storage", "endpoint", "VIGINT_S3_ENDPOINT", storage_settings.s3_endpoint, None),
-    _Setting("s3_region", "Storage", "region", "VIGINT_S3_REGION", storage_settings.region, None),
-    _Setting("s3_access_key", "", "", "VIGINT_S3_ACCESS_KEY", _text, None, secret=True),
-    _Setting("s3_secret_key", "", "", "VIGINT_S3_SECRET_KEY", _text, None, secret=True),
-    _Setting("accel_redirect", "Storage", "accel_redirect", "VIGINT_ACCEL_REDIRECT", _internal_path, None),
-    _Setting("upload_mb", "Uploads", "max_size_mb", "VIGINT_MAX_UPLOAD_MB", _integer(1, 1_000_000), 100),
-    _Setting("upload_expire_hours", "Uploads", "expire_hours", "VIGINT_UPLOAD_EXPIRE_HOURS", _integer(1, 8_760), 24),
-    _Setting("hosted_mb", "Hosting", "max_size_mb", "VIGINT_MAX_HOSTED_MB", _integer(1, 1_000_000), 2048),
-    _Setting("smtp_server", "Email", "smtp_server", "VIGINT_SMTP_SERVER", _text, None),
-    _Setting("smtp_port", "Email", "smtp_port", "VIGINT_SMTP_PORT", _integer(1, 65535), 587),
-    _Setting("smtp_username", "Email", "username", "VIGINT_SMTP_USERNAME", _text, None),
-    _Setting("smtp_password", "Email", "password", "VIGINT_SMTP_PASSWORD", _text, None, secret=True),
-    _Setting("smtp_from", "Email", "from_email", "VIGINT_SMTP_FROM", _address, "vigint@localhost"),
-    _Setting("smtp_to", "Email", "to_email", "VIGINT_SMTP_TO", _addresses, ()),
-    _Setting("smtp_tls", "Email", "use_tls", "VIGINT_SMTP_USE_TLS", _flag, True),
+    _Setting("base_url", "Vigint", "base_url", "VIGINT_BASE_URL", parse.base_url, None),
+    _Setting("secret_key", "", "", "VIGINT_SECRET_KEY", parse.long_secret, None, secret=True),
+    _Setting("old_secret_keys", "", "", "VIGINT_OLD_SECRET_KEYS", parse.long_secrets, (), secret=True),
+    _Setting("trusted_proxies", "Vigint", "trusted_proxies", "VIGINT_TRUSTED_PROXIES", parse.networks, ()),
+    _Setting("hsts_subdomains", "Vigint", "hsts_subdomains", "VIGINT_HSTS_SUBDOMAINS", parse.flag, False),
+    _Setting("default_locale", "Vigint", "default_locale", "VIGINT_DEFAULT_LOCALE", parse.locale, "fr"),
+    _Setting("timezone", "Vigint", "timezone", "VIGINT_TIMEZONE", parse.zone, ZoneInfo("Europe/Paris")),
+    _Setting("organisation", "Vigint", "organisation", "VIGINT_ORGANISATION", parse.one_line(80), None),
+    _Setting("contact", "Vigint", "contact", "VIGINT_CONTACT", parse.one_line(120), None),
+    _Setting("ffmpeg", "Vigint", "ffmpeg", "VIGINT_FFMPEG", parse.text, None),
+    _Setting("ffprobe", "Vigint", "ffprobe", "VIGINT_FFPROBE", parse.text, None),
+    _Setting("log_format", "Vigint", "log_format", "VIGINT_LOG_FORMAT", parse.log_format, "json"),
+    _Setting("database_url", "Database", "url", "VIGINT_DATABASE_URL", parse.scheme("sqlite", "postgresql", "postgresql+psycopg"), None),
+    _Setting("redis_url", "Redis", "url", "VIGINT_REDIS_URL", parse.scheme("redis", "rediss", "unix"), None),
+    _Setting("storage_url", "Storage", "url", "VIGINT_STORAGE_URL", storage.storage_url, None),
+    _Setting("s3_endpoint_url", "Storage", "endpoint", "VIGINT_S3_ENDPOINT", storage.s3_endpoint, None),
+    _Setting("s3_region", "Storage", "region", "VIGINT_S3_REGION", storage.region, None),
+    _Setting("s3_access_key", "", "", "VIGINT_S3_ACCESS_KEY", parse.text, None, secret=True),
+    _Setting("s3_secret_key", "", "", "VIGINT_S3_SECRET_KEY", parse.text, None, secret=True),
+    _Setting("accel_redirect", "Storage", "accel_redirect", "VIGINT_ACCEL_REDIRECT", parse.internal_path, None),
+    _Setting("upload_mb", "Uploads", "max_size_mb", "VIGINT_MAX_UPLOAD_MB", parse.integer(1, 1_000_000), 100),
+    _Setting("upload_expire_hours", "Uploads", "expire_hours", "VIGINT_UPLOAD_EXPIRE_HOURS", parse.integer(1, 8_760), 24),
+    _Setting("hosted_mb", "Hosting", "max_size_mb", "VIGINT_MAX_HOSTED_MB", parse.integer(1, 1_000_000), 2048),
+    _Setting("smtp_server", "Email", "smtp_server", "VIGINT_SMTP_SERVER", parse.text, None),
+    _Setting("smtp_port", "Email", "smtp_port", "VIGINT_SMTP_PORT", parse.integer(1, 65535), 587),
+    _Setting("smtp_username", "Email", "username", "VIGINT_SMTP_USERNAME", parse.text, None),
+    _Setting("smtp_password", "Email", "password", "VIGINT_SMTP_PASSWORD", parse.text, None, secret=True),
+    _Setting("smtp_from", "Email", "from_email", "VIGINT_SMTP_FROM", parse.address, None),
+    _Setting("smtp_to", "Email", "to_email", "VIGINT_SMTP_TO", parse.addresses, ()),
+    _Setting("smtp_tls", "Email", "use_tls", "VIGINT_SMTP_USE_TLS", parse.flag, True),
     _Setting("mail_locales", "Email", "locales", "VIGINT_MAIL_LOCALES", delivery.mail_locales, ()),
     _Setting("webhook_urls", "Webhook", "url", "VIGINT_WEBHOOK_URL", delivery.webhook_urls, ()),
-    _Setting("webhook_secret", "Webhook", "secret", "VIGINT_WEBHOOK_SECRET", _long_secret, None, secret=True),
-    _Setting("webhook_private", "Webhook", "allow_private", "VIGINT_WEBHOOK_ALLOW_PRIVATE", _flag, False),
-    _Setting("cooldown", "Alerts", "cooldown_seconds", "VIGINT_ALERT_COOLDOWN_SECONDS", _integer(0, 86_400), 60),
-    _Setting("sparse_url", "SparseAI", "base_url", "SPARSE_AI_BASE_URL", _base_url, None),
-    _Setting("sparse_key", "SparseAI", "api_key", "SPARSE_AI_API_KEY", _text, None, secret=True),
-    _Setting("link_hours", "SparseAI", "default_expiration_hours", "VIDEO_LINK_EXPIRATION_HOURS", _integer(1, 87_600), 48),
-    _Setting("metrics_token", "Metrics", "token", "VIGINT_METRICS_TOKEN", _long_secret, None, secret=True),
-    _Setting("retention_days", "Retention", "days", "VIGINT_RETENTION_DAYS", _integer(1, 36_500), 30),
-    _Setting("require_two_factor", "Security", "require_two_factor", "VIGINT_REQUIRE_TWO_FACTOR", _roles, ()),
-    _Setting("source_days", "Retention", "source_days", "VIGINT_SOURCE_RETENTION_DAYS", _integer(1, 36_500), None),
-    _Setting("keep_frames", "Retention", "keep_frames", "VIGINT_KEEP_FRAMES", _flag, True),
-    _Setting("log_days", "Retention", "log_days", "VIGINT_LOG_RETENTION_DAYS", _integer(1, 36_500), 180),
+    _Setting("webhook_secret", "Webhook", "secret", "VIGINT_WEBHOOK_SECRET", parse.long_secret, None, secret=True),
+    _Setting("webhook_private", "Webhook", "allow_private", "VIGINT_WEBHOOK_ALLOW_PRIVATE", parse.flag, False),
+    _Setting("cooldown", "Alerts", "cooldown_seconds", "VIGINT_ALERT_COOLDOWN_SECONDS", parse.integer(0, 86_400), 60),
+    _Setting("recipient_domains", "Alerts", "recipient_domains", "VIGINT_RECIPIENT_DOMAINS", delivery.recipient_domains, ()),
+    _Setting("sparse_url", "SparseAI", "base_url", "SPARSE_AI_BASE_URL", parse.base_url, None),
+    _Setting("sparse_key", "SparseAI", "api_key", "SPARSE_AI_API_KEY", parse.text, None, secret=True),
+    _Setting("sparse_wait", "SparseAI", "wait_seconds", "SPARSE_AI_WAIT_SECONDS", parse.integer(0, 600), 15),
+    _Setting("link_hours", "SparseAI", "default_expiration_hours", "VIDEO_LINK_EXPIRATION_HOURS", parse.integer(1, 87_600), 48),
+    _Setting("metrics_token", "Metrics", "token", "VIGINT_METRICS_TOKEN", parse.long_secret, None, secret=True),
+    _Setting("retention_days", "Retention", "days", "VIGINT_RETENTION_DAYS", parse.integer(1, 36_500), 30),
+    _Setting("require_two_factor", "Security", "require_two_factor", "VIGINT_REQUIRE_TWO_FACTOR", parse.roles, ()),
+    _Setting("source_days", "Retention", "source_days", "VIGINT_SOURCE_RETENTION_DAYS", parse.integer(1, 36_500), None),
+    _Setting("keep_frames", "Retention", "keep_frames", "VIGINT_KEEP_FRAMES", parse.flag, True),
+    _Setting("log_days", "Retention", "log_days", "VIGINT_LOG_RETENTION_DAYS", parse.integer(1, 36_500), 180),
 )  # fmt: skip
 
 
@@ -314,17 +217,18 @@ def load_config(environ: Mapping[str, str], ini_path: Path | None = None) -> Con
         mistakes.append("[Email] username is missing although a password is set.")
     if wrong := delivery.webhook_mistake(values["webhook_urls"] or (), values["webhook_private"]):
         mistakes.append(wrong)
-    s3 = storage_settings.s3_config(values, mistakes)
+    s3 = storage.s3_config(values, mistakes)
     if mistakes:
         raise ConfigError(mistakes)
-    warnings += storage_settings.warnings(values, s3)
+    values["smtp_from"] = values["smtp_from"] or _sender(values["smtp_username"])
+    warnings += storage.warnings(values, s3)
+    warnings += _mail_warnings(values)
     base_url = values["base_url"] or served_address(data_dir) or FALLBACK_BASE_URL
-    if values["sparse_url"] not in {None, base_url} and not values["sparse_key"]:
-        raise ConfigError(
-            [
-                "[SparseAI] base_url names another server, but there is no key for it: set "
-                "SPARSE_AI_API_KEY to one with the scope “host”, or take base_url out."
-            ]
+    if values["sparse_url"] not in {None, base_url} and is_placeholder(values["sparse_key"]):
+        warnings.append(
+            "[SparseAI] base_url names another server, but there is no key for it, or only a"
+            " sample's: videos are hosted here. Set SPARSE_AI_API_KEY to a key of that server"
+            " with the scope “host”, or take base_url out."
         )
     if values["accel_redirect"] and not values["trusted_proxies"]:
         warnings.append(
@@ -339,6 +243,8 @@ def load_config(environ: Mapping[str, str], ini_path: Path | None = None) -> Con
         trusted_proxies=values["trusted_proxies"],
         default_locale=values["default_locale"],
         timezone=values["timezone"],
+        organisation=values["organisation"],
+        contact=values["contact"],
         database_url=_database_url(values["database_url"], data_dir),
         redis_url=values["redis_url"],
         max_upload_bytes=values["upload_mb"] * 1024 * 1024,
@@ -356,13 +262,16 @@ def load_config(environ: Mapping[str, str], ini_path: Path | None = None) -> Con
         ),
         webhook=_webhook(values, data_dir),
         cooldown_seconds=values["cooldown"],
+        recipient_domains=values["recipient_domains"],
         sparse_url=values["sparse_url"],
         sparse_key=values["sparse_key"],
+        sparse_wait_seconds=values["sparse_wait"],
         link_hours=values["link_hours"],
         retention_days=values["retention_days"],
         source_retention_days=values["source_days"],
         keep_frames=values["keep_frames"],
         log_days=values["log_days"],
+        hsts_subdomains=values["hsts_subdomains"],
         require_two_factor=values["require_two_factor"],
         ffmpeg=values["ffmpeg"],
         ffprobe=values["ffprobe"],
@@ -374,6 +283,34 @@ def load_config(environ: Mapping[str, str], ini_path: Path | None = None) -> Con
     )
 
 
+def _sender(username: str | None) -> str:
+    # Most mail providers log in by the mailbox and refuse any other sender.
+    return username if username and is_mailbox(username) else _NO_SENDER
+
+
+def _mail_warnings(values: Mapping[str, Any]) -> list[str]:
+    if values["smtp_server"] is None:
+        return []
+    found = []
+    if values["smtp_from"] == _NO_SENDER:
+        found.append(
+            f"mails are sent from {_NO_SENDER}, which many servers refuse: set [Email] from_email"
+            " (VIGINT_SMTP_FROM) to an address of yours."
+        )
+    if not values["smtp_to"]:
+        found.append(
+            "mail leaves by SMTP, but nobody is named for alerts: those that name no recipient go"
+            " to the administrators. Set [Email] to_email (VIGINT_SMTP_TO)."
+        )
+    lost = [who for who in values["smtp_to"] if cannot_exist(who, values["smtp_from"])]
+    if lost:
+        found.append(
+            f"no mailbox can have the address {', '.join(lost)}: correct [Email] to_email"
+            " (VIGINT_SMTP_TO)."
+        )
+    return found
+
+
 def _webhook(values: Mapping[str, Any], data_dir: Path) -> delivery.WebhookConfig:
     urls, secret = values["webhook_urls"], values["webhook_secret"]
     if urls and not secret:
@@ -382,11 +319,6 @@ def _webhook(values: Mapping[str, Any], data_dir: Path) -> delivery.WebhookConfi
         except OSError as error:
             raise _unusable(data_dir, error) from None
     return delivery.WebhookConfig(urls, secret, values["webhook_private"])
-
-
-def is_mailbox(text: str) -> bool:
-    """Return whether a text is one mail address that every server takes."""
-    return re.fullmatch(_MAILBOX, text) is not None
 
 
 def served_address(data_dir: Path) -> str | None:

@@ -12,6 +12,8 @@ import tempfile
 from pathlib import Path
 from urllib.parse import quote
 
+from vigint_web.system.private_files import private_folder
+
 _LONGEST_PATH = 100
 _SOCKET_NAME = "queue.sock"
 
@@ -40,9 +42,8 @@ def prepare_queue_socket(data_dir: Path) -> Path:
     For the one process that starts the server; others use `queue_socket`.
     """
     home = queue_dir(data_dir)
-    home.mkdir(mode=0o700, parents=True, exist_ok=True)
     # The directory's mode guards the socket in the moment before the server sets its own.
-    home.chmod(0o700)
+    private_folder(home)
     own = home / _SOCKET_NAME
     if _is_usable(own):
         return own

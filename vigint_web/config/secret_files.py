@@ -4,10 +4,13 @@ import os
 import secrets
 from pathlib import Path
 
+from vigint_web.system.private_files import narrow, private_folder
+
 
 def stored_secret(path: Path) -> str:
     """Return the text of a secret file, made on first use; raises OSError."""
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if not path.parent.is_dir():
+        private_folder(path.parent)
     if not path.exists():
         draft = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
         descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -22,4 +25,5 @@ def stored_secret(path: Path) -> str:
             pass
         finally:
             draft.unlink()
+    narrow(path)
     return path.read_text(encoding="utf-8").strip()

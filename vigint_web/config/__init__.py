@@ -1,0 +1,1 @@
+"""Settings: defaults, config.ini, environment; each mistake is a sentence."""

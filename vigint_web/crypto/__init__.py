@@ -1,0 +1,1 @@
+"""Link tokens, and the encryption of secrets that are stored."""

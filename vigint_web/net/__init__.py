@@ -1,0 +1,1 @@
+"""Addresses of mailboxes and requests to other servers."""

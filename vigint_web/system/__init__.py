@@ -1,0 +1,1 @@
+"""Processes, private files and the queue's socket on this machine."""
