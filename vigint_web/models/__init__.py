@@ -4,12 +4,13 @@ from vigint_web.models.account_mail import AccountMail, AccountMailPurpose, Acco
 from vigint_web.models.alert import Alert, AlertKind, AlertState
 from vigint_web.models.api_key import ApiKey, Scope
 from vigint_web.models.audit import AuditEvent
-from vigint_web.models.cooldown import Cooldown
+from vigint_web.models.cooldown import Cooldown, CooldownSpan
 from vigint_web.models.hosting import Hosting, HostingState
 from vigint_web.models.incident import Incident, RiskLevel
 from vigint_web.models.link import Access, Audience, Link, Playback
 from vigint_web.models.mail import Mail
 from vigint_web.models.recovery_code import RecoveryCode
+from vigint_web.models.retention import RetentionReport, RetentionSetting
 from vigint_web.models.session import UserSession
 from vigint_web.models.site import Camera, Site
 from vigint_web.models.source import Counter, Source, Tag, source_tags
@@ -30,6 +31,7 @@ __all__ = [
     "AuditEvent",
     "Camera",
     "Cooldown",
+    "CooldownSpan",
     "Counter",
     "Hosting",
     "HostingState",
@@ -38,6 +40,8 @@ __all__ = [
     "Mail",
     "Playback",
     "RecoveryCode",
+    "RetentionReport",
+    "RetentionSetting",
     "RiskLevel",
     "Role",
     "Scope",

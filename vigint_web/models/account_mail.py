@@ -8,7 +8,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from vigint_web.clock import utcnow
 from vigint_web.extensions import Base
-from vigint_web.models.types import Claimable, UtcDateTime
+from vigint_web.models.types import Claimable, Holdable, UtcDateTime
 from vigint_web.models.user import User
 
 
@@ -29,7 +29,7 @@ class AccountMailState(StrEnum):
     FAILED = "failed"
 
 
-class AccountMail(Claimable, Base):
+class AccountMail(Claimable, Holdable, Base):
     """A mail owed to whoever has an account; its link is signed over the handle, and made anew
     for each attempt, so that neither this row nor the queue holds anything that opens it."""
 

@@ -10,7 +10,7 @@ from vigint_web.clock import utcnow
 from vigint_web.extensions import Base
 from vigint_web.models.incident import Incident
 from vigint_web.models.link import Link
-from vigint_web.models.types import Claimable, UtcDateTime, Watched
+from vigint_web.models.types import Claimable, Holdable, UtcDateTime, Watched
 
 GIVEN_UP_AFTER = timedelta(hours=24)
 
@@ -40,7 +40,7 @@ class AlertKind(StrEnum):
 WEBHOOK = "webhook"
 
 
-class Alert(Claimable, Watched, Base):
+class Alert(Claimable, Holdable, Watched, Base):
     """A mail owed to one recipient, or a call owed to one webhook.
 
     Sent at least once, and once only unless death comes between the other server's acceptance and
@@ -70,6 +70,8 @@ class Alert(Claimable, Watched, Base):
     # The way it takes: WEBHOOK from the beginning, for mails the one that was taken.
     channel: Mapped[str | None] = mapped_column(String(16))
     error: Mapped[str | None] = mapped_column(Text)
+    # Why a recipient that a program named is not mailed at all; a code, told in words.
+    refused: Mapped[str | None] = mapped_column(String(32))
     # The mail server could not be reached, which says nothing about this mail: when it is back,
     # all of these go out at once, the oldest first.
     held_up: Mapped[bool] = mapped_column(default=False)
@@ -78,6 +80,9 @@ class Alert(Claimable, Watched, Base):
         ForeignKey("alerts.id", ondelete="SET NULL"), index=True
     )
 
+    # Of a mail about several: it lists what this key's spool had kept, instead of repeats.
+    digest_of_id: Mapped[int | None] = mapped_column(ForeignKey("api_keys.id"))
+
     incident: Mapped[Incident | None] = relationship(lazy="joined")
     link: Mapped[Link | None] = relationship(lazy="joined")
 
@@ -85,6 +90,11 @@ class Alert(Claimable, Watched, Base):
     def is_call(self) -> bool:
         """Return whether a program is told, by a webhook."""
         return self.channel == WEBHOOK
+
+    @property
+    def is_digest(self) -> bool:
+        """Return whether this mail lists what a detector had kept through an outage."""
+        return self.digest_of_id is not None
 
     @property
     def site_id(self) -> int | None:

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 from vigint_web.clock import utcnow
 from vigint_web.extensions import Base
 from vigint_web.models.incident import Incident
-from vigint_web.models.types import Claimable, UtcDateTime, Watched
+from vigint_web.models.types import Claimable, Holdable, UtcDateTime, Watched
 
 
 class HostingState(StrEnum):
@@ -17,10 +17,12 @@ class HostingState(StrEnum):
 
     PENDING = "pending"  # to be uploaded, now or at next_attempt_at
     HOSTED = "hosted"
-    FAILED = "failed"  # the local link went out instead
+    # The local link went out instead. With a next attempt: a copy may be there, which nothing
+    # names, and is to be deleted.
+    FAILED = "failed"
 
 
-class Hosting(Claimable, Watched, Base):
+class Hosting(Claimable, Holdable, Watched, Base):
     """One incident's clip on its way to another host, or there."""
 
     __tablename__ = "hostings"

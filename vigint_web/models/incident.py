@@ -4,7 +4,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import JSON, ForeignKey, Index, String, Text, UniqueConstraint
+from sqlalchemy import JSON, ForeignKey, Index, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from vigint_web.clock import utcnow
@@ -15,12 +15,19 @@ from vigint_web.models.video import Video
 
 
 class RiskLevel(StrEnum):
-    """Say how bad the detector thinks it is."""
+    """Say how bad the detector thinks it is, in rising order."""
 
     LOW = "LOW"
     MEDIUM = "MEDIUM"
+    # Not given, or not understood: nothing that could be HIGH is treated as less than MEDIUM.
+    UNKNOWN = "UNKNOWN"
     HIGH = "HIGH"
     CRITICAL = "CRITICAL"
+
+    @property
+    def rank(self) -> int:
+        """Return the place of this level in the rising order, from 0."""
+        return list(RiskLevel).index(self)
 
 
 class Incident(Base):
@@ -29,7 +36,18 @@ class Incident(Base):
     __tablename__ = "incidents"
     __table_args__ = (
         UniqueConstraint("api_key_id", "idempotency_key"),
+        UniqueConstraint("api_key_id", "hosted_id", name="uq_incidents_api_key_id_hosted_id"),
         Index("ix_incidents_site_created", "site_id", "created_at"),
+        # Also counts those detected before they were received without looking at the rows.
+        Index("ix_incidents_site_detected", "site_id", "detected_at", "created_at"),
+        # Those detected after they were received, by a clock that is fast: few.
+        Index(
+            "ix_incidents_site_fast",
+            "site_id",
+            "created_at",
+            sqlite_where=text("detected_at > created_at"),
+            postgresql_where=text("detected_at > created_at"),
+        ),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -40,8 +58,9 @@ class Incident(Base):
     video_id: Mapped[int | None] = mapped_column(ForeignKey("videos.id"), unique=True)
     # The link answered to the detector, so that a repeated post gets the same answer.
     link_id: Mapped[int | None]
-    # The id under which a program gave us its video to host; it stays when the video goes.
-    hosted_id: Mapped[str | None] = mapped_column(String(64), unique=True)
+    # The id under which a program gave us its video to host, of that key alone; it stays when the
+    # video goes. Storage, pages of operators and the audit trail use the video's own id.
+    hosted_id: Mapped[str | None] = mapped_column(String(64))
     # The first of the cool-down in which this one came: a mail about several tells of it.
     grouped_under_id: Mapped[int | None] = mapped_column(ForeignKey("incidents.id"), index=True)
     idempotency_key: Mapped[str | None] = mapped_column(String(255))
@@ -62,6 +81,8 @@ class Incident(Base):
     model_version: Mapped[str | None] = mapped_column(String(100))
     boxes: Mapped[Any | None] = mapped_column(JSON)
     extra: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
+    # What was received otherwise than it is used; see services/incidents/payload_warnings.py.
+    warnings: Mapped[list[dict[str, Any]]] = mapped_column(JSON, default=list)
     link_hours: Mapped[int]
 
     frames_received: Mapped[int] = mapped_column(default=0)
@@ -76,6 +97,11 @@ class Incident(Base):
     )
     camera: Mapped[Camera | None] = relationship(lazy="joined")
     video: Mapped[Video | None] = relationship(lazy="joined")
+
+    @property
+    def video_name(self) -> str | None:
+        """Return the id by which the program that sent the video knows it, if there is one."""
+        return self.hosted_id or (self.video.public_id if self.video else None)
 
     @property
     def frames_left_out(self) -> int | None:

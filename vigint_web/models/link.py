@@ -68,6 +68,8 @@ class Playback(Base):
     view: Mapped[str] = mapped_column(String(64))
     started_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)
     last_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)
+    # A digest of the visitor's cookie, where there was one.
+    visitor: Mapped[str | None] = mapped_column(String(32))
     # Who came, as far as a request tells; null once that has to be forgotten.
     address: Mapped[str | None] = mapped_column(String(64))
     user_agent: Mapped[str | None] = mapped_column(String(300))
@@ -91,6 +93,8 @@ class Access(Base):
     view: Mapped[str | None] = mapped_column(String(64))
     first_byte: Mapped[int | None] = mapped_column(BigInteger)
     last_byte: Mapped[int | None] = mapped_column(BigInteger)
+    # Which picture of a file with several the bytes are of, from 2; null: of the first.
+    track: Mapped[int | None]
     # Null once the log's time is over.
     address: Mapped[str | None] = mapped_column(String(64))
     user_agent: Mapped[str | None] = mapped_column(String(300))

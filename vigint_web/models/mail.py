@@ -21,7 +21,8 @@ class Mail(Base):
     __tablename__ = "mails"
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    site_id: Mapped[int] = mapped_column(ForeignKey("sites.id"), index=True)
+    # Null: of a mail about an account, which belongs to no site.
+    site_id: Mapped[int | None] = mapped_column(ForeignKey("sites.id"), index=True)
     alert_id: Mapped[int | None] = mapped_column(
         ForeignKey("alerts.id", ondelete="SET NULL"), index=True
     )
@@ -37,3 +38,8 @@ class Mail(Base):
     content: Mapped[bytes] = mapped_column(LargeBinary)
 
     link: Mapped[Link | None] = relationship(lazy="joined")
+
+    @property
+    def is_about_account(self) -> bool:
+        """Return whether it is about an account: what its link sets is shown to nobody."""
+        return self.site_id is None

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from vigint_web.clock import utcnow
 from vigint_web.extensions import Base
-from vigint_web.folding import fold, sort_key
+from vigint_web.i18n.collation import fold, sort_key
 from vigint_web.models.site import Camera, Site
 from vigint_web.models.types import UtcDateTime
 from vigint_web.models.video import Video

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from sqlalchemy import DateTime, Dialect
+from sqlalchemy import DateTime, Dialect, false
 from sqlalchemy.orm import Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator
 
@@ -42,6 +42,12 @@ class Claimable:
     # A row whose workers keep dying is what kills them: beyond this number nobody tries again.
     attempt_limit: Mapped[int] = mapped_column(default=ATTEMPTS)
     lease_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class Holdable:
+    """Let what is owed wait for a person: it was owed in a backup that was restored."""
+
+    on_hold: Mapped[bool] = mapped_column(default=False, server_default=false())
 
 
 class Watched:

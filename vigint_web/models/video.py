@@ -103,6 +103,14 @@ class Video(Claimable, Watched, Base):
     audio_codec: Mapped[str | None] = mapped_column(String(64))
     audio_channels: Mapped[int | None]
     audio_sample_rate: Mapped[int | None]
+    # Codes of what is wrong with a file that plays nevertheless; see media/playable.py.
+    flaws: Mapped[list[str] | None] = mapped_column(JSON)
+    # Time that was not filmed and does not play: [{"at": seconds of what plays, "left_out": seconds
+    # more that have passed by then}], in order; null: not known. See media/clock.py.
+    gaps: Mapped[list[dict[str, float]] | None] = mapped_column(JSON(none_as_null=True))
+    # Further pictures of the same file, such as of a rear camera, numbered from 2: each
+    # {"number", "key", "size", "sha256", "width", "height", "duration"}.
+    tracks: Mapped[list[dict[str, Any]] | None] = mapped_column(JSON)
     details: Mapped[dict[str, Any] | None] = mapped_column(JSON)
     # Where the picture changes: [{"start": seconds, "score": 0 to 1}], in order, the first at 0.
     scenes: Mapped[list[dict[str, Any]] | None] = mapped_column(JSON)
@@ -120,6 +128,15 @@ class Video(Claimable, Watched, Base):
     def resolution(self) -> str | None:
         """Return the size as people write it, such as 1920x1080."""
         return f"{self.width}x{self.height}" if self.width and self.height else None
+
+    @property
+    def clock_began(self) -> datetime | None:
+        """Return when the first picture was taken, where that says when every other one was.
+
+        It does not where an unknown time was left out between them.
+        """
+        left_out = self.gaps is None and "clock_jumps" in (self.flaws or [])
+        return None if left_out else self.recorded_at
 
     @property
     def has_even_pace(self) -> bool:
@@ -150,6 +167,11 @@ class Video(Claimable, Watched, Base):
         return self.frames_key is not None and not self.frames_key.endswith(".json")
 
     @property
+    def waits_for_room(self) -> bool:
+        """Return whether processing goes on once there is room on the disk."""
+        return self.status == VideoStatus.PROCESSING and self.error_code == "no_space"
+
+    @property
     def is_settled(self) -> bool:
         """Return whether nothing more happens to this video by itself."""
         return self.status in {VideoStatus.READY, VideoStatus.FAILED}
@@ -164,6 +186,7 @@ class Video(Claimable, Watched, Base):
             self.poster_key: self.poster_size,
             self.thumbnail_key: self.thumbnail_size,
             self.sprite_key: self.sprite_size,
+            **{track["key"]: track["size"] for track in self.tracks or []},
         }
         return sum(size or 0 for key, size in sizes.items() if key)
 
@@ -177,5 +200,6 @@ class Video(Claimable, Watched, Base):
             self.poster_key,
             self.thumbnail_key,
             self.sprite_key,
+            *(track["key"] for track in self.tracks or []),
         )
         return sorted({key for key in keys if key})

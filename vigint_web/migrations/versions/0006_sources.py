@@ -7,7 +7,7 @@ Follows: 0005
 import sqlalchemy as sa
 from alembic import op
 
-from vigint_web.folding import fold, sort_key
+from vigint_web.i18n.collation import fold, sort_key
 
 revision = "0006"
 down_revision = "0005"

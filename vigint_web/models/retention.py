@@ -1,0 +1,48 @@
+"""Retention: which days are in force, what was proposed instead, and what each machine reads."""
+
+from datetime import datetime
+
+from sqlalchemy import String
+from sqlalchemy.orm import Mapped, mapped_column
+
+from vigint_web.extensions import Base
+from vigint_web.models.types import UtcDateTime
+
+
+class RetentionSetting(Base):
+    """One key of the section [Retention]: the days in force, and a shorter proposal that waits."""
+
+    __tablename__ = "retention_settings"
+
+    name: Mapped[str] = mapped_column(String(20), primary_key=True)
+    # Null: kept until a person deletes it.
+    days: Mapped[int | None]
+
+    # Null: nothing is proposed.
+    proposed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    proposed_days: Mapped[int | None]
+    proposed_by: Mapped[str | None] = mapped_column(String(200))
+    # Time that a scheduler observed since then; a clock that is set does not change it.
+    waited_seconds: Mapped[int] = mapped_column(default=0)
+    noted_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    # An administrator decided to keep what is in force as long as the configuration differs.
+    declined_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    declined_by: Mapped[str | None] = mapped_column(String(254))
+
+    # Dates of videos up to this id follow the days in force; null: all do.
+    moved_through_id: Mapped[int | None]
+    # How many dates, and how many links' ends, that changed so far.
+    moved_videos: Mapped[int] = mapped_column(default=0)
+    moved_links: Mapped[int] = mapped_column(default=0)
+
+
+class RetentionReport(Base):
+    """What one machine's scheduler reads in its configuration."""
+
+    __tablename__ = "retention_reports"
+
+    machine: Mapped[str] = mapped_column(String(200), primary_key=True)
+    seen_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    days: Mapped[int | None]
+    source_days: Mapped[int | None]
+    log_days: Mapped[int | None]
