@@ -17,12 +17,49 @@ _PRIMARIES = ("bt2020", "bt709", "smpte432")
 _MATRICES = ("bt2020nc", "bt709")
 # Nits of a white sheet in HDR (ITU-R BT.2408): it stays bright, what is brighter is fitted in.
 _WHITE = 203
+# What scalers know, as ffprobe names it; the rest of what a file may tell is refused by ffmpeg 9.
+_KNOWN_MATRICES = {"bt709", "fcc", "bt470bg", "smpte170m", "smpte240m", "bt2020nc", "gbr"}
+_KNOWN_TRANSFERS = {
+    "bt709", "bt470m", "bt470bg", "smpte170m", "smpte240m", "linear", "iec61966-2-1",
+    "iec61966-2-4", "bt2020-10", "bt2020-12", "smpte2084", "arib-std-b67",
+}  # fmt: skip
+_KNOWN_PRIMARIES = {
+    "bt709", "bt470m", "bt470bg", "smpte170m", "smpte240m", "bt2020", "smpte431", "smpte432",
+}  # fmt: skip
 _RGB = ("rgb", "bgr", "gbr", "argb", "abgr", "0rgb", "0bgr", "x2rgb", "x2bgr", "pal8")
 
 
 def is_hdr(probe: Probe) -> bool:
     """Tell whether a video's brightness goes beyond what ordinary screens show."""
     return probe.colours.get("color_transfer") in _HDR
+
+
+def told_anew(probe: Probe) -> str | None:
+    """Return a filter that corrects what a video tells of its colours; None where it is usable.
+
+    What cannot be meant (a matrix of RGB with a picture that is none) or is not known counts as not
+    told, so that it is shown as players show it.
+    """
+    told, corrected = probe.colours, {}
+    matrix = told.get("color_space")
+    if matrix and (matrix not in _KNOWN_MATRICES or (matrix == "gbr" and not _is_rgb(probe))):
+        corrected["colorspace"] = _usual_matrix(probe)
+    if told.get("color_transfer", "bt709") not in _KNOWN_TRANSFERS:
+        corrected["color_trc"] = "bt709"
+    if told.get("color_primaries", "bt709") not in _KNOWN_PRIMARIES:
+        corrected["color_primaries"] = "bt709"
+    if not corrected:
+        return None
+    return "setparams=" + ":".join(f"{name}={value}" for name, value in corrected.items())
+
+
+def as_told(video: Any, probe: Probe) -> Any:
+    """Add the filter of `told_anew` to a stream of ffmpeg-python's, where one is needed."""
+    corrected = told_anew(probe)
+    if corrected is None:
+        return video
+    pairs = (part.split("=") for part in corrected.partition("=")[2].split(":"))
+    return video.filter("setparams", **dict(pairs))
 
 
 def for_every_screen(video: Any, probe: Probe, width: int, height: int, tool: Tool) -> Any:
@@ -35,13 +72,29 @@ def for_every_screen(video: Any, probe: Probe, width: int, height: int, tool: To
         if has_filters(tool, *_NEEDED):
             return _tone_mapped(video, probe, width, height)
         log.warning("this ffmpeg lacks zscale or tonemap: HDR looks pale in the rendition")
-    if (probe.pixel_format or "").startswith(_RGB):
+    if _is_rgb(probe):
         video = video.filter(
             "scale", width, height, out_range="limited", out_color_matrix="bt709"
         ).filter("format", "yuv420p")
         named = {"colorspace": "bt709", "color_primaries": "bt709", "color_trc": "bt709"}
         return video.filter("setparams", **named)
-    return video.filter("scale", width, height, out_range="limited").filter("format", "yuv420p")
+    return (
+        video.filter("scale", **fitted(width, height), eval="frame", out_range="limited")
+        .filter("format", "yuv420p")
+        .filter("pad", width, height, "(ow-iw)/2", "(oh-ih)/2", eval="frame")
+    )
+
+
+def fitted(width: int, height: int) -> dict[str, str]:
+    """Return a scale filter's size that fits pictures in, whose size may change on the way.
+
+    One that has the shape of the whole, but for a line, fills it.
+    """
+    alike = f"lte(abs({width}*ih-{height}*iw),2*max(iw,ih))"
+    return {
+        "w": f"if({alike},{width},2*trunc(min({width},{height}*iw/ih)/2))",
+        "h": f"if({alike},{height},2*trunc(min({height},{width}*ih/iw)/2))",
+    }
 
 
 def _tone_mapped(video: Any, probe: Probe, width: int, height: int) -> Any:
@@ -61,6 +114,15 @@ def _tone_mapped(video: Any, probe: Probe, width: int, height: int) -> Any:
     video = video.filter("tonemap", tonemap="mobius", desat=0)
     video = video.filter("zscale", transfer="bt709", matrix="bt709", range="limited")
     return video.filter("format", "yuv420p")
+
+
+def _is_rgb(probe: Probe) -> bool:
+    return (probe.pixel_format or "").startswith(_RGB)
+
+
+def _usual_matrix(probe: Probe) -> str:
+    # As players guess where nothing is told.
+    return "bt709" if min(probe.width, probe.height) >= 720 else "smpte170m"
 
 
 def _known(word: str | None, known: Sequence[str]) -> str:

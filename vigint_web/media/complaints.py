@@ -2,7 +2,7 @@
 
 import re
 import signal
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import PurePath
 
 from vigint_web.media.errors import MediaError, MediaErrorCode, ToolRefused
@@ -21,6 +21,12 @@ _SHORTAGES = (
     ),
 )
 _NOISE = re.compile(r"Last message repeated \d+ times?|^Conversion failed!$|^\s*$")
+# Said of files that are whole, or of our own outputs.
+_HARMLESS = re.compile(
+    r"non monoton\w+ increasing dts|Application provided (?:duration|invalid)"
+    r"|co located POCs unavailable|max_analyze_duration|unable to decode APP fields"
+    r"|Queue input is backward in time"
+)
 _ADDRESS = re.compile(r" @ 0x[0-9a-f]+")
 _ABSOLUTE_PATH = re.compile(r"(?:file:)?/(?:[^\s/:'\",]+/)+")
 _UNPRINTABLE = re.compile(r"[^\x20-\x7e\u00a0-\uffff]+")
@@ -57,6 +63,18 @@ def resource_failure(stderr: str, command: Sequence[str] = ()) -> MediaError | N
         if pattern.search(stderr):
             return MediaError(code, summary(stderr, command))
     return None
+
+
+def is_damage(stderr: str, *, unused: Iterable[str | None] = ()) -> bool:
+    """Return whether ffmpeg complained of what it read, rather than of what it was to write.
+
+    ``unused`` are codecs of streams that are left out: that they cannot be read does not count.
+    """
+    named = tuple(f"[{codec}" for codec in unused if codec)
+    return any(
+        not _NOISE.search(line) and not _HARMLESS.search(line) and not line.startswith(named)
+        for line in stderr.splitlines()
+    )
 
 
 def summary(stderr: str, command: Sequence[str] = ()) -> str:

@@ -17,16 +17,28 @@ _WEBM_CODECS = {"vp8", "vp9", "av1", "opus", "vorbis"}
 _BY_DEMUXER = {"avi": "avi", "asf": "wmv", "flv": "flv", "live_flv": "flv"}
 
 
+# What recorders write: Dahua's DAV, Hikvision's own, MPEG program and transport streams, and H.264
+# or HEVC without a container (Annex B: a start code, then a parameter set or a delimiter).
+_RECORDERS = (
+    b"DHAV", b"DAHUA", b"IMKH", b"HKMI", b"\x00\x00\x01\xba",
+    *(start + kind for start in (b"\x00\x00\x01", b"\x00\x00\x00\x01")
+      for kind in (b"\x67", b"\x27", b"\x09", b"\x40", b"\x42", b"\x46")),
+)  # fmt: skip
+_TS_PACKETS = (188, 192)
+
+
 @dataclass(frozen=True)
 class Head:
     """What the first bytes say: the container's family, None if unknown, and its own kind.
 
     ``kind`` is the major brand of the MP4 family (four characters, empty for QuickTime files
-    older than brands), the document type of the Matroska family, else empty.
+    older than brands), the document type of the Matroska family, else empty. ``from_recorder``: it
+    is what a recorder writes for itself, to be exported before others can read it.
     """
 
     family: str | None
     kind: str = ""
+    from_recorder: bool = False
 
     @property
     def is_picture(self) -> bool:
@@ -58,7 +70,16 @@ def recognise(head: bytes) -> Head:
         return Head("asf")
     if head.startswith(b"FLV"):
         return Head("flv")
-    return Head(None)
+    return Head(None, from_recorder=head.startswith(_RECORDERS) or _is_transport_stream(head))
+
+
+def _is_transport_stream(head: bytes) -> bool:
+    """Return whether packets of an MPEG transport stream follow each other (ISO/IEC 13818-1)."""
+    return any(
+        len(head) > 3 * length + 4
+        and all(head[place * length + length % 188] == 0x47 for place in range(4))
+        for length in _TS_PACKETS
+    )
 
 
 def short_format(demuxer: str, head: Head, codecs: set[str], filename: str | None) -> str:

@@ -24,6 +24,7 @@ class Conversation:
         *,
         capture: bool,
         on_progress: Callable[[float], None] | None,
+        on_line: Callable[[bytes], None] | None = None,
     ) -> None:
         self._selector = selectors.DefaultSelector()
         self._stdin = child.stdin
@@ -32,6 +33,7 @@ class Conversation:
         self._feed: Iterator[bytes] = iter(stdin or ())
         self._pending = memoryview(b"")
         self._capture = capture
+        self._on_line = self._read_progress if on_progress is not None else on_line
         self._on_progress = on_progress
         self._printed = bytearray()
         self._complained = bytearray()
@@ -108,17 +110,20 @@ class Conversation:
 
     def _read_stdout(self) -> None:
         chunk = self._read(self._stdout)
-        if self._on_progress is not None:
+        if self._on_line is not None:
             *lines, rest = bytes(self._printed + chunk).split(b"\n")
             self._printed = bytearray(rest[-_CHUNK:])
             for line in lines:
-                name, _, value = line.partition(b"=")
-                if name == b"out_time_us" and value.strip().isdigit():
-                    self._on_progress(int(value) / 1_000_000)
+                self._on_line(line)
         elif self._capture:
             if len(self._printed) + len(chunk) > CAPTURE_LIMIT:
                 raise MediaError(MediaErrorCode.TOO_LARGE, "printed more than was asked for")
             self._printed += chunk
+
+    def _read_progress(self, line: bytes) -> None:
+        name, _, value = line.partition(b"=")
+        if self._on_progress is not None and name == b"out_time_us" and value.strip().isdigit():
+            self._on_progress(int(value) / 1_000_000)
 
     def _read_stderr(self) -> None:
         self._complained += self._read(self._stderr)

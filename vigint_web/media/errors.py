@@ -7,6 +7,7 @@ class MediaErrorCode(StrEnum):
     """Reason for a failure, stable enough to be stored and translated."""
 
     NOT_A_VIDEO = "not_a_video"
+    FROM_RECORDER = "from_recorder"
     BROKEN = "broken"
     NO_USABLE_FRAME = "no_usable_frame"
     TOO_MANY_PIXELS = "too_many_pixels"

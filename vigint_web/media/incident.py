@@ -6,15 +6,15 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import ffmpeg
 
-from vigint_web.media import matroska
+from vigint_web.media import exif, matroska
 from vigint_web.media.errors import MediaError, MediaErrorCode, ToolRefused
 from vigint_web.media.frames import FrameInfo, Kind
 from vigint_web.media.geometry import playable_size
-from vigint_web.media.pace import Timeline, timeline
+from vigint_web.media.pace import Timeline, steady, timeline
 from vigint_web.media.probe import Probe, probe
 from vigint_web.media.runner import Runner, file_url, guarded_input, threads
 from vigint_web.media.survey import Survey
@@ -24,9 +24,10 @@ _CODEC = {"jpeg": "mjpeg", "png": "png"}
 
 @dataclass(frozen=True)
 class FrameRef:
-    """One frame: when it was taken (epoch seconds), what it is, and how to get its bytes.
+    """One frame: when it was taken (epoch seconds), what it is, and how to get its picture.
 
-    ``load`` may be called more than once.
+    ``load`` returns the picture alone, see `frames.Picture.taken_from`; it may be called more
+    than once.
     """
 
     timestamp: float | None
@@ -51,6 +52,17 @@ class EncodedClip:
     survey: Survey | None = None
 
 
+class _Track(NamedTuple):
+    """What all pictures of a stream have in common, as a Matroska track wants it."""
+
+    kind: Kind
+    orientation: int
+
+
+def _track_of(frame: FrameRef) -> _Track:
+    return _Track(frame.info.kind, frame.info.orientation)
+
+
 def encode_frames(
     frames: Sequence[FrameRef],
     destination: Path,
@@ -63,33 +75,37 @@ def encode_frames(
 ) -> EncodedClip:
     """Encode frames into a fast-start H.264 MP4 at the pace at which they were taken.
 
-    Frames are loaded one at a time, in the order of showing, and never decoded in Python. Frames
-    of another size than the first one shown are fitted into it. Frames that ffmpeg cannot decode
-    are left out: the one before stays on, or at the start the clip begins later. The clip is
-    decoded to its end before it counts as made; ``survey_in``, a folder, makes that decoding a
+    Frames are loaded one at a time, in the order of showing, and never decoded in Python. Each is
+    turned as its EXIF says. Frames of another size than the first one shown are fitted into it.
+    Frames that ffmpeg cannot decode are left out: the one before stays on, or at the start the
+    clip begins later. The clip is decoded to its end before it counts as made; ``survey_in``, a
+    folder, makes that decoding a
     survey too. ``on_progress`` gets the share done, 0 to 1.
     Raises `MediaError`: no_usable_frame, broken if the clip does not hold what it must, and what
     the runner raises; then no file is left at ``destination``.
     """
     if not frames:
         raise MediaError(MediaErrorCode.NO_USABLE_FRAME, "no frame was given")
-    times = timeline([frame.timestamp for frame in frames])
+    timestamps = steady([frame.timestamp for frame in frames]).times
+    times = timeline(timestamps)
     shown = [frames[index] for index in times.order]
-    kind = Counter(frame.info.kind for frame in shown).most_common(1)[0][0]
-    first = shown[0].info
+    track = Counter(_track_of(frame) for frame in shown).most_common(1)[0][0]
+    first = shown[0].info.shown_size
 
     def pictures() -> Iterator[bytes]:
+        width, height = first[::-1] if track.orientation in exif.SIDEWAYS else first
         return matroska.stream(
-            _packets(shown, times, kind, runner),
-            kind=kind,
-            width=first.width,
-            height=first.height,
+            _packets(shown, times, track, runner),
+            kind=track.kind,
+            width=width,
+            height=height,
             interval_ms=times.interval_ms,
         )
 
     arguments = _encode_arguments(
         destination,
         first,
+        exif.TURNS[track.orientation],
         pixels=max(frame.info.width * frame.info.height for frame in shown),
         seconds=times.duration_ms / 1000,
         crf=crf,
@@ -102,7 +118,7 @@ def encode_frames(
     except BaseException:
         destination.unlink(missing_ok=True)
         raise
-    began = _began(times, [frame.timestamp for frame in frames], duration)
+    began = _began(times, timestamps, duration)
     return EncodedClip(len(frames), used, duration, times.known, began, seen, survey)
 
 
@@ -122,7 +138,8 @@ def _began(times: Timeline, timestamps: Sequence[float | None], duration: float)
 
 def _encode_arguments(
     destination: Path,
-    first: FrameInfo,
+    first: tuple[int, int],
+    turn: str,
     *,
     pixels: int,
     seconds: float,
@@ -130,6 +147,9 @@ def _encode_arguments(
     preset: str,
 ) -> list[str]:
     """Compile ffmpeg's arguments for a Matroska stream of pictures on standard input.
+
+    ``first``: width and height of the first picture as it is shown; ``turn``: filters that turn
+    each one to be so.
 
     Why these, as measured on ffmpeg 5.1 and 9:
 
@@ -144,9 +164,9 @@ def _encode_arguments(
     - ``avoid_negative_ts make_zero``: where the first frames are left out the clip begins with
       the first good one, not with a blank.
     """
-    width, height = playable_size(first.width, first.height)
+    width, height = playable_size(*first)
     fit = (
-        f"scale={width}:{height}:force_original_aspect_ratio=decrease"
+        f"{turn},scale={width}:{height}:force_original_aspect_ratio=decrease"
         f":force_divisible_by=2:out_range=limited,"
         f"pad={width}:{height}:(ow-iw)/2:(oh-ih)/2,setsar=1,format=yuv420p"
     )
@@ -218,28 +238,32 @@ def _any_decodes(pictures: Iterator[bytes], runner: Runner) -> bool:
 
 
 def _packets(
-    shown: Sequence[FrameRef], times: Timeline, kind: Kind, runner: Runner
+    shown: Sequence[FrameRef], times: Timeline, track: _Track, runner: Runner
 ) -> Iterator[tuple[int, int, bytes]]:
     for frame, offset, duration in zip(shown, times.offsets_ms, times.durations_ms, strict=True):
         data = frame.load()
-        if frame.info.kind == kind:
+        given = _track_of(frame)
+        if given == track:
             yield offset, duration, data
             continue
-        converted = _convert(data, frame.info.kind, kind, runner)
+        converted = _convert(data, given, track, runner)
         if converted:
             yield offset, duration, converted
 
 
-def _convert(data: bytes, given: Kind, wanted: Kind, runner: Runner) -> bytes | None:
-    """Convert one picture to the other kind; None when it cannot be decoded.
+def _convert(data: bytes, given: _Track, wanted: _Track, runner: Runner) -> bytes | None:
+    """Convert one picture to another kind and orientation; None when it cannot be decoded.
 
-    A Matroska track holds one kind only. Frames of two kinds are rare enough for a run each.
+    A Matroska track holds one kind only, and a run of ffmpeg turns all its pictures alike. Frames
+    that differ among each other are rare enough for a run each.
     """
+    colours = "yuvj444p" if wanted.kind == "jpeg" else "rgb24"
+    turn = f"{exif.TURNS[given.orientation]},{exif.TURNS[exif.INVERSE[wanted.orientation]]}"
     arguments = [
         *("-protocol_whitelist", "pipe", "-format_whitelist", "image2pipe", "-f", "image2pipe"),
-        *("-c:v", _CODEC[given], "-i", "pipe:0", "-frames:v", "1"),
-        *("-c:v", _CODEC[wanted], "-q:v", "2"),
-        *("-pix_fmt", "yuvj444p" if wanted == "jpeg" else "rgb24", "-f", "image2pipe", "pipe:1"),
+        *("-c:v", _CODEC[given.kind], "-i", "pipe:0", "-frames:v", "1"),
+        *("-vf", turn, "-c:v", _CODEC[wanted.kind], "-q:v", "2"),
+        *("-pix_fmt", colours, "-f", "image2pipe", "pipe:1"),
     ]
     try:
         return runner.run(arguments, stdin=[data], capture=True, seconds=60).stdout

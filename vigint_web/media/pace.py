@@ -2,11 +2,11 @@
 
 import math
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
-from statistics import median
+from statistics import median, median_low
 
 DEFAULT_INTERVAL_MS = 40
 # Longer than any incident, so a wrong clock; and ffmpeg's MP4 writer keeps one frame's duration
@@ -16,6 +16,8 @@ MAX_SPAN_SECONDS = 12 * 3600
 # that was never set.
 _EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 _FASTEST_CLOCK = timedelta(days=1)
+# Less is how far two threads of a detector may be behind each other.
+_CLOCK_STEP_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
@@ -54,14 +56,14 @@ def timeline(timestamps: Sequence[float | None]) -> Timeline:
     Frames out of order are sorted, equals keeping their order. The clip lasts from the first to
     the last timestamp plus the median interval between different ones. Frames that share a
     timestamp (clocks of whole seconds) are spread evenly until the next different one, the last
-    such group over the median interval, so no frame is lost and the length stays true. A single
-    frame, any missing or non-finite timestamp, none that differ, or a span over twelve hours:
-    the pace is unknown, and 25 frames per second in the order given. Raises ValueError when
-    there is no frame.
+    such group over the median interval, so no frame is lost and the length stays true. Missing
+    timestamps are filled in, see `fill_gaps`. A single frame, fewer than two timestamps, none
+    that differ, or a span over twelve hours: the pace is unknown, and 25 frames per second in
+    the order given. Raises ValueError when there is no frame.
     """
     if not timestamps:
         raise ValueError("a timeline needs at least one frame")
-    times = [time for time in timestamps if time is not None and math.isfinite(time)]
+    times = [time for time in fill_gaps(timestamps) if time is not None]
     distinct = sorted(set(times))
     if (
         len(times) < len(timestamps)
@@ -80,6 +82,97 @@ def timeline(timestamps: Sequence[float | None]) -> Timeline:
             offsets.append(max(exact, offsets[-1] + 1) if offsets else 0)
     end = round((distinct[-1] - distinct[0] + interval) * 1000)
     return Timeline(order, offsets, max(1, end - offsets[-1]), known=True)
+
+
+@dataclass(frozen=True)
+class SteadyTimes:
+    """Times of frames as by one clock that nobody sets, in epoch seconds or since a start.
+
+    ``times``: each frame's, None where too few are known; ``set_before``: frames before which the
+    clock was set by more than a minute; ``odd``: frames whose time was passed over.
+    """
+
+    times: list[float | None]
+    set_before: list[int] = field(default_factory=list)
+    odd: list[int] = field(default_factory=list)
+
+
+def steady(timestamps: Sequence[float | None]) -> SteadyTimes:
+    """Return the times of frames, in the order of the frames, without what a clock did to them.
+
+    A clock is taken to have been set where two frames lie more than a minute apart, either way,
+    and ten times as far as usual: what comes before is shifted to end one interval earlier,
+    because a clock is set to be right afterwards. One frame alone whose time lies so far from
+    both neighbours, which agree, has an odd time. That, and missing ones, are filled in, see
+    `fill_gaps`.
+    """
+    known = _known(timestamps)
+    odd = {place for place, time in enumerate(timestamps) if time is not None} - set(known)
+    far = max(_CLOCK_STEP_SECONDS, 10 * _usual_step(known))
+    for (_, one), (place, time), (_, other) in _neighbours(known):
+        if min(abs(time - one), abs(time - other)) > far and abs(other - one) <= far:
+            del known[place]
+            odd.add(place)
+    times: list[float | None] = [None] * len(timestamps)
+    set_before: list[int] = []
+    step, shift = _usual_step(known), 0.0
+    places = sorted(known, reverse=True)
+    for after, place in zip([None, *places], places, strict=False):
+        if after is not None and abs(known[after] - known[place]) > far:
+            set_before.append(after)
+            shift = known[after] + shift - step * (after - place) - known[place]
+        times[place] = known[place] + shift
+    return SteadyTimes(fill_gaps(times), set_before[::-1], sorted(odd))
+
+
+def _known(timestamps: Sequence[float | None]) -> dict[int, float]:
+    """Return the times that may be true, by the frame's place."""
+    known = {
+        place: time
+        for place, time in enumerate(timestamps)
+        if time is not None and math.isfinite(time)
+    }
+    earliest = _EARLIEST.timestamp()
+    real = {place: time for place, time in known.items() if time >= earliest}
+    return real if len(real) * 2 > len(known) else known
+
+
+def _usual_step(known: Mapping[int, float]) -> float:
+    """Return the median of the steps between neighbours, either way, that are steps at all."""
+    pairs = pairwise(time for _, time in sorted(known.items()))
+    steps = [abs(after - before) for before, after in pairs if after != before]
+    return median_low(steps) if steps else 0.0
+
+
+def _neighbours(known: Mapping[int, float]) -> list[tuple[tuple[int, float], ...]]:
+    """Return each three times that follow one another, with their places."""
+    found = sorted(known.items())
+    return list(zip(found, found[1:], found[2:], strict=False))
+
+
+def fill_gaps(timestamps: Sequence[float | None]) -> list[float | None]:
+    """Return timestamps with those that are missing placed evenly between their neighbours.
+
+    At either end the median step of the others goes on. Missing are also what is not finite, and
+    what lies before any camera wrote times where most of the others do not: a clock that was not
+    set yet. With fewer than two known ones nothing is filled in.
+    """
+    known = _known(timestamps)
+    filled: list[float | None] = [known.get(place) for place in range(len(timestamps))]
+    if len(known) < 2:
+        return filled
+    steps = []
+    for (before, time), (after, following) in pairwise(sorted(known.items())):
+        step = (following - time) / (after - before)
+        steps.append(step)
+        for place in range(before + 1, after):
+            filled[place] = time + step * (place - before)
+    first, last, step = min(known), max(known), max(0.0, median(steps))
+    for place in range(first):
+        filled[place] = known[first] - step * (first - place)
+    for place in range(last + 1, len(filled)):
+        filled[place] = known[last] + step * (place - last)
+    return filled
 
 
 def moment_of(seconds: float | None, received: datetime) -> datetime | None:

@@ -8,9 +8,11 @@ from typing import Any
 
 import ffmpeg
 
+from vigint_web.media.colours import told_anew
 from vigint_web.media.errors import MediaError, MediaErrorCode, ToolRefused
+from vigint_web.media.opening import open_stored
 from vigint_web.media.probe import MAX_PIXELS, Probe
-from vigint_web.media.runner import Runner, file_url, guarded_options, threads
+from vigint_web.media.runner import Runner, file_url
 from vigint_web.media.timeline import SpriteSheet
 
 POSTER_WIDTH = 1280
@@ -212,6 +214,7 @@ def _take(
     destination.unlink(missing_ok=True)
     scale = ":".join(f"{name}={value}" for name, value in poster_scale().items())
     filters = [
+        *([told] if (told := told_anew(probe)) else []),
         "scale=" + scale.replace(",", "\\,"),
         "setsar=1",
         "format=yuvj420p",
@@ -219,14 +222,7 @@ def _take(
         "signalstats",
         "metadata=print:key=lavfi.signalstats.YAVG:file=-",
     ]
-    opened = ffmpeg.input(
-        file_url(source),
-        **guarded_options(),
-        ss=f"{start:.3f}",
-        max_pixels=MAX_PIXELS,
-        threads=threads(probe.width * probe.height),
-        max_error_rate="1",
-    )
+    opened = open_stored(source, probe, ss=f"{start:.3f}")
     written = opened[str(probe.video_stream)].output(
         file_url(destination),
         **{

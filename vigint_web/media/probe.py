@@ -1,28 +1,48 @@
 """Learn what a stored file holds, by its content alone."""
 
 import json
-import math
-import re
-from contextlib import suppress
-from dataclasses import dataclass, field
-from fractions import Fraction
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from vigint_web.media.avi import AviHead, read_avi
+from vigint_web.media.clock import Clock, read_clock
 from vigint_web.media.containers import Head, read_head, short_format
 from vigint_web.media.errors import MediaError, MediaErrorCode, ToolRefused
+from vigint_web.media.ffprobe_answer import (
+    bit_depth_of,
+    cleaned,
+    finite,
+    frame_rate,
+    is_decodable,
+    is_moving_picture,
+    pixel_aspect_of,
+    positive,
+    prominence,
+    turn_of,
+    whole,
+)
+from vigint_web.media.packets import Stream, read_packets
 from vigint_web.media.runner import Runner, guarded_input
 
 MAX_PIXELS = 8192 * 4320
 PROBE_SECONDS = 60.0
 
-_PIXEL_FORMAT_DEPTH = re.compile(
-    r"(?:p|gray|gbrp|p0|rgb|bgr|x2rgb|x2bgr)(9|10|12|14|16)(?:le|be)?$"
-)
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
-_MAX_TEXT = 500
 _COLOURS = ("color_space", "color_transfer", "color_primaries", "color_range")
 _UNTOLD = {None, "unknown", "reserved", "unspecified"}
+# A header and the packets may differ by so many seconds, or this share, and both be right.
+_AGREED_SECONDS = 0.25
+# What is delayed by less than this, in seconds, is not seen to be.
+_START = 0.1
+_CUT_SECONDS, _CUT_SHARE = 2.0, 0.05
+# An AVI may announce a little that it never had.
+_SPARE_SHARE = 0.01
+# Less of a file than this share is in packets where its index is wrong.
+_LEAST_COVERED = 0.9
+_OTHER_RATE = 0.2
+# A track of pictures with fewer than this share of the packets of another is a cover or a preview.
+_LEAST_PICTURES = 0.1
 
 
 @dataclass(frozen=True)
@@ -35,7 +55,14 @@ class Probe:
     the decoder's reordering, ``video_stream`` and ``audio_stream`` are stream numbers for ffmpeg,
     ``pixel_aspect`` is how much wider than high a pixel is displayed (after ``rotation``).
     ``colours`` holds what is told of color_space, color_transfer, color_primaries, color_range.
-    ``raw`` is ffprobe's answer without the file's name. What is unknown is None.
+    ``duration`` is of what plays: of the packets that are in the file, without the time before the
+    first or in which none comes, see `vigint_web.media.clock`; ``clock`` is None where there is
+    none. ``packets`` are known of each stream. ``reading`` are options that the input needs to be
+    read as far as possible. ``tracks`` are streams of further pictures, as a recorder with two
+    cameras writes them; ``only_picture``: no other stream has any, be it a cover. ``sounds`` are
+    the streams of sound that may be decodable. ``cut_short``: the file announces more than it
+    holds; ``lacks_pictures``: some of those that it announces are not there. ``raw`` is ffprobe's
+    answer without the file's name. What is unknown is None.
     """
 
     container: str
@@ -60,6 +87,15 @@ class Probe:
     video_stream: int = 0
     audio_stream: int | None = None
     pixel_aspect: float = 1.0
+    clock: Clock | None = field(default=None, compare=False, repr=False)
+    packets: dict[int, Stream] = field(default_factory=dict, compare=False, repr=False)
+    reading: dict[str, str] = field(default_factory=dict)
+    avi: AviHead = field(default=AviHead(), compare=False, repr=False)
+    tracks: tuple[int, ...] = ()
+    only_picture: bool = True
+    sounds: tuple[int, ...] = ()
+    cut_short: bool = False
+    lacks_pictures: bool = False
     colours: dict[str, str] = field(default_factory=dict, compare=False)
     raw: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
 
@@ -71,12 +107,42 @@ class Probe:
     def interlaced(self) -> bool:
         return self.field_order in {"tt", "bb", "tb", "bt"}
 
+    @property
+    def starts_elsewhere(self) -> bool:
+        """Return whether the file's times do not begin at 0."""
+        return self.clock is not None and abs(self.clock.start) > _START
 
-def probe(path: Path, runner: Runner, *, filename: str | None = None) -> Probe:
+    @property
+    def needs_restamping(self) -> bool:
+        """Return whether more is wrong with the file's times than where the whole file begins."""
+        if self.clock is None:
+            return False
+        begins = finite(self.raw.get("format", {}).get("start_time")) or 0.0
+        return self.clock.jumps or abs(self.clock.start - begins) > _START
+
+    def with_sound(self, stream: int | None) -> "Probe":
+        """Return the facts as they are when this stream of sound is played, or none."""
+        streams: list[dict[str, Any]] = self.raw.get("streams", [])
+        audio = next((entry for entry in streams if entry.get("index") == stream), None)
+        seen = replace(
+            self,
+            audio_stream=stream,
+            audio_codec=audio.get("codec_name") if audio else None,
+            audio_channels=whole(audio.get("channels")) if audio else None,
+            audio_sample_rate=whole(audio.get("sample_rate")) if audio else None,
+        )
+        return _timed(seen)
+
+
+def probe(
+    path: Path, runner: Runner, *, filename: str | None = None, picture: int | None = None
+) -> Probe:
     """Probe a stored file.
 
     ``filename`` is its original name and decides nothing but which of two right short names it
-    gets. Raises `MediaError`: not_a_video for anything that is no video of an accepted kind,
+    gets. ``picture`` is the stream to take as the video; else the one that a player shows: of those
+    that move, the one marked as usual, then the largest. Raises `MediaError`: not_a_video for
+    anything that is no video of an accepted kind, from_recorder for what a recorder must export,
     broken for one that cannot be read, too_many_pixels, and what the runner raises.
     """
     head = read_head(path)
@@ -85,155 +151,184 @@ def probe(path: Path, runner: Runner, *, filename: str | None = None) -> Probe:
         raise MediaError(
             MediaErrorCode.NOT_A_VIDEO, "the file is empty" if size == 0 else "a picture"
         )
-    raw = _ask(path, head, runner)
+    if head.from_recorder:
+        raise MediaError(MediaErrorCode.FROM_RECORDER, "no container of an accepted kind")
     try:
-        return _understand(raw, path, head, runner, size=size, filename=filename)
+        told = read_avi(path) if head.family == "avi" else AviHead()
+        raw, packets, reading = _read(path, head, told, runner, size)
+        found = _understand(raw, packets, head, size=size, filename=filename, picture=picture)
+        return _timed(replace(found, reading=reading, avi=told))
     except (KeyError, TypeError, ValueError, ArithmeticError) as error:
         raise MediaError(
             MediaErrorCode.BROKEN, f"ffprobe's answer makes no sense: {error!r}"
         ) from error
 
 
-def _ask(path: Path, head: Head, runner: Runner) -> dict[str, Any]:
-    arguments = ["-show_format", "-show_streams", "-of", "json", *guarded_input(path)]
+def _read(
+    path: Path, head: Head, told: AviHead, runner: Runner, size: int
+) -> tuple[dict[str, Any], dict[int, Stream], dict[str, str]]:
+    """Return ffprobe's answer, all packets, and the options by which most of them were found."""
+    usual: dict[str, str] = {}
+    raw = _ask(path, head, runner, usual)
+    packets = read_packets(path, runner, seconds=runner.limits.seconds, reading=usual)
+    if head.family != "avi":
+        return raw, packets, usual
+    covered = _covered(packets)
+    misled = told.index_is_right is False
+    if not misled and covered >= size * _LEAST_COVERED:
+        return raw, packets, usual
+    # A wrong index hides what the file holds; without it the chunks are found one by one.
+    without_index = {"seekable": "0"}
+    others = read_packets(path, runner, seconds=runner.limits.seconds, reading=without_index)
+    if not others or (not misled and _covered(others) * _LEAST_COVERED <= covered):
+        return raw, packets, usual
+    return _ask(path, head, runner, without_index), others, without_index
+
+
+def _covered(packets: dict[int, Stream]) -> int:
+    return sum(stream.size for stream in packets.values())
+
+
+def _ask(path: Path, head: Head, runner: Runner, reading: dict[str, str]) -> dict[str, Any]:
+    more = [word for name, value in reading.items() for word in (f"-{name}", value)]
+    arguments = ["-show_format", "-show_streams", "-of", "json", *more, *guarded_input(path)]
     seconds = min(PROBE_SECONDS, runner.limits.seconds)
     try:
         answer = runner.run(arguments, program="ffprobe", capture=True, seconds=seconds)
     except ToolRefused as error:
         known = MediaErrorCode.BROKEN if head.family else MediaErrorCode.NOT_A_VIDEO
         raise MediaError(known, error.detail) from error
-    raw: dict[str, Any] = _clean(json.loads(answer.stdout.decode("utf-8", "replace")))
+    raw: dict[str, Any] = cleaned(json.loads(answer.stdout.decode("utf-8", "replace")))
     raw.get("format", {}).pop("filename", None)
     return raw
 
 
 def _understand(
-    raw: dict[str, Any], path: Path, head: Head, runner: Runner, *, size: int, filename: str | None
+    raw: dict[str, Any],
+    packets: dict[int, Stream],
+    head: Head,
+    *,
+    size: int,
+    filename: str | None,
+    picture: int | None,
 ) -> Probe:
     streams: list[dict[str, Any]] = raw.get("streams", [])
-    video = next((s for s in streams if _is_moving_picture(s)), None)
-    audio = next((s for s in streams if s.get("codec_type") == "audio"), None)
-    if video is None:
-        raise MediaError(MediaErrorCode.NOT_A_VIDEO, "no video stream")
-    codec = video.get("codec_name")
-    width, height = int(video.get("width", 0)), int(video.get("height", 0))
-    if not codec or codec == "unknown" or width <= 0 or height <= 0:
-        raise MediaError(MediaErrorCode.BROKEN, "the video stream tells no codec or size")
+    pictures = _pictures(streams, packets)
+    video = pictures[0]
+    if picture is not None:
+        video = next(stream for stream in pictures if stream["index"] == picture)
+    sounds = [s for s in streams if s.get("codec_type") == "audio" and is_decodable(s)]
+    audio = sounds[0] if sounds else None
+    codec = video["codec_name"]
+    width, height = int(video["width"]), int(video["height"])
     if width * height > MAX_PIXELS:
         raise MediaError(MediaErrorCode.TOO_MANY_PIXELS, f"{width}x{height}")
-    rotation = _rotation(video)
+    rotation = turn_of(video)
     if rotation in (90, 270):
         width, height = height, width
     container: dict[str, Any] = raw["format"]
-    duration = _positive(container.get("duration")) or _positive(video.get("duration"))
-    audio_codec = audio.get("codec_name") if audio else None
+    codecs = {str(stream["codec_name"]) for stream in (video, audio) if stream}
     return Probe(
         container=container["format_name"],
-        format=short_format(
-            container["format_name"], head, {codec, audio_codec} - {None}, filename
-        ),
+        format=short_format(container["format_name"], head, codecs, filename),
         size=size,
-        duration=duration or _measured_duration(path, video["index"], runner),
+        duration=positive(container.get("duration")) or positive(video.get("duration")),
         width=width,
         height=height,
-        fps=_rate(video.get("avg_frame_rate")) or _rate(video.get("r_frame_rate")),
-        bitrate=_whole(container.get("bit_rate")),
+        fps=frame_rate(video.get("avg_frame_rate")) or frame_rate(video.get("r_frame_rate")),
+        bitrate=whole(container.get("bit_rate")),
         codec=codec,
         pixel_format=video.get("pix_fmt"),
         rotation=rotation,
         profile=video.get("profile"),
-        level=_whole(video.get("level")),
-        bit_depth=_bit_depth(video),
+        level=whole(video.get("level")),
+        bit_depth=bit_depth_of(video),
         field_order=video.get("field_order"),
         has_b_frames=int(video.get("has_b_frames", 0)),
-        audio_codec=audio_codec,
-        audio_channels=_whole(audio.get("channels")) if audio else None,
-        audio_sample_rate=_whole(audio.get("sample_rate")) if audio else None,
+        audio_codec=audio.get("codec_name") if audio else None,
+        audio_channels=whole(audio.get("channels")) if audio else None,
+        audio_sample_rate=whole(audio.get("sample_rate")) if audio else None,
         video_stream=int(video["index"]),
         audio_stream=int(audio["index"]) if audio else None,
-        pixel_aspect=_pixel_aspect(video, rotation),
+        pixel_aspect=pixel_aspect_of(video, rotation),
+        packets=packets,
+        tracks=tuple(int(stream["index"]) for stream in pictures if stream is not video),
+        only_picture=sum(map(is_moving_picture, streams)) == 1,
+        sounds=tuple(int(stream["index"]) for stream in sounds),
         colours={name: video[name] for name in _COLOURS if video.get(name) not in _UNTOLD},
         raw=raw,
     )
 
 
-def _is_moving_picture(stream: dict[str, Any]) -> bool:
-    disposition = stream.get("disposition", {})
-    still = disposition.get("attached_pic") or disposition.get("timed_thumbnails")
-    return stream.get("codec_type") == "video" and not still
+def _pictures(
+    streams: Sequence[dict[str, Any]], packets: dict[int, Stream]
+) -> list[dict[str, Any]]:
+    """Return the streams of pictures that move, the one that a player shows first.
 
-
-def _rotation(video: dict[str, Any]) -> int:
-    """Return the quarter turn, clockwise, that displays the picture upright.
-
-    ffprobe gives the display matrix's angle counter-clockwise; the ``rotate`` tag, which older
-    versions read from MOV, is clockwise.
+    A cover or a preview has hardly any packets. Raises `MediaError`: not_a_video where there is no
+    stream of pictures, broken where none says what it holds.
     """
-    for data in video.get("side_data_list", []):
-        if "rotation" in data:
-            return round(-float(data["rotation"]) / 90) * 90 % 360
-    return round(float(video.get("tags", {}).get("rotate", 0)) / 90) * 90 % 360
+    moving = [stream for stream in streams if is_moving_picture(stream)]
+    if not moving:
+        raise MediaError(MediaErrorCode.NOT_A_VIDEO, "no video stream")
+    known = [stream for stream in moving if is_decodable(stream)]
+    if not known:
+        raise MediaError(MediaErrorCode.BROKEN, "the video stream tells no codec or size")
+
+    def count(stream: dict[str, Any]) -> int:
+        return packets[stream["index"]].count if stream["index"] in packets else 0
+
+    most = max(map(count, known))
+    real = [stream for stream in known if count(stream) >= most * _LEAST_PICTURES]
+    return sorted(real, key=prominence, reverse=True)
 
 
-def _pixel_aspect(video: dict[str, Any], rotation: int) -> float:
-    """Return the shape of a pixel as displayed; absurd ones are taken for square."""
-    try:
-        aspect = float(Fraction(str(video.get("sample_aspect_ratio")).replace(":", "/")))
-    except (ValueError, ZeroDivisionError):
-        return 1.0
-    if not 1 / 8 <= aspect <= 8:
-        return 1.0
-    return 1 / aspect if rotation in (90, 270) else aspect
+def _timed(seen: Probe) -> Probe:
+    """Return the facts with the clock and the length of what plays: the packets decide."""
+    video = seen.packets.get(seen.video_stream, Stream())
+    audio = seen.packets.get(-1 if seen.audio_stream is None else seen.audio_stream, Stream())
+    if not video.count:
+        return replace(seen, clock=None)
+    clock = read_clock([video.track, audio.track])
+    announced = positive(seen.raw["format"].get("duration"))
+    agreed = announced is not None and abs(announced - clock.duration) <= _AGREED_SECONDS
+    fps, measured = seen.fps, video.rate
+    if clock.jumps:
+        fps = round(1 / video.interval, 3)
+    elif measured and (fps is None or abs(fps - measured) > measured * _OTHER_RATE):
+        fps = round(measured, 3)
+    bitrate = seen.bitrate if agreed else int(seen.size * 8 / max(clock.duration, 0.001))
+    return replace(
+        seen,
+        clock=clock,
+        duration=announced if agreed else positive(clock.duration),
+        fps=fps,
+        bitrate=bitrate,
+        cut_short=_is_cut_short(seen, video),
+        lacks_pictures=_lacks_pictures(seen, video),
+    )
 
 
-def _measured_duration(path: Path, stream: int, runner: Runner) -> float | None:
-    """Read the file to its end where no header tells the duration, as browsers record WebM."""
-    seen: list[float] = [0.0]
-    arguments = [*guarded_input(path), "-map", f"0:{stream}", "-c", "copy", "-f", "null", "-"]
-    # What is cut short lasts as long as it can be read.
-    with suppress(ToolRefused):
-        runner.run(arguments, on_progress=lambda seconds: seen.append(max(seconds, seen.pop())))
-    return _positive(seen[-1])
+def _is_cut_short(seen: Probe, video: Stream) -> bool:
+    """Return whether much less is in a file than it announces."""
+    streams: list[dict[str, Any]] = seen.raw["streams"]
+    told = next(stream for stream in streams if stream.get("index") == seen.video_stream)
+    # What ffprobe says of an AVI is estimated from what it finds.
+    announced = seen.avi.seconds or positive(told.get("duration"))
+    if announced is not None:
+        held = _end({seen.video_stream: video})
+    else:
+        announced = positive(seen.raw["format"].get("duration")) or 0.0
+        held = _end(seen.packets)
+    return announced > held + max(_CUT_SECONDS, held * _CUT_SHARE)
 
 
-def _bit_depth(video: dict[str, Any]) -> int | None:
-    told = _whole(video.get("bits_per_raw_sample"))
-    if told:
-        return told
-    pixel_format = video.get("pix_fmt")
-    if not pixel_format:
-        return None
-    found = _PIXEL_FORMAT_DEPTH.search(pixel_format)
-    return int(found[1]) if found else 8
+def _lacks_pictures(seen: Probe, video: Stream) -> bool:
+    held = _end({seen.video_stream: video})
+    return (seen.avi.seconds or 0.0) > held + max(3 * video.interval, held * _SPARE_SHARE)
 
 
-def _positive(value: Any) -> float | None:
-    try:
-        number = float(value)
-    except (TypeError, ValueError):
-        return None
-    return number if math.isfinite(number) and number > 0 else None
-
-
-def _whole(value: Any) -> int | None:
-    number = _positive(value)
-    return None if number is None else int(number)
-
-
-def _rate(value: Any) -> float | None:
-    try:
-        rate = float(Fraction(value))
-    except (TypeError, ValueError, ZeroDivisionError):
-        return None
-    return round(rate, 3) if rate > 0 else None
-
-
-def _clean(value: Any) -> Any:
-    """Return ffprobe's answer with texts that any database can store."""
-    if isinstance(value, dict):
-        return {_clean(key): _clean(entry) for key, entry in value.items()}
-    if isinstance(value, list):
-        return [_clean(entry) for entry in value]
-    if isinstance(value, str):
-        return _CONTROL.sub("", value)[:_MAX_TEXT]
-    return value
+def _end(packets: dict[int, Stream]) -> float:
+    """Return when the last packet ends: some count from the first, some from where time begins."""
+    spans = [span for s in packets.values() for stretch in s.stretches for span in stretch]
+    return max(end for _, end in spans) - min(0.0, *(start for start, _ in spans))

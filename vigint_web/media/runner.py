@@ -16,7 +16,7 @@ from vigint_web.media.complaints import failure, resource_failure
 from vigint_web.media.conversation import Conversation
 from vigint_web.media.errors import MediaError, MediaErrorCode
 from vigint_web.media.tools import Tools, clean_environment
-from vigint_web.processes import die_with_parent
+from vigint_web.system.processes import die_with_parent
 
 MIB = 1024 * 1024
 POLL_SECONDS = 0.2
@@ -24,6 +24,9 @@ POLL_SECONDS = 0.2
 # content: everything else, above all playlists (hls, concat, dash) that name other files or
 # addresses, is refused before it is opened, inside an AVI's subtitles too.
 CONTAINERS = "mov,matroska,webm,avi,asf,flv,live_flv"
+# How far into a file its streams are looked for. What is read meanwhile is kept in memory.
+ANALYSED_SECONDS = 600
+ANALYSED_BYTES = 100 * MIB
 
 _PIXELS_OF_4K = 4096 * 2304
 
@@ -52,8 +55,17 @@ class Completed:
 
 
 def guarded_options() -> dict[str, str]:
-    """Return the input options that keep a stored file from opening anything but itself."""
-    return {"protocol_whitelist": "file", "format_whitelist": CONTAINERS}
+    """Return the input options that keep a stored file from opening anything but itself.
+
+    A recorder's picture may begin minutes after its sound: five seconds, the default, would leave
+    its size and pixel format unknown. A file whose streams are all described is not read further.
+    """
+    return {
+        "protocol_whitelist": "file",
+        "format_whitelist": CONTAINERS,
+        "analyzeduration": str(ANALYSED_SECONDS * 1_000_000),
+        "probesize": str(ANALYSED_BYTES),
+    }
 
 
 def guarded_input(path: Path) -> list[str]:
@@ -111,18 +123,20 @@ class Runner:
         stdin: Iterable[bytes] | None = None,
         seconds: float | None = None,
         on_progress: Callable[[float], None] | None = None,
+        on_line: Callable[[bytes], None] | None = None,
         capture: bool = False,
     ) -> Completed:
         """Run a program to its end and return what it said.
 
         ``args`` follow the program's name; paths in them must be absolute, because the program
         runs in an empty directory of its own. ``stdin`` is drawn from as fast as the program
-        reads. ``on_progress`` is called with the seconds of output made so far (ffmpeg only;
-        not together with ``capture``, which returns up to 64 MiB of standard output). Raises
-        `MediaError`, and whatever ``stdin`` or the callbacks raise, after the program is gone.
+        reads. Standard output goes to one of three: ``on_progress`` is called with the seconds of
+        output made so far (ffmpeg only), ``on_line`` with each line, and ``capture`` returns up to
+        64 MiB. Raises `MediaError`, and whatever ``stdin`` or the callbacks raise, after the
+        program is gone.
         """
-        if capture and on_progress is not None:
-            raise ValueError("standard output carries either the progress or the captured bytes")
+        if sum((capture, on_progress is not None, on_line is not None)) > 1:
+            raise ValueError("standard output carries either the progress, lines or captured bytes")
         tool = self.tools.ffmpeg if program == "ffmpeg" else self.tools.ffprobe
         command = [str(tool.path), "-hide_banner", "-loglevel", "error"]
         if program == "ffmpeg":
@@ -133,7 +147,9 @@ class Runner:
         with tempfile.TemporaryDirectory(prefix="vigint-run-") as home:
             child = self._start(command, home, allowed, feed=stdin is not None)
             progress = _Progress(on_progress) if on_progress is not None else None
-            talk = Conversation(child, stdin, capture=capture, on_progress=progress)
+            talk = Conversation(
+                child, stdin, capture=capture, on_progress=progress, on_line=on_line
+            )
             try:
                 self._attend(child, talk, time.monotonic() + allowed, progress)
             finally:

@@ -11,9 +11,11 @@ from typing import Any
 import ffmpeg
 
 from vigint_web.media import pictures
+from vigint_web.media.colours import as_told
 from vigint_web.media.errors import MediaError, MediaErrorCode, ToolRefused
-from vigint_web.media.probe import MAX_PIXELS, Probe
-from vigint_web.media.runner import Runner, file_url, guarded_options, threads
+from vigint_web.media.opening import open_stored
+from vigint_web.media.probe import Probe
+from vigint_web.media.runner import Runner, file_url, threads
 from vigint_web.media.timeline import (
     Sample,
     SpriteSheet,
@@ -33,11 +35,14 @@ _SAMPLES_PER_PICTURE = 2
 _LATER = 5.0
 # Of so many moments, spread over the whole length, one becomes the poster.
 _CANDIDATES = 10
+# So many seconds at the end may hold sound alone, or one picture that stays.
+_LEFT_OUT = 2.0
 # What can be decoded within seconds is decoded whole; of more only the pictures that stand for
 # themselves. In pixels: half an hour of 1080p at 25 pictures a second is 9.3e10.
 _WHOLE_PIXELS = 1.5e10
 # Pictures that stand for themselves may be so far apart; else the rest is needed too.
 _FURTHEST_APART = 15.0
+_PARSED = "h264_metadata"
 _LUMA = re.compile(r"lavfi\.signalstats\.YAVG=([0-9.]+)")
 _JPEG_END = b"\xff\xd9"
 
@@ -46,12 +51,14 @@ _JPEG_END = b"\xff\xd9"
 class Survey:
     """One look over a video: the outputs to add to a run of ffmpeg, and what came of them.
 
-    ``folder`` must be empty of files of these names and takes some megabytes.
+    ``folder`` must be empty of files of these names and takes some megabytes. ``complaints`` is
+    what ffmpeg said of the file meanwhile.
     """
 
     probe: Probe
     folder: Path
     sheet: SpriteSheet = field(init=False)
+    complaints: str = field(init=False, default="")
 
     def __post_init__(self) -> None:
         seen = self.probe
@@ -153,6 +160,12 @@ class Survey:
         motion, interval = measure_motion(samples, self._duration)
         return Timeline(sheet, find_scenes(samples, self._duration), motion, interval)
 
+    def has_seen(self, seconds: float) -> bool:
+        """Return whether pictures were seen up to this moment, or nearly."""
+        samples = self._samples()
+        furthest = max(_LEFT_OUT, 2 * self.sheet.interval, seconds / 5)
+        return bool(samples) and samples[-1].time >= seconds - furthest
+
     def forget(self) -> None:
         """Remove what was written in between."""
         for name in ("luma", "samples", "candidates", "tiles", "count"):
@@ -168,15 +181,9 @@ class Survey:
         counted: bool = False,
     ) -> None:
         seen = self.probe
-        opened = ffmpeg.input(
-            file_url(source),
-            **guarded_options(),
-            **({"skip_frame": "nokey"} if thinned else {}),
-            max_pixels=MAX_PIXELS,
-            threads=threads(seen.width * seen.height),
-            max_error_rate="1",
-        )
-        video = opened[str(seen.video_stream)]
+        opened = open_stored(source, seen, **({"skip_frame": "nokey"} if thinned else {}))
+        picture = opened[str(seen.video_stream)]
+        video = as_told(picture, seen)
         counting = []
         if counted:
             branches = video.filter_multi_output("split", 2)
@@ -184,12 +191,15 @@ class Survey:
             each = each.filter("metadata", "print", key="n", file=self._path("count"))
             counting = [each.output("-", format="null", fps_mode="passthrough", threads=1)]
         outputs = [*self.outputs(video, thinned=thinned), *counting]
+        if thinned and seen.codec == "h264":
+            # What is not decoded is parsed, at least.
+            outputs.append(picture.output("-", format="null", **{"c": "copy", "bsf:v": _PARSED}))
 
         def report(seconds: float) -> None:
             if on_progress is not None:
                 on_progress(min(1.0, seconds / self._duration))
 
-        runner.run(together(outputs, seen), on_progress=report)
+        self.complaints = runner.run(together(outputs, seen), on_progress=report).stderr
 
     def _samples(self) -> list[Sample]:
         try:

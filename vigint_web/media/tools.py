@@ -48,10 +48,16 @@ class Tools:
 def find_tools(ffmpeg: str | None = None, ffprobe: str | None = None) -> Tools:
     """Find both programs: as configured, else on PATH, else from the installed packages.
 
-    ``ffmpeg`` and ``ffprobe`` are paths or names from the configuration. The answer is kept for
-    the life of the process. Raises `ToolMissing`.
+    ``ffmpeg`` and ``ffprobe`` are paths or names from the configuration. The answer is kept
+    while both programs are where they were. Raises `ToolMissing`.
     """
-    return _find_tools(ffmpeg or None, ffprobe or None, os.environ.get("PATH", os.defpath))
+    wanted = (ffmpeg or None, ffprobe or None, os.environ.get("PATH", os.defpath))
+    found = _find_tools(*wanted)
+    if found.ffmpeg.path.exists() and found.ffprobe.path.exists():
+        return found
+    for kept in (_find_tools, _listed, _filters):
+        kept.cache_clear()
+    return _find_tools(*wanted)
 
 
 def tool_abilities(tool: Tool) -> frozenset[str]:

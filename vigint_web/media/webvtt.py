@@ -44,24 +44,31 @@ def chapters(starts: Sequence[float], titles: Iterable[str], duration: float | N
     return _text((start, end, title) for (start, end), title in zip(spans, titles, strict=True))
 
 
-def clock(began: datetime, duration: float) -> str:
+def clock(began: datetime, duration: float, gaps: Iterable[tuple[float, float]] = ()) -> str:
     """Return cues that tell the wall clock's time, second by second, as it was in the picture.
 
     ``began`` is when the first picture was taken, in the zone to be shown; ``duration`` in seconds.
-    A long video gets a cue for every few seconds, so that the text stays small.
+    ``gaps``: from when on, in seconds of what plays, how many seconds more have passed since than
+    have played, in order. A long video gets a cue for every few seconds, so that the text stays
+    small.
     """
     step = max(1, math.ceil(duration / _MOST_CUES))
-    whole = began.replace(microsecond=0)
-    # Cues begin when the clock's second does, not the video's; steps are of time as it passes,
-    # which a zone's change of offset does not stop.
-    first = (whole - began).total_seconds()
-    count = math.ceil((duration - first) / step)
-    cues = []
-    for number in range(max(count, 1)):
-        start = first + number * step
-        shown = (whole.astimezone(UTC) + timedelta(seconds=number * step)).astimezone(began.tzinfo)
-        end = min(start + step, duration)
-        cues.append((max(start, 0.0), end, shown.isoformat(sep=" ", timespec="seconds")))
+    parts = [(0.0, 0.0), *((at, left_out) for at, left_out in gaps if at < duration)]
+    cues: list[tuple[float, float, str]] = []
+    for (start, left_out), (end, _) in pairwise([*parts, (duration, 0.0)]):
+        if end <= start:
+            continue
+        # Steps are of time as it passes, which a zone's change of offset does not stop.
+        moment = began.astimezone(UTC) + timedelta(seconds=start + left_out)
+        # Cues begin when the clock's second does, not the video's.
+        into = moment.microsecond / 1e6
+        for number in range(max(math.ceil((end - start + into) / step), 1)):
+            ticks = start - into + number * step
+            shown = (moment.replace(microsecond=0) + timedelta(seconds=number * step)).astimezone(
+                began.tzinfo
+            )
+            told = shown.isoformat(sep=" ", timespec="seconds")
+            cues.append((max(ticks, start), min(ticks + step, end), told))
     return _text(cues)
 
 

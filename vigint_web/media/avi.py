@@ -1,0 +1,95 @@
+"""Read what an AVI says of itself, and whether its index is right (Microsoft's AVI RIFF format)."""
+
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+# As many entries of an index are compared with what is in the file.
+_COMPARED = 200
+_RIGHT_SHARE = 0.9
+_LONGEST_INDEX = 64 * 1024 * 1024
+_MOST_CHUNKS = 10_000
+_ENTRY = struct.Struct("<4sIII")
+_STREAM = struct.Struct("<4s4s I HH I II II III")
+
+
+@dataclass(frozen=True)
+class AviHead:
+    """What the headers say.
+
+    ``seconds`` is how long the first stream of pictures announces to last; ``index_is_right`` is
+    None where there is no index.
+    """
+
+    seconds: float | None = None
+    index_is_right: bool | None = None
+
+
+def read_avi(path: Path) -> AviHead:
+    """Read the headers of an AVI and compare its index with the chunks it points to."""
+    try:
+        with path.open("rb") as file:
+            return _read(file, path.stat().st_size)
+    except struct.error:
+        return AviHead()
+
+
+def _read(file: BinaryIO, size: int) -> AviHead:
+    seconds, data_at, right = None, None, None
+    for name, at, length in _chunks(file, 12, size):
+        kind = _at(file, at, 4) if name == b"LIST" else b""
+        if kind == b"hdrl":
+            seconds = _announced(file, at + 4, min(at + length, size))
+        elif kind == b"movi":
+            data_at = at
+        elif name == b"idx1" and data_at is not None:
+            right = _agrees(file, at, min(length, size - at, _LONGEST_INDEX), data_at)
+            break
+    return AviHead(seconds, right)
+
+
+def _announced(file: BinaryIO, start: int, end: int) -> float | None:
+    for name, at, length in _chunks(file, start, end):
+        if name != b"LIST" or _at(file, at, 4) != b"strl":
+            continue
+        for inner, place, _ in _chunks(file, at + 4, min(at + length, end)):
+            if inner != b"strh":
+                continue
+            told = _STREAM.unpack(_at(file, place, _STREAM.size))
+            scale, rate, count = told[6], told[7], told[9]
+            if told[0] == b"vids":
+                return count * scale / rate if rate else None
+    return None
+
+
+def _agrees(file: BinaryIO, at: int, length: int, data_at: int) -> bool:
+    """Return whether an index points to chunks, counted from the data or from the file's start."""
+    entries = list(_ENTRY.iter_unpack(_at(file, at, length - length % 16)))
+    step = max(1, len(entries) // _COMPARED)
+    compared = [entry for entry in entries[::step] if entry[0] != b"rec "]
+    best = 0
+    for base in (data_at, 0):
+        found = sum(
+            _at(file, base + offset, 8) == name + struct.pack("<I", size)
+            for name, _, offset, size in compared
+        )
+        best = max(best, found)
+    return best >= len(compared) * _RIGHT_SHARE
+
+
+def _chunks(file: BinaryIO, start: int, end: int) -> Iterator[tuple[bytes, int, int]]:
+    """Yield name, place of the content and length of each chunk in a row."""
+    for _ in range(_MOST_CHUNKS):
+        head = _at(file, start, 8)
+        if start >= end or len(head) < 8:
+            return
+        name, length = struct.unpack("<4sI", head)
+        yield name, start + 8, length
+        start += 8 + length + length % 2
+
+
+def _at(file: BinaryIO, place: int, length: int) -> bytes:
+    file.seek(place)
+    return file.read(length)
