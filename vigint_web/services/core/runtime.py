@@ -8,12 +8,12 @@ from typing import cast
 from flask import current_app
 from redis import Redis
 
-from vigint_web.config import Config
+from vigint_web.config.config import Config
+from vigint_web.crypto.tokens import LinkTokens
 from vigint_web.media.tools import Tools, find_tools
-from vigint_web.queue_address import queue_url
-from vigint_web.services.counters import Counters
+from vigint_web.services.core.counters import Counters
 from vigint_web.storage import Storage
-from vigint_web.tokens import LinkTokens
+from vigint_web.system.queue_socket import queue_url
 
 
 @dataclass
@@ -41,7 +41,7 @@ class Runtime:
             self.redis_url, socket_connect_timeout=2, socket_timeout=2, health_check_interval=30
         )
 
-    @cached_property
+    @property
     def tools(self) -> Tools:
         """Return ffmpeg and ffprobe; raises ToolMissing."""
         return find_tools(self.config.ffmpeg, self.config.ffprobe)
@@ -65,3 +65,8 @@ def config() -> Config:
 def storage() -> Storage:
     """Return the storage of the current application."""
     return runtime().storage
+
+
+def mails_leave() -> bool:
+    """Return whether mails go to a mail server; else they are written to the outbox, unsent."""
+    return config().email.server is not None

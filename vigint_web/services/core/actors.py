@@ -25,11 +25,13 @@ class Actor:
         """Return whether a person's role allows something."""
         return self.role is not None and may(self.role, permission)
 
-    def sees(self, site_id: int) -> bool:
-        """Return whether a site exists for this actor."""
+    def sees(self, site_id: int | None) -> bool:
+        """Return whether a site exists for this actor; None: what belongs to no site."""
         return self.site_ids is None or site_id in self.site_ids
 
-    def scope(self, column: InstrumentedAttribute[int]) -> ColumnElement[bool]:
+    def scope(
+        self, column: InstrumentedAttribute[int] | InstrumentedAttribute[int | None]
+    ) -> ColumnElement[bool]:
         """Return the condition that keeps a query within this actor's sites."""
         return true() if self.site_ids is None else column.in_(self.site_ids)
 

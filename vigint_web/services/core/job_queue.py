@@ -3,37 +3,40 @@
 import logging
 import time
 
+from redis.exceptions import ResponseError
 from redis.exceptions import TimeoutError as RedisTimeout
-from rq import Queue
 from rq.exceptions import InvalidJobOperation, NoSuchJobError
-from rq.job import Job, JobStatus
-from rq.serializers import JSONSerializer
+from rq.job import JobStatus
 
 from vigint_web.models import VideoKind
-from vigint_web.services.runtime import runtime
+from vigint_web.services.core.listed_jobs import (
+    DELIVER_ACCOUNT_MAIL,
+    DELIVER_ALERT,
+    HOST_ELSEWHERE,
+    INCIDENTS,
+    MAIL,
+    PROCESS_VIDEO,
+    QUEUES,
+    SOURCES,
+    URGENT_QUEUES,
+    ListedJob,
+)
+from vigint_web.services.core.listed_queues import ListedQueue, discard_unreadable
+from vigint_web.services.core.runtime import runtime
 
 log = logging.getLogger(__name__)
 
-# In the order in which workers look at them: an alert never waits behind a long transcode.
-MAIL = "mail"
-INCIDENTS = "incidents"
-SOURCES = "sources"
-URGENT_QUEUES = (MAIL, INCIDENTS)
-QUEUES = (*URGENT_QUEUES, SOURCES)
+__all__ = ["INCIDENTS", "MAIL", "QUEUES", "SOURCES", "URGENT_QUEUES"]
 
-PROCESS_VIDEO = "vigint_web.jobs.process_video"
-DELIVER_ALERT = "vigint_web.jobs.deliver_alert"
-HOST_ELSEWHERE = "vigint_web.jobs.host_elsewhere"
-DELIVER_ACCOUNT_MAIL = "vigint_web.jobs.deliver_account_mail"
-
-# Longer than the runner's own limit, so that a job ends with ffmpeg's sentence and not with RQ's.
 _SILENCE_SECONDS = 5.0
-_TIMEOUTS = {MAIL: 180, INCIDENTS: 1_200, SOURCES: 4 * 3_600}
+# Longer than what a job waits for has limits of its own (ffmpeg's runner, each step of SMTP), so
+# that it ends with their sentence and not with RQ's.
+_TIMEOUTS = {MAIL: 2 * 3_600, INCIDENTS: 1_200, SOURCES: 4 * 3_600}
 
 
-def queue(name: str) -> Queue:
-    """Return a queue; jobs travel as JSON, never as pickle."""
-    return Queue(name, connection=runtime().redis, serializer=JSONSerializer)
+def queue(name: str) -> ListedQueue:
+    """Return a queue of listed jobs."""
+    return ListedQueue(name, connection=runtime().redis)
 
 
 def enqueue_video(kind: VideoKind, video_id: int, attempt: int) -> bool:
@@ -49,7 +52,7 @@ def enqueue_alert(alert_id: int, attempt: int) -> bool:
 
 def enqueue_hosting(hosting_id: int, attempt: int) -> bool:
     """Enqueue the upload of a clip to another host; return whether it is queued now."""
-    return _enqueue(INCIDENTS, HOST_ELSEWHERE, hosting_id, attempt)
+    return _enqueue(MAIL, HOST_ELSEWHERE, hosting_id, attempt)
 
 
 def enqueue_account_mail(mail_id: int, attempt: int) -> bool:
@@ -83,16 +86,18 @@ def _enqueue(queue_name: str, function: str, row_id: int, attempt: int) -> bool:
         if isinstance(error, RedisTimeout):
             # A silent server costs every caller its time-out: ask it again after a while.
             here.queue_silent_until = time.monotonic() + _SILENCE_SECONDS
+        if isinstance(error, ResponseError):
+            discard_unreadable(here.redis, QUEUES)
         log.warning("job %s not queued, the reconciler will: %s", job_id, type(error).__name__)
         return False
     log.info("job %s queued on %s", job_id, queue_name)
     return True
 
 
-def _waits(target: Queue, job_id: str) -> bool:
+def _waits(target: ListedQueue, job_id: str) -> bool:
     # A job that a dying worker had already popped is "queued" but in no queue any more.
     try:
-        job = Job.fetch(job_id, connection=target.connection, serializer=JSONSerializer)
+        job = ListedJob.fetch(job_id, connection=target.connection)
         return job.get_status() == JobStatus.QUEUED and job.get_position() is not None
     except (NoSuchJobError, InvalidJobOperation):
         return False  # finished jobs vanish at once, also between two questions

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Engine, or_, select, update
+from sqlalchemy import ColumnElement, Engine, select, update
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
@@ -17,13 +17,20 @@ from vigint_web.clock import utcnow
 from vigint_web.errors import LeaseLost
 from vigint_web.extensions import db
 from vigint_web.models import AccountMail, Alert, Hosting, Video
-from vigint_web.services.transactions import change, transaction
+from vigint_web.services.core.lapsing import lapsed
+from vigint_web.services.core.transactions import change, transaction
 
 log = logging.getLogger(__name__)
 
 Table = type[Video] | type[Alert] | type[AccountMail] | type[Hosting]
 LEASE = timedelta(seconds=20)
+# What lies further ahead was written before the clock was set back. Older versions let a video wait
+# for its storage by a lease of a minute.
+LONGEST_HOLD = timedelta(minutes=1)
 _MOST_DUE = 500
+# How long a failed attempt is not repeated.
+_FIRST_PAUSE = timedelta(seconds=10)
+LONGEST_PAUSE = timedelta(minutes=30)
 _BEAT_SECONDS = 5.0
 # Looking whether the row is still ours costs less than renewing, and what was cancelled ends soon.
 _LOOK_SECONDS = 1.0
@@ -97,20 +104,23 @@ class Lease:
 
 
 def find_due(
-    table: type[Alert] | type[AccountMail] | type[Hosting], waits: ColumnElement[bool]
+    table: type[Alert] | type[AccountMail] | type[Hosting],
+    waits: ColumnElement[bool],
+    longest: timedelta,
 ) -> list[tuple[int, int]]:
     """Return id and attempt of what should be under way and is in nobody's hands, oldest first.
 
     Args:
         waits: the state in which a row waits for its next attempt.
+        longest: the longest pause before an attempt.
     """
-    now = utcnow()
     rows = db.session.execute(
         select(table.id, table.attempt)
         .where(
             waits,
-            table.next_attempt_at <= now,
-            or_(table.lease_until.is_(None), table.lease_until < now),
+            table.on_hold.is_(False),
+            lapsed(table.next_attempt_at, longest),
+            lapsed(table.lease_until, LONGEST_HOLD),
         )
         .order_by(table.id)
         .limit(_MOST_DUE)
@@ -128,17 +138,22 @@ def let_go(session: Session, lease: Lease, waits: ColumnElement[bool], **values:
 
 def claim(table: Table, row_id: int, claimable: ColumnElement[bool]) -> Lease | None:
     """Take a row if it may be taken and nobody alive has it; count the attempt."""
-    now = utcnow()
     with transaction() as session:
         attempt = session.scalar(
             update(table)
             .where(
                 table.id == row_id,
                 claimable,
-                or_(table.lease_until.is_(None), table.lease_until < now),
+                lapsed(table.lease_until, LONGEST_HOLD),
             )
-            .values(attempt=table.attempt + 1, lease_until=now + LEASE)
+            .values(attempt=table.attempt + 1, lease_until=utcnow() + LEASE)
             .returning(table.attempt)
             .execution_options(synchronize_session=False)
         )
     return None if attempt is None else Lease(table, row_id, attempt)
+
+
+def pause_before(attempt: int) -> timedelta:
+    """Return how long to wait after a failed attempt (counted from 1): growing, then steady."""
+    doubled: int = 2 ** min(max(attempt - 1, 0), 12)
+    return min(LONGEST_PAUSE, _FIRST_PAUSE * doubled)

@@ -9,10 +9,10 @@ from vigint_web.clock import utcnow
 from vigint_web.errors import StorageFull
 from vigint_web.extensions import db
 from vigint_web.models import AuditEvent, Link, Video
-from vigint_web.services import audit
-from vigint_web.services.actors import Actor
-from vigint_web.services.runtime import runtime
-from vigint_web.services.transactions import transaction
+from vigint_web.services.audit import trail
+from vigint_web.services.core.actors import Actor
+from vigint_web.services.core.runtime import runtime
+from vigint_web.services.core.transactions import transaction
 
 log = logging.getLogger(__name__)
 
@@ -59,7 +59,7 @@ def _record_once(actor: Actor, action: str, subject: str, site_id: int) -> None:
     try:
         with transaction():
             if not _is_recorded(who, now):
-                audit.record(actor, action, subject, site_id=site_id)
+                trail.record(actor, action, subject, site_id=site_id)
     except StorageFull:
         # Evidence is still shown on a full disk; that this was not recorded is in the log.
         log.exception("%s of %s could not be recorded", action, subject)

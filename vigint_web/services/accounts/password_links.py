@@ -10,7 +10,7 @@ from vigint_web.clock import utcnow
 from vigint_web.errors import LinkRefused, NotFound
 from vigint_web.extensions import db
 from vigint_web.models import AccountMail, AccountMailPurpose
-from vigint_web.services.runtime import config
+from vigint_web.services.core.runtime import config
 
 # A salt per purpose: a token of one kind is none of the other.
 _SALTS = {

@@ -2,13 +2,15 @@
 
 from sqlalchemy import select
 
+from vigint_web.errors import Busy
 from vigint_web.extensions import db
 from vigint_web.models import User
-from vigint_web.services import audit, two_factor, users
-from vigint_web.services.actors import Actor
-from vigint_web.services.login_delays import take_attempt
-from vigint_web.services.transactions import transaction
-from vigint_web.services.visitors import Visitor
+from vigint_web.services.accounts import two_factor, users
+from vigint_web.services.accounts.login_throttling import Attempt, take_attempt
+from vigint_web.services.audit import trail
+from vigint_web.services.core.actors import Actor
+from vigint_web.services.core.transactions import transaction
+from vigint_web.services.core.visitors import Visitor
 
 NOBODY = Actor(label="visitor")
 
@@ -24,7 +26,7 @@ def check_password(email: str, password: str, visitor: Visitor, device: str | No
     """
     email = users.normalise_email(email)
     attempt = take_attempt("password", email, visitor.address, device)
-    user = users.authenticate(email, password)
+    user = _authenticated(attempt, email, password)
     if user is None:
         _tell_failure("login:failed", db.session.scalar(select(User.id).where(User.email == email)))
         return None
@@ -39,7 +41,11 @@ def check_code(user: User, code: str, visitor: Visitor, device: str | None) -> s
         TooSoon: after earlier failures; the code was not looked at.
     """
     attempt = take_attempt("code", user.email, visitor.address, device)
-    factor = two_factor.accept_code(user.id, code)
+    try:
+        factor = two_factor.accept_code(user.id, code)
+    except Busy:
+        attempt.withdrawn()
+        raise
     if factor is None:
         _tell_failure("two_factor:failed", user.id)
         return None
@@ -54,14 +60,22 @@ def confirm_password(user: User, password: str, visitor: Visitor) -> bool:
         TooSoon: after earlier failures; the password was not looked at.
     """
     attempt = take_attempt("proof", user.email, visitor.address, f"session:{user.session_id}")
-    if users.authenticate(user.email, password) is None:
+    if _authenticated(attempt, user.email, password) is None:
         _tell_failure("login:failed", user.id)
         return False
     attempt.succeeded()
     return True
 
 
+def _authenticated(attempt: Attempt, email: str, password: str) -> User | None:
+    try:
+        return users.authenticate(email, password)
+    except Busy:  # nothing was compared
+        attempt.withdrawn()
+        raise
+
+
 def _tell_failure(action: str, user_id: int | None) -> None:
     with transaction():
         # What was typed stays out: people type passwords where their address belongs.
-        audit.record(NOBODY, action, f"user:{user_id if user_id is not None else 'unknown'}")
+        trail.record(NOBODY, action, f"user:{user_id if user_id is not None else 'unknown'}")

@@ -11,9 +11,9 @@ from vigint_web.clock import utcnow
 from vigint_web.errors import NotFound
 from vigint_web.extensions import db
 from vigint_web.models import ApiKey, Scope, Site
-from vigint_web.services import audit
-from vigint_web.services.actors import Actor
-from vigint_web.services.transactions import change, transaction
+from vigint_web.services.audit import trail
+from vigint_web.services.core.actors import Actor
+from vigint_web.services.core.transactions import change, transaction
 
 _PREFIX = "vgk_"
 # Last use is for people to see dead keys by; a write per request would be its price.
@@ -48,7 +48,7 @@ def create_api_key(
         )
         session.add(row)
         session.flush()
-        audit.record(
+        trail.record(
             actor, "api_key:created", f"api_key:{row.id}", site_id=site.id, scopes=row.scopes
         )
     return key
@@ -89,7 +89,7 @@ def revoke_api_key(actor: Actor, key_id: int) -> ApiKey:
             .values(revoked_at=utcnow(), revoked_by=actor.label),
         )
         if done:
-            audit.record(
+            trail.record(
                 actor, "api_key:revoked", f"api_key:{key_id}", site_id=key.site_id, name=key.name
             )
         session.refresh(key)

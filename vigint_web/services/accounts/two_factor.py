@@ -9,14 +9,15 @@ import pyotp
 from sqlalchemy import delete, func, or_, select, update
 
 from vigint_web.clock import utcnow
+from vigint_web.crypto.encryption import Seal, SealBroken
 from vigint_web.errors import Conflict, Invalid, NotFound
 from vigint_web.extensions import db
 from vigint_web.models import RecoveryCode, User
-from vigint_web.sealing import Seal, SealBroken
-from vigint_web.services import audit, passwords, sessions
-from vigint_web.services.actors import Actor
-from vigint_web.services.runtime import config
-from vigint_web.services.transactions import change, transaction
+from vigint_web.services.accounts import passwords, sessions
+from vigint_web.services.audit import trail
+from vigint_web.services.core.actors import Actor
+from vigint_web.services.core.runtime import config
+from vigint_web.services.core.transactions import change, transaction
 
 log = logging.getLogger(__name__)
 
@@ -24,6 +25,8 @@ TOTP = "totp"
 RECOVERY_CODE = "recovery_code"
 CODES = 10
 
+# By how many the clocks of several machines may differ.
+_MOST_SKEWED_STEPS = 2
 _STEP_SECONDS = 30
 # Crockford's alphabet: nothing in it looks like anything else in it.
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
@@ -55,7 +58,7 @@ def begin_setup(actor: Actor, user_id: int) -> None:
         if user.has_second_factor:
             raise Conflict
         user.totp_secret = _seal().close(pyotp.random_base32())
-        audit.record(actor, "two_factor:begun", f"user:{user_id}")
+        trail.record(actor, "two_factor:begun", f"user:{user_id}")
 
 
 def pending_setup(user: User) -> Setup | None:
@@ -95,7 +98,7 @@ def confirm_setup(actor: Actor, user_id: int, code: str, *, keep: int = 0) -> li
         sessions.end_sessions(actor, user_id, keep=keep)
         if keep:
             sessions.add_factor(keep, TOTP)
-        audit.record(actor, "two_factor:enabled", f"user:{user_id}")
+        trail.record(actor, "two_factor:enabled", f"user:{user_id}")
     return list(codes)
 
 
@@ -123,7 +126,7 @@ def disable(actor: Actor, user_id: int, *, keep: int = 0) -> None:
             raise Conflict
         _remove(user)
         sessions.end_sessions(actor, user_id, keep=keep)
-        audit.record(actor, "two_factor:disabled", f"user:{user_id}")
+        trail.record(actor, "two_factor:disabled", f"user:{user_id}")
 
 
 def remove(actor: Actor, email: str) -> None:
@@ -141,7 +144,7 @@ def remove(actor: Actor, email: str) -> None:
             raise Conflict(f"{email} has no second factor.")
         _remove(user)
         sessions.end_sessions(actor, user.id)
-        audit.record(actor, "two_factor:reset", f"user:{user.id}")
+        trail.record(actor, "two_factor:reset", f"user:{user.id}")
 
 
 def renew_recovery_codes(actor: Actor, user_id: int) -> list[str]:
@@ -155,7 +158,7 @@ def renew_recovery_codes(actor: Actor, user_id: int) -> list[str]:
         if not session.get_one(User, user_id).has_second_factor:
             raise Conflict
         _replace_codes(user_id, codes)
-        audit.record(actor, "recovery_codes:renewed", f"user:{user_id}")
+        trail.record(actor, "recovery_codes:renewed", f"user:{user_id}")
     return list(codes)
 
 
@@ -213,7 +216,13 @@ def _accept_totp(user: User, code: str) -> str | None:
     if step is None:
         return None
     with transaction() as session:
-        fresh = or_(User.totp_last_step.is_(None), User.totp_last_step < step)
+        # A step further ahead than any that is accepted was written before the clock was set back.
+        latest = int(utcnow().timestamp()) // _STEP_SECONDS + 1
+        fresh = or_(
+            User.totp_last_step.is_(None),
+            User.totp_last_step < step,
+            User.totp_last_step > latest + _MOST_SKEWED_STEPS,
+        )
         taken = change(
             session,
             update(User)
@@ -247,7 +256,7 @@ def _accept_recovery_code(user: User, code: str) -> str | None:
         if taken:
             left = count_recovery_codes(user.id)
             owner = Actor(label=user.email, user_id=user.id)
-            audit.record(owner, "recovery_code:used", f"user:{user.id}", left=left)
+            trail.record(owner, "recovery_code:used", f"user:{user.id}", left=left)
     return RECOVERY_CODE if taken else None
 
 

@@ -4,6 +4,10 @@ Failures are counted for the pair of an account and an address, for the account 
 address alone. A browser that has logged in to the account before carries a device cookie and is
 counted by itself, so that no stranger's failures make the owner wait (OWASP, Slow Down Online
 Guessing Attacks with Device Cookies); an owner in a new browser comes in by a mailed link.
+
+A whole office shares one address. What is counted for the address alone therefore delays only the
+pairs that have failed from there themselves, and for a minute at most: nobody's first attempts wait
+for what a colleague or a stranger did to other accounts.
 """
 
 import hashlib
@@ -13,7 +17,7 @@ import time
 from collections import OrderedDict
 from dataclasses import dataclass
 from ipaddress import IPv6Address, ip_address
-from typing import cast
+from typing import Literal, cast
 
 from flask import current_app
 from redis import Redis
@@ -21,7 +25,7 @@ from redis.exceptions import RedisError
 
 from vigint_web.clock import utcnow
 from vigint_web.errors import VigintError
-from vigint_web.services.runtime import runtime
+from vigint_web.services.core.runtime import runtime
 
 log = logging.getLogger(__name__)
 
@@ -32,39 +36,48 @@ _MOST_KEYS = 20_000
 _MEMORY = "vigint_login_failures"
 
 # How many failures cost nothing, by what is counted.
-_PAIR, _ACCOUNT, _ADDRESS, _DEVICE = 4, 19, 29, 4
+_PAIR, _ACCOUNT, _ADDRESS, _DEVICE = 4, 19, 99, 4
+# The address delays a pair after so many failures of that pair, and so long at most.
+_OWN_FAILURES, _LONGEST_OF_ADDRESS = 2, 60
 
-# One step for all processes: whoever must wait is told how long; else the attempt is counted
-# before it is made, so that parallel guesses are no loophole.
+# One step for all processes: who must wait is told how long; else the attempt is counted before it
+# is made, so that parallel guesses are no loophole. Per key: what is free, the longest wait, and
+# how many failures the first key must have for this one to delay.
 _TAKE = """
-local now, longest, ttl = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
-local wait = 0
+local now, ttl, wait = tonumber(ARGV[1]), tonumber(ARGV[2]), 0
+local own = tonumber(redis.call('HGET', KEYS[1], 'n') or '0')
 for i, key in ipairs(KEYS) do
   local till = tonumber(redis.call('HGET', key, 'until') or '0')
-  if till - now > wait then wait = till - now end
+  local counts = own >= tonumber(ARGV[3 * i + 2])
+  -- A wait longer than any was written before the clock was set back.
+  if till - now > tonumber(ARGV[3 * i + 1]) * 1000 then counts = false end
+  if counts and till - now > wait then wait = till - now end
 end
 if wait > 0 then return wait end
 for i, key in ipairs(KEYS) do
-  local over = redis.call('HINCRBY', key, 'n', 1) - tonumber(ARGV[3 + i])
+  local over = redis.call('HINCRBY', key, 'n', 1) - tonumber(ARGV[3 * i])
   if over > 0 then
-    redis.call('HSET', key, 'until', now + math.min(2 ^ math.min(over - 1, 20), longest) * 1000)
+    local pause = math.min(2 ^ math.min(over - 1, 20), tonumber(ARGV[3 * i + 1]))
+    redis.call('HSET', key, 'until', now + pause * 1000)
   end
   redis.call('EXPIRE', key, ttl)
 end
 return 0
 """
 
-# Whoever succeeds made the failures of their own pair; those are taken back everywhere.
+# Who succeeds made all failures of the first key; those are taken back everywhere. An attempt that
+# was not made is one.
 _TAKE_BACK = """
-local failed = tonumber(redis.call('HGET', KEYS[1], 'n') or '0')
-redis.call('DEL', KEYS[1])
-for i = 2, #KEYS do
-  local left = tonumber(redis.call('HGET', KEYS[i], 'n') or '0') - failed
+local own = tonumber(redis.call('HGET', KEYS[1], 'n') or '0')
+local back = own
+if ARGV[1] == 'one' then back = math.min(own, 1) end
+for i, key in ipairs(KEYS) do
+  local left = tonumber(redis.call('HGET', key, 'n') or '0') - back
   if left <= 0 then
-    redis.call('DEL', KEYS[i])
+    redis.call('DEL', key)
   else
-    redis.call('HSET', KEYS[i], 'n', left)
-    if left <= tonumber(ARGV[i]) then redis.call('HDEL', KEYS[i], 'until') end
+    redis.call('HSET', key, 'n', left)
+    if left <= tonumber(ARGV[i + 1]) then redis.call('HDEL', key, 'until') end
   end
 end
 """
@@ -85,6 +98,8 @@ class TooSoon(VigintError):
 class _Counted:
     key: str
     free: int
+    longest: int = LONGEST_WAIT
+    needs: int = 0
 
 
 @dataclass(frozen=True)
@@ -94,16 +109,23 @@ class Attempt:
     counted: tuple[_Counted, ...]
 
     def succeeded(self) -> None:
-        """Take it back, and the failures that whoever succeeded made before it."""
+        """Take it back, and the failures that the same person made before it."""
+        self._take_back("all")
+
+    def withdrawn(self) -> None:
+        """Take this one back: it was not made after all."""
+        self._take_back("one")
+
+    def _take_back(self, which: Literal["all", "one"]) -> None:
         redis = _server()
         if redis is not None:
             keys = [each.key for each in self.counted]
             limits = [each.free for each in self.counted]
             try:
-                redis.register_script(_TAKE_BACK)(keys=keys, args=limits)
+                redis.register_script(_TAKE_BACK)(keys=keys, args=[which, *limits])
             except RedisError as error:
                 _silence(error)
-        _memory().take_back(self.counted)
+        _memory().take_back(self.counted, which)
 
 
 def take_attempt(kind: str, account: str, address: str, device: str | None) -> Attempt:
@@ -131,7 +153,7 @@ def _counted(kind: str, account: str, network: str, device: str | None) -> tuple
     return (
         _Counted(f"{start}:pair:{account}:{network}", _PAIR),
         _Counted(f"{start}:account:{account}", _ACCOUNT),
-        _Counted(f"{start}:address:{network}", _ADDRESS),
+        _Counted(f"{start}:address:{network}", _ADDRESS, _LONGEST_OF_ADDRESS, needs=_OWN_FAILURES),
     )
 
 
@@ -139,9 +161,10 @@ def _take(counted: tuple[_Counted, ...]) -> int:
     redis, now = _server(), int(utcnow().timestamp() * 1000)
     if redis is not None:
         keys = [each.key for each in counted]
-        limits = [LONGEST_WAIT, _FORGOTTEN_AFTER, *(each.free for each in counted)]
+        limits = [limit for each in counted for limit in (each.free, each.longest, each.needs)]
         try:
-            return int(redis.register_script(_TAKE)(keys=keys, args=[now, *limits]))
+            arguments = [now, _FORGOTTEN_AFTER, *limits]
+            return int(redis.register_script(_TAKE)(keys=keys, args=arguments))
         except RedisError as error:
             _silence(error)
     return _memory().take(counted, now)
@@ -156,26 +179,34 @@ class _Memory:
 
     def take(self, counted: tuple[_Counted, ...], now: int) -> int:
         with self._lock:
-            waits = [self._rows.get(each.key, (0, 0))[1] - now for each in counted]
-            if max(waits) > 0:
-                return max(waits)
+            own = self._rows.get(counted[0].key, (0, 0))[0]
+            waits = [
+                (self._rows.get(each.key, (0, 0))[1] - now, each.longest * 1000)
+                for each in counted
+                if own >= each.needs
+            ]
+            # As above: none is longer than the longest.
+            waiting = [wait for wait, longest in waits if 0 < wait <= longest]
+            if waiting:
+                return max(waiting)
             for each in counted:
                 failures, until = self._rows.get(each.key, (0, 0))
                 over = failures + 1 - each.free
                 if over > 0:
-                    until = now + min(2 ** min(over - 1, 20), LONGEST_WAIT) * 1000
+                    until = now + min(2 ** min(over - 1, 20), each.longest) * 1000
                 self._rows[each.key] = (failures + 1, until)
                 self._rows.move_to_end(each.key)
             while len(self._rows) > _MOST_KEYS:
                 self._rows.popitem(last=False)
         return 0
 
-    def take_back(self, counted: tuple[_Counted, ...]) -> None:
+    def take_back(self, counted: tuple[_Counted, ...], which: Literal["all", "one"]) -> None:
         with self._lock:
-            failed, _until = self._rows.pop(counted[0].key, (0, 0))
-            for each in counted[1:]:
+            own = self._rows.get(counted[0].key, (0, 0))[0]
+            back = min(own, 1) if which == "one" else own
+            for each in counted:
                 failures, until = self._rows.get(each.key, (0, 0))
-                left = failures - failed
+                left = failures - back
                 if left > 0:
                     self._rows[each.key] = (left, until if left > each.free else 0)
                 else:

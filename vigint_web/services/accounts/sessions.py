@@ -13,10 +13,10 @@ from vigint_web.clock import utcnow
 from vigint_web.errors import NotFound, StorageFull
 from vigint_web.extensions import db
 from vigint_web.models import User, UserSession
-from vigint_web.services import audit
-from vigint_web.services.actors import Actor, as_user
-from vigint_web.services.transactions import change, transaction
-from vigint_web.services.visitors import Visitor
+from vigint_web.services.audit import trail
+from vigint_web.services.core.actors import Actor, as_user
+from vigint_web.services.core.transactions import change, transaction
+from vigint_web.services.core.visitors import Visitor
 
 log = logging.getLogger(__name__)
 
@@ -47,7 +47,7 @@ def begin_session(user: User, visitor: Visitor, factors: Collection[str]) -> str
         session.add(row)
         session.flush()
         session.get_one(User, user.id).last_login_at = now
-        audit.record(
+        trail.record(
             as_user(user),
             "user:logged_in",
             f"user:{user.id}",
@@ -118,7 +118,7 @@ def end_session(actor: Actor, user_id: int, session_id: int) -> None:
         )
         if not ended:
             raise NotFound
-        audit.record(actor, "session:ended", f"session:{session_id}", user=user_id)
+        trail.record(actor, "session:ended", f"session:{session_id}", user=user_id)
 
 
 def end_sessions(actor: Actor, user_id: int, *, keep: int = 0) -> int:
@@ -135,7 +135,7 @@ def end_sessions(actor: Actor, user_id: int, *, keep: int = 0) -> int:
             .values(ended_at=utcnow()),
         )
         if ended:
-            audit.record(actor, "session:ended", f"user:{user_id}", sessions=ended)
+            trail.record(actor, "session:ended", f"user:{user_id}", sessions=ended)
     return ended
 
 

@@ -6,7 +6,7 @@ from sqlalchemy.orm import InstrumentedAttribute
 from vigint_web.clock import utcnow
 from vigint_web.extensions import db
 from vigint_web.models import Alert, AuditEvent, Incident, Link, Mail, Video
-from vigint_web.services.actors import Actor
+from vigint_web.services.core.actors import Actor
 
 # What depends on the clock (a link that expires, “5 min ago”), and what a transaction committed
 # later than its times say, is seen after this long at most.

@@ -1,8 +1,8 @@
 """Give out numbers without repetitions."""
 
 from vigint_web.models import Counter
-from vigint_web.services.transactions import transaction
-from vigint_web.services.upserts import insert_into
+from vigint_web.services.core.transactions import transaction
+from vigint_web.services.core.upserts import insert_into
 
 
 def next_number(name: str) -> int:

@@ -5,17 +5,18 @@ from collections.abc import Collection
 from sqlalchemy import func, or_, select
 
 from vigint_web.clock import utcnow
-from vigint_web.config import is_mailbox
+from vigint_web.config.values import is_mailbox
 from vigint_web.errors import Conflict, Invalid, NotFound
 from vigint_web.extensions import db
-from vigint_web.mail import OUTBOX
+from vigint_web.mail.messages import OUTBOX
 from vigint_web.models import AccountMail, AccountMailPurpose, Role, Site, User, UserSession
-from vigint_web.services import account_mails, audit, passwords, sessions, two_factor
-from vigint_web.services.account_tokens import address_of, open_token
-from vigint_web.services.actors import Actor
-from vigint_web.services.runtime import config
-from vigint_web.services.transactions import transaction
-from vigint_web.services.users import address_words, normalise_email
+from vigint_web.services.accounts import account_mails, passwords, sessions, two_factor
+from vigint_web.services.accounts.password_links import address_of, open_token
+from vigint_web.services.accounts.users import address_words, normalise_email
+from vigint_web.services.audit import trail
+from vigint_web.services.core.actors import Actor
+from vigint_web.services.core.runtime import config
+from vigint_web.services.core.transactions import transaction
 
 
 class LastAdmin(Conflict):
@@ -64,7 +65,7 @@ def invite(actor: Actor, email: str, role: Role, site_ids: Collection[int], loca
     """
     email = normalise_email(email)
     if not is_mailbox(email):
-        raise Invalid(["This is not a mail address."])
+        raise Invalid(["This is not an e-mail address."])
     with transaction() as session:
         if session.scalar(select(User.id).where(User.email == email)) is not None:
             raise Conflict(f"{email} exists already.")
@@ -78,7 +79,7 @@ def invite(actor: Actor, email: str, role: Role, site_ids: Collection[int], loca
         session.add(user)
         session.flush()
         account_mails.owe_mail(email, AccountMailPurpose.INVITATION, locale, user.id)
-        audit.record(
+        trail.record(
             actor,
             "user:invited",
             f"user:{user.id}",
@@ -108,7 +109,7 @@ def resend_invitation(actor: Actor, user_id: int) -> User:
             user.locale or config().default_locale,
             user_id,
         )
-        audit.record(actor, "user:invitation_resent", f"user:{user_id}")
+        trail.record(actor, "user:invitation_resent", f"user:{user_id}")
     return user
 
 
@@ -123,7 +124,7 @@ def send_password_reset(actor: Actor, user_id: int) -> User:
         if user.password_hash is None or not user.active:
             raise Conflict
         account_mails.tell(user, AccountMailPurpose.PASSWORD_RESET)
-        audit.record(actor, "user:password_reset_sent", f"user:{user_id}")
+        trail.record(actor, "user:password_reset_sent", f"user:{user_id}")
     return user
 
 
@@ -151,7 +152,7 @@ def set_password_by_link(token: str, password: str) -> User:
         account_mails.close_links(user.id)
         owner = Actor(label=user.email, user_id=user.id)
         sessions.end_sessions(owner, user.id)
-        audit.record(owner, "user:joined" if first else "user:password_reset", f"user:{user.id}")
+        trail.record(owner, "user:joined" if first else "user:password_reset", f"user:{user.id}")
         if not first:
             account_mails.tell(user, AccountMailPurpose.PASSWORD_CHANGED)
     return user
@@ -176,7 +177,7 @@ def set_access(actor: Actor, user_id: int, role: Role, site_ids: Collection[int]
             user.role = role
             sessions.end_sessions(actor, user_id)
         user.sites = _sites(site_ids)
-        audit.record(
+        trail.record(
             actor,
             "user:access_set",
             f"user:{user_id}",
@@ -206,7 +207,7 @@ def deactivate(actor: Actor, user_id: int) -> User:
         user.active = False
         account_mails.close_links(user_id)
         sessions.end_sessions(actor, user_id)
-        audit.record(actor, "user:deactivated", f"user:{user_id}")
+        trail.record(actor, "user:deactivated", f"user:{user_id}")
     return user
 
 
@@ -217,7 +218,7 @@ def reactivate(actor: Actor, user_id: int) -> User:
         if user.active:
             raise Conflict
         user.active = True
-        audit.record(actor, "user:reactivated", f"user:{user_id}")
+        trail.record(actor, "user:reactivated", f"user:{user_id}")
     return user
 
 
@@ -234,29 +235,33 @@ def reset_two_factor(actor: Actor, user_id: int) -> User:
     return user
 
 
-def handed_over_link(actor: Actor, user_id: int) -> AccountMail | None:
-    """Return the mail whose link an administrator may hand over, because no mail server does."""
+def handed_over_link(actor: Actor, user_id: int, *, at_once: bool = False) -> AccountMail | None:
+    """Return the mail whose link an administrator may hand over, because no mail server does.
+
+    Args:
+        at_once: also of a mail that is still to be written to the outbox; it has just been owed.
+    """
     mail = account_mails.newest_mail(user_id)
     usable = (
         mail is not None
-        and mail.channel == OUTBOX
+        and (mail.channel == OUTBOX or (at_once and config().email.server is None))
         and mail.closed_at is None
         and mail.expires_at > utcnow()
     )
     return mail if usable and user_id != actor.user_id else None
 
 
-def show_link(actor: Actor, user_id: int) -> str:
+def show_link(actor: Actor, user_id: int, *, at_once: bool = False) -> str:
     """Return the address of such a link; showing it is audited.
 
     Raises:
         NotFound: there is none.
     """
-    mail = handed_over_link(actor, user_id)
+    mail = handed_over_link(actor, user_id, at_once=at_once)
     if mail is None:
         raise NotFound
     with transaction():
-        audit.record(actor, "account_link:shown", f"user:{user_id}", purpose=mail.purpose)
+        trail.record(actor, "account_link:shown", f"user:{user_id}", purpose=mail.purpose)
     return address_of(mail)
 
 

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -11,10 +11,10 @@ from sqlalchemy import select, text
 from vigint_web.clock import utcnow
 from vigint_web.extensions import db
 from vigint_web.models import AuditEvent
-from vigint_web.services.actors import Actor
-from vigint_web.services.transactions import before_commit
+from vigint_web.services.core.actors import Actor
+from vigint_web.services.core.transactions import before_commit
 
-_GENESIS = "0" * 64
+GENESIS = "0" * 64
 _LOCK = 0x56494749  # one number for the whole installation: the chain has one writer at a time
 
 
@@ -32,7 +32,19 @@ def record(
 
 def first_broken_event() -> int | None:
     """Return the number of the first event that does not follow from the one before, or None."""
-    previous, expected = _GENESIS, 1
+    return read_chain(lambda _event: None)[1]
+
+
+def read_chain(each: Callable[[AuditEvent], None]) -> tuple[int, int | None]:
+    """Read the chain from its beginning, and stop where an event does not follow.
+
+    Args:
+        each: is given every event that follows from the one before, in order.
+
+    Returns:
+        How many follow, and the number of the first one that does not; None: all do.
+    """
+    previous, expected = GENESIS, 1
     chain = select(AuditEvent).order_by(AuditEvent.id).execution_options(yield_per=500)
     with db.session.scalars(chain) as events:  # PostgreSQL holds a cursor until it is closed
         for event in events:
@@ -41,9 +53,10 @@ def first_broken_event() -> int | None:
             )  # fmt: skip
             follows = event.id == expected and event.previous_hash == previous
             if not follows or event.hash != _digest(previous, event.id, *fields):
-                return expected
+                return expected - 1, expected
+            each(event)
             previous, expected = event.hash, expected + 1
-    return None
+    return expected - 1, None
 
 
 def _append(
@@ -60,7 +73,7 @@ def _append(
     last = session.execute(
         select(AuditEvent.id, AuditEvent.hash).order_by(AuditEvent.id.desc()).limit(1)
     ).first()
-    number, previous = (last.id, last.hash) if last else (0, _GENESIS)
+    number, previous = (last.id, last.hash) if last else (0, GENESIS)
     fields = (at, actor, action, subject, site_id, detail)
     session.add(
         AuditEvent(

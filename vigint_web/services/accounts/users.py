@@ -5,15 +5,18 @@ from dataclasses import asdict, dataclass
 from sqlalchemy import func, select
 
 from vigint_web.clock import utcnow
-from vigint_web.config import LOCALES, is_mailbox
+from vigint_web.config.config import EmailConfig
+from vigint_web.config.values import LOCALES, is_mailbox
 from vigint_web.errors import Conflict, Invalid, NotFound
 from vigint_web.extensions import db
+from vigint_web.i18n.timezones import is_zone
 from vigint_web.models import Role, Site, User
-from vigint_web.services import audit, passwords, sessions
-from vigint_web.services.actors import Actor
-from vigint_web.services.sites import default_site
-from vigint_web.services.transactions import transaction
-from vigint_web.zones import is_zone
+from vigint_web.net.mail_reach import reachable
+from vigint_web.services.accounts import passwords, sessions
+from vigint_web.services.accounts.sites import default_site
+from vigint_web.services.audit import trail
+from vigint_web.services.core.actors import Actor
+from vigint_web.services.core.transactions import transaction
 
 FIRST_ADMIN = "admin@vigint.local"
 SHORTEST_PASSWORD = passwords.SHORTEST
@@ -61,7 +64,7 @@ def create_user(
         )
         session.add(user)
         session.flush()
-        audit.record(actor, "user:created", f"user:{user.id}", email=email, role=role.value)
+        trail.record(actor, "user:created", f"user:{user.id}", email=email, role=role.value)
     return user
 
 
@@ -80,7 +83,7 @@ def set_password(actor: Actor, email: str, password: str, *, keep: int = 0) -> U
         user.password_hash = passwords.hash_password(password)
         user.password_set_at = utcnow()
         sessions.end_sessions(actor, user.id, keep=keep)
-        audit.record(actor, "user:password_set", f"user:{user.id}", email=email)
+        trail.record(actor, "user:password_set", f"user:{user.id}", email=email)
     return user
 
 
@@ -131,7 +134,7 @@ def set_preferences(actor: Actor, wanted: Preferences) -> None:
             return
         for name, value in changed.items():
             setattr(user, name, value)
-        audit.record(actor, "user:preferences_set", f"user:{user.id}", **changed)
+        trail.record(actor, "user:preferences_set", f"user:{user.id}", **changed)
 
 
 def ensure_first_admin(actor: Actor) -> str | None:
@@ -158,10 +161,31 @@ def admin_addresses() -> list[str]:
     return list(found)
 
 
+def alerted_by_default(settings: EmailConfig) -> list[str]:
+    """Return who is alerted when nobody is named: an alert always has somebody to go to.
+
+    Where mail really leaves, administrators without a mailbox are left out if others have one.
+    """
+    if settings.recipients:
+        return list(dict.fromkeys(settings.recipients))
+    found = admin_addresses()
+    if settings.server is None:
+        return found
+    return reachable(found, settings.sender) or found
+
+
+def alerted_nowhere(settings: EmailConfig) -> list[str]:
+    """Return who is alerted when nobody is named, if mail leaves by SMTP and can reach none."""
+    alerted = alerted_by_default(settings)
+    if settings.server is None or reachable(alerted, settings.sender):
+        return []
+    return alerted
+
+
 def _check(email: str, password: str) -> None:
     mistakes = []
     if not is_mailbox(email):
-        mistakes.append("This is not a mail address.")
+        mistakes.append("This is not an e-mail address.")
     mistakes += passwords.mistakes_in(password, address_words(email))
     if mistakes:
         raise Invalid(mistakes)

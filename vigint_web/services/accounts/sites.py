@@ -2,23 +2,32 @@
 
 import re
 import secrets
-import unicodedata
 from dataclasses import dataclass
 
+from flask_babel import gettext as _
 from sqlalchemy import func, select
 from sqlalchemy.orm import InstrumentedAttribute
 
 from vigint_web.clock import utcnow
-from vigint_web.errors import Conflict, NotFound
+from vigint_web.errors import Conflict, Invalid, NotFound
 from vigint_web.extensions import db
+from vigint_web.i18n.normal_forms import normalized
 from vigint_web.models import ApiKey, Camera, Incident, Site, Source
 from vigint_web.models.user import user_sites
-from vigint_web.services import audit
-from vigint_web.services.actors import Actor
-from vigint_web.services.transactions import transaction
-from vigint_web.services.upserts import insert_into
+from vigint_web.services.audit import trail
+from vigint_web.services.core.actors import Actor
+from vigint_web.services.core.transactions import transaction
+from vigint_web.services.core.upserts import insert_into
 
 _DEFAULT_SLUG = "main"
+
+
+class UnknownSite(NotFound):
+    """Say which sites there are."""
+
+    def __init__(self, wanted: str, known: list[str]) -> None:
+        there = ", ".join(known) or "none yet"
+        super().__init__(f"There is no site {wanted!r}. The sites are: {there}.")
 
 
 @dataclass(frozen=True)
@@ -36,17 +45,13 @@ class Counted:
 def default_site() -> Site:
     """Return the site of an installation that has one; make it on first use."""
     site = db.session.scalar(select(Site).order_by(Site.id).limit(1))
-    return site if site is not None else _get_or_add_site(_DEFAULT_SLUG, "Vigint")
+    return site if site is not None else get_or_add_site(_DEFAULT_SLUG, "Vigint")
 
 
-def get_or_add_site(slug: str) -> Site:
-    """Return the site of that slug, new if there was none."""
-    return _get_or_add_site(slug, slug)
-
-
-def _get_or_add_site(slug: str, name: str) -> Site:
+def get_or_add_site(slug: str, name: str | None = None) -> Site:
+    """Return the site of that slug, new if there was none; for the first site, without an actor."""
     with transaction() as session:
-        row = insert_into(session, Site).values(slug=slug, name=name, created_at=utcnow())
+        row = insert_into(session, Site).values(slug=slug, name=name or slug, created_at=utcnow())
         session.execute(row.on_conflict_do_nothing(index_elements=[Site.slug]))
         return session.scalars(select(Site).where(Site.slug == slug)).one()
 
@@ -67,6 +72,54 @@ def list_sites(actor: Actor) -> list[Site]:
     """Return the sites that exist for an actor, by name."""
     query = select(Site).where(actor.scope(Site.id)).order_by(Site.name, Site.id)
     return list(db.session.scalars(query))
+
+
+def last_site_id(actor: Actor) -> int | None:
+    """Return the id of the site that a person's newest source went to; else that of their home."""
+    query = (
+        select(Source.site_id)
+        .where(Source.created_by_id == actor.user_id, actor.scope(Source.site_id))
+        .order_by(Source.id.desc())
+        .limit(1)
+    )
+    found = db.session.scalar(query) if actor.user_id is not None else None
+    if found is not None:
+        return found
+    try:
+        return home_site(actor).id
+    except NotFound:
+        return None
+
+
+def offered_site(actor: Actor, slug: str) -> Site | None:
+    """Return the site of a short name that an actor was offered; None for none.
+
+    Raises:
+        Invalid: there is no such site for this actor.
+    """
+    if not slug:
+        return None
+    site = db.session.scalar(select(Site).where(Site.slug == slug, actor.scope(Site.id)))
+    if site is None:
+        raise Invalid([_("No site with this short name is available to you.")])
+    return site
+
+
+def named_site(actor: Actor, text: str) -> Site:
+    """Return the site of that short name, or of that name in any case.
+
+    Raises:
+        UnknownSite: there is none for this actor; lists those that there are.
+    """
+    known = list_sites(actor)
+    wanted = text.strip()
+    for site in known:
+        if site.slug == wanted:
+            return site
+    for site in known:
+        if site.name.lower() == wanted.lower():
+            return site
+    raise UnknownSite(wanted, [site.slug for site in known])
 
 
 def find_site(actor: Actor, site_id: int) -> Site:
@@ -105,7 +158,7 @@ def add_site(actor: Actor, name: str) -> Site:
         site = Site(slug=_free_slug(name), name=name)
         session.add(site)
         session.flush()
-        audit.record(actor, "site:added", f"site:{site.id}", site_id=site.id, name=name)
+        trail.record(actor, "site:added", f"site:{site.id}", site_id=site.id, name=name)
     return site
 
 
@@ -116,7 +169,7 @@ def rename_site(actor: Actor, site_id: int, name: str) -> Site:
         if site.name != name:
             _require_free(name, but=site_id)
             before, site.name = site.name, name
-            audit.record(
+            trail.record(
                 actor, "site:renamed", f"site:{site_id}", site_id=site_id, name=name, before=before
             )
     return site
@@ -145,7 +198,7 @@ def _require_free(name: str, but: int = 0) -> None:
 
 def _free_slug(name: str) -> str:
     """Return the short name by which the command line knows a site."""
-    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
+    plain = normalized("NFKD", name).encode("ascii", "ignore").decode().lower()
     slug = re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:48] or "site"
     taken = db.session.scalar(select(Site.id).where(Site.slug == slug)) is not None
     return f"{slug}-{secrets.token_hex(3)}" if taken else slug

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from vigint_web.errors import StorageFull
 from vigint_web.extensions import db
+from vigint_web.services.core.write_turns import write_turn
 
 log = logging.getLogger(__name__)
 
@@ -44,12 +45,13 @@ def transaction() -> Iterator[Session]:
     hooks = _Open()
     session.info[_OPEN] = hooks
     try:
-        session.connection(execution_options={"vigint_write": True})
-        yield session
-        session.flush()
-        for hook in hooks.before:
-            hook()
-        session.commit()
+        with write_turn():
+            session.connection(execution_options={"vigint_write": True})
+            yield session
+            session.flush()
+            for hook in hooks.before:
+                hook()
+            session.commit()
     except OperationalError as error:
         session.rollback()
         if is_disk_full(error):

@@ -1,0 +1,97 @@
+"""Owe mails about accounts: invitations, resets of passwords, notices."""
+
+import secrets
+from datetime import timedelta
+
+from sqlalchemy import delete, select, update
+
+from vigint_web.clock import utcnow
+from vigint_web.extensions import db
+from vigint_web.models import AccountMail, AccountMailPurpose, User
+from vigint_web.services.accounts.password_links import carries_link
+from vigint_web.services.core import job_queue
+from vigint_web.services.core.runtime import config
+from vigint_web.services.core.transactions import (
+    after_commit,
+    change,
+    transaction,
+)
+
+LIFETIMES = {
+    AccountMailPurpose.INVITATION: timedelta(days=7),
+    AccountMailPurpose.PASSWORD_RESET: timedelta(hours=1),
+    AccountMailPurpose.PASSWORD_CHANGED: timedelta(days=1),
+    AccountMailPurpose.TWO_FACTOR_RESET: timedelta(days=1),
+}
+_KEPT = timedelta(days=30)
+
+
+def owe_mail(
+    recipient: str, purpose: AccountMailPurpose, locale: str, user_id: int | None = None
+) -> AccountMail:
+    """Write down that a mail is owed, and enqueue it after the commit.
+
+    Args:
+        user_id: whose account it is about; None: the job finds out, and forgets it if nobody's.
+    """
+    now = utcnow()
+    with transaction() as session:
+        row = AccountMail(
+            user_id=user_id,
+            recipient=recipient,
+            purpose=purpose,
+            locale=locale,
+            handle=secrets.token_hex(16),
+            created_at=now,
+            expires_at=now + LIFETIMES[purpose],
+        )
+        session.add(row)
+        session.flush()
+        mail_id = row.id
+        after_commit(lambda: job_queue.enqueue_account_mail(mail_id, 0))
+    return row
+
+
+def tell(user: User, purpose: AccountMailPurpose) -> None:
+    """Owe a person a notice about their account, inside the caller's transaction."""
+    owe_mail(user.email, purpose, user.locale or config().default_locale, user.id)
+
+
+def ask_for_reset(email: str, locale: str) -> None:
+    """Owe whoever has this address a link that sets a password.
+
+    Nothing here depends on whether there is such an account: neither the answer nor its time.
+    """
+    with transaction():
+        owe_mail(email[:254], AccountMailPurpose.PASSWORD_RESET, locale)
+
+
+def close_links(user_id: int) -> None:
+    """Let no mailed link of a person open anything any more, inside the caller's transaction."""
+    with transaction() as session:
+        change(
+            session,
+            update(AccountMail)
+            .where(AccountMail.user_id == user_id, AccountMail.closed_at.is_(None))
+            .values(closed_at=utcnow()),
+        )
+
+
+def newest_mail(user_id: int) -> AccountMail | None:
+    """Return the last mail with a link that a person was sent."""
+    return db.session.scalar(
+        select(AccountMail)
+        .where(AccountMail.user_id == user_id, carries_link())
+        .order_by(AccountMail.id.desc())
+        .limit(1)
+    )
+
+
+def forget_old_mails() -> None:
+    """Delete what was owed and settled long ago."""
+    with transaction() as session:
+        session.execute(
+            delete(AccountMail)
+            .where(AccountMail.created_at < utcnow() - _KEPT)
+            .execution_options(synchronize_session=False)
+        )

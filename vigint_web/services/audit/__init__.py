@@ -1,0 +1,1 @@
+"""The audit trail, its verification, and what staff looked at."""

@@ -1,0 +1,1 @@
+"""What every service stands on: transactions, leases, jobs, cursors, actors."""
