@@ -8,58 +8,91 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from sqlalchemy import delete, func, or_, select, update
+from sqlalchemy.orm import Session
 
 from vigint_web.clock import utcnow
 from vigint_web.extensions import db
-from vigint_web.models import Alert, AlertKind, AlertState, Cooldown, Incident, RiskLevel
-from vigint_web.services.runtime import config
-from vigint_web.services.transactions import change, transaction
-from vigint_web.services.upserts import insert_into
+from vigint_web.models import (
+    Alert,
+    AlertKind,
+    AlertState,
+    Cooldown,
+    CooldownSpan,
+    Incident,
+    RiskLevel,
+)
+from vigint_web.services.core.runtime import config
+from vigint_web.services.core.transactions import change, transaction
+from vigint_web.services.core.upserts import insert_into
+from vigint_web.services.dispatch.spans import Span, choose_span, moment_of
 
 # How much longer than the span a mail about several waits for clips that are not ready.
 _PATIENCE = timedelta(minutes=2)
-_RISKS = list(RiskLevel)
+# How long a digest gathers at most (`services.dispatch.backlog`).
+DIGEST = timedelta(minutes=5)
+# The order of risk levels that the stored ranks follow: rows of another order are other rows.
+_RANKS = "/".join(RiskLevel)
+# A detector's spool keeps alerts for 29 days.
+_SPANS_KEPT = timedelta(days=31)
 _TOLD = (AlertKind.VIDEO, AlertKind.TEXT_ONLY)
 
 
-def join_cooldown(incident: Incident) -> Cooldown | None:
+def join_cooldown(incident: Incident) -> Span | None:
     """Put an incident under the first of its span; None: it is the first of a new one.
 
-    Of several at the same moment one is the first, whichever process they come to: the condition
-    and the change are one statement, and its row is locked until the caller's transaction ends.
-    A higher risk than the first's begins a span of its own.
+    Whichever processes they come to, the reports of one camera and type are put into spans one
+    after the other: the row of the cool-down is locked until the caller's transaction ends.
     """
-    seconds = config().cooldown_seconds
-    if seconds == 0:
+    cool_down = timedelta(seconds=config().cooldown_seconds)
+    if not cool_down:
         return None
-    now, risk = incident.created_at, _RISKS.index(RiskLevel(incident.risk_level))
-    values = {
-        "incident_id": incident.id,
-        "risk": risk,
-        "ends_at": now + timedelta(seconds=seconds),
-    }
-    key = _key(incident)
+    moment = moment_of(incident.detected_at, incident.created_at)
+    risk, key = RiskLevel(incident.risk_level).rank, _key(incident)
     with transaction() as session:
-        first = session.scalar(
-            insert_into(session, Cooldown)
-            .values(key=key, **values)
-            .on_conflict_do_update(
-                index_elements=[Cooldown.key],
-                set_=values,
-                where=or_(Cooldown.ends_at <= now, Cooldown.risk < risk),
-            )
-            .returning(Cooldown.incident_id)
+        lock(session, key, incident, risk, moment + cool_down)
+        near = select(CooldownSpan).where(
+            CooldownSpan.key == key,
+            CooldownSpan.latest > moment - cool_down,
+            CooldownSpan.earliest < moment + cool_down,
         )
-        if first is not None:
+        rows = {row.incident_id: row for row in session.scalars(near)}
+        spans = [Span(r.incident_id, r.risk, r.earliest, r.latest) for r in rows.values()]
+        chosen = choose_span(spans, moment, risk, cool_down)
+        if chosen is None:
+            session.add(
+                CooldownSpan(
+                    key=key, incident_id=incident.id, risk=risk, earliest=moment, latest=moment
+                )
+            )
             return None
-        row = session.get_one(Cooldown, key, populate_existing=True)
-        incident.grouped_under_id = row.incident_id
-        return row
+        wider, row = chosen.with_moment(moment), rows[chosen.first_id]
+        row.earliest, row.latest = wider.earliest, wider.latest
+        incident.grouped_under_id = chosen.first_id
+        return chosen
+
+
+def lock(session: Session, key: str, incident: Incident, risk: int, ends_at: datetime) -> None:
+    """Let others that lock this key wait until the open transaction ends."""
+    values = {"incident_id": incident.id, "risk": risk, "ends_at": ends_at}
+    session.execute(
+        insert_into(session, Cooldown)
+        .values(key=key, **values)
+        .on_conflict_do_update(index_elements=[Cooldown.key], set_=values)
+    )
+
+
+def end_of_cooldown(first_id: int) -> datetime:
+    """Return when what was gathered under an incident is told of: a cool-down after its receipt.
+
+    Of one that is detected late as well: others of its time may be on their way.
+    """
+    received = db.session.get_one(Incident, first_id).created_at
+    return max(utcnow(), received + timedelta(seconds=config().cooldown_seconds))
 
 
 def _key(incident: Incident) -> str:
     kind = " ".join(incident.incident_type.casefold().split())
-    parts = f"{incident.site_id}/{incident.camera_id or '-'}/{kind}"
+    parts = f"{_RANKS}/{incident.site_id}/{incident.camera_id or '-'}/{kind}"
     return hashlib.sha256(parts.encode()).hexdigest()
 
 
@@ -87,6 +120,7 @@ def gather(alert: Alert, first_id: int, due: datetime) -> None:
     That mail's row is locked until then: either it has not been sent and will tell of this, or it
     was, and there will be another.
     """
+    held = bool(alert.on_hold)  # not set yet where the alert is new
     # No flush before the lock: whoever settles that mail takes its row first and this one after.
     with transaction() as session, session.no_autoflush:
         pending = session.scalar(
@@ -99,6 +133,9 @@ def gather(alert: Alert, first_id: int, due: datetime) -> None:
                     Alert.recipient == alert.recipient,
                     Alert.kind == AlertKind.REPEATS,
                     Alert.state == AlertState.PENDING,
+                    Alert.digest_of_id.is_(None),
+                    # What waits for a person keeps nothing else waiting.
+                    Alert.on_hold.is_(held),
                 )
                 .scalar_subquery(),
                 Alert.state == AlertState.PENDING,
@@ -107,10 +144,23 @@ def gather(alert: Alert, first_id: int, due: datetime) -> None:
             .returning(Alert.id)
             .execution_options(synchronize_session=False)
         )
-        alert.told_by_id = pending or _owe_repeats(first_id, alert.recipient, due)
+        alert.told_by_id = pending or owe_repeats(first_id, alert.recipient, due, held=held)
 
 
-def _owe_repeats(first_id: int, recipient: str, due: datetime) -> int:
+def owe_repeats(
+    first_id: int,
+    recipient: str,
+    due: datetime,
+    digest_of: int | None = None,
+    *,
+    held: bool = False,
+) -> int:
+    """Store a mail about several, inside the caller's transaction; return its number.
+
+    Args:
+        digest_of: the key whose spool had kept what it lists; None: it lists repeats.
+        held: what it lists waits for a person (`on_hold`), and so does it.
+    """
     with transaction() as session:
         return session.scalars(
             insert_into(session, Alert)
@@ -121,6 +171,8 @@ def _owe_repeats(first_id: int, recipient: str, due: datetime) -> int:
                 kind=AlertKind.REPEATS,
                 message_id=make_msgid(domain=urlsplit(config().base_url).hostname),
                 next_attempt_at=due,
+                digest_of_id=digest_of,
+                on_hold=held,
             )
             .returning(Alert.id)
         ).one()
@@ -148,7 +200,8 @@ def wait_for_more(alert: Alert, tellable: Sequence[Alert]) -> bool:
             Alert.told_by_id == alert.id, Alert.state == AlertState.WAITING
         )
     )
-    patience = alert.created_at + timedelta(seconds=config().cooldown_seconds) + _PATIENCE
+    gathers = DIGEST if alert.is_digest else timedelta(seconds=config().cooldown_seconds)
+    patience = alert.created_at + gathers + _PATIENCE
     return bool(waiting) and (not tellable or utcnow() < patience)
 
 
@@ -170,7 +223,13 @@ def settle_gathered(alert: Alert, told: Iterable[int], state: AlertState, error:
         )
         rest = list(session.scalars(late))
         if rest and alert.incident_id is not None:
-            next_one = _owe_repeats(alert.incident_id, alert.recipient, utcnow())
+            next_one = owe_repeats(
+                alert.incident_id,
+                alert.recipient,
+                utcnow(),
+                alert.digest_of_id,
+                held=alert.on_hold,
+            )
             change(
                 session,
                 update(Alert).where(Alert.id.in_(rest)).values(told_by_id=next_one),
@@ -211,7 +270,9 @@ def count_repeats(incident_ids: Iterable[int]) -> dict[int, int]:
 
 
 def forget_old_cooldowns() -> int:
-    """Forget spans that ended long ago; return how many."""
-    limit = utcnow() - timedelta(days=1)
+    """Forget what nothing can arrive for any more; return how many first alerts that was."""
     with transaction() as session:
-        return change(session, delete(Cooldown).where(Cooldown.ends_at < limit))
+        limit = utcnow() - timedelta(days=1)
+        change(session, delete(Cooldown).where(Cooldown.ends_at < limit))
+        old = CooldownSpan.created_at < utcnow() - _SPANS_KEPT
+        return change(session, delete(CooldownSpan).where(old))

@@ -9,9 +9,9 @@ from sqlalchemy.orm import Session
 from vigint_web.clock import utcnow
 from vigint_web.models import Alert, AlertKind, AlertState
 from vigint_web.models.alert import WEBHOOK
-from vigint_web.services import queueing
-from vigint_web.services.runtime import config
-from vigint_web.services.transactions import Hook, after_commit, transaction
+from vigint_web.services.core import job_queue
+from vigint_web.services.core.runtime import config
+from vigint_web.services.core.transactions import Hook, after_commit, transaction
 
 
 def owe_mail(link_id: int, kind: AlertKind, recipient: str) -> None:
@@ -28,9 +28,11 @@ def owe(
     incident_id: int | None = None,
     link_id: int | None = None,
     call: bool = False,
+    on_hold: bool = False,
 ) -> None:
     """Store a mail, or a call of a webhook, and hand it to the workers after the commit."""
     alert = new_alert(recipient, kind, incident_id=incident_id, link_id=link_id)
+    alert.on_hold = on_hold
     if call:
         alert.channel, alert.message_id = WEBHOOK, f"dlv_{secrets.token_hex(16)}"
     send_off(session, alert)
@@ -57,4 +59,4 @@ def send_off(session: Session, alert: Alert) -> None:
 
 
 def _deliver_later(alert_id: int, attempt: int) -> Hook:
-    return lambda: queueing.enqueue_alert(alert_id, attempt)
+    return lambda: job_queue.enqueue_alert(alert_id, attempt)

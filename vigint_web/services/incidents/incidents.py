@@ -2,7 +2,9 @@
 
 import hashlib
 import json
+import logging
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -20,6 +22,7 @@ from vigint_web.errors import (
     VideoIdTaken,
 )
 from vigint_web.extensions import db
+from vigint_web.logs import Event, about
 from vigint_web.models import (
     Alert,
     ApiKey,
@@ -31,18 +34,22 @@ from vigint_web.models import (
     VideoKind,
     VideoStatus,
 )
-from vigint_web.services import audit, queueing
-from vigint_web.services.actors import Actor, as_key
-from vigint_web.services.alerting import owe_alerts
-from vigint_web.services.incident_intake import IncidentFacts
-from vigint_web.services.links import mint_link
-from vigint_web.services.numbering import next_number
-from vigint_web.services.runtime import config, storage
-from vigint_web.services.sites import camera_of
-from vigint_web.services.transactions import after_commit, transaction
-from vigint_web.services.users import admin_addresses
-from vigint_web.services.videos import delete_video_files, restart_failed
+from vigint_web.services.accounts.sites import camera_of
+from vigint_web.services.accounts.users import alerted_by_default
+from vigint_web.services.alerting.routing import owe_alerts, owe_nothing
+from vigint_web.services.audit import trail
+from vigint_web.services.core import job_queue
+from vigint_web.services.core.actors import Actor, as_key
+from vigint_web.services.core.runtime import config, storage
+from vigint_web.services.core.sequences import next_number
+from vigint_web.services.core.transactions import after_commit, transaction
+from vigint_web.services.incidents.payload import IncidentFacts
+from vigint_web.services.links.links import mint_link
+from vigint_web.services.videos.lifecycle import delete_video_files, restart_failed
+from vigint_web.services.videos.retention_dates import date_for_new
 from vigint_web.storage import NoRoom
+
+log = logging.getLogger(__name__)
 
 _KEY_KEPT = timedelta(days=30)
 
@@ -60,11 +67,23 @@ class Footage:
     zone_assumed: bool = False
     last_frame_count: int | None = None
     original_name: str = "incident.mp4"
+    # The frames that came with a clip: stored with it, not used for it.
+    beside: "Footage | None" = None
+
+    def discard(self) -> None:
+        """Remove the working files, if nobody has published them."""
+        self.draft.unlink(missing_ok=True)
+        if self.beside is not None:
+            self.beside.discard()
 
 
-def fingerprint(document: dict[str, Any], digests: list[str]) -> str:
+def fingerprint(document: Any, digests: list[str]) -> str:
     """Return the SHA-256 of what a request says, however it was encoded on the way."""
-    said = {key: value for key, value in document.items() if key != "frames"}
+    # A detector that sends again what it kept says so; it is the same request.
+    apart = {"frames", "kept_since"} if digests else {"kept_since"}  # digests stand for frames
+    said = document
+    if isinstance(document, dict):
+        said = {key: value for key, value in document.items() if key not in apart}
     text = json.dumps([said, digests], sort_keys=True, separators=(",", ":"), default=str)
     return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()
 
@@ -108,28 +127,25 @@ def record_incident(
     Args:
         footage: its draft is the caller's to remove, whatever happens here.
         idempotency_key: for actors that are API keys.
-        hosted_id: the video's id, where whoever sends it gives one.
+        hosted_id: the program's own id of the video, where it hosts one.
 
     Raises:
         IdempotencyConflict: the key came before with another body.
-        VideoIdTaken: another video has that id.
+        VideoIdTaken: another video of that key has that id.
         StorageFull: nothing was kept.
     """
     repeated = find_repeated(actor, idempotency_key, body_sha256)
     if repeated is not None:
         return repeated
-    public_id = hosted_id or f"vid_{secrets.token_hex(8)}"
-    stored: str | None = None
-    if footage is not None:
-        # An id may be chosen by two at once: neither may write over what the other stored.
-        name = "frames.zip" if footage.kind == VideoKind.FRAMES else "received.bin"
-        stored = f"videos/{public_id}/{secrets.token_hex(4)}-{name}"
-        try:
-            storage().publish(footage.draft, stored)
-        except NoRoom:
-            raise StorageFull from None
+    public_id = f"vid_{secrets.token_hex(8)}"
+    stored: list[str] = []
     try:
-        given = _Given(public_id, hosted_id, stored, body_sha256, idempotency_key)
+        for part in _parts(footage):
+            name = "frames.zip" if part.kind == VideoKind.FRAMES else "received.bin"
+            key = f"videos/{public_id}/{secrets.token_hex(4)}-{name}"
+            _publish(part, key)
+            stored.append(key)
+        given = _Given(public_id, hosted_id, tuple(stored), body_sha256, idempotency_key)
         return _insert(actor, site_id, facts, footage, given)
     except IntegrityError:
         # The same request, at the same moment, on another thread: that one's answer is ours too.
@@ -146,9 +162,24 @@ def record_incident(
     # After any other error the row may be committed; if it is not, the sweep takes the file.
 
 
-def _forget(stored: str | None) -> None:
-    if stored is not None:
-        delete_video_files([stored])
+def _parts(footage: Footage | None) -> list[Footage]:
+    """Return what is stored of an incident's footage, what the clip is made of first."""
+    if footage is None:
+        return []
+    beside = footage.beside if config().keep_frames else None
+    return [footage] if beside is None else [footage, beside]
+
+
+def _publish(part: Footage, key: str) -> None:
+    try:
+        storage().publish(part.draft, key)
+    except NoRoom:
+        raise StorageFull from None
+
+
+def _forget(stored: Sequence[str]) -> None:
+    if stored:
+        delete_video_files(stored)
 
 
 @dataclass(frozen=True)
@@ -157,7 +188,7 @@ class _Given:
 
     public_id: str
     hosted_id: str | None
-    stored: str | None
+    stored: tuple[str, ...]
     body_sha256: str
     idempotency_key: str | None
 
@@ -166,7 +197,8 @@ def _insert(
     actor: Actor, site_id: int, facts: IncidentFacts, footage: Footage | None, given: _Given
 ) -> Incident:
     now = utcnow()
-    seen_at, assumed = _seen_at(facts, footage, now)
+    images = _images(footage)
+    seen_at, assumed = _seen_at(facts, images, now)
     with transaction() as session:
         video = None
         if footage is not None:
@@ -176,13 +208,15 @@ def _insert(
                 kind=footage.kind,
                 status=VideoStatus.PROCESSING,
                 original_name=footage.original_name,
-                purge_at=now + timedelta(days=config().retention_days),
+                created_at=now,
+                purge_at=date_for_new(footage.kind, now),
             )
-            if footage.kind == VideoKind.FRAMES:
-                video.frames_key, video.frames_size = given.stored, footage.size
-            else:
-                video.original_key, video.original_size = given.stored, footage.size
-                video.original_sha256 = footage.digests[0]
+            for part, key in zip(_parts(footage), given.stored, strict=True):
+                if part.kind == VideoKind.FRAMES:
+                    video.frames_key, video.frames_size = key, part.size
+                else:
+                    video.original_key, video.original_size = key, part.size
+                    video.original_sha256 = part.digests[0]
             video.stored_size = video.files_size
             session.add(video)
             session.flush()
@@ -200,7 +234,7 @@ def _insert(
             incident_type=facts.incident_type,
             risk_level=facts.risk_level,
             confidence=facts.confidence,
-            frame_count=_frame_count(facts, footage),
+            frame_count=_frame_count(facts, images),
             analysis=facts.analysis,
             detected_at=seen_at,
             zone_assumed=assumed,
@@ -210,8 +244,9 @@ def _insert(
             boxes=facts.boxes,
             extra=facts.extra,
             link_hours=facts.expiration_hours or config().link_hours,
-            frames_received=_frames_received(footage),
-            manifest_sha256=footage.manifest_sha256 if footage else None,
+            frames_received=len(images.digests) if images else 0,
+            manifest_sha256=images.manifest_sha256 if images else None,
+            warnings=facts.warnings,
         )
         session.add(incident)
         session.flush()
@@ -219,8 +254,10 @@ def _insert(
             # What a detector is answered; each recipient gets another one when the video is ready.
             link = mint_link(actor, video, Audience.PERSON, hours=incident.link_hours)
             incident.link_id = link.id
-        owe_alerts(incident, _recipients(facts), video)
-        audit.record(
+        if not facts.silent:
+            owe_alerts(incident, _recipients(facts), video)
+            owe_nothing(incident, facts.refused, video)
+        trail.record(
             actor,
             "incident:received",
             f"incident:{incident.reference}",
@@ -231,34 +268,39 @@ def _insert(
         )
         if video is not None:
             kind, video_id, attempt = video.kind, video.id, video.attempt
-            after_commit(lambda: queueing.enqueue_video(kind, video_id, attempt))
+            after_commit(lambda: job_queue.enqueue_video(kind, video_id, attempt))
+        received = about(Event.INCIDENT_RECEIVED, incident=incident.reference)
+        after_commit(lambda: log.info("incident received", extra=received))
     return incident
 
 
-def _frames_received(footage: Footage | None) -> int:
-    return len(footage.digests) if footage and footage.kind == VideoKind.FRAMES else 0
+def _images(footage: Footage | None) -> Footage | None:
+    """Return the frames among an incident's footage."""
+    if footage is None or footage.kind == VideoKind.FRAMES:
+        return footage
+    return footage.beside
 
 
-def _seen_at(facts: IncidentFacts, footage: Footage | None, now: datetime) -> tuple[datetime, bool]:
+def _seen_at(facts: IncidentFacts, images: Footage | None, now: datetime) -> tuple[datetime, bool]:
     if facts.detected_at is not None:
         moment = datetime.fromtimestamp(facts.detected_at.seconds, UTC)
         return moment, facts.detected_at.zone_assumed
-    if footage is not None and footage.first_seconds is not None:
-        return datetime.fromtimestamp(footage.first_seconds, UTC), footage.zone_assumed
+    if images is not None and images.first_seconds is not None:
+        return datetime.fromtimestamp(images.first_seconds, UTC), images.zone_assumed
     return now, False
 
 
-def _frame_count(facts: IncidentFacts, footage: Footage | None) -> int | None:
-    if facts.frame_count is not None or footage is None:
+def _frame_count(facts: IncidentFacts, images: Footage | None) -> int | None:
+    if facts.frame_count is not None or images is None:
         return facts.frame_count
-    return footage.last_frame_count
+    return images.last_frame_count
 
 
 def _recipients(facts: IncidentFacts) -> list[str]:
     if facts.recipients is not None:
         return list(facts.recipients)
     # With nobody named anywhere the administrators are told: an alert is never lost.
-    return list(dict.fromkeys(config().email.recipients)) or admin_addresses()
+    return alerted_by_default(config().email)
 
 
 def alerts_of(incident_id: int) -> list[Alert]:
@@ -304,7 +346,7 @@ def find_incident_of(video_id: int) -> Incident | None:
 
 
 def retry_incident_video(actor: Actor, reference: str) -> Incident:
-    """Encode a failed incident's video again; mails that went out are not sent again.
+    """Encode a failed incident's video again; who was told by text gets a mail with the link.
 
     Raises:
         Conflict: there is no failed video.
@@ -315,6 +357,6 @@ def retry_incident_video(actor: Actor, reference: str) -> Incident:
     video_id, kind = incident.video.id, incident.video.kind
     with transaction():
         attempt = restart_failed(video_id)
-        audit.record(actor, "incident:retried", f"incident:{reference}", site_id=incident.site_id)
-        after_commit(lambda: queueing.enqueue_video(kind, video_id, attempt))
+        trail.record(actor, "incident:retried", f"incident:{reference}", site_id=incident.site_id)
+        after_commit(lambda: job_queue.enqueue_video(kind, video_id, attempt))
     return get_incident(actor, reference)

@@ -5,35 +5,43 @@ from collections.abc import Sequence
 from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
-from vigint_web.clock import utcnow
 from vigint_web.models import Alert, AlertKind, AlertState, Audience, Incident, Link, Video
-from vigint_web.services import cooling, webhooks
-from vigint_web.services.actors import SYSTEM
-from vigint_web.services.links import mint_link, program_link
-from vigint_web.services.notices import new_alert, owe, send_off
-from vigint_web.services.transactions import transaction
-from vigint_web.services.users import FIRST_ADMIN, admin_addresses
+from vigint_web.net.mail_reach import reachable
+from vigint_web.services.accounts.users import FIRST_ADMIN, admin_addresses
+from vigint_web.services.alerting import webhooks
+from vigint_web.services.alerting.recipients import REASONS, Refused
+from vigint_web.services.core.actors import SYSTEM
+from vigint_web.services.core.runtime import config
+from vigint_web.services.core.transactions import transaction
+from vigint_web.services.dispatch import backlog, digests
+from vigint_web.services.dispatch.enqueue import new_alert, owe, send_off
+from vigint_web.services.dispatch.on_hold import is_incident_held
+from vigint_web.services.links.links import mint_link, program_link
 
 
 def owe_alerts(incident: Incident, recipients: Sequence[str], video: Video | None) -> None:
     """Store what an incident is told by, inside the transaction that stores the incident.
 
     A mail to each recipient, once the video is ready or failed; a call of each webhook at once.
-    Repeats of what a recipient was told of a moment ago are gathered.
+    Repeats of what a recipient was told of a moment ago are gathered, and so is what a detector
+    had kept through an outage.
+
+    Args:
+        recipients: none: webhooks are called all the same.
     """
-    if not recipients:
-        return
-    now = utcnow()
     with transaction() as session:
         # What a person posts, to try it out, is never a repeat.
-        span = cooling.join_cooldown(incident) if incident.api_key_id is not None else None
-        told = cooling.told_already(span.incident_id) if span is not None else set()
+        span = digests.join_cooldown(incident) if incident.api_key_id is not None else None
+        told = digests.told_already(span.first_id) if span is not None else set()
+        late = backlog.joins_digest(incident)
         for recipient in recipients:
             kind = AlertKind.TEXT_ONLY if video is None else AlertKind.VIDEO
             alert = new_alert(recipient, kind, incident_id=incident.id)
-            gathered = span is not None and recipient in told
-            if span is not None and gathered:
-                cooling.gather(alert, span.incident_id, max(now, span.ends_at))
+            gathered = late or (span is not None and recipient in told)
+            if late:
+                backlog.gather(alert, incident)
+            elif span is not None and gathered:
+                digests.gather(alert, span.first_id, digests.end_of_cooldown(span.first_id))
             if video is not None:
                 alert.state = AlertState.WAITING
             elif gathered:
@@ -44,6 +52,17 @@ def owe_alerts(incident: Incident, recipients: Sequence[str], video: Video | Non
         for name in webhooks.names():
             _call(session, name, incident, video)
         session.flush()
+
+
+def owe_nothing(incident: Incident, refused: Sequence[Refused], video: Video | None) -> None:
+    """Store that somebody who was named is not mailed, and why, in the caller's transaction."""
+    kind = AlertKind.TEXT_ONLY if video is None else AlertKind.VIDEO
+    with transaction() as session:
+        for one in refused:
+            alert = new_alert(one.recipient, kind, incident_id=incident.id)
+            alert.state, alert.refused = AlertState.FAILED, one.code
+            alert.error = REASONS[one.code]
+            session.add(alert)
 
 
 def _call(session: Session, name: str, incident: Incident, video: Video | None) -> None:
@@ -64,7 +83,8 @@ def tell_of_video(video: Video, incident: Incident | None) -> None:
                 if program is not None:
                     owe(session, name, AlertKind.VIDEO_READY, link_id=program.id, call=True)
                 continue
-            told = session.scalar(
+            held = is_incident_held(session, incident.id)
+            told = session.execute(
                 select(Alert.link_id)
                 .where(
                     Alert.incident_id == incident.id,
@@ -73,14 +93,17 @@ def tell_of_video(video: Video, incident: Incident | None) -> None:
                 )
                 .order_by(Alert.id)
                 .limit(1)
-            )
+            ).first()
+            if told is None:  # of an incident that is to be told to nobody
+                continue
             owe(
                 session,
                 name,
                 AlertKind.VIDEO_READY,
                 incident_id=incident.id,
-                link_id=told,
+                link_id=told.link_id,
                 call=True,
+                on_hold=held,
             )
 
 
@@ -101,6 +124,9 @@ def tell_administrators(failed: Alert) -> None:
             session.scalars(select(Alert.recipient).where(*about, Alert.state == AlertState.FAILED))
         ) | {failed.recipient}
         others = [address for address in admin_addresses() if address not in given_up]
+        email = config().email
+        if email.server is not None:
+            others = reachable(others, email.sender)
         # The account of the first start has a made-up address: of use only where it is the one.
         for address in [other for other in others if other != FIRST_ADMIN] or others:
             owe(

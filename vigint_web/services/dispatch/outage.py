@@ -2,24 +2,43 @@
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, or_, select, update
+from sqlalchemy import ColumnElement, select, update
 
 from vigint_web.clock import utcnow
 from vigint_web.extensions import db
 from vigint_web.models import Alert, AlertState
-from vigint_web.services import queueing
-from vigint_web.services.transactions import after_commit, change, transaction
+from vigint_web.models.alert import WEBHOOK
+from vigint_web.net import outbound_http
+from vigint_web.services.core import job_queue
+from vigint_web.services.core.lapsing import has_lapsed, lapsed
+from vigint_web.services.core.leases import LONGEST_HOLD, Lease
+from vigint_web.services.core.leases import LONGEST_PAUSE as LONGEST_PAUSE_OF_ONE
+from vigint_web.services.core.runtime import config
+from vigint_web.services.core.transactions import (
+    after_commit,
+    change,
+    release_connection,
+    transaction,
+)
 
 # One mail is enough to learn that the server is back, so asking is cheap and can be frequent.
 LONGEST_PAUSE = timedelta(minutes=2)
 _AT_ONCE = 500
 # A server that hangs costs each question a time-out.
 _JUST_NOW = timedelta(seconds=10)
+# How soon a mail looks again whether the server has answered the one that asks it.
+_AGAIN = timedelta(seconds=5)
 
 
 def is_due() -> ColumnElement[bool]:
     """Return the condition under which a pending alert may be tried now."""
-    return or_(Alert.next_attempt_at.is_(None), Alert.next_attempt_at <= utcnow())
+    return lapsed(Alert.next_attempt_at, longest_wait()) & Alert.on_hold.is_(False)
+
+
+def longest_wait() -> timedelta:
+    """Return how far ahead the next attempt of a mail or a call is ever set."""
+    cooldown = timedelta(seconds=config().cooldown_seconds)
+    return max(LONGEST_PAUSE_OF_ONE, timedelta(seconds=outbound_http.LONGEST_PAUSE), cooldown)
 
 
 def older_than(alert_id: int) -> list[int]:
@@ -28,10 +47,9 @@ def older_than(alert_id: int) -> list[int]:
     Nor before one that is not due any more, because somebody has just tried.
     """
     alert = db.session.get(Alert, alert_id, populate_existing=True)
-    now = utcnow()
     if alert is None or alert.is_call or alert.state != AlertState.PENDING:
         return []
-    if alert.next_attempt_at is not None and alert.next_attempt_at > now:
+    if not has_lapsed(alert.next_attempt_at, longest_wait()):
         return []
     return list(
         db.session.scalars(
@@ -39,7 +57,7 @@ def older_than(alert_id: int) -> list[int]:
             .where(
                 _waiting(),
                 Alert.id < alert_id,
-                or_(Alert.lease_until.is_(None), Alert.lease_until < now),
+                lapsed(Alert.lease_until, LONGEST_HOLD),
             )
             .order_by(Alert.id)
             .limit(_AT_ONCE)
@@ -47,14 +65,49 @@ def older_than(alert_id: int) -> list[int]:
     )
 
 
+def waits_for_answer(alert_id: int) -> bool:
+    """Let a mail wait while another one asks a server that was away; return whether it does.
+
+    One that was held up and is in a worker's hands has not been greeted yet (`reached`).
+    """
+    now = utcnow()
+    asking = select(Alert.id).where(
+        _waiting(), Alert.id != alert_id, ~lapsed(Alert.lease_until, LONGEST_HOLD), ~_is_call()
+    )
+    if db.session.scalar(asking.limit(1)) is None:
+        return False
+    with transaction() as session:
+        held = change(
+            session,
+            update(Alert)
+            .where(
+                Alert.id == alert_id,
+                Alert.state == AlertState.PENDING,
+                Alert.give_up_at > now,
+                ~_is_call(),
+                lapsed(Alert.lease_until, LONGEST_HOLD),
+            )
+            .values(held_up=True, next_attempt_at=now + _AGAIN),
+        )
+    return held == 1
+
+
+def reached(lease: Lease, was_held_up: bool) -> None:
+    """Write down that the server answers: nothing that follows is about all mails any more."""
+    if was_held_up:
+        with transaction() as session:
+            change(session, update(Alert).where(lease.held()).values(held_up=False))
+    let_all_go()
+    release_connection()
+
+
 def was_tried_just_now(alert_id: int) -> bool:
     """Return whether the server was found to be away a moment ago, so that nobody asks again."""
     alert = db.session.get(Alert, alert_id, populate_existing=True)
     if alert is None or alert.state != AlertState.PENDING or not alert.held_up:
         return False
-    now = utcnow()
-    waits = alert.next_attempt_at is not None and alert.next_attempt_at > now
-    return waits and now - alert.changed_at < _JUST_NOW
+    waits = not has_lapsed(alert.next_attempt_at, longest_wait())
+    return waits and utcnow() - alert.changed_at < _JUST_NOW
 
 
 def make_due(alert_id: int) -> None:
@@ -82,7 +135,7 @@ def hold_back(alert_id: int, behind: int) -> None:
                 Alert.id == alert_id,
                 Alert.state == AlertState.PENDING,
                 Alert.give_up_at > utcnow(),
-                or_(Alert.lease_until.is_(None), Alert.lease_until < utcnow()),
+                lapsed(Alert.lease_until, LONGEST_HOLD),
             )
             .values(held_up=True, next_attempt_at=until, error=error),
         )
@@ -119,8 +172,12 @@ def let_all_go() -> None:
             .execution_options(synchronize_session=False)
         ).all()
         ordered = sorted((row.id, row.attempt) for row in rows)
-        after_commit(lambda: [queueing.enqueue_alert(*one) for one in ordered])
+        after_commit(lambda: [job_queue.enqueue_alert(*one) for one in ordered])
+
+
+def _is_call() -> ColumnElement[bool]:
+    return Alert.channel.is_not_distinct_from(WEBHOOK)
 
 
 def _waiting() -> ColumnElement[bool]:
-    return (Alert.state == AlertState.PENDING) & Alert.held_up
+    return (Alert.state == AlertState.PENDING) & Alert.held_up & Alert.on_hold.is_(False)

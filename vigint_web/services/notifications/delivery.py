@@ -10,31 +10,36 @@ from enum import Enum
 from typing import Any
 
 from sqlalchemy import update
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from vigint_web.clock import utcnow
 from vigint_web.errors import Conflict, LeaseLost, NotFound, StorageFull
 from vigint_web.extensions import db
-from vigint_web.mail import MailRefused, MailUndelivered, send
+from vigint_web.logs import Event, about
+from vigint_web.mail.messages import OUTBOX, MailRefused, MailUndelivered, send
+from vigint_web.mail.smtp import Progress
 from vigint_web.models import Alert, AlertKind, AlertState
 from vigint_web.models.alert import GIVEN_UP_AFTER
-from vigint_web.outbound import CallFailed, CallRefused
-from vigint_web.services import audit, cooling, held_up, metrics, outbox, queueing, webhooks
-from vigint_web.services.actors import SYSTEM, Actor
-from vigint_web.services.alerting import tell_administrators
-from vigint_web.services.claims import Lease, claim, find_due, let_go
-from vigint_web.services.letters import NothingToSay, NotYet, write_letter
-from vigint_web.services.runtime import config
-from vigint_web.services.transactions import after_commit, release_connection, transaction
+from vigint_web.net.outbound_http import CallFailed, CallRefused
+from vigint_web.services.alerting import webhooks
+from vigint_web.services.alerting.routing import tell_administrators
+from vigint_web.services.audit import trail
+from vigint_web.services.core import families, job_queue
+from vigint_web.services.core.actors import SYSTEM, Actor
+from vigint_web.services.core.leases import Lease, claim, find_due, let_go, pause_before
+from vigint_web.services.core.runtime import config
+from vigint_web.services.core.transactions import after_commit, release_connection, transaction
+from vigint_web.services.dispatch import digests, outage
+from vigint_web.services.notifications import sent_mails
+from vigint_web.services.notifications.rendering import NothingToSay, NotYet, write_letter
+from vigint_web.system.processes import Shield, shielded
 
 log = logging.getLogger(__name__)
 
 _INSIST_SECONDS = 60.0
 # How long one job goes on with the mails that were held up before its own.
 _TURN_SECONDS = 60.0
-_FIRST_PAUSE = timedelta(seconds=10)
-_LONGEST_PAUSE = timedelta(minutes=30)
 _UNTIL_CLIPS = timedelta(seconds=5)
 
 
@@ -60,13 +65,16 @@ class _Parcel:
 
 def deliver_alert(alert_id: int) -> None:
     """Send one mail or make one call that is due, and before it the mails that were held up."""
+    alert = db.session.get(Alert, alert_id, populate_existing=True)
+    if alert is None or alert.on_hold or outage.waits_for_answer(alert_id):
+        return
     began = time.monotonic()
-    for older in held_up.older_than(alert_id):
-        just_asked = held_up.was_tried_just_now(older)
+    for older in outage.older_than(alert_id):
+        just_asked = outage.was_tried_just_now(older)
         if not just_asked:
-            held_up.make_due(older)
+            outage.make_due(older)
         if just_asked or _deliver(older) == _Outcome.UNREACHED:
-            held_up.hold_back(alert_id, older)
+            outage.hold_back(alert_id, older)
             return
         if time.monotonic() - began > _TURN_SECONDS:
             return  # all are due, and the reconciler brings them in their order
@@ -75,7 +83,7 @@ def deliver_alert(alert_id: int) -> None:
 
 def _deliver(alert_id: int) -> _Outcome:
     orphan = _is_orphan_past_its_time(alert_id)
-    lease = claim(Alert, alert_id, (Alert.state == AlertState.PENDING) & held_up.is_due())
+    lease = claim(Alert, alert_id, (Alert.state == AlertState.PENDING) & outage.is_due())
     if lease is None:
         log.info("alert %s is settled, not due or in other hands", alert_id)
         return _Outcome.LEFT
@@ -94,8 +102,14 @@ def _is_orphan_past_its_time(alert_id: int) -> bool:
 
 
 def _attempt(lease: Lease, alert: Alert) -> _Outcome:
+    # Once the server may have accepted it, a stop waits until that is written down.
+    with shielded() as shield:
+        return _try_once(lease, alert, shield)
+
+
+def _try_once(lease: Lease, alert: Alert, shield: Shield) -> _Outcome:
     try:
-        parcel = _parcel(alert)
+        parcel = _parcel(lease, alert, shield)
         # Made now: once it is accepted nothing may fail any more.
         release_connection()
         channel = parcel.hand_over()
@@ -121,17 +135,29 @@ def _attempt(lease: Lease, alert: Alert) -> _Outcome:
         # Accepted: forgetting it now would send it again.
         _insist(lambda: _settle_sent(lease, alert, parcel, channel))
     if not alert.is_call:
-        held_up.let_all_go()
+        outage.let_all_go()
     return _Outcome.REACHED
 
 
-def _parcel(alert: Alert) -> _Parcel:
+def _parcel(lease: Lease, alert: Alert, shield: Shield) -> _Parcel:
     if alert.is_call:
         call = webhooks.make_call(alert)
         return _Parcel(lambda: webhooks.send(call))
     letter = write_letter(alert)
-    row = outbox.row_of(alert, letter.message, letter.link, letter.foreign_token, letter.tokens)
+    was_held_up = alert.held_up
+    letter.message.progress = Progress(lambda: _reached(lease, was_held_up), shield.hold)
+    row = sent_mails.row_of(alert, letter.message, letter.link, letter.foreign_token, letter.tokens)
     return _Parcel(lambda: send(letter.message, config()), row, letter.told)
+
+
+def _reached(lease: Lease, was_held_up: bool) -> None:
+    """Let go of what waits for the mail server, before the answer to this mail is waited for."""
+    try:
+        outage.reached(lease, was_held_up)
+    except SQLAlchemyError as error:
+        # Done again when the mail is settled.
+        db.session.rollback()
+        log.warning("held up mails not let go yet: %s", type(error).__name__)
 
 
 def _told(error: Exception) -> str:
@@ -176,10 +202,10 @@ def _settle_sent(lease: Lease, alert: Alert, parcel: _Parcel, channel: str) -> N
         )
         lease.require(done)
         if parcel.row is not None:
-            outbox.keep_mail({**parcel.row, "channel": channel, "sent_at": sent_at})
+            sent_mails.keep_mail({**parcel.row, "channel": channel, "sent_at": sent_at})
         if alert.kind == AlertKind.REPEATS:
-            cooling.settle_gathered(alert, parcel.told, AlertState.SENT, "")
-        audit.record(
+            digests.settle_gathered(alert, parcel.told, AlertState.SENT, "")
+        trail.record(
             SYSTEM,
             "alert:sent",
             f"alert:{alert.id}",
@@ -190,19 +216,16 @@ def _settle_sent(lease: Lease, alert: Alert, parcel: _Parcel, channel: str) -> N
         )
     if alert.kind not in _NOT_AT_ONCE and not alert.is_call:
         born = alert.incident.created_at if alert.incident else alert.created_at
-        metrics.observe(metrics.DELIVERY_LAG, (sent_at - born).total_seconds())
-    log.info("alert %s sent by %s", alert.id, channel)
-
-
-def pause_before(attempt: int) -> timedelta:
-    """Return how long to wait after a failed attempt (counted from 1): growing, then steady."""
-    doubled: int = 2 ** min(max(attempt - 1, 0), 12)
-    return min(_LONGEST_PAUSE, _FIRST_PAUSE * doubled)
+        families.observe(families.DELIVERY_LAG, (sent_at - born).total_seconds())
+    event = Event.ALERT_IN_OUTBOX if channel == OUTBOX else Event.ALERT_SENT
+    log.info(
+        "alert %s sent by %s", alert.id, channel, extra=_told_of(alert, event, channel=channel)
+    )
 
 
 def due_alerts() -> list[tuple[int, int]]:
     """Return id and attempt of what should be under way and is in nobody's hands, oldest first."""
-    return find_due(Alert, Alert.state == AlertState.PENDING)
+    return find_due(Alert, Alert.state == AlertState.PENDING, outage.longest_wait())
 
 
 def retry_alert(actor: Actor, reference: str, alert_id: int) -> Alert:
@@ -233,7 +256,11 @@ def retry_delivery(actor: Actor, alert_id: int) -> Alert:
     with transaction() as session:
         attempt = session.scalar(
             update(Alert)
-            .where(Alert.id == alert_id, Alert.state == AlertState.FAILED)
+            .where(
+                Alert.id == alert_id,
+                Alert.state == AlertState.FAILED,
+                Alert.refused.is_(None),  # there is nothing to be sent to
+            )
             .values(
                 state=AlertState.PENDING,
                 next_attempt_at=utcnow(),
@@ -246,9 +273,9 @@ def retry_delivery(actor: Actor, alert_id: int) -> Alert:
         )
         if attempt is None:
             raise Conflict
-        cooling.gather_again(alert_id)
-        audit.record(actor, "alert:retried", f"alert:{alert_id}", site_id=alert.site_id)
-        after_commit(lambda: queueing.enqueue_alert(alert_id, attempt))
+        digests.gather_again(alert_id)
+        trail.record(actor, "alert:retried", f"alert:{alert_id}", site_id=alert.site_id)
+        after_commit(lambda: job_queue.enqueue_alert(alert_id, attempt))
     return alert
 
 
@@ -264,18 +291,19 @@ def _settle_failed(lease: Lease, alert: Alert, sentence: str, *, tell: bool = Tr
         )
         if done:
             if alert.kind == AlertKind.REPEATS:
-                told = [one.id for one in cooling.gathered_in(alert.id)]
-                cooling.settle_gathered(alert, told, AlertState.FAILED, sentence)
+                told = [one.id for one in digests.gathered_in(alert.id)]
+                digests.settle_gathered(alert, told, AlertState.FAILED, sentence)
             if tell:
                 tell_administrators(alert)
-            audit.record(
+            trail.record(
                 SYSTEM,
                 "alert:failed",
                 f"alert:{alert.id}",
                 site_id=alert.site_id,
                 **_about(alert),
             )
-    log.error("alert %s given up: %s", alert.id, sentence)
+    given_up = _told_of(alert, Event.ALERT_GIVEN_UP, reason=sentence)
+    log.error("alert %s given up: %s", alert.id, sentence, extra=given_up)
 
 
 def _postpone(lease: Lease, alert: Alert, sentence: str, pause: timedelta) -> None:
@@ -285,7 +313,8 @@ def _postpone(lease: Lease, alert: Alert, sentence: str, pause: timedelta) -> No
     with transaction() as session:
         next_attempt_at = utcnow() + pause
         _let_go(session, lease, error=sentence, held_up=False, next_attempt_at=next_attempt_at)
-    log.warning("alert %s not delivered yet: %s", alert.id, sentence)
+    postponed = _told_of(alert, Event.ALERT_POSTPONED, reason=sentence)
+    log.warning("alert %s not delivered yet: %s", alert.id, sentence, extra=postponed)
 
 
 def _hold_up(lease: Lease, alert: Alert, sentence: str) -> None:
@@ -293,16 +322,23 @@ def _hold_up(lease: Lease, alert: Alert, sentence: str) -> None:
     if utcnow() > alert.give_up_at:
         _settle_failed(lease, alert, sentence)
         return
-    until = utcnow() + min(held_up.LONGEST_PAUSE, pause_before(lease.attempt))
+    until = utcnow() + min(outage.LONGEST_PAUSE, pause_before(lease.attempt))
     with transaction() as session:
         _let_go(session, lease, error=sentence, held_up=True, next_attempt_at=until)
-        held_up.hold_all(until)
-    log.warning("alert %s waits for the mail server: %s", alert.id, sentence)
+        outage.hold_all(until)
+    waits = _told_of(alert, Event.ALERT_POSTPONED, reason=sentence)
+    log.warning("alert %s waits for the mail server: %s", alert.id, sentence, extra=waits)
 
 
 def _let_go(session: Session, lease: Lease, **values: Any) -> int:
     """Write an attempt's outcome if its lease still holds; return how many rows that were."""
     return let_go(session, lease, Alert.state == AlertState.PENDING, **values)
+
+
+def _told_of(alert: Alert, event: Event, **fields: object) -> dict[str, dict[str, object]]:
+    """Return what a log line says besides its message."""
+    named = {"incident": alert.incident.reference} if alert.incident is not None else {}
+    return about(event, **named, **fields)
 
 
 def _about(alert: Alert) -> dict[str, Any]:

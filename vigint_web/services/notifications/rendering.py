@@ -1,19 +1,24 @@
 """Write the letter that an alert row owes, from what the database says now."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 from sqlalchemy import select
 
 from vigint_web.extensions import db
-from vigint_web.letters_of_groups import (
+from vigint_web.mail.digest import (
+    MOST_LISTED,
+    DigestMail,
+    KeptFacts,
     RepeatFacts,
     RepeatsMail,
     UndeliverableMail,
+    compose_digest,
     compose_repeats,
     compose_undeliverable,
 )
-from vigint_web.mail import (
+from vigint_web.mail.messages import (
     AlertMail,
     ClipFacts,
     Letter,
@@ -22,16 +27,17 @@ from vigint_web.mail import (
     compose_played,
     compose_shared,
 )
+from vigint_web.mail.words import place_of
 from vigint_web.models import Alert, AlertKind, AlertState, Incident, Link, RiskLevel
-from vigint_web.services import cooling
-from vigint_web.services.hosting_elsewhere import foreign_token
-from vigint_web.services.incidents import find_incident_of
-from vigint_web.services.languages import known_locale, mail_locale
-from vigint_web.services.links import private_url, token_of
-from vigint_web.services.mailed_clips import clip_of, failure_of, renew_link
-from vigint_web.services.runtime import config
+from vigint_web.services.core.runtime import config
+from vigint_web.services.dispatch import digests
+from vigint_web.services.hosting.remote import foreign_token
+from vigint_web.services.incidents.incidents import find_incident_of
+from vigint_web.services.links.links import private_url, token_of
+from vigint_web.services.notifications.clip_facts import clip_of, failure_of, renew_link
+from vigint_web.services.notifications.recipient_locale import known_locale, mail_locale
+from vigint_web.services.sources.sources import find_source_of
 
-_RISKS = list(RiskLevel)
 _MOST_FAILURES = 50
 
 
@@ -67,14 +73,12 @@ def write_letter(alert: Alert) -> Written:
     if alert.kind == AlertKind.UNDELIVERABLE:
         return Written(compose_undeliverable(_failures(alert), config()))
     if alert.incident is not None:
+        if alert.is_digest:
+            return _digest(alert)
         if alert.kind == AlertKind.REPEATS:
             return _repeats(alert, alert.incident)
         renew_link(alert, alert.incident)
-        clip = clip_of(alert, alert.incident)
-        facts = facts_of(alert, alert.incident, clip, failure_of(alert, alert.incident))
-        carried = alert.link if facts.clip is not None else None
-        foreign = foreign_token(facts.clip.url) if facts.clip is not None and not carried else None
-        return Written(compose_alert(facts, config()), carried, foreign)
+        return _single(alert, alert.incident, alert.message_id)
     link = alert.link
     if link is None or (alert.kind == AlertKind.SHARED and link.revoked_at is not None):
         # Stored as it is said: English, like what a mail server answers.
@@ -82,6 +86,14 @@ def write_letter(alert: Alert) -> Written:
     if alert.kind == AlertKind.SHARED:
         return Written(compose_shared(_about_link(alert, link), config()), link)
     return Written(compose_played(_about_link(alert, link), config()), None)
+
+
+def _single(alert: Alert, incident: Incident, message_id: str) -> Written:
+    clip = clip_of(alert, incident)
+    facts = facts_of(alert, incident, clip, failure_of(alert, incident))
+    carried = alert.link if facts.clip is not None else None
+    foreign = foreign_token(facts.clip.url) if facts.clip is not None and not carried else None
+    return Written(compose_alert(replace(facts, message_id=message_id), config()), carried, foreign)
 
 
 def _about_link(alert: Alert, link: Link) -> LinkMail:
@@ -97,7 +109,7 @@ def _about_link(alert: Alert, link: Link) -> LinkMail:
         url=address,
         sharer=link.created_by,
         link_recipient=link.recipient or "",
-        about=_what(incident) if incident is not None else "",
+        **_video_of(link, incident),
         note=link.note,
         not_before=link.not_before,
         expires_at=link.expires_at,
@@ -107,10 +119,28 @@ def _about_link(alert: Alert, link: Link) -> LinkMail:
     )
 
 
+def _video_of(link: Link, incident: Incident | None) -> dict[str, Any]:
+    """Return what the video of a link shows, where, when, and under which reference."""
+    if incident is not None:
+        return {
+            "about": incident.incident_type,
+            "place": _place(incident),
+            "reference": incident.reference,
+            "detected_at": incident.detected_at,
+        }
+    source = find_source_of(link.video_id)
+    if source is None:
+        return {"about": ""}
+    return {"about": source.name, "place": source.site.name, "reference": source.source_id}
+
+
+def _place(incident: Incident) -> str:
+    camera = incident.camera.name if incident.camera else None
+    return place_of(incident.site_name or incident.site.name, camera)
+
+
 def _what(incident: Incident) -> str:
-    place = incident.site_name or incident.site.name
-    camera = f", {incident.camera.name}" if incident.camera else ""
-    return f"{incident.incident_type} – {place}{camera}"
+    return f"{incident.incident_type} – {_place(incident)}"
 
 
 def facts_of(alert: Alert, incident: Incident, clip: ClipFacts | None, failure: str) -> AlertMail:
@@ -141,8 +171,8 @@ def facts_of(alert: Alert, incident: Incident, clip: ClipFacts | None, failure: 
 
 
 def _repeats(alert: Alert, first: Incident) -> Written:
-    rows = cooling.gathered_in(alert.id)
-    if cooling.wait_for_more(alert, rows):
+    rows = digests.gathered_in(alert.id)
+    if digests.wait_for_more(alert, rows):
         raise NotYet
     if not rows:
         raise NothingToSay("What it should have told of is not there any more.")
@@ -170,10 +200,49 @@ def _repeats(alert: Alert, first: Incident) -> Written:
     )
 
 
+def _digest(alert: Alert) -> Written:
+    """Return the mail that lists what a detector had kept; of a single alert, the usual one."""
+    rows = digests.gathered_in(alert.id)
+    if digests.wait_for_more(alert, rows):
+        raise NotYet
+    known = [(row, row.incident) for row in rows if row.incident is not None][:MOST_LISTED]
+    if not known:
+        raise NothingToSay("What it should have told of is not there any more.")
+    for row, incident in known:
+        renew_link(row, incident)
+    if len(known) == 1:
+        row, incident = known[0]
+        written = _single(row, incident, alert.message_id)
+        return replace(written, told=(row.id,))
+    tokens: dict[str, int] = {}
+    told = sorted(
+        (_kept(row, incident, tokens) for row, incident in known),
+        key=lambda entry: entry.fact.detected_at,
+    )
+    facts = DigestMail(
+        recipient=alert.recipient,
+        message_id=alert.message_id,
+        locale=mail_locale(alert.recipient),
+        reference=known[0][1].reference,
+        risk_level=_worst(entry.fact.risk_level for entry in told),
+        entries=tuple(told),
+        page=f"{config().base_url}/incidents/",
+    )
+    # What is beyond the most that one mail lists is told by the next.
+    return Written(
+        compose_digest(facts, config()), tokens=tokens, told=tuple(row.id for row, _ in known)
+    )
+
+
+def _kept(row: Alert, incident: Incident, tokens: dict[str, int]) -> KeptFacts:
+    return KeptFacts(incident.incident_type, _place(incident), _told(row, incident, tokens))
+
+
 def _repeat(row: Alert, tokens: dict[str, int]) -> RepeatFacts | None:
-    incident = row.incident
-    if incident is None:
-        return None
+    return _told(row, row.incident, tokens) if row.incident is not None else None
+
+
+def _told(row: Alert, incident: Incident, tokens: dict[str, int]) -> RepeatFacts:
     clip = clip_of(row, incident)
     if clip is not None and row.link is not None:
         tokens[token_of(row.link)] = row.link.id
@@ -190,7 +259,8 @@ def _repeat(row: Alert, tokens: dict[str, int]) -> RepeatFacts | None:
 
 
 def _worst(levels: Iterable[str]) -> str:
-    return max((RiskLevel(level) for level in levels), key=_RISKS.index, default=RiskLevel.MEDIUM)
+    ranked = (RiskLevel(level) for level in levels)
+    return max(ranked, key=lambda level: level.rank, default=RiskLevel.UNKNOWN)
 
 
 def _first_message_id(alert: Alert, first: Incident) -> str | None:
@@ -230,6 +300,7 @@ def _failures(alert: Alert) -> UndeliverableMail:
         locale=mail_locale(alert.recipient),
         reference=owner.reference if owner is not None else None,
         about=_what(owner) if owner is not None else "",
+        detected_at=owner.detected_at if owner is not None else None,
         failures=tuple((one.recipient, one.error or "") for one in failed),
         page=_page(incident)
         if incident is not None

@@ -4,7 +4,7 @@ from sqlalchemy import select
 
 from vigint_web.extensions import db
 from vigint_web.models import User
-from vigint_web.services.runtime import config
+from vigint_web.services.core.runtime import config
 
 # What the alert mail is written in unless somebody is known to read another language.
 _ALERTS = "fr"

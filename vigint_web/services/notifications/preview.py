@@ -6,19 +6,19 @@ from datetime import datetime, timedelta
 from sqlalchemy import select
 
 from vigint_web.clock import utcnow
-from vigint_web.config import LOCALES, is_mailbox
+from vigint_web.config.values import LOCALES, is_mailbox
 from vigint_web.errors import Invalid
 from vigint_web.extensions import db
-from vigint_web.mail import ClipFacts, compose_alert
+from vigint_web.mail.messages import ClipFacts, compose_alert
 from vigint_web.models import Alert, AlertKind, Incident, Link, Video, VideoStatus
 from vigint_web.models.alert import WEBHOOK
-from vigint_web.services.actors import Actor
-from vigint_web.services.incidents import get_incident
-from vigint_web.services.languages import mail_locale
-from vigint_web.services.letters import facts_of
-from vigint_web.services.links import hours_left
-from vigint_web.services.mailed_clips import failure_of
-from vigint_web.services.runtime import config
+from vigint_web.services.core.actors import Actor
+from vigint_web.services.core.runtime import config
+from vigint_web.services.incidents.incidents import get_incident
+from vigint_web.services.links.links import hours_left
+from vigint_web.services.notifications.clip_facts import failure_of
+from vigint_web.services.notifications.recipient_locale import mail_locale
+from vigint_web.services.notifications.rendering import facts_of
 
 
 @dataclass(frozen=True)

@@ -2,10 +2,11 @@
 
 import re
 import secrets
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import select, update
+from sqlalchemy import ColumnElement, and_, or_, select, update
 
 from vigint_web.clock import utcnow
 from vigint_web.errors import (
@@ -19,16 +20,28 @@ from vigint_web.errors import (
 )
 from vigint_web.extensions import db
 from vigint_web.models import ApiKey, Audience, Incident, Link, Video
-from vigint_web.services import audit
-from vigint_web.services.actors import as_key
-from vigint_web.services.incident_intake import IncidentFacts
-from vigint_web.services.incidents import Footage, answered_link, record_incident
-from vigint_web.services.link_rules import EXPIRED, REVOKED, refusal_of_link
-from vigint_web.services.links import find_link, mint_link
-from vigint_web.services.transactions import change, transaction
-from vigint_web.services.videos import detach_and_delete_video
+from vigint_web.services.audit import trail
+from vigint_web.services.core.actors import as_key
+from vigint_web.services.core.transactions import change, transaction
+from vigint_web.services.incidents.incidents import Footage, answered_link, record_incident
+from vigint_web.services.incidents.payload import IncidentFacts
+from vigint_web.services.links.links import find_link, mint_link
+from vigint_web.services.links.rules import (
+    EXPIRED,
+    NOT_YET_VALID,
+    REVOKED,
+    USED_UP,
+    refusal_of_link,
+)
+from vigint_web.services.videos.lifecycle import detach_and_delete_video
 
 _VIDEO_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_REASONS = {
+    REVOKED.code: "revoked",
+    EXPIRED.code: "expired",
+    NOT_YET_VALID.code: "not_yet_valid",
+    USED_UP.code: "used_up",
+}
 # A century: what nobody means is refused before a date overflows.
 MOST_HOURS = 876_000
 
@@ -63,7 +76,7 @@ def host_video(
     Raises:
         HashMismatch: other bytes arrived.
         VideoDeleted: the video of this id was deleted.
-        VideoIdTaken: other bytes, or another key's, have this id.
+        VideoIdTaken: another video of this key has this id.
         StorageFull: nothing was kept.
     """
     sha256 = footage.digests[0]
@@ -92,16 +105,14 @@ def host_video(
 def _find_hosted(key: ApiKey, video_id: str, sha256: str) -> Incident | None:
     found = db.session.scalar(
         select(Incident)
-        .where(Incident.hosted_id == video_id)
+        .where(Incident.api_key_id == key.id, Incident.hosted_id == video_id)
         .execution_options(populate_existing=True)
     )
     if found is None:
-        taken = db.session.scalar(select(Video.id).where(Video.public_id == video_id))
-        if taken is not None:
+        # Only what this key knows already: that another key has an id is no answer for this one.
+        if db.session.scalar(select(Incident.id).where(*_named(key, video_id))) is not None:
             raise VideoIdTaken
         return None
-    if found.api_key_id != key.id:
-        raise VideoIdTaken
     if found.video is None:
         raise VideoDeleted
     if found.video.original_sha256 != sha256:
@@ -123,6 +134,15 @@ def _living_link(key: ApiKey, incident: Incident) -> Link:
     return fresh
 
 
+def _named(key: ApiKey, video_id: str) -> tuple[ColumnElement[bool], ...]:
+    """Return what holds for the incident whose video this key knows by an id."""
+    by_its_own = Incident.video.has(Video.public_id == video_id)
+    return (
+        Incident.api_key_id == key.id,
+        or_(Incident.hosted_id == video_id, and_(Incident.hosted_id.is_(None), by_its_own)),
+    )
+
+
 def _own_video(key: ApiKey, video_id: str) -> tuple[Incident, Video]:
     """Return a video that this key brought in, hosted or with an incident; raises NotFound."""
     if not _VIDEO_ID.fullmatch(video_id):
@@ -130,7 +150,7 @@ def _own_video(key: ApiKey, video_id: str) -> tuple[Incident, Video]:
     found = db.session.scalar(
         select(Incident)
         .join(Video, Incident.video_id == Video.id)
-        .where(Video.public_id == video_id, Incident.api_key_id == key.id)
+        .where(*_named(key, video_id))
         .execution_options(populate_existing=True)
     )
     if found is None or found.video is None:
@@ -146,17 +166,16 @@ def is_video_id(text: str) -> bool:
 def verify_link(key: ApiKey, video_id: str, token: str) -> Verdict:
     """Return whether a token opens a video of this key; what is not its own is unknown."""
     link = find_link(token)
-    try:
-        _incident, video = _own_video(key, video_id)
-    except NotFound:
-        video = None
+    video = None
+    if is_video_id(video_id):
+        with suppress(NotFound):
+            _incident, video = _own_video(key, video_id)
     if link is None or video is None or link.video_id != video.id:
         return Verdict(valid=False, reason="unknown")
     refused = refusal_of_link(link, utcnow())
     if refused is None:
         return Verdict(valid=True, expires_at=link.expires_at)
-    reasons = {REVOKED.code: "revoked", EXPIRED.code: "expired"}
-    return Verdict(False, link.expires_at, reasons.get(refused.code, "unknown"))
+    return Verdict(False, link.expires_at, _REASONS.get(refused.code, "unknown"))
 
 
 def extend_link(key: ApiKey, video_id: str, hours: float, request_id: str | None = None) -> Link:
@@ -198,7 +217,7 @@ def extend_link(key: ApiKey, video_id: str, hours: float, request_id: str | None
             .values(expires_at=after, last_request=request_id or link.last_request),
         )
         session.refresh(link)
-        audit.record(
+        trail.record(
             as_key(key),
             "link:expiry_changed",
             f"link:{link.id}",
@@ -213,7 +232,7 @@ def delete_hosted_video(key: ApiKey, video_id: str) -> None:
     """Delete a video that this key brought in, with all its links; raises NotFound."""
     incident, video = _own_video(key, video_id)
     with transaction():
-        audit.record(
+        trail.record(
             as_key(key),
             "video:deleted",
             f"video:{video.public_id}",

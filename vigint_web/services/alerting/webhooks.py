@@ -11,13 +11,13 @@ from urllib.parse import urlsplit
 
 from sqlalchemy import select
 
-from vigint_web import outbound
 from vigint_web.clock import utcnow
 from vigint_web.extensions import db
 from vigint_web.models import Alert, AlertKind, Incident, Link, Source, Video, VideoStatus
 from vigint_web.models.alert import WEBHOOK
-from vigint_web.services.links import private_url
-from vigint_web.services.runtime import config
+from vigint_web.net import outbound_http
+from vigint_web.services.core.runtime import config
+from vigint_web.services.links.links import private_url
 from vigint_web.version import VERSION
 
 __all__ = ["WEBHOOK", "Call", "make_call", "name_of", "names", "signature"]
@@ -82,7 +82,9 @@ def make_call(alert: Alert) -> Call:
 
 def send(call: Call) -> str:
     """Make a call; raises outbound.CallFailed, outbound.CallRefused."""
-    outbound.post(call.url, call.body, call.headers, allow_private=config().webhook.allow_private)
+    outbound_http.post(
+        call.url, call.body, call.headers, allow_private=config().webhook.allow_private
+    )
     return WEBHOOK
 
 

@@ -1,6 +1,6 @@
 """Keep every mail as it was sent, and show it to whoever may read it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from email import policy
@@ -15,13 +15,25 @@ from sqlalchemy.orm import defer
 from vigint_web.clock import utcnow
 from vigint_web.errors import NotFound
 from vigint_web.extensions import db
-from vigint_web.mail import Letter
-from vigint_web.models import Alert, AlertState, Incident, Link, Mail
-from vigint_web.services import audit
-from vigint_web.services.actors import Actor
-from vigint_web.services.link_rules import Opening, refusal
-from vigint_web.services.links import token_of
-from vigint_web.services.mail_masking import (
+from vigint_web.mail.messages import Letter
+from vigint_web.models import (
+    AccountMail,
+    AccountMailState,
+    Alert,
+    AlertState,
+    Incident,
+    Link,
+    Mail,
+)
+from vigint_web.services.audit import trail
+from vigint_web.services.core.actors import Actor
+from vigint_web.services.core.keyset_pagination import PAGE, TOP, Page, Place, read_page
+from vigint_web.services.core.runtime import config
+from vigint_web.services.core.transactions import change, transaction
+from vigint_web.services.core.upserts import insert_into
+from vigint_web.services.links.links import token_of
+from vigint_web.services.links.rules import Opening, refusal
+from vigint_web.services.notifications.token_masking import (
     masked,
     masked_all,
     numbers_in,
@@ -29,10 +41,6 @@ from vigint_web.services.mail_masking import (
     unmasked,
     unmasked_all,
 )
-from vigint_web.services.pages import PAGE, TOP, Page, Place, read_page
-from vigint_web.services.runtime import config
-from vigint_web.services.transactions import change, transaction
-from vigint_web.services.upserts import insert_into
 
 # How long the frame with a mail's HTML may take to be asked for by the page that was opened.
 _OPENING_SECONDS = 60
@@ -47,11 +55,17 @@ class OpenedMail:
     headers: dict[str, str]
     text: str
     html: str
+    dated: datetime | None
+
+    @property
+    def is_masked(self) -> bool:
+        """Return whether the address of a link in the mail is hidden."""
+        return placeholder(self.row.message_id) in self.text
 
     @property
     def link_is_gone(self) -> bool:
-        """Return whether the mail carried a link that is not there any more."""
-        return placeholder(self.row.message_id) in self.text
+        """Return whether the mail carried a link to a video that is not there any more."""
+        return self.is_masked and self.row.link is None and not self.row.is_about_account
 
 
 def row_of(
@@ -78,6 +92,25 @@ def row_of(
         "subject": message.subject,
         "message_id": alert.message_id,
         "content": masked(content, alert.message_id, token),
+    }
+
+
+def account_row(
+    message: Letter, recipient: str, message_id: str, token: str | None
+) -> dict[str, Any]:
+    """Return the row of a mail about an account, whose token cannot be put back.
+
+    Args:
+        token: of the link that it carries, if it carries one.
+    """
+    return {
+        "site_id": None,
+        "alert_id": None,
+        "link_id": None,
+        "recipient": recipient,
+        "subject": message.subject,
+        "message_id": message_id,
+        "content": masked(message.as_bytes(), message_id, token),
     }
 
 
@@ -110,6 +143,14 @@ def list_mails(actor: Actor, search: str = "", place: Place = TOP, size: int = P
             )
         )
     return read_page(query, Mail.id, place, size)
+
+
+def undelivered_account_mails(limit: int = 50) -> list[AccountMail]:
+    """Return the mails about accounts that were tried in vain or given up, the newest first."""
+    tried = and_(AccountMail.state == AccountMailState.PENDING, AccountMail.error.is_not(None))
+    failed = AccountMail.state == AccountMailState.FAILED
+    found = select(AccountMail).where(or_(failed, tried)).order_by(AccountMail.id.desc())
+    return list(db.session.scalars(found.limit(limit)))
 
 
 def undelivered(actor: Actor, limit: int = 50) -> tuple[list[Alert], int]:
@@ -151,7 +192,7 @@ def open_mail(
         raise NotFound
     if ticket is None or not _is_of_opening(ticket, actor, mail_id):
         with transaction():
-            audit.record(
+            trail.record(
                 actor, action, f"mail:{mail_id}", site_id=row.site_id, recipient=row.recipient
             )
     return _opened(row)
@@ -166,6 +207,17 @@ def opens_still(link: Link) -> bool:
     """Return whether a mail's link opens its page now."""
     used_up = link.max_views is not None and link.views >= link.max_views
     return not used_up and refusal(link, Opening.PAGE, utcnow()) is None
+
+
+def mails_of(actor: Actor, alert_ids: Iterable[int]) -> dict[int, int]:
+    """Return the number of the newest mail of each alert that was sent, by the alerts' ids."""
+    newest = (
+        select(Mail.alert_id, func.max(Mail.id))
+        .where(Mail.alert_id.in_(list(alert_ids)), actor.scope(Mail.site_id))
+        .group_by(Mail.alert_id)
+    )
+    rows = db.session.execute(newest).all()
+    return {alert_id: mail_id for alert_id, mail_id in rows if alert_id is not None}
 
 
 def incident_of(mail: Mail) -> Incident | None:
@@ -198,21 +250,31 @@ def _is_of_opening(ticket: str, actor: Actor, mail_id: int) -> bool:
 
 
 def _opened(row: Mail) -> OpenedMail:
-    token = token_of(row.link) if row.link is not None else None
+    # A dead link's token opens nothing here, and may open something once it is extended.
+    lives = row.link is not None and opens_still(row.link)
+    token = token_of(row.link) if row.link is not None and lives else None
     content = unmasked(row.content, row.message_id, token)
     numbers = numbers_in(content, row.message_id)
     if numbers:
         links = db.session.scalars(select(Link).where(Link.id.in_(numbers)))
-        content = unmasked_all(content, row.message_id, {token_of(link): link.id for link in links})
+        living = {token_of(link): link.id for link in links if opens_still(link)}
+        content = unmasked_all(content, row.message_id, living)
     message = BytesParser(policy=policy.default).parsebytes(content)
     shown = ("From", "To", "Date", "Subject", "Message-ID")
     return OpenedMail(
         row=row,
         content=content,
+        dated=_date_of(message),
         headers={name: str(message[name] or "") for name in shown},
         text=_part(message, "plain"),
         html=_part(message, "html"),
     )
+
+
+def _date_of(message: EmailMessage) -> datetime | None:
+    """Return the moment that a mail names, None if it names none."""
+    found = getattr(message["Date"], "datetime", None)
+    return found if isinstance(found, datetime) and found.tzinfo is not None else None
 
 
 def _part(message: EmailMessage, kind: str) -> str:

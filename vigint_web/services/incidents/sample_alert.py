@@ -6,12 +6,12 @@ from vigint_client.drawing import INTERVAL, draw_frame
 from vigint_web.clock import utcnow
 from vigint_web.errors import StorageFull
 from vigint_web.models import Incident, RiskLevel, VideoKind
-from vigint_web.services.actors import Actor
-from vigint_web.services.frames_archive import FramesArchiveWriter
-from vigint_web.services.incident_intake import IncidentFacts
-from vigint_web.services.incidents import Footage, record_incident
-from vigint_web.services.runtime import storage
-from vigint_web.services.sites import home_site
+from vigint_web.services.accounts.sites import home_site
+from vigint_web.services.core.actors import Actor
+from vigint_web.services.core.runtime import storage
+from vigint_web.services.incidents.incidents import Footage, record_incident
+from vigint_web.services.incidents.payload import IncidentFacts
+from vigint_web.services.videos.frames_archive import FramesArchiveWriter
 from vigint_web.storage import NoRoom
 
 TEST_TYPE = "Test"

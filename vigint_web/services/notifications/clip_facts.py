@@ -3,12 +3,13 @@
 from datetime import timedelta
 
 from vigint_web.clock import utcnow
-from vigint_web.mail import ClipFacts
-from vigint_web.models import Alert, AlertKind, Audience, Incident, Link, Video
-from vigint_web.services.actors import SYSTEM
-from vigint_web.services.hosting_elsewhere import find_hosting, hosted_link
-from vigint_web.services.links import hours_left, mint_link, private_url
-from vigint_web.services.transactions import transaction
+from vigint_web.i18n.sentences import FRAMES_SKIPPED
+from vigint_web.mail.messages import ClipFacts
+from vigint_web.models import Alert, AlertKind, Audience, Incident, Link, Video, VideoStatus
+from vigint_web.services.core.actors import SYSTEM
+from vigint_web.services.core.transactions import transaction
+from vigint_web.services.hosting.remote import find_hosting, hosted_link
+from vigint_web.services.links.links import hours_left, mint_link, private_url
 
 
 def renew_link(alert: Alert, incident: Incident) -> None:
@@ -41,10 +42,22 @@ def failure_of(alert: Alert, incident: Incident) -> str:
     """Return the code of why a mail carries no link."""
     video = incident.video
     if video is None:
-        return "original_missing" if incident.frames_received else "no_frames"
+        return "original_missing" if incident.frames_received else _why_no_frames(incident)
     if alert.link is not None and alert.link.revoked_at is not None:
         return "link_revoked"
+    # Where people were told by text at once, the link follows in a mail of its own.
+    late = alert.kind == AlertKind.TEXT_ONLY and video.status == VideoStatus.READY
+    if video.waits_for_room or late:
+        return "waits_for_room"
     return video.error_code or "original_missing"
+
+
+def _why_no_frames(incident: Incident) -> str:
+    # What the detector counts is not checked on its way here.
+    skipped = incident.extra.get(FRAMES_SKIPPED)
+    if isinstance(skipped, int) and not isinstance(skipped, bool) and 0 < skipped < 10**6:
+        return f"{FRAMES_SKIPPED}:{skipped}"
+    return "no_frames"
 
 
 def clip_of(alert: Alert, incident: Incident) -> ClipFacts | None:

@@ -1,0 +1,100 @@
+"""Judge the recipients that a program names, one by one. Pure."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from vigint_web.mail.sanitize import one_line
+from vigint_web.net.mail_reach import cannot_exist
+from vigint_web.net.mailboxes import read_mailbox, split_addresses
+from vigint_web.services.core.odd_values import json_text
+
+MOST_RECIPIENTS = 50
+# Judging an address costs a tenth of a millisecond, and a document has room for millions.
+_MOST_JUDGED = 500
+_LONGEST_LIST = 50_000  # characters of one text
+NOT_AN_ADDRESS = "not_an_address"
+DOMAIN_NOT_ALLOWED = "domain_not_allowed"
+CANNOT_EXIST = "cannot_exist"
+TOO_MANY = "too_many"
+# Stored with a recipient that is not mailed, as answers of mail servers are: in English.
+REASONS = {
+    NOT_AN_ADDRESS: "This is not an e-mail address.",
+    DOMAIN_NOT_ALLOWED: "Programs may not alert addresses of this domain.",
+    CANNOT_EXIST: "No mailbox can have this address.",
+}
+# As long as the column that holds an address.
+_LONGEST = 254
+
+
+@dataclass(frozen=True)
+class Refused:
+    """One that is not mailed: as it was named, and why."""
+
+    recipient: str
+    code: str
+
+
+@dataclass(frozen=True)
+class Recipients:
+    """Whom a program names: addresses that are mailed, and what is not mailed."""
+
+    mailed: tuple[str, ...] = ()
+    refused: tuple[Refused, ...] = ()
+    # How many were named beyond what one incident may tell.
+    left_out: int = 0
+    # An empty list: people are not told.
+    nobody: bool = False
+
+
+def read_recipients(
+    value: Any, domains: Sequence[str] = (), sender: str | None = None
+) -> Recipients:
+    """Read a list of addresses, or a text of one or several; each is judged by itself.
+
+    Args:
+        domains: the only ones that may be mailed, in ASCII letters; empty: all.
+        sender: who sends by SMTP; None: mails go to the outbox, which takes all.
+    """
+    if isinstance(value, Sequence) and not isinstance(value, str) and not value:
+        return Recipients(nobody=True)
+    named = value if isinstance(value, list | tuple) else [value]
+    mailed: dict[str, None] = {}
+    refused: dict[str, Refused] = {}
+    left_out = judged = 0
+    for number, entry in enumerate(named):
+        if judged >= _MOST_JUDGED:
+            left_out += len(named) - number
+            break
+        left_out += isinstance(entry, str) and len(entry) > _LONGEST_LIST
+        for text in _parts(entry):
+            judged += 1
+            if judged > _MOST_JUDGED:
+                left_out += 1
+                continue
+            address, code = _judged(text, domains, sender)
+            kept = one_line(text, _LONGEST) or json_text(text)
+            if code is None and (address in mailed or len(mailed) < MOST_RECIPIENTS):
+                mailed[address] = None
+            elif code is not None and (kept in refused or len(refused) < MOST_RECIPIENTS):
+                refused[kept] = Refused(kept, code)
+            else:
+                left_out += 1
+    return Recipients(tuple(mailed), tuple(refused.values()), left_out)
+
+
+def _parts(entry: Any) -> list[str]:
+    if not isinstance(entry, str):
+        return [json_text(entry)]
+    return list(split_addresses(entry[:_LONGEST_LIST])) or [entry]
+
+
+def _judged(text: str, domains: Sequence[str], sender: str | None) -> tuple[str, str | None]:
+    mailbox = read_mailbox(text)
+    if mailbox is None:
+        return "", NOT_AN_ADDRESS
+    if domains and mailbox.domain not in domains:
+        return "", DOMAIN_NOT_ALLOWED
+    if sender is not None and cannot_exist(mailbox.address, sender):
+        return "", CANNOT_EXIST
+    return mailbox.address, None

@@ -1,0 +1,1 @@
+"""The transactional outbox: what is owed, digests, outages."""

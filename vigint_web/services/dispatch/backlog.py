@@ -1,0 +1,118 @@
+"""Gather what a detector kept through an outage: one mail lists it, each alert with its time."""
+
+import hashlib
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from vigint_web.clock import utcnow
+from vigint_web.models import Alert, AlertKind, AlertState, Incident, RiskLevel
+from vigint_web.services.core.transactions import transaction
+from vigint_web.services.dispatch import digests
+
+# A spool that has been silent for this long is taken for drained.
+QUIET = timedelta(seconds=30)
+# However long it takes, what came by then is told of.
+_LONGEST = digests.DIGEST
+# Received this much later than it was detected, an alert was kept somewhere.
+_LATE = timedelta(minutes=10)
+# A detector's spool keeps alerts for 29 days; what is older was not kept but looked up.
+_OLDEST = timedelta(days=30)
+_FIELD = "kept_since"
+
+
+def kept_since(document: Any) -> dict[str, Any]:
+    """Return since when a detector's spool had kept an alert, as a fact of the incident."""
+    told = document.get(_FIELD) if isinstance(document, Mapping) else None
+    return {_FIELD: told[:64]} if isinstance(told, str) else {}
+
+
+def joins_digest(incident: Incident) -> bool:
+    """Return whether an alert is told of in a digest; inside the transaction that stores it.
+
+    HIGH and CRITICAL are told of singly and at once. A detector says what it had kept. Where it
+    says nothing, one late alert may have a wrong clock or zone; several in a row come from an
+    outage, and those after the first are gathered.
+    """
+    if incident.api_key_id is None or RiskLevel(incident.risk_level).rank >= RiskLevel.HIGH.rank:
+        return False
+    if _was_kept(incident):
+        return True
+    if not _is_late(incident.detected_at, incident.created_at):
+        return False
+    with transaction() as session:
+        recent = session.execute(
+            select(Incident.detected_at, Incident.created_at).where(
+                # The first two by the index; few are left.
+                Incident.site_id == incident.site_id,
+                Incident.created_at > incident.created_at - QUIET * 2,
+                Incident.api_key_id == incident.api_key_id,
+                Incident.id != incident.id,
+            )
+        )
+        return any(_is_late(detected_at, created_at) for detected_at, created_at in recent)
+
+
+def _was_kept(incident: Incident) -> bool:
+    try:
+        datetime.fromisoformat(str(incident.extra.get(_FIELD)))
+    except ValueError:
+        return False
+    return True
+
+
+def _is_late(detected_at: datetime, received_at: datetime) -> bool:
+    return _LATE < received_at - detected_at < _OLDEST
+
+
+def lock_digest(session: Session, incident: Incident) -> None:
+    """Let the alerts of one key join its digests one after the other."""
+    key = hashlib.sha256(f"digest/{incident.api_key_id}".encode()).hexdigest()
+    digests.lock(session, key, incident, 0, utcnow() + _LONGEST)
+
+
+def gather(alert: Alert, incident: Incident) -> None:
+    """Let a digest tell of an alert, inside the caller's transaction.
+
+    As with repeats the digest's row is locked until then: either it has not been sent and will
+    tell of this, or it was, and there will be another. Each alert puts it off a little.
+    """
+    now = utcnow()
+    with transaction() as session, session.no_autoflush:
+        lock_digest(session, incident)
+        pending = session.execute(
+            select(Alert.id, Alert.created_at, Alert.attempt, Alert.next_attempt_at)
+            .where(
+                Alert.kind == AlertKind.REPEATS,
+                Alert.state == AlertState.PENDING,
+                Alert.recipient == alert.recipient,
+                Alert.digest_of_id == incident.api_key_id,
+                # What waits for a person keeps nothing else waiting.
+                Alert.on_hold.is_(bool(alert.on_hold)),
+            )
+            .order_by(Alert.id.desc())
+            .limit(1)
+        ).one_or_none()
+        joined = None
+        if pending is not None:
+            put_off = min(now + QUIET, pending.created_at + _LONGEST)
+            joined = session.scalar(
+                update(Alert)
+                .where(Alert.id == pending.id, Alert.state == AlertState.PENDING)
+                .values(
+                    changed_at=now,
+                    next_attempt_at=pending.next_attempt_at if pending.attempt else put_off,
+                )
+                .returning(Alert.id)
+                .execution_options(synchronize_session=False)
+            )
+        alert.told_by_id = joined or digests.owe_repeats(
+            incident.id,
+            alert.recipient,
+            now + QUIET,
+            digest_of=incident.api_key_id,
+            held=bool(alert.on_hold),
+        )

@@ -1,0 +1,194 @@
+"""Deliveries that were owed when a backup was made: held after its restore until a person decides.
+
+What was pending then may have been sent since, by the installation that the backup is of. Only
+sending waits; processing goes on, and what is owed after the restore is sent as ever.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, exists, func, literal, or_, select, update
+from sqlalchemy.orm import Session
+
+from vigint_web.clock import utcnow
+from vigint_web.extensions import db
+from vigint_web.models import (
+    AccountMail,
+    AccountMailState,
+    Alert,
+    AlertState,
+    AuditEvent,
+    Hosting,
+    HostingState,
+    Incident,
+    Link,
+)
+from vigint_web.models.alert import GIVEN_UP_AFTER, WEBHOOK
+from vigint_web.services.audit import trail
+from vigint_web.services.core.actors import Actor
+from vigint_web.services.core.runtime import config
+from vigint_web.services.core.transactions import change, transaction
+
+RESTORED = "backup:restored"
+_UNSENT = (AlertState.WAITING, AlertState.PENDING)
+_ACCOUNT_MAIL_KEPT = timedelta(hours=24)
+
+
+@dataclass(frozen=True)
+class OnHold:
+    """What waits for a decision."""
+
+    mails: int
+    # To programs: webhooks, and another host.
+    calls: int
+    # When the backup was made; None where the trail does not say.
+    made_at: datetime | None = None
+
+    def __bool__(self) -> bool:
+        """Return whether anything waits."""
+        return self.mails + self.calls > 0
+
+
+def hold_everything() -> OnHold:
+    """Hold all that is owed in a database that was just restored, inside a transaction."""
+    with transaction() as session:
+        free = {"on_hold": True, "lease_until": None}
+        change(
+            session,
+            update(Alert).where(Alert.state.in_(_UNSENT)).values(**free, held_up=False),
+        )
+        change(session, update(Hosting).where(Hosting.state == HostingState.PENDING).values(**free))
+        change(
+            session,
+            update(AccountMail).where(AccountMail.state == AccountMailState.PENDING).values(**free),
+        )
+    return _count(literal(True), literal(True))
+
+
+def find_on_hold(actor: Actor) -> OnHold:
+    """Return what waits for a decision of this actor."""
+    found = _count(_alerts_of(actor), _others_of(actor))
+    return OnHold(found.mails, found.calls, _made_at()) if found else found
+
+
+def is_incident_held(session: Session, incident_id: int) -> bool:
+    """Return whether deliveries of an incident are held: what becomes owed of it is held too."""
+    held = select(Alert.id).where(Alert.incident_id == incident_id, Alert.on_hold).limit(1)
+    return session.scalar(held) is not None
+
+
+def send(actor: Actor) -> OnHold:
+    """Let what is held be sent; returns what that was."""
+    now = utcnow()
+    due = {"on_hold": False, "next_attempt_at": now}
+    with transaction() as session:
+        found = find_on_hold(actor)
+        alerts = (Alert.on_hold, _alerts_of(actor))
+        change(
+            session,
+            update(Alert)
+            .where(*alerts, Alert.state == AlertState.PENDING)
+            .values(**due, give_up_at=now + GIVEN_UP_AFTER),
+        )
+        # These go when their video is ready.
+        change(session, update(Alert).where(*alerts).values(on_hold=False))
+        others = _others_of(actor)
+        change(
+            session,
+            update(Hosting)
+            .where(Hosting.on_hold, others)
+            .values(**due, give_up_at=now + timedelta(seconds=config().sparse_wait_seconds)),
+        )
+        change(
+            session,
+            update(AccountMail)
+            .where(AccountMail.on_hold, others)
+            .values(**due, expires_at=now + _ACCOUNT_MAIL_KEPT),
+        )
+        _tell(actor, "deliveries:released", found)
+    return found
+
+
+def drop(actor: Actor) -> OnHold:
+    """Never send what is held; returns what that was."""
+    done: dict[str, Any] = {
+        "on_hold": False,
+        "next_attempt_at": None,
+        "error": "It waited in a backup, and was not sent after the restore.",
+    }
+    with transaction() as session:
+        found = find_on_hold(actor)
+        held = select(Alert.id).where(Alert.on_hold, _alerts_of(actor))
+        change(
+            session,
+            update(Alert)
+            .where(Alert.state == AlertState.GATHERED, Alert.told_by_id.in_(held))
+            .values(state=AlertState.FAILED, error=done["error"]),
+        )
+        change(
+            session,
+            update(Alert)
+            .where(Alert.on_hold, _alerts_of(actor))
+            .values(**done, state=AlertState.FAILED),
+        )
+        others = _others_of(actor)
+        change(
+            session,
+            update(Hosting)
+            .where(Hosting.on_hold, others)
+            .values(**done, state=HostingState.FAILED, settled_at=utcnow()),
+        )
+        change(
+            session,
+            update(AccountMail)
+            .where(AccountMail.on_hold, others)
+            .values(**done, state=AccountMailState.FAILED),
+        )
+        _tell(actor, "deliveries:dropped", found)
+    return found
+
+
+def _tell(actor: Actor, action: str, found: OnHold) -> None:
+    if found:
+        trail.record(actor, action, "installation", mails=found.mails, calls=found.calls)
+
+
+def _count(alerts: ColumnElement[bool], others: ColumnElement[bool]) -> OnHold:
+    is_call = Alert.channel.is_not_distinct_from(WEBHOOK)
+    rows = {
+        bool(row[0]): row[1]
+        for row in db.session.execute(
+            select(is_call, func.count()).where(Alert.on_hold, alerts).group_by(is_call)
+        )
+    }
+    mails = db.session.scalar(select(func.count(AccountMail.id)).where(AccountMail.on_hold, others))
+    hosted = db.session.scalar(select(func.count(Hosting.id)).where(Hosting.on_hold, others))
+    return OnHold(rows.get(False, 0) + (mails or 0), rows.get(True, 0) + (hosted or 0))
+
+
+def _alerts_of(actor: Actor) -> ColumnElement[bool]:
+    if actor.site_ids is None:
+        return literal(True)
+    return or_(
+        exists().where(Incident.id == Alert.incident_id, Incident.site_id.in_(actor.site_ids)),
+        exists().where(Link.id == Alert.link_id, Link.site_id.in_(actor.site_ids)),
+    )
+
+
+def _others_of(actor: Actor) -> ColumnElement[bool]:
+    """Return whether an actor decides on mails about accounts and on other hosts."""
+    return literal(actor.site_ids is None)
+
+
+def _made_at() -> datetime | None:
+    event = db.session.scalar(
+        select(AuditEvent)
+        .where(AuditEvent.action == RESTORED)
+        .order_by(AuditEvent.id.desc())
+        .limit(1)
+    )
+    try:
+        return datetime.fromisoformat(str(event.detail["made_at"])) if event is not None else None
+    except (KeyError, TypeError, ValueError):
+        return None

@@ -1,0 +1,1 @@
+"""Videos that programs host here, and copies that another host has."""

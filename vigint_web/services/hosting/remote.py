@@ -1,0 +1,352 @@
+"""Have another server host an incident's clip; its link is mailed, or else ours."""
+
+import logging
+from datetime import UTC, datetime, timedelta
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+from sqlalchemy import ColumnElement, or_, select, update
+from sqlalchemy.orm import Session
+
+from vigint_client.config import ServerSettings
+from vigint_client.retries import ONCE
+from vigint_client.video_links import VideoLinkService
+from vigint_web.clock import utcnow
+from vigint_web.crypto.encryption import Seal, SealBroken
+from vigint_web.errors import LeaseLost
+from vigint_web.extensions import db
+from vigint_web.models import Hosting, HostingState, Incident, RiskLevel, Video
+from vigint_web.services.audit import trail
+from vigint_web.services.core import job_queue
+from vigint_web.services.core.actors import SYSTEM
+from vigint_web.services.core.lapsing import has_lapsed, lapsed
+from vigint_web.services.core.leases import Lease, claim, find_due, let_go
+from vigint_web.services.core.runtime import config, storage
+from vigint_web.services.core.transactions import (
+    after_commit,
+    change,
+    release_connection,
+    transaction,
+)
+from vigint_web.services.dispatch.on_hold import is_incident_held
+from vigint_web.services.incidents.alert_release import (
+    release_with_hosted_link,
+    release_with_links,
+    waiting_alerts,
+)
+from vigint_web.storage import StorageError
+
+log = logging.getLogger(__name__)
+
+# How long before its time an alert is let go: as often as somebody looks (`jobs.scheduler`).
+_ROUND = timedelta(seconds=3)
+# A host that did not answer in time is not waited for again before this has passed.
+_AWAY = timedelta(minutes=5)
+# An upload that was cut off may be stored there for a while yet; then a copy that is not there is
+# none that is still to come.
+_MAY_STILL_COME = timedelta(minutes=10)
+_REMOVED_WITHIN = timedelta(days=30)
+_LONGEST_REMOVAL_PAUSE = timedelta(hours=1)
+_FIRST_PAUSE = timedelta(seconds=5)
+# What the setting allows.
+_LONGEST_WAIT = timedelta(seconds=600)
+_LONGEST_PAUSE = timedelta(seconds=40)
+# What a host says that no repetition changes; everything else may be better later.
+_FINAL = range(400, 500)
+_NOT_FINAL = {408, 423, 425, 429}
+
+
+def release_when_hosted(incident: Incident, video: Video) -> None:
+    """Let an incident's mails go with links, by way of the other host where there is one.
+
+    Inside the caller's transaction.
+    """
+    settings = config()
+    # What was given to us to host is never passed on: two servers could play ball with it.
+    host, seconds = _host(settings.sparse_url or ""), settings.sparse_wait_seconds
+    goes = settings.hosts_elsewhere and seconds and not incident.hosted_id
+    if not goes or not waiting_alerts(incident) or _is_away(host):
+        release_with_links(incident, video)
+        return
+    with transaction() as session:
+        if is_incident_held(session, incident.id):
+            release_with_links(incident, video)
+            return
+        hosting = Hosting(
+            incident_id=incident.id,
+            host=host,
+            state=HostingState.PENDING,
+            next_attempt_at=utcnow(),
+            give_up_at=utcnow() + timedelta(seconds=seconds),
+            remote_id=video.public_id,
+        )
+        session.add(hosting)
+        session.flush()
+        hosting_id = hosting.id
+        after_commit(lambda: job_queue.enqueue_hosting(hosting_id, 0))
+
+
+def _is_away(host: str) -> bool:
+    """Return whether this host let the last alert wait in vain, a moment ago."""
+    last = db.session.scalar(
+        select(Hosting)
+        .where(Hosting.host == host, Hosting.attempt > 0)
+        .order_by(Hosting.id.desc())
+        .limit(1)
+        .execution_options(populate_existing=True)
+    )
+    if last is None or abs(utcnow() - (last.settled_at or last.created_at)) > _AWAY:
+        return False
+    if last.state == HostingState.PENDING:
+        return last.error is not None
+    # What was refused before its time came from a host that is there.
+    in_vain = last.settled_at is not None and last.settled_at >= last.give_up_at - _ROUND
+    return last.state == HostingState.FAILED and in_vain
+
+
+def release_overdue() -> int:
+    """Let the mails go with local links that have waited long enough; return how many hostings.
+
+    A worker may be at its upload still, for as long as the other server is silent.
+    """
+    late = or_(Hosting.give_up_at <= utcnow() + _ROUND, lapsed(Hosting.give_up_at, _LONGEST_WAIT))
+    overdue = db.session.scalars(
+        select(Hosting).where(
+            Hosting.state == HostingState.PENDING, Hosting.on_hold.is_(False), late
+        )
+    ).all()
+    for hosting in overdue:
+        with transaction() as session:
+            sentence = hosting.error or "It did not answer in time."
+            if _give_up(session, Hosting.id == hosting.id, hosting, sentence, owed=True):
+                log.warning("hosting %s: no answer in time, local links go out", hosting.id)
+    return len(overdue)
+
+
+def _give_up(
+    session: Session, which: ColumnElement[bool], hosting: Hosting, sentence: str, *, owed: bool
+) -> int:
+    """Settle a hosting as failed and let the mails go; inside the caller's transaction.
+
+    Args:
+        owed: a copy may be there, now or soon, and is to be deleted: it would belong to no one.
+    """
+    now, incident = utcnow(), hosting.incident
+    done = change(
+        session,
+        update(Hosting)
+        .where(which, Hosting.state == HostingState.PENDING)
+        .values(
+            state=HostingState.FAILED,
+            settled_at=now,
+            error=sentence,
+            next_attempt_at=now if owed and hosting.attempt else None,
+        ),
+    )
+    if done:
+        if incident.video is not None:
+            release_with_links(incident, incident.video)
+        trail.record(
+            SYSTEM,
+            "video:not_hosted_elsewhere",
+            f"incident:{incident.reference}",
+            site_id=incident.site_id,
+            host=hosting.host,
+        )
+    return done
+
+
+def _host(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"[:300]
+
+
+def host_elsewhere(hosting_id: int) -> None:
+    """Upload one clip, or delete one that came too late; not if somebody else does already."""
+    due = lapsed(Hosting.next_attempt_at, _LONGEST_REMOVAL_PAUSE) & Hosting.on_hold.is_(False)
+    lease = claim(Hosting, hosting_id, _waits() & due)
+    if lease is None:
+        log.info("hosting %s is settled or in other hands", hosting_id)
+        return
+    hosting = db.session.get_one(Hosting, hosting_id, populate_existing=True)
+    with lease.kept():
+        if hosting.state == HostingState.FAILED:
+            _remove(lease, hosting)
+            return
+        try:
+            outcome = _upload(hosting)
+        except (FileNotFoundError, StorageError) as error:
+            outcome = {"success": False, "error": f"the clip cannot be read: {error}"}
+        try:
+            _settle(lease, hosting, outcome)
+        except LeaseLost:
+            log.warning("hosting %s: attempt %s came too late", hosting_id, lease.attempt)
+            _owe_removal(lease)
+
+
+def _owe_removal(lease: Lease) -> None:
+    """Let the copy be deleted whose upload ended when the local link had gone out."""
+    with transaction() as session:
+        late = Hosting.state == HostingState.FAILED
+        let_go(session, lease, late, next_attempt_at=utcnow())
+
+
+def _remove(lease: Lease, hosting: Hosting) -> None:
+    """Delete a copy at the other host that no mail names."""
+    settings, video_id, now = config(), hosting.remote_id, utcnow()
+    server = ServerSettings(settings.sparse_url or "", settings.sparse_key or "")
+    settled = hosting.settled_at or hosting.created_at
+    host, hosting_id = hosting.host, hosting.id
+    release_connection()
+    if video_id is None or host != _host(server.url) or now - settled > _REMOVED_WITHIN:
+        log.error("hosting %s: a copy that %s may hold cannot be deleted", hosting_id, host)
+        _settle_removal(lease, None)
+        return
+    service = VideoLinkService(load_server=lambda: server, policy=ONCE)
+    outcome = service.delete_video(video_id)
+    absent = outcome.get("status_code") == HTTPStatus.NOT_FOUND
+    if outcome.get("success") or (absent and now - settled > _MAY_STILL_COME):
+        log.info("hosting %s: no copy is left at %s", hosting_id, host)
+        _settle_removal(lease, None)
+        return
+    pause = min(_LONGEST_REMOVAL_PAUSE, _FIRST_PAUSE * 2 ** min(lease.attempt, 10))
+    _settle_removal(lease, now + pause)
+
+
+def _settle_removal(lease: Lease, again: datetime | None) -> None:
+    with transaction() as session:
+        let_go(session, lease, Hosting.state == HostingState.FAILED, next_attempt_at=again)
+
+
+def _upload(hosting: Hosting) -> dict[str, Any]:
+    settings, incident = config(), hosting.incident
+    video = incident.video
+    if video is None or video.playable_key is None:
+        return {"success": False, "status_code": 404, "error": "the video was deleted"}
+    server = ServerSettings(settings.sparse_url or "", settings.sparse_key or "")
+    service = VideoLinkService(load_server=lambda: server, upload_policy=ONCE)  # the row counts
+    said = _said(incident, video)
+    release_connection()
+    with storage().local_copy(video.playable_key) as clip:
+        return dict(service.upload_video(clip, said, incident.link_hours))
+
+
+def _said(incident: Incident, video: Video) -> dict[str, Any]:
+    said = {
+        "video_id": video.public_id,
+        # An older host refuses longer texts, and levels that it does not know.
+        "message": incident.message[:10_000],
+        "incident_type": incident.incident_type,
+        "risk_level": "" if incident.risk_level == RiskLevel.UNKNOWN else str(incident.risk_level),
+        "confidence": incident.confidence,
+        "frame_count": incident.frame_count,
+        "analysis": incident.analysis[:20_000],
+        "site": incident.site_name or incident.site.name,
+        "camera": incident.camera.name if incident.camera else None,
+        "detected_at": incident.detected_at.isoformat(),
+    }
+    return {name: value for name, value in said.items() if value not in (None, "")}
+
+
+def _settle(lease: Lease, hosting: Hosting, outcome: dict[str, Any]) -> None:
+    link = outcome.get("private_link")
+    if outcome.get("success") and isinstance(link, str) and link:
+        _settle_hosted(lease, hosting, outcome, link)
+        return
+    sentence = str(outcome.get("error") or "the host answered without a link")[:500]
+    status = outcome.get("status_code")
+    final = status in _FINAL and status not in _NOT_FINAL
+    if final or has_lapsed(hosting.give_up_at, _LONGEST_WAIT):
+        _settle_failed(lease, hosting, sentence, owed=not final)
+        return
+    pause = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2 ** min(lease.attempt - 1, 5))
+    with transaction() as session:
+        lease.require(_let_go(session, lease, error=sentence, next_attempt_at=utcnow() + pause))
+    log.warning("hosting %s not done yet: %s", hosting.id, sentence)
+
+
+def _settle_hosted(lease: Lease, hosting: Hosting, outcome: dict[str, Any], link: str) -> None:
+    with transaction() as session:
+        done = _let_go(
+            session,
+            lease,
+            state=HostingState.HOSTED,
+            settled_at=utcnow(),
+            next_attempt_at=None,
+            error=None,
+            remote_id=str(outcome.get("video_id") or hosting.remote_id or "")[:64] or None,
+            sealed_link=_seal().close(link),
+            expires_at=_moment(outcome.get("expiration_time")),
+        )
+        lease.require(done)
+        release_with_hosted_link(hosting.incident)
+        trail.record(
+            SYSTEM,
+            "video:hosted_elsewhere",
+            f"incident:{hosting.incident.reference}",
+            site_id=hosting.incident.site_id,
+            host=hosting.host,
+            sha256=outcome.get("file_hash"),
+        )
+    log.info("hosting %s done", hosting.id)
+
+
+def _settle_failed(lease: Lease, hosting: Hosting, sentence: str, *, owed: bool) -> None:
+    with transaction() as session:
+        lease.require(_give_up(session, lease.held(), hosting, sentence, owed=owed))
+        change(session, update(Hosting).where(lease.held()).values(lease_until=None))
+    log.error("hosting %s given up, the local links go out: %s", hosting.id, sentence)
+
+
+def _let_go(session: Session, lease: Lease, **values: Any) -> int:
+    return let_go(session, lease, Hosting.state == HostingState.PENDING, **values)
+
+
+def due_hostings() -> list[tuple[int, int]]:
+    """Return id and attempt of the uploads that should be under way and are in nobody's hands."""
+    return find_due(Hosting, _waits(), _LONGEST_REMOVAL_PAUSE)
+
+
+def _waits() -> ColumnElement[bool]:
+    """Return the condition under which something is to be done at the other host."""
+    removal = (Hosting.state == HostingState.FAILED) & Hosting.next_attempt_at.is_not(None)
+    return or_(Hosting.state == HostingState.PENDING, removal)
+
+
+def find_hosting(incident_id: int) -> Hosting | None:
+    """Return how another host has, or has not, taken an incident's clip."""
+    return db.session.scalar(
+        select(Hosting)
+        .where(Hosting.incident_id == incident_id)
+        .execution_options(populate_existing=True)
+    )
+
+
+def hosted_link(hosting: Hosting) -> str | None:
+    """Return the other host's link while it lives, None when it cannot be given any more."""
+    over = hosting.expires_at is not None and hosting.expires_at <= utcnow()
+    if hosting.state != HostingState.HOSTED or hosting.sealed_link is None or over:
+        return None
+    try:
+        return _seal().open(hosting.sealed_link)
+    except SealBroken:
+        return None
+
+
+def foreign_token(address: str) -> str:
+    """Return what is secret in another host's link: its token, else all of it."""
+    return parse_qs(urlsplit(address).query).get("token", [address])[0]
+
+
+def _seal() -> Seal:
+    here = config()
+    return Seal("vigint.hosted-link.v1", here.secret_key, *here.old_secret_keys)
+
+
+def _moment(value: object) -> datetime | None:
+    try:
+        moment = datetime.fromisoformat(str(value))
+    except ValueError:
+        return None
+    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)

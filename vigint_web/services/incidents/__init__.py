@@ -1,0 +1,1 @@
+"""Incidents: reading what detectors post, storing it, releasing its alerts."""

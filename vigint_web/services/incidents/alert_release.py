@@ -1,0 +1,104 @@
+"""Let the mails go that waited for an incident's video."""
+
+from sqlalchemy import update
+
+from vigint_web.clock import utcnow
+from vigint_web.extensions import db
+from vigint_web.models import Alert, AlertKind, AlertState, Audience, Incident, Video
+from vigint_web.services.core import job_queue
+from vigint_web.services.core.actors import SYSTEM
+from vigint_web.services.core.lapsing import lapsed
+from vigint_web.services.core.leases import LONGEST_HOLD
+from vigint_web.services.core.transactions import Hook, after_commit, change, transaction
+from vigint_web.services.dispatch import backlog, digests
+from vigint_web.services.dispatch.enqueue import owe
+from vigint_web.services.incidents.incidents import alerts_of
+from vigint_web.services.links.links import mint_link
+
+
+def waiting_alerts(incident: Incident) -> list[Alert]:
+    """Return the mails of an incident that wait for its video."""
+    return [alert for alert in alerts_of(incident.id) if alert.state == AlertState.WAITING]
+
+
+def release_without_video(incident: Incident) -> None:
+    """Let the mails go with a sentence on why there is no video; in the caller's transaction."""
+    for alert in waiting_alerts(incident):
+        alert.kind = AlertKind.TEXT_ONLY
+        _release(alert)
+
+
+def release_with_links(incident: Incident, video: Video) -> None:
+    """Let the mails go with a link each; in the caller's transaction."""
+    for alert in waiting_alerts(incident):
+        link = mint_link(
+            SYSTEM, video, Audience.PERSON, recipient=alert.recipient, hours=incident.link_hours
+        )
+        alert.link_id = link.id
+        _release(alert)
+
+
+def owe_late_videos(incident: Incident, video: Video) -> None:
+    """Owe a link to everybody who was told by text that the video is not there yet.
+
+    One mail each, whatever made the video late: a mail that has not left yet carries the link
+    itself. In the caller's transaction, which makes the video ready.
+    """
+    told = [alert for alert in alerts_of(incident.id) if not alert.is_call]
+    linked = {alert.recipient for alert in told if alert.kind == AlertKind.VIDEO}
+    for alert in told:
+        if alert.kind != AlertKind.TEXT_ONLY or alert.recipient in linked:
+            continue
+        if alert.state == AlertState.FAILED:
+            continue
+        linked.add(alert.recipient)
+        _owe_link(incident, video, alert)
+
+
+def _owe_link(incident: Incident, video: Video, alert: Alert) -> None:
+    link = mint_link(
+        SYSTEM, video, Audience.PERSON, recipient=alert.recipient, hours=incident.link_hours
+    )
+    with transaction() as session:
+        unsent = Alert.state.in_([AlertState.PENDING, AlertState.GATHERED])
+        turned = change(
+            session,
+            update(Alert)
+            .where(Alert.id == alert.id, unsent, lapsed(Alert.lease_until, LONGEST_HOLD))
+            .values(kind=AlertKind.VIDEO, link_id=link.id),
+        )
+        if not turned:
+            owe(
+                session,
+                alert.recipient,
+                AlertKind.VIDEO,
+                incident_id=incident.id,
+                link_id=link.id,
+            )
+
+
+def release_with_hosted_link(incident: Incident) -> None:
+    """Let the mails go with the link of another host; in the caller's transaction."""
+    for alert in waiting_alerts(incident):
+        _release(alert)
+
+
+def _release(alert: Alert) -> None:
+    teller = db.session.get(Alert, alert.told_by_id) if alert.told_by_id is not None else None
+    if teller is not None and teller.is_digest and alert.incident is not None:
+        backlog.gather(alert, alert.incident)
+        alert.state = AlertState.GATHERED
+        return
+    first = alert.incident.grouped_under_id if alert.incident is not None else None
+    if alert.told_by_id is not None and first is not None:
+        # The mail that should have told of it may be on its way already.
+        digests.gather(alert, first, utcnow())
+        alert.state = AlertState.GATHERED
+        return
+    alert.state = AlertState.PENDING
+    alert.next_attempt_at = utcnow()
+    after_commit(_deliver_later(alert))
+
+
+def _deliver_later(alert: Alert) -> Hook:
+    return lambda: job_queue.enqueue_alert(alert.id, alert.attempt)

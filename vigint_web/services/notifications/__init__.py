@@ -1,0 +1,1 @@
+"""Render what is owed and deliver it."""
