@@ -14,10 +14,10 @@ from sqlalchemy import ColumnElement, Select, exists, false, func, or_, select
 from sqlalchemy.orm import InstrumentedAttribute
 
 from vigint_web.extensions import db
-from vigint_web.folding import fold
+from vigint_web.i18n.collation import fold
 from vigint_web.models import Camera, Source, Tag, Video, VideoKind, VideoStatus, source_tags
-from vigint_web.services.actors import Actor
-from vigint_web.services.pages import (
+from vigint_web.services.core.actors import Actor
+from vigint_web.services.core.keyset_pagination import (
     PAGE,
     SORTED_TOP,
     Mark,

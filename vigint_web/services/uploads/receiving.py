@@ -29,15 +29,17 @@ from vigint_web.errors import (
 )
 from vigint_web.extensions import db
 from vigint_web.models import ApiKey, Upload, User, UserSession, Video
-from vigint_web.services import sources, upload_digests
-from vigint_web.services.actors import SYSTEM, Actor
-from vigint_web.services.runtime import config, storage
-from vigint_web.services.sessions import is_live
-from vigint_web.services.transactions import change, transaction
-from vigint_web.services.upload_digests import Tally
-from vigint_web.services.upload_holds import Hold, let_go, on_trial, only_writer
-from vigint_web.services.uploads import is_whole, require_alive, time_to_live
-from vigint_web.services.videos import delete_video_files
+from vigint_web.services.accounts.sessions import is_live
+from vigint_web.services.core.actors import SYSTEM, Actor
+from vigint_web.services.core.lapsing import lapsed
+from vigint_web.services.core.runtime import config, storage
+from vigint_web.services.core.transactions import change, transaction
+from vigint_web.services.sources import sources
+from vigint_web.services.uploads import hashing
+from vigint_web.services.uploads.hashing import Tally
+from vigint_web.services.uploads.uploads import is_whole, require_alive, time_to_live
+from vigint_web.services.uploads.write_lock import LEASE, Hold, let_go, on_trial, only_writer
+from vigint_web.services.videos.lifecycle import delete_video_files
 from vigint_web.storage import NoRoom, StorageError
 from vigint_web.storage.base import Staged
 
@@ -119,7 +121,7 @@ def receive(actor: Actor, upload: Upload, offset: int, body: Body) -> int:
             raise WrongOffset(at)
         if hold.published:
             return _adopt(actor, upload, hold)
-        tally = upload_digests.resume(upload.public_id, staged, offset)
+        tally = hashing.resume(upload.public_id, staged, offset)
         with hold.kept():
             size, tally = _append(upload, staged, hold, offset, body, tally)
             if size == upload.length:
@@ -127,7 +129,7 @@ def receive(actor: Actor, upload: Upload, offset: int, body: Body) -> int:
         if size == upload.length:
             _hand_over(actor, upload, hold, sha256)
         else:
-            upload_digests.keep(upload.public_id, tally)
+            hashing.keep(upload.public_id, tally)
     return size
 
 
@@ -212,7 +214,7 @@ def _save(
         raise
     for tally in tallies:
         if tally.position <= size:
-            upload_digests.keep(upload.public_id, tally)
+            hashing.keep(upload.public_id, tally)
             return
 
 
@@ -261,7 +263,7 @@ def _publish(upload: Upload, staged: Staged, hold: Hold, tally: Tally) -> str:
     """Make a whole upload the original of its video; return its SHA-256."""
     for _ in tally.add_all(staged.read(tally.position)):
         hold.alive()
-    upload_digests.keep(upload.public_id, tally)  # for the case that publishing fails
+    hashing.keep(upload.public_id, tally)  # for the case that publishing fails
     _note(hold, upload.length)  # from here on the sweep finishes it, whatever happens to us
     hold.alive()
     staged.publish(sources.original_key(upload.source.video))
@@ -285,7 +287,7 @@ def _hand_over(actor: Actor, upload: Upload, hold: Hold, sha256: str) -> None:
         if db.session.scalar(select(Video.id).where(Video.original_key == key)) is None:
             delete_video_files([key])  # given up meanwhile
         raise
-    upload_digests.forget(upload.public_id)
+    hashing.forget(upload.public_id)
 
 
 def _adopt(actor: Actor, upload: Upload, hold: Hold) -> int:
@@ -331,7 +333,7 @@ def sweep() -> int:
     due = select(Upload).where(
         Upload.finished_at.is_(None),
         or_(Upload.offset == Upload.length, Upload.expires_at <= now),
-        or_(Upload.lease_until.is_(None), Upload.lease_until < now),
+        lapsed(Upload.lease_until, LEASE),
     )
     ended = 0
     for upload in db.session.scalars(due.limit(_BATCH)).all():
@@ -358,7 +360,7 @@ def _end(upload: Upload) -> bool:
         if hold.published:
             _adopt(SYSTEM, upload, hold)
             return True
-        tally = upload_digests.resume(upload.public_id, staged, at)
+        tally = hashing.resume(upload.public_id, staged, at)
         with hold.kept():
             sha256 = _publish(upload, staged, hold, tally)
         _hand_over(SYSTEM, upload, hold, sha256)
@@ -370,4 +372,4 @@ def _give_up(upload: Upload, hold: Hold) -> None:
     with transaction() as session:
         hold.require(change(session, update(Upload).where(hold.held()).values(**ended)))
         sources.fail_upload(SYSTEM, upload.source, "upload_expired")
-    upload_digests.forget(upload.public_id)
+    hashing.forget(upload.public_id)

@@ -2,16 +2,14 @@
 
 from datetime import datetime
 
-from sqlalchemy import update
-
 from vigint_web.clock import utcnow
-from vigint_web.errors import Conflict, Invalid, NotFound
-from vigint_web.models import Link
-from vigint_web.services import audit, links
-from vigint_web.services.actors import Actor
-from vigint_web.services.sharing import expiry_mistakes
-from vigint_web.services.sources import get_source
-from vigint_web.services.transactions import change, transaction
+from vigint_web.errors import NotFound
+from vigint_web.models import Audience, Link
+from vigint_web.services.core.actors import Actor
+from vigint_web.services.core.transactions import transaction
+from vigint_web.services.links import links
+from vigint_web.services.links.sharing import set_end
+from vigint_web.services.sources.sources import get_source
 
 
 def set_expiry(actor: Actor, source_id: str, expires_at: datetime | None) -> Link:
@@ -21,30 +19,8 @@ def set_expiry(actor: Actor, source_id: str, expires_at: datetime | None) -> Lin
         Conflict: it is revoked.
         Invalid: the end is over, or later than the footage is kept; as codes.
     """
-    with transaction() as session:
-        link = _link(actor, source_id)
-        mistakes = expiry_mistakes(expires_at, link.video, utcnow()) if expires_at else []
-        if mistakes:
-            raise Invalid(mistakes)
-        before = link.expires_at
-        changed = change(
-            session,
-            update(Link)
-            .where(Link.id == link.id, Link.revoked_at.is_(None))
-            .values(expires_at=expires_at),
-        )
-        if not changed:
-            raise Conflict
-        session.refresh(link)
-        audit.record(
-            actor,
-            "link:expiry_changed",
-            f"link:{link.id}",
-            site_id=link.site_id,
-            before=before.isoformat() if before else None,
-            after=expires_at.isoformat() if expires_at else None,
-        )
-    return link
+    with transaction():
+        return set_end(actor, _link(actor, source_id), Audience.PROGRAM, expires_at)
 
 
 def renew(actor: Actor, source_id: str) -> Link:

@@ -5,11 +5,11 @@ from collections.abc import Iterable, Sequence
 from sqlalchemy import delete, exists, select
 
 from vigint_web.extensions import db
-from vigint_web.folding import fold
+from vigint_web.i18n.collation import fold
 from vigint_web.models import Source, Tag, source_tags
-from vigint_web.services.actors import Actor
-from vigint_web.services.transactions import transaction
-from vigint_web.services.upserts import insert_into
+from vigint_web.services.core.actors import Actor
+from vigint_web.services.core.transactions import transaction
+from vigint_web.services.core.upserts import insert_into
 
 LONGEST = 60
 MOST = 20

@@ -6,10 +6,10 @@ from vigint_web.clock import utcnow
 from vigint_web.errors import Conflict
 from vigint_web.media.errors import MediaErrorCode
 from vigint_web.models import Source, Video, VideoStatus
-from vigint_web.services import audit
-from vigint_web.services.actors import Actor
-from vigint_web.services.sources import get_source
-from vigint_web.services.transactions import change, transaction
+from vigint_web.services.audit import trail
+from vigint_web.services.core.actors import Actor
+from vigint_web.services.core.transactions import change, transaction
+from vigint_web.services.sources.sources import get_source
 
 
 def cancel_processing(actor: Actor, source_id: str) -> Source:
@@ -39,6 +39,6 @@ def cancel_processing(actor: Actor, source_id: str) -> Source:
         )
         if not ended:
             raise Conflict
-        audit.record(actor, "source:cancelled", f"source:{source_id}", site_id=source.site_id)
+        trail.record(actor, "source:cancelled", f"source:{source_id}", site_id=source.site_id)
     session.refresh(source.video)
     return source

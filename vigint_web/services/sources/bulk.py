@@ -8,9 +8,9 @@ from sqlalchemy import select
 from vigint_web.errors import Invalid, VigintError
 from vigint_web.extensions import db
 from vigint_web.models import Source, VideoStatus
-from vigint_web.services import sources, tags
-from vigint_web.services.actors import Actor
-from vigint_web.services.source_editing import add_tags
+from vigint_web.services.core.actors import Actor
+from vigint_web.services.sources import sources, tags
+from vigint_web.services.sources.editing import add_tags
 
 MOST_AT_ONCE = 200
 

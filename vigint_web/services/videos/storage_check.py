@@ -15,10 +15,10 @@ from sqlalchemy import RowMapping, select
 
 from vigint_web.extensions import db
 from vigint_web.models import Upload, Video
-from vigint_web.services import audit
-from vigint_web.services.actors import Actor
-from vigint_web.services.runtime import storage
-from vigint_web.services.transactions import transaction
+from vigint_web.services.audit import trail
+from vigint_web.services.core.actors import Actor
+from vigint_web.services.core.runtime import storage
+from vigint_web.services.core.transactions import transaction
 from vigint_web.storage import Held
 
 Told = Callable[[int, int], None]
@@ -34,7 +34,10 @@ _COLUMNS = (
     (Video.thumbnail_key, Video.thumbnail_size, Video.thumbnail_sha256),
     (Video.sprite_key, Video.sprite_size, Video.sprite_sha256),
 )
-_SELECTED = [column for columns in _COLUMNS for column in columns if column is not None]
+_SELECTED = [
+    *(column for columns in _COLUMNS for column in columns if column is not None),
+    Video.tracks,
+]
 
 
 class Problem(StrEnum):
@@ -149,7 +152,7 @@ def remove(actor: Actor, found: Findings, older_than: float) -> Findings:
     finally:
         if removed.removable:
             with transaction():
-                audit.record(
+                trail.record(
                     actor,
                     "media:swept",
                     "installation",
@@ -185,6 +188,9 @@ def _files_of(values: RowMapping) -> dict[str, Named]:
         if name is not None:
             digest = None if sha256 is None else values[sha256]
             found[name] = Named(name, values[Video.public_id], values[size], digest)
+    for track in values[Video.tracks] or []:
+        name = track["key"]
+        found[name] = Named(name, values[Video.public_id], track["size"], track["sha256"])
     return found
 
 

@@ -12,14 +12,14 @@ from sqlalchemy import select
 from vigint_web.clock import utcnow
 from vigint_web.errors import Conflict, Invalid
 from vigint_web.extensions import db
-from vigint_web.folding import fold
+from vigint_web.i18n.collation import fold
 from vigint_web.models import Camera, Source, Video
-from vigint_web.services import audit
-from vigint_web.services.actors import Actor
-from vigint_web.services.sites import camera_of
-from vigint_web.services.sources import get_source
-from vigint_web.services.tags import MOST, set_tags, tag_mistakes
-from vigint_web.services.transactions import transaction
+from vigint_web.services.accounts.sites import camera_of
+from vigint_web.services.audit import trail
+from vigint_web.services.core.actors import Actor
+from vigint_web.services.core.transactions import transaction
+from vigint_web.services.sources.sources import get_source
+from vigint_web.services.sources.tags import MOST, set_tags, tag_mistakes
 
 LONGEST_NAME = 200
 LONGEST_DESCRIPTION = 5000
@@ -121,7 +121,7 @@ def _locked(actor: Actor, source_id: str) -> Source:
 def _record(actor: Actor, source: Source, before: Facts) -> None:
     changed = _changes(before, facts_of(source))
     if changed:
-        audit.record(
+        trail.record(
             actor, "source:edited", f"source:{source.source_id}", site_id=source.site_id, **changed
         )
 

@@ -8,8 +8,14 @@ from typing_extensions import TypedDict
 from vigint_web.errors import NotFound
 from vigint_web.media import webvtt
 from vigint_web.models import Video
-from vigint_web.services.runtime import config
-from vigint_web.services.token_documents import SceneInfo, scenes_of
+from vigint_web.services.core.runtime import config
+
+
+class SceneInfo(TypedDict):
+    """A scene: the second it begins at, and how sharply, 0 to 1."""
+
+    start: float
+    score: float
 
 
 class TimelineDocument(TypedDict):
@@ -58,9 +64,11 @@ def clock(video: Video) -> str:
 
     In the installation's zone. Raises NotFound while that is not known.
     """
-    if video.recorded_at is None or not video.duration:
+    began = video.clock_began
+    if began is None or not video.duration:
         raise NotFound
-    return webvtt.clock(video.recorded_at.astimezone(config().timezone), video.duration)
+    gaps = ((gap["at"], gap["left_out"]) for gap in video.gaps or [])
+    return webvtt.clock(began.astimezone(config().timezone), video.duration, gaps)
 
 
 def timeline_document(video: Video) -> TimelineDocument:
@@ -74,3 +82,10 @@ def timeline_document(video: Video) -> TimelineDocument:
         "motion": video.timeline["motion"],
         "motion_interval": video.timeline["motion_interval"],
     }
+
+
+def scenes_of(video: Video) -> list[SceneInfo] | None:
+    """Return a video's scenes; None while they are not known."""
+    if video.scenes is None:
+        return None
+    return [{"start": scene["start"], "score": scene["score"]} for scene in video.scenes]

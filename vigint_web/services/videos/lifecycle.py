@@ -20,12 +20,15 @@ from vigint_web.models import (
     VideoStatus,
 )
 from vigint_web.models.types import ATTEMPTS
-from vigint_web.services.claims import Lease
-from vigint_web.services.runtime import runtime
-from vigint_web.services.transactions import after_commit, change, transaction
+from vigint_web.services.core.leases import Lease
+from vigint_web.services.core.runtime import runtime
+from vigint_web.services.core.transactions import after_commit, change, transaction
 from vigint_web.storage import StorageError
 
 log = logging.getLogger(__name__)
+
+# A video that waited for room says so until then.
+_READY = {"status": VideoStatus.READY, "progress": 100, "error_code": None, "error_detail": None}
 
 
 def settle_ready(lease: Lease, values: dict[str, Any]) -> None:
@@ -35,7 +38,7 @@ def settle_ready(lease: Lease, values: dict[str, Any]) -> None:
         LeaseLost: another worker owns the video now.
     """
     with transaction() as session:
-        _settle(lease, {"status": VideoStatus.READY, "progress": 100, **values})
+        _settle(lease, {**_READY, **values})
         video = session.get_one(Video, lease.row_id, populate_existing=True)
         video.stored_size = video.files_size
         session.flush()

@@ -20,13 +20,16 @@ from vigint_web.errors import (
     UploadFinished,
 )
 from vigint_web.extensions import db
-from vigint_web.models import Site, Source, Upload, VideoStatus
-from vigint_web.services import sources, upload_digests
-from vigint_web.services.actors import Actor
-from vigint_web.services.filenames import one_line, some_lines
-from vigint_web.services.runtime import config, storage
-from vigint_web.services.tags import LONGEST, MOST, set_tags, tag_mistakes
-from vigint_web.services.transactions import change, transaction
+from vigint_web.i18n.sentences import failure_sentence
+from vigint_web.models import Source, Upload, VideoStatus
+from vigint_web.services.accounts.sites import offered_site
+from vigint_web.services.core.actors import Actor
+from vigint_web.services.core.runtime import config, storage
+from vigint_web.services.core.transactions import change, transaction
+from vigint_web.services.sources import sources
+from vigint_web.services.sources.tags import LONGEST, MOST, set_tags, tag_mistakes
+from vigint_web.services.uploads import hashing
+from vigint_web.services.videos.filenames import name_refusal, one_line, some_lines
 from vigint_web.storage import NoRoom
 
 log = logging.getLogger(__name__)
@@ -48,6 +51,8 @@ class Announced:
     tags: Sequence[str] = ()
     # The short name of the site that it shall belong to; empty: the actor's home.
     site: str = ""
+    # What programs shall call the source; empty: the next number.
+    source_id: str = ""
     said: str = ""
 
 
@@ -61,12 +66,20 @@ def begin(actor: Actor, announced: Announced) -> Upload:
 
     Raises:
         EmptyFile, TooLarge, StorageFull: what is announced cannot be taken.
-        Invalid: there is no such site for this actor, or the tags are none.
+        Invalid: the name is of no accepted format, there is no such site for this actor, or the
+            tags or the source's id are none.
+        SourceIdTaken: another source has the id.
     """
     if announced.length == 0:
         raise EmptyFile
     if announced.length > config().max_upload_bytes:
         raise TooLarge
+    refused = name_refusal(announced.filename)
+    if refused is not None:
+        limit = _(
+            "The size limit is %(number)s MB per file.", number=config().max_upload_bytes // 1048576
+        )
+        raise Invalid([str(failure_sentence(refused)), limit], refused)
     if tag_mistakes(announced.tags):
         sentence = _(
             "At most %(most)s tags, of at most %(longest)s characters each.",
@@ -84,7 +97,8 @@ def begin(actor: Actor, announced: Announced) -> Upload:
             announced.filename,
             one_line(announced.name),
             some_lines(announced.description),
-            site=_site(actor, announced.site),
+            site=offered_site(actor, announced.site),
+            source_id=announced.source_id,
             resumable=True,
         )
         if announced.tags:
@@ -102,15 +116,6 @@ def begin(actor: Actor, announced: Announced) -> Upload:
         )
         session.add(upload)
     return upload
-
-
-def _site(actor: Actor, slug: str) -> Site | None:
-    if not slug:
-        return None
-    site = db.session.scalar(select(Site).where(Site.slug == slug, actor.scope(Site.id)))
-    if site is None:
-        raise Invalid([_("There is no site of this short name for you.")])
-    return site
 
 
 def find(actor: Actor, public_id: str) -> Upload:
@@ -176,7 +181,7 @@ def terminate(actor: Actor, public_id: str) -> None:
     if upload.source.video.status != VideoStatus.UPLOADING:
         raise UploadFinished
     sources.delete_source(actor, upload.source.source_id, "upload:terminated")
-    upload_digests.forget(public_id)
+    hashing.forget(public_id)
 
 
 def forget_ended() -> int:

@@ -4,18 +4,27 @@ import re
 import unicodedata
 from pathlib import PurePosixPath
 
+from vigint_web.i18n.normal_forms import normalized
+
 _LONGEST = 200
 _MOST_BYTES = 240  # file systems take 255, browsers add to a name that is taken
 # What Windows takes for a device, whatever the ending.
 _RESERVED = re.compile(r"(?i)con|prn|aux|nul|(?:com|lpt)[0-9¹²³]")
 _KNOWN_SUFFIXES = {".mp4", ".avi", ".mov", ".mkv", ".wmv", ".flv", ".webm", ".m4v"}
+# What recorders write for themselves, and the players that they export together with footage.
+_RECORDERS_SUFFIXES = {
+    ".dav", ".264", ".265", ".h264", ".h265", ".hevc", ".ts", ".mts", ".m2ts", ".vob", ".asf",
+    ".exe", ".ps", ".dat", ".ifv", ".g64", ".g64x", ".mjpg", ".mjpeg",
+}  # fmt: skip
+# “cam.1” and “14.30” have none.
+_SUFFIX = re.compile(r"\.(?:(?=[0-9]{0,9}[a-z])[a-z0-9]{1,10}|26[45])")
 # Format characters (Cf) can turn a name around on screen: "invoice\u202e4pm.exe".
 _UNSEEN = {"Cc", "Cf", "Cs", "Co", "Cn"}
 
 
 def safe_filename(name: str) -> str:
     """Return a file name without folders, control characters, or characters that no disk likes."""
-    name = unicodedata.normalize("NFC", name).replace("\\", "/").rsplit("/", 1)[-1]
+    name = normalized("NFC", name).replace("\\", "/").rsplit("/", 1)[-1]
     name = "".join(c for c in name if unicodedata.category(c) not in _UNSEEN)
     name = re.sub(r'[<>:"|?*/]', "_", name).strip(" .")
     if _RESERVED.fullmatch(name.partition(".")[0].rstrip()):
@@ -39,9 +48,20 @@ def one_line(text: str) -> str:
 
 def some_lines(text: str) -> str:
     """Return a text that people gave without what cannot be seen, but with its line breaks."""
-    text = unicodedata.normalize("NFC", text).replace("\r\n", "\n")
+    text = normalized("NFC", text).replace("\r\n", "\n")
     kept = (c for c in text if c in "\n\t" or unicodedata.category(c) not in _UNSEEN)
     return "".join(kept).strip()
+
+
+def name_refusal(name: str) -> str | None:
+    """Return why a file of this name is no source, as a code of a failure; None where it may be.
+
+    A name without an ending says nothing: its content decides.
+    """
+    suffix = PurePosixPath(name.strip()).suffix.lower()
+    if suffix in _KNOWN_SUFFIXES or not _SUFFIX.fullmatch(suffix):
+        return None
+    return "from_recorder" if suffix in _RECORDERS_SUFFIXES else "not_a_video"
 
 
 def storage_suffix(name: str) -> str:

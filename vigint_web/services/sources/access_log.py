@@ -7,13 +7,14 @@ from sqlalchemy import func, select
 
 from vigint_web.extensions import db
 from vigint_web.models import Access, Link, Video
-from vigint_web.services.pages import (
+from vigint_web.services.core.keyset_pagination import (
     SORTED_TOP,
     Order,
     SortedPage,
     SortedPlace,
     merge_marks,
 )
+from vigint_web.services.videos.stored_files import films_of
 
 PAGE = 50
 # Up to here each link's log is read from its own index; beyond, one query sorts them all.
@@ -99,5 +100,6 @@ def _reading(access: Access, link: Link) -> Reading:
         return Reading(access, link, None, None)
     sent = access.last_byte - access.first_byte + 1
     video = link.video
-    size = video.original_size if access.what == "download" else video.playable_size
+    film = films_of(video).get(access.track or 1)
+    size = video.original_size if access.what == "download" else film.size if film else None
     return Reading(access, link, sent, min(1.0, sent / size) if size else None)

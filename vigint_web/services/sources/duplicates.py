@@ -4,10 +4,10 @@ from sqlalchemy import select
 
 from vigint_web.extensions import db
 from vigint_web.models import Source, Video
-from vigint_web.services import audit
-from vigint_web.services.actors import Actor
-from vigint_web.services.sources import get_source
-from vigint_web.services.transactions import transaction
+from vigint_web.services.audit import trail
+from vigint_web.services.core.actors import Actor
+from vigint_web.services.core.transactions import transaction
+from vigint_web.services.sources.sources import get_source
 
 _MOST = 20
 
@@ -41,7 +41,7 @@ def keep_duplicate(actor: Actor, source_id: str) -> Source:
         source = get_source(actor, source_id)
         if not source.keeps_duplicate:
             source.keeps_duplicate = True
-            audit.record(
+            trail.record(
                 actor,
                 "source:duplicate_kept",
                 f"source:{source_id}",

@@ -1,35 +1,41 @@
 """Add, find, retry and delete sources."""
 
+import re
 import secrets
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from flask_babel import gettext as _
 from sqlalchemy import func, select, update
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from vigint_web.clock import utcnow
-from vigint_web.errors import Conflict, NotFound, StorageFull
+from vigint_web.errors import Conflict, Invalid, NotFound, SourceIdTaken, StorageFull
 from vigint_web.extensions import db
 from vigint_web.models import Audience, Site, Source, Upload, Video, VideoKind, VideoStatus
-from vigint_web.services import audit, queueing
-from vigint_web.services.actors import Actor
-from vigint_web.services.filenames import safe_filename, storage_suffix
-from vigint_web.services.links import mint_link
-from vigint_web.services.numbering import next_number
-from vigint_web.services.runtime import config, storage
-from vigint_web.services.sites import home_site
-from vigint_web.services.tags import forget_unused
-from vigint_web.services.transactions import after_commit, change, transaction
-from vigint_web.services.videos import (
+from vigint_web.services.accounts.sites import home_site
+from vigint_web.services.audit import trail
+from vigint_web.services.core import job_queue
+from vigint_web.services.core.actors import Actor
+from vigint_web.services.core.runtime import storage
+from vigint_web.services.core.sequences import next_number
+from vigint_web.services.core.transactions import after_commit, change, transaction
+from vigint_web.services.links.links import mint_link
+from vigint_web.services.sources.tags import forget_unused
+from vigint_web.services.videos.filenames import safe_filename, storage_suffix
+from vigint_web.services.videos.lifecycle import (
     delete_video_files,
     detach_and_delete_video,
     restart_failed,
 )
+from vigint_web.services.videos.retention_dates import date_for_new
 from vigint_web.storage import NoRoom
 
 # An upload without a byte for this long has stopped; connections are silent for less.
 UPLOAD_LEASE = timedelta(seconds=120)
+_SOURCE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
 def begin_upload(
@@ -39,6 +45,7 @@ def begin_upload(
     description: str = "",
     *,
     site: Site | None = None,
+    source_id: str = "",
     resumable: bool = False,
 ) -> Source:
     """Add a source whose bytes are about to arrive, with its video and its program link.
@@ -47,21 +54,35 @@ def begin_upload(
         filename: as the browser gave it; made safe here.
         name: what people call it; made from the file's name when empty.
         site: one that the actor may see; their home when there is none.
-        resumable: a silence does not end this upload; see services/uploads.py.
+        source_id: what programs shall call it; the next number when empty.
+        resumable: a silence does not end this upload; see services/uploads/uploads.py.
+
+    Raises:
+        Invalid: the id is none.
+        SourceIdTaken: another source has it.
     """
     site = site or home_site(actor)
+    if source_id and not _SOURCE_ID.fullmatch(source_id):
+        sentence = _(
+            "A source id has 1 to 64 letters, digits, dots, hyphens and underscores, and "
+            "begins with a letter or a digit."
+        )
+        raise Invalid([sentence])
     shown = safe_filename(filename)
-    days = config().source_retention_days
+    now = utcnow()
     with transaction() as session:
-        source_id = f"file_{next_number('source'):03d}"
+        if source_id and _is_taken(session, source_id):
+            raise SourceIdTaken
+        source_id = source_id or _next_id(session)
         video = Video(
             public_id=f"vid_{secrets.token_hex(8)}",
             site_id=site.id,
             kind=VideoKind.SOURCE,
             status=VideoStatus.UPLOADING,
             original_name=shown,
-            lease_until=None if resumable else utcnow() + UPLOAD_LEASE,
-            purge_at=utcnow() + timedelta(days=days) if days else None,
+            lease_until=None if resumable else now + UPLOAD_LEASE,
+            created_at=now,
+            purge_at=date_for_new(VideoKind.SOURCE, now),
         )
         session.add(video)
         session.flush()
@@ -74,10 +95,25 @@ def begin_upload(
             created_by_id=actor.user_id,
         )
         session.add(source)
-        session.flush()
+        try:
+            session.flush()
+        except IntegrityError:  # given twice at the same moment
+            raise SourceIdTaken from None
         mint_link(actor, video, Audience.PROGRAM)
-        audit.record(actor, "source:added", f"source:{source_id}", site_id=site.id, filename=shown)
+        trail.record(actor, "source:added", f"source:{source_id}", site_id=site.id, filename=shown)
     return source
+
+
+def _is_taken(session: Session, source_id: str) -> bool:
+    return session.scalar(select(Source.id).where(Source.source_id == source_id)) is not None
+
+
+def _next_id(session: Session) -> str:
+    """Return the next number that nobody gave to a source before its turn."""
+    while True:
+        source_id = f"file_{next_number('source'):03d}"
+        if not _is_taken(session, source_id):
+            return source_id
 
 
 def upload_goes_on(video_id: int) -> None:
@@ -135,7 +171,7 @@ def hand_over(actor: Actor, source: Source, size: int, sha256: str) -> None:
         )
         if not done:
             raise Conflict
-        audit.record(
+        trail.record(
             actor,
             "source:received",
             f"source:{source.source_id}",
@@ -143,7 +179,7 @@ def hand_over(actor: Actor, source: Source, size: int, sha256: str) -> None:
             size=size,
             sha256=sha256,
         )
-        after_commit(lambda: queueing.enqueue_video(video.kind, video.id, video.attempt))
+        after_commit(lambda: job_queue.enqueue_video(video.kind, video.id, video.attempt))
     session.refresh(video)
 
 
@@ -160,7 +196,7 @@ def fail_upload(actor: Actor, source: Source, code: str, detail: str = "") -> No
         )
         if not failed:
             return
-        audit.record(
+        trail.record(
             actor, "source:failed", f"source:{source.source_id}", site_id=source.site_id, code=code
         )
     session.refresh(source.video)
@@ -211,8 +247,8 @@ def retry_source(actor: Actor, source_id: str) -> Source:
     source = get_source(actor, source_id)
     with transaction() as session:
         attempt = restart_failed(source.video_id)
-        audit.record(actor, "source:retried", f"source:{source_id}", site_id=source.site_id)
-        after_commit(lambda: queueing.enqueue_video(VideoKind.SOURCE, source.video_id, attempt))
+        trail.record(actor, "source:retried", f"source:{source_id}", site_id=source.site_id)
+        after_commit(lambda: job_queue.enqueue_video(VideoKind.SOURCE, source.video_id, attempt))
     session.refresh(source.video)
     return source
 
@@ -225,7 +261,7 @@ def delete_source(actor: Actor, source_id: str, action: str = "source:deleted") 
     """
     source = get_source(actor, source_id)
     with transaction() as session:
-        audit.record(
+        trail.record(
             actor,
             action,
             f"source:{source_id}",

@@ -8,8 +8,16 @@ from sqlalchemy import select
 from vigint_web.errors import LinkRefused, NotFound
 from vigint_web.extensions import db
 from vigint_web.models import Video
-from vigint_web.services.actors import Actor
-from vigint_web.services.link_rules import unreadiness
+from vigint_web.services.core.actors import Actor
+from vigint_web.services.videos.readiness import unreadiness
+
+
+@dataclass(frozen=True)
+class Film:
+    """A file that plays: its bytes, and its seconds; without these it has no parts to tell."""
+
+    size: int
+    duration: float | None
 
 
 @dataclass(frozen=True)
@@ -58,9 +66,14 @@ def find_visible_video(actor: Actor, public_id: str) -> Video:
     return video
 
 
-def playable_bytes(video: Video) -> StoredBytes:
-    """Return what a browser plays; raises LinkRefused while there is nothing."""
+def playable_bytes(video: Video, track: str | None = None) -> StoredBytes:
+    """Return what a browser plays; ``track`` numbers the pictures of a file that has several.
+
+    Raises LinkRefused while there is nothing, and NotFound for a number that there is not.
+    """
     require_ready(video)
+    if track not in {None, "1"}:
+        return _track_bytes(video, track)
     if not (video.playable_key and video.playable_sha256 and video.playable_type):
         raise NotFound
     return StoredBytes(
@@ -70,6 +83,52 @@ def playable_bytes(video: Video) -> StoredBytes:
         content_type=video.playable_type,
         stored_at=_stored_at(video),
     )
+
+
+def films_of(video: Video) -> dict[int, Film]:
+    """Return what plays, by the number of the picture."""
+    first = Film(video.playable_size or 0, video.duration)
+    return {1: first} | {
+        track["number"]: Film(track["size"], track["duration"]) for track in video.tracks or []
+    }
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One picture of a file that has several: its size in pixels, its length in seconds."""
+
+    number: int
+    width: int | None
+    height: int | None
+    duration: float | None
+
+    @property
+    def resolution(self) -> str:
+        """Return the size as people write it, such as 640x480."""
+        return f"{self.width}x{self.height}" if self.width and self.height else ""
+
+
+def pictures_of(video: Video) -> list[Picture]:
+    """Return each picture of a file that has several; nothing for one that has not."""
+    further = [
+        Picture(track["number"], track["width"], track["height"], track["duration"])
+        for track in video.tracks or []
+    ]
+    first = Picture(1, video.width, video.height, video.duration)
+    return [first, *further] if further else []
+
+
+def _track_bytes(video: Video, number: str | None) -> StoredBytes:
+    for track in video.tracks or []:
+        if str(track["number"]) == number:
+            return StoredBytes(
+                key=track["key"],
+                size=track["size"],
+                sha256=track["sha256"],
+                content_type="video/mp4",
+                stored_at=_stored_at(video),
+            )
+    raise NotFound
 
 
 def original_bytes(video: Video) -> StoredBytes:

@@ -21,7 +21,8 @@ from vigint_web.clock import utcnow
 from vigint_web.errors import LeaseLost, Locked
 from vigint_web.extensions import db
 from vigint_web.models import Upload
-from vigint_web.services.transactions import change, transaction
+from vigint_web.services.core.lapsing import lapsed
+from vigint_web.services.core.transactions import change, transaction
 
 log = logging.getLogger(__name__)
 
@@ -170,6 +171,8 @@ def only_writer(
     word = f"{_ON_TRIAL if trial else ''}{here}-{secrets.token_hex(6)}"
     hold = Hold(upload.id, word, allowed, expel, db.engine)
     descriptor = _locked(lock)
+    if descriptor is None and _is_leased(upload):
+        raise Locked  # as `_take` would find, but without a turn to write
     try:
         last = (upload.writer or "").removeprefix(_ON_TRIAL)
         died = descriptor is not None and last.startswith(f"{here}-")
@@ -183,6 +186,12 @@ def only_writer(
             os.close(descriptor)
 
 
+def _is_leased(upload: Upload) -> bool:
+    """Return whether somebody's lease ran when the row was read; a longer one cannot be true."""
+    now, until = utcnow(), upload.lease_until
+    return upload.writer is not None and until is not None and now < until <= now + LEASE
+
+
 def _take(upload: Upload, hold: Hold, expires_in: timedelta | None, *, whoever: bool) -> None:
     now = utcnow()
     values = {"writer": hold.writer, "lease_until": now + LEASE}
@@ -190,7 +199,7 @@ def _take(upload: Upload, hold: Hold, expires_in: timedelta | None, *, whoever: 
         values["expires_at"] = now + expires_in
     # Whoever took it and gave it back since it was read may have changed what counts.
     before = Upload.writer.is_(None) if upload.writer is None else Upload.writer == upload.writer
-    free = or_(Upload.lease_until.is_(None), Upload.lease_until < now, literal(whoever))
+    free = or_(lapsed(Upload.lease_until, LEASE), literal(whoever))
     with transaction() as session:
         taken = update(Upload).where(
             Upload.id == upload.id, Upload.finished_at.is_(None), before, free

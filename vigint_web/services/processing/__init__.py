@@ -1,0 +1,1 @@
+"""Turn uploads and frames into renditions."""

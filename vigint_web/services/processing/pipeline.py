@@ -1,0 +1,233 @@
+"""Turn an original into what people watch: claim, produce, publish, settle.
+
+May run twice, at once or one after the other, without harm.
+"""
+
+import errno
+import logging
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+
+from rq.timeouts import JobTimeoutException
+from sqlalchemy import select, update
+
+from vigint_web.clock import utcnow
+from vigint_web.errors import LeaseLost, StorageFull
+from vigint_web.extensions import db
+from vigint_web.logs import Event, about
+from vigint_web.media.errors import MediaError, MediaErrorCode, ToolRefused
+from vigint_web.media.tools import ToolMissing
+from vigint_web.models import Source, Video, VideoStatus
+from vigint_web.models import VideoKind as Kind
+from vigint_web.models.types import ATTEMPTS
+from vigint_web.services.alerting.routing import tell_of_video
+from vigint_web.services.audit import trail
+from vigint_web.services.core import job_queue
+from vigint_web.services.core.actors import SYSTEM
+from vigint_web.services.core.leases import LONGEST_HOLD, Lease, claim
+from vigint_web.services.core.runtime import storage
+from vigint_web.services.core.transactions import after_commit, change, transaction
+from vigint_web.services.hosting.remote import release_when_hosted
+from vigint_web.services.incidents.alert_release import owe_late_videos, release_without_video
+from vigint_web.services.incidents.incidents import find_incident_of
+from vigint_web.services.processing.producing import Product, produce
+from vigint_web.services.videos.lifecycle import delete_video_files, settle_failed, settle_ready
+from vigint_web.storage import NoRoom, StorageError
+
+log = logging.getLogger(__name__)
+
+# A server of footage that is restarted; five attempts outlast some minutes.
+_STORAGE_PAUSE = timedelta(seconds=60)
+# How long room is waited for: an alert that is a day old matters to nobody as an alert any more.
+_ROOM_WAITED_FOR = timedelta(hours=24)
+_FIRST_ROOM_PAUSE, _LONGEST_ROOM_PAUSE = timedelta(seconds=15), LONGEST_HOLD
+_FULL = {errno.ENOSPC, errno.EDQUOT}
+
+
+def process_video(video_id: int) -> None:
+    """Process one video that waits for it; do nothing if somebody else does already."""
+    lease = claim(Video, video_id, Video.status == VideoStatus.PROCESSING)
+    if lease is None:
+        log.info("video %s is settled or in other hands", video_id)
+        return
+    with transaction() as session:
+        change(session, update(Video).where(lease.held()).values(progress=None))
+        video = session.get_one(Video, video_id, populate_existing=True)
+        if not video.waits_for_room:  # else it has begun already, and waits since then
+            begun = {"processing_started_at": utcnow()}
+            change(session, update(Video).where(lease.held()).values(**begun))
+            session.refresh(video)
+    with lease.kept():
+        try:
+            if video.attempt > video.attempt_limit:
+                raise MediaError(MediaErrorCode.TOOL_FAILED, "workers died on it too often")
+            with _workspace(lease) as folder:
+                _publish(lease, video, produce(video, folder, lease))
+        except LeaseLost:
+            log.warning("video %s: attempt %s lost its lease", video_id, lease.attempt)
+        except MediaError as error:
+            if lease.lost.is_set():
+                log.warning("video %s: attempt %s lost its lease", video_id, lease.attempt)
+                return
+            if error.code == MediaErrorCode.NO_SPACE:
+                _wait_for_room(lease, video, error.detail)
+            elif error.code == MediaErrorCode.TOOL_FAILED and not isinstance(error, ToolRefused):
+                _accident(lease, video, error.detail)
+            else:
+                _fail(lease, video, error.code, error.detail)
+        except (NoRoom, StorageFull):
+            _wait_for_room(lease, video, "no room left in the storage")
+        except FileNotFoundError:
+            _fail(lease, video, "original_missing", video.public_id)
+        except JobTimeoutException:
+            # It would take as long the next time.
+            _fail(lease, video, MediaErrorCode.TIMED_OUT, "the job's time is over")
+        except StorageError as error:
+            _accident(lease, video, str(error), pause=_STORAGE_PAUSE)
+        except ToolMissing as error:
+            _fail(lease, video, "tool_missing", str(error))
+        except OSError as error:
+            if error.errno not in _FULL:
+                raise
+            _wait_for_room(lease, video, f"no room left for working files: {error.strerror}")
+
+
+@contextmanager
+def _workspace(lease: Lease) -> Iterator[Path]:
+    # What earlier attempts left when they were killed; one that still lives may not publish.
+    storage().discard_folders(f"work-{lease.row_id}-")
+    folder = storage().new_folder(f"work-{lease.row_id}-{lease.attempt}-")
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _publish(lease: Lease, video: Video, product: Product) -> None:
+    """Rename the files into place, then settle row, links and alerts in one transaction."""
+    published: list[str] = []
+    try:
+        for key, draft in product.drafts.items():
+            storage().publish(draft, key)
+            published.append(key)
+        with transaction() as session:
+            if video.frames_key and "frames_key" in product.values:
+                dropped = [video.frames_key]
+                after_commit(lambda: delete_video_files(dropped))
+            settle_ready(lease, product.values)
+            session.refresh(video)
+            found = find_incident_of(video.id)
+            if found is not None:
+                for name, value in product.incident_values.items():
+                    setattr(found, name, value)
+                release_when_hosted(found, video)
+                owe_late_videos(found, video)
+            tell_of_video(video, found)
+            trail.record(
+                SYSTEM,
+                "video:ready",
+                f"video:{video.public_id}",
+                site_id=video.site_id,
+                sha256=video.original_sha256,
+            )
+    except (LeaseLost, NoRoom, StorageFull):
+        # Surely not committed, and keys carry the attempt's number: nobody else published these.
+        # After any other error the row may name them; if it does not, the sweep takes them.
+        delete_video_files(published)
+        raise
+    log.info("video %s ready", video.id)
+
+
+def _accident(lease: Lease, video: Video, detail: str, *, pause: timedelta = timedelta(0)) -> None:
+    """Let go of a video for the next attempt: the machine was at fault, perhaps not the video.
+
+    Args:
+        pause: how long nobody tries, because what failed takes its time to come back.
+    """
+    if video.attempt >= video.attempt_limit:
+        _fail(lease, video, MediaErrorCode.TOOL_FAILED, detail)
+        return
+    log.warning("video %s: attempt %s was cut off: %s", video.id, lease.attempt, detail)
+    with transaction() as session:
+        if pause:  # the scheduler brings it back when the lease has run out
+            until = utcnow() + pause
+            change(session, update(Video).where(lease.held()).values(lease_until=until))
+            return
+        change(session, update(Video).where(lease.held()).values(lease_until=None))
+        after_commit(lambda: job_queue.enqueue_video(video.kind, video.id, lease.attempt))
+
+
+def _wait_for_room(lease: Lease, video: Video, detail: str) -> None:
+    """Let go of a video until there is room for it; tell people at once what happened, by text.
+
+    Attempts that end here are no reason to give up; the link follows when the video is ready.
+    """
+    now = utcnow()
+    waited = now - (video.processing_started_at or now)
+    if waited > _ROOM_WAITED_FOR:
+        _fail(lease, video, MediaErrorCode.NO_SPACE, detail)
+        return
+    log.warning(
+        "video %s waits for room: %s; delete videos, lower the retention, or enlarge the disk",
+        video.id,
+        detail,
+        extra=about(Event.VIDEO_WAITS_FOR_ROOM, video=_label(video)),
+    )
+    pause = max(_FIRST_ROOM_PAUSE, min(_LONGEST_ROOM_PAUSE, waited / 4))
+    try:
+        with transaction() as session:
+            waits = update(Video).where(lease.held(), Video.status == VideoStatus.PROCESSING)
+            done = change(
+                session,
+                waits.values(
+                    lease_until=now + pause,
+                    attempt_limit=Video.attempt + ATTEMPTS,
+                    error_code=MediaErrorCode.NO_SPACE,
+                    error_detail=detail,
+                    progress=None,
+                ),
+            )
+            lease.require(done)
+            found = find_incident_of(video.id)
+            if found is not None:
+                release_without_video(found)
+    except LeaseLost:
+        log.warning("video %s: attempt %s lost its lease", lease.row_id, lease.attempt)
+    except StorageFull:
+        # The lease runs out, and the reconciler comes back to the row.
+        log.warning("video %s: there is no room to write down that it waits", video.id)
+
+
+def _label(video: Video) -> str:
+    """Return what people call a video: its incident's reference or its source's id."""
+    found = find_incident_of(video.id)
+    if found is not None:
+        return found.reference
+    named = select(Source.source_id).where(Source.video_id == video.id)
+    return db.session.scalar(named) or video.public_id
+
+
+def _fail(lease: Lease, video: Video, code: str, detail: str) -> None:
+    failed = about(Event.VIDEO_FAILED, video=_label(video))
+    log.warning("video %s failed: %s: %s", video.id, code, detail, extra=failed)
+    try:
+        with transaction():
+            settle_failed(lease, code, detail)
+            found = find_incident_of(video.id)
+            if found is not None:
+                if video.kind == Kind.FRAMES:
+                    found.frames_used = 0
+                release_without_video(found)
+            tell_of_video(video, found)
+            trail.record(
+                SYSTEM,
+                "video:failed",
+                f"video:{video.public_id}",
+                site_id=video.site_id,
+                code=code,
+            )
+    except LeaseLost:
+        log.warning("video %s: attempt %s lost its lease", lease.row_id, lease.attempt)

@@ -1,0 +1,236 @@
+"""Make of an original what people watch: the files, and what the row will say of them."""
+
+import hashlib
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import update
+
+from vigint_web.media import incident, pictures, rendition
+from vigint_web.media.pace import moment_of
+from vigint_web.media.playable import Track, prepare, spared
+from vigint_web.media.probe import Probe
+from vigint_web.media.runner import Limits, Runner
+from vigint_web.media.survey import Survey
+from vigint_web.models import Video
+from vigint_web.models import VideoKind as Kind
+from vigint_web.services.core.leases import Lease
+from vigint_web.services.core.runtime import config, runtime, storage
+from vigint_web.services.core.transactions import change, transaction
+from vigint_web.services.incidents.frames import usable_frames
+from vigint_web.services.videos.filenames import storage_suffix
+from vigint_web.services.videos.frames_archive import MANIFEST, FramesArchive
+
+log = logging.getLogger(__name__)
+
+# An alert that waits for its picture is late: incidents get minutes, sources hours.
+_INCIDENT_LIMITS = Limits(seconds=600)
+_SOURCE_LIMITS = Limits(seconds=3 * 3600)
+_PICTURES = ("poster", "thumbnail", "sprite")
+
+
+@dataclass
+class Product:
+    """What was made: files still under working names, and what the row will say."""
+
+    values: dict[str, Any]
+    drafts: dict[str, Path] = field(default_factory=dict)  # by storage key
+    incident_values: dict[str, Any] = field(default_factory=dict)
+
+
+def produce(video: Video, folder: Path, lease: Lease) -> Product:
+    """Make what a claimed video needs, into a folder of its own; progress goes to the row.
+
+    Raises:
+        MediaError, FileNotFoundError: the original is gone; and what the storage raises.
+    """
+    limits = _SOURCE_LIMITS if video.kind == Kind.SOURCE else _INCIDENT_LIMITS
+    runner = Runner(runtime().tools, limits, should_stop=lease.lost.is_set, log=log)
+    base = f"videos/{video.public_id}/a{lease.attempt}"
+    if video.kind == Kind.FRAMES:
+        return _from_frames(video, folder, base, runner, lease)
+    if video.original_key is None:
+        raise FileNotFoundError(video.public_id)
+    with storage().local_copy(video.original_key) as original:
+        return _from_file(video, original, folder, base, runner, lease)
+
+
+def _from_frames(video: Video, folder: Path, base: str, runner: Runner, lease: Lease) -> Product:
+    if video.frames_key is None:
+        raise FileNotFoundError(video.public_id)
+    clip = folder / "incident.mp4"
+    with (
+        storage().local_copy(video.frames_key) as path,
+        FramesArchive(path) as archive,
+    ):
+        usable = usable_frames(archive, video.public_id)
+        encoded = incident.encode_frames(
+            usable, clip, runner, survey_in=folder, on_progress=_reporter(lease)
+        )
+    seen = encoded.probe
+    key, digest, size = f"{base}/incident.mp4", _sha256(clip), clip.stat().st_size
+    product = Product(
+        values={
+            **_probed(seen),
+            "original_key": key,
+            "original_size": size,
+            "original_sha256": digest,
+            "playable_key": key,
+            "playable_size": size,
+            "playable_sha256": digest,
+            "playable_type": "video/mp4",
+            "recorded_at": moment_of(encoded.began, video.created_at),
+        },
+        drafts={key: clip},
+        incident_values={"frames_used": encoded.frames_used, "pace_known": encoded.pace_known},
+    )
+    if not config().keep_frames:
+        # The clip is all that stays, and what says which frames it was made of.
+        manifest = folder / MANIFEST
+        with storage().local_copy(video.frames_key) as path, FramesArchive(path) as archive:
+            archive.write_manifest(manifest)
+        key = f"{base}/{MANIFEST}"
+        product.values |= {"frames_key": key, "frames_size": manifest.stat().st_size}
+        product.drafts[key] = manifest
+    survey = encoded.survey or Survey(seen, folder)
+    _add_pictures(product, clip, seen, survey, folder, base, runner)
+    return product
+
+
+def _from_file(
+    video: Video, original: Path, folder: Path, base: str, runner: Runner, lease: Lease
+) -> Product:
+    ready = prepare(
+        original,
+        folder,
+        runner,
+        filename=video.original_name,
+        on_progress=_reporter(lease),
+    )
+    seen = ready.facts
+    values = {
+        **_probed(seen),
+        "flaws": [flaw.value for flaw in ready.flaws],
+        "gaps": _gaps(seen),
+        "playable_type": rendition.playable_content_type(seen, ready.plan),
+    }
+    if video.kind == Kind.CLIP and storage_suffix(video.original_name) != f".{seen.format}":
+        values["original_name"] = f"incident.{seen.format}"
+    product = Product(values=values, incident_values={"pace_known": True})
+    watched = ready.rendition
+    if watched is None:
+        values |= {
+            "playable_key": video.original_key,
+            "playable_size": video.original_size,
+            "playable_sha256": video.original_sha256,
+        }
+    else:
+        key = f"{base}/rendition.mp4"
+        values |= {
+            "playable_key": key,
+            "playable_size": watched.stat().st_size,
+            "playable_sha256": _sha256(watched),
+        }
+        product.drafts[key] = watched
+    _add_tracks(product, ready.tracks, base)
+    _add_pictures(product, watched or original, ready.played, ready.survey, folder, base, runner)
+    return product
+
+
+def _add_tracks(product: Product, tracks: Sequence[Track], base: str) -> None:
+    product.values["tracks"] = [
+        {
+            "number": number,
+            "key": f"{base}/track{number}.mp4",
+            "size": track.rendition.stat().st_size,
+            "sha256": _sha256(track.rendition),
+            "width": track.played.width,
+            "height": track.played.height,
+            "duration": track.played.duration,
+        }
+        for number, track in enumerate(tracks, start=2)
+    ]
+    named = zip(product.values["tracks"], tracks, strict=True)
+    product.drafts |= {row["key"]: track.rendition for row, track in named}
+
+
+def _add_pictures(
+    product: Product,
+    clip: Path,
+    shown: Probe,
+    survey: Survey,
+    folder: Path,
+    base: str,
+    runner: Runner,
+) -> None:
+    files = {name: folder / f"{name}.jpg" for name in _PICTURES}
+    with spared("the timeline"):
+        line = survey.finish(folder, runner)
+        product.values |= {"scenes": line.stored_scenes(), "timeline": line.stored()}
+    if not files["thumbnail"].exists():
+        with spared("the poster"):
+            pictures.make_poster(clip, files["poster"], shown, runner)
+            pictures.make_thumbnail(files["poster"], files["thumbnail"], runner)
+    for name, picture in files.items():
+        if picture.exists():
+            _add_picture(product, name, picture, base)
+
+
+def _add_picture(product: Product, name: str, picture: Path, base: str) -> None:
+    key = f"{base}/{name}.jpg"
+    product.values |= {
+        f"{name}_key": key,
+        f"{name}_size": picture.stat().st_size,
+        f"{name}_sha256": _sha256(picture),
+    }
+    product.drafts[key] = picture
+
+
+def _reporter(lease: Lease) -> Callable[[float], None]:
+    """Return a function that writes progress (0 to 1) to the row, whenever it grew by a step."""
+    shown = 0
+
+    def report(fraction: float) -> None:
+        nonlocal shown
+        percent = max(0, min(99, int(fraction * 100)))
+        if percent < shown + 2:
+            return
+        shown = percent
+        with transaction() as session:
+            change(session, update(Video).where(lease.held()).values(progress=percent))
+
+    return report
+
+
+def _gaps(seen: Probe) -> list[dict[str, float]] | None:
+    """Return what is left out of the pictures as the row keeps it, to the millisecond."""
+    if seen.clock is None or seen.clock.gaps is None:
+        return None
+    return [{"at": round(gap.at, 3), "left_out": round(gap.left_out, 3)} for gap in seen.clock.gaps]
+
+
+def _probed(seen: Probe) -> dict[str, Any]:
+    return {
+        "container": seen.container,
+        "format": seen.format,
+        "duration": seen.duration,
+        "width": seen.width,
+        "height": seen.height,
+        "fps": seen.fps,
+        "bitrate": seen.bitrate,
+        "codec": seen.codec,
+        "pixel_format": seen.pixel_format,
+        "rotation": seen.rotation,
+        "audio_codec": seen.audio_codec,
+        "audio_channels": seen.audio_channels,
+        "audio_sample_rate": seen.audio_sample_rate,
+        "details": seen.raw,
+    }
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,1 @@
+"""Videos: life cycle, stored files, dates of deletion, timelines."""

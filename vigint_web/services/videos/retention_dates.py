@@ -1,0 +1,124 @@
+"""Give each video the date on which it is deleted: its day of arrival and the days in force."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from sqlalchemy import ColumnElement, func, or_, select, true
+from sqlalchemy.orm import InstrumentedAttribute
+
+from vigint_web.clock import utcnow
+from vigint_web.extensions import db
+from vigint_web.models import Access, Mail, Playback, RetentionSetting, Video, VideoKind
+from vigint_web.services.core.runtime import config
+from vigint_web.services.core.transactions import transaction
+from vigint_web.services.videos.retention_rules import Days, Setting
+
+_KINDS = {
+    Setting.INCIDENTS: (VideoKind.FRAMES, VideoKind.CLIP),
+    Setting.SOURCES: (VideoKind.SOURCE,),
+    Setting.LOG: (),
+}
+
+
+def kinds_of(setting: Setting) -> Sequence[VideoKind]:
+    """Return the kinds of videos whose dates follow a setting; none for the log of visitors."""
+    return _KINDS[setting]
+
+
+def configured(setting: Setting) -> Days:
+    """Return the days that this process read in its configuration."""
+    settings = config()
+    return {
+        Setting.INCIDENTS: settings.retention_days,
+        Setting.SOURCES: settings.source_retention_days,
+        Setting.LOG: settings.log_days,
+    }[setting]
+
+
+def in_force(setting: Setting) -> Days:
+    """Return the days in force; before a scheduler has ever run, those of the configuration."""
+    row = db.session.execute(
+        select(RetentionSetting.days).where(RetentionSetting.name == setting)
+    ).first()
+    return row.days if row is not None else configured(setting)
+
+
+def date_of(created_at: datetime, days: Days) -> datetime | None:
+    """Return when something is deleted; None: when a person does it."""
+    return None if days is None else created_at + timedelta(days=days)
+
+
+def date_for_new(kind: VideoKind, created_at: datetime) -> datetime | None:
+    """Return the date of a video that is added in the caller's transaction.
+
+    New footage gets the days in force, not those of this process's configuration: machines may
+    differ, and a shorter retention that still waits may be set back. The row is held until the
+    transaction ends (PostgreSQL; SQLite has one writer): whoever changes the days waits for it, and
+    finds the new video when the dates are moved.
+    """
+    setting = Setting.SOURCES if kind == VideoKind.SOURCE else Setting.INCIDENTS
+    with transaction() as session:
+        row = session.execute(
+            select(RetentionSetting.days)
+            .where(RetentionSetting.name == setting)
+            .with_for_update(read=True, key_share=True)
+        ).first()
+    return date_of(created_at, row.days if row is not None else configured(setting))
+
+
+def longest_stored(setting: Setting) -> tuple[bool, Days]:
+    """Return whether any dates are stored, and the longest retention they were made with.
+
+    For an installation of an earlier version, which kept no record of it; it reads every row once.
+    """
+    if not kinds_of(setting):
+        return False, None
+    rows = db.session.execute(
+        select(Video.created_at, Video.purge_at)
+        .where(Video.kind.in_(kinds_of(setting)))
+        .execution_options(yield_per=5000)
+    )
+    longest = 0
+    for created_at, purge_at in rows:
+        if purge_at is None:
+            rows.close()
+            return True, None
+        longest = max(longest, round((purge_at - created_at) / timedelta(days=1)))
+    return longest > 0, longest or None
+
+
+def count_older(setting: Setting, days: int, *, within: timedelta = timedelta(0)) -> int:
+    """Return how many videos, or visits for the log, a retention of so many days would delete.
+
+    Args:
+        within: count also those that it would delete so soon from now.
+    """
+    limit = utcnow() + within - timedelta(days=days)
+    return sum(
+        db.session.scalar(select(func.count()).where(held, at <= limit)) or 0
+        for held, at in _counted(setting)
+    )
+
+
+def is_anything_kept(setting: Setting) -> bool:
+    """Return whether there is anything that a shorter retention would delete earlier."""
+    held = [*_counted(setting)]
+    if setting == Setting.INCIDENTS:
+        held.append((true(), Mail.sent_at))  # mails go with the footage that they name
+    # From the newest on: in a log, what is old has been forgotten.
+    return any(
+        db.session.scalar(select(at).where(kept).order_by(at.class_.id.desc()).limit(1)) is not None
+        for kept, at in held
+    )
+
+
+def _counted(
+    setting: Setting,
+) -> list[tuple[ColumnElement[bool], InstrumentedAttribute[datetime]]]:
+    """Return what a setting deletes, and the time that it counts the days from."""
+    if setting != Setting.LOG:
+        return [(Video.kind.in_(kinds_of(setting)), Video.created_at)]
+    return [
+        (or_(Access.address.is_not(None), Access.user_agent.is_not(None)), Access.at),
+        (or_(Playback.address.is_not(None), Playback.user_agent.is_not(None)), Playback.last_at),
+    ]
