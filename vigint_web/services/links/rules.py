@@ -1,10 +1,10 @@
 """Decide whether a link opens something now, and if not why. Pure."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from vigint_web.models import Audience, Link, Video, VideoStatus
+from vigint_web.models import Audience, Link
+from vigint_web.services.videos.readiness import Refusal
 
 
 class Opening(StrEnum):
@@ -23,22 +23,11 @@ class Opening(StrEnum):
 _FOR_PEOPLE = {Opening.PAGE, Opening.STATE, Opening.STREAM, Opening.THUMBNAIL}
 
 
-@dataclass(frozen=True)
-class Refusal:
-    """Why a link does not open: the contract's code and status."""
-
-    code: str
-    status: int
-
-
-NOT_FOUND = Refusal("not_found", 404)
 REVOKED = Refusal("link_revoked", 410)
 EXPIRED = Refusal("link_expired", 410)
 USED_UP = Refusal("link_used_up", 410)
 NOT_YET_VALID = Refusal("link_not_yet_valid", 403)
 NOT_GRANTED = Refusal("not_granted", 403)
-NOT_READY = Refusal("not_ready", 409)
-FAILED = Refusal("processing_failed", 409)
 
 
 def refusal_of_link(link: Link, now: datetime) -> Refusal | None:
@@ -67,10 +56,3 @@ def _refusal_of_time(link: Link, now: datetime) -> Refusal | None:
     if link.not_before is not None and now < link.not_before:
         return NOT_YET_VALID
     return None
-
-
-def unreadiness(video: Video) -> Refusal | None:
-    """Return why a video has no bytes to give yet, or None."""
-    if video.status == VideoStatus.FAILED:
-        return FAILED
-    return None if video.status == VideoStatus.READY else NOT_READY

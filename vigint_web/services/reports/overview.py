@@ -24,9 +24,8 @@ from vigint_web.models import (
     VideoStatus,
 )
 from vigint_web.models.alert import WEBHOOK
-from vigint_web.services.actors import Actor
-from vigint_web.services.sources import count_sources
-from vigint_web.services.trends import (
+from vigint_web.services.core.actors import Actor
+from vigint_web.services.reports.trends import (
     DayCount,
     Tally,
     Trend,
@@ -35,6 +34,7 @@ from vigint_web.services.trends import (
     series,
     trend,
 )
+from vigint_web.services.sources.sources import count_sources
 
 _DAYS = 14
 _LATEST = 6
@@ -170,19 +170,26 @@ def _among(actor: Actor, column: InstrumentedAttribute[int]) -> ColumnElement[bo
 
 
 def _tally(actor: Actor, edges: tuple[datetime, ...]) -> Tally:
-    """Count the incidents between all edges in one question that reads the index alone, once."""
-    counts = [
-        select(func.count())
-        .select_from(Incident)
-        .where(
-            _within(actor, Incident.site_id),
-            Incident.created_at >= start,
-            *([Incident.created_at < end] if end is not None else []),
-        )
-        .scalar_subquery()
-        for start, end in zip_longest(edges, edges[1:])
-    ]
+    """Count the incidents between all edges in one question that reads the index alone, once.
+
+    By detection: what a detector kept through an outage counts for when it happened. What was
+    detected after it was received is of a clock that is fast, and counts by receipt.
+    """
+    counts = [_count(actor, *span) for span in zip_longest(edges, edges[1:])]
     return Tally(edges, tuple(db.session.execute(select(*counts)).one()))
+
+
+def _count(actor: Actor, start: datetime, end: datetime | None) -> ColumnElement[int]:
+    def between(column: InstrumentedAttribute[datetime], when: ColumnElement[bool]) -> Any:
+        query = select(func.count()).select_from(Incident)
+        query = query.where(_within(actor, Incident.site_id), when, column >= start)
+        return (query if end is None else query.where(column < end)).scalar_subquery()
+
+    fast = Incident.detected_at > Incident.created_at
+    both: ColumnElement[int] = between(Incident.detected_at, ~fast) + between(
+        Incident.created_at, fast
+    )
+    return both
 
 
 def _of_mails(actor: Actor, query: Select[Any]) -> Select[Any]:
@@ -202,6 +209,7 @@ def _count_waiting_mails(actor: Actor) -> int:
         .select_from(Alert)
         .where(
             Alert.state.in_([AlertState.WAITING, AlertState.PENDING]),
+            Alert.on_hold.is_(False),
             Alert.channel.is_distinct_from(WEBHOOK),
         )
     )

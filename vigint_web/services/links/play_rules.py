@@ -7,7 +7,9 @@ the file, good for a file of even bitrate and never exact.
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
+
+from vigint_web.services.videos.stored_files import Film
 
 # Programs that open links of mails name themselves so, or drive a browser that says it is driven.
 _PROGRAMS = re.compile(
@@ -16,8 +18,29 @@ _PROGRAMS = re.compile(
     r"|wget|curl|python|httpx|aiohttp|okhttp|java/|go-http|libwww|monitor|check",
     re.IGNORECASE,
 )
+# A viewing ends after this much silence, and however often it is continued, after four times the
+# video's length, but not before two hours and not after a day.
+IDLE_END = timedelta(minutes=30)
+_SHORTEST, _LONGEST, _LENGTHS = timedelta(hours=2), timedelta(hours=24), 4
+# Seconds of a film: where a part of it begins and ends.
+Part = tuple[float, float]
 # Nobody reads what happened and presses play in less.
 _QUICKEST = timedelta(seconds=1)
+
+
+def longest_viewing(duration: float | None) -> timedelta:
+    """Return how long one viewing may last.
+
+    Args:
+        duration: of the video, in seconds, where it is known.
+    """
+    wanted = min((duration or 0) * _LENGTHS, _LONGEST.total_seconds())
+    return max(_SHORTEST, timedelta(seconds=wanted))
+
+
+def is_over(started_at: datetime, last_at: datetime, now: datetime, duration: float | None) -> bool:
+    """Return whether a viewing has ended."""
+    return now - last_at >= IDLE_END or now - started_at >= longest_viewing(duration)
 
 
 @dataclass(frozen=True)
@@ -44,15 +67,9 @@ def merge_spans(spans: Iterable[Span]) -> list[Span]:
     return merged
 
 
-def parts_in_time(
-    spans: Iterable[Span], size: int, duration: float | None
-) -> list[tuple[float, float]]:
-    """Return about which seconds of the film the stretches hold, as (start, end).
-
-    Args:
-        size: of the whole file, in bytes.
-        duration: of the whole film, in seconds; without one there are no parts to tell.
-    """
+def parts_in_time(spans: Iterable[Span], film: Film) -> list[Part]:
+    """Return about which seconds of a film the stretches hold, as (start, end)."""
+    size, duration = film.size, film.duration
     if not duration or size <= 0:
         return []
     return [
@@ -63,6 +80,17 @@ def parts_in_time(
         for span in merge_spans(spans)
         if span.first < size
     ]
+
+
+def merge_parts(parts: Iterable[Part]) -> list[Part]:
+    """Return seconds in their order, those that were seen from two sides once."""
+    merged: list[Part] = []
+    for start, end in sorted(parts):
+        if merged and start <= merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(merged[-1][1], end))
+        else:
+            merged.append((start, end))
+    return merged
 
 
 def looks_automated(user_agent: str, since_page: timedelta | None) -> bool:

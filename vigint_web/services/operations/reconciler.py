@@ -5,15 +5,17 @@ from collections.abc import Callable, Sequence
 
 from sqlalchemy import exists, or_, select
 
-from vigint_web.clock import utcnow
 from vigint_web.extensions import db
 from vigint_web.models import Source, Upload, Video, VideoStatus
-from vigint_web.services import queueing, upload_receiving
-from vigint_web.services.account_mails import due_account_mails
-from vigint_web.services.actors import SYSTEM
-from vigint_web.services.alerts import due_alerts
-from vigint_web.services.hosting_elsewhere import due_hostings
-from vigint_web.services.sources import fail_upload
+from vigint_web.services.core import job_queue
+from vigint_web.services.core.actors import SYSTEM
+from vigint_web.services.core.lapsing import lapsed
+from vigint_web.services.core.leases import LONGEST_HOLD
+from vigint_web.services.hosting.remote import due_hostings, release_overdue
+from vigint_web.services.notifications.account_delivery import due_account_mails
+from vigint_web.services.notifications.delivery import due_alerts
+from vigint_web.services.sources.sources import UPLOAD_LEASE, fail_upload
+from vigint_web.services.uploads import receiving
 
 log = logging.getLogger(__name__)
 
@@ -28,28 +30,28 @@ def reconcile() -> int:
     """
     return (
         _videos()
-        + _hand_over(due_hostings(), queueing.enqueue_hosting)
-        + _hand_over(due_alerts(), queueing.enqueue_alert)
-        + _hand_over(due_account_mails(), queueing.enqueue_account_mail)
+        + release_overdue()
+        + _hand_over(due_hostings(), job_queue.enqueue_hosting)
+        + _hand_over(due_alerts(), job_queue.enqueue_alert)
+        + _hand_over(due_account_mails(), job_queue.enqueue_account_mail)
         + _stopped_uploads()
-        + upload_receiving.sweep()
+        + receiving.sweep()
     )
 
 
 def _videos() -> int:
-    now = utcnow()
     rows = db.session.execute(
         select(Video.id, Video.attempt, Video.kind)
         .where(
             Video.status == VideoStatus.PROCESSING,
-            or_(Video.lease_until.is_(None), Video.lease_until < now),
+            lapsed(Video.lease_until, LONGEST_HOLD),
         )
         .order_by(Video.id)
         .limit(_BATCH)
     ).all()
     db.session.rollback()
     for row in rows:
-        queueing.enqueue_video(row.kind, row.id, row.attempt)
+        job_queue.enqueue_video(row.kind, row.id, row.attempt)
     return len(rows)
 
 
@@ -67,7 +69,7 @@ def _stopped_uploads() -> int:
         .where(
             Video.status == VideoStatus.UPLOADING,
             or_(
-                Video.lease_until < utcnow(),
+                Video.lease_until.is_not(None) & lapsed(Video.lease_until, UPLOAD_LEASE),
                 # A resumable upload that went with whoever it was of.
                 Video.lease_until.is_(None) & ~exists().where(Upload.source_id == Source.id),
             ),

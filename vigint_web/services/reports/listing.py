@@ -3,10 +3,11 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, and_, false, or_, select
+from sqlalchemy import ColumnElement, Select, and_, false, func, or_, select
 from sqlalchemy.orm import InstrumentedAttribute
 
 from vigint_web.clock import utcnow
+from vigint_web.extensions import db
 from vigint_web.models import (
     Camera,
     Incident,
@@ -16,8 +17,8 @@ from vigint_web.models import (
     Source,
     Video,
 )
-from vigint_web.services.actors import Actor
-from vigint_web.services.pages import PAGE, TOP, Page, Place, read_page
+from vigint_web.services.core.actors import Actor
+from vigint_web.services.core.keyset_pagination import PAGE, TOP, Page, Place, read_page
 
 LINK_STATES = ("live", "expired", "revoked", "used_up", "not_yet")
 
@@ -76,12 +77,65 @@ def find_links(
     actor: Actor, wanted: StateFilter, place: Place = TOP, size: int = PAGE
 ) -> Page[Link]:
     """Return links of the actor's sites, newest first."""
-    query = select(Link).join(Video).where(actor.scope(Link.site_id))
-    if wanted.state is not None:
-        query = query.where(_link_state(wanted.state, utcnow()))
-    if wanted.text:
-        query = query.where(_has(wanted.text, Link.recipient, Video.public_id))
+    query = select(Link).join(Video).where(*_conditions_of_links(actor, wanted))
     return read_page(query, Link.id, place, size)
+
+
+def count_revocable(actor: Actor, wanted: StateFilter) -> int:
+    """Return how many links that match are not revoked yet."""
+    found = db.session.scalar(
+        select(func.count(Link.id))
+        .join(Video)
+        .where(*_conditions_of_links(actor, wanted), Link.revoked_at.is_(None))
+    )
+    return found or 0
+
+
+def revocable_links(actor: Actor, wanted: StateFilter, most: int) -> list[Link]:
+    """Return the newest links that match and are not revoked yet."""
+    return list(
+        db.session.scalars(
+            select(Link)
+            .join(Video)
+            .where(*_conditions_of_links(actor, wanted), Link.revoked_at.is_(None))
+            .order_by(Link.id.desc())
+            .limit(most)
+        )
+    )
+
+
+def _conditions_of_links(actor: Actor, wanted: StateFilter) -> list[ColumnElement[bool]]:
+    conditions = [actor.scope(Link.site_id)]
+    if wanted.state is not None:
+        conditions.append(_link_state(wanted.state, utcnow()))
+    if wanted.text:
+        conditions.append(
+            or_(
+                _has(wanted.text, Link.recipient, Video.public_id),
+                Video.id.in_(_videos_called(wanted.text)),
+            )
+        )
+    return conditions
+
+
+def _videos_called(text: str) -> Select[tuple[int | None]]:
+    """Return the videos of incidents and sources that are called so, or are from such a place."""
+    place = or_(_has(text, Site.name), _has(text, Camera.name))
+    incidents = (
+        select(Incident.video_id)
+        .join(Site, Site.id == Incident.site_id)
+        .outerjoin(Camera, Camera.id == Incident.camera_id)
+        .where(
+            or_(_has(text, Incident.incident_type, Incident.reference, Incident.site_name), place)
+        )
+    )
+    sources = (
+        select(Source.video_id)
+        .join(Site, Site.id == Source.site_id)
+        .outerjoin(Camera, Camera.id == Source.camera_id)
+        .where(or_(_has(text, Source.name, Source.source_id), place))
+    )
+    return select(incidents.union(sources).subquery().c.video_id)
 
 
 def _has(

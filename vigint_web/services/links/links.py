@@ -7,22 +7,24 @@ from urllib.parse import quote
 from sqlalchemy import select, update
 
 from vigint_web.clock import utcnow
+from vigint_web.crypto.tokens import BadToken, extended_token, new_handle
 from vigint_web.errors import Conflict, LinkRefused, NotFound, StorageFull
 from vigint_web.extensions import db
-from vigint_web.models import Access, Audience, Link, Video, VideoStatus
+from vigint_web.models import Access, Audience, Incident, Link, Video
 from vigint_web.permissions import Permission
-from vigint_web.services import audit
-from vigint_web.services.actors import Actor
-from vigint_web.services.link_rules import NOT_FOUND, USED_UP, Opening, refusal, unreadiness
-from vigint_web.services.pages import Page, Place, read_page
-from vigint_web.services.runtime import config, runtime
-from vigint_web.services.transactions import change, release_connection, transaction
-from vigint_web.services.viewings import admit, is_used_up
-from vigint_web.services.visitors import Visitor
-from vigint_web.tokens import BadToken, new_handle
+from vigint_web.services.audit import trail
+from vigint_web.services.core.actors import Actor
+from vigint_web.services.core.keyset_pagination import Page, Place, read_page
+from vigint_web.services.core.runtime import config, runtime
+from vigint_web.services.core.transactions import change, release_connection, transaction
+from vigint_web.services.core.visitors import Visitor
+from vigint_web.services.links.plays import admit, is_used_up, own_view
+from vigint_web.services.links.rules import NOT_YET_VALID, USED_UP, Opening, refusal
+from vigint_web.services.videos.readiness import NOT_FOUND, unreadiness
 
 log = logging.getLogger(__name__)
 
+_VIEWED = {Opening.STREAM, Opening.DOWNLOAD}
 _OF_READY_VIDEOS = {Opening.STREAM, Opening.DOWNLOAD, Opening.THUMBNAIL}
 
 
@@ -71,7 +73,7 @@ def mint_link(
         )
         session.add(link)
         session.flush()
-        audit.record(
+        trail.record(
             actor,
             "link:minted",
             f"link:{link.id}",
@@ -114,6 +116,13 @@ def find_link(token: str) -> Link | None:
     return link if signing_key_of(link) == opened.key_id else None
 
 
+def meant_token(text: str, public_id: str) -> str | None:
+    """Return the token of a video that a text holds among other characters, or None."""
+    token = extended_token(text)
+    link = find_link(token) if token is not None else None
+    return token if link is not None and _is_called(link.video, public_id) else None
+
+
 def open_link(
     token: str,
     opening: Opening,
@@ -121,33 +130,48 @@ def open_link(
     *,
     public_id: str | None = None,
     view: str | None = None,
+    track: str | None = None,
     counts: bool = True,
 ) -> Link:
     """Return the link if its token opens that now; log the refusal otherwise.
 
     Args:
-        public_id: the video the token was presented for, where the address names one.
-        view: the playback this range belongs to, where a person's player asks.
+        public_id: what the address calls the video, where it does: its own id, or the one of the
+            program that hosts it.
+        view: the viewing this request says it belongs to, where a person's player asks.
+        track: the number of the picture that is asked for, where a file has several.
         counts: whether this request begins a viewing; a HEAD does not.
 
     Raises:
         LinkRefused: with the contract's code and status.
     """
     link = find_link(token)
-    if link is None or (public_id is not None and link.video.public_id != public_id):
+    if link is None or (public_id is not None and not _is_called(link.video, public_id)):
         raise LinkRefused(NOT_FOUND.code, NOT_FOUND.status)
     refused = refusal(link, opening, utcnow())
+    unready = unreadiness(link.video, track) if opening in _OF_READY_VIDEOS else None
     if refused is None and link.audience == Audience.PERSON:
-        plays = opening == Opening.STREAM and counts and link.video.status == VideoStatus.READY
-        admitted = admit(link, view, visitor) if plays else not is_used_up(link, view)
+        plays = opening in _VIEWED and counts and unready is None
+        if plays:
+            admitted = admit(link, opening, view, visitor)
+        else:
+            admitted = not is_used_up(link, opening, view, visitor)
         refused = None if admitted else USED_UP
-    if refused is None and opening in _OF_READY_VIDEOS:
-        refused = unreadiness(link.video)
+    refused = refused or unready
     if refused is not None:
         if opening != Opening.STATE:  # a poll every two seconds is no access
-            log_access(link.id, opening, visitor, refused.status, code=refused.code, view=view)
-        raise LinkRefused(refused.code, refused.status)
+            named = own_view(link, view, visitor)
+            log_access(link.id, opening, visitor, refused.status, code=refused.code, view=named)
+        opens_at = link.not_before if refused == NOT_YET_VALID else None
+        raise LinkRefused(refused.code, refused.status, link.audience, opens_at)
     return link
+
+
+def _is_called(video: Video, name: str) -> bool:
+    if video.public_id == name:
+        return True
+    hosted = select(Incident.id).where(Incident.video_id == video.id, Incident.hosted_id == name)
+    return db.session.scalar(hosted) is not None
 
 
 def is_alive(link_id: int, handle: str) -> bool:
@@ -172,11 +196,13 @@ def log_access(
     code: str | None = None,
     view: str | None = None,
     span: tuple[int, int] | None = None,
+    track: int | None = None,
 ) -> None:
     """Record one request that came with a link's token.
 
     Args:
         span: the first and the last byte that were sent, if any were.
+        track: the number of the picture that they are of, unless it is the first.
     """
     first_byte, last_byte = span or (None, None)
     row = Access(
@@ -188,6 +214,7 @@ def log_access(
         view=view,
         first_byte=first_byte,
         last_byte=last_byte,
+        track=track,
         address=visitor.address[:64],
         user_agent=visitor.user_agent[:300],
     )
@@ -259,7 +286,7 @@ def revoke_link(actor: Actor, link_id: int, reason: str = "") -> Link:
             .values(revoked_at=utcnow(), revoked_by=actor.label, revoked_reason=reason or None),
         )
         if done:
-            audit.record(
+            trail.record(
                 actor, "link:revoked", f"link:{link_id}", site_id=link.site_id, reason=reason
             )
         session.refresh(link)
@@ -283,7 +310,7 @@ def rotate_program_link(actor: Actor, link_id: int) -> Link:
         link.signing_key = runtime().tokens.newest
         link.revoked_at = link.revoked_by = link.revoked_reason = None
         session.flush()
-        audit.record(actor, "link:rotated", f"link:{link_id}", site_id=link.site_id)
+        trail.record(actor, "link:rotated", f"link:{link_id}", site_id=link.site_id)
     return link
 
 

@@ -1,6 +1,7 @@
 """Copy a database as it is at one moment, while others write to it, and put a copy in place."""
 
 import errno
+import json
 import os
 import shutil
 import sqlite3
@@ -9,11 +10,12 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, NullPool, create_engine, inspect, make_url, text
-from sqlalchemy.exc import DatabaseError
 
 from vigint_web.errors import VigintError
+from vigint_web.storage import is_key, is_name
 
 _DEAD_SECONDS = 6 * 3600
 
@@ -39,6 +41,8 @@ class Contents:
     rows: dict[str, int]
     revision: str | None
     files: tuple[StoredFile, ...]
+    # Names of files that no Vigint gives: they may lead out of the storage.
+    strange: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -82,7 +86,46 @@ def read_contents(connection: Connection) -> Contents:
     revision = None
     if "alembic_version" in tables:
         revision = connection.scalar(text("SELECT version_num FROM alembic_version"))
-    return Contents(rows, revision, tuple(_files(connection) if "videos" in tables else ()))
+    files = tuple(stored_files(connection) if "videos" in tables else ())
+    strange = [stored.key for stored in files if not is_key(stored.key)]
+    # What is staged is named by its upload.
+    if "uploads" in tables:
+        named = connection.scalars(text("SELECT public_id FROM uploads")).all()
+        strange += [name for name in map(str, named) if not is_name(name)]
+    return Contents(rows, revision, files, tuple(strange))
+
+
+def stored_files(connection: Connection) -> Iterator[StoredFile]:
+    """Yield every file that a row of videos names, each once, whatever the revision.
+
+    Raises:
+        DatabaseRefused: further pictures are named as no Vigint does it.
+    """
+    columns = {column["name"] for column in inspect(connection).get_columns("videos")}
+    kinds = sorted(name.removesuffix("_key") for name in columns if name.endswith("_key"))
+    seen = set()
+    for row in connection.execute(text("SELECT * FROM videos ORDER BY id")).mappings():
+        named = [(row[f"{k}_key"], row.get(f"{k}_sha256"), row.get(f"{k}_size")) for k in kinds]
+        for key, sha256, size in (*named, *_tracks(row.get("tracks"))):
+            if key and key not in seen:
+                seen.add(key)
+                # SQLite holds what it was given, of whatever type.
+                yield StoredFile(row["id"], str(key), sha256, size)
+
+
+def _tracks(stored: Any) -> list[tuple[Any, Any, Any]]:
+    """Return key, hash and size of each further picture that a row names.
+
+    ``stored`` is a JSON text from SQLite, and what it says from PostgreSQL.
+    """
+    try:
+        told = json.loads(stored) if isinstance(stored, str | bytes) else stored
+        return [(str(track["key"]), track["sha256"], track["size"]) for track in told or []]
+    except (ValueError, TypeError, KeyError, RecursionError):
+        raise DatabaseRefused(
+            "The database is damaged: it names further pictures of a video as no Vigint does."
+            " Use another backup."
+        ) from None
 
 
 def check_restored(path: Path) -> Contents:
@@ -92,7 +135,10 @@ def check_restored(path: Path) -> Contents:
             if connection.exec_driver_sql("PRAGMA integrity_check").scalar() != "ok":
                 raise DatabaseRefused("The database in the backup is damaged. Use another backup.")
             return read_contents(connection)
-    except DatabaseError:
+    except VigintError:
+        raise
+    except Exception:
+        # The file is anybody's: tables without their columns, values of strange types, damage.
         raise DatabaseRefused(
             "The database in the backup is damaged. Use another backup."
         ) from None
@@ -114,6 +160,27 @@ def restore_postgresql(url: URL, path: Path) -> None:
     )  # fmt: skip
 
 
+def empty_postgresql(url: URL) -> None:
+    """Take everything out of a database that was empty before this restore filled it."""
+    engine = create_engine(url, poolclass=NullPool)
+    with engine.begin() as connection:
+        for table in inspect(connection).get_table_names():
+            quoted = connection.dialect.identifier_preparer.quote(table)
+            connection.exec_driver_sql(f"DROP TABLE IF EXISTS {quoted} CASCADE")
+    engine.dispose()
+
+
+def may_create_databases(url: URL) -> bool:
+    """Return whether the configured user may create a database of its own on that server."""
+    engine = create_engine(url, poolclass=NullPool)
+    with engine.connect() as connection:
+        return bool(
+            connection.scalar(
+                text("SELECT rolcreatedb OR rolsuper FROM pg_roles WHERE rolname = current_user")
+            )
+        )
+
+
 @contextmanager
 def scratch_postgresql(url: URL, name: str) -> Iterator[URL]:
     """Give an empty database beside the configured one, for a while.
@@ -121,17 +188,14 @@ def scratch_postgresql(url: URL, name: str) -> Iterator[URL]:
     Raises:
         DatabaseRefused: its user may not create databases.
     """
+    if not may_create_databases(url):
+        raise DatabaseRefused(
+            "The backup's files are whole. Comparing its rows needs a database for a moment,"
+            f" and the user {url.username} may not create one: ALTER ROLE {url.username}"
+            " CREATEDB."
+        )
     admin = create_engine(url, poolclass=NullPool, isolation_level="AUTOCOMMIT")
     with admin.connect() as connection:
-        may = connection.scalar(
-            text("SELECT rolcreatedb OR rolsuper FROM pg_roles WHERE rolname = current_user")
-        )
-        if not may:
-            raise DatabaseRefused(
-                "The backup's files are whole. Comparing its rows needs a database for a moment,"
-                f" and the user {url.username} may not create one: ALTER ROLE {url.username}"
-                " CREATEDB."
-            )
         connection.exec_driver_sql(f'CREATE DATABASE "{name}" TEMPLATE template0')
         try:
             yield url.set(database=name)
@@ -147,18 +211,6 @@ def sqlite_path(url: URL) -> Path:
 def parse_url(url: str) -> URL:
     """Return an address as SQLAlchemy reads it."""
     return make_url(url)
-
-
-def _files(connection: Connection) -> Iterator[StoredFile]:
-    columns = {column["name"] for column in inspect(connection).get_columns("videos")}
-    kinds = sorted(name.removesuffix("_key") for name in columns if name.endswith("_key"))
-    seen = set()
-    for row in connection.execute(text("SELECT * FROM videos ORDER BY id")).mappings():
-        for kind in kinds:
-            key = row[f"{kind}_key"]
-            if key and key not in seen:
-                seen.add(key)
-                yield StoredFile(row["id"], key, row.get(f"{kind}_sha256"), row.get(f"{kind}_size"))
 
 
 def _copy_sqlite(url: URL, target: Path) -> None:

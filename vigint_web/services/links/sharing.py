@@ -7,19 +7,22 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, select, update
 
 from vigint_web.clock import utcnow
-from vigint_web.config import is_mailbox
+from vigint_web.config.values import is_mailbox
 from vigint_web.errors import Conflict, Invalid
 from vigint_web.extensions import db
-from vigint_web.models import AlertKind, Audience, Link, Video
-from vigint_web.services import audit
-from vigint_web.services.actors import Actor
-from vigint_web.services.links import get_link, mint_link, private_url, revoke_link
-from vigint_web.services.notices import owe_mail
-from vigint_web.services.playback import find_visible_video
-from vigint_web.services.transactions import change, transaction
+from vigint_web.models import AlertKind, Audience, Link, Video, VideoStatus
+from vigint_web.services.audit import trail
+from vigint_web.services.core.actors import Actor
+from vigint_web.services.core.transactions import change, transaction
+from vigint_web.services.dispatch.enqueue import owe_mail
+from vigint_web.services.links.links import get_link, mint_link, private_url, revoke_link
+from vigint_web.services.videos.stored_files import find_visible_video
 
 MOST_RECIPIENTS = 20
 MOST_AT_ONCE = 1000
+# Addresses that a form offers are looked for among so many links.
+_LATEST_LINKS = 2000
+_MOST_KNOWN = 100
 
 
 @dataclass(frozen=True)
@@ -67,7 +70,25 @@ def share_video(
     return links
 
 
+def known_addresses(actor: Actor) -> list[str]:
+    """Return to whom links of the actor's sites were given, the latest first."""
+    latest = (
+        select(Link.recipient)
+        .where(
+            actor.scope(Link.site_id),
+            Link.audience == Audience.PERSON,
+            Link.recipient.is_not(None),
+        )
+        .order_by(Link.id.desc())
+        .limit(_LATEST_LINKS)
+    )
+    known = dict.fromkeys(address for address in db.session.scalars(latest) if address)
+    return [address for address in known if is_mailbox(address)][:_MOST_KNOWN]
+
+
 def _mistakes(recipients: Sequence[str], terms: Terms, video: Video) -> list[str]:
+    if video.status == VideoStatus.FAILED:
+        return ["video_failed"]
     now, mistakes = utcnow(), []
     if not recipients:
         mistakes.append("no_recipient")
@@ -96,32 +117,38 @@ def change_expiry(actor: Actor, link_id: int, expires_at: datetime) -> Link:
         Conflict: it is revoked, or a program's.
         Invalid: the end is over, or later than the footage is kept.
     """
+    with transaction():
+        return set_end(actor, get_link(actor, link_id), Audience.PERSON, expires_at)
+
+
+def set_end(actor: Actor, link: Link, audience: Audience, expires_at: datetime | None) -> Link:
+    """Set when a live link of this audience ends, None for never; in the caller's transaction.
+
+    Raises:
+        Conflict: it is revoked, or another audience's.
+        Invalid: the end is over, or later than the footage is kept; as codes.
+    """
+    mistakes = expiry_mistakes(expires_at, link.video, utcnow()) if expires_at else []
+    if mistakes:
+        raise Invalid(mistakes)
+    before = link.expires_at
     with transaction() as session:
-        link = get_link(actor, link_id)
-        mistakes = expiry_mistakes(expires_at, link.video, utcnow())
-        if mistakes:
-            raise Invalid(mistakes)
-        before = link.expires_at
         changed = change(
             session,
             update(Link)
-            .where(
-                Link.id == link_id,
-                Link.revoked_at.is_(None),
-                Link.audience == Audience.PERSON,
-            )
+            .where(Link.id == link.id, Link.revoked_at.is_(None), Link.audience == audience)
             .values(expires_at=expires_at),
         )
         if not changed:
             raise Conflict
         session.refresh(link)
-        audit.record(
+        trail.record(
             actor,
             "link:expiry_changed",
-            f"link:{link_id}",
+            f"link:{link.id}",
             site_id=link.site_id,
             before=before.isoformat() if before else None,
-            after=expires_at.isoformat(),
+            after=expires_at.isoformat() if expires_at else None,
         )
     return link
 
@@ -139,7 +166,7 @@ def send_again(actor: Actor, link_id: int) -> Link:
         if link.revoked_at is not None or over or not is_mailbox(link.recipient or ""):
             raise Conflict
         owe_mail(link.id, AlertKind.SHARED, link.recipient or "")
-        audit.record(actor, "link:sent_again", f"link:{link_id}", site_id=link.site_id)
+        trail.record(actor, "link:sent_again", f"link:{link_id}", site_id=link.site_id)
     return link
 
 
@@ -153,7 +180,7 @@ def reveal_link(actor: Actor, link_id: int) -> str:
         link = get_link(actor, link_id)
         if link.revoked_at is not None or link.audience != Audience.PERSON:
             raise Conflict
-        audit.record(actor, "link:shown", f"link:{link_id}", site_id=link.site_id)
+        trail.record(actor, "link:shown", f"link:{link_id}", site_id=link.site_id)
     return private_url(link, link.video.public_id)
 
 

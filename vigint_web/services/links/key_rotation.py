@@ -5,10 +5,10 @@ from sqlalchemy import ColumnElement, func, or_, select, update
 from vigint_web.clock import utcnow
 from vigint_web.extensions import db
 from vigint_web.models import Link
-from vigint_web.services import audit
-from vigint_web.services.actors import Actor
-from vigint_web.services.runtime import runtime
-from vigint_web.services.transactions import change, transaction
+from vigint_web.services.audit import trail
+from vigint_web.services.core.actors import Actor
+from vigint_web.services.core.runtime import runtime
+from vigint_web.services.core.transactions import change, transaction
 
 
 def name_signing_keys() -> None:
@@ -32,7 +32,7 @@ def count_open_links(*, signed_by_newest: bool) -> int:
 def record_rotation(actor: Actor, key_id: str) -> None:
     """Leave in the audit trail that a new key signs from now on; its id opens nothing."""
     with transaction():
-        audit.record(actor, "signing_key:rotated", f"signing_key:{key_id}")
+        trail.record(actor, "signing_key:rotated", f"signing_key:{key_id}")
 
 
 def revoke_links_of_old_keys(actor: Actor) -> int:
@@ -42,14 +42,14 @@ def revoke_links_of_old_keys(actor: Actor) -> int:
         for link in found:
             link.revoked_at, link.revoked_by = utcnow(), actor.label
             link.revoked_reason = "signing key retired"
-            audit.record(
+            trail.record(
                 actor,
                 "link:revoked",
                 f"link:{link.id}",
                 site_id=link.site_id,
                 reason=link.revoked_reason,
             )
-        audit.record(
+        trail.record(
             actor, "signing_key:retired", f"signing_key:{runtime().tokens.newest}", links=len(found)
         )
     return len(found)

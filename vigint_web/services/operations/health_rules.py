@@ -31,9 +31,11 @@ class Part(StrEnum):
     WORKERS = "workers"
     BACKLOG = "backlog"
     MAIL = "mail"
+    RECIPIENTS = "recipients"
     UNDELIVERABLE = "undeliverable"
     WEBHOOKS = "webhooks"
     LINKS = "links"
+    HOSTING = "hosting"
     STORAGE = "storage"
     DISK = "disk"
 
@@ -52,8 +54,11 @@ class State(StrEnum):
     UNTRIED = "untried"
     ACCEPTED = "accepted"
     NOT_ACCEPTED = "not_accepted"
+    NOBODY_NAMED = "nobody_named"
+    NO_MAILBOX = "no_mailbox"
     GIVEN_UP = "given_up"
     LOOPBACK = "loopback"
+    ELSEWHERE = "elsewhere"
     ROOM = "room"
     LITTLE_ROOM = "little_room"
     HARDLY_ROOM = "hardly_room"
@@ -83,6 +88,11 @@ class Mails:
     not_accepted: int
     not_accepted_since: datetime | None
     last_error: str
+    # Whether [Email] to_email names those who are alerted by default; who of them can have a
+    # mailbox, and who cannot.
+    named: bool = True
+    alerted: tuple[str, ...] = ()
+    nowhere: tuple[str, ...] = ()
     # Mails and calls that were given up lately and not sent since.
     given_up: int = 0
     # Calls of webhooks that were not accepted yet.
@@ -107,6 +117,8 @@ class Readings:
     # Where footage is kept, if not on that disk, and whether that answers.
     storage: str | None = None
     storage_answers: bool = True
+    # The other server that hosts the videos of incidents, if one does.
+    hosted_by: str | None = None
 
     def waited(self, since: datetime | None) -> timedelta:
         """Return how long something has waited."""
@@ -133,8 +145,9 @@ def examine(readings: Readings) -> list[Finding]:
         *_machinery(readings),
         *_backlog(readings),
         *_mail(readings),
+        *_hosting(readings),
         *_storage(readings),
-        _disk(readings.disk),
+        judge_disk(readings.disk),
     ]
 
 
@@ -177,6 +190,10 @@ def _mail(readings: Readings) -> Iterator[Finding]:
         yield Finding(Part.MAIL, State.UNTRIED, Level.GOOD)
     else:
         yield Finding(Part.MAIL, State.ACCEPTED, Level.GOOD)
+    if mails.server is not None and mails.nowhere:
+        yield Finding(Part.RECIPIENTS, State.NO_MAILBOX, Level.WARN if mails.alerted else Level.BAD)
+    elif mails.server is not None and not mails.named:
+        yield Finding(Part.RECIPIENTS, State.NOBODY_NAMED, Level.WARN)
     if mails.given_up:
         yield Finding(Part.UNDELIVERABLE, State.GIVEN_UP, Level.WARN)
     if mails.calls:
@@ -186,6 +203,12 @@ def _mail(readings: Readings) -> Iterator[Finding]:
         yield Finding(Part.LINKS, State.LOOPBACK, Level.WARN)
 
 
+def _hosting(readings: Readings) -> Iterator[Finding]:
+    # Meant so as a rule, and never to be overlooked: footage leaves this server.
+    if readings.hosted_by is not None:
+        yield Finding(Part.HOSTING, State.ELSEWHERE, Level.GOOD)
+
+
 def _storage(readings: Readings) -> Iterator[Finding]:
     if readings.storage is not None and readings.storage_answers:
         yield Finding(Part.STORAGE, State.ANSWERS, Level.GOOD)
@@ -193,7 +216,8 @@ def _storage(readings: Readings) -> Iterator[Finding]:
         yield Finding(Part.STORAGE, State.SILENT, Level.BAD)
 
 
-def _disk(disk: Disk) -> Finding:
+def judge_disk(disk: Disk) -> Finding:
+    """Return how a disk is found: whether there is room, little, hardly any, or none."""
     if disk.refuses:
         return Finding(Part.DISK, State.REFUSED, Level.BAD)
     if disk.free < _BAD_BYTES:

@@ -36,38 +36,26 @@ from vigint_web.models import (
     Video,
     VideoStatus,
 )
-from vigint_web.services import health, queueing
-from vigint_web.services.counters import SUM, Family, Series
-from vigint_web.services.runtime import runtime, storage
+from vigint_web.services.core import job_queue
+from vigint_web.services.core.counters import SUM, Family, Series
+from vigint_web.services.core.families import (
+    DELIVERY_LAG,
+    JOB_SECONDS,
+    JOBS,
+    MEDIA_ANSWERS,
+    MEDIA_BYTES,
+    REQUEST_SECONDS,
+    REQUESTS,
+    count,
+    observe,
+)
+from vigint_web.services.core.runtime import runtime, storage
+from vigint_web.services.operations import health
+from vigint_web.services.retention.changes import find_waiting
+from vigint_web.services.videos.retention_rules import Setting
 
 log = logging.getLogger(__name__)
 
-REQUESTS = Family("vigint_http_requests", "HTTP requests answered.", ("route", "method", "status"))
-REQUEST_SECONDS = Family(
-    "vigint_http_request_duration_seconds",
-    "Time until an HTTP answer began; sending bytes is not part of it.",
-    ("route", "method"),
-    (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30),
-)
-MEDIA_ANSWERS = Family(
-    "vigint_media_responses",
-    "Answers to requests for a video's bytes or picture; 206 is a range.",
-    ("kind", "status"),
-)
-MEDIA_BYTES = Family("vigint_media_sent_bytes", "Bytes of videos and pictures sent.", ("kind",))
-JOBS = Family("vigint_jobs", "Jobs ended, by how they ended.", ("queue", "outcome"))
-JOB_SECONDS = Family(
-    "vigint_job_duration_seconds",
-    "Time that jobs took.",
-    ("queue",),
-    (0.1, 0.5, 1, 2, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 10800),
-)
-DELIVERY_LAG = Family(
-    "vigint_mail_delivery_lag_seconds",
-    "Time from owing a mail (accepting its incident) until the mail server accepted it.",
-    (),
-    (1, 2, 5, 10, 20, 30, 60, 120, 300, 900, 3600, 14400, 86400),
-)
 _COUNTED = (
     REQUESTS,
     REQUEST_SECONDS,
@@ -77,16 +65,6 @@ _COUNTED = (
     JOB_SECONDS,
     DELIVERY_LAG,
 )
-
-
-def count(family: Family, *labels: str, amount: float = 1) -> None:
-    """Count something that happened."""
-    runtime().counters.count(family, *labels, amount=amount)
-
-
-def observe(family: Family, value: float, *labels: str) -> None:
-    """Add a duration to a histogram, in seconds."""
-    runtime().counters.observe(family, value, *labels)
 
 
 @contextmanager
@@ -142,6 +120,7 @@ def _of_rows() -> Iterator[Metric]:
     yield _gauge("vigint_incidents", "Incidents recorded.", _number(Incident.id))
     yield _by("vigint_videos", "Videos by status.", "status", VideoStatus, _numbers(Video.status))
     yield _by("vigint_mails", "Mails by state.", "state", AlertState, _numbers(Alert.state))
+    yield _waiting_retention()
     yield _gauge("vigint_links_live", "Links that open something now.", _number(Link.id, _live()))
     yield _gauge(
         "vigint_storage_used_bytes", "Footage stored, as the rows say.", health.footage_bytes()
@@ -150,11 +129,11 @@ def _of_rows() -> Iterator[Metric]:
 
 def _of_queue() -> Iterator[Metric]:
     depths, ages = {}, {}
-    for name in queueing.QUEUES:
-        depths[name] = float(queueing.queue(name).count)
+    for name in job_queue.QUEUES:
+        depths[name] = float(job_queue.queue(name).count)
         since = health.oldest_job(name)
         ages[name] = (utcnow() - since).total_seconds() if since is not None else 0.0
-    names = queueing.QUEUES
+    names = job_queue.QUEUES
     yield _by("vigint_queue_jobs", "Jobs that wait for a worker.", "queue", names, depths)
     yield _by(
         "vigint_queue_oldest_job_seconds", "How long the oldest job waits.", "queue", names, ages
@@ -196,6 +175,19 @@ def _by(
     metric = GaugeMetricFamily(name, about, labels=[label])
     for value in values:
         metric.add_metric([str(value)], found.get(str(value), 0.0))
+    return metric
+
+
+def _waiting_retention() -> Metric:
+    waiting = {one.setting: one for one in find_waiting()}
+    metric = GaugeMetricFamily(
+        "vigint_retention_waiting_deletions",
+        "Videos, or addresses of visits, that a shorter retention would delete at once; it waits.",
+        labels=["setting"],
+    )
+    for setting in Setting:
+        if setting in waiting:
+            metric.add_metric([setting.value], waiting[setting].now)
     return metric
 
 

@@ -2,22 +2,26 @@
 
 import shutil
 from datetime import UTC, datetime, timedelta
+from urllib.parse import urlsplit
 
 from redis.exceptions import RedisError
 from rq import Worker
 from rq.exceptions import NoSuchJobError
-from rq.job import Job
 from rq.serializers import JSONSerializer
-from sqlalchemy import ColumnElement, case, func, select, text
+from sqlalchemy import ColumnElement, func, select, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from vigint_web.clock import utcnow
 from vigint_web.extensions import db
 from vigint_web.models import Alert, AlertState, Video
 from vigint_web.models.alert import WEBHOOK
-from vigint_web.services import queueing
-from vigint_web.services.health_rules import Disk, Mails, Readings
-from vigint_web.services.runtime import config, runtime, storage
+from vigint_web.net.mail_reach import reachable
+from vigint_web.services.accounts import users
+from vigint_web.services.core import job_queue
+from vigint_web.services.core.lapsing import SKEW
+from vigint_web.services.core.listed_jobs import ListedJob
+from vigint_web.services.core.runtime import config, runtime, storage
+from vigint_web.services.operations.health_rules import Disk, Mails, Readings
 from vigint_web.storage import NoRoom
 
 # Workers give a sign of life every 15 seconds.
@@ -42,12 +46,14 @@ def missing_parts() -> list[str]:
 def living_workers() -> int:
     """Return how many workers gave a sign of life lately; a killed one is silent."""
     workers = Worker.all(connection=runtime().redis, serializer=JSONSerializer)
-    limit = utcnow() - timedelta(seconds=_SILENT_SECONDS)
+    now = utcnow()
+    # What is ahead was written before the clock was set back.
+    earliest, latest = now - timedelta(seconds=_SILENT_SECONDS), now + SKEW
     return sum(
         1
         for worker in workers
         if worker.last_heartbeat is not None
-        and worker.last_heartbeat.replace(tzinfo=limit.tzinfo) > limit
+        and earliest < worker.last_heartbeat.replace(tzinfo=now.tzinfo) <= latest
     )
 
 
@@ -59,7 +65,7 @@ def measure() -> Readings:
     oldest: list[datetime | None] = [None, None]
     try:
         workers = living_workers()
-        oldest = [oldest_job(*queueing.URGENT_QUEUES), oldest_job(queueing.SOURCES)]
+        oldest = [oldest_job(*job_queue.URGENT_QUEUES), oldest_job(job_queue.SOURCES)]
     except RedisError:
         workers = None
     return Readings(
@@ -71,9 +77,12 @@ def measure() -> Readings:
         mails=_mails(),
         base_url=settings.base_url,
         links_open_here_only=settings.base_url_is_loopback,
-        disk=_disk(),
+        disk=read_disk(),
         storage=storage().describe() if settings.s3 is not None else None,
         storage_answers=storage().answers(),
+        hosted_by=urlsplit(settings.sparse_url or "").hostname
+        if settings.hosts_elsewhere
+        else None,
     )
 
 
@@ -91,9 +100,9 @@ def oldest_job(*names: str) -> datetime | None:
     """Return since when the first job of these queues waits for a worker."""
     found = []
     for name in names:
-        for job_id in queueing.queue(name).get_job_ids(0, 1):
+        for job_id in job_queue.queue(name).get_job_ids(0, 1):
             try:
-                job = Job.fetch(job_id, connection=runtime().redis, serializer=JSONSerializer)
+                job = ListedJob.fetch(job_id, connection=runtime().redis)
             except NoSuchJobError:
                 continue  # a worker was faster
             if job.enqueued_at is not None:
@@ -105,12 +114,21 @@ def oldest_job(*names: str) -> datetime | None:
 def _mails() -> Mails:
     since = utcnow() - _LATELY
     given_up = select(func.count(Alert.id)).where(
-        Alert.state == AlertState.FAILED, Alert.changed_at >= since, Alert.told_by_id.is_(None)
+        Alert.state == AlertState.FAILED,
+        Alert.changed_at >= since,
+        Alert.told_by_id.is_(None),
+        Alert.refused.is_(None),  # by us, and the program was told
     )
     number, first, error = _not_accepted(Alert.channel.is_distinct_from(WEBHOOK))
     calls, calls_since, call_error = _not_accepted(Alert.channel == WEBHOOK)
+    email = config().email
+    default = users.alerted_by_default(email)
+    alerted = reachable(default, email.sender)
     return Mails(
-        server=config().email.server,
+        server=email.server,
+        named=bool(email.recipients),
+        alerted=tuple(alerted),
+        nowhere=tuple(who for who in default if who not in alerted),
         # From the newest on: the first that was sent is met at once.
         last_accepted=db.session.scalar(
             select(Alert.sent_at)
@@ -140,7 +158,8 @@ def _not_accepted(which: ColumnElement[bool]) -> tuple[int, datetime | None, str
     return number, since, db.session.scalar(error) or ""
 
 
-def _disk() -> Disk:
+def read_disk() -> Disk:
+    """Return how full the disk under the data directory is."""
     usage = shutil.disk_usage(config().data_dir)
     try:
         storage().require_room()
@@ -151,13 +170,5 @@ def _disk() -> Disk:
 
 
 def footage_bytes() -> int:
-    """Return how much footage the rows say is stored; what plays may be the original itself."""
-    sizes = (
-        Video.original_size, Video.frames_size, Video.poster_size, Video.thumbnail_size,
-        Video.sprite_size,
-    )  # fmt: skip
-    rendition = case(
-        (Video.playable_key == Video.original_key, 0), else_=func.coalesce(Video.playable_size, 0)
-    )
-    every = sum((func.coalesce(size, 0) for size in sizes), start=rendition)
-    return int(db.session.scalar(select(func.coalesce(func.sum(every), 0))) or 0)
+    """Return how much footage the rows say is stored, in bytes."""
+    return int(db.session.scalar(select(func.coalesce(func.sum(Video.stored_size), 0))) or 0)

@@ -1,26 +1,35 @@
 """Count viewings: all ranges of one session are one, whoever asks how often."""
 
-import hashlib
 import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, delete, or_, select, update
+from sqlalchemy import ColumnElement, and_, delete, or_, select, update
 
 from vigint_web.clock import utcnow
 from vigint_web.extensions import db
 from vigint_web.models import Access, AlertKind, Link, Playback, User
-from vigint_web.services import audit
-from vigint_web.services.actors import SYSTEM
-from vigint_web.services.link_rules import Opening
-from vigint_web.services.notices import owe_mail
-from vigint_web.services.transactions import change, transaction
-from vigint_web.services.upserts import insert_into
-from vigint_web.services.viewing_rules import Span, looks_automated, merge_spans, parts_in_time
-from vigint_web.services.visitors import Visitor
+from vigint_web.services.audit import trail
+from vigint_web.services.core.actors import SYSTEM
+from vigint_web.services.core.runtime import config
+from vigint_web.services.core.transactions import change, transaction
+from vigint_web.services.core.upserts import insert_into
+from vigint_web.services.core.visitors import Visitor
+from vigint_web.services.dispatch.enqueue import owe_mail
+from vigint_web.services.links import play_names
+from vigint_web.services.links.play_rules import (
+    IDLE_END,
+    Part,
+    Span,
+    is_over,
+    looks_automated,
+    merge_parts,
+    parts_in_time,
+)
+from vigint_web.services.links.rules import Opening
+from vigint_web.services.videos.stored_files import films_of
 
-# A viewing ends after this much silence; its last sign of life is kept to this precision.
-IDLE_END = timedelta(minutes=30)
+# The last sign of life of a viewing is kept to this precision.
 _TOUCH = timedelta(seconds=30)
 _MOST_LISTED = 100
 _MOST_RANGES = 5000
@@ -28,29 +37,60 @@ _MOST_RANGES = 5000
 _ARCHIVED = re.compile(r"(?<=.)~\d+$")
 
 
-def is_used_up(link: Link, view: str | None) -> bool:
+def new_view(link: Link, visitor: Visitor) -> str:
+    """Return a name for the viewing that a page of this link may begin."""
+    return play_names.new_name(_keys(), link.handle, visitor)
+
+
+def own_view(link: Link, given: str | None, visitor: Visitor) -> str | None:
+    """Return the name that a request brings, if it names a viewing of this very visitor.
+
+    A name that somebody else brings, or one that is over, names none.
+    """
+    if given is None:
+        return None
+    if play_names.is_bound(_keys(), link.handle, visitor, given):
+        row = _find(link.id, given)
+        # Who has the cookie began it: without it somebody else comes, from the same address.
+        strange = row is not None and row.visitor is not None and visitor.mark is None
+        return None if strange or (row is not None and _is_over(link, row)) else given
+    if play_names.is_earlier(given):
+        row = _find(link.id, given)
+        if row is not None and row.visitor is None and not _is_over(link, row):
+            same = (row.address, row.user_agent) == (visitor.address[:64], visitor.user_agent[:300])
+            return given if same else None
+    return None
+
+
+def is_used_up(link: Link, opening: Opening, given: str | None, visitor: Visitor) -> bool:
     """Return whether no new viewing may begin; one that began goes on until it has ended."""
     if link.max_views is None or link.views < link.max_views:
         return False
-    seen = _last_sign(link.id, view) if view is not None else None
-    return seen is None or utcnow() - seen >= IDLE_END
+    if opening == Opening.DOWNLOAD:
+        return _living_view(link, given, visitor) is None
+    if given is None:
+        return True
+    row = _find(link.id, _name(link, given, visitor))
+    return row is None or _is_over(link, row)
 
 
-def admit(link: Link, view: str | None, visitor: Visitor) -> bool:
+def admit(link: Link, opening: Opening, given: str | None, visitor: Visitor) -> bool:
     """Count a new viewing once, by one conditional update; return whether it may have bytes."""
-    name = view or _anonymous_view(visitor)
+    name = _name(link, given, visitor)
+    if opening == Opening.DOWNLOAD:
+        name = _living_view(link, given, visitor) or name
     now = utcnow()
-    seen = _last_sign(link.id, name)
-    if seen is not None and now - seen <= _TOUCH:
+    seen = _find(link.id, name)
+    if seen is not None and now - seen.last_at <= _TOUCH and not _is_over(link, seen):
         return True
     with transaction() as session:
         begun = _begin(link, name, visitor, now)
         if begun is None:
             known = _known(link.id, name)
-            if now - known.last_at < IDLE_END:
+            if not _is_over(link, known):
                 known.last_at = now
                 return True
-            # The same name after half an hour is another viewing; the old one stays in the log.
+            # The same visitor after the end begins another viewing; the old one stays in the log.
             known.view = f"{name[:40]}~{known.id}"
             session.flush()
             begun = _begin(link, name, visitor, now)
@@ -70,10 +110,48 @@ def admit(link: Link, view: str | None, visitor: Visitor) -> bool:
     return bool(counted)
 
 
-def _last_sign(link_id: int, view: str) -> datetime | None:
-    return db.session.scalar(
-        select(Playback.last_at).where(Playback.link_id == link_id, Playback.view == view)
+def _name(link: Link, given: str | None, visitor: Visitor) -> str:
+    return own_view(link, given, visitor) or play_names.anonymous_name(visitor)
+
+
+def _living_view(link: Link, given: str | None, visitor: Visitor) -> str | None:
+    """Return the name of a viewing of this visitor that a download can be made within."""
+    named = own_view(link, given, visitor)
+    if named is not None and _find(link.id, named) is not None:
+        return named
+    mark = play_names.mark_digest(visitor)
+    if mark is not None:
+        whose = Playback.visitor == mark
+    else:
+        whose = and_(
+            Playback.visitor.is_(None),
+            Playback.address == visitor.address[:64],
+            Playback.user_agent == visitor.user_agent[:300],
+        )
+    rows = db.session.scalars(
+        select(Playback)
+        .where(Playback.link_id == link.id, whose)
+        .order_by(Playback.last_at.desc())
+        .limit(1)
     )
+    return next((row.view for row in rows if not _is_over(link, row)), None)
+
+
+def _find(link_id: int, view: str) -> Playback | None:
+    return db.session.scalar(
+        select(Playback)
+        .where(Playback.link_id == link_id, Playback.view == view)
+        .execution_options(populate_existing=True)
+    )
+
+
+def _is_over(link: Link, row: Playback) -> bool:
+    return is_over(row.started_at, row.last_at, utcnow(), link.video.duration)
+
+
+def _keys() -> tuple[str, ...]:
+    here = config()
+    return (here.secret_key, *here.old_secret_keys)
 
 
 def _begin(link: Link, name: str, visitor: Visitor, now: datetime) -> int | None:
@@ -87,6 +165,7 @@ def _begin(link: Link, name: str, visitor: Visitor, now: datetime) -> int | None
         view=name,
         started_at=now,
         last_at=now,
+        visitor=play_names.mark_digest(visitor),
         address=visitor.address[:64],
         user_agent=visitor.user_agent[:300],
         automated=looks_automated(visitor.user_agent, _since_page(link, visitor, now)),
@@ -143,19 +222,18 @@ def _notice_first(link: Link, now: datetime) -> None:
             owe_mail(link.id, AlertKind.PLAYED, sharer.email)
 
 
-def _anonymous_view(visitor: Visitor) -> str:
-    seen = f"{visitor.address}\n{visitor.user_agent}".encode("utf-8", "replace")
-    return f"~{hashlib.sha256(seen).hexdigest()[:32]}"
-
-
 @dataclass(frozen=True)
 class Viewing:
     """One viewing as the log tells it; `parts` are seconds of the film, by their bytes."""
 
     playback: Playback
     sent: int  # bytes, those sent twice counted twice
-    parts: list[tuple[float, float]]
-    share: float | None  # of the file's bytes, 0 to 1
+    parts: list[Part]
+
+    @property
+    def read(self) -> float:
+        """Return how many seconds of the film were sent, those sent twice counted once."""
+        return sum(end - start for start, end in self.parts)
 
 
 def viewings_of_link(link: Link) -> list[Viewing]:
@@ -171,16 +249,23 @@ def viewings_of_link(link: Link) -> list[Viewing]:
 
 def _viewing(link: Link, playback: Playback) -> Viewing:
     rows = db.session.execute(
-        select(Access.first_byte, Access.last_byte).where(*_ranges_of(playback)).limit(_MOST_RANGES)
+        select(Access.track, Access.first_byte, Access.last_byte)
+        .where(*_ranges_of(playback))
+        .limit(_MOST_RANGES)
     )
-    spans = [Span(first, last) for first, last in rows if first is not None and last is not None]
-    size, video = link.video.playable_size or 0, link.video
-    distinct = sum(span.length for span in merge_spans(spans))
+    spans: dict[int, list[Span]] = {}
+    for track, first, last in rows:
+        if first is not None and last is not None:
+            spans.setdefault(track or 1, []).append(Span(first, last))
+    parts = [
+        part
+        for number, film in films_of(link.video).items()
+        for part in parts_in_time(spans.get(number, []), film)
+    ]
     return Viewing(
         playback=playback,
-        sent=sum(span.length for span in spans),
-        parts=parts_in_time(spans, size, video.duration),
-        share=min(1.0, distinct / size) if size else None,
+        sent=sum(span.length for several in spans.values() for span in several),
+        parts=merge_parts(parts),
     )
 
 
@@ -222,12 +307,16 @@ def forget_visitors(days: int) -> int:
             update(Playback)
             .where(
                 Playback.last_at < before,
-                or_(Playback.address.is_not(None), Playback.user_agent.is_not(None)),
+                or_(
+                    Playback.address.is_not(None),
+                    Playback.user_agent.is_not(None),
+                    Playback.visitor.is_not(None),
+                ),
             )
-            .values(address=None, user_agent=None),
+            .values(address=None, user_agent=None, visitor=None),
         )
         if accesses or playbacks:
-            audit.record(
+            trail.record(
                 SYSTEM, "visitors:forgotten", "accesses", accesses=accesses, playbacks=playbacks
             )
     return accesses + playbacks

@@ -5,23 +5,26 @@ import os
 import secrets
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 
-from alembic.script import ScriptDirectory
-from alembic.util.exc import CommandError
-from flask import current_app
-from sqlalchemy import URL, NullPool, create_engine, or_, select
+from sqlalchemy import URL, NullPool, create_engine, select
 
-from vigint_web.config import secret_key_path
-from vigint_web.errors import StorageFull, VigintError
+from vigint_web.config.config import secret_key_path
+from vigint_web.errors import StorageFull
 from vigint_web.extensions import db
 from vigint_web.models import Source, Video
-from vigint_web.services import audit, snapshots
-from vigint_web.services.actors import Actor
-from vigint_web.services.archives import (
+from vigint_web.services.audit import trail
+from vigint_web.services.core.actors import Actor
+from vigint_web.services.core.runtime import config, storage
+from vigint_web.services.core.transactions import transaction
+from vigint_web.services.dispatch import on_hold
+from vigint_web.services.dispatch.on_hold import OnHold
+from vigint_web.services.operations import database_dump
+from vigint_web.services.operations.backup import sync_folder
+from vigint_web.services.operations.backup_archive import (
     MEDIA,
     OUTBOX,
     SECRET_KEY,
@@ -31,17 +34,16 @@ from vigint_web.services.archives import (
     Progress,
     copy_checked,
 )
-from vigint_web.services.backups import sync_folder
-from vigint_web.services.runtime import config, storage
-from vigint_web.services.snapshots import Contents
-from vigint_web.services.sources import delete_source
-from vigint_web.services.transactions import transaction
-from vigint_web.services.videos import delete_video_files, detach_and_delete_video
+from vigint_web.services.operations.database_dump import Contents
+from vigint_web.services.operations.restore_checks import (
+    RestoreRefused,
+    check_contents,
+    require_known_revision,
+)
+from vigint_web.services.sources.sources import delete_source
+from vigint_web.services.videos.lifecycle import delete_video_files, detach_and_delete_video
 from vigint_web.storage import NoRoom, StorageError
-
-
-class RestoreRefused(VigintError):
-    """Say in a sentence why nothing was restored."""
+from vigint_web.system.private_files import private_folder
 
 
 def check_place(manifest: Manifest) -> None:
@@ -56,16 +58,8 @@ def check_place(manifest: Manifest) -> None:
             f"The backup is of a {manifest.dialect} database, and this installation is set up for"
             f" {dialect}: set VIGINT_DATABASE_URL accordingly, then restore again."
         )
-    scripts = ScriptDirectory(f"{current_app.root_path}/migrations")
-    try:
-        known = manifest.revision is None or scripts.get_revision(manifest.revision) is not None
-    except CommandError:
-        known = False
-    if not known:
-        raise RestoreRefused(
-            "The backup was made by a newer Vigint: restore it with that version or a later one."
-        )
-    if not snapshots.is_empty(db.engine):
+    require_known_revision(manifest.revision)
+    if not database_dump.is_empty(db.engine):
         raise RestoreRefused(
             "The configured database is not empty, and a restore overwrites nothing: name an empty"
             " one in VIGINT_DATABASE_URL, or move that one away."
@@ -91,43 +85,56 @@ def _holds_something() -> bool:
 def put_in_place(archive: Archive, manifest: Manifest, progress: Progress) -> None:
     """Restore files, key and at last the database; after an error nothing of it stays.
 
+    The database is judged first, before anything gets its place.
+
     Raises:
         RestoreRefused, NotABackup, DatabaseRefused: with a sentence.
     """
     data_dir = config().data_dir
     with _room_told(), _undone_on_error() as undo:
-        draft: Path | None = None
+        draft = data_dir / f".{manifest.database}.{secrets.token_hex(4)}"
+        _take_database(archive, manifest, draft, undo)
         for name, source in archive.files():
             expected = manifest.files[name]
             copy = partial(copy_checked, source, expected=expected, progress=progress)
             if name.startswith(MEDIA):
                 _restore_media(name.removeprefix(MEDIA), copy, undo)
             elif name.startswith(OUTBOX):
-                config().outbox_dir.mkdir(mode=0o700, exist_ok=True)
+                private_folder(config().outbox_dir)
                 _write(config().outbox_dir / name.removeprefix(OUTBOX), copy, undo)
             elif name == SECRET_KEY:
                 _write(secret_key_path(data_dir), copy, undo)
-            elif name == manifest.database:
-                draft = data_dir / f".{name}.{secrets.token_hex(4)}"
-                _write(draft, copy, undo)
-        if draft is None:
-            raise NotABackup("The backup changed while it was read: restore it again.")
         _restore_database(draft, manifest)
         sync_folder(data_dir)
 
 
-def settle_restored(actor: Actor, manifest: Manifest) -> int:
-    """Finish once the database is migrated; return how many videos without files went.
+def _take_database(archive: Archive, manifest: Manifest, draft: Path, undo: "_Undo") -> None:
+    """Write the backup's database beside its place, and judge it there."""
+    for name, source in archive.files():
+        if name == manifest.database:
+            expected = manifest.files[name]
+            _write(draft, partial(copy_checked, source, expected=expected, progress=_none), undo)
+    if not draft.exists():
+        raise NotABackup("The backup changed while it was read: restore it again.")
+    url = db.engine.url
+    # What PostgreSQL's dump holds shows in a database alone: one of its own, where one may be made.
+    if manifest.dialect == "sqlite" or database_dump.may_create_databases(url):
+        check_contents(_restored_contents(draft, manifest, url), manifest)
 
-    Their rows were deleted while the backup was made, so they are deleted here too.
+
+def _none(_count: int) -> None:
+    """Count nothing: these bytes are counted when they get their place."""
+
+
+def settle_restored(actor: Actor, manifest: Manifest) -> tuple[int, OnHold]:
+    """Finish once the database is migrated; nothing that was owed in the backup is sent unasked.
+
+    Returns:
+        How many videos without files went: their rows were deleted while the backup was made, so
+        they are deleted here too. And what is on hold.
     """
-    columns = (
-        Video.original_key, Video.frames_key, Video.playable_key, Video.poster_key,
-        Video.thumbnail_key, Video.sprite_key,
-    )  # fmt: skip
-    gone = db.session.scalars(
-        select(Video).where(or_(*(column.in_(manifest.gone) for column in columns)))
-    ).all()
+    held = on_hold.hold_everything()
+    gone = _videos_without_files(manifest)
     for video in gone:
         source = db.session.scalar(select(Source).where(Source.video_id == video.id))
         if source is not None:
@@ -135,16 +142,24 @@ def settle_restored(actor: Actor, manifest: Manifest) -> int:
             continue
         with transaction():
             detach_and_delete_video(video)
-            audit.record(actor, "video:purged", f"video:{video.public_id}", site_id=video.site_id)
+            trail.record(actor, "video:purged", f"video:{video.public_id}", site_id=video.site_id)
     with transaction():
-        audit.record(
+        trail.record(
             actor,
-            "backup:restored",
+            on_hold.RESTORED,
             "installation",
             made_at=manifest.created_at,
             files=len(manifest.files),
         )
-    return len(gone)
+    return len(gone), held
+
+
+def _videos_without_files(manifest: Manifest) -> Sequence[Video]:
+    if not manifest.gone:
+        return []
+    lacking, connection = set(manifest.gone), db.session.connection()
+    ids = {file.video_id for file in database_dump.stored_files(connection) if file.key in lacking}
+    return db.session.scalars(select(Video).where(Video.id.in_(ids))).all()
 
 
 def verify(archive: Archive, manifest: Manifest, database_url: str) -> Contents:
@@ -161,38 +176,29 @@ def verify(archive: Archive, manifest: Manifest, database_url: str) -> Contents:
         for name, source in archive.files():
             if name == manifest.database:
                 with draft.open("wb") as file:
-                    copy_checked(source, file, manifest.files[name], lambda _: None)
-        found = _restored_contents(draft, manifest, snapshots.parse_url(database_url))
+                    copy_checked(source, file, manifest.files[name], _none)
+        found = _restored_contents(draft, manifest, database_dump.parse_url(database_url))
+    check_contents(found, manifest)
     _compare(found, manifest)
     return found
 
 
 def _restored_contents(draft: Path, manifest: Manifest, url: URL) -> Contents:
     if manifest.dialect == "sqlite":
-        return snapshots.check_restored(draft)
+        return database_dump.check_restored(draft)
     if url.get_backend_name() != "postgresql":
         raise RestoreRefused(
             "The backup's files are whole. Comparing its rows needs a PostgreSQL server: name one"
             " in VIGINT_DATABASE_URL; nothing in its database is touched."
         )
-    with snapshots.scratch_postgresql(url, f"vigint_verify_{secrets.token_hex(4)}") as scratch:
-        snapshots.restore_postgresql(scratch, draft)
+    with database_dump.scratch_postgresql(url, f"vigint_verify_{secrets.token_hex(4)}") as scratch:
+        database_dump.restore_postgresql(scratch, draft)
         engine = create_engine(scratch, poolclass=NullPool)
         with engine.connect() as connection:
-            return snapshots.read_contents(connection)
+            return database_dump.read_contents(connection)
 
 
 def _compare(found: Contents, manifest: Manifest) -> None:
-    if found.rows != manifest.rows:
-        tables = sorted(
-            table
-            for table in found.rows.keys() | manifest.rows.keys()
-            if found.rows.get(table) != manifest.rows.get(table)
-        )
-        raise RestoreRefused(
-            f"The backup's database has not the rows it was made with (in {', '.join(tables)}):"
-            " use another backup."
-        )
     media = manifest.media
     for stored in found.files:
         kept = media.get(stored.key)
@@ -223,12 +229,17 @@ def _write(path: Path, copy: Callable[..., None], undo: "_Undo") -> None:
 def _restore_database(draft: Path, manifest: Manifest) -> None:
     url = db.engine.url
     if manifest.dialect == "postgresql":
-        snapshots.restore_postgresql(url, draft)
+        database_dump.restore_postgresql(url, draft)
         draft.unlink()
+        with db.engine.connect() as connection:
+            found = database_dump.read_contents(connection)
+        try:
+            check_contents(found, manifest)
+        except RestoreRefused:
+            database_dump.empty_postgresql(url)
+            raise
         return
-    if snapshots.check_restored(draft).rows != manifest.rows:
-        raise NotABackup("The backup's database has not the rows it was made with.")
-    target = snapshots.sqlite_path(url)
+    target = database_dump.sqlite_path(url)
     if target.parent != draft.parent:
         moved = target.with_name(draft.name)
         shutil.move(draft, moved)

@@ -17,9 +17,11 @@ from sqlalchemy import text
 from vigint_web.clock import utcnow
 from vigint_web.errors import StorageFull, VigintError
 from vigint_web.extensions import db
-from vigint_web.services import audit
-from vigint_web.services.actors import Actor
-from vigint_web.services.archives import (
+from vigint_web.services.audit import trail
+from vigint_web.services.core.actors import Actor
+from vigint_web.services.core.runtime import config, storage
+from vigint_web.services.core.transactions import transaction
+from vigint_web.services.operations.backup_archive import (
     DATABASES,
     MEDIA,
     OUTBOX,
@@ -27,9 +29,7 @@ from vigint_web.services.archives import (
     ArchiveWriter,
     NotABackup,
 )
-from vigint_web.services.runtime import config, storage
-from vigint_web.services.snapshots import Snapshot, StoredFile, snapshot
-from vigint_web.services.transactions import transaction
+from vigint_web.services.operations.database_dump import Snapshot, StoredFile, snapshot
 
 Told = Callable[[int, int], None]
 
@@ -73,7 +73,7 @@ def make_backup(actor: Actor, target: Path, told: Told, *, leave_out_missing: bo
         made.size = file.tell()
     if copy.contents.revision in _newest():  # an older database has other tables
         with suppress(StorageFull), transaction():
-            audit.record(actor, "backup:made", "installation", files=made.files, bytes=made.size)
+            trail.record(actor, "backup:made", "installation", files=made.files, bytes=made.size)
     return made
 
 

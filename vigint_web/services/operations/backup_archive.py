@@ -6,77 +6,56 @@ off has none. Names are few and known beforehand, so that nothing can be unpacke
 
 import hashlib
 import json
-import re
 import tarfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
 from io import BytesIO
 from pathlib import Path
 from typing import IO, Any, Self
 
 from vigint_web.errors import VigintError
-from vigint_web.storage import StorageError, check_key
+from vigint_web.services.operations.bounded_tar import BoundedTarInfo, is_mostly_holes, is_plain
+from vigint_web.services.operations.manifests import (
+    DATABASES,
+    FORMAT,
+    HEAD,
+    MANIFEST,
+    MEDIA,
+    OUTBOX,
+    SEAL,
+    SECRET_KEY,
+    MalformedError,
+    Manifest,
+    NewerFormatError,
+    Stored,
+    is_file_name,
+    read_head,
+    read_manifest,
+)
 
-FORMAT = 1
-HEAD = "vigint-backup.json"
-DATABASES = {"sqlite": "database.sqlite3", "postgresql": "database.pgdump"}
-SECRET_KEY = "secret-key"  # noqa: S105 - a file's name
-MEDIA = "media/"
-OUTBOX = "outbox/"
-_MANIFEST = "manifest.json"
-_SEAL = "manifest.sha256"
-_OUTBOX_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]{0,200}\.eml")
+__all__ = [
+    "DATABASES",
+    "MEDIA",
+    "OUTBOX",
+    "SECRET_KEY",
+    "Archive",
+    "ArchiveWriter",
+    "Manifest",
+    "NotABackup",
+    "Progress",
+    "copy_checked",
+]
+
 _CHUNK = 1024 * 1024
-_LONGEST_DOCUMENT = 256 * _CHUNK
+_LONGEST_DOCUMENT = 64 * 1024
+# Of the manifest, for each file: far more than an entry takes.
+_LONGEST_ENTRY = 1024
 
 Progress = Callable[[int], None]
 
 
 class NotABackup(VigintError):
     """Say in a sentence why a file is no backup that can be used."""
-
-
-@dataclass(frozen=True)
-class Stored:
-    """A file of a backup."""
-
-    size: int
-    sha256: str
-
-
-@dataclass(frozen=True)
-class Manifest:
-    """What a backup holds, all of it checked against its hashes."""
-
-    created_at: str
-    dialect: str
-    revision: str | None
-    files: dict[str, Stored]
-    # How many rows each table has.
-    rows: dict[str, int]
-    # Files that a row of this backup names and that were deleted, with their row, meanwhile.
-    gone: tuple[str, ...]
-    secret_keys: tuple[str, ...] = field(repr=False)
-
-    @property
-    def database(self) -> str:
-        """Return the name of the database's file."""
-        return DATABASES[self.dialect]
-
-    @property
-    def media(self) -> dict[str, Stored]:
-        """Return the stored files by their keys."""
-        return {
-            name.removeprefix(MEDIA): stored
-            for name, stored in self.files.items()
-            if name.startswith(MEDIA)
-        }
-
-    @property
-    def size(self) -> int:
-        """Return the bytes of all files."""
-        return sum(stored.size for stored in self.files.values())
 
 
 class ArchiveWriter:
@@ -109,8 +88,8 @@ class ArchiveWriter:
         files = {name: [stored.size, stored.sha256] for name, stored in self.files.items()}
         manifest = _json({"files": files, "rows": rows, "gone": sorted(gone)})
         for name, data in (
-            (_MANIFEST, manifest),
-            (_SEAL, hashlib.sha256(manifest).hexdigest().encode()),
+            (MANIFEST, manifest),
+            (SEAL, hashlib.sha256(manifest).hexdigest().encode()),
         ):
             self._tar.addfile(_member(name, len(data), 0.0), BytesIO(data))
         self._tar.close()
@@ -129,105 +108,141 @@ class Archive:
             NotABackup: it cannot be read, or is no tar.
         """
         try:
-            self._tar = tarfile.open(self.path, "r:", errorlevel=2)
-        except tarfile.TarError:
-            raise NotABackup(
-                f"{self.path} is no backup of Vigint: name a file that `./vigint backup` made."
-            ) from None
+            # Only a plain file: a pipe or a device would never end.
+            file = self.path.open("rb") if self.path.is_file() else None
+            if file is None:
+                self.path.stat()
+                raise NotABackup(f"{self.path} cannot be read: it is no file.")
         except OSError as error:
             raise NotABackup(f"{self.path} cannot be read: {error.strerror}.") from None
+        try:
+            self._tar = tarfile.open(fileobj=file, mode="r:", errorlevel=2, tarinfo=BoundedTarInfo)
+        except Exception as error:
+            file.close()
+            if isinstance(error, OSError):
+                raise NotABackup(f"{self.path} cannot be read: {error.strerror}.") from None
+            # Whatever the parser did not expect of bytes that anybody may have written.
+            raise self._no_backup() from None
+        self._file = file
         return self
 
     def __exit__(self, *_: object) -> None:
         """Close the file."""
         self._tar.close()
+        self._file.close()
 
     def check(self, progress: Progress) -> Manifest:
         """Return what the backup holds, after comparing every byte with its hash.
+
+        What can be seen without reading the files is looked at first: names, sizes, manifest.
 
         Raises:
             NotABackup: with a sentence that says what is wrong.
         """
         with self._damage_told():
-            return self._manifest(*self._read(progress))
-
-    def _read(self, progress: Progress) -> tuple[dict[str, Stored], dict[str, bytes]]:
-        found: dict[str, Stored] = {}
-        kept: dict[str, bytes] = {}
-        for member, source in self._members():
-            if member.name in found or member.name in kept:
-                raise NotABackup(f"{self.path} holds {member.name} twice: it is not used.")
-            reader = _Hashing(source, progress)
-            if member.name in {HEAD, SECRET_KEY, _MANIFEST, _SEAL}:
-                if member.size > _LONGEST_DOCUMENT:
-                    raise NotABackup(f"{self.path} is damaged: {member.name} is too large.")
-                kept[member.name] = reader.read(member.size)
-            else:
+            sizes = self._sizes()
+            manifest = self._manifest(sizes)
+            if is_mostly_holes(self._file):
+                raise NotABackup(
+                    f"{self.path} is mostly holes, which no backup is: it was not read. Use the"
+                    " file that `./vigint backup` made, or another backup."
+                )
+            for member, source in self._members():
+                if member.name in {MANIFEST, SEAL}:
+                    continue
+                reader = _Hashing(source, progress)
                 while reader.read(_CHUNK):
                     pass
-            if reader.length != member.size:
+                if Stored(reader.length, reader.sha256) != manifest.files[member.name]:
+                    raise self._damaged(member.name)
+            return manifest
+
+    def _sizes(self) -> dict[str, int]:
+        """Return the files of the archive and the sizes that they claim."""
+        found: dict[str, int] = {}
+        length = self.path.stat().st_size
+        for member in self._plain_members():
+            if not found and member.name != HEAD:
+                raise self._no_backup()
+            if member.name in found:
+                raise NotABackup(f"{self.path} holds {member.name} twice: it is not used.")
+            if member.offset_data + member.size > length:
                 raise self._cut_off()
-            found[member.name] = Stored(member.size, reader.sha256)
-        return found, kept
+            found[member.name] = member.size
+        return found
+
+    def _document(self, name: str, longest: int = _LONGEST_DOCUMENT) -> bytes:
+        member = self._tar.getmember(name)
+        if member.size > longest:
+            raise NotABackup(f"{self.path} is damaged: {name} is too large. Use another backup.")
+        source = self._tar.extractfile(member)
+        return source.read(longest) if source is not None else b""
+
+    def _manifest(self, sizes: dict[str, int]) -> Manifest:
+        """Return the manifest, once it is sealed, well-formed, and about these files."""
+        if HEAD not in sizes:
+            raise self._no_backup()
+        try:
+            read_head(self._document(HEAD))
+            if MANIFEST not in sizes or SEAL not in sizes:
+                raise self._cut_off()
+            sealed = self._document(MANIFEST, _LONGEST_DOCUMENT + _LONGEST_ENTRY * len(sizes))
+            if hashlib.sha256(sealed).hexdigest().encode() != self._document(SEAL):
+                raise self._damaged("its manifest")
+            secret = self._document(SECRET_KEY) if SECRET_KEY in sizes else b""
+            manifest = read_manifest(self._document(HEAD), sealed, secret)
+        except MalformedError as error:
+            raise self._damaged(str(error)) from None
+        except NewerFormatError:
+            raise NotABackup(
+                f"{self.path} was made by a newer Vigint: restore it with that version."
+            ) from None
+        named = {name: stored.size for name, stored in manifest.files.items()}
+        actual = {name: size for name, size in sizes.items() if name not in {MANIFEST, SEAL}}
+        for name in sorted(named.keys() | actual.keys()):
+            if named.get(name) != actual.get(name):
+                raise self._damaged(name)
+        return manifest
 
     def files(self) -> Iterator[tuple[str, IO[bytes]]]:
         """Yield the name and the bytes of every file, in the order of the archive."""
         for member, source in self._members():
-            if member.name not in {HEAD, _MANIFEST, _SEAL}:
+            if member.name not in {HEAD, MANIFEST, SEAL}:
                 yield member.name, source
 
     def _members(self) -> Iterator[tuple[tarfile.TarInfo, IO[bytes]]]:
-        for member in self._tar:
-            plain = member.type in {tarfile.REGTYPE, tarfile.AREGTYPE}
-            source = self._tar.extractfile(member) if plain and not member.issparse() else None
+        for member in self._plain_members():
+            source = self._tar.extractfile(member)
             if source is None:
+                raise self._cut_off()
+            yield member, source
+
+    def _plain_members(self) -> Iterator[tarfile.TarInfo]:
+        for member in self._tar:
+            if not is_plain(member):
                 raise NotABackup(
                     f"{self.path} holds {member.name[:100]!r}, which is no plain file: Vigint"
                     " makes no such backups, and nothing of it is used."
                 )
-            _check_name(member.name, (_MANIFEST, _SEAL))
-            yield member, source
+            if member.name not in {MANIFEST, SEAL}:
+                _check_name(member.name)
+            yield member
 
     @contextmanager
     def _damage_told(self) -> Iterator[None]:
         try:
             yield
-        except (tarfile.TarError, ValueError, OverflowError, EOFError):
-            raise self._cut_off() from None
+        except VigintError:
+            raise
         except OSError as error:
             raise NotABackup(f"{self.path} cannot be read: {error.strerror or error}.") from None
+        except Exception:
+            # Whatever the parser did not expect of bytes that anybody may have written.
+            raise self._cut_off() from None
 
-    def _manifest(self, found: dict[str, Stored], kept: dict[str, bytes]) -> Manifest:
-        if HEAD not in kept:
-            raise NotABackup(
-                f"{self.path} is no backup of Vigint: name a file that `./vigint backup` made."
-            )
-        manifest, seal = kept.get(_MANIFEST), kept.get(_SEAL)
-        if manifest is None or seal is None:
-            raise self._cut_off()
-        if hashlib.sha256(manifest).hexdigest().encode() != seal:
-            raise self._damaged("its manifest")
-        told = json.loads(manifest)
-        named = {name: Stored(size, digest) for name, (size, digest) in told["files"].items()}
-        actual = {name: found[name] for name in found if name not in {_MANIFEST, _SEAL}}
-        for name in sorted(named.keys() | actual.keys()):
-            if named.get(name) != actual.get(name):
-                raise self._damaged(name)
-        head = json.loads(kept[HEAD])
-        if head["format"] != FORMAT:
-            raise NotABackup(
-                f"{self.path} was made by a newer Vigint: restore it with that version."
-            )
-        if DATABASES[head["dialect"]] not in actual or SECRET_KEY not in actual:
-            raise self._damaged("its list of files")
-        return Manifest(
-            created_at=head["created_at"],
-            dialect=head["dialect"],
-            revision=head["revision"],
-            files=actual,
-            rows=told["rows"],
-            gone=tuple(told["gone"]),
-            secret_keys=tuple(kept[SECRET_KEY].decode().split()),
+    def _no_backup(self) -> NotABackup:
+        return NotABackup(
+            f"{self.path} is no backup of Vigint: name a file that `./vigint backup` made."
         )
 
     def _cut_off(self) -> NotABackup:
@@ -276,21 +291,12 @@ def copy_checked(
         raise NotABackup("The backup changed while it was read: restore it again.")
 
 
-def _check_name(name: str, more: tuple[str, ...] = ()) -> None:
-    if name in {HEAD, SECRET_KEY, *DATABASES.values(), *more}:
-        return
-    if name.startswith(OUTBOX) and _OUTBOX_NAME.fullmatch(name.removeprefix(OUTBOX)):
-        return
-    try:
-        if name.startswith(MEDIA):
-            check_key(name.removeprefix(MEDIA))
-            return
-    except StorageError:
-        pass
-    raise NotABackup(
-        f"The archive holds a file named {name[:100]!r}: Vigint makes no such backups, and nothing"
-        " of it is used."
-    )
+def _check_name(name: str) -> None:
+    if not is_file_name(name):
+        raise NotABackup(
+            f"The archive holds a file named {name[:100]!r}: Vigint makes no such backups, and"
+            " nothing of it is used."
+        )
 
 
 def _member(name: str, size: int, modified: float) -> tarfile.TarInfo:

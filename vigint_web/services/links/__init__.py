@@ -1,0 +1,1 @@
+"""Links: minting, opening, counting plays, revoking."""

@@ -1,0 +1,96 @@
+"""Make the names of viewings, each bound to one link and one visitor.
+
+A page that plays a video carries a name of its own, which its player repeats with every range. Two
+short codes (HMAC-SHA-256) follow the random part: one over the visitor's cookie, one over address
+and program. A request with the cookie is judged by the first, so that a change of network ends no
+viewing; one without it (programs, some browsers inside applications) by the second.
+"""
+
+import base64
+import hashlib
+import hmac
+import re
+import secrets
+from collections.abc import Sequence
+
+from vigint_web.services.core.visitors import Visitor
+
+# 9 random bytes and two codes of 12, in base64url without padding: no spelling but one. Names of
+# before were 16 characters; a process of before takes this one as such a name.
+_NAME = re.compile(r"v([A-Za-z0-9_-]{12})([A-Za-z0-9_-]{16})([A-Za-z0-9_-]{16})")
+_EARLIER = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_CODE_BYTES = 12
+_MARK = re.compile(r"[A-Za-z0-9_-]{22}")
+
+
+def new_mark() -> str:
+    """Return the value of a visitor's cookie: 128 random bits."""
+    return secrets.token_urlsafe(16)
+
+
+def is_mark(text: str) -> bool:
+    """Return whether a text can be the value of a visitor's cookie."""
+    return _MARK.fullmatch(text) is not None
+
+
+def new_name(keys: Sequence[str], handle: str, visitor: Visitor) -> str:
+    """Return a new name of a viewing: 45 characters of base64url.
+
+    Args:
+        keys: secrets of the installation, the newest first.
+        handle: of the link.
+        visitor: with the mark that the answer's cookie carries.
+    """
+    chance = _encoded(secrets.token_bytes(9))
+    return f"v{chance}{''.join(_codes(keys[0], handle, chance, visitor))}"
+
+
+def is_bound(keys: Sequence[str], handle: str, visitor: Visitor, name: str) -> bool:
+    """Return whether a name was made here, for this link and this visitor."""
+    found = _NAME.fullmatch(name)
+    if found is None:
+        return False
+    chance, by_mark, by_address = found.groups()
+    for key in keys:
+        of_mark, of_address = _codes(key, handle, chance, visitor)
+        expected, given = (of_address, by_address) if visitor.mark is None else (of_mark, by_mark)
+        if hmac.compare_digest(expected, given):
+            return True
+    return False
+
+
+def is_earlier(name: str) -> bool:
+    """Return whether a text is such a name as pages carried before names were bound."""
+    return _EARLIER.fullmatch(name) is not None and _NAME.fullmatch(name) is None
+
+
+def anonymous_name(visitor: Visitor) -> str:
+    """Return the name of the viewing of a visitor who brings none."""
+    if visitor.mark is not None:
+        seen = f"mark\n{visitor.mark}"
+    else:
+        seen = f"{visitor.address}\n{visitor.user_agent}"
+    return f"~{hashlib.sha256(seen.encode('utf-8', 'replace')).hexdigest()[:32]}"
+
+
+def mark_digest(visitor: Visitor) -> str | None:
+    """Return what is stored of a visitor's cookie, if there is one."""
+    if visitor.mark is None:
+        return None
+    return hashlib.sha256(f"visitor\n{visitor.mark}".encode()).hexdigest()[:32]
+
+
+def _codes(key: str, handle: str, chance: str, visitor: Visitor) -> tuple[str, str]:
+    where = f"{visitor.address}\n{visitor.user_agent}"
+    return _code(key, handle, chance, "mark", visitor.mark or ""), _code(
+        key, handle, chance, "address", where
+    )
+
+
+def _code(key: str, *said: str) -> str:
+    text = "\0".join(("vigint.view.v1", *said)).encode("utf-8", "replace")
+    return _encoded(hmac.digest(key.encode(), text, "sha256")[:_CODE_BYTES])
+
+
+def _encoded(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).decode("ascii")

@@ -1,0 +1,1 @@
+"""Health, metrics, backups, storage checks and reconciling."""

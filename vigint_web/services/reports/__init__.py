@@ -1,0 +1,1 @@
+"""Overviews, trends and lists across domains."""

@@ -1,0 +1,70 @@
+"""Say what links show and mails are about: what, where and when, a whole list in two questions."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import select
+
+from vigint_web.extensions import db
+from vigint_web.models import Alert, Incident, Link, Mail, Source
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What a video shows, as people call it."""
+
+    what: str
+    where: str
+    when: datetime
+
+
+def subjects_of(links: Iterable[Link]) -> dict[int, Subject]:
+    """Return what the links' videos show, by the videos' ids."""
+    wanted = {link.video_id for link in links}
+    if not wanted:
+        return {}
+    incidents = db.session.scalars(select(Incident).where(Incident.video_id.in_(wanted)))
+    sources = db.session.scalars(select(Source).where(Source.video_id.in_(wanted)))
+    found = {source.video_id: _of_source(source) for source in sources}
+    for incident in incidents:
+        if incident.video_id is not None:
+            found[incident.video_id] = _of_incident(incident)
+    return found
+
+
+def subjects_of_mails(mails: Iterable[Mail]) -> dict[int, Subject]:
+    """Return what mails are about, by the mails' ids; one about an account is about nothing."""
+    listed = list(mails)
+    by_video = subjects_of(mail.link for mail in listed if mail.link is not None)
+    told = select(Alert.id, Incident).join(Incident, Alert.incident_id == Incident.id)
+    owed = {mail.alert_id for mail in listed if mail.alert_id is not None}
+    rows = db.session.execute(told.where(Alert.id.in_(owed))).all() if owed else ()
+    by_alert = {alert_id: _of_incident(incident) for alert_id, incident in rows}
+    found = {}
+    for mail in listed:
+        subject = by_video.get(mail.link.video_id) if mail.link is not None else None
+        if subject is None and mail.alert_id is not None:
+            subject = by_alert.get(mail.alert_id)
+        if subject is not None:
+            found[mail.id] = subject
+    return found
+
+
+def _of_incident(incident: Incident) -> Subject:
+    place = incident.site_name or incident.site.name
+    camera = incident.camera.name if incident.camera else ""
+    return Subject(
+        what=incident.incident_type,
+        where=", ".join(filter(None, (place, camera))),
+        when=incident.detected_at,
+    )
+
+
+def _of_source(source: Source) -> Subject:
+    camera = source.camera.name if source.camera else ""
+    return Subject(
+        what=source.name,
+        where=", ".join(filter(None, (source.site.name, camera))),
+        when=source.video.recorded_at or source.created_at,
+    )

@@ -1,0 +1,1 @@
+"""Delete what is past its retention; change the retention in force."""
