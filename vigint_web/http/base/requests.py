@@ -1,0 +1,62 @@
+"""Give requests an id, and tell each of them in one log line without anything secret."""
+
+import logging
+import re
+import secrets
+import time
+
+from flask import Flask, Response, g, request
+
+from vigint_web.extensions import db
+from vigint_web.logs import log_context
+
+log = logging.getLogger("vigint.access")
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
+_QUIET = {"health.health", "health.healthz", "static", "bootstrap.static"}
+
+
+def tell_requests(app: Flask) -> None:
+    """Bind request ids and write the access log."""
+
+    @app.before_request
+    def begin() -> None:
+        given = request.headers.get("X-Request-ID", "")
+        g.request_id = given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(8)
+        g.began = time.monotonic()
+        g.log_context = log_context.set({"request": g.request_id})
+
+    @app.after_request
+    def tell(response: Response) -> Response:
+        response.headers["X-Request-ID"] = g.get("request_id", "")
+        if request.endpoint not in _QUIET and not g.get("not_worth_telling"):
+            # The route, never the path: paths carry tokens.
+            route = request.url_rule.rule if request.url_rule else "(no route)"
+            log.info(
+                "%s %s %s",
+                request.method,
+                route,
+                response.status_code,
+                extra={
+                    "fields": {
+                        "method": request.method,
+                        "route": route,
+                        "status": response.status_code,
+                        "milliseconds": round((time.monotonic() - g.get("began", 0)) * 1000, 1),
+                        "address": request.remote_addr,
+                    }
+                },
+            )
+        # A response of bytes lasts: it must not hold a database connection meanwhile.
+        db.session.rollback()
+        return response
+
+    @app.teardown_request
+    def end(_error: BaseException | None) -> None:
+        token = g.pop("log_context", None)
+        if token is not None:
+            log_context.reset(token)
+
+
+def limiter_address(redis_url: str) -> str:
+    """Return the queue server's address as the limiter's library spells it."""
+    return re.sub(r"^unix:", "redis+unix:", redis_url)

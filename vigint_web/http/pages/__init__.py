@@ -1,0 +1,1 @@
+"""What pages and documents share: language, cursors, fragments."""

@@ -1,0 +1,30 @@
+"""What the incident API and the hosting API share about documents of programs."""
+
+from typing import Any
+
+from vigint_web.services.core.runtime import config
+from vigint_web.services.incidents.incidents import fingerprint
+from vigint_web.services.incidents.payload import IntakeSettings
+
+
+def intake_settings() -> IntakeSettings:
+    """Return what the configuration says about documents of programs."""
+    settings = config()
+    return IntakeSettings(
+        zone=settings.timezone,
+        link_hours=settings.link_hours,
+        recipient_domains=settings.recipient_domains,
+        sender=settings.email.sender if settings.email.server is not None else None,
+    )
+
+
+def fingerprint_of(document: Any, digests: list[str], body: bytes | str) -> str:
+    """Return the SHA-256 of what a request says.
+
+    Args:
+        body: the document as it was written, for one that is nested too deeply to be written anew.
+    """
+    try:
+        return fingerprint(document, digests)
+    except RecursionError:
+        return fingerprint({"body": body if isinstance(body, str) else body.hex()}, digests)

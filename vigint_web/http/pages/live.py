@@ -1,0 +1,75 @@
+"""Answer pages that follow by themselves: nothing at all while nothing changed."""
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+
+from flask import Flask, Response, current_app, g, request
+from flask.sessions import SessionMixin
+from flask_babel import get_locale, get_timezone
+
+from vigint_web.http.base.static import SessionsOfPages
+from vigint_web.http.security.identity import actor
+from vigint_web.services.core.change_token import pulse
+
+_BUILD = "vigint_build"
+
+
+def set_up_live(app: Flask, *, https: bool) -> None:
+    """Let polls leave the session alone, and tell one version of the pages from the next."""
+    app.session_interface = _Sessions(https=https)
+    app.extensions[_BUILD] = _build(Path(app.root_path))
+
+
+def live_page(render: Callable[[], str], *, also: object = None) -> Response:
+    """Answer 304 if the asker has the present version, else render it.
+
+    Args:
+        render: makes the fragment; not called for a 304.
+        also: what else the fragment depends on, beside everything that `pulse` knows.
+    """
+    g.is_poll = True
+    # Before anything is read: what changes in between is found by the next poll.
+    tag = _tag(also)
+    if request.if_none_match.contains_weak(tag):
+        g.not_worth_telling = True
+        response = Response(status=304)
+    else:
+        response = Response(render(), content_type="text/html; charset=utf-8")
+    response.set_etag(tag, weak=True)
+    return response
+
+
+def _tag(also: object) -> str:
+    who = actor()
+    sites = None if who.site_ids is None else sorted(who.site_ids)
+    said = (
+        current_app.extensions[_BUILD],
+        pulse(who),
+        str(get_locale()),
+        str(get_timezone()),
+        (who.user_id, who.role, sites),
+        request.full_path,
+        also,
+    )
+    return hashlib.sha256(repr(said).encode("utf-8", "surrogatepass")).hexdigest()[:32]
+
+
+class _Sessions(SessionsOfPages):
+    """Renew a session for what a person does, not for what an open page asks by itself."""
+
+    def should_set_cookie(self, app: Flask, session: SessionMixin) -> bool:
+        """Return whether the answer carries the cookie."""
+        if g.get("is_poll"):
+            return session.modified
+        return super().should_set_cookie(app, session)
+
+
+def _build(root: Path) -> str:
+    """Return what changes with every version of the templates and their translations."""
+    digest = hashlib.sha256()
+    for folder in ("templates", "translations"):
+        for path in sorted((root / folder).rglob("*")):
+            if path.suffix in {".html", ".mo"}:
+                digest.update(path.name.encode() + path.read_bytes())
+    return digest.hexdigest()[:16]

@@ -1,0 +1,52 @@
+"""Choose the language and the time zone of an answer."""
+
+from flask import Flask, g, has_request_context, request, session
+from flask_babel import get_locale, get_timezone
+from flask_login import current_user
+
+from vigint_web.config.config import Config
+from vigint_web.config.values import LOCALES
+from vigint_web.extensions import babel
+from vigint_web.i18n.timezones import is_zone
+
+_FOR_PROGRAMS = ("/api/", "/stream/")
+# What a link opens says the same to everybody: a place's time is the place's.
+_FOR_EVERYBODY = (*_FOR_PROGRAMS, "/video/")
+
+
+def set_up_locale(app: Flask, config: Config) -> None:
+    """Tell Flask-Babel how to choose."""
+
+    def language() -> str:
+        if not has_request_context():
+            return config.default_locale
+        if request.path.startswith(_FOR_PROGRAMS):
+            # Programs read the code; their developers read English unless they say otherwise.
+            return request.accept_languages.best_match(LOCALES) or "en"
+        if _is_known() and current_user.locale in LOCALES:
+            return str(current_user.locale)
+        chosen = session.get("locale")
+        if chosen in LOCALES:
+            return str(chosen)
+        return request.accept_languages.best_match(LOCALES) or config.default_locale
+
+    def zone() -> str:
+        if not has_request_context() or request.path.startswith(_FOR_EVERYBODY):
+            return config.timezone.key
+        own = current_user.timezone if _is_known() else None
+        # A name may leave the tables of zones with an update.
+        return own if own and is_zone(own) else config.timezone.key
+
+    app.config["BABEL_DEFAULT_LOCALE"] = "en"  # the language of the message ids
+    app.config["BABEL_TRANSLATION_DIRECTORIES"] = "translations"
+    babel.init_app(app, locale_selector=language, timezone_selector=zone)
+    app.jinja_env.globals.update(
+        current_locale=lambda: str(get_locale()),
+        current_zone=lambda: str(get_timezone()),
+        shortcuts_on=lambda: not _is_known() or bool(current_user.shortcuts),
+    )
+
+
+def _is_known() -> bool:
+    # Who asks is in the database; an error page must not ask it again.
+    return not g.get("database_down") and bool(current_user.is_authenticated)

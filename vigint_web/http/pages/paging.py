@@ -1,0 +1,108 @@
+"""Read which part of a list is asked for; nonsense asks for all of it, from its beginning."""
+
+from datetime import UTC, date, datetime, time, timedelta
+from math import isfinite
+
+from flask import request
+
+from vigint_web.i18n.formats import reader_zone
+from vigint_web.services.core.keyset_pagination import Mark, Place, SortedPlace, Value
+from vigint_web.services.reports.listing import LINK_STATES, StateFilter
+
+_LARGEST = 2**31 - 1  # what an id can be in both databases
+_LARGEST_SIZE = 2**63 - 1
+_LONGEST = 200
+
+
+def place() -> Place:
+    """Return where the asked page begins."""
+    before = _id("before")
+    return Place(before=before, after=None if before is not None else _id("after"))
+
+
+def sorted_place(kind: type[Value], *, known: bool) -> SortedPlace:
+    """Return where the asked page of a sorted list begins.
+
+    Args:
+        kind: what the list is sorted by.
+        known: whether every row has a value.
+    """
+    before = _asked_mark("before", kind, known=known)
+    after = _asked_mark("after", kind, known=known) if before is None else None
+    return SortedPlace(before, after)
+
+
+def search_text() -> str:
+    """Return what is searched for; empty for nothing."""
+    return request.args.get("q", "").strip()[:_LONGEST]
+
+
+def chosen(name: str, known: tuple[str, ...]) -> str | None:
+    """Return one of the known values of a parameter, if it is there."""
+    value = request.args.get(name, "")
+    return value if value in known else None
+
+
+def asked_day(name: str) -> date | None:
+    """Return the date of a parameter, if there is one that a calendar of today knows."""
+    try:
+        day = date.fromisoformat(request.args.get(name, "").strip())
+    except ValueError:
+        return None
+    return day if 1970 <= day.year <= 2200 else None
+
+
+def beginning_of(day: date | None, *, following: bool = False) -> datetime | None:
+    """Return when a date begins in the reader's zone.
+
+    Args:
+        following: ask for the next day instead, which is the end of this one.
+    """
+    if day is None:
+        return None
+    wanted = day + timedelta(days=1) if following else day
+    return datetime.combine(wanted, time.min, tzinfo=reader_zone()).astimezone(UTC)
+
+
+def _id(name: str) -> int | None:
+    number = request.args.get(name, type=int)
+    return number if number is not None and 0 < number <= _LARGEST else None
+
+
+def _asked_mark(name: str, kind: type[Value], *, known: bool) -> Mark | None:
+    value, _tilde, number = request.args.get(name, "").rpartition("~")
+    if not (number.isascii() and number.isdecimal() and len(number) <= 10):
+        return None
+    if not 0 < int(number) <= _LARGEST:
+        return None
+    if value == "" and not known:
+        return Mark(None, int(number))
+    try:
+        read = _read(value, kind)
+    except (ValueError, OverflowError):
+        return None
+    return Mark(read, int(number))
+
+
+def _read(value: str, kind: type[Value]) -> Value:
+    if kind is datetime:
+        moment = datetime.fromisoformat(value)
+        if moment.tzinfo is None:
+            raise ValueError("a time without zone is none")
+        return moment.astimezone(UTC)
+    if kind is int:
+        number = int(value)
+        if abs(number) > _LARGEST_SIZE:
+            raise ValueError("no size is that large")
+        return number
+    if kind is float:
+        seconds = float(value)
+        if not isfinite(seconds):
+            raise ValueError("no duration is that long")
+        return seconds
+    return value
+
+
+def wanted_links() -> StateFilter:
+    """Return which links the request's query asks for."""
+    return StateFilter(search_text(), chosen("state", LINK_STATES))

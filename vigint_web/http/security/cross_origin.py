@@ -1,0 +1,90 @@
+"""Let programs in browsers of any site read what a program's token opens (Fetch, 3.2).
+
+A program's token is its whole permission, and no cookie of ours is involved: any origin may read
+the answer, refusals included. A person's token opens nothing to the scripts of other sites.
+"""
+
+import logging
+from typing import Any
+
+from flask import Flask, Response, g, request
+from sqlalchemy.exc import SQLAlchemyError
+from werkzeug.exceptions import MethodNotAllowed
+from werkzeug.routing import RequestRedirect
+
+from vigint_web.errors import LinkRefused
+from vigint_web.extensions import db
+from vigint_web.http.security.identity import visitor
+from vigint_web.models import Audience, Link
+from vigint_web.services.links import links
+from vigint_web.services.links.rules import Opening
+
+log = logging.getLogger(__name__)
+
+# What a program's token opens.
+ENDPOINTS = frozenset(
+    {"api.video", "api.metadata", "api.download", "api.thumbnail", "player.stream"}
+)
+EXPOSED = "Content-Range, Accept-Ranges, ETag, Content-Length, Last-Modified, Retry-After"
+_ASKED_WITH = "Range, If-Range, If-Match, If-None-Match, If-Modified-Since, If-Unmodified-Since"
+_REMEMBERED_SECONDS = "600"
+
+
+def open_link(token: str, opening: Opening, **options: Any) -> Link:
+    """Open a link for this request (`links.open_link`), and remember whom it was made for.
+
+    Raises:
+        LinkRefused: with the contract's code and status.
+    """
+    try:
+        link = links.open_link(token, opening, visitor(), **options)
+    except LinkRefused as refused:
+        g.link_audience = refused.audience
+        raise
+    g.link_audience = link.audience
+    return link
+
+
+def share_across_origins(app: Flask) -> None:
+    """Add the headers to every answer to a program's token."""
+
+    @app.after_request
+    def add(response: Response) -> Response:
+        if _audience() != Audience.PROGRAM:
+            return response
+        headers = response.headers
+        headers["Access-Control-Allow-Origin"] = "*"
+        headers["Access-Control-Expose-Headers"] = EXPOSED
+        headers["Cross-Origin-Resource-Policy"] = "cross-origin"
+        if request.method == "OPTIONS":
+            headers["Access-Control-Allow-Methods"] = "GET, HEAD"
+            headers["Access-Control-Allow-Headers"] = _ASKED_WITH
+            headers["Access-Control-Max-Age"] = _REMEMBERED_SECONDS
+        return response
+
+
+def _audience() -> str | None:
+    """Return whom the token of this request was made for; None where there is no such link."""
+    if "link_audience" in g:
+        return str(g.link_audience)
+    # Answered before its view: a preflight, another method, a redirect.
+    token = _token()
+    if token is None:
+        return None
+    try:
+        link = links.find_link(token)
+    except SQLAlchemyError:
+        log.exception("whose token this is could not be looked up")
+        db.session.rollback()
+        return None
+    return link.audience if link is not None else None
+
+
+def _token() -> str | None:
+    """Return the token of the address, also of one without its last slash."""
+    if request.endpoint in ENDPOINTS:
+        return str((request.view_args or {}).get("token", ""))
+    if isinstance(request.routing_exception, RequestRedirect | MethodNotAllowed):
+        parts = request.path.removeprefix("/api/video/").removeprefix("/stream/")
+        return parts.partition("/")[0] if parts != request.path else None
+    return None

@@ -1,0 +1,188 @@
+"""State, for every route, who may use it. A route without a rule is refused, and a test fails."""
+
+from dataclasses import dataclass
+
+from vigint_web.models import Scope
+from vigint_web.permissions import Permission
+
+
+@dataclass(frozen=True)
+class Anyone:
+    """Open to the world; the reason is part of the rule."""
+
+    reason: str
+
+
+@dataclass(frozen=True)
+class Token:
+    """Open to whoever holds a link's token; the view reads the link's row on every request."""
+
+
+@dataclass(frozen=True)
+class Key:
+    """Open to programs whose API key has the scope, or the other one."""
+
+    scope: Scope
+    other: Scope | None = None
+
+
+@dataclass(frozen=True)
+class Person:
+    """Open to logged-in people whose role has the permission; None: to all of them."""
+
+    permission: Permission | None = None
+
+
+@dataclass(frozen=True)
+class PersonOrKey:
+    """Open to people with the permission, who prove by a header that a page of ours asks for them,
+    and to programs whose key has the scope."""
+
+    permission: Permission
+    scope: Scope
+
+
+@dataclass(frozen=True)
+class Monitor:
+    """Open to this machine itself and to whoever sends the metrics token; a 404 to all others."""
+
+
+Rule = Anyone | Token | Key | Person | PersonOrKey | Monitor
+
+_UPLOADERS = PersonOrKey(Permission.MANAGE_SOURCES, Scope.UPLOAD)
+
+RULES: dict[str, Rule] = {
+    "static": Anyone("style sheets and scripts hold nothing private"),
+    "bootstrap.static": Anyone("style sheets and scripts hold nothing private"),
+    "health.health": Anyone("older programs have no key at hand"),
+    "health.healthz": Anyone("load balancers have no login"),
+    "health.readyz": Anyone("load balancers have no login"),
+    "metrics.show": Monitor(),
+    "auth.login": Anyone("this is where one becomes somebody"),
+    "auth.code": Anyone("whoever gave the right password gives the code here"),
+    "auth.forgot": Anyone("whoever forgot their password cannot log in"),
+    "auth.set_password": Anyone("a mailed link opens it; the view checks its token"),
+    "auth.logout": Person(),
+    "auth.language": Anyone("a visitor may choose a language"),
+    "auth.account": Person(),
+    "auth.preferences": Person(),
+    "auth.security": Person(),
+    "auth.end_session": Person(),
+    "auth.end_other_sessions": Person(),
+    "auth.begin_two_factor": Person(),
+    "auth.two_factor_setup": Person(),
+    "auth.two_factor_off": Person(),
+    "auth.recovery_codes": Person(),
+    "people.index": Person(Permission.MANAGE_PEOPLE),
+    "people.invite": Person(Permission.MANAGE_PEOPLE),
+    "people.show": Person(Permission.MANAGE_PEOPLE),
+    "people.set_access": Person(Permission.MANAGE_PEOPLE),
+    "people.resend": Person(Permission.MANAGE_PEOPLE),
+    "people.send_reset": Person(Permission.MANAGE_PEOPLE),
+    "people.show_link": Person(Permission.MANAGE_PEOPLE),
+    "people.reset_two_factor": Person(Permission.MANAGE_PEOPLE),
+    "people.end_sessions": Person(Permission.MANAGE_PEOPLE),
+    "people.deactivate": Person(Permission.MANAGE_PEOPLE),
+    "people.reactivate": Person(Permission.MANAGE_PEOPLE),
+    "sites.index": Person(Permission.MANAGE_PEOPLE),
+    "sites.add": Person(Permission.MANAGE_PEOPLE),
+    "sites.rename": Person(Permission.MANAGE_PEOPLE),
+    "dashboard.home": Person(Permission.VIEW),
+    "dashboard.live": Person(Permission.VIEW),
+    "dashboard.test_alert": Person(Permission.MANAGE_INCIDENTS),
+    "retention.confirm": Person(Permission.MANAGE_RETENTION),
+    "retention.keep": Person(Permission.MANAGE_RETENTION),
+    "keys.index": Person(Permission.MANAGE_KEYS),
+    "keys.add": Person(Permission.MANAGE_KEYS),
+    "keys.create": Person(Permission.MANAGE_KEYS),
+    "keys.revoke": Person(Permission.MANAGE_KEYS),
+    "sources.index": Person(Permission.VIEW),
+    "sources.show": Person(Permission.VIEW),
+    "sources.live": Person(Permission.VIEW),
+    "sources.live_list": Person(Permission.VIEW),
+    "sources.accesses": Person(Permission.MANAGE_LINKS),
+    "sources.edit": Person(Permission.MANAGE_SOURCES),
+    "sources.save": Person(Permission.MANAGE_SOURCES),
+    "sources.chosen_sources": Person(Permission.MANAGE_SOURCES),
+    "sources.change_chosen": Person(Permission.MANAGE_SOURCES),
+    "sources.keep_duplicate": Person(Permission.MANAGE_SOURCES),
+    "sources.token_end": Person(Permission.MANAGE_SOURCES),
+    "sources.revoke_token": Person(Permission.MANAGE_SOURCES),
+    "sources.add": Person(Permission.MANAGE_SOURCES),
+    "sources.upload": Person(Permission.MANAGE_SOURCES),
+    "sources.retry": Person(Permission.MANAGE_SOURCES),
+    "sources.cancel": Person(Permission.MANAGE_SOURCES),
+    "sources.delete": Person(Permission.MANAGE_SOURCES),
+    "sources.rotate": Person(Permission.MANAGE_SOURCES),
+    "incidents.index": Person(Permission.VIEW),
+    "incidents.show": Person(Permission.VIEW),
+    "incidents.live": Person(Permission.VIEW),
+    "incidents.live_list": Person(Permission.VIEW),
+    "incidents.preview": Person(Permission.MANAGE_INCIDENTS),
+    "incidents.preview_html": Person(Permission.MANAGE_INCIDENTS),
+    "incidents.retry": Person(Permission.MANAGE_INCIDENTS),
+    "incidents.retry_alert": Person(Permission.MANAGE_INCIDENTS),
+    "videos.stream": Person(Permission.VIEW),
+    "videos.poster": Person(Permission.VIEW),
+    "videos.thumbnail": Person(Permission.VIEW),
+    "videos.sprite": Person(Permission.VIEW),
+    "videos.previews": Person(Permission.VIEW),
+    "videos.chapters": Person(Permission.VIEW),
+    "videos.clock": Person(Permission.VIEW),
+    "videos.timeline": Person(Permission.VIEW),
+    "links.index": Person(Permission.MANAGE_LINKS),
+    "links.live_list": Person(Permission.MANAGE_LINKS),
+    "links.show": Person(Permission.MANAGE_LINKS),
+    "links.live": Person(Permission.MANAGE_LINKS),
+    "links.revoke": Person(Permission.MANAGE_LINKS),
+    "sharing.new": Person(Permission.MANAGE_LINKS),
+    "sharing.share": Person(Permission.MANAGE_LINKS),
+    "sharing.expiry": Person(Permission.MANAGE_LINKS),
+    "sharing.send_again": Person(Permission.MANAGE_LINKS),
+    "sharing.address": Person(Permission.MANAGE_LINKS),
+    "sharing.revocation": Person(Permission.REVOKE_LINKS),
+    "sharing.revoke_many": Person(Permission.REVOKE_LINKS),
+    "outbox.index": Person(Permission.READ_OUTBOX),
+    "outbox.live": Person(Permission.READ_OUTBOX),
+    "outbox.show": Person(Permission.READ_OUTBOX),
+    "outbox.html": Person(Permission.READ_OUTBOX),
+    "outbox.download": Person(Permission.READ_OUTBOX),
+    "outbox.retry": Person(Permission.READ_OUTBOX),
+    "outbox.send_held": Person(Permission.RELEASE_MAILS),
+    "outbox.drop_held": Person(Permission.RELEASE_MAILS),
+    "player.page": Token(),
+    "player.state": Token(),
+    "player.stream": Token(),
+    "api.video": Token(),
+    "api.metadata": Token(),
+    "api.download": Token(),
+    "api.thumbnail": Token(),
+    "ingest.create": Key(Scope.INGEST),
+    "ingest.status": Key(Scope.INGEST, Scope.READ),
+    "hosting.upload": Key(Scope.HOST),
+    "hosting.verify": Key(Scope.HOST),
+    "hosting.extend": Key(Scope.HOST),
+    "hosting.delete": Key(Scope.HOST),
+    "records.sources": Key(Scope.READ),
+    "records.source": Key(Scope.READ),
+    "records.incidents": Key(Scope.READ),
+    "records.link_list": Key(Scope.READ),
+    "records.link": Key(Scope.READ),
+    "records.accesses": Key(Scope.READ),
+    "uploads.capabilities": Anyone("it tells which tus is spoken here, and nothing private"),
+    "uploads.index": _UPLOADERS,
+    "uploads.create": _UPLOADERS,
+    "uploads.show": _UPLOADERS,
+    "uploads.receive": _UPLOADERS,
+    "uploads.terminate": _UPLOADERS,
+    "developers.openapi": Anyone("it describes the addresses and holds nothing private"),
+    "developers.page": Person(Permission.VIEW),
+}
+
+# What is left to somebody whose role asks for a second factor that they have not set up yet.
+BEFORE_SECOND_FACTOR = {"auth.logout", "auth.begin_two_factor", "auth.two_factor_setup"}
+
+
+def offered_scopes() -> list[Scope]:
+    """Return the scopes that some address asks for; any other would promise what is not there."""
+    return sorted({rule.scope for rule in RULES.values() if isinstance(rule, Key | PersonOrKey)})

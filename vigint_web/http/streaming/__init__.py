@@ -1,0 +1,1 @@
+"""Send stored bytes by ranges, and cut them when a link dies."""

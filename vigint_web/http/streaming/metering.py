@@ -1,0 +1,50 @@
+"""Count requests, and the bytes of videos that go out."""
+
+import time
+from collections.abc import Callable
+
+from flask import Flask, Response, g, request
+
+from vigint_web.services.core import families
+from vigint_web.services.core.runtime import runtime
+
+_METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
+_STREAM, _DOWNLOAD, _THUMBNAIL = "stream", "download", "thumbnail"
+_KINDS = {
+    "player.stream": _STREAM,
+    "videos.stream": _STREAM,
+    "api.download": _DOWNLOAD,
+    "api.thumbnail": _THUMBNAIL,
+    "videos.poster": _THUMBNAIL,
+    "videos.thumbnail": _THUMBNAIL,
+}
+
+
+def count_requests(app: Flask) -> None:
+    """Count every answer by route, method and status, and how long it took to begin."""
+
+    @app.after_request
+    def count(response: Response) -> Response:
+        # The route, never the path: paths carry tokens.
+        route = request.url_rule.rule if request.url_rule else "(no route)"
+        method = request.method if request.method in _METHODS else "(other)"
+        status = str(response.status_code)
+        families.count(families.REQUESTS, route, method, status)
+        seconds = time.monotonic() - g.get("began", time.monotonic())
+        families.observe(families.REQUEST_SECONDS, seconds, route, method)
+        kind = _kind()
+        if kind is not None:
+            families.count(families.MEDIA_ANSWERS, kind, status)
+        return response
+
+
+def bytes_counter() -> Callable[[int], None]:
+    """Return what counts bytes sent for the current request, also once that has ended."""
+    kind, counters = _kind(), runtime().counters
+    if kind is None:
+        return lambda _sent: None
+    return lambda sent: counters.count(families.MEDIA_BYTES, kind, amount=sent)
+
+
+def _kind() -> str | None:
+    return _KINDS.get(request.endpoint or "")

@@ -1,0 +1,177 @@
+"""Send stored bytes: by Range, by the kernel's sendfile, cut when nobody reads or the link dies."""
+
+import os
+import socket
+from collections.abc import Callable
+from typing import BinaryIO, cast
+from urllib.parse import quote
+
+from flask import Response, current_app, request
+from werkzeug.http import http_date
+from werkzeug.wsgi import FileWrapper
+
+from vigint_web.errors import NotFound
+from vigint_web.http.base.connection_time import take_time
+from vigint_web.http.base.errors import refuse, wants_json
+from vigint_web.http.streaming.accel import handed_over
+from vigint_web.http.streaming.metering import bytes_counter
+from vigint_web.http.streaming.ranges import Answer, Conditions, answer
+from vigint_web.http.streaming.revocation_watch import LinkWatch
+from vigint_web.models import Link
+from vigint_web.services.core.runtime import storage
+from vigint_web.services.videos.stored_files import StoredBytes
+
+# How long a reader may take nothing before its thread is freed.
+STALL_SECONDS = 10.0
+# What the socket's buffer swallows cannot be called back when a link dies: it is kept small, and
+# what is not longer needs no watching.
+_BUFFER = 256 * 1024
+_REFUSED = {412: "precondition_failed", 416: "range_not_satisfiable"}
+
+
+def decide(stored: StoredBytes) -> Answer:
+    """Return what the current request is answered, before a byte is touched."""
+    header = request.headers.get
+    asked = Conditions(
+        # Range is defined for GET only (RFC 9110, 14.2); the other conditions are not.
+        range=header("Range") if request.method == "GET" else None,
+        if_range=header("If-Range"),
+        if_match=header("If-Match"),
+        if_unmodified_since=header("If-Unmodified-Since"),
+        if_none_match=header("If-None-Match"),
+        if_modified_since=header("If-Modified-Since"),
+    )
+    # Our own player says `view`; other browsers' <video> says what it fetches for.
+    browser = "view" in request.args or header("Sec-Fetch-Dest") == "video"
+    return answer(
+        asked,
+        size=stored.size,
+        etag=stored.etag,
+        modified=stored.stored_at,
+        bounded=browser and not takes_short_for_whole(header("User-Agent", "")),
+    )
+
+
+def takes_short_for_whole(user_agent: str) -> bool:
+    """Return whether a browser takes the end of a shortened range for the end of the video.
+
+    WebKit's GStreamer player does after a seek; Apple's asks for closed ranges. Their long answers
+    are watched instead of shortened. Chromium claims to be WebKit as well.
+    """
+    return "AppleWebKit/" in user_agent and "Chrome/" not in user_agent
+
+
+def sent_bytes(decided: Answer) -> tuple[int, int] | None:
+    """Return the first and the last byte that the answer carries, if it carries any."""
+    if request.method != "GET" or decided.status not in {200, 206}:
+        return None
+    return decided.first, decided.last
+
+
+def send(stored: StoredBytes, decided: Answer, *, link: Link | None = None) -> Response:
+    """Return the response to a decided request.
+
+    Args:
+        link: whose death cuts a response that lasts.
+    """
+    refused = _REFUSED.get(decided.status) if wants_json() else None
+    response = refuse(refused, decided.status) if refused else Response(status=decided.status)
+    response.headers["Accept-Ranges"] = "bytes"
+    response.headers["ETag"] = stored.etag
+    response.headers["Last-Modified"] = http_date(stored.stored_at)
+    if decided.status == 416:
+        response.headers["Content-Range"] = f"bytes */{stored.size}"
+    if decided.status not in {200, 206}:
+        return response
+    response.content_type = stored.content_type
+    response.headers["Content-Length"] = str(decided.length)
+    if stored.filename is not None:
+        response.headers["Content-Disposition"] = attachment(stored.filename)
+    if decided.status == 206:
+        span = f"bytes {decided.first}-{decided.last}/{stored.size}"
+        response.headers["Content-Range"] = span
+    if request.method == "HEAD":
+        response.automatically_set_content_length = False
+        return response
+    internal = handed_over(stored, decided)
+    if internal is not None:
+        response.headers["X-Accel-Redirect"] = internal
+        response.headers["Content-Length"] = "0"
+        if decided.status == 200:
+            del response.headers["Accept-Ranges"]  # nginx adds its own, to a 206 it does not
+        bytes_counter()(decided.length)
+        return response
+    response.response = _body(stored, decided, link)
+    response.direct_passthrough = True
+    return response
+
+
+def attachment(filename: str) -> str:
+    """Return a Content-Disposition that every browser reads (RFC 6266, RFC 5987)."""
+    plain = filename.encode("ascii", "replace").decode().replace("?", "_")
+    plain = plain.replace("\\", "_").replace('"', "_")
+    return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(filename, safe='')}"
+
+
+class _Body:
+    """A part of an open file that knows when its sending has ended, and how much was sent."""
+
+    def __init__(self, file: BinaryIO, length: int, ended: Callable[[int], None]) -> None:
+        self._file = file
+        self._first = self._reached = file.tell()
+        self._left = length
+        self._ended = ended
+        self._outlasts = False
+        # The server looks for these to hand the file to the kernel, if it is on this machine.
+        self.fileno, self.tell = file.fileno, file.tell
+
+    def seek(self, position: int, whence: int = os.SEEK_SET) -> int:
+        """Move to a position: whoever used the kernel's sendfile tells so how far it came."""
+        self._reached = self._file.seek(position, whence)
+        return self._reached
+
+    def read(self, size: int = -1) -> bytes:
+        """Read on, never beyond the part (for servers without sendfile)."""
+        wanted = self._left if size < 0 else min(size, self._left)
+        data = self._file.read(wanted)
+        self._left -= len(data)
+        self._reached += len(data)
+        return data
+
+    def outlast(self) -> Callable[[int], None]:
+        """Let the server send on when the request has ended; return what it has to call then."""
+        self._outlasts = True
+        return self._ended
+
+    def close(self) -> None:
+        """Close the file; nobody watches any more, unless the server still sends."""
+        if not self._outlasts:
+            self._ended(self._reached - self._first)
+        self._file.close()
+
+
+def _body(stored: StoredBytes, decided: Answer, link: Link | None) -> FileWrapper:
+    unwatch: Callable[[], None] = lambda: None  # noqa: E731 - replaced below when somebody watches
+    connection = take_time(request.environ, STALL_SECONDS)
+    if connection is not None:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _BUFFER)
+        if link is not None and decided.length > _BUFFER:
+            watch = cast(LinkWatch, current_app.extensions["vigint_watch"])
+            number = watch.add(link.id, link.handle, connection)
+            unwatch = lambda: watch.remove(number)  # noqa: E731 - one line says it all
+    try:
+        file = storage().open(stored.key, decided.first, decided.last)
+    except FileNotFoundError:
+        unwatch()
+        raise NotFound from None  # purged between the row and here
+    except BaseException:
+        unwatch()
+        raise
+    count = bytes_counter()
+
+    def ended(sent: int) -> None:
+        unwatch()
+        count(sent)
+
+    wrapper = request.environ.get("wsgi.file_wrapper", FileWrapper)
+    return cast(FileWrapper, wrapper(_Body(file, decided.length, ended), 256 * 1024))

@@ -1,0 +1,1 @@
+"""Read bodies as streams: forms, clips, tus."""

@@ -1,0 +1,176 @@
+"""Read multipart bodies as a stream (RFC 7578): constant memory, digests on the way."""
+
+import hashlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from flask import Request
+from flask_babel import gettext
+from werkzeug.exceptions import RequestEntityTooLarge
+from werkzeug.sansio.multipart import Data, Epilogue, Field, File, MultipartDecoder, NeedData
+
+from vigint_web.http.base.connection_time import take_time
+from vigint_web.http.base.errors import BadForm
+
+_CHUNK = 256 * 1024
+_LONGEST_HEADER = 64 * 1024
+_LONGEST_FIELD = 1024 * 1024
+_LONGEST_TEXTS = 4 * 1024 * 1024  # all fields together
+
+
+def _cut_off() -> BadForm:
+    return BadForm(gettext("The form ended early. Send it again."))
+
+
+@dataclass(frozen=True)
+class TextPart:
+    """A form field, whole."""
+
+    name: str
+    value: str
+
+
+class FilePart:
+    """A file of the form, to be read before the next part is asked for."""
+
+    def __init__(self, name: str, filename: str, parts: "_Parts") -> None:
+        self.name = name
+        self.filename = filename
+        self._parts = parts
+        self.done = False
+
+    def chunks(self) -> Iterator[bytes]:
+        """Yield the file's bytes."""
+        while not self.done:
+            event = self._parts.event()
+            if not isinstance(event, Data):
+                raise _cut_off()
+            self.done = not event.more_data
+            if event.data:
+                yield event.data
+
+    def read(self, limit: int) -> bytes:
+        """Return the file's bytes; raises RequestEntityTooLarge beyond the limit."""
+        found = bytearray()
+        for chunk in self.chunks():
+            found += chunk
+            if len(found) > limit:
+                raise RequestEntityTooLarge
+        return bytes(found)
+
+
+@dataclass(frozen=True)
+class Saved:
+    """A file part that was written down."""
+
+    size: int
+    sha256: str
+    too_large: bool
+
+
+def save(
+    part: FilePart, path: Path, limit: int, goes_on: Callable[[], None] = lambda: None
+) -> Saved:
+    """Write a part to a file, digesting it; what comes beyond the limit is read and dropped.
+
+    Args:
+        goes_on: called before each chunk is written; what it raises ends the writing.
+
+    Raises:
+        OSError: the disk is full; the caller still has to finish or drop the request.
+    """
+    digest, size = hashlib.sha256(), 0
+    with path.open("wb", buffering=0) as file:
+        for chunk in part.chunks():
+            goes_on()
+            size += len(chunk)
+            if size <= limit:
+                digest.update(chunk)
+                _write(file, chunk)
+        if size > limit:
+            file.truncate(0)
+    return Saved(size, digest.hexdigest(), size > limit)
+
+
+def _write(file: BinaryIO, chunk: bytes) -> None:
+    view = memoryview(chunk)
+    while view:  # an unbuffered write may take less than it was given
+        view = view[file.write(view) :]
+
+
+def read_parts(request: Request, *, most_parts: int = 100) -> Iterator[TextPart | FilePart]:
+    """Yield the parts of a multipart/form-data request in their order.
+
+    Raises:
+        BadRequest: the body is not what it says.
+        RequestEntityTooLarge: too many parts, or a field too long.
+    """
+    boundary = request.mimetype_params.get("boundary", "")
+    if request.mimetype != "multipart/form-data" or not boundary:
+        raise BadForm(
+            gettext(
+                "This address expects multipart/form-data: each file as a part with a file name."
+            )
+        )
+    take_time(request.environ)
+    parts = _Parts(request, boundary.encode("latin-1", "replace"), most_parts)
+    texts = 0
+    while True:
+        event = parts.event()
+        if isinstance(event, Epilogue):
+            return
+        if isinstance(event, Field):
+            text = _text(parts)
+            texts += len(text)
+            if texts > _LONGEST_TEXTS:
+                raise RequestEntityTooLarge
+            yield TextPart(event.name or "", text)
+        elif isinstance(event, File):
+            part = FilePart(event.name or "", event.filename or "", parts)
+            yield part
+            for _ in part.chunks():
+                continue  # whatever the caller left unread
+
+
+def _text(parts: "_Parts") -> str:
+    found, more = bytearray(), True
+    while more:
+        event = parts.event()
+        if not isinstance(event, Data):
+            raise _cut_off()
+        found += event.data
+        more = event.more_data
+        if len(found) > _LONGEST_FIELD:
+            raise RequestEntityTooLarge
+    return found.decode("utf-8", "replace")
+
+
+class _Parts:
+    def __init__(self, request: Request, boundary: bytes, most_parts: int) -> None:
+        self._stream = request.stream
+        # What is neither header nor end of part is handed on at once: more than this is nonsense.
+        self._decoder = MultipartDecoder(
+            boundary, max_form_memory_size=_LONGEST_HEADER + 2 * _CHUNK, max_parts=most_parts
+        )
+        self._ended = False
+
+    def event(self) -> Field | File | Data | Epilogue:
+        """Return the next event that says something, reading on as needed."""
+        while True:
+            try:
+                event = self._decoder.next_event()
+            except ValueError as error:
+                raise BadForm(gettext("The form is damaged. Send it again.")) from error
+            if isinstance(event, Field | File | Data | Epilogue):
+                return event
+            if isinstance(event, NeedData):
+                if self._ended:
+                    raise _cut_off()
+                chunk = self._stream.read(_CHUNK)
+                self._ended = not chunk
+                try:
+                    self._decoder.receive_data(chunk or None)
+                except ValueError as error:
+                    raise _cut_off() from error

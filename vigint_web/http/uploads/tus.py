@@ -1,0 +1,104 @@
+"""Read and write the headers of tus 1.0.0, a protocol of uploads that survive their connections."""
+
+import base64
+import re
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
+
+from flask_babel import gettext as _
+from werkzeug.datastructures import Headers
+
+from vigint_web.errors import Invalid, VigintError
+from vigint_web.services.uploads.receiving import Checksum
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+VERSION = "1.0.0"
+EXTENSIONS = "creation,creation-with-upload,expiration,checksum,termination"
+OFFSET_TYPE = "application/offset+octet-stream"
+# Their sizes in bytes; sha1 is what the protocol asks every server for.
+ALGORITHMS: Mapping[str, int] = {"sha1": 20, "sha256": 32, "md5": 16}
+
+_LARGEST = 2**53
+_KEY = re.compile(r"[\x21-\x2b\x2d-\x7e]+")
+
+
+class UnsupportedVersion(VigintError):
+    """Say that the client speaks another tus."""
+
+    code = "unsupported_version"
+    status = 412
+
+
+class WrongHeaders(Invalid):
+    """Say what is wrong with a request's headers."""
+
+    status = 400
+
+
+def number(headers: Headers, name: str) -> int:
+    """Return a header that must be a number of bytes; raises WrongHeaders."""
+    text = headers.get(name, "")
+    if not re.fullmatch(r"[0-9]{1,16}", text) or int(text) > _LARGEST:
+        raise WrongHeaders([_("%(header)s must be a whole number of bytes.", header=name)])
+    return int(text)
+
+
+def metadata(text: str) -> dict[str, str]:
+    """Return what Upload-Metadata says: pairs of a key and a text in base64.
+
+    Raises:
+        WrongHeaders: it is not made like that.
+    """
+    found: dict[str, str] = {}
+    for pair in text.split(",") if text.strip() else []:
+        key, _space, value = pair.strip(" ").partition(" ")
+        if not _KEY.fullmatch(key) or key in found:
+            raise WrongHeaders([_("Upload-Metadata must contain keys, each once, without spaces.")])
+        try:
+            found[key] = base64.b64decode(value.strip(" "), validate=True).decode("utf-8")
+        except ValueError:  # no base64, no ASCII, no UTF-8
+            raise WrongHeaders(
+                [_("“%(key)s” in Upload-Metadata must be UTF-8 text in base64.", key=key[:40])]
+            ) from None
+    return found
+
+
+def checksum(text: str | None) -> Checksum | None:
+    """Return what Upload-Checksum says; raises WrongHeaders."""
+    if text is None:
+        return None
+    algorithm, _space, encoded = text.partition(" ")
+    if algorithm not in ALGORITHMS:
+        raise WrongHeaders(
+            [_("Upload-Checksum supports only %(names)s.", names=", ".join(ALGORITHMS))]
+        )
+    try:
+        digest = base64.b64decode(encoded.strip(" "), validate=True)
+    except ValueError:
+        digest = b""
+    if len(digest) != ALGORITHMS[algorithm]:
+        raise WrongHeaders([_("Upload-Checksum contains no %(name)s in base64.", name=algorithm)])
+    return Checksum(algorithm, digest)
+
+
+class MethodOverride:
+    """Believe X-HTTP-Method-Override below one path: some proxies know no PATCH (tus, core)."""
+
+    def __init__(self, application: "WSGIApplication", path: str) -> None:
+        self._application = application
+        self._path = path
+
+    def __call__(
+        self, environ: "WSGIEnvironment", start_response: "StartResponse"
+    ) -> Iterable[bytes]:
+        """Change the method before anybody looks at it."""
+        wanted = environ.get("HTTP_X_HTTP_METHOD_OVERRIDE", "").upper()
+        if (
+            wanted in {"POST", "HEAD", "PATCH", "DELETE", "OPTIONS"}
+            and environ["REQUEST_METHOD"] == "POST"
+            and environ.get("PATH_INFO", "").startswith(self._path)
+        ):
+            environ["REQUEST_METHOD"] = wanted
+        return self._application(environ, start_response)

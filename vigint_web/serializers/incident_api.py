@@ -1,0 +1,159 @@
+"""Write the JSON documents of the incident API (contracts, section 6)."""
+
+from typing import Literal
+
+from typing_extensions import TypedDict
+
+from vigint_web.i18n.sentences import failure_sentence, recipient_sentence
+from vigint_web.models import AlertKind, AlertState, Incident, Video, VideoStatus
+from vigint_web.services.core.runtime import config
+from vigint_web.services.incidents.incidents import alerts_of, answered_link
+from vigint_web.services.links.links import private_url
+
+Encoding = Literal["received", "processing", "ready", "failed"]
+
+
+class WarningDocument(TypedDict):
+    """A value as it was received, shortened; why it is not used as it is; what is used instead."""
+
+    field: str
+    value: str | int | float | bool | None
+    code: str
+    used: str | int | float | bool | None
+
+
+class AcceptedDocument(TypedDict):
+    """The answer to an accepted incident; without footage there is no link."""
+
+    incident_id: str
+    reference: str
+    video_id: str | None
+    private_link: str | None
+    expiration_time: str | None
+    status_url: str
+    # The reference of the first alert that this one repeats: one mail tells of all repeats.
+    grouped_under: str | None
+    # What was received otherwise than it is used, or not used at all.
+    warnings: list[WarningDocument]
+
+
+class FramesDocument(TypedDict):
+    """How many frames came, and how many of them are in the clip."""
+
+    received: int
+    used: int | None
+    left_out: int | None
+
+
+class DeliveryDocument(TypedDict):
+    """How far the mail to one recipient has come, or the call of one webhook."""
+
+    recipient: str
+    channel: Literal["mail", "webhook"]
+    state: AlertState
+    kind: AlertKind
+    sent_at: str | None
+    error: str | None
+
+
+class StatusDocument(AcceptedDocument):
+    """How far an incident's clip and every mail have come."""
+
+    state: Encoding
+    file_hash: str | None
+    size: int | None
+    duration: float | None
+    frames: FramesDocument
+    pace_known: bool | None
+    deliveries: list[DeliveryDocument]
+    error: str | None
+    done: bool
+
+
+# Mails about other incidents, and about mails.
+_ABOUT_OTHERS = {AlertKind.REPEATS, AlertKind.UNDELIVERABLE}
+# What was gathered is told later, with others; nothing more is done for this one alone.
+_SETTLED = {AlertState.SENT, AlertState.FAILED, AlertState.GATHERED}
+_STATES: dict[VideoStatus, Encoding] = {
+    VideoStatus.UPLOADING: "received",
+    VideoStatus.PROCESSING: "processing",
+    VideoStatus.READY: "ready",
+    VideoStatus.FAILED: "failed",
+}
+
+
+def accepted_document(incident: Incident) -> AcceptedDocument:
+    """Return the answer to an accepted incident; without footage there is no link."""
+    link, video = answered_link(incident), incident.video
+    known = link is not None and video is not None
+    return {
+        "incident_id": incident.reference,
+        "reference": incident.reference,
+        "video_id": incident.video_name if video else None,
+        "private_link": private_url(link, incident.video_name or video.public_id)
+        if link and video
+        else None,
+        "expiration_time": link.expires_at.isoformat(timespec="seconds")
+        if known and link and link.expires_at
+        else None,
+        "status_url": f"{config().base_url}/api/v1/incidents/{incident.reference}",
+        "grouped_under": incident.grouped_under.reference if incident.grouped_under else None,
+        "warnings": warning_documents(incident),
+    }
+
+
+def warning_documents(incident: Incident) -> list[WarningDocument]:
+    """Return what was received otherwise than it is used."""
+    return [
+        {
+            "field": str(one["field"]),
+            "value": one["value"],
+            "code": str(one["code"]),
+            "used": one["used"],
+        }
+        for one in incident.warnings
+    ]
+
+
+def status_document(incident: Incident) -> StatusDocument:
+    """Return how far the clip and every mail have come."""
+    video = incident.video
+    owed = [alert for alert in alerts_of(incident.id) if alert.kind not in _ABOUT_OTHERS]
+    encoded = video is not None and video.status == VideoStatus.READY
+    settled = video is None or video.is_settled
+    return {
+        **accepted_document(incident),
+        "state": _state(video),
+        "file_hash": video.original_sha256 if video and encoded else None,
+        "size": video.playable_size if video else None,
+        "duration": video.duration if video else None,
+        "frames": {
+            "received": incident.frames_received,
+            "used": incident.frames_used,
+            "left_out": incident.frames_left_out,
+        },
+        "pace_known": incident.pace_known,
+        "deliveries": [
+            {
+                "recipient": alert.recipient,
+                "channel": "webhook" if alert.is_call else "mail",
+                "state": alert.state,
+                "kind": alert.kind,
+                "sent_at": alert.sent_at.isoformat(timespec="seconds") if alert.sent_at else None,
+                "error": str(recipient_sentence(alert.refused)) if alert.refused else alert.error,
+            }
+            for alert in owed
+        ],
+        "error": str(failure_sentence(video.error_code)) if video and video.error_code else None,
+        "done": settled
+        # A program that cannot be called keeps nobody waiting.
+        and all(alert.state in _SETTLED for alert in owed if not alert.is_call),
+    }
+
+
+def _state(video: Video | None) -> Encoding:
+    if video is None:
+        return "received"
+    if video.status == VideoStatus.PROCESSING and video.processing_started_at is None:
+        return "received"
+    return _STATES[VideoStatus(video.status)]

@@ -1,0 +1,220 @@
+"""Write the JSON documents of what programs may read about: sources, incidents, links, their logs.
+
+No token of a person's link is in any of them: showing one is an act of its own.
+"""
+
+from datetime import datetime
+from typing import Any, Literal
+
+from typing_extensions import TypedDict
+
+from vigint_web.clock import utcnow
+from vigint_web.models import Access, Audience, Incident, Link, RiskLevel, Source, VideoStatus
+from vigint_web.serializers.token_api import ApiLinks, FileInfo, api_links, file_info
+from vigint_web.services.core.runtime import config
+from vigint_web.services.links.links import program_link
+from vigint_web.services.links.rules import refusal_of_link
+
+LinkState = Literal["live", "revoked", "expired", "not_yet_valid", "used_up"]
+
+
+class SourceDocument(TypedDict):
+    """A source; `api_links` is null while its program link opens nothing."""
+
+    source_id: str
+    name: str
+    description: str
+    tags: list[str]
+    site: str
+    camera: str | None
+    created_at: str
+    recorded_at: str | None
+    status: VideoStatus
+    file_info: FileInfo
+    api_links: ApiLinks | None
+    self_url: str
+
+
+class SourcesDocument(TypedDict):
+    """A page of sources, newest first; `next_url` is null on the last one."""
+
+    sources: list[SourceDocument]
+    next_url: str | None
+
+
+class IncidentDocument(TypedDict):
+    """What a detector reported, as it reported it."""
+
+    reference: str
+    site: str
+    camera: str | None
+    incident_type: str
+    risk_level: RiskLevel
+    confidence: float | None
+    message: str
+    analysis: str
+    detected_at: str
+    zone_assumed: bool
+    created_at: str
+    model: str | None
+    model_version: str | None
+    boxes: Any
+    extra: dict[str, Any]
+    video_id: str | None
+    video_status: VideoStatus | None
+    status_url: str
+
+
+class IncidentsDocument(TypedDict):
+    """A page of incidents, newest first; `next_url` is null on the last one."""
+
+    incidents: list[IncidentDocument]
+    next_url: str | None
+
+
+class LinkDocument(TypedDict):
+    """One permission to see one video, without its token."""
+
+    id: int
+    video_id: str
+    audience: Audience
+    recipient: str | None
+    state: LinkState
+    created_at: str
+    created_by: str
+    not_before: str | None
+    expires_at: str | None
+    revoked_at: str | None
+    views: int
+    max_views: int | None
+    full_access: bool
+    accesses_url: str
+
+
+class LinksDocument(TypedDict):
+    """A page of links, newest first; `next_url` is null on the last one."""
+
+    links: list[LinkDocument]
+    next_url: str | None
+
+
+class AccessDocument(TypedDict):
+    """One request that came with a link's token; bytes as HTTP counts them, the last included.
+
+    `track` is the picture that they are of, of a file that has several; null for the first.
+    """
+
+    at: str
+    what: str
+    status: int
+    code: str | None
+    view: str | None
+    first_byte: int | None
+    last_byte: int | None
+    track: int | None
+    address: str | None
+    user_agent: str | None
+
+
+class AccessesDocument(TypedDict):
+    """A page of a link's log, newest first; `next_url` is null on the last one."""
+
+    accesses: list[AccessDocument]
+    next_url: str | None
+
+
+def source_document(source: Source) -> SourceDocument:
+    """Return what a source is, with the addresses that programs read it at."""
+    video, link = source.video, program_link(source.video_id)
+    return {
+        "source_id": source.source_id,
+        "name": source.name,
+        "description": source.description,
+        "tags": [tag.name for tag in source.tags],
+        "site": source.site.name,
+        "camera": source.camera.name if source.camera else None,
+        "created_at": _iso(source.created_at),
+        "recorded_at": _iso(video.recorded_at) if video.recorded_at else None,
+        "status": VideoStatus(video.status),
+        "file_info": file_info(video, source.source_id),
+        "api_links": api_links(link) if link is not None and _state(link) == "live" else None,
+        "self_url": f"{config().base_url}/api/v1/sources/{source.source_id}",
+    }
+
+
+def incident_document(incident: Incident) -> IncidentDocument:
+    """Return what was reported."""
+    video = incident.video
+    return {
+        "reference": incident.reference,
+        "site": incident.site_name or incident.site.name,
+        "camera": incident.camera.name if incident.camera else None,
+        "incident_type": incident.incident_type,
+        "risk_level": RiskLevel(incident.risk_level),
+        "confidence": incident.confidence,
+        "message": incident.message,
+        "analysis": incident.analysis,
+        "detected_at": _iso(incident.detected_at),
+        "zone_assumed": incident.zone_assumed,
+        "created_at": _iso(incident.created_at),
+        "model": incident.model,
+        "model_version": incident.model_version,
+        "boxes": incident.boxes,
+        "extra": incident.extra,
+        "video_id": video.public_id if video else None,
+        "video_status": VideoStatus(video.status) if video else None,
+        "status_url": f"{config().base_url}/api/v1/incidents/{incident.reference}",
+    }
+
+
+def link_document(link: Link) -> LinkDocument:
+    """Return what a link allows and whether it still does."""
+    return {
+        "id": link.id,
+        "video_id": link.video.public_id,
+        "audience": Audience(link.audience),
+        "recipient": link.recipient,
+        "state": _state(link),
+        "created_at": _iso(link.minted_at),
+        "created_by": link.created_by,
+        "not_before": _iso(link.not_before) if link.not_before else None,
+        "expires_at": _iso(link.expires_at) if link.expires_at else None,
+        "revoked_at": _iso(link.revoked_at) if link.revoked_at else None,
+        "views": link.views,
+        "max_views": link.max_views,
+        "full_access": link.full_access,
+        "accesses_url": f"{config().base_url}/api/v1/links/{link.id}/accesses",
+    }
+
+
+def access_document(access: Access) -> AccessDocument:
+    """Return one entry of a link's log."""
+    return {
+        "at": _iso(access.at),
+        "what": access.what,
+        "status": access.status,
+        "code": access.code,
+        "view": access.view,
+        "first_byte": access.first_byte,
+        "last_byte": access.last_byte,
+        "track": access.track,
+        "address": access.address,
+        "user_agent": access.user_agent,
+    }
+
+
+def _state(link: Link) -> LinkState:
+    refused = refusal_of_link(link, utcnow())
+    return "live" if refused is None else _STATES[refused.code]
+
+
+_STATES: dict[str, LinkState] = {
+    "link_revoked": "revoked",
+    "link_expired": "expired",
+    "link_not_yet_valid": "not_yet_valid",
+    "link_used_up": "used_up",
+}
+
+
+def _iso(moment: datetime) -> str:
+    return moment.isoformat(timespec="seconds")

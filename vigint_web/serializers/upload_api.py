@@ -1,0 +1,85 @@
+"""Write the JSON documents of resumable uploads."""
+
+from collections.abc import Iterable
+
+from typing_extensions import TypedDict
+
+from vigint_web.i18n.sentences import failure_sentence
+from vigint_web.models import Upload, VideoStatus
+from vigint_web.services.core.actors import Actor
+from vigint_web.services.sources.duplicates import find_duplicates
+from vigint_web.services.uploads import receiving, uploads
+
+
+class UnfinishedDocument(TypedDict):
+    """An upload that can be gone on with; sizes in bytes."""
+
+    id: str
+    source_id: str
+    filename: str
+    length: int
+    offset: int
+    expires_at: str
+
+
+class UnfinishedDocuments(TypedDict):
+    """One's own unfinished uploads, newest first."""
+
+    uploads: list[UnfinishedDocument]
+
+
+class DuplicateDocument(TypedDict):
+    """A source that holds the same bytes."""
+
+    source_id: str
+    name: str
+
+
+class UploadDocument(UnfinishedDocument):
+    """An upload, and the source that it becomes; `sha256` is null until all bytes are here."""
+
+    name: str
+    finished: bool
+    status: VideoStatus
+    # In per cent, while the video is processed and as far as it can be told.
+    progress: int | None
+    # Why it failed, in the reader's language.
+    error: str | None
+    thumbnail_url: str | None
+    sha256: str | None
+    duplicates: list[DuplicateDocument]
+
+
+def uploads_document(found: Iterable[Upload]) -> UnfinishedDocuments:
+    """Return the list of unfinished uploads."""
+    return {"uploads": [_unfinished(upload) for upload in found]}
+
+
+def upload_document(actor: Actor, upload: Upload) -> UploadDocument:
+    """Return one upload with what became of it."""
+    video = upload.source.video
+    return {
+        **_unfinished(upload),
+        "name": upload.source.name,
+        "finished": uploads.is_whole(upload),
+        "status": VideoStatus(video.status),
+        "progress": video.progress,
+        "error": str(failure_sentence(video.error_code)) if video.error_code else None,
+        "thumbnail_url": f"/videos/{video.public_id}/thumbnail" if video.thumbnail_key else None,
+        "sha256": video.original_sha256,
+        "duplicates": [
+            {"source_id": source.source_id, "name": source.name}
+            for source in find_duplicates(actor, upload.source)
+        ],
+    }
+
+
+def _unfinished(upload: Upload) -> UnfinishedDocument:
+    return {
+        "id": upload.public_id,
+        "source_id": upload.source.source_id,
+        "filename": upload.source.video.original_name,
+        "length": upload.length,
+        "offset": receiving.held(upload),
+        "expires_at": upload.expires_at.isoformat(),
+    }
