@@ -1,0 +1,315 @@
+"""Read the two forms of an incident's body, frames straight to disk."""
+
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from flask import request
+from flask_babel import gettext as _
+from werkzeug.exceptions import RequestEntityTooLarge
+
+from vigint_web.errors import Invalid, StorageFull
+from vigint_web.http.pages.documents import fingerprint_of, intake_settings
+from vigint_web.http.security.identity import api_key
+from vigint_web.http.security.turns import Turns
+from vigint_web.http.uploads.bodies import received
+from vigint_web.http.uploads.clips import save_clip
+from vigint_web.http.uploads.multipart import FilePart, TextPart, read_parts
+from vigint_web.models import VideoKind
+from vigint_web.services.core.odd_values import load_json, read_count, storable
+from vigint_web.services.core.runtime import config, storage
+from vigint_web.services.incidents.base64_text import decode_base64
+from vigint_web.services.incidents.frame_times import FrameTimes, read_frame_times
+from vigint_web.services.incidents.incidents import Footage
+from vigint_web.services.incidents.payload import (
+    EMPTY,
+    MOST_FRAMES,
+    NOT_A_LIST,
+    IncidentFacts,
+    listed_timestamps,
+    parse_incident,
+)
+from vigint_web.services.incidents.payload_warnings import UNUSED_PART, Warnings
+from vigint_web.services.videos.frames_archive import FramesArchiveWriter
+from vigint_web.storage import NoRoom
+
+LARGEST_JSON = 32 * 1024 * 1024
+LARGEST_FRAME = 10 * 1024 * 1024
+_SMALL_DOCUMENT = 1024 * 1024
+_documents = Turns(width=4, seconds=10.0)
+NOT_A_FILE = "not_a_file"
+KEPT_BESIDE = "kept_beside"
+_KINDS = {
+    **dict.fromkeys(("frames", "frame", "images", "image", "pictures", "picture"), "frames"),
+    **dict.fromkeys(("video", "videos", "clip", "movie"), "video"),
+}
+
+
+@dataclass
+class Received:
+    """An incident's body, checked, its footage in a working file."""
+
+    facts: IncidentFacts
+    footage: Footage | None
+    fingerprint: str
+
+    def discard(self) -> None:
+        """Remove the working file, if nobody has published it."""
+        if self.footage is not None:
+            self.footage.discard()
+
+
+class _Frames:
+    """Collect frames in an archive; remembers what the manifest has to say of each."""
+
+    def __init__(self) -> None:
+        self.draft = _draft(".frames")
+        self.writer = FramesArchiveWriter(self.draft)
+        self.counts: list[int | None] = []
+
+    def add(self, data: bytes, frame_count: int | None = None) -> None:
+        if len(self.writer) >= MOST_FRAMES:
+            raise Invalid([_("An incident has at most %(num)d frames.", num=MOST_FRAMES)])
+        try:
+            storage().require_room()
+            self.writer.add(data)
+        except (OSError, NoRoom):
+            raise StorageFull from None
+        self.counts.append(frame_count)
+
+    def finish(self, taken: FrameTimes) -> Footage:
+        times = [(m.seconds if m else None, bool(m and m.zone_assumed)) for m in taken.moments]
+        try:
+            manifest = self.writer.finish(times, self.counts)
+        except OSError:
+            raise StorageFull from None
+        counts = [count for count in self.counts if count is not None]
+        return Footage(
+            draft=self.draft,
+            kind=VideoKind.FRAMES,
+            size=self.draft.stat().st_size,
+            digests=self.writer.digests,
+            manifest_sha256=manifest,
+            first_seconds=taken.first.seconds if taken.first else None,
+            zone_assumed=taken.first.zone_assumed if taken.first else False,
+            last_frame_count=counts[-1] if counts else None,
+        )
+
+    def abandon(self) -> None:
+        self.writer.abandon()
+        self.draft.unlink(missing_ok=True)
+
+
+def read_json() -> Received:
+    """Read an incident whose frames are base64 in a JSON document.
+
+    Raises:
+        Invalid: with a sentence per mistake.
+        StorageFull: the frames cannot be kept.
+        Busy: this key sends too many at once.
+        RequestEntityTooLarge: the document is.
+    """
+    request.max_content_length = LARGEST_JSON
+    body = received(LARGEST_JSON)
+    # Base64, text and objects of one document are in memory together, about four times its size:
+    # of a large one only once it is here, so that nobody waits for its sender.
+    if len(body) <= _SMALL_DOCUMENT:
+        return _read_document(body)
+    with _documents.turn(f"key:{api_key().id}"):
+        return _read_document(body)
+
+
+def _read_document(body: bytes) -> Received:
+    try:
+        document = load_json(body)
+    except (ValueError, RecursionError):
+        raise Invalid([_("The body is not JSON. Send JSON, or multipart/form-data.")]) from None
+    if not isinstance(document, dict):
+        raise Invalid([_("The document must be a JSON object.")])
+    warnings = Warnings()
+    given = _listed_frames(document.get("frames"), warnings)
+    if len(given) > MOST_FRAMES:
+        raise Invalid([_("An incident has at most %(num)d frames.", num=MOST_FRAMES)])
+    if not given:
+        facts = parse_incident(document, intake_settings(), warnings)
+        return Received(facts, None, fingerprint_of(document, [], body))
+    frames = _Frames()
+    try:
+        own = [_add_json_frame(frames, item, number, warnings) for number, item in enumerate(given)]
+        taken = _frame_times(document, own, warnings)
+        facts = parse_incident(document, intake_settings(), warnings, has_footage=True)
+        footage = frames.finish(taken)
+    except BaseException:
+        frames.abandon()
+        raise
+    said = {
+        **document,
+        "times": [repr(moment) for moment in taken.moments],
+        "counts": frames.counts,
+    }
+    return Received(facts, footage, fingerprint_of(said, footage.digests, body))
+
+
+def _listed_frames(given: Any, warnings: Warnings) -> list[Any]:
+    """Return the frames of a document; one alone counts as a list of one."""
+    if given is None or (isinstance(given, str) and not storable(given).strip()):
+        return []
+    if isinstance(given, dict):
+        given = [given] if "frame_data" in given else list(given.values())
+    if not isinstance(given, list):
+        warnings.add("frames", given, NOT_A_LIST)
+        return [given] if isinstance(given, str) else []
+    return given
+
+
+def _add_json_frame(frames: _Frames, item: Any, number: int, warnings: Warnings) -> Any:
+    """Keep one frame as received; one that is not base64 is kept empty, and counted.
+
+    Returns what it says of its time.
+    """
+    if isinstance(item, str):
+        item = {"frame_data": item}
+    if not isinstance(item, dict):
+        frames.add(b"")
+        return None
+    data = decode_base64(item.get("frame_data"))
+    count = read_count(item.get("frame_count"))
+    if count.code is not None:
+        warnings.add(f"frames[{number}].frame_count", item["frame_count"], count.code)
+    frames.add(data if len(data) <= LARGEST_FRAME else b"", count.used)
+    return item.get("timestamp")
+
+
+def _frame_times(document: Any, own: list[Any], warnings: Warnings) -> FrameTimes:
+    """Read the times that frames say of themselves, or that the document lists for them."""
+    listed = listed_timestamps(document, len(own), warnings)
+    values = [time if time is not None else other for time, other in zip(own, listed, strict=True)]
+
+    def name(number: int) -> str:
+        return f"timestamps[{number}]" if own[number] is None else f"frames[{number}].timestamp"
+
+    return read_frame_times(values, config().timezone, warnings, name)
+
+
+@dataclass
+class _Form:
+    """What has come of a form so far."""
+
+    warnings: Warnings
+    document: Any = None
+    # As it was written, for a document that cannot be written anew.
+    body: bytes | str = b""
+    texts: dict[str, str] = field(default_factory=dict)
+    frames: _Frames | None = None
+    video: Footage | None = None
+
+    def abandon(self) -> None:
+        """Remove the working files."""
+        if self.frames is not None:
+            self.frames.abandon()
+        if self.video is not None:
+            self.video.discard()
+
+
+def read_multipart() -> Received:
+    """Read an incident whose frames, or whose video, are parts of a form.
+
+    Parts that are known neither by name nor by what their file is are named in the warnings.
+
+    Raises:
+        Invalid: with a sentence per mistake.
+        StorageFull: the footage cannot be kept.
+        TooLarge: the video is larger than allowed.
+    """
+    request.max_content_length = config().max_hosted_bytes + LARGEST_JSON
+    request.max_form_parts = MOST_FRAMES + 20
+    form = _Form(Warnings())
+    try:
+        for part in read_parts(request, most_parts=MOST_FRAMES + 20):
+            _take_part(form, part)
+        return _assembled(form)
+    except BaseException:
+        form.abandon()
+        raise
+
+
+def _take_part(form: _Form, part: TextPart | FilePart) -> None:
+    if part.name == "incident":
+        form.body = part.read(LARGEST_JSON) if isinstance(part, FilePart) else part.value
+        form.document = _document(form.body)
+    elif isinstance(part, TextPart):
+        if _kind(part.name):
+            form.warnings.add(part.name, part.value, NOT_A_FILE)
+        form.texts[part.name] = part.value
+    elif _kind(part.name) == "frames" or (not _kind(part.name) and _looks_like_image(part)):
+        form.frames = form.frames or _Frames()
+        form.frames.add(_frame_bytes(part))
+    elif _kind(part.name) == "video" and form.video is None:
+        form.video = save_clip(part)
+    else:
+        form.warnings.add(part.name, part.filename, UNUSED_PART)
+
+
+def _kind(name: str) -> str | None:
+    """Return what a part holds by its name, however many are counted in it: “frames[3]”."""
+    # A name may be as long as a part's header, and no longer one than this is known.
+    plain = re.sub(r"\[.*|[\s_.-]*\d*$", "", name.strip().lower()[:64])
+    return _KINDS.get(plain)
+
+
+def _looks_like_image(part: FilePart) -> bool:
+    return part.filename.lower().endswith((".jpg", ".jpeg", ".png"))
+
+
+def _assembled(form: _Form) -> Received:
+    """Return the incident of a form, once all parts have come."""
+    document = form.document
+    # Fields of the form beside the document, or instead of it, count as its members.
+    beside = {name: text for name, text in form.texts.items() if not _kind(name)}
+    if document is None or isinstance(document, dict):
+        document = {**beside, **(document or {})}
+    if not document and form.frames is None and form.video is None:
+        raise Invalid([_("The part “incident” with the JSON document is missing.")], EMPTY)
+    count = len(form.frames.writer) if form.frames is not None else 0
+    taken = _frame_times(document, [None] * count, form.warnings)
+    footage = form.video
+    if form.frames is not None:
+        images = form.frames.finish(taken)
+        if footage is None:
+            footage = images
+        else:
+            footage.beside = images
+            form.warnings.add("frames", count, KEPT_BESIDE, "video")
+    facts = parse_incident(
+        document, intake_settings(), form.warnings, has_footage=footage is not None
+    )
+    digests = [*(footage.digests if footage else []), *_beside(footage)]
+    return Received(facts, footage, fingerprint_of(document, digests, form.body))
+
+
+def _beside(footage: Footage | None) -> list[str]:
+    return footage.beside.digests if footage is not None and footage.beside is not None else []
+
+
+def _document(body: str | bytes) -> Any:
+    if not body.strip():
+        return None
+    try:
+        return load_json(body)
+    except (ValueError, RecursionError):
+        raise Invalid([_("The part “incident” is not JSON.")]) from None
+
+
+def _frame_bytes(part: FilePart) -> bytes:
+    try:
+        return part.read(LARGEST_FRAME)
+    except RequestEntityTooLarge:
+        return b""  # left out and counted, like any other frame that cannot be used
+
+
+def _draft(suffix: str) -> Path:
+    try:
+        return storage().new_temp(suffix)
+    except NoRoom:
+        raise StorageFull from None

@@ -1,0 +1,114 @@
+"""Views of the read API. Lists are read a page at a time, newest first."""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from flask import Blueprint, Response, jsonify, request, url_for
+
+from vigint_web.errors import Invalid
+from vigint_web.http.security.identity import api_key
+from vigint_web.http.security.throttling import limit_reading
+from vigint_web.serializers.read_api import (
+    access_document,
+    incident_document,
+    link_document,
+    source_document,
+)
+from vigint_web.services.core.actors import Actor, as_key
+from vigint_web.services.core.keyset_pagination import Page, Place
+from vigint_web.services.core.runtime import config
+from vigint_web.services.links import links
+from vigint_web.services.reports import listing
+from vigint_web.services.reports.listing import IncidentFilter, StateFilter
+from vigint_web.services.sources.sources import get_source
+
+blueprint = Blueprint("records", __name__, url_prefix="/api/v1")
+
+DEFAULT_LIMIT, LARGEST_LIMIT = 50, 200
+_LARGEST_ID = 2**31 - 1
+
+Row = TypeVar("Row")
+
+
+@blueprint.get("/sources")
+@limit_reading
+def sources() -> Response:
+    """List the sources of the key's site, newest first."""
+    place, limit = _place()
+    return _answer("sources", listing.find_sources(_actor(), place, limit), source_document)
+
+
+@blueprint.get("/sources/<source_id>")
+@limit_reading
+def source(source_id: str) -> Response:
+    """Read one source, with the addresses at which programs read its video."""
+    return jsonify(source_document(get_source(_actor(), source_id)))
+
+
+@blueprint.get("/incidents")
+@limit_reading
+def incidents() -> Response:
+    """List the incidents of the key's site, newest first."""
+    place, limit = _place()
+    found = listing.find_incidents(_actor(), IncidentFilter(), place, limit)
+    return _answer("incidents", found, incident_document)
+
+
+@blueprint.get("/links")
+@limit_reading
+def link_list() -> Response:
+    """List the links of the key's site, live and dead, newest first. Tokens are not in it."""
+    place, limit = _place()
+    found = listing.find_links(_actor(), StateFilter(), place, limit)
+    return _answer("links", found, link_document)
+
+
+@blueprint.get("/links/<int(max=2147483647):link_id>")
+@limit_reading
+def link(link_id: int) -> Response:
+    """Read one link and whether it still opens anything."""
+    return jsonify(link_document(links.get_link(_actor(), link_id)))
+
+
+@blueprint.get("/links/<int(max=2147483647):link_id>/accesses")
+@limit_reading
+def accesses(link_id: int) -> Response:
+    """List every request that came with a link's token, newest first."""
+    place, limit = _place()
+    found = links.page_of_accesses(links.get_link(_actor(), link_id).id, place, limit)
+    return _answer("accesses", found, access_document)
+
+
+def _actor() -> Actor:
+    return as_key(api_key())
+
+
+def _answer(name: str, page: Page[Row], document: Callable[[Row], Any]) -> Response:
+    older = None
+    if page.older is not None:
+        given = {**(request.view_args or {}), **request.args.to_dict(), "before": page.older}
+        older = config().base_url + url_for(request.endpoint or "", **given)
+    response = jsonify({name: [document(row) for row in page.rows], "next_url": older})
+    if older is not None:
+        response.headers["Link"] = f'<{older}>; rel="next"'  # RFC 8288
+    return response
+
+
+def _place() -> tuple[Place, int]:
+    """Return where the asked page begins and how long it is; raises Invalid."""
+    mistakes: list[str] = []
+    before = _number("before", _LARGEST_ID, mistakes)
+    limit = _number("limit", LARGEST_LIMIT, mistakes)
+    if mistakes:
+        raise Invalid(mistakes)
+    return Place(before=before), limit or DEFAULT_LIMIT
+
+
+def _number(name: str, largest: int, mistakes: list[str]) -> int | None:
+    text = request.args.get(name)
+    if text is None:
+        return None
+    if text.isascii() and text.isdecimal() and len(text) <= 10 and 1 <= int(text) <= largest:
+        return int(text)
+    mistakes.append(f"{name} must be a whole number from 1 to {largest}.")
+    return None

@@ -1,0 +1,195 @@
+"""Views of resumable uploads: tus 1.0.0 for browsers and programs, and two documents beside it."""
+
+from flask import Blueprint, Response, g, jsonify, request, url_for
+from flask_babel import gettext as _
+from werkzeug.exceptions import UnsupportedMediaType
+from werkzeug.http import http_date
+
+from vigint_web.errors import StorageFull, UploadFinished, WrongOffset
+from vigint_web.extensions import csrf
+from vigint_web.http.base.errors import refuse
+from vigint_web.http.security.csrf import require_genuine
+from vigint_web.http.security.identity import actor, api_key
+from vigint_web.http.security.throttling import limit_pieces, limit_posting, limit_reading
+from vigint_web.http.uploads import tus
+from vigint_web.http.uploads.bodies import pieces, unhurried
+from vigint_web.models import Upload
+from vigint_web.serializers.upload_api import upload_document, uploads_document
+from vigint_web.services.core.actors import Actor, as_key
+from vigint_web.services.core.runtime import config
+from vigint_web.services.sources.tags import parse_tags
+from vigint_web.services.uploads import receiving, uploads
+from vigint_web.services.videos.filenames import one_line
+
+blueprint = Blueprint("uploads", __name__, url_prefix="/api/v1/uploads")
+csrf.exempt(blueprint)  # programs have keys; people's requests are checked below, by their header
+
+_WRITING = {"POST", "PATCH", "DELETE"}
+
+
+@blueprint.before_request
+def speak() -> None:
+    """Refuse other versions of the protocol, and what no page of ours sent."""
+    spoken = request.headers.get("Tus-Resumable")
+    if request.method in {*_WRITING, "HEAD"} and spoken != tus.VERSION:
+        raise tus.UnsupportedVersion
+    if request.method in _WRITING and "api_key" not in g:
+        require_genuine()
+
+
+@blueprint.after_request
+def tell_version(response: Response) -> Response:
+    """Say which tus this is, in every answer."""
+    response.headers["Tus-Resumable"] = tus.VERSION
+    if response.status_code == 412:
+        response.headers["Tus-Version"] = tus.VERSION
+    return response
+
+
+@blueprint.errorhandler(WrongOffset)
+def elsewhere(error: WrongOffset) -> Response:
+    """Say where the upload goes on instead."""
+    response = refuse(error.code, error.status)
+    response.headers["Upload-Offset"] = str(error.offset)
+    return response
+
+
+@blueprint.route("/", methods=["OPTIONS"])
+def capabilities() -> Response:
+    """Tell what this server can do of the protocol."""
+    response = Response(status=204)
+    response.headers["Tus-Version"] = tus.VERSION
+    response.headers["Tus-Extension"] = tus.EXTENSIONS
+    response.headers["Tus-Max-Size"] = str(config().max_upload_bytes)
+    response.headers["Tus-Checksum-Algorithm"] = ",".join(tus.ALGORITHMS)
+    return response
+
+
+@blueprint.get("/")
+@limit_reading
+def index() -> Response:
+    """List one's own uploads that can be gone on with, newest first."""
+    return jsonify(uploads_document(uploads.list_unfinished(_actor())))
+
+
+@blueprint.post("/")
+@limit_posting
+def create() -> Response:
+    """Start an upload; its first bytes may be included.
+
+    The file's name is said in Upload-Metadata as `filename`; `name`, `description`, `tags` (with
+    commas between), `site` and `source_id` may be said there too, each in base64.
+    """
+    announced = _announced()
+    with_bytes = bool(request.content_length) or "chunked" in request.headers.get(
+        "Transfer-Encoding", ""
+    )
+    if with_bytes and request.mimetype != tus.OFFSET_TYPE:
+        raise UnsupportedMediaType
+    whose = _actor()
+    upload = uploads.begin(whose, announced)
+    response = Response(status=201)
+    if with_bytes:
+        response.headers["Upload-Offset"] = str(_receive_first(whose, upload))
+        upload = uploads.find(whose, upload.public_id)
+    response.headers["Location"] = url_for("uploads.show", upload_id=upload.public_id)
+    response.headers["Vigint-Source"] = upload.source.source_id
+    _tell_expiry(response, upload)
+    return response
+
+
+def _announced() -> uploads.Announced:
+    if "Upload-Defer-Length" in request.headers:
+        raise tus.WrongHeaders([_("This server needs Upload-Length from the start.")])
+    length = tus.number(request.headers, "Upload-Length")
+    said = request.headers.get("Upload-Metadata", "")
+    told = tus.metadata(said)
+    filename = told.get("filename", "")
+    if not filename.strip():
+        raise tus.WrongHeaders([_("Upload-Metadata must name the file, as “filename”.")])
+    return uploads.Announced(
+        length=length,
+        filename=filename,
+        name=told.get("name", ""),
+        description=told.get("description", ""),
+        tags=parse_tags(one_line(told.get("tags", ""))),
+        site=told.get("site", ""),
+        source_id=told.get("source_id", ""),
+        said=said,
+    )
+
+
+def _receive_first(whose: Actor, upload: Upload) -> int:
+    try:
+        return receiving.receive(whose, upload, 0, _body())
+    except StorageFull:
+        return receiving.held(upload)  # the client learns its address, and goes on later
+    except BaseException:
+        # Nobody would ever learn of it.
+        uploads.terminate(whose, upload.public_id)
+        raise
+
+
+@blueprint.get("/<upload_id>")
+@limit_pieces
+def show(upload_id: str) -> Response:
+    """Tell how far one's own upload has come, and what became of it."""
+    upload = uploads.find(_actor(), upload_id)
+    uploads.require_alive(upload)
+    if request.method != "HEAD":
+        return jsonify(upload_document(_actor(), upload))
+    response = Response(status=200)
+    response.headers["Upload-Offset"] = str(receiving.see(upload))
+    response.headers["Upload-Length"] = str(upload.length)
+    if upload.said:
+        response.headers["Upload-Metadata"] = upload.said
+    response.headers["Vigint-Source"] = upload.source.source_id
+    _tell_expiry(response, upload)
+    return response
+
+
+@blueprint.route("/<upload_id>", methods=["PATCH"])
+@limit_pieces
+def receive(upload_id: str) -> Response:
+    """Add bytes at the end of an upload; with the last one it becomes a source."""
+    if request.mimetype != tus.OFFSET_TYPE:
+        raise UnsupportedMediaType
+    offset = tus.number(request.headers, "Upload-Offset")
+    whose = _actor()
+    upload = uploads.find(whose, upload_id)
+    try:
+        reached = receiving.receive(whose, upload, offset, _body())
+    except UploadFinished as error:
+        response = refuse(error.code, error.status)
+        response.headers["Upload-Offset"] = str(upload.length)
+        return response
+    response = Response(status=204)
+    response.headers["Upload-Offset"] = str(reached)
+    _tell_expiry(response, uploads.find(whose, upload_id))
+    return response
+
+
+@blueprint.delete("/<upload_id>")
+@limit_posting
+def terminate(upload_id: str) -> Response:
+    """Remove an unfinished upload and its source."""
+    uploads.terminate(_actor(), upload_id)
+    return Response(status=204)
+
+
+def _body() -> receiving.Body:
+    return receiving.Body(
+        chunks=pieces(),
+        length=request.content_length,
+        checksum=tus.checksum(request.headers.get("Upload-Checksum")),
+        expel=unhurried(),
+    )
+
+
+def _actor() -> Actor:
+    return as_key(api_key()) if "api_key" in g else actor()
+
+
+def _tell_expiry(response: Response, upload: Upload) -> None:
+    if upload.finished_at is None:
+        response.headers["Upload-Expires"] = http_date(upload.expires_at)

@@ -1,6 +1,0 @@
-"""Login, logout, mailed links, one's own account."""
-
-from vigint_web.blueprints.auth import login, recovery, security, views
-from vigint_web.blueprints.auth.blueprint import blueprint
-
-__all__ = ["blueprint", "login", "recovery", "security", "views"]

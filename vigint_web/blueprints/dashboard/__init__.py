@@ -1,5 +1,0 @@
-"""The home page."""
-
-from vigint_web.blueprints.dashboard.views import blueprint
-
-__all__ = ["blueprint"]

@@ -1,0 +1,61 @@
+"""Forms that pages of several domains use. Times are typed on the reader's own clock."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from flask_babel import LazyString
+from flask_babel import lazy_gettext as _
+from flask_wtf import FlaskForm
+from wtforms import DateTimeLocalField, SelectChoice, SelectField, StringField
+from wtforms.validators import Length, Optional
+
+from vigint_web.clock import utcnow
+from vigint_web.i18n.formats import reader_zone
+
+OTHER = "other"
+PERIODS: dict[str, LazyString] = {
+    "24": _("24 hours"),
+    "48": _("48 hours"),
+    "168": _("7 days"),
+    OTHER: _("until a date"),
+}
+
+
+def on_reader_clock(typed: datetime) -> datetime:
+    """Return what a naive local time means in the reader's zone, in UTC."""
+    return typed.replace(tzinfo=reader_zone()).astimezone(UTC)
+
+
+class PeriodForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF ships no types
+    """Ask until when a link works."""
+
+    period = SelectField(
+        _("Works for"),
+        choices=[SelectChoice(value, words) for value, words in PERIODS.items()],
+        default="48",
+    )
+    until = DateTimeLocalField(_("Until"), validators=[Optional()])
+
+    def validate(self, extra_validators: Any = None) -> bool:
+        """Ask for the date that was announced: an empty field stops its own validators."""
+        valid = bool(super().validate(extra_validators))
+        if self.period.data == OTHER and self.until.data is None and not self.until.errors:
+            self.until.errors = [_("Enter the date and time until which the link works.")]
+            return False
+        return valid
+
+    def expires_at(self) -> datetime:
+        """Return the end that was chosen."""
+        if self.period.data == OTHER:
+            return on_reader_clock(self.until.data)
+        return utcnow() + timedelta(hours=int(self.period.data))
+
+
+class ActionForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF ships no types
+    """Carry nothing but the CSRF token: a button that does something."""
+
+
+class ReasonForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF ships no types
+    """Ask why."""
+
+    reason = StringField(_("Reason"), validators=[Length(max=500)])

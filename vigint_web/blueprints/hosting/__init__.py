@@ -1,5 +1,0 @@
-"""The hosting API for programs."""
-
-from vigint_web.blueprints.hosting.views import blueprint
-
-__all__ = ["blueprint"]

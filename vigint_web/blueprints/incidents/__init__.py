@@ -1,5 +1,0 @@
-"""Incidents: list, facts, deliveries."""
-
-from vigint_web.blueprints.incidents.views import blueprint
-
-__all__ = ["blueprint"]

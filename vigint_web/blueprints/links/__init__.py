@@ -1,5 +1,0 @@
-"""Links: who may see what, and revocation."""
-
-from vigint_web.blueprints.links.views import blueprint
-
-__all__ = ["blueprint"]

@@ -1,5 +1,0 @@
-"""How the installation does, for Prometheus."""
-
-from vigint_web.blueprints.metrics.views import blueprint
-
-__all__ = ["blueprint"]

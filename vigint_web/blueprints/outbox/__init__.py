@@ -1,5 +1,0 @@
-"""Mails that were written down instead of sent."""
-
-from vigint_web.blueprints.outbox.views import blueprint
-
-__all__ = ["blueprint"]

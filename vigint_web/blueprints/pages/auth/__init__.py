@@ -1,0 +1,6 @@
+"""Login, logout, mailed links, one's own account."""
+
+from vigint_web.blueprints.pages.auth import login, recovery, security, views
+from vigint_web.blueprints.pages.auth.blueprint import blueprint
+
+__all__ = ["blueprint", "login", "recovery", "security", "views"]

@@ -1,0 +1,163 @@
+"""Forms of login and account."""
+
+from flask_babel import get_locale, gettext
+from flask_babel import lazy_gettext as _
+from flask_wtf import FlaskForm
+from wtforms import (
+    BooleanField,
+    EmailField,
+    PasswordField,
+    SelectChoice,
+    SelectField,
+    StringField,
+    SubmitField,
+)
+from wtforms.validators import EqualTo, InputRequired, Length, ValidationError
+
+from vigint_web.config.values import LOCALES
+from vigint_web.i18n.timezones import find_zone
+from vigint_web.services.accounts.users import SHORTEST_PASSWORD
+
+# Each language is called what it calls itself.
+LANGUAGES = {"fr": "Français", "en": "English"}
+_PASSWORD_ADVICE = _(
+    "At least %(least)d characters of any kind. Several words are easy to remember.",
+    least=SHORTEST_PASSWORD,
+)
+
+
+class LoginForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF ships no types
+    """Ask who somebody is."""
+
+    email = EmailField(
+        _("E-mail address"),
+        validators=[InputRequired(), Length(max=254)],
+        render_kw={"autocomplete": "username", "autofocus": True},
+    )
+    password = PasswordField(
+        _("Password"),
+        validators=[InputRequired(), Length(max=256)],
+        render_kw={"autocomplete": "current-password"},
+    )
+    submit = SubmitField(_("Log in"))
+
+
+class PasswordForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF ships no types
+    """Ask for a new password, and for the one in use as proof."""
+
+    current = PasswordField(
+        _("Current password"),
+        validators=[InputRequired(), Length(max=256)],
+        render_kw={"autocomplete": "current-password"},
+    )
+    new = PasswordField(
+        _("New password"),
+        validators=[InputRequired()],
+        description=_PASSWORD_ADVICE,
+        render_kw={"autocomplete": "new-password"},
+    )
+    repeated = PasswordField(
+        _("Repeat the new password"),
+        validators=[InputRequired(), EqualTo("new", _("The two passwords are not the same."))],
+        render_kw={"autocomplete": "new-password"},
+    )
+    submit = SubmitField(_("Change the password"))
+
+
+class ForgotForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF ships no types
+    """Ask where to send a link that sets a new password."""
+
+    email = EmailField(
+        _("E-mail address"),
+        validators=[InputRequired(), Length(max=254)],
+        render_kw={"autocomplete": "username", "autofocus": True},
+    )
+
+
+class NewPasswordForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF ships no types
+    """Ask whoever holds a mailed link for a password."""
+
+    new = PasswordField(
+        _("New password"),
+        validators=[InputRequired()],
+        description=_PASSWORD_ADVICE,
+        render_kw={"autocomplete": "new-password", "autofocus": True},
+    )
+    repeated = PasswordField(
+        _("Repeat the new password"),
+        validators=[InputRequired(), EqualTo("new", _("The two passwords are not the same."))],
+        render_kw={"autocomplete": "new-password"},
+    )
+
+
+class CodeForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF ships no types
+    """Ask for the code of the second factor."""
+
+    code = StringField(
+        _("Code"),
+        validators=[InputRequired(), Length(max=40)],
+        render_kw={
+            "autocomplete": "one-time-code",
+            "autocapitalize": "characters",
+            "spellcheck": "false",
+            "autofocus": True,
+        },
+    )
+
+
+class PasswordProofForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF ships no types
+    """Ask for the password before a second factor is set up."""
+
+    password = PasswordField(
+        _("Current password"),
+        validators=[InputRequired(), Length(max=256)],
+        render_kw={"autocomplete": "current-password", "autofocus": True},
+    )
+
+
+class ProofForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF ships no types
+    """Ask for password and code before something that weakens an account's guard."""
+
+    password = PasswordField(
+        _("Current password"),
+        validators=[InputRequired(), Length(max=256)],
+        render_kw={"autocomplete": "current-password", "autofocus": True},
+    )
+    code = StringField(
+        _("Code"),
+        validators=[InputRequired(), Length(max=40)],
+        description=_("From your authenticator application, or a recovery code."),
+        render_kw={"autocomplete": "one-time-code", "spellcheck": "false"},
+    )
+
+
+class PreferencesForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF ships no types
+    """Ask how somebody likes pages to be."""
+
+    locale = SelectField(
+        _("Language"),
+        choices=[
+            SelectChoice("", _("Same as the browser")),
+            *(SelectChoice(code, LANGUAGES[code]) for code in LOCALES),
+        ],
+    )
+    timezone = StringField(
+        _("Time zone"),
+        validators=[Length(max=64)],
+        render_kw={"list": "zones", "autocomplete": "off", "spellcheck": "false"},
+    )
+    shortcuts = BooleanField(
+        _("Single-key shortcuts"),
+        description=_("For example, the space bar in the player. Switch them off if you dictate."),
+    )
+    save = SubmitField(_("Save"))
+
+    def validate_timezone(self, field: StringField) -> None:
+        """Turn what was typed into the name of a zone."""
+        if not (field.data or "").strip():
+            field.data = ""
+            return
+        found = find_zone(field.data, str(get_locale()))
+        if found is None:
+            raise ValidationError(gettext("This time zone is unknown. Choose one from the list."))
+        field.data = found

@@ -1,0 +1,113 @@
+"""Views of one's own account: language, preferences, password."""
+
+from dataclasses import replace
+from zoneinfo import ZoneInfo
+
+from flask import flash, redirect, render_template, request, session, url_for
+from flask_babel import get_locale, refresh
+from flask_babel import gettext as _
+from flask_login import current_user
+from werkzeug.wrappers import Response
+
+from vigint_web.blueprints.pages.auth.blueprint import blueprint
+from vigint_web.blueprints.pages.auth.forms import PasswordForm, PreferencesForm
+from vigint_web.blueprints.pages.auth.login import wait_sentence
+from vigint_web.clock import utcnow
+from vigint_web.config.values import LOCALES
+from vigint_web.errors import Invalid
+from vigint_web.extensions import limiter
+from vigint_web.http.security.identity import actor, visitor
+from vigint_web.http.security.sessions import safe_target
+from vigint_web.i18n.timezones import city_of, offered_zones, offset_of
+from vigint_web.models import AccountMailPurpose
+from vigint_web.services.accounts import account_mails, login, users
+from vigint_web.services.accounts.login_throttling import TooSoon
+from vigint_web.services.core.runtime import config
+
+
+@blueprint.post("/language")
+def language() -> Response:
+    """Remember a choice of language: for a person, or in this browser until somebody logs in."""
+    choice = request.form.get("locale")
+    if choice in LOCALES:
+        if current_user.is_authenticated:
+            kept = users.preferences_of(current_user)
+            users.set_preferences(actor(), replace(kept, locale=choice))
+            session.pop("locale", None)
+        else:
+            session["locale"] = choice
+    return redirect(safe_target())
+
+
+@blueprint.route("/account", methods=["GET", "POST"])
+@limiter.limit("10/minute;60/hour", methods=["POST"])
+def account() -> Response | str:
+    """Change one's own password; every other session of this person ends."""
+    form = PasswordForm()
+    if form.validate_on_submit() and _change_password(form):
+        flash(_("Your password was changed. Your other sessions were ended."), "success")
+        return redirect(url_for("auth.account"))
+    # Each form of the page has its own data: this one's are what is kept.
+    return _account(form, PreferencesForm(formdata=None, data=_kept()))
+
+
+def _change_password(form: PasswordForm) -> bool:
+    """Change the password, or say in the form why not; return whether it was changed."""
+    try:
+        if not login.confirm_password(current_user, form.current.data, visitor()):
+            form.current.errors = [_("This is not your password. Try again.")]
+            return False
+        users.set_password(actor(), current_user.email, form.new.data, keep=current_user.session_id)
+    except TooSoon as error:
+        form.current.errors = [wait_sentence(error.seconds)]
+        return False
+    except Invalid as error:
+        form.new.errors = error.mistakes
+        return False
+    account_mails.tell(current_user, AccountMailPurpose.PASSWORD_CHANGED)
+    return True
+
+
+@blueprint.post("/account/preferences")
+def preferences() -> Response | str:
+    """Change one's own language, time zone and shortcuts."""
+    form = PreferencesForm()
+    if not form.validate_on_submit():
+        return _account(PasswordForm(formdata=None), form)
+    wanted = users.Preferences(
+        locale=form.locale.data or None,
+        timezone=form.timezone.data or None,
+        shortcuts=form.shortcuts.data,
+    )
+    users.set_preferences(actor(), wanted)
+    # What the browser says is asked for again; an earlier choice in this browser is over.
+    session.pop("locale", None)
+    refresh()
+    flash(_("Preferences saved."), "success")
+    return redirect(url_for("auth.account"))
+
+
+def _account(password: PasswordForm, wanted: PreferencesForm) -> str:
+    here, locale = utcnow(), str(get_locale())
+    zone = config().timezone.key
+    wanted.timezone.description = _(
+        "Type a city. If empty, times are those of this installation: %(zone)s.", zone=zone
+    )
+    return render_template(
+        "auth/account.html",
+        form=password,
+        preferences=wanted,
+        zones=[
+            (name, f"{city_of(name, locale)} ({offset_of(ZoneInfo(name), here)})")
+            for name in offered_zones()
+        ],
+    )
+
+
+def _kept() -> dict[str, object]:
+    kept = users.preferences_of(current_user)
+    return {
+        "locale": kept.locale or "",
+        "timezone": kept.timezone or "",
+        "shortcuts": kept.shortcuts,
+    }

@@ -1,0 +1,178 @@
+"""Say what a shorter retention would delete, and when."""
+
+from dataclasses import dataclass
+
+import flask_babel
+
+from vigint_web.blueprints.pages.dashboard.words import ngettext
+from vigint_web.clock import utcnow
+from vigint_web.i18n.formats import date_and_minute
+from vigint_web.i18n.formats import number as written
+from vigint_web.services.retention.changes import Moving, Waiting
+from vigint_web.services.videos.retention_rules import Days, Setting
+
+
+def _(message: str, **named: object) -> str:
+    return str(flask_babel.gettext(message, **named))
+
+
+@dataclass(frozen=True)
+class Notice:
+    """A shorter retention that waits, as an administrator reads it."""
+
+    setting: str
+    days: Days
+    title: str
+    sentences: tuple[str, ...]
+    losses: str
+    is_declined: bool
+    # Machines disagree: it cannot be decided.
+    is_blocked: bool
+
+
+def tell_waiting(waiting: Waiting) -> Notice:
+    """Return what an administrator is told, with the counts of the whole installation."""
+    losses = _losses(waiting)
+    return Notice(
+        setting=waiting.setting.value,
+        days=waiting.proposal.days,
+        title=_title(waiting.setting),
+        sentences=(_changed(waiting), losses, _outlook(waiting)),
+        losses=losses,
+        is_declined=waiting.proposal.declined,
+        is_blocked=bool(waiting.opinions),
+    )
+
+
+def tell_effect(waiting: Waiting) -> str | None:
+    """Return what all others are told: what they will miss, without counts of others' sites."""
+    if waiting.setting == Setting.LOG or waiting.proposal.declined or waiting.opinions:
+        return None
+    named = {
+        "time": date_and_minute(utcnow() + waiting.proposal.remaining),
+        "days": _days(waiting.proposal.days),
+    }
+    if waiting.setting == Setting.SOURCES:
+        return _(
+            "From %(time)s on, sources are kept for %(days)s only. Tell an administrator if older"
+            " ones are still needed.",
+            **named,
+        )
+    return _(
+        "From %(time)s on, videos of incidents are kept for %(days)s only. Tell an administrator if"
+        " older ones are still needed.",
+        **named,
+    )
+
+
+def tell_moving(moving: Moving) -> str:
+    """Return how far the stored dates follow a changed retention."""
+    return ngettext(
+        "The dates of deletion follow [Retention] %(key)s: %(count)s video so far.",
+        "The dates of deletion follow [Retention] %(key)s: %(count)s videos so far.",
+        moving.videos,
+        key=moving.setting.value,
+        count=written(moving.videos),
+    )
+
+
+def _title(setting: Setting) -> str:
+    return {
+        Setting.INCIDENTS: _("Videos of incidents would be kept for a shorter time"),
+        Setting.SOURCES: _("Sources would be kept for a shorter time"),
+        Setting.LOG: _("Addresses of visitors would be kept for a shorter time"),
+    }[setting]
+
+
+def _days(days: Days) -> str:
+    if days is None:
+        return _("until they are deleted by hand")
+    return ngettext("%(count)s day", "%(count)s days", days, count=written(days))
+
+
+def _changed(waiting: Waiting) -> str:
+    return _(
+        "[Retention] %(key)s in the configuration: %(new)s, instead of %(old)s.",
+        key=waiting.setting.value,
+        new=_days(waiting.proposal.days),
+        old=_days(waiting.in_force),
+    )
+
+
+def _losses(waiting: Waiting) -> str:
+    visits = waiting.setting == Setting.LOG
+    told = []
+    if waiting.now:
+        told.append(_visits_now(waiting.now) if visits else _videos_now(waiting.now))
+    if waiting.soon and waiting.now:
+        told.append(
+            ngettext(
+                "%(count)s more would follow within 7 days.",
+                "%(count)s more would follow within 7 days.",
+                waiting.soon,
+                count=written(waiting.soon),
+            )
+        )
+    elif waiting.soon:
+        told.append(_visits_soon(waiting.soon) if visits else _videos_soon(waiting.soon))
+    return " ".join(told) or _("Nothing would be deleted within 7 days.")
+
+
+def _videos_now(count: int) -> str:
+    return ngettext(
+        "%(count)s video would be deleted at once.",
+        "%(count)s videos would be deleted at once.",
+        count,
+        count=written(count),
+    )
+
+
+def _videos_soon(count: int) -> str:
+    return ngettext(
+        "%(count)s video would be deleted within 7 days.",
+        "%(count)s videos would be deleted within 7 days.",
+        count,
+        count=written(count),
+    )
+
+
+def _visits_now(count: int) -> str:
+    return ngettext(
+        "The address of %(count)s visit would be erased at once.",
+        "The addresses of %(count)s visits would be erased at once.",
+        count,
+        count=written(count),
+    )
+
+
+def _visits_soon(count: int) -> str:
+    return ngettext(
+        "The address of %(count)s visit would be erased within 7 days.",
+        "The addresses of %(count)s visits would be erased within 7 days.",
+        count,
+        count=written(count),
+    )
+
+
+def _outlook(waiting: Waiting) -> str:
+    if waiting.opinions:
+        opinions = ", ".join(
+            _("%(machine)s: %(days)s", machine=machine, days=_days(days))
+            for machine, days in waiting.opinions.items()
+        )
+        return _(
+            "The machines read different values (%(opinions)s). Nothing is deleted earlier "
+            "until they agree: restart Vigint where the configuration is outdated.",
+            opinions=opinions,
+        )
+    if waiting.proposal.declined:
+        return _(
+            "%(person)s chose to keep the previous retention: nothing is deleted earlier "
+            "while the configuration stays as it is.",
+            person=waiting.declined_by,
+        )
+    return _(
+        "This takes effect on %(time)s, unless you decide earlier or the configuration is "
+        "changed back.",
+        time=date_and_minute(utcnow() + waiting.proposal.remaining),
+    )

@@ -1,0 +1,84 @@
+"""Views of the home page."""
+
+from typing import Any
+
+from flask import Blueprint, flash, redirect, render_template, url_for
+from flask_babel import gettext as _
+from flask_login import current_user
+from werkzeug.wrappers import Response
+
+from vigint_web.blueprints.pages.dashboard import retention_words, words
+from vigint_web.extensions import limiter
+from vigint_web.http.pages.live import live_page
+from vigint_web.http.security.identity import actor, can
+from vigint_web.i18n.formats import reader_zone, short_day
+from vigint_web.permissions import Permission
+from vigint_web.services.core.runtime import mails_leave
+from vigint_web.services.dispatch import on_hold
+from vigint_web.services.incidents.sample_alert import send_test_alert
+from vigint_web.services.operations import health
+from vigint_web.services.operations.health_rules import examine
+from vigint_web.services.reports.overview import first_steps, overview
+from vigint_web.services.retention import changes
+
+blueprint = Blueprint("dashboard", __name__)
+
+
+@blueprint.get("/")
+def home() -> str:
+    """Show what came in lately, what is under way, and whether everything works."""
+    return render_template("dashboard/home.html", **_shown())
+
+
+@blueprint.get("/live")
+def live() -> Response:
+    """Return the part of the home page that changes, unless it did not."""
+    return live_page(lambda: render_template("dashboard/_live.html", **_shown()))
+
+
+@blueprint.post("/test-alert")
+@limiter.limit("4/minute;20/hour", key_func=lambda: f"person:{current_user.get_id()}")
+def test_alert() -> Response:
+    """Send the person who asks an alert of their own, by the whole way of a real one."""
+    message = _(
+        "This is a test alert, requested by %(person)s. Nothing happened: its images are drawn.",
+        person=current_user.email,
+    )
+    incident = send_test_alert(actor(), current_user.email, message)
+    if mails_leave():
+        said = _("The test alert is on its way to %(address)s.", address=current_user.email)
+    else:
+        said = _("The test alert is being written to the outbox: no mail server is configured.")
+    flash(said, "success")
+    return redirect(url_for("incidents.show", reference=incident.reference))
+
+
+def _shown() -> dict[str, Any]:
+    readings = health.measure()  # first: it ends the transaction
+    findings = examine(readings)
+    if can(Permission.READ_HEALTH):
+        told = words.tell_all(findings, readings, health.footage_bytes())
+    else:
+        told = words.tell_effects(findings, readings)
+    return {
+        "overview": overview(actor(), reader_zone()),
+        "steps": first_steps(actor()),
+        "health": told,
+        "trend_words": words.trend_words,
+        "short_day": short_day,
+        "mails_are_sent": readings.mails.server is not None,
+        "on_hold": on_hold.find_on_hold(actor()) if can(Permission.RELEASE_MAILS) else None,
+        **_retention(),
+    }
+
+
+def _retention() -> dict[str, list[Any]]:
+    waiting = changes.find_waiting()
+    if not can(Permission.MANAGE_RETENTION):
+        told = [retention_words.tell_effect(one) for one in waiting]
+        return {"retention": [], "retention_lines": [line for line in told if line]}
+    moving = changes.find_moving()
+    return {
+        "retention": [retention_words.tell_waiting(one) for one in waiting],
+        "retention_lines": [retention_words.tell_moving(one) for one in moving],
+    }

@@ -1,0 +1,143 @@
+"""Views of incidents."""
+
+from typing import Any
+
+from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask_babel import gettext as _
+from werkzeug.wrappers import Response
+
+from vigint_web.blueprints.forms import ActionForm
+from vigint_web.clock import utcnow
+from vigint_web.config.values import LOCALES
+from vigint_web.errors import Invalid
+from vigint_web.http.pages.live import live_page
+from vigint_web.http.pages.mail_frames import mail_frame
+from vigint_web.http.pages.paging import asked_day, beginning_of, chosen, place, search_text
+from vigint_web.http.security.identity import actor, can
+from vigint_web.i18n.sentences import sharing_mistake
+from vigint_web.models import RiskLevel
+from vigint_web.permissions import Permission
+from vigint_web.services.dispatch import digests
+from vigint_web.services.hosting import remote
+from vigint_web.services.incidents import incidents
+from vigint_web.services.links import links
+from vigint_web.services.notifications import delivery, sent_mails
+from vigint_web.services.notifications import preview as previews
+from vigint_web.services.reports import listing
+
+blueprint = Blueprint("incidents", __name__, url_prefix="/incidents")
+
+
+@blueprint.get("/")
+def index() -> str:
+    """List the incidents."""
+    return render_template("incidents/index.html", **_listed())
+
+
+@blueprint.get("/live")
+def live_list() -> Response:
+    """Return the part of the list that changes."""
+    return live_page(lambda: render_template("incidents/_list.html", **_listed()))
+
+
+def _listed() -> dict[str, object]:
+    since, until = asked_day("from"), asked_day("to")
+    risk = chosen("risk", tuple(level.value for level in RiskLevel))
+    wanted = listing.IncidentFilter(
+        text=search_text(),
+        risk=RiskLevel(risk) if risk else None,
+        since=beginning_of(since),
+        until=beginning_of(until, following=True),
+    )
+    here = place()
+    # The address keeps what was asked for; `from` is no name that a template could write.
+    asked = {"q": wanted.text, "risk": risk, "from": since, "to": until}
+    kept = {name: str(value) for name, value in asked.items() if value}
+    page = listing.find_incidents(actor(), wanted, here)
+    return {
+        "page": page,
+        "repeats": digests.count_repeats([row.id for row in page.rows]),
+        "here": here,
+        "kept": kept,
+    }
+
+
+@blueprint.get("/<reference>/")
+def show(reference: str) -> str:
+    """Show one incident: facts, player, deliveries, links."""
+    return render_template("incidents/show.html", form=ActionForm(), **_shown(reference))
+
+
+@blueprint.get("/<reference>/live")
+def live(reference: str) -> Response:
+    """Return the part of an incident's page that changes."""
+    return live_page(
+        lambda: render_template("incidents/_live.html", form=ActionForm(), **_shown(reference))
+    )
+
+
+def _shown(reference: str) -> dict[str, object]:
+    incident = incidents.get_incident(actor(), reference)
+    owed = incidents.alerts_of(incident.id)
+    settled = incident.video is None or incident.video.is_settled
+    return {
+        "incident": incident,
+        "video": incident.video,
+        "alerts": owed,
+        # Mails hold live links.
+        "mails": sent_mails.mails_of(actor(), [alert.id for alert in owed])
+        if can(Permission.READ_OUTBOX)
+        else {},
+        "first": incident.grouped_under,
+        "repeats": digests.repeats_of(incident.id),
+        "repeats_in_all": digests.count_repeats([incident.id]).get(incident.id, 0),
+        "links": links.links_of_video(incident.video_id) if incident.video_id else [],
+        "hosting": remote.find_hosting(incident.id),
+        "now": utcnow(),
+        "busy": not settled or any(alert.state in {"waiting", "pending"} for alert in owed),
+    }
+
+
+@blueprint.get("/<reference>/mail")
+def preview(reference: str) -> str:
+    """Show what a recipient would be mailed about an incident."""
+    return render_template("incidents/preview.html", **_previewed(reference))
+
+
+@blueprint.get("/<reference>/mail/html")
+def preview_html(reference: str) -> Response:
+    """Show the HTML of that mail, unable to run or load anything."""
+    shown = _previewed(reference)["preview"]
+    return mail_frame(shown.html if shown is not None else "")
+
+
+def _previewed(reference: str) -> dict[str, Any]:
+    asked, locale = request.args.get("to", "")[:300], request.args.get("lang", "")[:8]
+    shown = mistake = None
+    try:
+        shown = previews.preview_mail(actor(), reference, asked, locale)
+    except Invalid as error:
+        mistake = sharing_mistake(error.mistakes[0])
+    return {
+        "preview": shown,
+        "mistake": mistake,
+        "incident": incidents.get_incident(actor(), reference),
+        "asked": asked,
+        "locale": locale if locale in LOCALES else "",
+    }
+
+
+@blueprint.post("/<reference>/retry")
+def retry(reference: str) -> Response:
+    """Encode a failed incident's video again."""
+    incidents.retry_incident_video(actor(), reference)
+    flash(_("Processing starts again."), "success")
+    return redirect(url_for("incidents.show", reference=reference))
+
+
+@blueprint.post("/<reference>/alerts/<int(max=2147483647):alert_id>/retry")
+def retry_alert(reference: str, alert_id: int) -> Response:
+    """Send a mail that was given up again."""
+    delivery.retry_alert(actor(), reference, alert_id)
+    flash(_("The mail will be sent again."), "success")
+    return redirect(url_for("incidents.show", reference=reference))

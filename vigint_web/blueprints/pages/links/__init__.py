@@ -1,0 +1,5 @@
+"""Links: who may see what, and revocation."""
+
+from vigint_web.blueprints.pages.links.views import blueprint
+
+__all__ = ["blueprint"]

@@ -1,0 +1,82 @@
+"""Views of the revocation page."""
+
+from flask import Blueprint, flash, redirect, render_template, url_for
+from flask_babel import gettext as _
+from werkzeug.wrappers import Response
+
+from vigint_web.blueprints.forms import PERIODS, ReasonForm
+from vigint_web.clock import utcnow
+from vigint_web.http.pages.live import live_page
+from vigint_web.http.pages.paging import place, wanted_links
+from vigint_web.http.security.identity import actor
+from vigint_web.services.links import links
+from vigint_web.services.links.plays import viewings_of_link
+from vigint_web.services.reports import listing
+from vigint_web.services.reports.link_subjects import subjects_of
+
+blueprint = Blueprint("links", __name__, url_prefix="/links")
+
+
+@blueprint.get("/")
+def index() -> str:
+    """List every link, live and dead."""
+    return render_template(
+        "links/index.html", revocable=listing.count_revocable(actor(), wanted_links()), **_listed()
+    )
+
+
+@blueprint.get("/live")
+def live_list() -> Response:
+    """Return the part of the list that changes."""
+    return live_page(lambda: render_template("links/_list.html", **_listed()))
+
+
+def _listed() -> dict[str, object]:
+    wanted = wanted_links()
+    here = place()
+    asked = {"q": wanted.text, "state": wanted.state}
+    page = listing.find_links(actor(), wanted, here)
+    return {
+        "page": page,
+        "subjects": subjects_of(page.rows),
+        "here": here,
+        "kept": {name: value for name, value in asked.items() if value},
+        "now": utcnow(),
+    }
+
+
+@blueprint.get("/<int(max=2147483647):link_id>/")
+def show(link_id: int) -> str:
+    """Show one link and every request that came with it."""
+    return render_template("links/show.html", form=ReasonForm(), **_shown(link_id))
+
+
+@blueprint.get("/<int(max=2147483647):link_id>/live")
+def live(link_id: int) -> Response:
+    """Return the part of a link's page that changes."""
+    return live_page(
+        lambda: render_template("links/_live.html", form=ReasonForm(), **_shown(link_id)),
+        also=links.last_access(link_id),
+    )
+
+
+def _shown(link_id: int) -> dict[str, object]:
+    link = links.get_link(actor(), link_id)
+    return {
+        "link": link,
+        "subject": subjects_of([link]).get(link.video_id),
+        "viewings": viewings_of_link(link),
+        "periods": PERIODS,
+        "accesses": links.accesses_of_link(link_id),
+        "now": utcnow(),
+    }
+
+
+@blueprint.post("/<int(max=2147483647):link_id>/revoke")
+def revoke(link_id: int) -> Response:
+    """Revoke a link at once."""
+    form = ReasonForm()
+    reason = form.reason.data or "" if form.validate_on_submit() else ""
+    links.revoke_link(actor(), link_id, reason)
+    flash(_("The link was revoked. A viewing in progress stops within seconds."), "success")
+    return redirect(url_for("links.show", link_id=link_id))

@@ -1,0 +1,5 @@
+"""What a mailed link opens: the page, its state, the stream."""
+
+from vigint_web.blueprints.pages.player.views import blueprint
+
+__all__ = ["blueprint"]

@@ -1,0 +1,142 @@
+"""Views of what a mailed link opens."""
+
+from dataclasses import replace
+from urllib.parse import quote
+
+from flask import (
+    Blueprint,
+    Response,
+    jsonify,
+    make_response,
+    render_template,
+    request,
+    url_for,
+)
+
+from vigint_web.errors import LinkRefused
+from vigint_web.http.base.errors import RETRY_AFTER
+from vigint_web.http.security.cross_origin import open_link
+from vigint_web.http.security.identity import visitor
+from vigint_web.http.security.visitor_cookies import read_mark, set_mark
+from vigint_web.http.streaming.ranged_response import decide, send, sent_bytes
+from vigint_web.i18n.sentences import refusal_sentence
+from vigint_web.models import Audience, Link, VideoStatus
+from vigint_web.services.incidents.incidents import find_incident_of
+from vigint_web.services.links import links, play_names, plays
+from vigint_web.services.links.rules import Opening
+from vigint_web.services.sources.sources import find_source_of
+from vigint_web.services.videos.stored_files import Picture, pictures_of, playable_bytes
+
+blueprint = Blueprint("player", __name__)
+
+
+@blueprint.get("/video/<video_id>")
+def page(video_id: str) -> Response:
+    """Show the page of a link: what, where, when, and the player.
+
+    Mail programs extend an address by what follows it in a text: such a one leads to the page.
+    """
+    token = request.args.get("token", "")
+    meant = links.meant_token(token, video_id)
+    if meant is not None:
+        address = url_for(".page", video_id=video_id, token=meant)
+        return Response(status=302, headers={"Location": address})
+    going_on = request.args.get("view")
+    link = links.open_link(token, Opening.PAGE, visitor(), public_id=video_id, view=going_on)
+    video = link.video
+    ready = video.status == VideoStatus.READY
+    status = 200 if ready else 409
+    source = find_source_of(video.id)
+    mark = read_mark() or play_names.new_mark()
+    who = replace(visitor(), mark=mark)
+    # Who chooses another picture of the same video goes on with the same viewing.
+    view = plays.own_view(link, going_on, visitor()) or plays.new_view(link, who)
+    tracks = pictures_of(video)
+    chosen = _chosen(tracks, request.args.get("track"))
+    # A person's link opens neither name nor description unless granted.
+    granted = link.full_access or link.audience == Audience.PROGRAM
+    pictures = f"/api/video/{quote(token)}/thumbnail/"
+    response = make_response(
+        render_template(
+            "player/page.html",
+            link=link,
+            video=video,
+            incident=find_incident_of(video.id),
+            source=source if granted else None,
+            # The last viewing of a limited link goes on although no other may begin.
+            state_url=f"/video/{quote(video_id)}/state?token={quote(token)}&view={view}",
+            stream_url=f"/stream/{quote(token)}/?view={view}",
+            poster_url=f"{pictures}?size=small" if video.poster_key else None,
+            large_poster_url=pictures if video.thumbnail_key else None,
+            tracks=tracks,
+            chosen=chosen,
+            page_url=f"/video/{quote(video_id)}?token={quote(token)}&view={view}",
+        ),
+        status,
+    )
+    if not ready and video.status != VideoStatus.FAILED:
+        response.headers["Retry-After"] = RETRY_AFTER["not_ready"]
+    set_mark(response, mark)
+    links.log_access(link.id, Opening.PAGE, visitor(), status)
+    return response
+
+
+def _chosen(tracks: list[Picture], number: str | None) -> Picture | None:
+    """Return the picture of that number, else the first; None where there is but one."""
+    named = (track for track in tracks if str(track.number) == number)
+    return next(named, tracks[0] if tracks else None)
+
+
+@blueprint.get("/video/<video_id>/state")
+def state(video_id: str) -> Response:
+    """Tell an open page whether its link still lives, and whether its video is ready.
+
+    Always 200: a dead link is an answer here, no error of this request. `page` is what the link's
+    address shows from now on, for the open page to show in its place.
+    """
+    token = request.args.get("token", "")
+    view = request.args.get("view")
+    try:
+        link = links.open_link(token, Opening.STATE, visitor(), public_id=video_id, view=view)
+    except LinkRefused as refused:
+        sentence = str(refusal_sentence(refused.code))
+        return jsonify(
+            alive=False,
+            status=None,
+            code=refused.code,
+            sentence=sentence,
+            page=render_template(
+                "player/refused.html",
+                code=refused.code,
+                sentence=sentence,
+                opens_at=refused.opens_at,
+            ),
+        )
+    return jsonify(alive=True, status=link.video.status, code=None, sentence=None, page=None)
+
+
+@blueprint.get("/stream/<token>/", merge_slashes=False)
+def stream(token: str) -> Response:
+    """Send playable bytes, usable by a video element on any site."""
+    view = request.args.get("view")
+    counts = request.method == "GET"
+    track = request.args.get("track")
+    link = open_link(token, Opening.STREAM, view=view, track=track, counts=counts)
+    return _send(link, view, track)
+
+
+def _send(link: Link, view: str | None, track: str | None) -> Response:
+    stored = playable_bytes(link.video, track)
+    decided = decide(stored)
+    response = send(stored, decided, link=link)
+    links.log_access(
+        link.id,
+        Opening.STREAM,
+        visitor(),
+        decided.status,
+        view=plays.own_view(link, view, visitor()),
+        span=sent_bytes(decided),
+        track=None if track in {None, "1"} else int(track),
+    )
+    response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
+    return response

@@ -1,0 +1,53 @@
+"""Views that decide about a shorter retention; the home page shows what waits."""
+
+from collections.abc import Callable
+
+from flask import Blueprint, flash, redirect, request, url_for
+from flask_babel import gettext as _
+from werkzeug.wrappers import Response
+
+from vigint_web.errors import Conflict, NotFound
+from vigint_web.http.security.identity import actor
+from vigint_web.services.core.actors import Actor
+from vigint_web.services.retention import changes
+from vigint_web.services.videos.retention_rules import Days, Setting
+
+blueprint = Blueprint("retention", __name__, url_prefix="/retention")
+
+
+@blueprint.post("/<name>/confirm")
+def confirm(name: str) -> Response:
+    """Bring the shorter retention into force now."""
+    return _decide(
+        changes.confirm,
+        name,
+        _("The shorter retention is in force. What is older is deleted within minutes."),
+    )
+
+
+@blueprint.post("/<name>/keep")
+def keep(name: str) -> Response:
+    """Keep the longer one, whatever the configuration says."""
+    return _decide(
+        changes.decline,
+        name,
+        _("Nothing is deleted earlier. Set the configuration back when you can."),
+    )
+
+
+def _decide(decide: Callable[[Actor, Setting, Days], None], name: str, done: str) -> Response:
+    if name not in {setting.value for setting in Setting}:
+        raise NotFound
+    try:
+        decide(actor(), Setting(name), request.form.get("days", type=int))
+    except Conflict:
+        flash(
+            _(
+                "Nothing was changed: the configuration has changed in the meantime. "
+                "Review what is pending."
+            ),
+            "danger",
+        )
+    else:
+        flash(done, "success")
+    return redirect(url_for("dashboard.home"))

@@ -1,0 +1,216 @@
+"""Views of sharing. A link's address is shown in the answer to a POST, and kept nowhere."""
+
+from io import BytesIO
+
+import segno
+from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask_babel import gettext as _
+from flask_babel import ngettext
+from markupsafe import Markup
+from werkzeug.wrappers import Response
+
+from vigint_web.blueprints.forms import OTHER, PeriodForm, ReasonForm
+from vigint_web.blueprints.pages.sharing.forms import ShareForm
+from vigint_web.clock import utcnow
+from vigint_web.errors import Invalid
+from vigint_web.http.pages.paging import wanted_links
+from vigint_web.http.security.identity import actor
+from vigint_web.i18n.sentences import failure_sentence, sharing_mistake
+from vigint_web.models import Video, VideoStatus
+from vigint_web.services.core.runtime import mails_leave
+from vigint_web.services.incidents.incidents import find_incident_of
+from vigint_web.services.links import links, sharing
+from vigint_web.services.links.sharing import Selection, Terms
+from vigint_web.services.reports import listing
+from vigint_web.services.reports.link_subjects import subjects_of
+from vigint_web.services.sources.sources import find_source_of
+from vigint_web.services.videos.stored_files import find_visible_video
+
+blueprint = Blueprint("sharing", __name__)
+
+_LINK = "/links/<int(max=2147483647):link_id>"
+
+
+@blueprint.get("/videos/<public_id>/share")
+def new(public_id: str) -> str | tuple[str, int]:
+    """Show the form that shares a video, or why it cannot be shared."""
+    video = find_visible_video(actor(), public_id)
+    if video.status == VideoStatus.FAILED:
+        return _refused_page(video), 409
+    return _form_page(public_id, ShareForm())
+
+
+@blueprint.post("/videos/<public_id>/share")
+def share(public_id: str) -> Response | tuple[str, int]:
+    """Give each recipient a link of their own, by mail."""
+    video = find_visible_video(actor(), public_id)
+    if video.status == VideoStatus.FAILED:
+        return _refused_page(video), 409
+    form = ShareForm()
+    if not form.validate_on_submit():
+        return _form_page(public_id, form), 422
+    pasted = form.pasted()
+    if pasted.unread:
+        # Whoever pasted it looks at what was found before anybody is mailed.
+        if pasted.addresses:
+            form.recipients.data, form.known.data = "\n".join(pasted.addresses), ""
+        kind = "not_understood" if pasted.addresses else "not_an_address"
+        return _form_page(public_id, form, [f"{kind}:{rest}" for rest in pasted.unread]), 422
+    terms = Terms(
+        expires_at=form.expires_at(),
+        not_before=form.starts_at(),
+        max_views=form.max_views.data,
+        full_access=form.download.data,
+        note=(form.note.data or "").strip(),
+    )
+    try:
+        made = sharing.share_video(actor(), public_id, pasted.addresses, terms)
+    except Invalid as refused:
+        return _form_page(public_id, form, refused.mistakes), 422
+    if mails_leave():
+        said = ngettext("%(num)d link is on its way.", "%(num)d links are on their way.", len(made))
+    else:
+        said = ngettext(
+            "%(num)d link created. No mail server is configured: hand it over yourself.",
+            "%(num)d links created. No mail server is configured: hand them over yourself.",
+            len(made),
+        )
+    flash(said, "success")
+    if len(made) == 1:
+        return redirect(url_for("links.show", link_id=made[0].id))
+    return redirect(_home_of(public_id))
+
+
+def _form_page(public_id: str, form: ShareForm, mistakes: list[str] | None = None) -> str:
+    video = find_visible_video(actor(), public_id)
+    return render_template(
+        "sharing/new.html",
+        form=form,
+        video=video,
+        incident=find_incident_of(video.id),
+        source=find_source_of(video.id),
+        back=_home_of(public_id),
+        known=sharing.known_addresses(actor()),
+        mistakes=[sharing_mistake(code) for code in mistakes or []],
+        other=OTHER,
+    )
+
+
+def _refused_page(video: Video) -> str:
+    return render_template(
+        "sharing/refused.html",
+        sentence=sharing_mistake("video_failed"),
+        reason=failure_sentence(video.error_code),
+        back=_home_of(video.public_id),
+    )
+
+
+def _home_of(public_id: str) -> str:
+    video = find_visible_video(actor(), public_id)
+    source, incident = find_source_of(video.id), find_incident_of(video.id)
+    if source is not None:
+        return url_for("sources.show", source_id=source.source_id)
+    if incident is not None:
+        return url_for("incidents.show", reference=incident.reference)
+    return url_for("dashboard.home")
+
+
+@blueprint.post(f"{_LINK}/expiry")
+def expiry(link_id: int) -> Response:
+    """Extend or shorten a link."""
+    form = PeriodForm()
+    if form.validate_on_submit():
+        try:
+            sharing.change_expiry(actor(), link_id, form.expires_at())
+            flash(_("The expiry of the link was changed."), "success")
+        except Invalid as refused:
+            flash(" ".join(str(sharing_mistake(code)) for code in refused.mistakes), "danger")
+    else:
+        flash(_("Enter the date and time until which the link works."), "danger")
+    return redirect(url_for("links.show", link_id=link_id))
+
+
+@blueprint.post(f"{_LINK}/send")
+def send_again(link_id: int) -> Response:
+    """Mail a link to its recipient once more."""
+    link = sharing.send_again(actor(), link_id)
+    if mails_leave():
+        said = _("The link is on its way to %(recipient)s again.", recipient=link.recipient)
+    else:
+        said = _("The mail is in the outbox: no mail server is configured.")
+    flash(said, "success")
+    return redirect(url_for("links.show", link_id=link_id))
+
+
+@blueprint.post(f"{_LINK}/address")
+def address(link_id: int) -> str:
+    """Show a link's address and its QR code, for copying; that is audited."""
+    shown = sharing.reveal_link(actor(), link_id)
+    return render_template(
+        "sharing/address.html",
+        link=links.get_link(actor(), link_id),
+        address=shown,
+        code=_qr_code(shown),
+    )
+
+
+def _qr_code(text: str) -> Markup:
+    """Return a QR code as inline SVG (ISO/IEC 18004), drawn in the colours of paper and ink."""
+    drawn = BytesIO()
+    code = segno.make(text, error="m", micro=False)
+    shape = {"border": 4, "svgclass": "qr", "lineclass": "", "omitsize": True}
+    code.save(drawn, kind="svg", xmldecl=False, **shape)
+    # The library wrote it; the address is in it as squares only.
+    return Markup(drawn.getvalue().decode())  # noqa: S704 - no text of anybody is in it
+
+
+@blueprint.get("/links/revoke")
+def revocation() -> str | Response:
+    """Ask before many links end: the chosen ones, all that match, or all of somebody or a video."""
+    if request.args.get("all"):
+        # What is confirmed is what was seen: links that come to match later are not meant.
+        found = listing.revocable_links(actor(), wanted_links(), sharing.MOST_AT_ONCE)
+        asked = [("link", str(link.id)) for link in found]
+    else:
+        found = sharing.find_open_links(actor(), _selection())
+        asked = list(request.args.items(multi=True))
+    if not found:
+        return _nothing_chosen()
+    return render_template(
+        "sharing/revocation.html",
+        links=found,
+        subjects=subjects_of(found),
+        most=sharing.MOST_AT_ONCE,
+        asked=asked,
+        form=ReasonForm(),
+        now=utcnow(),
+    )
+
+
+@blueprint.post("/links/revoke")
+def revoke_many() -> Response:
+    """Revoke the chosen links, or every link of a recipient or a video."""
+    form = ReasonForm()
+    reason = (form.reason.data or "").strip() if form.validate_on_submit() else ""
+    done = sharing.revoke_links(actor(), _selection(), reason)
+    if not done:
+        return _nothing_chosen()
+    flash(ngettext("%(num)d link revoked.", "%(num)d links revoked.", done), "success")
+    return redirect(url_for("links.index"))
+
+
+def _selection() -> Selection:
+    asked = request.values
+    return Selection(
+        link_ids=tuple(
+            int(text) for text in asked.getlist("link") if text.isdecimal() and len(text) < 10
+        ),
+        recipient=asked.get("recipient", "")[:254],
+        public_id=asked.get("video", "")[:64],
+        api_key_id=asked.get("key", type=int),
+    )
+
+
+def _nothing_chosen() -> Response:
+    flash(_("No link was revoked: none was selected, or they were already revoked."), "warning")
+    return redirect(url_for("links.index"))

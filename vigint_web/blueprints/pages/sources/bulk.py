@@ -1,0 +1,118 @@
+"""Views that do one thing with many sources: first they say with what, then they do it."""
+
+from collections.abc import Callable, Sequence
+
+from flask import flash, redirect, render_template, request, url_for
+from flask_babel import gettext as _
+from flask_babel import ngettext
+from werkzeug.wrappers import Response
+
+from vigint_web.blueprints.forms import ActionForm
+from vigint_web.blueprints.pages.sources.blueprint import blueprint
+from vigint_web.blueprints.pages.sources.forms import TAG_MISTAKES
+from vigint_web.errors import Invalid
+from vigint_web.http.security.identity import actor
+from vigint_web.i18n.sentences import refusal_sentence
+from vigint_web.services.sources import bulk
+from vigint_web.services.sources.bulk import MOST_AT_ONCE, Outcome
+from vigint_web.services.sources.tags import list_tags
+
+DEEDS = ("delete", "retry", "tag")
+_NAMED = 10
+
+
+@blueprint.get("/chosen")
+def chosen_sources() -> str | Response:
+    """Say what would be done with the chosen sources, and ask."""
+    return _question(ActionForm())
+
+
+@blueprint.post("/chosen")
+def change_chosen() -> Response | str | tuple[str, int]:
+    """Do it, and say exactly what was done."""
+    deed, ids = request.form.get("do", ""), _ids(request.form.getlist("source"))
+    if deed not in DEEDS or not ids:
+        return _nothing_chosen()
+    try:
+        outcome = _do(deed, ids)
+    except Invalid as refused:
+        answer = _question(
+            ActionForm(), mistakes=[str(TAG_MISTAKES[code]) for code in refused.mistakes]
+        )
+        return (answer, 422) if isinstance(answer, str) else answer
+    _tell(deed, outcome)
+    return redirect(url_for("sources.index"))
+
+
+def _question(form: ActionForm, mistakes: Sequence[str] = ()) -> str | Response:
+    deed, ids = request.values.get("do", ""), _ids(request.values.getlist("source"))
+    found = bulk.choose(actor(), ids)
+    if deed not in DEEDS or not found:
+        return _nothing_chosen()
+    fit = [source for source in found if deed != "retry" or bulk.can_retry(source)]
+    return render_template(
+        "sources/chosen.html",
+        form=form,
+        deed=deed,
+        sources=fit or found,
+        fit=fit,
+        unfit=[source for source in found if source not in fit],
+        size=sum(source.video.stored_size for source in found),
+        known_tags=list(dict.fromkeys(tag.name for tag in list_tags(actor()))),
+        mistakes=mistakes,
+        typed=request.form.get("tags", ""),
+    )
+
+
+def _do(deed: str, ids: list[str]) -> Outcome:
+    who = actor()
+    if deed == "tag":
+        return bulk.tag_many(who, ids, request.form.get("tags", "")[:2000])
+    return (bulk.delete_many if deed == "delete" else bulk.retry_many)(who, ids)
+
+
+def _tell(deed: str, outcome: Outcome) -> None:
+    """Say what was done, and for each reason with which sources it was not."""
+    count = len(outcome.done)
+    words: dict[str, Callable[[], str]] = {
+        "delete": lambda: ngettext("%(num)d source deleted.", "%(num)d sources deleted.", count),
+        "retry": lambda: ngettext(
+            "%(num)d source is being processed again.",
+            "%(num)d sources are being processed again.",
+            count,
+        ),
+        "tag": lambda: ngettext("%(num)d source tagged.", "%(num)d sources tagged.", count),
+    }
+    if count:
+        flash(words[deed](), "success")
+    for code in dict.fromkeys(outcome.refused.values()):
+        ids = [name for name, reason in outcome.refused.items() if reason == code]
+        flash(
+            ngettext(
+                "%(num)d source was skipped (%(names)s): %(why)s",
+                "%(num)d sources were skipped (%(names)s): %(why)s",
+                len(ids),
+                names=", ".join(ids[:_NAMED]) + ("…" if len(ids) > _NAMED else ""),
+                why=_why(deed, code),
+            ),
+            "danger",
+        )
+
+
+def _why(deed: str, code: str) -> str:
+    if code == "not_found":
+        return str(_("it no longer exists."))
+    if deed == "retry" and code == "conflict":
+        return str(_("it has not failed, or its file never arrived."))
+    if code in TAG_MISTAKES:
+        return str(TAG_MISTAKES[code])
+    return str(refusal_sentence(code))
+
+
+def _ids(given: list[str]) -> list[str]:
+    return [text[:64] for text in dict.fromkeys(given) if text][:MOST_AT_ONCE]
+
+
+def _nothing_chosen() -> Response:
+    flash(_("Select at least one source first."), "warning")
+    return redirect(url_for("sources.index"))

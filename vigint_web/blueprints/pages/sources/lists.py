@@ -1,0 +1,109 @@
+"""Views of the list of sources: narrowed, sorted, a page at a time."""
+
+from datetime import datetime
+
+from flask import render_template, request
+from flask_babel import LazyString
+from flask_babel import lazy_gettext as _
+from werkzeug.wrappers import Response
+
+from vigint_web.blueprints.pages.sources.blueprint import blueprint
+from vigint_web.http.pages.live import live_page
+from vigint_web.http.pages.paging import asked_day, beginning_of, chosen, search_text, sorted_place
+from vigint_web.http.security.identity import actor
+from vigint_web.services.accounts.sites import list_sites
+from vigint_web.services.core.keyset_pagination import Value
+from vigint_web.services.sources import listing
+from vigint_web.services.sources.listing import Sorting, SourceFilter, SourceList
+from vigint_web.services.sources.tags import list_tags
+
+# What each order is by, in the address and in words; the first is the one that needs no word.
+ORDERS: dict[str, LazyString] = {
+    "-added": _("Newest first"),
+    "added": _("Oldest first"),
+    "name": _("Name, A to Z"),
+    "-name": _("Name, Z to A"),
+    "-size": _("Largest first"),
+    "size": _("Smallest first"),
+    "-duration": _("Longest first"),
+    "duration": _("Shortest first"),
+    "-recorded": _("Recorded: latest first"),
+    "recorded": _("Recorded: earliest first"),
+}
+_FIRST = "-added"
+_KINDS: dict[str, tuple[type[Value], bool]] = {
+    "added": (datetime, True),
+    "name": (str, True),
+    "size": (int, False),
+    "duration": (float, False),
+    "recorded": (datetime, False),
+}
+
+
+@blueprint.get("/")
+def index() -> str:
+    """List the sources."""
+    return render_template("sources/index.html", **_listed(), **_offered())
+
+
+@blueprint.get("/live")
+def live_list() -> Response:
+    """Return the part of the list that changes."""
+    return live_page(lambda: render_template("sources/_list.html", **_listed()))
+
+
+def _listed() -> dict[str, object]:
+    since, until = asked_day("from"), asked_day("to")
+    wanted = SourceFilter(
+        text=search_text(),
+        state=chosen("state", listing.STATES),
+        format=request.args.get("format", "")[:16] or None,
+        since=beginning_of(since),
+        until=beginning_of(until, following=True),
+        tag=request.args.get("tag", "")[:60] or None,
+        camera_id=_number("camera"),
+        site_id=_number("site"),
+    )
+    order = chosen("sort", tuple(ORDERS)) or _FIRST
+    by = order.removeprefix("-")
+    kind, known = _KINDS[by]
+    here = sorted_place(kind, known=known)
+    # The address keeps what was asked for; `from` is no name that a template could write.
+    narrowed = {
+        "q": wanted.text, "state": wanted.state, "format": wanted.format, "from": since,
+        "to": until, "tag": wanted.tag, "camera": wanted.camera_id, "site": wanted.site_id,
+    }  # fmt: skip
+    asked = {name: str(value) for name, value in narrowed.items() if value}
+    kept = {**asked, "sort": order} if order != _FIRST else asked
+    found = SourceList(actor(), wanted)
+    everything = SourceList(actor()).sum()
+    return {
+        "page": found.page(Sorting(by, order.startswith("-")), here),
+        "here": here,
+        "kept": kept,
+        "asked": asked,
+        "order": order,
+        "everything": everything,
+        "found": found.sum() if asked else everything,
+    }
+
+
+def _offered() -> dict[str, object]:
+    """Return what there is to choose from, and what is chosen though it is gone."""
+    who = actor()
+    return {
+        "orders": ORDERS,
+        "formats": _options(listing.list_formats(who), request.args.get("format", "")[:16]),
+        "tags": _options([tag.name for tag in list_tags(who)], request.args.get("tag", "")[:60]),
+        "cameras": listing.list_cameras(who),
+        "sites": list_sites(who),
+    }
+
+
+def _options(known: list[str], asked: str) -> list[tuple[str, str]]:
+    return [(name, name) for name in dict.fromkeys([*known, asked]) if name]
+
+
+def _number(name: str) -> int | None:
+    number = request.args.get(name, type=int)
+    return number if number is not None and 0 < number < 2**31 else None

@@ -1,0 +1,91 @@
+"""Views that give logged-in people pictures and playback, by their session instead of a link."""
+
+from flask import Blueprint, Response, jsonify, request
+from flask_babel import gettext as _
+
+from vigint_web.errors import NotFound
+from vigint_web.http.security.identity import actor
+from vigint_web.http.streaming.ranged_response import decide, send, sent_bytes
+from vigint_web.media.webvtt import CONTENT_TYPE
+from vigint_web.services.audit.staff_access import record_own_playback
+from vigint_web.services.videos.stored_files import (
+    StoredBytes,
+    find_visible_video,
+    playable_bytes,
+    poster_bytes,
+    sprite_bytes,
+    thumbnail_bytes,
+)
+from vigint_web.services.videos.timeline_tracks import chapters as chapters_of
+from vigint_web.services.videos.timeline_tracks import clock as clock_of
+from vigint_web.services.videos.timeline_tracks import previews as previews_of
+from vigint_web.services.videos.timeline_tracks import timeline_document
+
+blueprint = Blueprint("videos", __name__, url_prefix="/videos")
+
+# Long enough for going back and forth between a list and its entries; short, because a picture
+# must not stay behind in a browser after its video was deleted. Then the ETag saves the bytes.
+_PICTURE_SECONDS = 300
+
+
+@blueprint.get("/<public_id>/stream")
+def stream(public_id: str) -> Response:
+    """Play a video of the person's sites; that is audited."""
+    video = find_visible_video(actor(), public_id)
+    stored = playable_bytes(video, request.args.get("track"))
+    decided = decide(stored)
+    if sent_bytes(decided):
+        record_own_playback(actor(), video)
+    return send(stored, decided)
+
+
+@blueprint.get("/<public_id>/poster")
+def poster(public_id: str) -> Response:
+    """Show a video's picture."""
+    return _picture(poster_bytes(find_visible_video(actor(), public_id)))
+
+
+@blueprint.get("/<public_id>/thumbnail")
+def thumbnail(public_id: str) -> Response:
+    """Show a video's picture as lists do: small."""
+    return _picture(thumbnail_bytes(find_visible_video(actor(), public_id)))
+
+
+@blueprint.get("/<public_id>/sprite.jpg")
+def sprite(public_id: str) -> Response:
+    """Show small pictures of a video's whole length, all in one."""
+    return _picture(sprite_bytes(find_visible_video(actor(), public_id)))
+
+
+@blueprint.get("/<public_id>/previews.vtt")
+def previews(public_id: str) -> Response:
+    """Tell players where in the sprite the picture of each moment is."""
+    return Response(previews_of(find_visible_video(actor(), public_id)), content_type=CONTENT_TYPE)
+
+
+@blueprint.get("/<public_id>/chapters.vtt")
+def chapters(public_id: str) -> Response:
+    """Tell players where scenes begin."""
+    video = find_visible_video(actor(), public_id)
+    text = chapters_of(video, lambda number: _("Scene %(number)s", number=number))
+    return Response(text, content_type=CONTENT_TYPE)
+
+
+@blueprint.get("/<public_id>/clock.vtt")
+def clock(public_id: str) -> Response:
+    """Tell players what time it was at each moment of a video."""
+    return Response(clock_of(find_visible_video(actor(), public_id)), content_type=CONTENT_TYPE)
+
+
+@blueprint.get("/<public_id>/timeline.json")
+def timeline(public_id: str) -> Response:
+    """Tell scenes and motion."""
+    return jsonify(timeline_document(find_visible_video(actor(), public_id)))
+
+
+def _picture(stored: StoredBytes | None) -> Response:
+    if stored is None:
+        raise NotFound
+    response = send(stored, decide(stored))
+    response.headers["Cache-Control"] = f"private, max-age={_PICTURE_SECONDS}"
+    return response

@@ -1,5 +1,0 @@
-"""Uploads that go on where they stopped."""
-
-from vigint_web.blueprints.uploads.views import blueprint
-
-__all__ = ["blueprint"]
