@@ -1,35 +1,37 @@
-"""The job functions, named by `services.queueing`."""
+"""The job functions, named by `services.core.job_queue`."""
 
 from rq import get_current_job
 
 from vigint_web.jobs.context import job_context
 from vigint_web.models import Alert, Hosting, Video
-from vigint_web.services import account_mails, alerts, hosting_elsewhere, processing
-from vigint_web.services.metrics import measured_job
+from vigint_web.services.hosting import remote
+from vigint_web.services.notifications import account_delivery, delivery
+from vigint_web.services.operations.metrics import measured_job
+from vigint_web.services.processing import pipeline
 
 
 def process_video(video_id: int) -> None:
     """Process one video."""
     with job_context(), measured_job(Video, video_id, _queue()):
-        processing.process_video(video_id)
+        pipeline.process_video(video_id)
 
 
 def deliver_alert(alert_id: int) -> None:
     """Send one mail."""
     with job_context(), measured_job(Alert, alert_id, _queue()):
-        alerts.deliver_alert(alert_id)
+        delivery.deliver_alert(alert_id)
 
 
 def host_elsewhere(hosting_id: int) -> None:
     """Have another server host one clip."""
     with job_context(), measured_job(Hosting, hosting_id, _queue()):
-        hosting_elsewhere.host_elsewhere(hosting_id)
+        remote.host_elsewhere(hosting_id)
 
 
 def deliver_account_mail(mail_id: int) -> None:
     """Send one mail about an account."""
     with job_context():
-        account_mails.deliver(mail_id)
+        account_delivery.deliver(mail_id)
 
 
 def _queue() -> str:

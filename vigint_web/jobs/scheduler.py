@@ -4,26 +4,39 @@ import logging
 import signal
 import threading
 import time
+from collections.abc import Callable
+from datetime import timedelta
 from types import FrameType
 
 from flask import Flask
 
 from vigint_web.extensions import db
+from vigint_web.jobs.disk_watch import DiskWatch
 from vigint_web.logs import bound
-from vigint_web.processes import tell_manager
-from vigint_web.services import uploads
-from vigint_web.services.account_mails import forget_old_mails
-from vigint_web.services.cooling import forget_old_cooldowns
-from vigint_web.services.reconcile import reconcile
-from vigint_web.services.retention import purge_due, purge_outbox, sweep_orphans
-from vigint_web.services.sessions import forget_sessions
-from vigint_web.services.viewings import forget_visitors
+from vigint_web.services.accounts.account_mails import forget_old_mails
+from vigint_web.services.accounts.sessions import forget_sessions
+from vigint_web.services.dispatch.digests import forget_old_cooldowns
+from vigint_web.services.links.plays import forget_visitors
+from vigint_web.services.operations.overlong_counters import forget_overlong_counters
+from vigint_web.services.operations.reconciler import reconcile
+from vigint_web.services.retention.changes import follow, withdraw_report
+from vigint_web.services.retention.moves import move_dates
+from vigint_web.services.retention.purge import purge_due, purge_outbox, sweep_orphans
+from vigint_web.services.uploads import uploads
+from vigint_web.services.videos.retention_dates import in_force
+from vigint_web.services.videos.retention_rules import Setting
 from vigint_web.storage import StorageError
+from vigint_web.system.processes import tell_manager
 
 log = logging.getLogger(__name__)
 
 _RECONCILE_SECONDS = 3.0
+_COUNTERS_SECONDS = 30.0
 _PURGE_SECONDS = 300.0
+# How often the retention is compared with the configuration, and for how long dates are moved or
+# footage is purged in one round.
+_LOOK_SECONDS = 30.0
+_SPAN_SECONDS = 1.0
 # It lists all that is stored, to find what has been nobody's for six hours.
 _SWEEP_SECONDS = 3600.0
 
@@ -37,30 +50,89 @@ def run_scheduler(app: Flask) -> None:
 
     signal.signal(signal.SIGTERM, end)
     signal.signal(signal.SIGINT, end)
-    next_purge = time.monotonic()
-    sweep = _Sweep(app)
+    steps = (
+        reconcile,
+        _Counters().go_on,
+        DiskWatch().go_on,
+        _Housekeeping().go_on,
+        _Retention().go_on,
+        _Sweep(app).go_on,
+    )
     tell_manager("READY=1")
     while not ended.is_set():
         with app.app_context(), bound(job="scheduler"):
-            try:
-                reconcile()
-                if time.monotonic() >= next_purge:
-                    next_purge = time.monotonic() + _PURGE_SECONDS
-                    purge_due()
-                    purge_outbox()
-                    uploads.sweep_staged()
-                    uploads.forget_ended()
-                    forget_visitors(app.extensions["vigint"].config.log_days)
-                    forget_sessions(app.extensions["vigint"].config.log_days)
-                    forget_old_mails()
-                    forget_old_cooldowns()
-                sweep.go_on()
-            except Exception:
-                log.exception("the scheduler's round failed; it goes on")
-            finally:
-                db.session.remove()
+            for step in steps:
+                _attempt(step)
         tell_manager("WATCHDOG=1")
         ended.wait(_RECONCILE_SECONDS)
+    with app.app_context(), bound(job="scheduler"):
+        # Another one may follow with other settings.
+        _attempt(withdraw_report)
+
+
+def _attempt(step: Callable[[], object]) -> None:
+    """Take one step of a round; whatever happens in it, the others are taken."""
+    try:
+        step()
+    except Exception:
+        log.exception("a step of the scheduler failed; it is tried again")
+    finally:
+        db.session.remove()
+
+
+class _Counters:
+    """Look twice a minute for counters that the clock, set back, would keep."""
+
+    def __init__(self) -> None:
+        self._next = time.monotonic()
+
+    def go_on(self) -> None:
+        """Look when it is time."""
+        if time.monotonic() >= self._next:
+            self._next = time.monotonic() + _COUNTERS_SECONDS
+            forget_overlong_counters()
+
+
+class _Housekeeping:
+    """Forget what has had its time, every few minutes."""
+
+    def __init__(self) -> None:
+        self._next = time.monotonic()
+
+    def go_on(self) -> None:
+        """Forget when it is time."""
+        if time.monotonic() < self._next:
+            return
+        self._next = time.monotonic() + _PURGE_SECONDS
+        purge_outbox()
+        uploads.sweep_staged()
+        uploads.forget_ended()
+        log_days = in_force(Setting.LOG)
+        if log_days is not None:
+            forget_visitors(log_days)
+            forget_sessions(log_days)
+        forget_old_mails()
+        forget_old_cooldowns()
+
+
+class _Retention:
+    """Follow the retention settings, move dates and purge, a little in each round."""
+
+    def __init__(self) -> None:
+        self._looked: float | None = None
+        self._next_purge = time.monotonic()
+
+    def go_on(self) -> None:
+        """Do what is due, for a few seconds at most: alerts are put back by the same thread."""
+        now = time.monotonic()
+        if self._looked is None or now - self._looked >= _LOOK_SECONDS:
+            follow(timedelta(seconds=now - self._looked if self._looked is not None else 0))
+            self._looked = now
+        moved = move_dates(_SPAN_SECONDS)
+        if moved or now >= self._next_purge:
+            purged = purge_due(_SPAN_SECONDS)
+            # What is left of a large purge goes on in the next round.
+            self._next_purge = now if purged else now + _PURGE_SECONDS
 
 
 class _Sweep:

@@ -7,18 +7,30 @@ import socket
 from resource import struct_rusage
 
 from flask import Flask
-from rq import Worker
+from redis.client import Pipeline
+from redis.exceptions import ConnectionError, TimeoutError
+from rq import Queue, worker_registration
 from rq.job import Job
 from rq.serializers import JSONSerializer
+from rq.worker import BaseWorker
 
+from vigint_web.clock import utcnow
 from vigint_web.extensions import db
 from vigint_web.jobs.context import use_application
-from vigint_web.processes import die_with_parent
-from vigint_web.services import queueing
-from vigint_web.services.counters import Counters
-from vigint_web.services.metrics import JOBS
-from vigint_web.services.reconcile import reconcile
-from vigint_web.services.runtime import runtime
+from vigint_web.jobs.records import TransientJob
+from vigint_web.jobs.waiting import WaitingWorker
+from vigint_web.jobs.warm_up import warm_up
+from vigint_web.services.core import job_queue
+from vigint_web.services.core.counters import Counters
+from vigint_web.services.core.families import JOBS
+from vigint_web.services.core.listed_queues import (
+    ListedQueue,
+    discard_unreadable,
+    forget_registries,
+)
+from vigint_web.services.core.runtime import runtime
+from vigint_web.services.operations.reconciler import reconcile
+from vigint_web.system.processes import die_with_parent
 
 log = logging.getLogger(__name__)
 
@@ -28,8 +40,33 @@ _TTL_SECONDS = 30
 _SIGN_SECONDS = 10
 
 
-class VigintWorker(Worker):
-    """A plain RQ worker whose work-horse dies with it, also by kill -9."""
+class ListedWorker(BaseWorker):
+    """What makes an RQ worker run listed jobs alone, whatever its queue server holds."""
+
+    job_class = TransientJob
+    queue_class: type[Queue] = ListedQueue
+
+    def heartbeat(self, timeout: int | None = None, pipeline: Pipeline | None = None) -> None:
+        """Give a sign of life, also to a queue that has begun anew and knows no worker."""
+        super().heartbeat(timeout, pipeline)
+        known_to = pipeline if pipeline is not None else self.connection
+        worker_registration.register(self, known_to)  # type: ignore[arg-type]  # as RQ does itself
+
+    def run_maintenance_tasks(self) -> None:
+        """Clean RQ's registries; those that it cannot read are removed."""
+        try:
+            super().run_maintenance_tasks()  # type: ignore[no-untyped-call]  # RQ leaves it untyped
+        except (ConnectionError, TimeoutError):
+            raise  # RQ waits until the queue server is back
+        except Exception as error:
+            log.warning("RQ's records are unreadable and removed: %s", type(error).__name__)
+            discard_unreadable(self.connection, self.queue_names())
+            forget_registries(self.connection, self.queue_names())
+            self.last_cleaned_at = utcnow()  # type: ignore[assignment]  # RQ declares it None
+
+
+class VigintWorker(ListedWorker, WaitingWorker):
+    """An RQ worker whose work-horses die with it, also by kill -9."""
 
     counters: Counters | None = None
 
@@ -47,7 +84,20 @@ class VigintWorker(Worker):
             self.counters.count(JOBS, job.origin or "(none)", "killed")
 
 
-def run_worker(app: Flask, queues: tuple[str, ...] = queueing.QUEUES) -> None:
+def make_worker(queues: tuple[str, ...]) -> VigintWorker:
+    """Return a worker on these queues, in the current application context."""
+    return VigintWorker(
+        [job_queue.queue(name) for name in queues],
+        connection=runtime().redis,
+        name=f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}",
+        serializer=JSONSerializer,
+        worker_ttl=_TTL_SECONDS,
+        job_monitoring_interval=_SIGN_SECONDS,
+        log_job_description=False,
+    )
+
+
+def run_worker(app: Flask, queues: tuple[str, ...] = job_queue.QUEUES) -> None:
     """Reconcile, then work on these queues, the first ones first, until told to stop."""
     use_application(app)
     with app.app_context():
@@ -60,15 +110,8 @@ def run_worker(app: Flask, queues: tuple[str, ...] = queueing.QUEUES) -> None:
             db.session.remove()
             # The work-horses are forked: no open database connection may be shared with them.
             db.engine.dispose()
-        connection = runtime().redis
-        worker = VigintWorker(
-            [queueing.queue(name) for name in queues],
-            connection=connection,
-            name=f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}",
-            serializer=JSONSerializer,
-            worker_ttl=_TTL_SECONDS,
-            job_monitoring_interval=_SIGN_SECONDS,
-            log_job_description=False,
-        )
+        discard_unreadable(runtime().redis, queues)
+        warm_up()
+        worker = make_worker(queues)
         worker.counters = runtime().counters
     worker.work(logging_level=None, with_scheduler=False)

@@ -1,13 +1,15 @@
 """Write times, durations and sizes the way people of a locale read them."""
 
-from datetime import datetime, timedelta
+import re
+from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from babel.dates import TIMEDELTA_UNITS, format_datetime, format_timedelta
+from babel.dates import TIMEDELTA_UNITS, format_date, format_datetime, format_timedelta
 from flask_babel import format_decimal, get_locale, get_timezone, gettext
 
 from vigint_web.clock import utcnow
-from vigint_web.zones import offset_of
+from vigint_web.i18n.timezones import offset_of
+from vigint_web.i18n.typography import NO_BREAK, dimensions, first_of_month
 
 _RECENT = timedelta(hours=24)
 _JUST_NOW = timedelta(seconds=45)
@@ -46,14 +48,36 @@ def date_and_minute(moment: datetime) -> str:
     return _shown(moment, "d MMM yyyy, HH:mm")
 
 
-def clock_time(moment: datetime) -> str:
-    """Return the hour and the minute of a moment in the reader's zone."""
-    return _shown(moment, "HH:mm")
-
-
 def day(moment: datetime) -> str:
     """Return the date of a moment in the reader's locale and zone."""
     return _shown(moment, "d MMM yyyy")
+
+
+def short_day(of: date) -> str:
+    """Return a day and its month, as a chart names it."""
+    return _in_words(format_date(of, "d MMM", locale=get_locale()))
+
+
+def long_day(of: date) -> str:
+    """Return a date with its month in full, in the reader's locale."""
+    return _in_words(format_date(of, "d MMMM yyyy", locale=get_locale()))
+
+
+def clock_to_the_second(moment: datetime) -> str:
+    """Return the time of a moment on its own wall clock."""
+    return f"{moment:%H:%M:%S}"
+
+
+def day_and_minute(moment: datetime, zone: ZoneInfo) -> str:
+    """Return a moment with its month in full and its zone, as mails write it."""
+    seen = local(moment, zone)
+    return f"{long_day(seen.date())}, {seen:%H:%M} ({offset_name(moment, zone)})"
+
+
+def day_and_second(moment: datetime, zone: ZoneInfo) -> str:
+    """Return a moment with its month in full, to the second; its zone is told elsewhere."""
+    seen = local(moment, zone)
+    return f"{long_day(seen.date())}, {clock_to_the_second(seen)}"
 
 
 def is_recent(moment: datetime, now: datetime | None = None) -> bool:
@@ -62,7 +86,7 @@ def is_recent(moment: datetime, now: datetime | None = None) -> bool:
 
 
 def ago(moment: datetime, now: datetime | None = None) -> str:
-    """Return how far a moment is from now: 5 min ago, in 2 hr, just now; never rounded up."""
+    """Return how far a moment is from now: 5 min ago, in 2 h, just now; never rounded up."""
     delta = moment - (now or utcnow())
     if -_JUST_NOW < delta <= timedelta():
         return str(gettext("just now"))
@@ -70,7 +94,7 @@ def ago(moment: datetime, now: datetime | None = None) -> str:
     unit = next(unit for _, unit in TIMEDELTA_UNITS if seconds >= unit)
     whole = timedelta(seconds=seconds // unit * unit)
     locale = str(get_locale())
-    return format_timedelta(
+    said = format_timedelta(
         whole if delta > timedelta() else -whole,
         # Never the next unit before it is full: 59 minutes are not an hour.
         threshold=1,
@@ -79,6 +103,8 @@ def ago(moment: datetime, now: datetime | None = None) -> str:
         format="short" if unit <= _DAY else "long",
         locale=_DIALECTS.get(locale, locale),
     )
+    # The symbols of the units (BIPM), which British newspapers write: 16 h ago, 45 s ago.
+    return re.sub(r"\b(h)r\b|\b(s)ec\b", r"\1\2", said) if locale == "en" else said
 
 
 def since(moment: datetime, now: datetime | None = None) -> str:
@@ -92,7 +118,10 @@ def duration(seconds: float | None) -> str:
         return "–"
     if round(seconds, 1) < 60:
         return str(gettext("%(seconds)s s", seconds=format_decimal(round(seconds, 1))))
-    whole = round(seconds)
+    return _clock(round(seconds))
+
+
+def _clock(whole: int) -> str:
     hours, rest = divmod(whole, 3600)
     minutes, secs = divmod(rest, 60)
     return f"{hours}:{minutes:02d}:{secs:02d}" if hours else f"{minutes}:{secs:02d}"
@@ -118,7 +147,29 @@ def file_size(size: int | None) -> str:
         value, unit = value / 1000, unit + 1
     shown = format_decimal(round(value, 1) if unit else int(value))
     # Figure and unit stay on one line.
-    return f"{shown}\N{NO-BREAK SPACE}{units[unit]}"
+    return f"{shown}{NO_BREAK}{units[unit]}"
+
+
+def resolution(written: str | None) -> str:
+    """Return the size of a picture, stored as 640x480, as people write it."""
+    width, _x, height = (written or "").partition("x")
+    if not (width.isdecimal() and height.isdecimal()):
+        return "–"
+    return dimensions(int(width), int(height))
+
+
+def part_of(start: float, end: float) -> str:
+    """Return a part of a video: 0 s – 4.2 s, or as on a clock at both ends, 0:04 – 1:05."""
+    if round(end, 1) < 60:
+        return f"{duration(start)} – {duration(end)}"
+    return f"{_clock(int(start))} – {_clock(round(end))}"
+
+
+def end_of_span(end: datetime, start: datetime) -> str:
+    """Return the end of a span to the second; its date only where it is another."""
+    zone = reader_zone()
+    same_day = local(end, zone).date() == local(start, zone).date()
+    return _shown(end, "HH:mm:ss") if same_day else date_and_time(end)
 
 
 def megabytes(size: int) -> str:
@@ -129,4 +180,9 @@ def megabytes(size: int) -> str:
 def _shown(moment: datetime, pattern: str) -> str:
     # By the machine's table of zones, as everything else here: that of pytz, which Flask-Babel
     # would take, may be another year's.
-    return format_datetime(moment, pattern, tzinfo=reader_zone(), locale=get_locale())
+    shown = format_datetime(moment, pattern, tzinfo=reader_zone(), locale=get_locale())
+    return _in_words(shown)
+
+
+def _in_words(shown: str) -> str:
+    return first_of_month(shown) if str(get_locale()).startswith("fr") else shown

@@ -1,18 +1,15 @@
 """Compose the mails about an account: invitations, password resets, notices."""
 
-import time
 from dataclasses import dataclass
 from datetime import datetime
 from urllib.parse import urlsplit
 
-from babel.dates import format_datetime
-from flask import render_template
 from flask_babel import LazyString, force_locale
 from flask_babel import lazy_gettext as _
 
-from vigint_web.config import Config
-from vigint_web.formats import local, offset_name
-from vigint_web.mail import Letter
+from vigint_web.config.config import Config
+from vigint_web.i18n.formats import day_and_minute
+from vigint_web.mail.messages import Letter, composed
 from vigint_web.models import AccountMailPurpose
 
 
@@ -46,15 +43,13 @@ _WORDS = {
             " your account."
         ),
         button=_("Choose a password"),
-        otherwise=_(
-            "You did not expect this? Ignore this mail: without a password nobody gets in."
-        ),
+        otherwise=_("Not expecting this? Ignore this mail: nobody can log in without a password."),
     ),
     AccountMailPurpose.PASSWORD_RESET: _Words(
         subject=_("A new password for Vigint"),
-        said=_("Somebody, probably you, asked for a new password for your account at %(host)s."),
+        said=_("Someone, probably you, asked for a new password for your account at %(host)s."),
         button=_("Choose a new password"),
-        otherwise=_("It was not you? Ignore this mail: your password stays as it is."),
+        otherwise=_("Not you? Ignore this mail: your password stays as it is."),
     ),
     AccountMailPurpose.PASSWORD_CHANGED: _Words(
         subject=_("Your Vigint password was changed"),
@@ -63,7 +58,7 @@ _WORDS = {
             " ended."
         ),
         button=None,
-        otherwise=_("It was not you? Tell the administrator of this installation at once."),
+        otherwise=_("Not you? Tell the administrator of this installation at once."),
     ),
     AccountMailPurpose.TWO_FACTOR_RESET: _Words(
         subject=_("Your second factor for Vigint was removed"),
@@ -72,7 +67,7 @@ _WORDS = {
             " sessions were ended. You can set it up again after your next login."
         ),
         button=None,
-        otherwise=_("It was not you? Tell the administrator of this installation at once."),
+        otherwise=_("Not you? Tell the administrator of this installation at once."),
     ),
 }
 
@@ -82,29 +77,14 @@ def compose_account_mail(facts: AccountLetter, config: Config) -> Letter:
     words, zone = _WORDS[facts.purpose], config.timezone
     with force_locale(facts.locale):
         subject = str(words.subject)
-        moment = format_datetime(
-            local(facts.expires_at, zone), "d MMMM yyyy, HH:mm", locale=facts.locale
+        return composed(
+            "account",
+            facts,
+            config,
+            subject=subject,
+            locale=facts.locale,
+            said=str(words.said) % {"host": urlsplit(facts.base_url).netloc},
+            button=str(words.button or ""),
+            otherwise=str(words.otherwise),
+            until=day_and_minute(facts.expires_at, zone),
         )
-        shown = {
-            "facts": facts,
-            "locale": facts.locale,
-            "subject": subject,
-            "said": str(words.said) % {"host": urlsplit(facts.base_url).netloc},
-            "button": str(words.button or ""),
-            "otherwise": str(words.otherwise),
-            "until": f"{moment} ({offset_name(facts.expires_at, zone)})",
-        }
-        text = render_template("mail/account.txt", **shown)
-        html = render_template("mail/account.html", **shown)
-    message = Letter(
-        subject=subject,
-        recipients=[facts.recipient],
-        body=text,
-        html=html,
-        sender=config.email.sender,
-        date=time.time(),
-        charset="utf-8",
-        extra_headers={"Auto-Submitted": "auto-generated"},
-    )
-    message.msgId = facts.message_id
-    return message

@@ -3,13 +3,15 @@
 import re
 import unicodedata
 
+from vigint_web.i18n.normal_forms import normalized
+
 _LONGEST = 255
 _DIGITS = re.compile(r"\d{1,12}")
 
 
 def fold(text: str) -> str:
     """Return a text without case, accents and needless spaces."""
-    plain = unicodedata.normalize("NFKD", text).casefold()
+    plain = normalized("NFKD", text).casefold()
     return " ".join("".join(c for c in plain if not unicodedata.combining(c)).split())
 
 

@@ -2,44 +2,45 @@
 
 import os
 import re
-import smtplib
-import ssl
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from email.charset import BASE64, Charset
+from email.headerregistry import Address
 from email.mime.base import MIMEBase
 from email.mime.text import MIMEText
 from pathlib import Path
+from typing import Protocol
 
 from flask import current_app, render_template
-from flask_babel import force_locale, format_date, format_datetime, gettext
-from flask_mail import Connection, Message
+from flask_babel import force_locale, gettext
+from flask_mail import Message
 
-from vigint_web.config import Config
-from vigint_web.formats import local, megabytes, offset_name, wall_clock
-from vigint_web.plain_text import one_line, paragraphs
-from vigint_web.wording import failure_sentence
+from vigint_client.mail_headers import WholeWords
+from vigint_web.config.config import Config
+from vigint_web.config.values import is_mailbox
+from vigint_web.i18n.formats import day_and_minute, megabytes, wall_clock
+from vigint_web.i18n.sentences import failure_sentence, risk_words
+from vigint_web.mail import smtp
+from vigint_web.mail.sanitize import one_line, paragraphs
+from vigint_web.mail.smtp import MailRefused, MailUndelivered, Progress
+from vigint_web.mail.words import (
+    Confirmation,
+    moment_of,
+    place_of,
+    risk_in_words,
+    sender_of,
+    verification,
+)
+from vigint_web.net.mail_reach import reachable
+from vigint_web.system.private_files import private_file, private_folder
 
-_TIMEOUT = 15.0  # seconds, for each step of SMTP
-_GOODBYE = 2.0  # seconds, for the last one
+__all__ = ["MailRefused", "MailUndelivered"]
+
 _LONGEST_LINE = 900
 OUTBOX = "outbox"
 SMTP = "smtp"
-
-
-class MailUndelivered(Exception):
-    """Say why a mail was not accepted this time; trying again may help."""
-
-    def __init__(self, sentence: str, *, unreachable: bool = False) -> None:
-        super().__init__(sentence)
-        # The server did not even listen: it says nothing about this mail.
-        self.unreachable = unreachable
-
-
-class MailRefused(Exception):
-    """Say why a mail was refused for good."""
 
 
 @dataclass(frozen=True)
@@ -75,6 +76,8 @@ class AlertMail:
     clip: ClipFacts | None
     failure_code: str | None
     locale: str = "fr"
+    # None: no person has looked at it yet.
+    confirmed: Confirmation | None = None
 
 
 @dataclass(frozen=True)
@@ -86,6 +89,7 @@ class LinkMail:
     url: str
     sharer: str
     link_recipient: str
+    # What the video shows: an incident's type, a source's name.
     about: str
     note: str
     not_before: datetime | None
@@ -94,11 +98,17 @@ class LinkMail:
     played_at: datetime | None
     # None: the installation's.
     locale: str | None = None
+    place: str = ""
+    reference: str = ""
+    # Of an incident.
+    detected_at: datetime | None = None
+    confirmed: Confirmation | None = None
 
 
 class Letter(Message):
     """A mail whose bytes are made once: what is recorded is what was sent, boundaries included."""
 
+    progress: Progress | None = None
     _bytes: bytes | None = None
 
     def as_bytes(self) -> bytes:
@@ -109,12 +119,32 @@ class Letter(Message):
 
     def _message(self) -> MIMEBase:
         """Return text and HTML as alternatives of each other, in nothing else."""
-        whole: MIMEBase = super()._message()
+        whole = self._addressed()
+        # Flask-Mail has encoded them; only what is not encoded is folded between words.
+        whole.replace_header("From", str(self.sender))
+        if self.subject is not None:
+            whole.replace_header("Subject", self.subject)
         parts = whole.get_payload()
         inner = parts[0] if isinstance(parts, list) and len(parts) == 1 else None
         if isinstance(inner, MIMEBase):
             whole.set_payload(inner.get_payload())
             whole.set_type(inner.get_content_type())
+        return whole
+
+    def _addressed(self) -> MIMEBase:
+        """Return what Flask-Mail makes; headers in UTF-8 if an address needs it (RFC 6532)."""
+        recipients = self.recipients
+        if all(str(address).isascii() for address in recipients):
+            whole: MIMEBase = super()._message()
+            whole.policy = WholeWords(linesep="\r\n")
+            return whole
+        self.recipients = ["not-written@example.com"]  # Flask-Mail would fail at the real one
+        try:
+            whole = super()._message()
+        finally:
+            self.recipients = recipients
+        whole.policy = WholeWords(linesep="\r\n", utf8=True)
+        whole.replace_header("To", ", ".join(map(str, recipients)))
         return whole
 
     def _mimetext(self, text: str | None, subtype: str = "plain") -> MIMEText:
@@ -134,36 +164,33 @@ def compose_alert(facts: AlertMail, config: Config, locale: str | None = None) -
     """
     zone, facts = config.timezone, _harmless(facts, locale or facts.locale)
     with force_locale(facts.locale):
-        seen = local(facts.detected_at, zone)
-        shown = {
-            "facts": facts,
-            "locale": facts.locale,
-            "clip": facts.clip,
-            "day": format_date(seen.date(), "d MMMM yyyy"),
-            "clock": seen.strftime("%H:%M:%S"),
-            "zone": offset_name(facts.detected_at, zone),
-            "stamp": wall_clock(facts.detected_at, zone),
-            "confidence": "–" if facts.confidence is None else f"{facts.confidence:.2f}",
-            "size": megabytes(facts.clip.size) if facts.clip else "",
-            "expiry": wall_clock(facts.clip.expires_at, zone) if facts.clip else "",
-            "failure": failure_sentence(facts.failure_code) if facts.failure_code else "",
-        }
+        silent = gettext("An incident was detected. The detector sent no message.")
+        facts = replace(facts, message=facts.message or silent)
         subject = gettext(
             "🚨 Vigint alert - %(kind)s - [%(risk)s]",
             kind=facts.incident_type,
-            risk=facts.risk_level,
+            risk=risk_words(facts.risk_level),
         )
-        text = render_template("mail/alert.txt", **shown)
-        html = render_template("mail/alert.html", **shown)
-    return make_letter(
-        config,
-        recipient=facts.recipient,
-        message_id=facts.message_id,
-        subject=header_text(subject),
-        text=text,
-        html=html,
-        headers={"X-Vigint-Incident": facts.reference},
-    )
+        return composed(
+            "alert",
+            facts,
+            config,
+            subject=subject,
+            headers={"X-Vigint-Incident": facts.reference},
+            level=facts.risk_level,
+            risk=risk_words(facts.risk_level),
+            risk_in_words=risk_in_words(facts.risk_level),
+            locale=facts.locale,
+            clip=facts.clip,
+            place=place_of(facts.site, facts.camera),
+            **moment_of(facts.detected_at, zone),
+            verified=verification(facts.confirmed, facts.detected_at, zone),
+            stamp=wall_clock(facts.detected_at, zone),
+            confidence="–" if facts.confidence is None else f"{facts.confidence:.2f}",
+            size=megabytes(facts.clip.size) if facts.clip else "",
+            expiry=wall_clock(facts.clip.expires_at, zone) if facts.clip else "",
+            failure=failure_sentence(facts.failure_code) if facts.failure_code else "",
+        )
 
 
 def _harmless(facts: AlertMail, locale: str) -> AlertMail:
@@ -177,6 +204,40 @@ def _harmless(facts: AlertMail, locale: str) -> AlertMail:
         camera=one_line(facts.camera) if facts.camera else None,
         message=paragraphs(facts.message),
         analysis=paragraphs(facts.analysis),
+    )
+
+
+class Addressed(Protocol):
+    """What a mail says, and whom it is for."""
+
+    @property
+    def recipient(self) -> str:
+        """The address that it goes to."""
+
+    @property
+    def message_id(self) -> str:
+        """The Message-ID that all attempts to send it share."""
+
+
+def composed(
+    template: str,
+    facts: Addressed,
+    config: Config,
+    *,
+    subject: str,
+    headers: Mapping[str, str] | None = None,
+    **shown: object,
+) -> Letter:
+    """Return a mail whose text and HTML, of equal content, are rendered in the current language."""
+    shown |= {"facts": facts, "subject": subject, **sender_of(config)}
+    return make_letter(
+        config,
+        recipient=facts.recipient,
+        message_id=facts.message_id,
+        subject=header_text(subject),
+        text=render_template(f"mail/{template}.txt", **shown),
+        html=render_template(f"mail/{template}.html", **shown),
+        headers=headers or {},
     )
 
 
@@ -196,13 +257,23 @@ def make_letter(
         recipients=[recipient],
         body=text,
         html=html,
-        sender=config.email.sender,
+        sender=_sender(config),
+        # Whoever answers reaches a person.
+        reply_to=config.contact if is_mailbox(config.contact or "") else None,
         date=time.time(),
         charset="utf-8",
         extra_headers={"Auto-Submitted": "auto-generated", **headers},
     )
     message.msgId = message_id
     return message
+
+
+def _sender(config: Config) -> str:
+    """Return whom mails come from, by name where a name is known (RFC 5322, 3.4)."""
+    address = config.email.sender
+    if config.organisation is None or not is_mailbox(address):
+        return address
+    return str(Address(config.organisation, addr_spec=address))
 
 
 def compose_shared(facts: LinkMail, config: Config) -> Letter:
@@ -221,37 +292,31 @@ def compose_played(facts: LinkMail, config: Config) -> Letter:
 
 def _about_link(template: str, subject: str, facts: LinkMail, config: Config) -> Letter:
     def told(moment: datetime | None) -> str:
-        if moment is None:
-            return ""
-        seen = local(moment, config.timezone).replace(tzinfo=None)
-        clock = format_datetime(seen, "d MMMM yyyy, HH:mm", rebase=False)
-        return f"{clock} ({offset_name(moment, config.timezone)})"
+        return day_and_minute(moment, config.timezone) if moment is not None else ""
 
     facts = replace(
         facts,
         about=one_line(facts.about),
+        place=one_line(facts.place),
         note=paragraphs(facts.note),
         sharer=one_line(facts.sharer),
     )
-    shown = {
-        "facts": facts,
-        "locale": facts.locale or config.default_locale,
-        "starts": told(facts.not_before),
-        "expiry": told(facts.expires_at),
-        "played": told(facts.played_at),
-    }
-    return make_letter(
+    zone, seen = config.timezone, facts.detected_at
+    return composed(
+        template,
+        facts,
         config,
-        recipient=facts.recipient,
-        message_id=facts.message_id,
-        subject=header_text(subject),
-        text=render_template(f"mail/{template}.txt", **shown),
-        html=render_template(f"mail/{template}.html", **shown),
-        headers={},
+        subject=subject,
+        when=moment_of(seen, zone) if seen is not None else None,
+        verified=verification(facts.confirmed, seen, zone) if seen is not None else "",
+        locale=facts.locale or config.default_locale,
+        starts=told(facts.not_before),
+        expiry=told(facts.expires_at),
+        played=told(facts.played_at),
     )
 
 
-def send(message: Message, config: Config) -> str:
+def send(message: Letter, config: Config) -> str:
     """Hand a mail to the SMTP server, or write it to the outbox; return which.
 
     Raises:
@@ -261,88 +326,19 @@ def send(message: Message, config: Config) -> str:
     if config.email.server is None:
         _write_to_outbox(message, config.outbox_dir)
         return OUTBOX
-    connection = _Connection(current_app.extensions["mail"])
-    try:
-        connection.host = connection.configure_host()
-    except (smtplib.SMTPException, OSError) as error:
-        # About the server, its certificate or the password: settings that may be mended.
-        raise MailUndelivered(_said(error), unreachable=True) from None
-    try:
-        connection.send(message)
-    except smtplib.SMTPRecipientsRefused as error:
-        code, said = next(iter(error.recipients.values()))
-        raise _verdict(code, said) from None
-    except smtplib.SMTPDataError as error:
-        raise _verdict(error.smtp_code, error.smtp_error) from None
-    except smtplib.SMTPResponseException as error:
-        # About our own address: a setting that may be mended.
-        raise MailUndelivered(_said(error)) from None
-    except (smtplib.SMTPException, OSError) as error:
-        raise MailUndelivered(_said(error)) from None
-    finally:
-        connection.part()
+    if not reachable(map(str, message.recipients), config.email.sender):
+        # A server may well accept it, to drop it or to return it to nobody.
+        raise MailRefused("No mailbox can have this address. Correct it in the settings.")
+    smtp.hand_over(message, current_app.extensions["mail"], message.progress)
     return SMTP
 
 
-class _Connection(Connection):
-    """Connect with time-outs and a checked certificate, neither of which Flask-Mail has."""
-
-    def configure_host(self) -> smtplib.SMTP:
-        settings = self.mail
-        context = ssl.create_default_context()
-        host: smtplib.SMTP
-        if settings.use_ssl:
-            host = smtplib.SMTP_SSL(
-                settings.server, settings.port, timeout=_TIMEOUT, context=context
-            )
-        else:
-            host = smtplib.SMTP(settings.server, settings.port, timeout=_TIMEOUT)
-        try:
-            if settings.use_tls:
-                host.starttls(context=context)
-            if settings.username and settings.password:
-                host.login(settings.username, settings.password)
-            # Now and not with the mail: whoever does not answer this says nothing about that.
-            host.ehlo_or_helo_if_needed()
-        except BaseException:
-            host.close()
-            raise
-        return host
-
-    def part(self) -> None:
-        """Say goodbye; the mail is accepted or not by now, whatever is answered to that."""
-        if self.host is not None:
-            try:
-                if self.host.sock is not None:
-                    self.host.sock.settimeout(_GOODBYE)
-                self.host.quit()
-            except (smtplib.SMTPException, OSError):
-                self.host.close()
-
-
-def _verdict(code: int, said: bytes | str) -> MailRefused | MailUndelivered:
-    # RFC 5321, 4.2.1: 5yz is a permanent negative completion, 4yz a transient one.
-    sentence = _sentence(code, said)
-    return MailRefused(sentence) if 500 <= code < 600 else MailUndelivered(sentence)
-
-
-def _said(error: Exception) -> str:
-    if isinstance(error, smtplib.SMTPResponseException):
-        return _sentence(error.smtp_code, error.smtp_error)
-    return f"{type(error).__name__}: {error}"[:300]
-
-
-def _sentence(code: int, said: bytes | str) -> str:
-    text = said.decode("utf-8", "replace") if isinstance(said, bytes) else said
-    return f"{code} {text}"[:300]
-
-
 def _write_to_outbox(message: Message, folder: Path) -> None:
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    private_folder(folder)
     name = re.sub(r"[^A-Za-z0-9.-]", "", message.msgId.split("@")[0])
     draft = folder / f".{name}.{os.getpid()}"
     try:
-        with draft.open("wb") as file:
+        with os.fdopen(private_file(draft), "wb") as file:
             file.write(message.as_bytes())
             file.flush()
             os.fsync(file.fileno())

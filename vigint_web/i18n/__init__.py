@@ -1,0 +1,1 @@
+"""How moments, numbers, codes and texts are shown in French and English."""

@@ -1,0 +1,1 @@
+"""Compose mails and hand them to a mail server."""

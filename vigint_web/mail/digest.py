@@ -1,0 +1,183 @@
+"""Compose the mails about several things: gathered repeats, mails that nobody got."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from flask_babel import force_locale, ngettext
+from flask_babel import gettext as _
+
+from vigint_web.config.config import Config
+from vigint_web.i18n.formats import day_and_minute, day_and_second
+from vigint_web.i18n.sentences import failure_sentence, risk_words
+from vigint_web.mail.messages import ClipFacts, Letter, composed
+from vigint_web.mail.sanitize import one_line, paragraphs
+from vigint_web.mail.words import moment_of, place_of, risk_in_words, verification
+
+# More than anybody follows one by one; the first incident's page has them all.
+MOST_LISTED = 200
+
+
+@dataclass(frozen=True)
+class RepeatFacts:
+    """What a mail about several says of one."""
+
+    reference: str
+    risk_level: str
+    message: str
+    detected_at: datetime
+    clip: ClipFacts | None
+    failure_code: str | None
+
+
+@dataclass(frozen=True)
+class RepeatsMail:
+    """Everything that a mail about several repeats of an alert tells."""
+
+    recipient: str
+    message_id: str
+    first_message_id: str | None
+    locale: str
+    reference: str
+    incident_type: str
+    site: str
+    camera: str | None
+    first_detected_at: datetime
+    # The worst of them.
+    risk_level: str
+    repeats: tuple[RepeatFacts, ...]
+    page: str
+
+
+@dataclass(frozen=True)
+class KeptFacts:
+    """What a digest says of one alert: its type, its place, and the rest."""
+
+    kind: str
+    place: str
+    fact: RepeatFacts
+
+
+@dataclass(frozen=True)
+class DigestMail:
+    """Everything that a mail tells about alerts that a detector kept through an outage."""
+
+    recipient: str
+    message_id: str
+    locale: str
+    # The incident of the first that was received.
+    reference: str
+    # The worst of them.
+    risk_level: str
+    # By time of detection; at most MOST_LISTED.
+    entries: tuple[KeptFacts, ...]
+    page: str
+
+
+@dataclass(frozen=True)
+class UndeliverableMail:
+    """Everything that a mail about mails that nobody got tells."""
+
+    recipient: str
+    message_id: str
+    locale: str
+    reference: str | None
+    about: str
+    # Who got nothing, and what the server answered.
+    failures: tuple[tuple[str, str], ...]
+    page: str
+    # Of an incident.
+    detected_at: datetime | None = None
+
+
+def compose_repeats(facts: RepeatsMail, config: Config) -> Letter:
+    """Return the mail that tells of all repeats of an alert, text and HTML of equal content."""
+    zone, kind = config.timezone, one_line(facts.incident_type)
+    with force_locale(facts.locale):
+        number = len(facts.repeats)
+        repeats = ngettext("%(num)d repeat", "%(num)d repeats", number)
+        subject = _(
+            "🚨 Vigint alert - %(kind)s - [%(risk)s]",
+            kind=kind,
+            risk=risk_words(one_line(facts.risk_level)),
+        )
+        shown = {
+            "locale": facts.locale,
+            "kind": kind,
+            "place": place_of(facts.site, facts.camera),
+            **moment_of(facts.first_detected_at, zone),
+            "verified": verification(None, facts.first_detected_at, zone),
+            "level": facts.risk_level,
+            "risk_in_words": risk_in_words(facts.risk_level),
+            "repeats": repeats,
+            "risk": risk_words(one_line(facts.risk_level)),
+            "entries": [_shown(one, config) for one in facts.repeats[:MOST_LISTED]],
+            "has_links": any(one.clip for one in facts.repeats),
+            "more": max(0, number - MOST_LISTED),
+        }
+        headers = {"X-Vigint-Incident": facts.reference}
+        if facts.first_message_id:
+            # Mail programs show it below the alert that it goes on from.
+            headers["References"] = headers["In-Reply-To"] = facts.first_message_id
+        subject = f"{subject} - {repeats}"
+        return composed("repeats", facts, config, subject=subject, headers=headers, **shown)
+
+
+def _shown(one: RepeatFacts, config: Config) -> dict[str, Any]:
+    zone = config.timezone
+    return {
+        "reference": one.reference,
+        "risk": risk_in_words(one.risk_level),
+        "message": one_line(paragraphs(one.message), 300),
+        "when": day_and_second(one.detected_at, zone),
+        "clip": one.clip,
+        "expiry": day_and_minute(one.clip.expires_at, zone) if one.clip else "",
+        "failure": failure_sentence(one.failure_code) if one.failure_code else "",
+    }
+
+
+def compose_digest(facts: DigestMail, config: Config) -> Letter:
+    """Return the mail that lists alerts that came late, text and HTML of equal content."""
+    with force_locale(facts.locale):
+        number, risk = len(facts.entries), risk_words(one_line(facts.risk_level))
+        shown = {
+            "locale": facts.locale,
+            "number": number,
+            "verified": _("Automatic detection, not verified by a person."),
+            "level": facts.risk_level,
+            "risk_in_words": risk_in_words(facts.risk_level),
+            "risk": risk,
+            "entries": [
+                {
+                    **_shown(one.fact, config),
+                    "kind": one_line(one.kind),
+                    "place": one_line(one.place),
+                }
+                for one in facts.entries
+            ],
+            "has_links": any(one.fact.clip for one in facts.entries),
+        }
+        subject = ngettext(
+            "🚨 Vigint - %(num)d alert after an outage - [%(risk)s]",
+            "🚨 Vigint - %(num)d alerts after an outage - [%(risk)s]",
+            number,
+            risk=risk,
+        )
+        headers = {"X-Vigint-Incident": facts.reference}
+        return composed("digest", facts, config, subject=subject, headers=headers, **shown)
+
+
+def compose_undeliverable(facts: UndeliverableMail, config: Config) -> Letter:
+    """Return the mail that tells an administrator who got nothing, and why."""
+    with force_locale(facts.locale):
+        subject = _("⚠️ Vigint could not deliver an alert")
+        if facts.reference:
+            subject += f" - {facts.reference}"
+        shown = {
+            "locale": facts.locale,
+            "about": one_line(facts.about),
+            "when": day_and_minute(facts.detected_at, config.timezone) if facts.detected_at else "",
+            "failures": [(one_line(who), one_line(why)) for who, why in facts.failures],
+        }
+        headers = {"X-Vigint-Incident": facts.reference} if facts.reference else {}
+        return composed("undeliverable", facts, config, subject=subject, headers=headers, **shown)
