@@ -1,49 +1,31 @@
 """The command line, one module per command family."""
 
 import sys
-from typing import ClassVar
 
 import click
 from sqlalchemy.exc import SQLAlchemyError
 
+from vigint_web.cli.commands import MODULES, overview
 from vigint_web.cli.preflight import StartError
-from vigint_web.config import ConfigError
-from vigint_web.environment import load_environment
+from vigint_web.config.config import ConfigError
+from vigint_web.config.environment import load_environment
 from vigint_web.errors import VigintError
 
 
 class _LazyGroup(click.Group):
     """Import a command's module only when it is asked for: a start is quick, `--help` too."""
 
-    _MODULES: ClassVar = {
-        "demo": "demo",
-        "up": "up",
-        "prepare": "prepare",
-        "web": "parts",
-        "worker": "parts",
-        "scheduler": "parts",
-        "queue": "parts",
-        "migrate": "up",
-        "doctor": "doctor",
-        "create-user": "people",
-        "reset-password": "people",
-        "reset-two-factor": "people",
-        "create-api-key": "people",
-        "verify-audit": "people",
-        "backup": "backup",
-        "restore": "backup",
-        "rotate-signing-key": "signing",
-        "test-video-processing": "media",
-        "media": "media_check",
-    }
+    def get_help(self, ctx: click.Context) -> str:  # noqa: ARG002 - click's signature
+        """Return the overview of all commands."""
+        return overview()
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
         """Return every command's name."""
-        return sorted(self._MODULES)
+        return sorted(MODULES)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - as above
         """Return a command by its name."""
-        module = self._MODULES.get(cmd_name)
+        module = MODULES.get(cmd_name)
         if module is None:
             return None
         found = __import__(f"vigint_web.cli.{module}", fromlist=["COMMANDS"])
@@ -53,10 +35,7 @@ class _LazyGroup(click.Group):
 
 @click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 def cli() -> None:
-    """Vigint: private video links and alerts for security incidents.
-
-    `./vigint demo` shows everything once; `./vigint up` starts it; `./vigint test` runs the tests.
-    """
+    """Run one of Vigint's commands."""
 
 
 def main() -> None:

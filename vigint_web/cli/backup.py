@@ -16,12 +16,13 @@ from flask import Flask
 from vigint_web import create_app, read_config
 from vigint_web.cli.preflight import DataDirLock, StartError, check_data_dir
 from vigint_web.cli.up import migrate_database
-from vigint_web.config import Config, load_config
-from vigint_web.environment import ROOT
+from vigint_web.config.config import Config, load_config
+from vigint_web.config.environment import ROOT
 from vigint_web.extensions import db
-from vigint_web.services import backups, restoring
-from vigint_web.services.actors import command_line
-from vigint_web.services.archives import Archive, Manifest
+from vigint_web.services.core.actors import command_line
+from vigint_web.services.operations import backup as backups
+from vigint_web.services.operations import restore as restoring
+from vigint_web.services.operations.backup_archive import Archive, Manifest
 
 _ASIDE = "before-restore-"
 # What a new file system, or a start that is over, leaves in an empty directory.
@@ -73,10 +74,16 @@ def restore(file: Path, force: bool) -> None:
                 _put_in_place(archive, manifest)
             with _application(config) as app:
                 migrate_database(app)
-                gone = restoring.settle_restored(command_line(), manifest)
+                gone, held = restoring.settle_restored(command_line(), manifest)
     click.echo(f"Restored {_told(manifest)}.")
     if gone:
         click.echo(f"Deleted while the backup was made, hence not there: {_number(gone, 'video')}.")
+    if held:
+        click.echo(
+            f"On hold, for it may have been sent since: {_number(held.mails, 'mail')} and"
+            f" {_number(held.calls, 'call')} of programs that waited when the backup was made. An"
+            " administrator decides on the home page; what comes in from now on is sent as ever."
+        )
     if aside is not None:
         click.echo(f"What was there before is in {aside}: delete it once you need it no more.")
     click.echo("The secret key came with it: links made before open again. Now: ./vigint up")

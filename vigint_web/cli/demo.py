@@ -20,15 +20,17 @@ import click
 from vigint_client.alerts import AlertManager
 from vigint_client.drawing import draw_frame, draw_incident
 from vigint_web import create_app
+from vigint_web.cli.output import Output, output_for, shown
 from vigint_web.cli.supervisor import Supervisor
 from vigint_web.cli.up import DEFAULT_HOST, DEFAULT_PORT, DEFAULT_WORKERS, Served, run_up
-from vigint_web.config import Config
+from vigint_web.config.config import Config
 from vigint_web.errors import Conflict
 from vigint_web.media.runner import Runner
 from vigint_web.media.tools import find_tools
 from vigint_web.models import Role, Scope
-from vigint_web.services import api_keys, sites, users
-from vigint_web.services.actors import command_line
+from vigint_web.services.accounts import api_keys, sites, users
+from vigint_web.services.core.actors import command_line
+from vigint_web.system.processes import run_and_exit
 
 DEMO_LOGIN = "demo@vigint.local"
 _DEMO_RECIPIENT = "gardien@vigint.local"
@@ -44,13 +46,18 @@ class DemoFailed(Exception):
 @click.option("--port", default=DEFAULT_PORT, show_default=True)
 @click.option("--workers", default=DEFAULT_WORKERS, show_default=True, type=click.IntRange(1, 64))
 @click.option("--exit", "and_exit", is_flag=True, help="Stop after the printing.")
-def demo(host: str, port: int, workers: int, and_exit: bool) -> None:
-    """Start everything, upload a source, post an incident, and show where to look."""
-    served = Served(host, port)
+@click.option("--verbose", is_flag=True, help="Show log lines on the terminal too.")
+def demo(host: str, port: int, workers: int, and_exit: bool, verbose: bool) -> None:
+    """Start everything, upload a source, post an incident, and show where to look.
+
+    Log lines go to vigint.log in the data directory.
+    """
+    served, output = Served(host, port), output_for(verbose=verbose, always_to_file=True)
+    output.is_muted = True  # the steps say what happens
 
     def show(config: Config, supervisor: Supervisor) -> None:
         try:
-            _Demonstration(config, served).run()
+            _Demonstration(config, served, output).run()
         except Exception as error:
             said = (
                 str(error) if isinstance(error, DemoFailed) else f"{type(error).__name__}: {error}"
@@ -61,39 +68,16 @@ def demo(host: str, port: int, workers: int, and_exit: bool) -> None:
         if and_exit:
             supervisor.request_stop(0)
         else:
-            click.echo("\nCtrl-C stops everything.")
-        sys.stdout.flush()
+            output.say("Ctrl-C stops everything.\n")
+        output.is_muted = False
 
-    with _quiet_children():
-        status = run_up(served, workers, show)
-    sys.exit(status)
-
-
-class _quiet_children:  # noqa: N801 - used like a function
-    """Send what the processes log to a file, so that the steps can be read."""
-
-    def __enter__(self) -> None:
-        data_dir = Path(os.environ.get("VIGINT_DATA_DIR") or "data").absolute()
-        try:
-            data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._terminal = os.dup(2)
-            log = os.open(data_dir / "vigint.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-        except OSError:
-            self._terminal = -1  # the start says what is wrong with the data directory
-            return
-        sys.stderr = os.fdopen(os.dup(2), "w", buffering=1)
-        os.dup2(log, 2)
-        os.close(log)
-
-    def __exit__(self, *_: object) -> None:
-        if self._terminal >= 0:
-            os.dup2(self._terminal, 2)
-            sys.stderr = sys.__stderr__
+    run_and_exit(lambda: sys.exit(run_up(served, workers, output, show)))
 
 
 class _Demonstration:
-    def __init__(self, config: Config, served: Served) -> None:
+    def __init__(self, config: Config, served: Served, output: Output) -> None:
         self.config = config
+        self.output = output
         self.base = served.local_url
         self.runner = Runner(find_tools(config.ffmpeg, config.ffprobe))
         cookies = urllib.request.HTTPCookieProcessor(CookieJar())
@@ -109,34 +93,39 @@ class _Demonstration:
             folder = Path(name)
             password, key = self._step("Creating a demo login and an API key", self._credentials)
             clip = self._step("Filming a source of 10 seconds", lambda: self._film(folder))
-            self._step("Logging in", lambda: self._log_in(password))
-            page = self._step("Uploading the source", lambda: self._upload(clip))
+            page = self._step("Logging in, and uploading it", lambda: self._upload(clip, password))
             self._step("Waiting until it is ready", lambda: self._await_source(page))
-            frames = self._step("Filming an incident of 40 frames", self._shoot)
-            result = self._step("Posting the incident", lambda: self._post(frames, key))
+            result = self._step("Posting an incident of 40 frames", lambda: self._post(key))
             link = str(result["video_link_info"]["private_link"])
             self._step("Opening the private link", lambda: self._watch(link))
         mail = f"sent by {self.config.email.server}"
         if self.config.email.server is None:
             newest = max(self.config.outbox_dir.glob("*.eml"), key=lambda p: p.stat().st_mtime)
-            mail = f"written to {newest}"
-        click.echo("")
-        click.echo(f"Dashboard:    {self.config.base_url}/")
-        click.echo(f"Demo login:   {DEMO_LOGIN}  {password}")
-        click.echo(f"Source:       {page}")
-        click.echo(f"Private link: {link}")
-        click.echo(f"Mail:         {mail}")
+            mail = f"written to {shown(newest)}"
+        block = [
+            "",
+            f"Dashboard:    {self.config.base_url}/",
+            f"Demo login:   {DEMO_LOGIN}  {password}",
+            f"Source:       {page}",
+            f"Private link: {link}",
+            f"Mail:         {mail}",
+        ]
+        if self.output.log_path is not None:
+            block.append(f"Log:          {shown(self.output.log_path)}")
+        login = self.output.first_login()
+        if login is not None:
+            block.append(f"First login:  {login}")
+        self.output.say("\n".join(block))
 
     def _step(self, title: str, work: Callable[[], Any]) -> Any:
-        click.echo(f"{title}… ", nl=False)
-        sys.stdout.flush()
+        self.output.say(f"{title}… ", end="")
         began = time.monotonic()
         try:
             found = work()
         except BaseException:
-            click.echo("failed")
+            self.output.say("failed")
             raise
-        click.echo(f"done ({time.monotonic() - began:.1f} s)")
+        self.output.say(f"done ({time.monotonic() - began:.1f} s)")
         return found
 
     def _credentials(self) -> tuple[str, str]:
@@ -175,9 +164,6 @@ class _Demonstration:
         )  # fmt: skip
         return clip
 
-    def _shoot(self) -> list[dict[str, Any]]:
-        return draw_incident(40, datetime.now(UTC).timestamp() - 4)
-
     def _open(self, path: str, body: bytes | None = None, **headers: str) -> tuple[str, bytes]:
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         request = urllib.request.Request(self.base + path, body, named)  # noqa: S310 - our own address
@@ -200,7 +186,8 @@ class _Demonstration:
         if where.endswith("/login"):
             raise DemoFailed("The demo login was refused.")
 
-    def _upload(self, clip: Path) -> str:
+    def _upload(self, clip: Path, password: str) -> str:
+        self._log_in(password)
         _, page = self._open("/source-management/add/?type=file")
         boundary = secrets.token_hex(16)
         fields = {"csrf_token": self._token(page), "name": "Parking nord", "description": ""}
@@ -233,13 +220,13 @@ class _Demonstration:
                 raise DemoFailed("The source was not ready in time.")
             time.sleep(0.2)
 
-    def _post(self, frames: list[dict[str, Any]], key: str) -> dict[str, Any]:
+    def _post(self, key: str) -> dict[str, Any]:
         os.environ["VIGINT_SERVER_URL"], os.environ["VIGINT_API_KEY"] = self.base, key
         recipients = list(self.config.email.recipients) or [_DEMO_RECIPIENT]
         # What fails here is told here: nothing of a demonstration waits to be sent another day.
         result = AlertManager(find_spool=lambda: None).send_security_alert_with_video(
             message="Intrusion détectée près du quai de livraison.",
-            frames=frames,
+            frames=draw_incident(40, datetime.now(UTC).timestamp() - 4),
             incident_data={
                 "incident_type": "Intrusion",
                 "risk_level": "HIGH",

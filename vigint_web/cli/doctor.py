@@ -16,13 +16,15 @@ from sqlalchemy.exc import SQLAlchemyError
 from vigint_web import create_app
 from vigint_web.cli.preflight import StartError
 from vigint_web.cli.queue_server import find_queue_binary
-from vigint_web.config import Config
+from vigint_web.config.config import Config
 from vigint_web.extensions import db
-from vigint_web.formats import megabytes
+from vigint_web.i18n.formats import megabytes
 from vigint_web.media.tools import ToolMissing, find_tools, tool_abilities
-from vigint_web.outbound import CallFailed, checked_addresses
-from vigint_web.services import users, webhooks
-from vigint_web.services.runtime import runtime
+from vigint_web.net.outbound_http import CallFailed, checked_addresses
+from vigint_web.services.accounts import users
+from vigint_web.services.alerting import webhooks
+from vigint_web.services.core.runtime import runtime
+from vigint_web.services.retention.words import retention_in_force, retention_warnings
 from vigint_web.storage import NoRoom, StorageError
 
 _NEEDED = ("libx264", "aac", "mjpeg", "png")
@@ -62,6 +64,7 @@ def _examine(config: Config) -> Iterator[Finding]:
     yield _guarded("storage", lambda: _storage(config))
     yield _mail(config)
     yield from _webhooks(config)
+    yield from _retention()
     yield Finding(
         not (config.base_url_is_loopback and config.email.server),
         "links",
@@ -73,6 +76,9 @@ def _examine(config: Config) -> Iterator[Finding]:
         ),
         vital=False,
     )
+    if config.hosts_elsewhere:
+        where = f"videos of incidents go to {config.sparse_url} ([SparseAI] base_url)"
+        yield Finding(True, "hosting", f"{where}; an alert waits {config.sparse_wait_seconds} s")
     for warning in config.warnings:
         yield Finding(False, "configuration", warning, vital=False)
 
@@ -144,12 +150,15 @@ def _storage(config: Config) -> Finding:
 
 def _mail(config: Config) -> Finding:
     email = config.email
+    nowhere: list[str] = []
     to = ", ".join(email.recipients)
-    if not to:
-        try:
-            to = f"the administrators ({', '.join(users.admin_addresses()) or 'none yet'})"
-        except SQLAlchemyError:
-            to = "the administrators"
+    try:
+        to = (
+            to or f"the administrators ({', '.join(users.alerted_by_default(email)) or 'none yet'})"
+        )
+        nowhere = users.alerted_nowhere(email)
+    except SQLAlchemyError:
+        to = to or "the administrators"
     if email.server is None:
         return Finding(
             True, "mail", f"no SMTP server: mails for {to} are written to {config.outbox_dir}"
@@ -163,9 +172,19 @@ def _mail(config: Config) -> Finding:
         return Finding(
             False,
             "mail",
-            f"{email.server}:{email.port} does not answer ({type(error).__name__}): check"
+            f"{email.server}:{email.port} does not answer within 5 seconds: mails wait longer"
+            " for it, as RFC 5321 says; check [Email] smtp_server and smtp_port"
+            if "timed out" in str(error)
+            else f"{email.server}:{email.port} does not answer ({type(error).__name__}): check"
             " [Email] smtp_server and smtp_port",
             vital=False,
+        )
+    if nowhere:
+        return Finding(
+            False,
+            "mail",
+            f"{email.server}:{email.port} answers, but alerts reach nobody: no mailbox can have the"
+            f" address {', '.join(nowhere)}. Set [Email] to_email (VIGINT_SMTP_TO)",
         )
     return Finding(True, "mail", f"{email.server}:{email.port} answers; for {to}")
 
@@ -180,6 +199,12 @@ def _webhooks(config: Config) -> Iterator[Finding]:
             yield Finding(False, "webhook", f"{name} cannot be called: {error}", vital=False)
         else:
             yield Finding(True, "webhook", f"{name} is told of alerts and videos")
+
+
+def _retention() -> Iterator[Finding]:
+    yield Finding(True, "retention", retention_in_force())
+    for warning in retention_warnings():
+        yield Finding(False, "retention", warning, vital=False)
 
 
 COMMANDS = {"doctor": doctor}

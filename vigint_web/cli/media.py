@@ -3,7 +3,7 @@
 import json
 import tempfile
 import time
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
@@ -12,15 +12,16 @@ from flask_babel import force_locale
 
 from vigint_web import create_app
 from vigint_web.errors import VigintError
-from vigint_web.formats import duration, file_size
+from vigint_web.i18n.formats import duration, file_size
+from vigint_web.i18n.sentences import failure_sentence, flaw_sentence
 from vigint_web.media import pictures, rendition
 from vigint_web.media.errors import MediaError
-from vigint_web.media.probe import Probe, probe
+from vigint_web.media.playable import prepare
+from vigint_web.media.probe import Probe
 from vigint_web.media.runner import Runner
 from vigint_web.media.survey import Survey
 from vigint_web.media.tools import ToolMissing
-from vigint_web.services.runtime import runtime
-from vigint_web.wording import failure_sentence
+from vigint_web.services.core.runtime import runtime
 
 _PLANS = {
     rendition.Plan.ORIGINAL: "the file itself",
@@ -51,32 +52,25 @@ def test_video_processing(file_path: Path, as_json: bool) -> None:
 def _process(path: Path) -> dict[str, Any]:
     runner = Runner(runtime().tools)
     began = time.monotonic()
-    seen: Probe = probe(path, runner, filename=path.name)
-    plan = rendition.plan(seen)
-    facts: dict[str, Any] = {"file": path.name}
-    facts |= {name: value for name, value in asdict(seen).items() if name != "raw"}
-    facts |= {"resolution": seen.resolution, "browsers_get": plan.value}
     with tempfile.TemporaryDirectory(dir=runtime().config.temp_dir) as name:
         folder = Path(name)
-        survey = Survey(seen, folder)
-        facts["rendition"] = None
-        if plan == rendition.Plan.ORIGINAL:
-            survey.look(path, runner)
-        else:
-            made = folder / "rendition.mp4"
-            rendition.make_rendition(path, made, seen, runner, survey=survey)
-            facts["rendition"] = _described(made, runner)
-        facts |= _timeline(survey, folder, runner)
+        ready = prepare(path, folder, runner, filename=path.name)
+        seen = ready.facts
+        facts: dict[str, Any] = {"file": path.name}
+        facts |= {field.name: getattr(seen, field.name) for field in fields(seen) if field.repr}
+        facts |= {"resolution": seen.resolution, "browsers_get": ready.plan.value}
+        facts["flaws"] = [str(flaw_sentence(flaw)) for flaw in ready.flaws]
+        facts["rendition"] = _described(ready.played) if ready.rendition else None
+        facts |= _timeline(ready.survey, folder, runner)
         poster = folder / "poster.jpg"
         if not poster.exists():
-            pictures.make_poster(path, poster, seen, runner)
+            pictures.make_poster(ready.rendition or path, poster, ready.played, runner)
         facts["picture_bytes"] = poster.stat().st_size
     facts["seconds"] = round(time.monotonic() - began, 2)
     return facts
 
 
-def _described(path: Path, runner: Runner) -> dict[str, Any]:
-    made = probe(path, runner)
+def _described(made: Probe) -> dict[str, Any]:
     return {
         "bytes": made.size,
         "duration": made.duration,
@@ -103,7 +97,7 @@ def _table(facts: dict[str, Any]) -> str:
 
 
 def _shown(name: str, value: Any) -> str:
-    if value is None or value == {}:
+    if value is None or value in ({}, [], ()):
         return "-"
     if name == "duration":
         return f"{duration(value)} ({value:.3f} s)"
@@ -114,6 +108,8 @@ def _shown(name: str, value: Any) -> str:
     if name == "scenes":
         starts = ", ".join(f"{scene['start']:.1f}" for scene in value)
         return f"{len(value)}, beginning at {starts} s"
+    if name == "flaws":
+        return " ".join(value)
     if name == "sprite":
         sheet = f"{value['count']} pictures of {value['width']}x{value['height']}"
         return f"{sheet}, one each {value['interval']:g} s, {file_size(value['bytes'])}"

@@ -9,10 +9,10 @@ import click
 
 from vigint_web import create_app
 from vigint_web.cli.preflight import StartError
-from vigint_web.services import media_check
-from vigint_web.services.actors import command_line
-from vigint_web.services.media_check import Damage, Findings, Problem
-from vigint_web.services.runtime import storage
+from vigint_web.services.core.actors import command_line
+from vigint_web.services.core.runtime import storage
+from vigint_web.services.videos import storage_check
+from vigint_web.services.videos.storage_check import Damage, Findings, Problem
 from vigint_web.storage import Held, StorageError
 
 _SAFE_HOURS = 6
@@ -50,13 +50,13 @@ def check(delete: bool, hours: float, hashes: bool, as_json: bool) -> None:
 
 def _check(delete: bool, older_than: float, hashes: bool, as_json: bool) -> None:
     progress = _Progress()
-    found = media_check.check(older_than, progress.show, hashes=hashes)
+    found = storage_check.check(older_than, progress.show, hashes=hashes)
     progress.end()
     if not as_json:
         _tell(found, hashes)
     removed = Findings()
     if delete and found.removable:
-        removed = media_check.remove(command_line(), found, older_than)
+        removed = storage_check.remove(command_line(), found, older_than)
     if as_json:
         click.echo(json.dumps(_document(found, removed, hashes), indent=2))
     elif removed.removable:

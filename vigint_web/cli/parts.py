@@ -3,6 +3,7 @@
 import os
 import signal
 import sys
+from functools import partial
 from pathlib import Path
 
 import click
@@ -10,18 +11,22 @@ import click
 from vigint_web import create_app, read_config
 from vigint_web.cli.preflight import DataDirLock, StartError, check_data_dir, check_port
 from vigint_web.cli.queue_server import QueueServer
-from vigint_web.environment import ROOT
+from vigint_web.config.environment import ROOT
 from vigint_web.jobs.scheduler import run_scheduler
 from vigint_web.jobs.worker import run_worker
-from vigint_web.services.queueing import QUEUES
+from vigint_web.services.core.job_queue import QUEUES
+from vigint_web.system.processes import run_and_exit
 
 
-def web_command(host: str, port: int) -> list[str]:
-    """Return what runs the web server, in the checkout's folder."""
-    bind = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+def web_command(bind: str) -> list[str]:
+    """Return what runs the web server, in the checkout's folder.
+
+    Args:
+        bind: `address:port` to listen on, or `fd://` and a socket that listens already.
+    """
     return [
-        sys.executable, "-m", "gunicorn", "--config", "python:vigint_web.gunicorn_config",
-        "--bind", bind, "wsgi:app",
+        sys.executable, "-m", "vigint_web.server.serving",
+        "--config", "python:vigint_web.server.gunicorn_config", "--bind", bind, "wsgi:app",
     ]  # fmt: skip
 
 
@@ -29,16 +34,30 @@ def web_command(host: str, port: int) -> list[str]:
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--port", default=8000, show_default=True, help="Port to listen on.")
 def web(host: str, port: int) -> None:
-    """Run the web server alone; the database must be migrated."""
+    """Run the web server alone; the database must be migrated.
+
+    A socket that systemd hands over (`vigint-web.socket`) comes before --host and --port: it goes
+    on listening while the web server is replaced.
+    """
     config = read_config()
     check_data_dir(config.data_dir)
-    check_port(host, port)
+    if not _is_given_a_socket():
+        check_port(host, port)
     for warning in config.warnings:
         click.echo(f"Warning: {warning}", err=True)
     os.environ["VIGINT_DATA_DIR"] = str(config.data_dir)
     os.environ["VIGINT_LOG_FORMAT"] = config.log_format
     os.chdir(ROOT)
-    _become(web_command(host, port))
+    _become(web_command(f"[{host}]:{port}" if ":" in host else f"{host}:{port}"))
+
+
+def _is_given_a_socket() -> bool:
+    """Return whether a service manager started this very process with a socket (sd_listen_fds).
+
+    gunicorn, which this process turns into, finds it by the same variables.
+    """
+    for_whom, how_many = os.environ.get("LISTEN_PID", ""), os.environ.get("LISTEN_FDS", "")
+    return for_whom == str(os.getpid()) and how_many.isdecimal() and int(how_many) > 0
 
 
 @click.command()
@@ -48,14 +67,14 @@ def worker(queues: tuple[str, ...]) -> None:
     unknown = set(queues) - set(QUEUES)
     if unknown:
         raise StartError(f"There is no queue {', '.join(unknown)}: there are {', '.join(QUEUES)}.")
-    run_worker(create_app(), queues or QUEUES)
+    run_and_exit(partial(run_worker, create_app(), queues or QUEUES))
 
 
 @click.command()
 def scheduler() -> None:
     """Reconcile, purge and sweep by the clock."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    run_scheduler(create_app())
+    run_and_exit(partial(run_scheduler, create_app()))
 
 
 @click.command()
@@ -66,6 +85,7 @@ def queue() -> None:
     server = QueueServer(data_dir)
     with DataDirLock(data_dir) as lock:
         server.prepare()
+        server.begin_anew_if_damaged()
         # As long as it runs, `up` shall not start another one there.
         lock.outlive_exec()
         _become(server.argv)

@@ -8,9 +8,10 @@ from flask_babel import force_locale
 from vigint_web import create_app
 from vigint_web.cli.up import migrate_database
 from vigint_web.errors import VigintError
-from vigint_web.models import Role, Scope
-from vigint_web.services import api_keys, audit, sites, two_factor, users
-from vigint_web.services.actors import command_line
+from vigint_web.models import Role, Scope, Site
+from vigint_web.services.accounts import api_keys, sites, two_factor, users
+from vigint_web.services.audit import verification
+from vigint_web.services.core.actors import command_line
 
 
 def _password(from_stdin: bool) -> tuple[str, bool]:
@@ -74,28 +75,59 @@ def reset_two_factor(email: str) -> None:
     help="What the key may do; several are possible. Default: ingest and host.",
 )
 @click.option("--days", type=click.IntRange(1, 3650), help="How long it works; default: no end.")
-@click.option("--site", help="The site it belongs to, by its short name; made if it is new.")
-def create_api_key(name: str, scopes: tuple[str, ...], days: int | None, site: str | None) -> None:
+@click.option("--site", help="The site it belongs to, by its short name; default: the first.")
+@click.option("--create-site", is_flag=True, help="Add the site of --site when there is none.")
+def create_api_key(
+    name: str, scopes: tuple[str, ...], days: int | None, site: str | None, create_site: bool
+) -> None:
     """Create a key for a program and print it, alone, once."""
+    if create_site and not site:
+        raise VigintError("--create-site adds the site that --site names: add --site NAME.")
     wanted = {Scope(scope) for scope in scopes} or {Scope.INGEST, Scope.HOST}
     app = create_app()
     with app.app_context():
         migrate_database(app)
-        owner = sites.get_or_add_site(site) if site else sites.default_site()
+        owner = _site(site, create_site) if site else sites.default_site()
         key = api_keys.create_api_key(command_line(), name, owner, wanted, days=days)
     click.echo(key)
 
 
+def _site(name: str, create: bool) -> Site:
+    try:
+        return sites.named_site(command_line(), name)
+    except sites.UnknownSite as unknown:
+        if create:
+            return sites.add_site(command_line(), name.strip())
+        raise VigintError(f"{unknown} Name one of them, or add --create-site.") from None
+
+
 @click.command("verify-audit")
-def verify_audit() -> None:
-    """Check that nobody changed the audit trail since it was written."""
+@click.option(
+    "--expect-count",
+    type=click.IntRange(min=0),
+    help="A number of events that was printed earlier; needs --expect-head.",
+)
+@click.option("--expect-head", help="The hash that was printed with it.")
+def verify_audit(expect_count: int | None, expect_head: str | None) -> None:
+    """Check the audit trail; print its count and head hash, to be noted elsewhere."""
+    if (expect_count is None) != (expect_head is None):
+        raise click.UsageError("--expect-count and --expect-head go together.")
+    noted = None
+    if expect_count is not None and expect_head is not None:
+        noted = verification.Head(expect_count, expect_head.strip().lower())
     app = create_app()
     with app.app_context():
         migrate_database(app)
-        broken = audit.first_broken_event()
-    if broken is not None:
-        raise VigintError(f"The audit trail was tampered with: event {broken} does not follow.")
-    click.echo("The audit trail is whole: every event follows from the one before.")
+        report = verification.check_trail(noted)
+    if report.findings:
+        raise VigintError("\n".join(report.findings))
+    click.echo(
+        "The audit trail is whole: every event follows from the one before.\n"
+        f"Events: {report.head.count}\n"
+        f"Head: {report.head.hash}\n"
+        "Note both elsewhere. A later check with --expect-count and --expect-head shows whether"
+        " events were removed or rewritten since."
+    )
 
 
 COMMANDS = {

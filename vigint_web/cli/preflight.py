@@ -10,13 +10,27 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from vigint_web.system.private_files import private_folder
+
 
 class StartError(Exception):
     """Say in one sentence why Vigint cannot start and what to do about it."""
 
 
+# What waits to be accepted while the web server is replaced, and what the kernel allows at most.
+_BACKLOG = 2048
+
+
 def check_port(host: str, port: int) -> None:
-    """Make sure that the web server will be able to listen there.
+    """Make sure that the web server will be able to listen there; raises what `listen` raises."""
+    listen(host, port).close()
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Return a socket that listens there.
+
+    Whoever holds it may start one web server after the other on it: who connects meanwhile waits
+    and is not refused.
 
     Raises:
         StartError: the port is taken or not allowed, or the host is not of this machine.
@@ -33,14 +47,16 @@ def check_port(host: str, port: int) -> None:
             f"{host!r} port {port} is no address to listen on: give an address of this machine"
             " with --host, such as 127.0.0.1, and a port from 1 to 65535 with --port."
         ) from None
-    with socket.socket(family, kind, protocol) as probe:
-        # As the web server does; without it a port closed a moment ago counts as taken.
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(address)
-            probe.listen(1)
-        except OSError as error:
-            raise StartError(_why_not(error, host, port)) from None
+    listener = socket.socket(family, kind, protocol)
+    # As the web server does; without it a port closed a moment ago counts as taken.
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind(address)
+        listener.listen(_BACKLOG)
+    except OSError as error:
+        listener.close()
+        raise StartError(_why_not(error, host, port)) from None
+    return listener
 
 
 def check_data_dir(data_dir: Path) -> None:
@@ -50,7 +66,8 @@ def check_data_dir(data_dir: Path) -> None:
         StartError: it cannot.
     """
     try:
-        data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if not data_dir.is_dir():
+            private_folder(data_dir)
         with tempfile.TemporaryFile(dir=data_dir, prefix=".writable-") as probe:
             probe.write(b"\0" * 4096)
     except OSError as error:

@@ -5,9 +5,9 @@ import sys
 
 import click
 
-from vigint_web.catalogs import compile_catalogs
 from vigint_web.cli.preflight import StartError
-from vigint_web.environment import ROOT
+from vigint_web.config.environment import ROOT
+from vigint_web.i18n.catalogs import compile_catalogs
 
 
 @click.command()

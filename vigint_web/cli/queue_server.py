@@ -3,6 +3,7 @@
 It listens on a unix socket only, keeps an append-only file, and evicts nothing.
 """
 
+import logging
 import re
 import shutil
 import subprocess
@@ -17,13 +18,16 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from vigint_web.cli.preflight import StartError
+from vigint_web.cli.queue_files import put_damaged_aside
 from vigint_web.cli.supervisor import Child
-from vigint_web.queue_address import (
+from vigint_web.system.queue_socket import (
     prepare_queue_socket,
     queue_dir,
     queue_url,
     remove_queue_socket,
 )
+
+log = logging.getLogger(__name__)
 
 # redis-py speaks RESP3 (since 6.0) and RQ moves jobs with BLMOVE (since 6.2).
 OLDEST_VERSION = (6, 2)
@@ -93,13 +97,16 @@ class QueueServer:
         """Return the command that runs the server in the foreground; `prepare` comes first."""
         if self._socket is None:
             raise RuntimeError("QueueServer.prepare() must be called before argv is asked for")
+        return self._command(self._home, self._socket, self.log_path)
+
+    def _command(self, home: Path, socket: Path, log_path: Path) -> list[str]:
         options = {
             "port": "0",
-            "unixsocket": str(self._socket),
+            "unixsocket": str(socket),
             "unixsocketperm": "700",
-            "dir": str(self._home),
+            "dir": str(home),
             "daemonize": "no",
-            "logfile": str(self.log_path),
+            "logfile": str(log_path),
             "loglevel": "warning",
             "save": "",
             "appendonly": "yes",
@@ -137,6 +144,13 @@ class QueueServer:
                 " writable for this user, or name another data directory in VIGINT_DATA_DIR."
             ) from None
 
+    def begin_anew_if_damaged(self) -> None:
+        """Put the queue's files aside if the server cannot start with them; it must not run."""
+        try:
+            put_damaged_aside(self._home, self._command)
+        except OSError as error:
+            log.warning("the queue's files could not be tried: %s", error)
+
     def ready(self) -> bool:
         """Return whether the server answers and has read its data."""
         try:
@@ -152,10 +166,8 @@ class QueueServer:
             argv=self.argv,
             order=0,
             ready=self.ready,
-            failure_hint=(
-                f"If {self.log_path} names a damaged file, move {self._home}/appendonlydir away:"
-                " unfinished work is taken up again from the database."
-            ),
+            before_restart=self.begin_anew_if_damaged,
+            failure_hint=f"Its own log is {self.log_path}.",
         )
 
     def cleanup(self) -> None:

@@ -8,12 +8,13 @@ import click
 
 from vigint_web import create_app
 from vigint_web.cli.up import migrate_database
-from vigint_web.config import Config, secret_key_path
+from vigint_web.config.config import Config, secret_key_path
+from vigint_web.crypto.tokens import key_id
 from vigint_web.errors import VigintError
-from vigint_web.services import signing, two_factor
-from vigint_web.services.actors import command_line
-from vigint_web.services.runtime import config
-from vigint_web.tokens import key_id
+from vigint_web.services.accounts import two_factor
+from vigint_web.services.core.actors import command_line
+from vigint_web.services.core.runtime import config
+from vigint_web.services.links import key_rotation
 
 _GIVEN = ("VIGINT_SECRET_KEY", "VIGINT_SECRET_KEY_FILE")
 
@@ -37,9 +38,9 @@ def rotate_signing_key(forget_old: bool, yes: bool) -> None:
 
 
 def _rotate(settings: Config) -> None:
-    signing.name_signing_keys()
+    key_rotation.name_signing_keys()
     fresh = secrets.token_urlsafe(48)
-    going_on = signing.count_open_links(signed_by_newest=True) + signing.count_open_links(
+    going_on = key_rotation.count_open_links(signed_by_newest=True) + key_rotation.count_open_links(
         signed_by_newest=False
     )
     if _is_given():
@@ -50,7 +51,7 @@ def _rotate(settings: Config) -> None:
     else:
         _write(secret_key_path(settings.data_dir), (fresh, *_ring(settings)))
         click.echo("Restart Vigint, and copy the file secret-key to its other machines, if any.")
-    signing.record_rotation(command_line(), key_id(fresh))
+    key_rotation.record_rotation(command_line(), key_id(fresh))
     click.echo(f"After that new links are signed with key {key_id(fresh)}.")
     click.echo(f"Open links signed before, which go on: {going_on}.")
 
@@ -58,12 +59,12 @@ def _rotate(settings: Config) -> None:
 def _forget(settings: Config, yes: bool) -> None:
     if not settings.old_secret_keys:
         raise VigintError("There is no older key: nothing to forget.")
-    ending = signing.count_open_links(signed_by_newest=False)
+    ending = key_rotation.count_open_links(signed_by_newest=False)
     click.echo(f"Open links signed with an older key, which end now: {ending}.")
     if not yes:
         click.confirm("Revoke them and forget the older keys? This cannot be undone.", abort=True)
     two_factor.reseal_secrets()
-    done = signing.revoke_links_of_old_keys(command_line())
+    done = key_rotation.revoke_links_of_old_keys(command_line())
     path = secret_key_path(settings.data_dir)
     if _is_given():
         click.echo("Remove VIGINT_OLD_SECRET_KEYS on every machine, and restart Vigint.")

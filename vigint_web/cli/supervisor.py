@@ -1,7 +1,7 @@
 """Starts the processes of one installation, keeps them running, and stops them.
 
 Wakes for a signal, a death or a due restart only. Must run in the main thread: signal handlers
-live there, and children die with the thread that started them (see `vigint_web.processes`).
+live there, and children die with the thread that started them (see `vigint_web.system.processes`).
 """
 
 import logging
@@ -20,7 +20,8 @@ from pathlib import Path
 from types import FrameType
 
 from vigint_web.cli.preflight import StartError
-from vigint_web.processes import die_with_parent
+from vigint_web.cli.reports import Report
+from vigint_web.system.processes import die_with_parent
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +34,9 @@ _START_ATTEMPTS = 3
 _PROBE_INTERVAL = 0.05
 # Some senders (timeout(1), process managers) signal the process and then its group, which is no
 # second Ctrl-C.
-_REPEAT_AFTER = 0.3
+_REPEAT_AFTER = 0.1
+# How long a stop may take before it says what it waits for.
+_SILENT_SECONDS = 1.0
 # What a later group (the queue server) gets for its own orderly end when the first used it all.
 _LEAST_WARM_SECONDS = 2.0
 
@@ -45,7 +48,9 @@ class Child:
     `env` is the whole environment (None: this process's). Children of a lower `order` start
     first, and stop last; those of one order start and stop together. `ready` must answer within
     about a second; without it a child counts as ready once started. `failure_hint` is a sentence
-    for the person whose start fails.
+    for the person whose start fails. `before_restart` is called when it has ended, before it is
+    started again. `descriptors` are open in the child under the same numbers. `output` is a
+    descriptor that it writes to (None: this process's standard output and standard error).
     """
 
     name: str
@@ -56,6 +61,9 @@ class Child:
     ready: Callable[[], bool] | None = None
     failure_hint: str = ""
     cwd: Path | None = None
+    descriptors: Sequence[int] = ()
+    before_restart: Callable[[], None] | None = None
+    output: int | None = None
 
 
 @dataclass
@@ -76,6 +84,8 @@ class Supervisor:
         children: Sequence[Child],
         *,
         on_ready: Callable[[], None] | None = None,
+        report: Report | None = None,
+        said_where: str = "above",
         warm_seconds: float = 10.0,
         start_seconds: float = 60.0,
     ) -> None:
@@ -85,12 +95,16 @@ class Supervisor:
             children: what to run.
             on_ready: called once in a thread of its own when all are ready, so it may take its
                 time; if it raises, everything is stopped and the status is 1.
+            report: is told what happens.
+            said_where: where a person finds what the children said.
             warm_seconds: what children get to end by themselves, before SIGKILL.
             start_seconds: what the children of one order get to become ready.
         """
         ordered = sorted(children, key=lambda child: child.order)
         self._slots = [_Slot(child) for child in ordered]
         self._on_ready = on_ready
+        self._report = report or Report()
+        self._said_where = said_where
         self._warm_seconds = warm_seconds
         self._start_seconds = start_seconds
         self._stopping = threading.Event()
@@ -141,9 +155,11 @@ class Supervisor:
             on_ready()
         except StartError as error:
             log.error("%s", error)
+            self._report.failed(str(error))
             self.request_stop(1)
         except Exception:
             log.exception("What was to be done once everything was ready has failed; stopping.")
+            self._report.failed(f"Something unexpected went wrong; see {self._said_where}.")
             self.request_stop(1)
 
     def _start(self) -> None:
@@ -161,7 +177,8 @@ class Supervisor:
                     raise StartError(
                         _join(
                             f"The {waiting[0].child.name} was not ready after"
-                            f" {self._start_seconds:.0f} seconds: see what it said above.",
+                            f" {self._start_seconds:.0f} seconds: see what it said"
+                            f" {self._said_where}.",
                             waiting[0].child.failure_hint,
                         )
                     )
@@ -180,7 +197,10 @@ class Supervisor:
                 env=child.env,
                 cwd=child.cwd,
                 stdin=subprocess.DEVNULL,
+                stdout=child.output,
+                stderr=child.output,
                 start_new_session=True,
+                pass_fds=tuple(child.descriptors),
                 # It must be done between fork and exec. Safe with threads: it neither imports
                 # nor takes a lock.
                 preexec_fn=partial(die_with_parent, os.getpid()),  # noqa: PLW1509 - see above
@@ -206,6 +226,8 @@ class Supervisor:
                 self._schedule(slot, f"(process {process.pid}) {_describe(process.returncode)}")
             if slot.process is None and 0 < slot.restart_at <= time.monotonic():
                 slot.restart_at = 0.0
+                if slot.child.before_restart is not None:
+                    slot.child.before_restart()
                 self._spawn(slot)
 
     def _schedule(self, slot: _Slot, what: str) -> None:
@@ -215,7 +237,7 @@ class Supervisor:
             raise StartError(
                 _join(
                     f"The {child.name} does not start: it ended {slot.deaths} times in a row;"
-                    " see what it said above.",
+                    f" see what it said {self._said_where}.",
                     child.failure_hint,
                 )
             )
@@ -223,6 +245,7 @@ class Supervisor:
         slot.restart_at = time.monotonic() + pause
         when = f"in {pause:g} s" if pause else "now"
         log.warning("The %s %s; starting it again %s.", child.name, what, when)
+        self._report.died(child.name, what, pause)
 
     def _next_restart(self) -> float | None:
         due = [slot.restart_at for slot in self._slots if slot.process is None]
@@ -230,7 +253,9 @@ class Supervisor:
 
     def _stop(self) -> None:
         self._stopping.set()
+        self._report.stopping()
         overall = time.monotonic() + self._warm_seconds
+        said_at: float | None = time.monotonic() + _SILENT_SECONDS
         least = min(self._warm_seconds, _LEAST_WARM_SECONDS)
         backwards = reversed(self._slots)
         for _, group in groupby(backwards, key=lambda slot: slot.child.order):
@@ -243,12 +268,21 @@ class Supervisor:
                     names = ", ".join(slot.child.name for slot in running if _runs(slot))
                     log.warning("Killed after %.0f s of waiting: %s.", self._warm_seconds, names)
                     break
-                self._wait(deadline)
+                if said_at is not None and time.monotonic() > said_at:
+                    said_at = None
+                    self._tell_who_is_left(running, deadline)
+                self._wait(min(deadline, said_at or deadline))
+            if self._cold and any(_runs(slot) for slot in running):
+                self._report.cut_short()
             for slot in running:
                 if slot.process is not None:
                     _kill_group(slot.process.pid)
                     slot.process.wait()
                     slot.process = None
+
+    def _tell_who_is_left(self, slots: Sequence[_Slot], deadline: float) -> None:
+        left = {slot.child.name: slot.process.pid for slot in slots if slot.process and _runs(slot)}
+        self._report.still_waiting(left, deadline - time.monotonic())
 
     @contextmanager
     def _signals(self) -> Iterator[None]:

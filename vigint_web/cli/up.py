@@ -1,6 +1,7 @@
 """Start everything on this machine, and keep it running."""
 
 import os
+import signal
 import socket
 import sys
 import time
@@ -8,7 +9,8 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import click
@@ -18,21 +20,30 @@ from alembic.script import ScriptDirectory
 from flask import Flask
 
 from vigint_web import create_app, read_config
+from vigint_web.cli.log_file import LogFile
+from vigint_web.cli.output import Output, output_for, shown
 from vigint_web.cli.parts import web_command
-from vigint_web.cli.preflight import DataDirLock, StartError, check_data_dir, check_port
+from vigint_web.cli.preflight import DataDirLock, StartError, check_data_dir, listen
 from vigint_web.cli.queue_server import QueueServer, check_queue_server
 from vigint_web.cli.supervisor import Child, Supervisor
-from vigint_web.config import Config
-from vigint_web.environment import ROOT
+from vigint_web.cli.under_way import work_under_way
+from vigint_web.config.config import Config
+from vigint_web.config.environment import ROOT
 from vigint_web.extensions import db
 from vigint_web.media.tools import ToolMissing, find_tools
-from vigint_web.services import users
-from vigint_web.services.actors import command_line
-from vigint_web.services.queueing import QUEUES, URGENT_QUEUES
-from vigint_web.services.sites import default_site
+from vigint_web.services.accounts import users
+from vigint_web.services.accounts.sites import default_site
+from vigint_web.services.core.actors import command_line
+from vigint_web.services.core.job_queue import QUEUES, URGENT_QUEUES
+from vigint_web.services.retention.words import retention_warnings
+from vigint_web.system.private_files import private_file
+from vigint_web.system.processes import run_and_exit
+from vigint_web.system.queue_socket import queue_url
 
 DEFAULT_HOST, DEFAULT_PORT, DEFAULT_WORKERS = "127.0.0.1", 8000, 2
 _READY_SECONDS = 60.0
+# Between questions whether all is ready.
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 0.5
 
 
 @dataclass(frozen=True)
@@ -58,22 +69,45 @@ class Served:
 def run_up(
     served: Served,
     workers: int,
-    on_ready: Callable[[Config, Supervisor], None] | None = None,
+    output: Output,
+    on_ready: Callable[[Config, Supervisor], None],
 ) -> int:
     """Start queue server, web, workers and scheduler, and supervise them until told to stop.
 
     Args:
+        served: where to listen.
+        workers: how many workers to start.
+        output: where to print, and where the processes log.
         on_ready: called once everything answers, in a thread of its own.
 
     Raises:
         StartError, ConfigError: with a sentence for whoever starts it.
     """
+    try:
+        status = _run(served, workers, output, on_ready)
+        output.progress("Everything has stopped.")
+        return status
+    except KeyboardInterrupt:
+        raise StartError("Stopped before anything was started.") from None
+    finally:
+        output.close()
+
+
+def _run(
+    served: Served,
+    workers: int,
+    output: Output,
+    on_ready: Callable[[Config, Supervisor], None],
+) -> int:
     data_dir = Path(os.environ.get("VIGINT_DATA_DIR") or "data").absolute()
+    output.progress(f"Starting Vigint on the data directory {shown(data_dir)}")
     check_data_dir(data_dir)
     with ExitStack() as stack:
         stack.enter_context(DataDirLock(data_dir))
         config = _configured(data_dir, served)
-        check_port(served.host, served.port)
+        log = stack.enter_context(output.log_file(config))
+        # It outlives the web server, which may be replaced at any moment.
+        listener = stack.enter_context(listen(served.host, served.port))
         try:
             find_tools(config.ffmpeg, config.ffprobe)
         except ToolMissing as error:
@@ -86,41 +120,61 @@ def run_up(
             children.append(queue.child())
         else:
             check_queue_server(config.redis_url)
-        _prepare(config)
-        for warning in _warnings(config):
-            click.echo(f"Warning: {warning}", err=True)
+        output.progress("Preparing the database…")
+        nowhere, retention = _prepare(config, output)
+        for warning in (*_warnings(config, nowhere), *retention):
+            output.warn(warning)
         supervisor: Supervisor
 
         def ready() -> None:
-            _await_ready(served.local_url)
-            click.echo(f"Vigint is ready on {served.url}")
-            sys.stdout.flush()
-            if on_ready is not None:
-                on_ready(config, supervisor)
+            _await_ready(served.local_url, output.where_processes_speak)
+            output.say(f"Vigint is ready on {served.url}")
+            on_ready(config, supervisor)
 
         supervisor = Supervisor(
-            [*children, *_processes(config, served, workers)],
+            [*children, *_processes(config, served, workers, listener, log)],
             on_ready=ready,
+            report=output.terminal,
+            said_where=output.where_processes_speak,
         )
+        if output.terminal is not None:
+            url = config.redis_url or queue_url(config.data_dir)
+            output.terminal.work = partial(work_under_way, url)
+        output.progress(f"Starting the web server, {_counted(workers)} and the rest…")
         return supervisor.run()
+
+
+def _counted(workers: int) -> str:
+    return "one worker" if workers == 1 else f"{workers} workers"
 
 
 def _configured(data_dir: Path, served: Served) -> Config:
     """Read the configuration with the served address as its default for generated links."""
     address = data_dir / "address"
-    address.write_text(served.url + "\n", encoding="utf-8")
+    with os.fdopen(private_file(address), "w", encoding="utf-8") as file:
+        file.write(served.url + "\n")
     return read_config()
 
 
-def _prepare(config: Config) -> None:
+def _prepare(config: Config, output: Output) -> tuple[list[str], list[str]]:
+    """Bring the database up to date.
+
+    Returns the default recipients, if no mail can reach any, and what waits of the retention.
+    """
     app = create_app(config)
     with app.app_context():
         migrate_database(app)
         default_site()
         password = users.ensure_first_admin(command_line("first start"))
+        nowhere = users.alerted_nowhere(config.email)
+        retention = retention_warnings()
         db.session.remove()
     if password is not None:
-        _tell_first_password(config, password)
+        if output.terminal is not None:
+            output.keep_first_password(password)
+        else:
+            _tell_first_password(config, password)
+    return nowhere, retention
 
 
 def _tell_first_password(config: Config, password: str) -> None:
@@ -129,8 +183,7 @@ def _tell_first_password(config: Config, password: str) -> None:
         click.echo("It is shown this once. Change it under your account.")
         return
     path = config.data_dir / "first-admin-password"
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+    with os.fdopen(private_file(path), "w", encoding="utf-8") as file:
         file.write(password + "\n")
     click.echo(
         f"First start: the password of {users.FIRST_ADMIN} is in {path}. Change it, then delete"
@@ -148,28 +201,53 @@ def migrate_database(app: Flask) -> None:
         flask_migrate.upgrade()
 
 
-def _warnings(config: Config) -> list[str]:
+def _warnings(config: Config, nowhere: list[str]) -> list[str]:
     found = list(config.warnings)
+    if config.hosts_elsewhere:
+        found.append(
+            f"videos of incidents leave this machine: {config.sparse_url} hosts them ([SparseAI]"
+            " base_url). Take base_url out to keep them here."
+        )
     if config.base_url_is_loopback and config.email.server is not None:
         found.append(
             f"mails leave by {config.email.server}, but their links begin with {config.base_url},"
             " which opens on this machine only: set VIGINT_BASE_URL to the address people reach."
         )
+    if nowhere:
+        found.append(
+            f"alerts reach nobody: no mailbox can have the address {', '.join(nowhere)}. Set"
+            " [Email] to_email (VIGINT_SMTP_TO)."
+        )
     return found
 
 
-def _processes(config: Config, served: Served, workers: int) -> list[Child]:
+def _processes(
+    config: Config, served: Served, workers: int, listener: socket.socket, log: LogFile | None
+) -> list[Child]:
     environment = {**os.environ, "VIGINT_DATA_DIR": str(config.data_dir)}
     environment["PYTHONUNBUFFERED"] = "1"
     # What a killed worker leaves there is swept with the other working files.
     environment["TMPDIR"] = str(config.temp_dir)
-    environment["VIGINT_LOG_FORMAT"] = config.log_format
-    web = web_command(served.host, served.port)
+    # A log file reads what it is given, and writes it as it is configured.
+    environment["VIGINT_LOG_FORMAT"] = "json" if log is not None else config.log_format
+    web = web_command(f"fd://{listener.fileno()}")
 
     def answers() -> bool:
-        return _status(f"{served.local_url}/healthz") == 200
+        return _status(f"{served.local_url}/healthz", 1) == 200
 
-    children = [Child("web", web, environment, order=1, ready=answers, cwd=ROOT)]
+    children = [
+        Child(
+            "web",
+            web,
+            environment,
+            order=1,
+            ready=answers,
+            # Idle connections are closed at once: nobody serves them here after this.
+            stop_signal=signal.SIGQUIT,
+            cwd=ROOT,
+            descriptors=[listener.fileno()],
+        )
+    ]
     for number in range(workers):
         # With several workers the first one takes no sources: an alert never waits for a transcode.
         queues = URGENT_QUEUES if number == 0 and workers > 1 else QUEUES
@@ -177,22 +255,27 @@ def _processes(config: Config, served: Served, workers: int) -> list[Child]:
         children.append(Child(f"worker {number + 1}", argv, environment, order=1, cwd=ROOT))
     scheduler = [sys.executable, "-m", "vigint_web", "scheduler"]
     children.append(Child("scheduler", scheduler, environment, order=1, cwd=ROOT))
-    return children
+    if log is None:
+        return children
+    return [replace(child, output=log.writer) for child in children]
 
 
-def _await_ready(url: str) -> None:
+def _await_ready(url: str, where: str) -> None:
     deadline = time.monotonic() + _READY_SECONDS
-    while _status(f"{url}/readyz") != 200:
+    pause = _FIRST_PAUSE
+    while _status(f"{url}/readyz", 5) != 200:
         if time.monotonic() > deadline:
             raise StartError(
-                "Vigint did not become ready within a minute; the lines above say what is missing."
+                "Vigint did not become ready within a minute; what its processes said"
+                f" {where} names what is missing."
             )
-        time.sleep(0.05)
+        time.sleep(pause)
+        pause = min(_LONGEST_PAUSE, 1.5 * pause)
 
 
-def _status(url: str) -> int | None:
+def _status(url: str, seconds: float) -> int | None:
     try:
-        with urllib.request.urlopen(url, timeout=2) as answer:  # noqa: S310 - our own address
+        with urllib.request.urlopen(url, timeout=seconds) as answer:  # noqa: S310 - our own address
             return int(answer.status)
     except urllib.error.HTTPError as error:
         return error.code
@@ -220,9 +303,31 @@ def _reachable_host() -> str:
     type=click.IntRange(1, 64),
     help="How many jobs run at once.",
 )
-def up(host: str, port: int, workers: int) -> None:
-    """Start everything, and keep it running until Ctrl-C or SIGTERM."""
-    sys.exit(run_up(Served(host, port), workers))
+@click.option("--verbose", is_flag=True, help="Show log lines on the terminal too.")
+def up(host: str, port: int, workers: int, verbose: bool) -> None:
+    """Start everything, and keep it running until Ctrl-C or SIGTERM.
+
+    On a terminal it says in words what happens, and log lines go to vigint.log in the data
+    directory; elsewhere they go to standard error.
+    """
+    served, output = Served(host, port), output_for(verbose=verbose)
+
+    def show(_config: Config, _supervisor: Supervisor) -> None:
+        if output.terminal is not None:
+            output.say(_block(served, output))
+
+    run_and_exit(lambda: sys.exit(run_up(served, workers, output, show)))
+
+
+def _block(served: Served, output: Output) -> str:
+    lines = ["", f"Address:      {served.url}/"]
+    login = output.first_login()
+    if login is not None:
+        lines.append(f"First login:  {login}")
+    if output.log_path is not None:
+        lines.append(f"Log:          {shown(output.log_path)}")
+    lines += ["Ctrl-C stops everything.", ""]
+    return "\n".join(lines)
 
 
 @click.command()

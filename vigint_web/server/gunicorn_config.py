@@ -1,4 +1,4 @@
-"""Settings of the web server: `gunicorn --config python:vigint_web.gunicorn_config wsgi:app`.
+"""Settings of the web server: gunicorn reads them as `python:vigint_web.server.gunicorn_config`.
 
 Every name here that is a setting of gunicorn is one. `sendfile` must stay unset: any value given
 for it turns the kernel's sendfile off.
@@ -7,20 +7,26 @@ for it turns the kernel's sendfile off.
 import logging
 import os
 import re
+import resource
+import signal
+from contextlib import suppress
 from typing import Any
 
 from gunicorn.config import Config  # type: ignore[import-untyped] # it ships no types
 from gunicorn.glogging import Logger  # type: ignore[import-untyped] # it ships no types
 
-from vigint_web.environment import load_environment
+from vigint_web.config.environment import load_environment
 from vigint_web.logs import formatter
-from vigint_web.processes import die_with_parent
+from vigint_web.system.processes import die_with_parent, end_at_once_until_ready
 
 load_environment()
 
-worker_class = "vigint_web.gunicorn_worker.PatientWorker"
+worker_class = "vigint_web.server.gunicorn_worker.PatientWorker"
 workers = int(os.environ.get("VIGINT_WEB_PROCESSES") or 2)
 threads = int(os.environ.get("VIGINT_WEB_THREADS") or 64)
+
+# Connections that wait for their client, in each process; the oldest make room for new ones.
+worker_connections = 1000
 
 # One import of the application instead of one per process: the web is up sooner while queue and
 # workers start beside it, and a killed process is replaced within milliseconds.
@@ -37,6 +43,10 @@ accesslog = None
 errorlog = "-"
 loglevel = "warning"
 
+# The application answers long addresses as it does any other: what is no token is not found. The
+# worker limits the first line with the header block (vigint_web.server.arriving).
+limit_request_line = 0
+
 # Which proxy may be believed is the application's setting; by default gunicorn believes loopback.
 forwarded_allow_ips = ""
 proxy_allow_ips = ""
@@ -46,6 +56,19 @@ control_socket_disable = True
 # A heartbeat file on a disk that stalls gets a healthy process killed.
 if os.access("/dev/shm", os.W_OK | os.X_OK):  # noqa: S108 - memory, private file unlinked at once
     worker_tmp_dir = "/dev/shm"  # noqa: S108 - as above
+
+
+def _allow_descriptors() -> None:
+    """Let each process have a descriptor per connection, and one per file that is being sent."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = 5 * worker_connections
+    most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    # Where that is forbidden, connections make room for one another earlier.
+    with suppress(OSError, ValueError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+
+
+_allow_descriptors()
 
 _TOKEN = re.compile(r"(/(?:stream|api/video)/|[?&]token=)[^/?&\s'\"]+")
 
@@ -76,6 +99,15 @@ def _hide_tokens(record: logging.LogRecord) -> bool:
 
 
 logger_class = TokenFreeLogger
+
+
+def on_starting(_server: Any) -> None:
+    """Let a process end while it is still being prepared.
+
+    Until it has handlers of its own it has its master's, which only note a signal for a loop that
+    this process does not run: it would be killed at the end of `graceful_timeout`.
+    """
+    end_at_once_until_ready({signal.SIGTERM, signal.SIGINT, signal.SIGQUIT})
 
 
 def post_fork(server: Any, worker: Any) -> None:

@@ -1,0 +1,46 @@
+"""Says in words what log lines tell of that a person at the terminal cares about."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from vigint_web.logs import EVENT, Event
+
+_LONGEST = 300
+_WORDS = {
+    Event.INCIDENT_RECEIVED: "{incident} was received.",
+    Event.ALERT_SENT: "{incident}: an alert was delivered by {channel}.",
+    Event.ALERT_IN_OUTBOX: "{incident}: an alert was written to the outbox; no SMTP server is set.",
+    Event.ALERT_POSTPONED: "{incident}: an alert is not delivered yet, and tried again: {reason}",
+    Event.ALERT_GIVEN_UP: "{incident}: an alert was given up: {reason}",
+    Event.VIDEO_FAILED: "Video {video} could not be prepared; its page says why.",
+    Event.VIDEO_WAITS_FOR_ROOM: "Video {video} waits for room on the disk.",
+    Event.DISK_LOW: "The disk is nearly full: {free} GB are free. Delete videos or enlarge it.",
+    Event.DISK_REFUSES: "The disk is full: new footage is refused. Delete videos or enlarge it.",
+    Event.DISK_FINE: "The disk has room again: {free} GB are free.",
+}
+
+
+def sentence(fields: Mapping[str, Any]) -> str | None:
+    """Return what a log line means for a person, with its local time; None for most lines."""
+    try:
+        words = _WORDS[Event(fields[EVENT])]
+    except (KeyError, ValueError):
+        return None
+    said = words.format_map(_Known(fields))
+    # Reasons hold what other servers answered: no control characters reach the terminal.
+    printable = "".join(sign if sign.isprintable() else " " for sign in said)
+    return f"{_local_time(fields)}  {printable[:_LONGEST]}"
+
+
+class _Known(dict[str, Any]):
+    def __missing__(self, key: str) -> str:
+        return "An alert" if key == "incident" else "unknown"
+
+
+def _local_time(fields: Mapping[str, Any]) -> str:
+    try:
+        moment = datetime.fromisoformat(str(fields["time"]))
+    except (KeyError, ValueError):
+        return "--:--:--"
+    return moment.astimezone().strftime("%H:%M:%S")

@@ -1,0 +1,106 @@
+"""What a start prints: words for a person at a terminal, plain lines for everything else."""
+
+import sys
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import Any
+
+import click
+
+from vigint_web.cli.happenings import sentence
+from vigint_web.cli.log_file import LogFile
+from vigint_web.cli.terminal import Terminal, terminal_of_a_person
+from vigint_web.config.config import Config
+from vigint_web.logs import as_text
+from vigint_web.services.accounts.users import FIRST_ADMIN
+
+
+class Output:
+    """Where one start prints, and where its processes log."""
+
+    def __init__(self, terminal: Terminal | None, *, log_to_file: bool, verbose: bool) -> None:
+        """Take where to print.
+
+        Args:
+            terminal: where a person reads, if one does.
+            log_to_file: whether log lines go to the file instead of standard error.
+            verbose: whether log lines are shown on the terminal besides.
+        """
+        self.terminal = terminal
+        self.log_path: Path | None = None
+        self.is_muted = False  # about what log lines tell of
+        self._log_to_file = log_to_file
+        self._verbose = verbose
+        self._first_password: str | None = None
+
+    def log_file(self, config: Config) -> AbstractContextManager[LogFile | None]:
+        """Return the log that the processes write into, or None: they write to standard error."""
+        if not self._log_to_file:
+            return nullcontext()
+        self.log_path = config.data_dir / "vigint.log"
+        listener = self._hear if self.terminal is not None else None
+        return LogFile(self.log_path, config.log_format, listener)
+
+    def say(self, text: str = "", *, end: str = "\n") -> None:
+        """Print a line, or the beginning of one."""
+        if self.terminal is not None:
+            self.terminal.say(text, end=end)
+        else:
+            click.echo(text + end, nl=False)
+            sys.stdout.flush()
+
+    def progress(self, text: str) -> None:
+        """Print what is being done, where a person waits for it."""
+        if self.terminal is not None:
+            self.terminal.say(text)
+
+    def warn(self, text: str) -> None:
+        """Print a warning."""
+        if self.terminal is not None:
+            self.terminal.say(f"Warning: {text}")
+        else:
+            click.echo(f"Warning: {text}", err=True)
+
+    def keep_first_password(self, password: str) -> None:
+        """Keep the first administrator's password until it is shown; see `first_login`."""
+        self._first_password = password
+
+    def first_login(self) -> str | None:
+        """Return address and password of the first administrator, once."""
+        password, self._first_password = self._first_password, None
+        return password and f"{FIRST_ADMIN}  {password}  (shown once)"
+
+    @property
+    def where_processes_speak(self) -> str:
+        """Return where a person reads what the processes said."""
+        return f"in {shown(self.log_path)}" if self.log_path is not None else "above"
+
+    def close(self) -> None:
+        """Print what must not be lost, and wait until all is printed."""
+        login = self.first_login()
+        if login is not None:
+            self.say(f"First login:  {login}")
+        if self.terminal is not None:
+            self.terminal.close()
+
+    def _hear(self, line: str, fields: Mapping[str, Any]) -> None:
+        if self._verbose:
+            said: str | None = as_text(fields) if fields else line
+        else:
+            said = None if self.is_muted else sentence(fields)
+        if said is not None:
+            self.say("".join(c if c.isprintable() or c == "\n" else " " for c in said))
+
+
+def shown(path: Path) -> Path:
+    """Return a path as short as it can be said from the current folder."""
+    here = Path.cwd()
+    return path.relative_to(here) if path.is_relative_to(here) else path
+
+
+def output_for(*, verbose: bool, always_to_file: bool = False) -> Output:
+    """Return how a start prints, by what its standard output and standard error are."""
+    terminal = terminal_of_a_person()
+    to_file = always_to_file or terminal is not None
+    return Output(terminal, log_to_file=to_file, verbose=verbose)
