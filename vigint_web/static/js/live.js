@@ -1,6 +1,7 @@
 // Follows what a page shows: asks whether it changed, and brings it up to date if it did.
 //
 // <div id="live" data-live-src="address of the fragment"><div data-live …>parts, see parts.js</div></div>
+// `data-live-gone` is where to go when what the page shows does not exist any more.
 // The fragment says `data-live-busy` while work is under way, and what happened in `data-live-says`.
 
 import { update } from "./parts.js";
@@ -23,6 +24,7 @@ let tag = "";
 let failures = 0;
 let asked = -LEAST;
 let current = new Date();
+let leaving = false;
 
 function say(text) {
   if (!says || !text) return;
@@ -32,7 +34,7 @@ function say(text) {
 }
 
 function canAsk() {
-  return document.visibilityState === "visible" && navigator.onLine !== false;
+  return !leaving && document.visibilityState === "visible" && navigator.onLine !== false;
 }
 
 function schedule(pause) {
@@ -69,6 +71,26 @@ function showFound() {
   say(lost.dataset.saysFound);
 }
 
+/** A form of this page is under way: an answer about what it deletes must not overtake its own. */
+function leave() {
+  leaving = true;
+  clearTimeout(timer);
+  asking?.abort();
+  setTimeout(stay, PATIENCE);
+}
+
+function stay() {
+  leaving = false;
+  wake();
+}
+
+/** What is shown was deleted: say so by the list that it was in. */
+function go() {
+  if (!place.dataset.liveGone) return reload();
+  location.replace(place.dataset.liveGone);
+  return true;
+}
+
 /** Let the whole page say what happened: logged out, forbidden, gone. Not again and again. */
 function reload() {
   const before = Number(sessionStorage.getItem(RELOADED) ?? 0);
@@ -102,7 +124,11 @@ async function ask() {
     } else if (response.status === 304) {
       showFound();
       answered = true;
-    } else if (response.type === "opaqueredirect" || [401, 403, 404, 410].includes(response.status)) {
+    } else if (leaving) {
+      return;
+    } else if ([404, 410].includes(response.status)) {
+      if (go()) return;
+    } else if (response.type === "opaqueredirect" || [401, 403].includes(response.status)) {
       if (reload()) return;
     }
   } catch {
@@ -135,7 +161,8 @@ if (place) {
   });
   addEventListener("online", wake);
   addEventListener("focus", wake);
-  addEventListener("pageshow", (event) => event.persisted && wake());
+  addEventListener("pageshow", (event) => event.persisted && stay());
+  addEventListener("submit", (event) => event.defaultPrevented || leave());
   addEventListener("offline", () => {
     clearTimeout(timer);
     asking?.abort();

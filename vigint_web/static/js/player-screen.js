@@ -25,6 +25,11 @@ export class FullScreen {
     return this.player.root.classList.contains("vp-idle");
   }
 
+  /** Whether the controls lie over the picture: in full screen, and where a page lays them there. */
+  get covers() {
+    return this.isOn || getComputedStyle(this.player.parts.deck).position === "absolute";
+  }
+
   async toggle() {
     const { root, video } = this.player;
     try {
@@ -55,12 +60,12 @@ export class FullScreen {
     const { root } = this.player;
     clearTimeout(this.timer);
     root.classList.remove("vp-idle");
-    if (this.isOn) this.timer = setTimeout(() => this.rest(), IDLE);
+    if (this.covers) this.timer = setTimeout(() => this.rest(), IDLE);
   }
 
   rest() {
     const { root, parts, isMoving } = this.player;
     const held = parts.deck.querySelector(":focus-visible, select:focus") !== null;
-    if (this.isOn && isMoving && !held && parts.panel.hidden) root.classList.add("vp-idle");
+    if (this.covers && isMoving && !held && parts.panel.hidden) root.classList.add("vp-idle");
   }
 }

@@ -6,10 +6,13 @@ const DIALECTS = { en: "en-GB" };
 const TIME = { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" };
 const DATE = { ...TIME, day: "numeric", month: "short", year: "numeric", timeZoneName: "shortOffset" };
 
+const ROUNDING = 0.002; // seconds: a picture's time is a fraction, a gap's is in milliseconds
+
 export class Words {
-  constructor({ locale, zone, recordedAt }) {
+  constructor({ locale, zone, recordedAt, gaps = "" }) {
     this.locale = DIALECTS[locale] ?? locale;
     this.began = recordedAt ? Date.parse(recordedAt) : NaN;
+    this.gaps = readGaps(gaps);
     this.two = new Intl.NumberFormat(this.locale, { minimumIntegerDigits: 2 });
     this.plain = new Intl.NumberFormat(this.locale, { maximumFractionDigits: 2 });
     this.seconds = [1, 3].map(
@@ -66,8 +69,16 @@ export class Words {
   }
 
   moment(seconds) {
-    return new Date(this.began + Math.round(seconds * 1000));
+    const gap = this.gaps.findLast(({ at }) => at <= seconds + ROUNDING);
+    return new Date(this.began + Math.round((seconds + (gap?.leftOut ?? 0)) * 1000));
   }
+}
+
+/** "2.4 5000 9.1 8000": from when on, how many seconds more had passed than have played. */
+function readGaps(text) {
+  const numbers = text.split(" ").filter(Boolean).map(Number);
+  const starts = numbers.filter((_, place) => place % 2 === 0);
+  return starts.map((at, place) => ({ at, leftOut: numbers[2 * place + 1] }));
 }
 
 // Never rounded up: what is shown has been reached.

@@ -73,13 +73,13 @@ class Player {
       video.addEventListener(event, () => this.draw());
     }
     video.addEventListener("play", () => {
-      parts.big.hidden = true;
+      this.leaveStart();
       this.exact = false;
       // Chapters are for the browser's own controls, such as an iPhone's full screen.
       for (const track of video.textTracks) track.mode = "hidden";
     });
     video.addEventListener("ended", () => this.offerAgain());
-    video.addEventListener("seeking", () => (parts.big.hidden = true));
+    video.addEventListener("seeking", () => this.leaveStart());
     for (const event of ["loadedmetadata", "seeked"]) video.addEventListener(event, () => this.goOn());
     video.addEventListener("waiting", () => this.busy(true));
     for (const event of ["playing", "canplay", "pause", "error"]) {
@@ -102,9 +102,14 @@ class Player {
       video.requestVideoFrameCallback(presented);
     };
     video.requestVideoFrameCallback(presented);
+    // Until the browser tells the picture at the new place, a step must not go on from the old one.
+    video.addEventListener("seeking", () => {
+      if (!this.isSearching) this.shown = null;
+    });
     video.addEventListener("emptied", () => {
       this.shown = null;
       this.exact = false;
+      if (!this.isSearching) this.frames = null; // what it found out may be of another picture
     });
   }
 
@@ -128,7 +133,14 @@ class Player {
   begin() {
     const held = document.activeElement === this.parts.big;
     this.play();
+    this.leaveStart();
     if (held) this.parts.play.focus({ preventScroll: true });
+  }
+
+  /** From now on the controls are what is used. */
+  leaveStart() {
+    this.parts.big.hidden = true;
+    this.root.classList.add("vp-begun");
   }
 
   toggle() {
@@ -176,7 +188,7 @@ class Player {
     this.toTell ||= say; // also when the steps under way were asked for by a button
     if (stepping) return;
     this.video.pause();
-    this.parts.big.hidden = true;
+    this.leaveStart();
     await this.load();
     if (!this.frames) {
       const { Frames } = await import("./player-frames.js");
@@ -242,6 +254,7 @@ class Player {
   toggleHelp(open = this.parts.panel.hidden) {
     this.parts.panel.hidden = !open;
     this.parts.help.setAttribute("aria-expanded", String(open));
+    if (open) this.parts.panel.scrollIntoView({ block: "nearest" });
     if (!open && this.parts.panel.contains(document.activeElement)) this.parts.help.focus();
   }
 
@@ -291,10 +304,10 @@ class Player {
 
   draw() {
     const { video, parts, words, length } = this;
-    const now = this.isSearching ? (this.shown ?? 0) : video.currentTime;
+    const now = this.isSearching ? (this.shown ?? video.currentTime) : video.currentTime;
     const at = Math.min(this.wanted ?? now, length || Infinity);
     const moving = this.isMoving;
-    write(parts.at, words.position(this.exact ? (this.wanted ?? this.shown) : at, this.exact));
+    write(parts.at, words.position(this.exact ? (this.wanted ?? this.shown ?? at) : at, this.exact));
     write(parts.length, words.position(length));
     parts.seek.max = String(length || 1);
     parts.seek.value = String(at);

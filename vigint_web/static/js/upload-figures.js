@@ -62,8 +62,8 @@ export class Figures {
       value /= 1000;
       unit += 1;
     }
-    const digits = unit > 1 && value < 99.95 ? 1 : 0;
-    const number = value.toLocaleString(this.locale, { maximumFractionDigits: digits });
+    // As vigint_web/i18n/formats.py writes them: a size is the same before and after an upload.
+    const number = value.toLocaleString(this.locale, { maximumFractionDigits: unit ? 1 : 0 });
     return `${number} ${this.units[unit]}`;
   }
 
@@ -92,7 +92,8 @@ export class Figures {
   moment(iso, zone) {
     const options = { day: "numeric", month: "long", hour: "2-digit", minute: "2-digit" };
     const at = { ...options, timeZone: zone || undefined };
-    return new Intl.DateTimeFormat(this.locale, at).format(new Date(iso));
+    const said = new Intl.DateTimeFormat(this.locale, at).format(new Date(iso));
+    return this.locale.startsWith("fr") ? said.replace(/^1(?=\s)/, "1er") : said;
   }
 
   /** Return the sentence for a number: `one` for what the language counts as one, else `many`. */

@@ -35,7 +35,7 @@ export class Queue {
   #lostAt = 0;
 
   /**
-   * `details()` gives what is the same for all files; `changed(item)` is called whenever one is
+   * `details(item)` gives what the form says of a file; `changed(item)` is called whenever one is
    * different, `happened(what, item)` on received, failed, lost, found, loggedOut, done.
    */
   constructor(tus, memory, { details, changed, happened }) {
@@ -255,7 +255,7 @@ export class Queue {
     if (!item.url) {
       item.creating = true;
       const { name, file, title } = item;
-      const metadata = { filename: name, filetype: file.type, name: title, ...this.#details() };
+      const metadata = { filename: name, filetype: file.type, name: title, ...this.#details(item) };
       const made = await this.#tus.create(item.size, metadata, signal);
       item.url = made.url;
       item.source = made.source;

@@ -51,7 +51,8 @@ function refusal(status, header, text) {
   const { code = "", error: sentence = "" } = told;
   if (status === 401) return new LoggedOut();
   if (status === 404 || status === 410) return new Gone();
-  if (status === 409 || status === 423) return new Interrupted("busy", { after });
+  const isBusy = status === 423 || (status === 409 && code !== "source_id_taken");
+  if (isBusy) return new Interrupted("busy", { after });
   if (status === 408 || status === 425 || status === 429 || status >= 500) {
     return new Interrupted("server", { after, sentence });
   }

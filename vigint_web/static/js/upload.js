@@ -18,6 +18,8 @@ const LOGIN_CHECK = 5_000;
 const LONGEST_LOGIN_CHECK = 60_000;
 // So long a file waits for the list of those that were begun.
 const PATIENCE = 4_000;
+// Two clicks closer together than this are one.
+const LEAST_BETWEEN = 1_000;
 // What one may lose by a slip of the hand without being asked.
 const MUCH = 10_000_000;
 // A header holds the description on its way here; pages of sources take more.
@@ -37,10 +39,23 @@ const session = new Session(form.dataset.page, form.dataset.person, form.csrf_to
 const tus = new Tus(form.dataset.uploads, session);
 const memory = new Memory(form.dataset.person);
 const queue = new Queue(tus, memory, {
-  details: () => ({ description: form.description.value.trim(), tags: form.tags.value.trim() }),
+  details: (item) => ({ description: form.description.value.trim(), tags: form.tags.value.trim(),
+    site: form.site?.value ?? "", source_id: idFor(item) }),
   changed,
   happened,
 });
+// Which file has an id that was typed: the first one without a source when it was first asked for.
+const givenIds = new Map();
+const details = document.getElementById("upload-details");
+
+function idFor(item) {
+  const id = form.source_id.value.trim();
+  const first = queue.items.find((one) => !one.source && (one.isOpen || one === item));
+  if (!id || (givenIds.get(id) ?? first) !== item) return "";
+  givenIds.set(id, item);
+  return id;
+}
+
 const follower = new Follower(tus, queue, told);
 const whole = new Whole(section, queue, { words, figures, say });
 const unfinished = new Unfinished(tus, memory, {
@@ -162,6 +177,8 @@ function show(item) {
 }
 
 function changed(item) {
+  // It may be its id that was refused: the field is shown again.
+  if (item.state === "failed" && [...givenIds.values()].includes(item)) details.open = true;
   rows.get(item)?.render();
   whole.render();
   schedule();
@@ -304,7 +321,8 @@ function takeOff(item) {
 }
 
 find("start").addEventListener("click", () => {
-  document.getElementById("upload-details").open = false;
+  settle();
+  details.open = false;
   queue.start();
   whole.focus("pause-all");
 });
@@ -321,10 +339,29 @@ find("resume-all").addEventListener("click", () => {
   queue.resumeAll();
   whole.focus("pause-all");
 });
+// What stands where “Upload” stood a moment ago is not meant by the second click of two.
+const buttons = find("queue-buttons");
+
+function settle() {
+  for (const button of buttons.children) button.setAttribute("aria-disabled", "true");
+  setTimeout(() => {
+    for (const button of buttons.children) button.removeAttribute("aria-disabled");
+  }, LEAST_BETWEEN);
+}
+
+buttons.addEventListener(
+  "click",
+  (event) => {
+    if (!event.target.closest("[aria-disabled]")) return;
+    event.preventDefault();
+    event.stopImmediatePropagation();
+  },
+  true,
+);
 find("cancel-all").addEventListener("click", async () => {
   const sent = queue.items.filter((one) => one.isOpen).reduce((sum, one) => sum + one.position, 0);
-  const about = words.cancelAbout.replace("{size}", figures.size(sent));
-  if (sent && !(await ask(words.cancelAllTitle, about, words.cancelAllYes))) return;
+  const about = sent ? words.cancelAbout.replace("{size}", figures.size(sent)) : words.cancelNothing;
+  if (!(await ask(words.cancelAllTitle, about, words.cancelAllYes))) return;
   queue.cancelAll();
   whole.focus("queue-title");
 });

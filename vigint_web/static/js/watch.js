@@ -1,7 +1,11 @@
-// Asks, while the video plays, whether its link still lives. A short clip is wholly in the browser
-// after a moment, so refusing bytes would not stop it: this does.
+// Asks whether the link of this page still lives. A short clip is wholly in the browser after a
+// moment, so refusing bytes would not stop it: this does.
+//
+// Every two seconds while it plays, also unseen: sound and picture in picture go on there. Slowly
+// while it stands still and is looked at; not at all while it stands still and is hidden.
 
-const EVERY = 2000;
+const PLAYING = 2000;
+const STILL = 10000;
 const PATIENCE = 8000;
 const MOST_RECOVERIES = 5;
 
@@ -30,24 +34,30 @@ async function ask() {
   }
 }
 
-function end(sentence) {
+function silence() {
+  video.pause();
+  video.removeAttribute("src");
+  for (const source of video.querySelectorAll("source")) source.removeAttribute("src");
+  video.removeAttribute("poster");
+  video.load();
+  if (document.fullscreenElement) document.exitFullscreen().catch(() => {});
+  if (video.webkitDisplayingFullscreen) video.webkitExitFullscreen();
+  if (document.pictureInPictureElement) document.exitPictureInPicture().catch(() => {});
+}
+
+/** Show what the address shows from now on, whole: nothing of what was true before stays. */
+function end(page) {
   dead = true;
   clearTimeout(timer);
-  if (video) {
-    video.pause();
-    video.removeAttribute("src");
-    for (const source of video.querySelectorAll("source")) source.removeAttribute("src");
-    video.removeAttribute("poster");
-    video.load();
-    if (document.fullscreenElement) document.exitFullscreen().catch(() => {});
-    if (document.pictureInPictureElement) document.exitPictureInPicture().catch(() => {});
-    document.getElementById("stage").hidden = true;
-  }
-  trouble.hidden = true;
-  for (const part of watch.querySelectorAll(".waiting")) part.hidden = true;
-  const ended = document.getElementById("ended");
-  ended.hidden = false;
-  ended.textContent = sentence;
+  if (video) silence();
+  // A process of the version before does not send the page.
+  if (!page) return location.reload();
+  const fresh = new DOMParser().parseFromString(page, "text/html");
+  document.title = fresh.title;
+  // The emptied element stays, hidden: what still holds it, such as a system's player, finds it.
+  watch.hidden = true;
+  document.body.replaceChildren(...fresh.body.children, watch);
+  document.querySelector("h1").focus();
 }
 
 /** Load again where it stopped: what failed was the network, not the link. */
@@ -67,9 +77,19 @@ function recover() {
   else trouble.hidden = true;
 }
 
-function isNeeded() {
-  if (dead) return false;
-  return !video || broken || (!video.paused && !video.ended);
+/** Milliseconds until the next question; null: none until something happens. */
+function pauseBefore() {
+  if (broken || (video && !video.paused && !video.ended)) return PLAYING;
+  if (document.visibilityState !== "visible") return null;
+  // Pages that were opened together, by one mail to many, do not ask together for ever.
+  return video ? STILL * (0.85 + 0.3 * Math.random()) : PLAYING;
+}
+
+function schedule() {
+  clearTimeout(timer);
+  if (dead || asking) return;
+  const pause = pauseBefore();
+  if (pause !== null) timer = setTimeout(check, pause);
 }
 
 async function check() {
@@ -80,7 +100,7 @@ async function check() {
   const state = await ask();
   asking = false;
   if (state && !state.alive) {
-    end(state.sentence);
+    end(state.page);
     return;
   }
   if (state && !video && state.status !== watch.dataset.status && isSettled(state.status)) {
@@ -88,7 +108,7 @@ async function check() {
     return;
   }
   if (state && broken) recover();
-  if (isNeeded()) timer = setTimeout(check, EVERY);
+  schedule();
 }
 
 function isSettled(status) {
@@ -108,12 +128,12 @@ if (video) {
   });
   video.addEventListener("pause", () => {
     if (!video.error) wanted = false;
-    check(); // once more; what comes back decides nothing further while paused
+    check();
   });
   video.addEventListener("ended", check);
   // Stepping through a paused video reads on in what the browser holds already.
   video.addEventListener("seeking", () => {
-    if (performance.now() - asked >= EVERY) check();
+    if (performance.now() - asked >= PLAYING) check();
   });
   video.addEventListener("error", () => {
     if (dead || !video.hasAttribute("src")) return;
@@ -121,9 +141,14 @@ if (video) {
     trouble.hidden = false;
     check();
   });
-  addEventListener("pageshow", (event) => {
-    if (event.persisted) check();
-  });
-} else {
-  timer = setTimeout(check, EVERY);
 }
+addEventListener("pageshow", (event) => event.persisted && check());
+document.addEventListener("visibilitychange", () => {
+  clearTimeout(timer);
+  if (document.visibilityState === "visible" && performance.now() - asked >= PLAYING) {
+    timer = setTimeout(check, 0);
+  } else {
+    schedule();
+  }
+});
+schedule();
