@@ -31,10 +31,10 @@ def main() -> int:
     # Drawn footage is not worth keeping for later.
     manager = AlertManager(find_spool=lambda: None)
     result = manager.send_security_alert_with_video(
-        message="Démonstration: une personne passe devant le rayon.",
+        message="Démonstration : une personne franchit la clôture et marche vers le quai.",
         frames=frames,
         incident_data={
-            "incident_type": "demonstration",
+            "incident_type": "Intrusion",
             "risk_level": "LOW",
             "confidence": 0.92,
             "analysis": "Images dessinées par la démonstration.",

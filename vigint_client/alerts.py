@@ -3,9 +3,11 @@
 import logging
 import math
 from collections.abc import Callable, Iterable
+from pathlib import Path
 
 from vigint_client import background, results
 from vigint_client.background import BackgroundQueue, Job
+from vigint_client.clips import read_clip, write_video
 from vigint_client.config import (
     MailSettings,
     ServerSettings,
@@ -15,10 +17,13 @@ from vigint_client.config import (
 from vigint_client.errors import ClientError
 from vigint_client.frames import FrameBatch, HeldFrames, hold_frames, read_frames
 from vigint_client.incidents import Report, make_report
+from vigint_client.plain import to_text
+from vigint_client.recipients import read_recipients
 from vigint_client.redelivery import wake_shared
 from vigint_client.results import Result
 from vigint_client.retries import STANDARD, RetryPolicy
 from vigint_client.sending import Sender, surprise
+from vigint_client.spellings import say_ignored
 from vigint_client.spool_config import SpoolSettings, find_spool_settings
 from vigint_client.transport import Transport
 from vigint_client.waiting import Waiting
@@ -28,7 +33,6 @@ log = logging.getLogger("vigint_client")
 
 DEFAULT_WAIT = 30.0
 SECURITY = "security"
-CHANNELS = ("email", "webhook")
 
 TransportFactory = Callable[..., Transport]
 
@@ -61,38 +65,105 @@ class AlertManager:
         self,
         message: str,
         alert_type: str = "info",
-        channels: Iterable[str] = ("email",),
+        channels: Iterable[str] | None = None,
         *,
+        video_path: str | Path | None = None,
         incident_data: object = None,
         recipients: object = None,
+        recipient_email: object = None,
         wait: float = DEFAULT_WAIT,
+        **ignored: object,
     ) -> Result:
-        """Send an alert without a video, by `email` through the server, by `webhook`, or both.
+        """Send an alert by `email` through the server (the default), by `webhook`, or both.
 
-        `success` tells that every channel worked, `channels` which did.
+        `success` tells that every configured channel worked, `channels` which did; the result
+        of each channel is there under its name. `sms` and `whatsapp` answer that they are not
+        configured.
         """
+        say_ignored("send_alert", ignored)
         try:
-            asked = (channels,) if isinstance(channels, str) else tuple(map(str, channels))
-            unknown = [channel for channel in asked if channel not in CHANNELS]
-            if len(unknown) == len(asked):
-                return results.failed(
-                    "No alert was sent, because none of its channels exists: use "
-                    'channels=("email",), ("webhook",) or both.'
-                )
-            report = make_report(message, incident_data, recipients)
-            report.incident_data.setdefault("incident_type", str(alert_type))
-            sent = {}
-            if "email" in asked:
-                prepared = self._sender.prepare(report, FrameBatch(), str(alert_type))
-                sent["email"] = self._sender.send(prepared, _seconds(wait))
-            if "webhook" in asked:
-                sent["webhook"] = self._post_webhook(report, str(alert_type))
-            result = results.of_channels(sent)
+            asked = _names_of(channels)
+            report = make_report(
+                message, incident_data, read_recipients(recipients, recipient_email)
+            )
+            report = _typed(report, alert_type)
+            sent: dict[str, Result] = {}
+            for channel in asked:
+                if channel == "email":
+                    sent[channel] = self._mail(report, _clip(video_path), alert_type, wait)
+                elif channel == "webhook":
+                    sent[channel] = self._post_webhook(report, str(alert_type))
+                else:
+                    sent[channel] = results.no_channel(channel)
+            return results.of_channels(sent)
         except Exception as why:
             return _unexpected(why)
-        if unknown:
-            result["channels_left_out"] = unknown
-        return result
+
+    def send_email_alert(
+        self,
+        message: str,
+        alert_type: str = "info",
+        video_path: str | Path | None = None,
+        incident_data: object = None,
+        recipient_email: object = None,
+        *,
+        recipients: object = None,
+        wait: float = DEFAULT_WAIT,
+        **ignored: object,
+    ) -> Result:
+        """Send an alert by mail through the server, with the video of a file if there is one."""
+        say_ignored("send_email_alert", ignored)
+        try:
+            named = read_recipients(recipients, recipient_email)
+            report = _typed(make_report(message, incident_data, named), alert_type)
+            return self._mail(report, _clip(video_path), alert_type, wait)
+        except Exception as why:
+            return _unexpected(why)
+
+    def send_webhook_alert(
+        self, message: str, alert_type: str = "info", incident_data: object = None
+    ) -> Result:
+        """Post an alert to the configured webhooks."""
+        try:
+            report = _typed(make_report(message, incident_data), alert_type)
+            return self._post_webhook(report, str(alert_type))
+        except Exception as why:
+            return _unexpected(why)
+
+    def send_sms_alert(
+        self,
+        message: str,  # noqa: ARG002 - the arguments are those of every channel
+        alert_type: str = "info",  # noqa: ARG002 - as above
+    ) -> Result:
+        """Answer that no text messages can be sent."""
+        return results.no_channel("sms")
+
+    def send_whatsapp_alert(
+        self,
+        message: str,  # noqa: ARG002 - the arguments are those of every channel
+        alert_type: str = "info",  # noqa: ARG002 - as above
+    ) -> Result:
+        """Answer that no WhatsApp messages can be sent."""
+        return results.no_channel("whatsapp")
+
+    def create_video_from_frames(
+        self, frames: object, output_path: str | Path | None = None, fps: float | None = None
+    ) -> str | None:
+        """Write the frames to an MP4 file on this machine; return its path, None without a frame.
+
+        The frames are stored as they are (Motion JPEG or PNG), at the pace of their times, else
+        `fps` (25) per second. The caller removes the file. Never raises.
+        """
+        try:
+            batch = read_frames(frames, self._sender.staging_folder)
+            return write_video(batch.frames, output_path, fps)
+        except Exception:
+            log.exception("No video could be written.")
+            return None
+
+    def _mail(self, report: Report, batch: FrameBatch, alert_type: str, wait: object) -> Result:
+        prepared = self._sender.prepare(report, batch, str(alert_type))
+        return self._sender.send(prepared, _seconds(wait))
 
     def send_security_alert_with_video(
         self,
@@ -103,6 +174,9 @@ class AlertManager:
         wait: float = DEFAULT_WAIT,
         background: bool = False,
         expiration_hours: float | None = None,
+        *,
+        recipient_email: object = None,
+        **ignored: object,
     ) -> Result:
         """Send an alert whose mail carries a private link to the video of the frames.
 
@@ -110,13 +184,14 @@ class AlertManager:
         deliveries. With `background` it returns at once, and the outcome is logged.
         Never raises; the keys of the result are listed in docs/detectors.md.
         """
+        say_ignored("send_security_alert_with_video", ignored)
         try:
-            report = make_report(message, incident_data, recipients, expiration_hours)
+            named = read_recipients(recipients, recipient_email)
+            report = make_report(message, incident_data, named, expiration_hours)
             if background:
                 return self._enqueue(report, hold_frames(frames))
             batch = read_frames(frames, self._sender.staging_folder)
-            prepared = self._sender.prepare(report, batch, SECURITY)
-            return self._sender.send(prepared, _seconds(wait))
+            return self._mail(report, batch, SECURITY, wait)
         except Exception as why:
             return _unexpected(why)
 
@@ -164,19 +239,25 @@ class AlertManager:
         return results.posted()
 
 
-def send_security_alert_with_video(
-    message: str,
-    frames: object = None,
-    incident_data: object = None,
-    recipients: object = None,
-    wait: float = DEFAULT_WAIT,
-    background: bool = False,
-    expiration_hours: float | None = None,
-) -> Result:
-    """Send an alert with video by the configured server; see AlertManager."""
-    return AlertManager().send_security_alert_with_video(
-        message, frames, incident_data, recipients, wait, background, expiration_hours
-    )
+def _names_of(channels: object) -> tuple[str, ...]:
+    if channels is None:
+        return ("email",)
+    named = (channels,) if isinstance(channels, (str, bytes)) else channels
+    found = tuple(to_text(name).strip() for name in named) if isinstance(named, Iterable) else ()
+    return tuple(dict.fromkeys(name for name in found if name)) or ("email",)
+
+
+def _typed(report: Report, alert_type: object) -> Report:
+    """Name the type of an alert, which its mail says, and which stands in for an incident's."""
+    kind = to_text(alert_type)
+    report.incident_data.setdefault("incident_type", kind)
+    if kind.lower() != SECURITY:
+        report.incident_data.setdefault("alert_type", kind)
+    return report
+
+
+def _clip(video_path: str | Path | None) -> FrameBatch:
+    return FrameBatch() if video_path is None else read_clip(Path(video_path))
 
 
 def _seconds(wait: object) -> float:

@@ -1,17 +1,13 @@
 """Request bodies that can be sent again without being held twice in memory."""
 
-import datetime as dt
-import json
-import math
 import secrets
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from vigint_client.plain import to_json
 from vigint_client.staging import CHUNK, Slice
-
-_MAX_DEPTH = 32
 
 
 class Body(Protocol):
@@ -146,40 +142,6 @@ def json_part(name: str, document: Mapping[str, Any]) -> Part:
     """Return a form field that holds JSON."""
     data = to_json(document).encode()
     return Part(name, data, len(data), content_type="application/json")
-
-
-def to_json(document: Mapping[str, Any]) -> str:
-    """Return a document as strict JSON; what JSON cannot say becomes text or null."""
-    return json.dumps(to_plain(document), allow_nan=False)
-
-
-def to_plain(value: Any, depth: int = 0) -> Any:
-    """Return a value of JSON's own types; NumPy scalars and arrays become numbers and lists."""
-    if value is None or isinstance(value, bool):
-        return value
-    if isinstance(value, int):
-        return int(value)
-    if isinstance(value, float):
-        return float(value) if math.isfinite(value) else None
-    if isinstance(value, str):
-        # A lone surrogate is no character: databases refuse it.
-        return value.encode("utf-8", "replace").decode()
-    if isinstance(value, (dt.datetime, dt.date, dt.time)):
-        return value.isoformat()
-    if depth < _MAX_DEPTH:
-        if isinstance(value, Mapping):
-            return {str(key): to_plain(item, depth + 1) for key, item in value.items()}
-        if hasattr(value, "tolist"):
-            return to_plain(value.tolist(), depth + 1)
-        if isinstance(value, Iterable) and not isinstance(value, (bytes, bytearray, memoryview)):
-            return [to_plain(item, depth + 1) for item in value]
-    if isinstance(value, (bytes, bytearray, memoryview)):
-        return f"<{type(value).__name__}>"
-    try:
-        return to_plain(str(value))
-    except Exception:
-        # A foreign object that cannot even say what it is.
-        return f"<{type(value).__name__}>"
 
 
 def _quoted(text: str) -> str:

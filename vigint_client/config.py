@@ -20,6 +20,7 @@ _NO_SERVER = (
     "http://127.0.0.1:8000) and VIGINT_API_KEY to a key made with "
     "`./vigint create-api-key NAME` on the server."
 )
+_HOURS = ("VIDEO_LINK_EXPIRATION_HOURS", "SparseAI", "default_expiration_hours")
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
@@ -57,7 +58,7 @@ def load_server_settings(
     Raises ConfigError.
     """
     values = Values(environ, folders)
-    hours = values.find("VIDEO_LINK_EXPIRATION_HOURS", "SparseAI", "default_expiration_hours")
+    hours = values.find(*_HOURS)
     url = values.find("VIGINT_SERVER_URL")
     key = values.find_secret("VIGINT_API_KEY")
     names = ("VIGINT_SERVER_URL", "VIGINT_API_KEY")
@@ -83,6 +84,35 @@ def load_server_settings(
     )
 
 
+def chosen_server(url: str, key: str, hours: object = None) -> ServerSettings:
+    """Return the settings of a server that a program names itself; raises ConfigError."""
+    if not url:
+        raise ConfigError(_NO_SERVER)
+    if not key:
+        raise ConfigError(
+            "There is no API key: set VIGINT_API_KEY to a key made with "
+            "`./vigint create-api-key NAME` on the server."
+        )
+    said = None if hours is None else str(hours)
+    return ServerSettings(
+        _checked_url(url, "base_url"), _checked_key(key, "api_key"), _checked_hours(said)
+    )
+
+
+def find_server_address(
+    environ: Mapping[str, str] | None = None, folders: Sequence[Path] | None = None
+) -> str:
+    """Return the configured address of the server, checked or not; empty where there is none."""
+    try:
+        values = Values(environ, folders)
+    except ConfigError:
+        return ""
+    url = values.find("VIGINT_SERVER_URL")
+    if url is None and not values.find("VIGINT_API_KEY"):
+        url = values.find("SPARSE_AI_BASE_URL", "SparseAI", "base_url")
+    return (url or "").rstrip("/")
+
+
 def find_mail_settings(
     environ: Mapping[str, str] | None = None, folders: Sequence[Path] | None = None
 ) -> MailSettings | None:
@@ -93,7 +123,10 @@ def find_mail_settings(
         if server is None:
             return None
         username = values.find("VIGINT_SMTP_USERNAME", "Email", "username")
-        sender = values.find("VIGINT_SMTP_FROM", "Email", "from_email") or username
+        sender = values.find("VIGINT_SMTP_FROM", "Email", "from_email")
+        if sender is None and username and "@" in username:
+            # Most mail providers log in by the mailbox and refuse any other sender.
+            sender = username
         recipients = values.find("VIGINT_SMTP_TO", "Email", "to_email") or ""
         return MailSettings(
             server=server,

@@ -11,7 +11,8 @@ from vigint_client.config import ServerSettings
 from vigint_client.errors import ClientError, ConfigError, RequestError
 from vigint_client.explain import FILE_CHANGED
 from vigint_client.fallback import FindMail, mail_directly
-from vigint_client.incidents import Posting, post_with_or_without_frames
+from vigint_client.posting import Posting, post_what_is_taken
+from vigint_client.refusals import Refusal, current, has_changed
 from vigint_client.retries import UNHURRIED, RetryPolicy
 from vigint_client.spool import Claim, Spool
 from vigint_client.spool_entry import CorruptEntry, Kept
@@ -68,8 +69,8 @@ class Courier:
 
         for name in self.spool.tidy():
             note(name, "dropped", "too old, or too much was kept")
-        names = self.spool.names()
-        if not names:
+        names, refused = self.spool.names(), self.spool.refused()
+        if not names and not refused:
             return outcomes
         try:
             settings = self.load_server()
@@ -79,6 +80,8 @@ class Courier:
             self._tell(names, None, why)
             return outcomes
         transport = self.make_transport(settings)
+        if refused and self._bring_back(refused, current(transport)):
+            names = self.spool.names()
         target = None if anywhere else target_of(settings)
         problems = 0
         for place, name in enumerate(names):
@@ -108,6 +111,14 @@ class Courier:
             break
         return outcomes
 
+    def _bring_back(self, refused: Iterable[tuple[str, Refusal]], now: Refusal) -> bool:
+        """Let what was refused be tried again where its server, or a setting, has changed."""
+        changed = [name for name, then in refused if has_changed(then, now)]
+        for name in changed:
+            log.info("A kept alert that was refused is tried again: something has changed.")
+            self.spool.bring_back(name)
+        return bool(changed)
+
     def _deliver(
         self, claim: Claim, transport: Transport, target: str | None
     ) -> tuple[State, str, RequestError | None]:
@@ -117,13 +128,14 @@ class Courier:
             log.error("A kept alert is set aside: %s", why)
             claim.set_aside(str(why))
             return "aside", str(why), None
-        if not is_for(kept, target):
+        # What was refused goes where the settings lead now: they are what was to be mended.
+        if claim.refusal is None and not is_for(kept, target):
             return "elsewhere", "meant for another server or key", None
         posting = kept.posting if kept.posting.batch.frames else _unmailed(kept.posting, claim.told)
         try:
-            accepted = post_with_or_without_frames(transport, posting, self.policy)
+            accepted = post_what_is_taken(transport, _late(posting, kept), self.policy)
         except RequestError as why:
-            return self._refused(claim, kept, why)
+            return self._refused(claim, kept, why, transport)
         except Exception as why:
             # Whatever it is, the alerts behind this one must not wait for its mending.
             log.exception("A kept alert is set aside.")
@@ -131,27 +143,30 @@ class Courier:
             claim.set_aside(reason)
             return "aside", reason, None
         incident = str(accepted.document.get("reference") or accepted.document["incident_id"])
-        if accepted.refusal is not None:
+        if accepted.refusal is not None and accepted.lacks(posting):
             reason = f"Sent as {incident}, but without its frames: {accepted.refusal}"
-            claim.set_aside(reason)
+            claim.set_aside(reason, current(transport))
             return "aside", reason, None
         claim.remove()
         log.info("A kept alert was accepted as incident %s.", incident)
         return "sent", incident, None
 
     def _refused(
-        self, claim: Claim, kept: Kept, why: RequestError
+        self, claim: Claim, kept: Kept, why: RequestError, transport: Transport
     ) -> tuple[State, str, RequestError | None]:
         if why.code == "idempotency_conflict":
             # The key is of this alert alone, so an earlier attempt did arrive; since then the
             # disk lost a frame, or a mail told somebody.
             claim.remove()
             return "sent", "had arrived before", None
-        if _is_the_alerts_fault(why):
+        if is_refused_as_a_whole(why):
             log.error("A kept alert is set aside: %s", why)
-            if claim.told is None:
-                mail_directly(kept, why, self.find_mail, follows=False)
-            claim.set_aside(str(why))
+            if claim.told is None and (
+                reached := mail_directly(kept, why, self.find_mail, follows=True)
+            ):
+                with suppress(OSError):
+                    claim.told = reached
+            claim.set_aside(str(why), current(transport))
             return "aside", str(why), None
         return "kept", str(why), why
 
@@ -192,12 +207,8 @@ def is_for(kept: Kept, target: str | None) -> bool:
     return target is None or kept.target is None or kept.target == target
 
 
-def is_worth_keeping(why: ClientError) -> bool:
-    """Tell whether an alert that failed so may be accepted later."""
-    return not _is_the_alerts_fault(why)
-
-
-def _is_the_alerts_fault(why: ClientError) -> bool:
+def is_refused_as_a_whole(why: ClientError) -> bool:
+    """Tell whether an alert failed because of itself: the same again would fare the same."""
     if why.code == FILE_CHANGED:
         return True
     status = why.status_code
@@ -207,6 +218,12 @@ def _is_the_alerts_fault(why: ClientError) -> bool:
 def _is_about_the_alert(why: RequestError) -> bool:
     status = why.status_code
     return status is not None and status >= 500 and status not in _SERVER_IS_AWAY
+
+
+def _late(posting: Posting, kept: Kept) -> Posting:
+    """Mark an alert as one that was kept: the server gathers what comes late."""
+    since = (kept.kept_since or kept.called_at).isoformat(timespec="milliseconds")
+    return replace(posting, document=posting.document | {"kept_since": since})
 
 
 def _unmailed(posting: Posting, told: list[str] | None) -> Posting:

@@ -1,5 +1,8 @@
 """What can go wrong on the detector's side, each as one sentence."""
 
+# The code of a channel that nobody has set up, which is no failure of the others.
+NOT_CONFIGURED = "channel_not_configured"
+
 
 class ClientError(Exception):
     """Say in one sentence what failed and what to do next.

@@ -70,7 +70,7 @@ def _read_moment(value: Any) -> dt.datetime | None:
 
 def _reason(why: ClientError) -> str:
     if isinstance(why, ConfigError):
-        return "aucun serveur Vigint n'est configuré sur le détecteur."
+        return "aucun serveur Vigint n’est configuré sur le détecteur."
     if why.status_code is None or why.status_code < 400:
         return "le serveur Vigint ne répond pas."
-    return f"le serveur Vigint n'a pas accepté l'alerte (code {why.status_code})."
+    return f"le serveur Vigint n’a pas accepté l’alerte (code {why.status_code})."

@@ -2,7 +2,6 @@
 
 import base64
 import binascii
-import datetime as dt
 import math
 import re
 from collections.abc import Mapping
@@ -11,10 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from vigint_client import images
+from vigint_client.plain import to_plain
+from vigint_client.samples import copy_of, shape_of
 
 MAX_FRAME_BYTES = 10 * 1024 * 1024
-_DATA_URL = re.compile(r"\s*data:[^,]{0,200},", re.IGNORECASE)
-_LATEST = dt.datetime(2200, 1, 1, tzinfo=dt.UTC).timestamp()
+_DATA_URL = re.compile(r"data:[^,]{0,200},", re.IGNORECASE)
+_LONGEST_TIME = 100
+# The first is the one of the API; the others are what programs call it too.
+_CONTENT_KEYS = ("frame_data", "frame", "image", "data")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +36,12 @@ def is_one_frame(frames: object) -> bool:
     if images.is_pil_image(frames):
         return True
     if images.is_array(frames):
-        shape: tuple[int, ...] = getattr(frames, "shape", ())
-        return len(shape) == 2 or (len(shape) == 3 and shape[2] in (1, 3, 4))
+        shape = shape_of(frames)
+        if len(shape) == 3:
+            # Channels last, or first; else it is a stack of grey frames.
+            return shape[2] in (1, 3, 4) or shape[0] in (1, 3)
+        # One row is an encoded image.
+        return len(shape) < 3
     return False
 
 
@@ -44,8 +51,8 @@ def loosen(frame: object) -> Loose:
         return frame
     if not isinstance(frame, Mapping):
         return Loose(frame, None, None)
-    content = frame.get("frame_data")
-    if isinstance(content, str):
+    content = content_of(frame)
+    if isinstance(content, str) and not _is_path(content):
         content = _from_base64(content)
     return Loose(content, _time(frame.get("timestamp")), _count(frame.get("frame_count")))
 
@@ -54,30 +61,37 @@ def content_of(frame: object) -> object:
     """Return the very object that a caller gave as content."""
     if isinstance(frame, Loose):
         return frame.content
-    return frame.get("frame_data") if isinstance(frame, Mapping) else frame
+    if not isinstance(frame, Mapping):
+        return frame
+    found = (frame.get(key) for key in _CONTENT_KEYS)
+    return next((content for content in found if content is not None), None)
 
 
 def own(content: Any) -> Any:
     """Return content that stays as it is, whatever the caller does with his."""
     if isinstance(content, bytes):
         return content
-    if images.is_array(content) or images.is_pil_image(content):
+    if images.is_pil_image(content):
         return content.copy()
+    if images.is_array(content):
+        return copy_of(content)
     return encode(content)
 
 
 def encode(content: Any) -> bytes:
     """Return content as JPEG or PNG; raises whatever a foreign image object raises."""
+    if isinstance(content, Exception):
+        raise content
     if images.is_array(content):
         return _checked(images.encode_array(content))
     if images.is_pil_image(content):
         return _checked(images.encode_pil_image(content))
     if isinstance(content, (bytes, bytearray, memoryview)):
-        data = bytes(content)
-        if not _is_image(data):
+        data = content if isinstance(content, bytes) else bytes(content)
+        if images.find_image(data) is None:
             data = _from_base64(data)
         return _checked(data)
-    if isinstance(content, str) and _DATA_URL.match(content):
+    if isinstance(content, str) and _DATA_URL.match(content.lstrip()):
         return _checked(_from_base64(content))
     if isinstance(content, (str, Path)):
         return _checked(_from_path(Path(content)))
@@ -92,52 +106,56 @@ def _from_path(path: Path) -> bytes:
         return file.read(MAX_FRAME_BYTES + 1)
 
 
+def _is_path(text: str) -> bool:
+    # Base64 of a picture is longer than any name, and holds no full stop.
+    return len(text) < 4096 and "." in text and not _DATA_URL.match(text.lstrip())
+
+
 def _from_base64(text: str | bytes) -> bytes:
-    if isinstance(text, bytes):
-        text = text.decode("ascii", "strict")
-    text = _DATA_URL.sub("", text, count=1) if text.lstrip()[:5].lower() == "data:" else text
+    """Return what base64 stands for, in either alphabet, with or without its padding (RFC 4648)."""
     try:
-        return base64.b64decode("".join(text.split()), validate=True)
+        if isinstance(text, bytes):
+            text = text.decode("ascii", "strict")
+        text = text.lstrip()
+        address = _DATA_URL.match(text)
+        text = text[address.end() :] if address else text
+        text = "".join(text.split()).rstrip("=").replace("-", "+").replace("_", "/")
+        return base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
     except (binascii.Error, ValueError):
         raise ValueError("its text is not base64") from None
 
 
-def _is_image(data: bytes) -> bool:
-    return data.startswith((b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n"))
-
-
 def _checked(data: bytes) -> bytes:
-    if not _is_image(data):
+    found = images.find_image(data)
+    if found is None:
         raise ValueError("it is neither JPEG nor PNG")
-    if len(data) > MAX_FRAME_BYTES:
+    if len(found) > MAX_FRAME_BYTES:
         raise ValueError("it is larger than 10 MiB")
-    return data
+    return data if len(found) == len(data) else found
 
 
 def _time(value: Any) -> float | str | None:
-    """Return a time as the server reads it, else None: one wrong time must not cost the video."""
-    if isinstance(value, dt.datetime):
-        return value.isoformat()
-    if isinstance(value, str):
-        text = value.strip()
-        try:
-            dt.datetime.fromisoformat(text)
-        except ValueError:
-            value = text
-        else:
-            return text
-    number = _number(value)
-    return number if number is not None and 0 <= number <= _LATEST else None
+    """Return a time as it was given; the server reads it, or interpolates it."""
+    if isinstance(value, bool):
+        return None
+    plain = to_plain(value)
+    if isinstance(plain, (int, float)):
+        return plain
+    says = isinstance(value, (str, bytes)) or hasattr(value, "isoformat") or hasattr(value, "dtype")
+    if not isinstance(plain, str) or not says:
+        return None
+    text = plain.strip()
+    if (number := _number(text)) is not None:
+        return number
+    return text if 0 < len(text) <= _LONGEST_TIME else None
 
 
 def _count(value: Any) -> int | None:
-    number = _number(value)
-    return None if number is None else int(number)
+    number = None if isinstance(value, bool) else _number(value)
+    return int(number) if number is not None else None
 
 
 def _number(value: Any) -> float | None:
-    if value is None or isinstance(value, bool):
-        return None
     try:
         number = float(value)
     except (TypeError, ValueError, OverflowError):
@@ -150,6 +168,6 @@ def memory_of(content: Any) -> int:
     if isinstance(content, bytes):
         return len(content)
     if images.is_array(content):
-        return int(content.nbytes)
+        return int(getattr(content, "nbytes", 0))
     width, height = content.size
     return int(width) * int(height) * 4

@@ -2,7 +2,7 @@
 
 import logging
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, KeysView, Set, ValuesView
+from collections.abc import Callable, Iterable, Iterator, KeysView, Sequence, Set, ValuesView
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -16,6 +16,7 @@ from vigint_client.frame_forms import (
     memory_of,
     own,
 )
+from vigint_client.plain import to_text
 from vigint_client.staging import ByteStore, Slice, open_staging
 
 log = logging.getLogger("vigint_client")
@@ -23,6 +24,7 @@ log = logging.getLogger("vigint_client")
 _Item = TypeVar("_Item")
 
 MAX_FRAMES = 2_000
+_MOST_REASONS = 5
 # Encoded frames beyond this go to a file; without a file, this is where frames are left out.
 MEMORY_BYTES = 32 * 1024 * 1024
 MEMORY_WITHOUT_FILE = 256 * 1024 * 1024
@@ -40,16 +42,27 @@ def _nowhere() -> None:
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """One encoded image; `timestamp` is epoch seconds or ISO 8601 text."""
+    """One encoded image, or a whole video; `timestamp` is what the detector gave.
+
+    `clip` is a video's format, as in the name of its file; None for an image.
+    """
 
     content: bytes | Slice
     timestamp: float | str | None = None
     frame_count: int | None = None
+    clip: str | None = None
 
     @property
     def data(self) -> bytes:
         """The encoded image."""
         return self.content if isinstance(self.content, bytes) else self.content.read()
+
+    def chunks(self) -> Iterator[bytes]:
+        """Yield the content piece by piece."""
+        if isinstance(self.content, bytes):
+            yield self.content
+        else:
+            yield from self.content.chunks()
 
     @property
     def size(self) -> int:
@@ -68,10 +81,28 @@ class Frame:
 
 @dataclass(frozen=True)
 class FrameBatch:
-    """The frames that could be read, and how many could not."""
+    """The frames that could be read, and how many were left out, for whatever reason.
+
+    Of these `unusable` could not be read; `reasons` says why, as (number from 1, reason), for the
+    first of them.
+    """
 
     frames: tuple[Frame, ...] = ()
     left_out: int = 0
+    unusable: int = 0
+    reasons: tuple[tuple[int, str], ...] = ()
+
+    @property
+    def trouble(self) -> str | None:
+        """Name the frames that could not be used, in one sentence; None when all could."""
+        if not self.unusable:
+            return None
+        named = ", ".join(f"frame {number} ({reason})" for number, reason in self.reasons)
+        more = self.unusable - len(self.reasons)
+        return (
+            f"{self.unusable} of {len(self.frames) + self.left_out} frames could not be used: "
+            f"{named}{f' and {more} more' if more > 0 else ''}."
+        )
 
     @property
     def size(self) -> int:
@@ -85,9 +116,16 @@ class HeldFrames:
     What has no length, such as a generator, is not read before `read`.
     """
 
-    def __init__(self, held: list[Loose], left_out: int, unread: object = None) -> None:
+    def __init__(
+        self,
+        held: list[Loose],
+        left_out: int = 0,
+        unusable: Sequence[tuple[int, str]] = (),
+        unread: object = None,
+    ) -> None:
         self._held = held
         self._left_out = left_out
+        self._unusable = unusable
         self._unread = unread
 
     @property
@@ -110,7 +148,8 @@ class HeldFrames:
         if self._unread is not None:
             unread, self._unread = self._unread, None
             return read_frames(unread, folder)
-        return _collect(self._held, self._left_out, folder, borrowed=True)
+        collector = _Collector(folder, True, self._unusable)
+        return _collect(self._held, collector, self._left_out)
 
 
 def read_frames(frames: object, folder: FindFolder = _nowhere) -> FrameBatch:
@@ -122,29 +161,27 @@ def read_frames(frames: object, folder: FindFolder = _nowhere) -> FrameBatch:
     """
     # What lies in a collection of the caller's is in memory whatever happens here.
     borrowed = isinstance(frames, (*_SHARED, tuple))
-    return _collect(_each(frames), 0, folder, borrowed=borrowed)
+    return _collect(_each(frames), _Collector(folder, borrowed))
 
 
 def hold_frames(frames: object) -> HeldFrames:
     """Copy the frames out of the caller's hands without encoding them yet."""
     if _is_lazy(frames):
-        return HeldFrames([], 0, frames)
+        return HeldFrames([], unread=frames)
     given = list(_each(frames))
     kept = _thin(given)
     held: list[Loose] = []
-    for frame in kept:
+    unusable: list[tuple[int, str]] = []
+    for number, frame in enumerate(kept, start=1):
         try:
             loose = loosen(frame)
             held.append(Loose(own(loose.content), loose.timestamp, loose.frame_count))
         except Exception as why:
-            _say_left_out(why)
-    return HeldFrames(held, len(given) - len(held))
+            unusable.append((number, _said(why)))
+    return HeldFrames(held, len(given) - len(held), unusable)
 
 
-def _collect(
-    frames: Iterable[object], left_out: int, folder: FindFolder, *, borrowed: bool
-) -> FrameBatch:
-    collector = _Collector(folder, borrowed)
+def _collect(frames: Iterable[object], collector: "_Collector", left_out: int = 0) -> FrameBatch:
     for frame in frames:
         collector.add(frame)
     return collector.finish(left_out)
@@ -157,14 +194,18 @@ class _Collector:
     them goes and `step` doubles, so that even an endless walk needs little room.
     """
 
-    def __init__(self, folder: FindFolder, borrowed: bool) -> None:
+    def __init__(
+        self, folder: FindFolder, borrowed: bool, unusable: Sequence[tuple[int, str]] = ()
+    ) -> None:
         self._folder = folder
+        self._reasons = list(unusable[:_MOST_REASONS])
+        self._unusable = len(unusable)
         self._borrowed = borrowed
         self._found: list[Frame] = []
         self._seen = 0
         self._step = 1
         # The last frame, where it was passed by, or taken and thinned out.
-        self._last: list[object] = []
+        self._last: list[tuple[int, object]] = []
         self._tail: list[Frame] = []
         self._memory = 0
         self._store: ByteStore | None = None
@@ -175,11 +216,11 @@ class _Collector:
         number = self._seen
         self._seen += 1
         if number % self._step:
-            self._last, self._tail = [frame], []
+            self._last, self._tail = [(number, frame)], []
             return
         self._last = []
         self._tail = []
-        self._take(frame)
+        self._take(number, frame)
         if len(self._found) >= 2 * MAX_FRAMES:
             self._tail = self._found[-1:]
             self._found = self._found[::2]
@@ -187,13 +228,14 @@ class _Collector:
 
     def finish(self, left_out: int) -> FrameBatch:
         """Return the selection, which ends with the very last frame."""
-        for frame in self._last:
-            self._take(frame)
+        for number, frame in self._last:
+            self._take(number, frame)
         self._found += self._tail
         kept = _thin(self._found)
-        return FrameBatch(tuple(kept), left_out + self._seen - len(kept))
+        left_out += self._seen - len(kept)
+        return FrameBatch(tuple(kept), left_out, self._unusable, tuple(self._reasons))
 
-    def _take(self, frame: object) -> None:
+    def _take(self, number: int, frame: object) -> None:
         try:
             loose = loosen(frame)
             data = encode(loose.content)
@@ -201,7 +243,9 @@ class _Collector:
             content = data if costs_nothing else self._stored(data)
         except Exception as why:
             # Whatever a foreign image object raises must not stop a detector.
-            _say_left_out(why)
+            self._unusable += 1
+            if len(self._reasons) < _MOST_REASONS:
+                self._reasons.append((number + 1, _said(why)))
         else:
             self._found.append(Frame(content, loose.timestamp, loose.frame_count))
 
@@ -223,8 +267,9 @@ class _Collector:
         return data
 
 
-def _say_left_out(why: Exception) -> None:
+def _said(why: Exception) -> str:
     log.warning("A frame could not be read and is left out: %s", why)
+    return " ".join(to_text(why).split())[:200] or type(why).__name__
 
 
 def _thin(items: list[_Item]) -> list[_Item]:
@@ -246,8 +291,7 @@ def _each(frames: object) -> Iterator[object]:
         else:
             yield from frames
     except Exception as why:
-        log.warning("The frames ended early: %s", why)
-        yield None
+        yield ValueError(f"the frames ended early: {to_text(why)}")
 
 
 def _snapshot(frames: Iterable[object]) -> list[object]:

@@ -1,4 +1,4 @@
-"""Arrays and images of the caller's own libraries as JPEG or PNG bytes.
+"""Images of the caller's own libraries as JPEG or PNG bytes.
 
 numpy, cv2 and PIL are used only when the caller's frames come from them.
 """
@@ -6,17 +6,24 @@ numpy, cv2 and PIL are used only when the caller's frames come from them.
 import importlib
 import io
 import sys
+from collections.abc import Mapping
 from types import ModuleType
 from typing import Any
 
 from vigint_client.png import encode_png
+from vigint_client.samples import range_of, to_numpy, to_picture
 
 JPEG_QUALITY = 90
+_SIGNATURES = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n")
+# Modes of PIL whose samples have more than 8 bits: converting cuts these off at 255.
+_DEEP_MODES = ("I", "F")
 
 
 def is_array(value: object) -> bool:
-    """Tell whether a value behaves like a NumPy array."""
-    return hasattr(value, "__array_interface__") and hasattr(value, "dtype")
+    """Tell whether a value behaves like a NumPy array or a tensor, without importing either."""
+    kind = type(value)
+    given = any(hasattr(kind, name) for name in ("__array__", "__array_interface__"))
+    return given and not is_pil_image(value) and not isinstance(value, (type, Mapping))
 
 
 def is_pil_image(value: object) -> bool:
@@ -25,24 +32,36 @@ def is_pil_image(value: object) -> bool:
     return image is not None and isinstance(value, image.Image)
 
 
-def encode_array(array: Any) -> bytes:
-    """Return an HxW, HxWx1, HxWx3 (BGR) or HxWx4 (BGRA) uint8 array as JPEG, else PNG.
+def find_image(data: bytes) -> bytes | None:
+    """Return JPEG or PNG bytes from where the picture begins; None when there is none."""
+    starts = [place for place in (data.find(mark) for mark in _SIGNATURES) if place >= 0]
+    return data[min(starts) :] if starts else None
 
-    Raises ValueError for another shape or type.
+
+def encode_array(array: Any) -> bytes:
+    """Return an array as JPEG, else PNG; what it may be is said in `samples.to_picture`.
+
+    A row or a column of bytes is an encoded image, as `cv2.imencode` gives it. Raises ValueError.
     """
-    if str(array.dtype) != "uint8":
-        raise ValueError("an array frame must be of type uint8")
-    if array.ndim == 3 and array.shape[2] == 1:
-        array = array[:, :, 0]
-    if array.ndim == 3 and array.shape[2] == 4:
-        array = array[:, :, :3]
-    if array.ndim not in (2, 3) or 0 in array.shape or (array.ndim == 3 and array.shape[2] != 3):
-        raise ValueError("an array frame must be HxW, HxWx3 or HxWx4")
-    return _by_cv2(array) or _by_pil(array) or _by_zlib(array)
+    array = to_numpy(array)
+    if str(array.dtype) == "uint8" and sum(side != 1 for side in array.shape) <= 1:
+        data = find_image(array.tobytes())
+        if data is not None:
+            return data
+    picture = to_picture(array)
+    return _by_cv2(picture) or _by_pil(picture) or _by_zlib(picture)
 
 
 def encode_pil_image(image: Any) -> bytes:
-    """Return a PIL image as JPEG."""
+    """Return a PIL image of any mode as JPEG, the right way up; raises ValueError."""
+    turned = _find_module("PIL.ImageOps")
+    if turned is not None:
+        # The orientation of EXIF is not kept by saving.
+        image = turned.exif_transpose(image)
+    if image.mode.startswith(_DEEP_MODES):
+        low, high = image.getextrema()
+        scale, offset = range_of(float(low), float(high), is_float=image.mode == "F")
+        image = image.convert("F").point(lambda sample: sample * scale + offset).convert("L")
     if image.mode not in ("L", "RGB"):
         image = image.convert("RGB")
     target = io.BytesIO()

@@ -1,28 +1,33 @@
-"""Post an incident to a Vigint server and follow what becomes of it."""
+"""Say what happened as a Vigint server reads it, and follow what becomes of it."""
 
 import datetime as dt
 import logging
 import math
 import uuid
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
 
-from vigint_client.bodies import Body, MultipartBody, Part, json_body, json_part, to_plain
 from vigint_client.errors import RequestError
 from vigint_client.frames import FrameBatch
-from vigint_client.retries import ONCE, RetryPolicy
+from vigint_client.plain import to_plain, to_text
+from vigint_client.posting import INCIDENTS, Posting
+from vigint_client.recipients import read_recipients
+from vigint_client.retries import ONCE
 from vigint_client.transport import Transport
 
 log = logging.getLogger("vigint_client")
 
-INCIDENTS = "/api/v1/incidents"
 FIRST_POLL = 0.2
 LONGEST_POLL = 2.0
 _MOST_HOURS = 87_600
-# The server could not use the frames; without them it may still take the alert.
-_FRAMES_REFUSED = (400, 413, 415, 422)
+# The document's key for how many frames the detector had but could not be used.
+FRAMES_SKIPPED = "frames_skipped"
+# Earlier than any camera's clock that is set: a stream's position, not a time of day.
+_EARLIEST_CLOCK_YEAR = 2000
+_EARLIEST_CLOCK = dt.datetime(_EARLIEST_CLOCK_YEAR, 1, 1, tzinfo=dt.UTC).timestamp()
 _UNDER_WAY = ("waiting", "pending")
 
 
@@ -42,63 +47,6 @@ class Report:
     called_at: dt.datetime = field(default_factory=lambda: dt.datetime.now(dt.UTC))
 
 
-@dataclass(frozen=True)
-class Posting:
-    """What is posted: the same bytes in every attempt, from memory or from the spool.
-
-    `document` holds JSON's own types only.
-    """
-
-    key: str
-    document: dict[str, Any]
-    batch: FrameBatch
-
-    def body(self) -> Body:
-        """Return the request's body."""
-        if not self.batch.frames:
-            return json_body(self.document | {"frames": []})
-        parts = [json_part("incident", self.document)]
-        for number, frame in enumerate(self.batch.frames, start=1):
-            suffix = "jpg" if frame.kind == "jpeg" else "png"
-            parts.append(
-                Part(
-                    "frames",
-                    frame.content,
-                    frame.size,
-                    content_type=f"image/{frame.kind}",
-                    filename=f"frame-{number:04d}.{suffix}",
-                )
-            )
-        return MultipartBody(parts)
-
-    def thinned(self) -> "Posting":
-        """Return the same with every second frame, for want of room.
-
-        The key stays: where the whole did arrive after all, the server takes no second one.
-        """
-        frames = self.batch.frames[::2] if len(self.batch.frames) > 1 else ()
-        left_out = self.batch.left_out + len(self.batch.frames) - len(frames)
-        document = {name: value for name, value in self.document.items() if name != "timestamps"}
-        if frames and "timestamps" in self.document:
-            document["timestamps"] = self.document["timestamps"][::2]
-        return Posting(self.key, document, FrameBatch(frames, left_out))
-
-    def bare(self) -> "Posting":
-        """Return the same without frames; another body needs another Idempotency-Key."""
-        document = {name: value for name, value in self.document.items() if name != "timestamps"}
-        left_out = self.batch.left_out + len(self.batch.frames)
-        return Posting(f"{self.key}-bare", document, FrameBatch((), left_out))
-
-
-@dataclass(frozen=True)
-class Accepted:
-    """The server's answer, what it took, and why it did not take the frames, if so."""
-
-    document: dict[str, Any]
-    batch: FrameBatch
-    refusal: RequestError | None = None
-
-
 def make_report(
     message: object,
     incident_data: object = None,
@@ -109,9 +57,9 @@ def make_report(
 ) -> Report:
     """Return a report from whatever a detector passed; nothing here raises."""
     return Report(
-        message=str(message),
+        message=to_text(message),
         incident_data=_as_data(incident_data),
-        recipients=_as_addresses(recipients),
+        recipients=read_recipients(recipients),
         expiration_hours=as_hours(expiration_hours),
         alert=alert,
     )
@@ -133,55 +81,6 @@ def make_posting(report: Report, batch: FrameBatch, default_hours: float | None)
     if any(timestamp is not None for timestamp in timestamps):
         document["timestamps"] = timestamps
     return Posting(report.idempotency_key, to_plain(document), batch)
-
-
-def post_incident(
-    transport: Transport,
-    posting: Posting,
-    policy: RetryPolicy,
-    on_trouble: Callable[[], object] | None = None,
-) -> dict[str, Any]:
-    """Send report and frames; return the server's document once it has stored both.
-
-    Every attempt carries the same Idempotency-Key, so that a repeated attempt whose
-    predecessor did arrive makes no second incident. Raises RequestError.
-    """
-    answer = transport.call(
-        "POST",
-        INCIDENTS,
-        body=posting.body(),
-        headers={"Idempotency-Key": posting.key},
-        policy=policy,
-        on_trouble=on_trouble,
-    )
-    if not answer.document.get("incident_id"):
-        raise RequestError(
-            "The server took the incident but named no incident_id: check that "
-            "VIGINT_SERVER_URL names a Vigint server of this version.",
-            status_code=answer.status,
-        )
-    return answer.document
-
-
-def post_with_or_without_frames(
-    transport: Transport,
-    posting: Posting,
-    policy: RetryPolicy,
-    on_trouble: Callable[[], object] | None = None,
-) -> Accepted:
-    """Post with frames; when the server refuses these, post the alert without.
-
-    Raises RequestError.
-    """
-    try:
-        return Accepted(post_incident(transport, posting, policy, on_trouble), posting.batch)
-    except RequestError as why:
-        if not posting.batch.frames or why.status_code not in _FRAMES_REFUSED:
-            raise
-        log.warning("%s The alert is sent again without frames.", why)
-        refusal = why
-    bare = posting.bare()
-    return Accepted(post_incident(transport, bare, policy, on_trouble), bare.batch, refusal)
 
 
 def follow_incident(
@@ -253,25 +152,28 @@ def _enriched(report: Report, batch: FrameBatch) -> dict[str, Any]:
     if data.get("frame_count") is None and counts:
         # Multipart carries no number per frame; the mail shows the last one.
         data["frame_count"] = counts[-1]
-    stamped = any(frame.timestamp is not None for frame in batch.frames)
-    if data.get("detected_at") is None and not stamped:
+    if data.get("detected_at") in (None, "") and not _tells_the_hour(batch):
         # The alert may wait in a queue for minutes: the call is nearer to what happened.
         data["detected_at"] = report.called_at.isoformat(timespec="milliseconds")
+    if batch.unusable:
+        data[FRAMES_SKIPPED] = batch.unusable
     return data
+
+
+def _tells_the_hour(batch: FrameBatch) -> bool:
+    """Tell whether the first time of the frames is one of a clock, which the server goes by."""
+    stamps = [frame.timestamp for frame in batch.frames if frame.timestamp is not None]
+    if not stamps:
+        return False
+    with suppress(ValueError):
+        return float(stamps[0]) >= _EARLIEST_CLOCK
+    with suppress(ValueError):
+        return dt.datetime.fromisoformat(str(stamps[0]).strip()).year >= _EARLIEST_CLOCK_YEAR
+    return False
 
 
 def _as_data(value: object) -> dict[str, Any]:
     if value is None:
         return {}
-    if isinstance(value, Mapping):
-        return {str(key): item for key, item in value.items()}
-    return {"analysis": str(value)}
-
-
-def _as_addresses(value: object) -> tuple[str, ...] | None:
-    if value is None:
-        return None
-    items = value.split(",") if isinstance(value, str) else value
-    if not isinstance(items, Iterable):
-        items = [items]
-    return tuple(text for text in (str(item).strip() for item in items) if text)
+    plain = to_plain(value)
+    return plain if isinstance(plain, dict) else {"analysis": to_text(value)}

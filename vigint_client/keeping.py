@@ -4,6 +4,7 @@ import logging
 import threading
 from dataclasses import replace
 
+from vigint_client.refusals import Refusal
 from vigint_client.spool import Claim, Spool, SpoolFull
 from vigint_client.spool_entry import Kept
 
@@ -55,6 +56,16 @@ class Keeping:
                 # It will be sent once more, and its key makes that harmless.
                 log.warning("A delivered alert cannot be removed from the disk: %s", why)
                 claim.release()
+
+    def set_aside(self, reason: str, refusal: Refusal) -> None:
+        """The server refused the alert: let it wait for a change there or here. Never raises."""
+        with self._lock:
+            try:
+                if self._claim is not None:
+                    self._claim.set_aside(reason, refusal)
+            except OSError as why:
+                # It stays among those that wait, and is refused, and set aside, once more.
+                log.warning("A refused alert cannot be set aside: %s", why)
 
     def release(self) -> None:
         """Let anybody deliver it."""

@@ -36,7 +36,7 @@ class Redelivery:
         Costs the caller one look into the folder. Never raises.
         """
         try:
-            if not courier.spool.names():
+            if not courier.spool.names() and not courier.spool.refused():
                 return
             with self._changed:
                 self._couriers[courier.spool.folder, courier.load_server] = courier
@@ -94,7 +94,10 @@ class Redelivery:
         except Exception:
             log.exception("What is kept could not be delivered.")
             return False
-        return any(outcome.state in ("kept", "busy") for outcome in outcomes)
+        if any(outcome.state in ("kept", "busy") for outcome in outcomes):
+            return True
+        # What was refused is sent again when the server is another version: ask now and then.
+        return bool(courier.spool.refused())
 
 
 _lock = threading.Lock()

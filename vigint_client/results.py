@@ -3,13 +3,23 @@
 from collections.abc import Mapping
 from typing import Any
 
-from vigint_client.errors import ClientError
+from vigint_client.errors import NOT_CONFIGURED, ClientError
 from vigint_client.frames import FrameBatch
 from vigint_client.incidents import deliveries_of
+from vigint_client.posting import Accepted
 
 Result = dict[str, Any]
+_LINK_KEYS = ("video_id", "private_link", "expiration_time", "file_hash")
 TEXT_ONLY_MAIL = "text_only_mail"
 SPOOL = "spool"
+_LATER = (
+    "as soon as the server accepts it, by this program, by the next alert, or by "
+    "`python -m vigint_client flush`"
+)
+_AGAIN = (
+    "again when the server is of another version or this machine's settings for it have changed, "
+    "or by `python -m vigint_client flush --again`"
+)
 
 
 def failed(
@@ -45,6 +55,7 @@ def not_accepted(
     recipient: str | None,
     batch: FrameBatch,
     spooled: bool,
+    refused: bool,
     frames_kept: int,
     dropped: int,
 ) -> Result:
@@ -56,27 +67,68 @@ def not_accepted(
         some = f", with {frames_kept} of its {len(batch.frames)} frames,"
         result["error"] += (
             f" The alert is{some if frames_kept < len(batch.frames) else ''} kept on this "
-            "machine's disk and will be sent as soon as the server can be reached, by this "
-            "program, by the next alert, or by `python -m vigint_client flush`."
+            f"machine's disk and will be sent {_AGAIN if refused else _LATER}."
         )
         result["frames_kept"] = frames_kept
+    if batch.trouble:
+        result["error"] += f" {batch.trouble}"
     if dropped:
         result["spool_dropped"] = dropped
         result["error"] += f" To make room, {dropped} older alert(s) were dropped."
     return result
 
 
+def note_refusal(result: Result, accepted: Accepted, frames_kept: int | None) -> None:
+    """Say in a success what the server refused at first; None frames were kept for later."""
+    why = accepted.refusal
+    if why is None:
+        return
+    result["status_code"] = why.status_code
+    result["spooled"] = frames_kept is not None
+    if accepted.batch.frames:
+        said = "The server refused some facts, which were sent to it as text."
+    else:
+        result["fallback_used"] = TEXT_ONLY_MAIL
+        said = "The alert went out without its frames."
+        if frames_kept is not None:
+            result["frames_kept"] = frames_kept
+            said += f" {frames_kept} are kept on this machine's disk and will be sent {_AGAIN}."
+    _add_error(result, f"{said} {why}")
+
+
+def _add_error(result: Result, sentence: str) -> None:
+    result["error"] = f"{result['error']} {sentence}" if result.get("error") else sentence
+
+
 def of_channels(sent: Mapping[str, Result]) -> Result:
-    """Return what became of a plain alert: the first channel's result, and a word on each."""
+    """Return what became of an alert on its channels: the first one's result, and that of each.
+
+    A channel that is not configured is no failure where another one worked.
+    """
     result: Result = {}
     for channel in sent.values():
         result = {**channel, **result}
-    result["channels"] = {name: channel["success"] for name, channel in sent.items()}
-    result["success"] = all(result["channels"].values())
-    mistakes = [channel["error"] for channel in sent.values() if channel.get("error")]
+    used = {name: item for name, item in sent.items() if item.get("code") != NOT_CONFIGURED}
+    result["channels"] = {name: item["success"] for name, item in sent.items()}
+    result["success"] = bool(used) and all(item["success"] for item in used.values())
+    left_out = [name for name in sent if name not in used]
+    if left_out:
+        result["channels_left_out"] = left_out
+    mistakes = [item["error"] for item in sent.values() if item.get("error")]
     if mistakes:
         result["error"] = " ".join(mistakes)
-    return result
+    return {**result, **sent}
+
+
+def no_channel(name: str) -> Result:
+    """Return that a channel is not configured, and what to use instead."""
+    return failed(
+        ClientError(
+            f"The channel {name} is not configured, because Vigint sends mails and calls webhooks "
+            'only: use channels=("email",), ("webhook",) or both; a webhook may pass the alert on.',
+            code=NOT_CONFIGURED,
+        )
+    )
 
 
 def posted() -> Result:
@@ -125,14 +177,23 @@ def accepted(
         "deliveries": deliveries,
         "video_link_provided": has_link,
         "video_link_info": link_info(seen) if has_link else None,
+        **dict.fromkeys(_LINK_KEYS),
+        **(link_info(seen) if has_link else {}),
         "frames_sent": len(batch.frames),
         "frames_left_out": batch.left_out + (left_out if isinstance(left_out, int) else 0),
         "fallback_used": TEXT_ONLY_MAIL if text_only and asked_for_video else None,
     }
+    if has_link and settled and not result["file_hash"]:
+        # Promised as a text to whoever does not have to wait.
+        result["pending"] = True
+    if seen.get("warnings"):
+        result["warnings"] = seen["warnings"]
     if seen.get("grouped_under"):
         result["grouped_under"] = str(seen["grouped_under"])
     if seen.get("error"):
         result["error"] = str(seen["error"])
+    if batch.trouble:
+        _add_error(result, batch.trouble)
     if mails and all(mail.get("state") == "failed" for mail in mails):
         result["success"] = False
         why = next((item["error"] for item in mails if item.get("error")), "no reason known")
@@ -162,5 +223,4 @@ def queued(batch_size: int | None, *, spooled: bool = False) -> Result:
 
 def link_info(document: Mapping[str, Any]) -> dict[str, Any]:
     """Return the four things that people need of a link."""
-    keys = ("video_id", "private_link", "expiration_time", "file_hash")
-    return {key: document.get(key) for key in keys}
+    return {key: document.get(key) for key in _LINK_KEYS}

@@ -8,17 +8,15 @@ from typing import Any
 
 from vigint_client import results
 from vigint_client.config import MailSettings, ServerSettings
-from vigint_client.delivery import Courier, is_worth_keeping, target_of
+from vigint_client.delivery import Courier, is_refused_as_a_whole, target_of
 from vigint_client.errors import ClientError, ConfigError, NoServerError
+from vigint_client.explain import FILE_CHANGED
 from vigint_client.fallback import mail_directly
 from vigint_client.frames import FrameBatch
-from vigint_client.incidents import (
-    Report,
-    follow_incident,
-    make_posting,
-    post_with_or_without_frames,
-)
+from vigint_client.incidents import Report, follow_incident, make_posting
 from vigint_client.keeping import Keeping
+from vigint_client.posting import Accepted, post_what_is_taken
+from vigint_client.refusals import current
 from vigint_client.results import Result
 from vigint_client.retries import RetryPolicy
 from vigint_client.spool import Spool, staging_folder
@@ -80,19 +78,18 @@ class Sender:
             if on_trouble is not None:
                 on_trouble()
 
+        transport: Transport | None = None
         try:
             if isinstance(server, ConfigError):
                 raise server
             transport = self.make_transport(server, **transport_options)
-            accepted = post_with_or_without_frames(
-                transport, keeping.kept.posting, self.policy, keep
-            )
+            accepted = post_what_is_taken(transport, keeping.kept.posting, self.policy, keep)
         except ClientError as why:
-            return self._fall_back(keeping, why)
+            return self._fall_back(keeping, why, transport)
         except Exception as why:
             log.exception("The alert could not be posted.")
-            return self._fall_back(keeping, ClientError(surprise(why)))
-        keeping.drop()
+            return self._fall_back(keeping, ClientError(surprise(why)), transport)
+        spooled = self._keep_what_is_left(keeping, accepted, transport)
         self.wake_courier(reached=True)
         state, settled = follow_incident(transport, accepted.document["incident_id"], wait)
         result = results.accepted(
@@ -103,23 +100,34 @@ class Sender:
             recipients=report.recipients,
         )
         if accepted.refusal is not None:
-            result["fallback_used"] = results.TEXT_ONLY_MAIL
-            result["status_code"] = accepted.refusal.status_code
-            result.setdefault("error", str(accepted.refusal))
+            results.note_refusal(result, accepted, keeping.frames_kept if spooled else None)
         return result
 
-    def _fall_back(self, keeping: Keeping, why: ClientError) -> Result:
-        log.error("%s", why)
-        spooled = False
-        if is_worth_keeping(why) and not isinstance(why, NoServerError):
-            spooled = keeping.keep()
-        else:
+    @staticmethod
+    def _keep_what_is_left(keeping: Keeping, accepted: Accepted, transport: Transport) -> bool:
+        """Keep the whole of an alert whose frames were refused; return whether it is kept."""
+        if accepted.refusal is None or not accepted.lacks(keeping.kept.posting):
             keeping.drop()
+            return False
+        kept = keeping.keep()
+        keeping.set_aside(str(accepted.refusal), current(transport))
+        return kept
+
+    def _fall_back(self, keeping: Keeping, why: ClientError, transport: Transport | None) -> Result:
+        log.error("%s", why)
+        spooled = refused = False
+        if isinstance(why, NoServerError) or why.code == FILE_CHANGED:
+            keeping.drop()
+        else:
+            spooled = keeping.keep()
+            refused = is_refused_as_a_whole(why)
         reached = mail_directly(
             keeping.kept, why, self.find_mail, follows=spooled and keeping.frames_kept > 0
         )
         if reached:
             keeping.tell(reached)
+        if refused and transport is not None:
+            keeping.set_aside(str(why), current(transport))
         keeping.release()
         if spooled:
             self.wake_courier(reached=False)
@@ -128,6 +136,7 @@ class Sender:
             recipient=", ".join(reached or ()) or None,
             batch=keeping.kept.posting.batch,
             spooled=spooled,
+            refused=refused,
             frames_kept=keeping.frames_kept,
             dropped=len(keeping.dropped),
         )

@@ -21,8 +21,10 @@ from io import FileIO
 from pathlib import Path
 from types import ModuleType
 
+from vigint_client.refusals import Refusal, read_refusal
 from vigint_client.spool_config import SpoolSettings
 from vigint_client.spool_entry import Kept, read_entry, write_entry
+from vigint_client.spool_room import Stored, in_order_of_dropping
 from vigint_client.staging import ByteStore
 
 fcntl: ModuleType | None
@@ -36,7 +38,10 @@ log = logging.getLogger("vigint_client")
 # Call time in nanoseconds, then the Idempotency-Key: names sort by age.
 _NAME = re.compile(r"(\d{20})-[0-9A-Za-z-]{1,64}\.alert")
 _ASIDE = "aside"
-_OURS = re.compile(r".*\.(alert|part|told)|aside")
+# What is noted beside an entry, and goes where it goes.
+_COMPANIONS = (".told", ".refused")
+_OURS = re.compile(r".*\.(alert|part|told|refused)|aside")
+_NOTE = re.compile(r"\.(reason|told|refused)$")
 # A machine without a clock battery begins in 1970: such times say nothing about age.
 _CLOCKS_ARE_SET = dt.datetime(2020, 1, 1, tzinfo=dt.UTC).timestamp()
 
@@ -62,22 +67,34 @@ class Claim:
         # The name goes before the lock: nobody may find the entry in between.
         with suppress(FileNotFoundError):
             self.spool.path(self.name).unlink()
-        self.spool.told_path(self.name).unlink(missing_ok=True)
+        for kind in _COMPANIONS:
+            self.spool.path(f"{self.name}{kind}").unlink(missing_ok=True)
         _told.pop(self.name, None)
         self.release()
 
-    def set_aside(self, reason: str) -> None:
-        """Move the entry out of the way of the others, with the reason beside it."""
+    def set_aside(self, reason: str, refusal: Refusal | None = None) -> None:
+        """Move the entry out of the way of the others, with the reason beside it.
+
+        `refusal` is what refused it: it is worth another attempt when that has changed.
+        """
         folder = self.spool.folder / _ASIDE
         folder.mkdir(mode=0o700, exist_ok=True)
         # A full disk must not keep it in the way of the others.
         with suppress(OSError):
             self.spool.write_small(folder / f"{self.name}.reason", f"{reason}\n")
+            if refusal is not None:
+                self.spool.write_small(folder / f"{self.name}.refused", refusal.to_text())
         self.spool.path(self.name).replace(folder / self.name)
         _sync_folder(folder)
-        self.spool.told_path(self.name).unlink(missing_ok=True)
-        _told.pop(self.name, None)
+        with suppress(OSError):
+            self.spool.told_path(self.name).replace(folder / f"{self.name}.told")
+        self.spool.path(f"{self.name}.refused").unlink(missing_ok=True)
         self.release()
+
+    @property
+    def refusal(self) -> Refusal | None:
+        """What refused the entry before it was brought back, if it was."""
+        return read_refusal(self.spool.path(f"{self.name}.refused"))
 
     def release(self) -> None:
         """Let others take the entry."""
@@ -141,10 +158,21 @@ class Spool:
                 found.append((name, reason))
         return sorted(found)
 
+    def refused(self) -> list[tuple[str, Refusal]]:
+        """Return what was set aside because it was refused, oldest first, and what refused it."""
+        names = (name for name in _listed(self.folder / _ASIDE) if _NAME.fullmatch(name))
+        noted = [
+            (name, read_refusal(self.folder / _ASIDE / f"{name}.refused")) for name in sorted(names)
+        ]
+        return [(name, refusal) for name, refusal in noted if refusal is not None]
+
     def bring_back(self, name: str) -> None:
-        """Let an entry that was set aside be tried again."""
-        (self.folder / _ASIDE / name).replace(self.folder / name)
-        (self.folder / _ASIDE / f"{name}.reason").unlink(missing_ok=True)
+        """Let an entry that was set aside be tried again; one that is gone is no mistake."""
+        aside = self.folder / _ASIDE
+        for kind in ("", *_COMPANIONS):
+            with suppress(FileNotFoundError):
+                (aside / f"{name}{kind}").replace(self.folder / f"{name}{kind}")
+        (aside / f"{name}.reason").unlink(missing_ok=True)
 
     def put(self, kept: Kept) -> tuple[Claim, list[str]]:
         """Keep an alert; return the claim on it, and what had to go to make room.
@@ -184,28 +212,34 @@ class Spool:
     def tidy(self, room_for: int = 0) -> list[str]:
         """Remove what is too old, too much, or left by the dead; return the alerts among it.
 
-        What was set aside goes first, then the oldest. What somebody works on stays.
+        For want of room what the disk damaged goes first, then the lowest risk, of one risk the
+        oldest; the newest stays, and so does what somebody works on.
         """
         dropped: list[str] = []
         if not os.path.lexists(self.folder):
             return []
         self.prepare()
         entries = self._everything()
-        total = sum(size for _path, size in entries) + room_for
-        for path, size in entries:
-            if not self._is_too_old(path.name) and total <= self._settings.max_bytes:
-                continue
-            if self._drop(path):
-                total -= size
-                dropped.append(path.name)
+        total = sum(entry.size for entry in entries) + room_for
+        old = [entry for entry in entries if self._is_too_old(entry.path.name)]
+        for entry in old:
+            if self._drop(entry.path):
+                total -= entry.size
+                dropped.append(entry.path.name)
+        left = [entry for entry in entries if entry not in old]
+        if total > self._settings.max_bytes:
+            for entry in in_order_of_dropping(left, keep_newest=not room_for):
+                if total > self._settings.max_bytes and self._drop(entry.path):
+                    total -= entry.size
+                    dropped.append(entry.path.name)
         for name in _listed(self.folder):
-            owner = name.removesuffix(".told")
+            owner = _NOTE.sub("", name)
             if name.endswith(".part"):
                 self._drop(self.folder / name)
             elif owner != name and not self.path(owner).exists():
                 (self.folder / name).unlink(missing_ok=True)
         for name in _listed(self.folder / _ASIDE):
-            owner = name.removesuffix(".reason")
+            owner = _NOTE.sub("", name)
             if owner != name and not any(
                 place.exists() for place in (self.path(owner), self.folder / _ASIDE / owner)
             ):
@@ -254,14 +288,17 @@ class Spool:
                 return path, file
             file.close()
 
-    def _everything(self) -> list[tuple[Path, int]]:
-        found = [(self.folder / _ASIDE / name) for name, _reason in self.aside()]
-        found += [self.path(name) for name in self.names()]
-        sized = []
-        for path in found:
+    def _everything(self) -> list[Stored]:
+        refused = {name for name, _refusal in self.refused()}
+        places = [
+            (self.folder / _ASIDE / name, name not in refused) for name, _reason in self.aside()
+        ]
+        places += [(self.path(name), False) for name in self.names()]
+        found = []
+        for path, damaged in places:
             with suppress(FileNotFoundError):
-                sized.append((path, path.stat().st_size))
-        return sized
+                found.append(Stored(path, path.stat().st_size, damaged))
+        return found
 
     def _is_too_old(self, name: str) -> bool:
         called = called_at(name)
@@ -276,7 +313,7 @@ class Spool:
             if not (_lock(file) and _is_at(file, path)):
                 return False
             path.unlink(missing_ok=True)
-        for companion in (".told", ".reason"):
+        for companion in (*_COMPANIONS, ".reason"):
             path.with_name(path.name + companion).unlink(missing_ok=True)
         return True
 

@@ -13,7 +13,7 @@ from vigint_client.errors import ConfigError
 log = logging.getLogger("vigint_client")
 
 _DEFAULT_MB = 1024.0
-_DEFAULT_DAYS = 7.0
+_DEFAULT_DAYS = 29.0
 # The server remembers an Idempotency-Key for 30 days; beyond, an alert could arrive twice.
 _MOST_DAYS = 29.0
 

@@ -16,7 +16,7 @@ from io import FileIO
 from typing import Any
 
 from vigint_client.frames import Frame, FrameBatch
-from vigint_client.incidents import Posting
+from vigint_client.posting import Posting
 from vigint_client.staging import ByteStore, Slice
 
 _MAGIC = b"VIGINT-ALERT-1\n"
@@ -24,6 +24,7 @@ _MAGIC = b"VIGINT-ALERT-1\n"
 _SEAL = struct.Struct(">Q32s16s")
 _END = b"VIGINT-ALERT-END"
 _LONGEST_NOTES = 64 * 1024 * 1024
+_DAMAGES = (OSError, ValueError, KeyError, TypeError, AttributeError, struct.error)
 
 
 class CorruptEntry(Exception):
@@ -35,12 +36,14 @@ class Kept:
     """An alert as it is kept: what to post, for whom it was meant, and when it was called.
 
     `target` stands for the server and the key it was made for; None where nobody knew them.
+    `kept_since` is when it was put on the disk; None while it is not.
     """
 
     posting: Posting
     called_at: dt.datetime
     alert_type: str
     target: str | None
+    kept_since: dt.datetime | None = None
 
     @property
     def size(self) -> int:
@@ -54,9 +57,11 @@ def write_entry(file: FileIO, kept: Kept) -> None:
     store.append(_MAGIC)
     places: list[tuple[int, int, int]] = []
     for frame in kept.posting.batch.frames:
-        data = frame.data
-        place = store.append(data)
-        places.append((place.offset, place.size, zlib.crc32(data)))
+        offset, crc = store.end, 0
+        for chunk in frame.chunks():
+            store.append(chunk)
+            crc = zlib.crc32(chunk, crc)
+        places.append((offset, store.end - offset, crc))
     notes = json.dumps(
         {
             "key": kept.posting.key,
@@ -65,7 +70,9 @@ def write_entry(file: FileIO, kept: Kept) -> None:
             "called_at": kept.called_at.isoformat(),
             "alert_type": kept.alert_type,
             "target": kept.target,
+            "kept_since": (kept.kept_since or dt.datetime.now(dt.UTC)).isoformat(),
             "frames": places,
+            "clip": next((frame.clip for frame in kept.posting.batch.frames), None),
         }
     ).encode()
     store.append(notes)
@@ -79,11 +86,39 @@ def read_entry(file: FileIO) -> Kept:
     """
     try:
         return _read(file)
-    except (OSError, ValueError, KeyError, TypeError, struct.error) as why:
+    except _DAMAGES as why:
+        raise CorruptEntry(f"the file is damaged ({why})") from None
+
+
+def read_risk(file: FileIO) -> str:
+    """Return the risk that an entry tells, without looking at its frames; empty for none.
+
+    Raises CorruptEntry.
+    """
+    try:
+        notes, _store = _read_notes(file)
+        return str(notes["document"]["incident_data"].get("risk_level") or "")
+    except _DAMAGES as why:
         raise CorruptEntry(f"the file is damaged ({why})") from None
 
 
 def _read(file: FileIO) -> Kept:
+    notes, store = _read_notes(file)
+    document: dict[str, Any] = notes["document"]
+    stamps = document.get("timestamps")
+    frames = list(_frames(store, notes["frames"], stamps, notes.get("clip")))
+    whole = tuple(frame for frame in frames if frame is not None)
+    if "timestamps" in document:
+        document["timestamps"] = [frame.timestamp for frame in whole]
+    left_out = int(notes["left_out"]) + len(frames) - len(whole)
+    posting = Posting(str(notes["key"]), document, FrameBatch(whole, left_out))
+    called_at = dt.datetime.fromisoformat(notes["called_at"])
+    # An earlier version noted only when it was called, a moment before.
+    since = dt.datetime.fromisoformat(notes.get("kept_since") or notes["called_at"])
+    return Kept(posting, called_at, str(notes["alert_type"]), notes["target"], since)
+
+
+def _read_notes(file: FileIO) -> tuple[dict[str, Any], ByteStore]:
     end = file.seek(0, os.SEEK_END)
     store = ByteStore(file, end)
     size, digest, mark = _SEAL.unpack(store.read(max(0, end - _SEAL.size), _SEAL.size))
@@ -92,20 +127,12 @@ def _read(file: FileIO) -> Kept:
     text = store.read(end - _SEAL.size - size, size)
     if hashlib.sha256(text).digest() != digest:
         raise ValueError("its facts were changed")
-    notes = json.loads(text)
-    document: dict[str, Any] = notes["document"]
-    frames = list(_frames(store, notes["frames"], document.get("timestamps")))
-    whole = tuple(frame for frame in frames if frame is not None)
-    if "timestamps" in document:
-        document["timestamps"] = [frame.timestamp for frame in whole]
-    left_out = int(notes["left_out"]) + len(frames) - len(whole)
-    posting = Posting(str(notes["key"]), document, FrameBatch(whole, left_out))
-    called_at = dt.datetime.fromisoformat(notes["called_at"])
-    return Kept(posting, called_at, str(notes["alert_type"]), notes["target"])
+    notes: dict[str, Any] = json.loads(text)
+    return notes, store
 
 
 def _frames(
-    store: ByteStore, places: list[list[int]], timestamps: list[Any] | None
+    store: ByteStore, places: list[list[int]], timestamps: list[Any] | None, clip: str | None
 ) -> Iterator[Frame | None]:
     for number, (offset, size, checksum) in enumerate(places):
         content = Slice(store, offset, size)
@@ -117,4 +144,4 @@ def _frames(
             yield None
             continue
         timestamp = timestamps[number] if timestamps else None
-        yield Frame(content, timestamp) if crc == checksum else None
+        yield Frame(content, timestamp, clip=clip) if crc == checksum else None

@@ -22,6 +22,11 @@ class ByteStore:
         self._end = end
         self._lock = threading.Lock()
 
+    @property
+    def end(self) -> int:
+        """How many bytes there are."""
+        return self._end
+
     def append(self, data: bytes) -> "Slice":
         """Write data behind what is there; return where it is. Raises OSError."""
         with self._lock:

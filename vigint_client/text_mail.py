@@ -15,12 +15,19 @@ from email.message import EmailMessage
 from typing import Any
 
 from vigint_client.config import MailSettings
+from vigint_client.mail_headers import WholeWords
+from vigint_client.smtp import SUBMISSIONS_PORT, Patience, PatientSMTP, PatientSMTPS
 
 log = logging.getLogger("vigint_client")
 
-TIMEOUT = 15.0  # for each step
-LONGEST = 60.0  # for all together: a server that drips never times out
-SUBMISSIONS_PORT = 465
+# Seconds until a mail is handed over, in all: a detector waits for this. Once it is, the answer is
+# waited for as long as RFC 5321 says, because whoever gives up then sends a second copy.
+LONGEST = 60.0
+_GOODBYE = Patience(command=2.0)
+_MONTHS = (
+    "janvier", "février", "mars", "avril", "mai", "juin",
+    "juillet", "août", "septembre", "octobre", "novembre", "décembre",
+)  # fmt: skip
 _DETAILS = (
     ("risk_level", "Niveau de risque"),
     ("frame_count", "Numéro d'image"),
@@ -49,10 +56,10 @@ def compose_text_mail(
     )
     if follows:
         lines.append(
-            "Les images sont conservées sur le détecteur: un second message donnera le lien de la "
-            "vidéo dès que le serveur les aura reçues."
+            "Les images sont conservées sur le détecteur\N{NO-BREAK SPACE}: un second e-mail "
+            "donnera le lien de la vidéo dès que le serveur les aura reçues."
         )
-    mail = EmailMessage()
+    mail = EmailMessage(policy=WholeWords())
     mail["Subject"] = _subject(incident_data, alert_type)
     mail["From"] = _one_line(settings.sender)
     mail["To"] = ", ".join(_one_line(recipient) for recipient in recipients)
@@ -75,14 +82,15 @@ def send_text_mail(
     The server's certificate is verified. Network failures are logged, not raised.
     """
 
-    def send() -> list[str]:
+    def send(handing_over: Callable[[], None]) -> list[str]:
         reached: list[str] | None = None
         try:
-            with _connected(settings, make_context) as smtp:
+            with _connected(settings, make_context, handing_over) as smtp:
                 if settings.username and settings.password:
                     smtp.login(settings.username, settings.password)
                 refused = smtp.send_message(mail, settings.sender, list(recipients))
                 reached = [recipient for recipient in recipients if recipient not in refused]
+                smtp.patience = _GOODBYE
         except (OSError, smtplib.SMTPException):
             # What was accepted stays accepted, however the goodbye went.
             if reached is None:
@@ -90,7 +98,7 @@ def send_text_mail(
         return reached
 
     try:
-        return _within(LONGEST, send)
+        return _Sending(send).wait(LONGEST)
     except (OSError, smtplib.SMTPException, UnicodeError) as why:
         # The text of an SMTP answer may repeat what was sent, so only its kind is logged.
         log.error(
@@ -101,29 +109,49 @@ def send_text_mail(
         return []
 
 
-def _within(seconds: float, work: Callable[[], list[str]]) -> list[str]:
-    """Return what work returns, or raise TimeoutError: names are looked up without a time-out."""
-    results: list[list[str]] = []
-    failures: list[Exception] = []
+class _Sending:
+    """One attempt in a thread of its own: names are looked up without a time-out."""
 
-    def run() -> None:
+    def __init__(self, work: Callable[[Callable[[], None]], list[str]]) -> None:
+        self._work = work
+        self._lock = threading.Lock()
+        self._given_up = self._handed_over = False
+        self._results: list[list[str]] = []
+        self._failures: list[Exception] = []
+
+    def wait(self, seconds: float) -> list[str]:
+        """Return what work returns, or raise TimeoutError, after which nothing is sent any more.
+
+        A mail that was handed over in time is waited for as long as it takes.
+        """
+        thread = threading.Thread(target=self._run, name="vigint-mail", daemon=True)
         try:
-            results.append(work())
-        except Exception as why:
-            failures.append(why)
+            thread.start()
+        except RuntimeError:
+            # The interpreter is ending and starts no thread any more.
+            return self._work(lambda: None)
+        thread.join(seconds)
+        with self._lock:
+            self._given_up = thread.is_alive() and not self._handed_over
+        if not self._given_up:
+            thread.join()
+        if self._failures:
+            raise self._failures[0]
+        if not self._results:
+            raise TimeoutError
+        return self._results[0]
 
-    thread = threading.Thread(target=run, name="vigint-mail", daemon=True)
-    try:
-        thread.start()
-    except RuntimeError:
-        # The interpreter is ending and starts no thread any more.
-        return work()
-    thread.join(seconds)
-    if failures:
-        raise failures[0]
-    if not results:
-        raise TimeoutError
-    return results[0]
+    def _run(self) -> None:
+        try:
+            self._results.append(self._work(self._hand_over))
+        except Exception as why:
+            self._failures.append(why)
+
+    def _hand_over(self) -> None:
+        with self._lock:
+            if self._given_up:
+                raise TimeoutError
+            self._handed_over = True
 
 
 def local_moment(moment: dt.datetime, timezone: str) -> dt.datetime:
@@ -137,12 +165,15 @@ def local_moment(moment: dt.datetime, timezone: str) -> dt.datetime:
     return moment.astimezone(zone)
 
 
-def _connected(settings: MailSettings, make_context: Callable[[], ssl.SSLContext]) -> smtplib.SMTP:
-    if settings.use_tls and settings.port == SUBMISSIONS_PORT:
-        return smtplib.SMTP_SSL(
-            settings.server, settings.port, timeout=TIMEOUT, context=make_context()
-        )
-    smtp = smtplib.SMTP(settings.server, settings.port, timeout=TIMEOUT)
+def _connected(
+    settings: MailSettings,
+    make_context: Callable[[], ssl.SSLContext],
+    handing_over: Callable[[], None],
+) -> PatientSMTP | PatientSMTPS:
+    server, port = settings.server, settings.port
+    if settings.use_tls and port == SUBMISSIONS_PORT:
+        return PatientSMTPS(server, port, context=make_context(), handing_over=handing_over)
+    smtp = PatientSMTP(server, port, handing_over=handing_over)
     if settings.use_tls:
         try:
             smtp.starttls(context=make_context())
@@ -155,7 +186,7 @@ def _connected(settings: MailSettings, make_context: Callable[[], ssl.SSLContext
 def _subject(data: Mapping[str, Any], alert_type: str) -> str:
     subject = f"🚨 Alerte Vigint - {_one_line(data.get('incident_type') or alert_type)}"
     risk = data.get("risk_level")
-    return f"{subject} - [{_one_line(risk)}]" if risk else subject
+    return f"{subject} - [{_told('risk_level', risk)}]" if risk else subject
 
 
 def _lines(
@@ -168,7 +199,7 @@ def _lines(
     where = ", ".join(_one_line(data[key]) for key in ("site", "camera") if data.get(key))
     lead = f"{where}, le " if where else "Le "
     lines = [
-        f"{lead}{local:%d/%m/%Y} à {local:%H:%M:%S} ({local.tzname()}): "
+        f"{lead}{_day(local)} à {local:%H:%M:%S} ({_zone(local)}). "
         "Détection automatique, non vérifiée par une personne.",
         "",
         "🚨 ALERTE SYSTÈME VIGINT",
@@ -177,13 +208,32 @@ def _lines(
         *message.splitlines(),
     ]
     details = [
-        f"{label}: {_one_line(data[key])}"
+        f"{label}: {_told(key, data[key])}"
         for key, label in _DETAILS
         if data.get(key) is not None and data.get(key) != ""
     ]
     if details:
         lines += ["", "DÉTAILS DE L'INCIDENT:", *details]
-    return [*lines, "", f"⚠️ Vidéo non disponible: {reason}"]
+    return [*lines, "", f"⚠️ Vidéo non disponible\N{NO-BREAK SPACE}: {reason}"]
+
+
+def _day(local: dt.datetime) -> str:
+    """Return a date as French people write it."""
+    number = "1er" if local.day == 1 else str(local.day)
+    return f"{number} {_MONTHS[local.month - 1]} {local.year}"
+
+
+def _zone(local: dt.datetime) -> str:
+    """Return the zone as the server's mail names it: its offset, and its name if it has one."""
+    offset = f"{local:%z}"
+    name = getattr(local.tzinfo, "key", None)
+    return f"UTC{offset[:3]}:{offset[3:5]}" + (f", {name}" if name else "")
+
+
+def _told(key: str, value: object) -> str:
+    text = _one_line(value)
+    # What programs write when nobody gave a risk, in the words of the server's mail.
+    return "non précisé" if key == "risk_level" and text.upper() == "UNKNOWN" else text
 
 
 def _html(lines: Sequence[str]) -> str:

@@ -14,9 +14,9 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from vigint_client.addresses import PrivateAddress, resolve
-from vigint_client.bodies import to_json
 from vigint_client.config import Values, read_yes
-from vigint_client.errors import ConfigError, RequestError
+from vigint_client.errors import NOT_CONFIGURED, ConfigError, RequestError
+from vigint_client.plain import to_json
 from vigint_client.retries import (
     STANDARD,
     PassingTrouble,
@@ -54,7 +54,8 @@ def load_webhook_settings(
     if not urls or secret is None:
         raise ConfigError(
             "No webhook is configured: set VIGINT_WEBHOOK_URL to the address to post to and "
-            "VIGINT_WEBHOOK_SECRET to a secret that the receiver knows too."
+            "VIGINT_WEBHOOK_SECRET to a secret that the receiver knows too.",
+            code=NOT_CONFIGURED if not urls and secret is None else None,
         )
     allowed = values.find("VIGINT_WEBHOOK_ALLOW_PRIVATE", "Webhook", "allow_private")
     try:

@@ -1,0 +1,32 @@
+"""Tell a key from what a sample file has in its place."""
+
+import re
+
+# Of a key in small letters, each run of spaces, dots and dashes an underscore.
+_SAMPLES = tuple(
+    re.compile(sample)
+    for sample in (
+        r"(change|replace|fill|insert|enter|put|add)_?(me|this|it|in|here|your|the|a)(_.*)?",
+        r"yours?(_.*)?",
+        r"(my|the|an?|some)_(.*_)?(key|token|secret|password)(_here)?",
+        r"(api_?)?(key|token|secret|password)(_here)?",
+        r".*_here",
+        r".*(example|sample|placeholder)",
+        r"(example|sample|placeholder|dummy|fake|todo|to_do|tbd|none|null|nil|n/?a)(_.*)?",
+        r"(sk|pk|key|token)_(.*_)?(your|xxx+|x{3,}.*)(_.*)?",
+        r"((sk|pk|key|token)_)?[x*_.…0?-]+",
+        r"(.)\1*",
+    )
+)
+_BRACKETS = frozenset({"<>", "[]", "{}", "()", "%%", "$}"})
+# No sample is as long; what is foreign is not searched for longer.
+_LONGEST = 100
+
+
+def is_placeholder(key: str | None) -> bool:
+    """Return whether a key is missing, or what a sample has in its place (`your_api_key_here`)."""
+    text = (key or "").strip().strip("\"'").strip()
+    if not text or text[0] + text[-1] in _BRACKETS:
+        return True
+    plain = re.sub(r"[ _.-]+", "_", text.casefold()).strip("_") or "_"
+    return len(text) <= _LONGEST and any(sample.fullmatch(plain) for sample in _SAMPLES)
