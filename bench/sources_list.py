@@ -22,14 +22,14 @@ from sqlalchemy import insert, select, text
 
 from vigint_web import create_app
 from vigint_web.clock import utcnow
-from vigint_web.config import load_config
+from vigint_web.config.config import load_config
 from vigint_web.extensions import db
 from vigint_web.models import Source, Tag, Video, VideoKind, source_tags
-from vigint_web.services import sites
-from vigint_web.services.actors import SYSTEM
-from vigint_web.services.pages import PAGE, SORTED_TOP, Mark, SortedPlace
-from vigint_web.services.source_list import COLUMNS, SORTS, Sorting, SourceFilter, SourceList
-from vigint_web.services.transactions import transaction
+from vigint_web.services.accounts import sites
+from vigint_web.services.core.actors import SYSTEM
+from vigint_web.services.core.keyset_pagination import PAGE, SORTED_TOP, Mark, SortedPlace
+from vigint_web.services.core.transactions import transaction
+from vigint_web.services.sources.listing import COLUMNS, SORTS, Sorting, SourceFilter, SourceList
 
 _BATCH = 5000
 _REPEATS = 5
