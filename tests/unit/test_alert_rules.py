@@ -4,8 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from vigint_web.services.alerts import pause_before
-from vigint_web.services.links import hours_left
+from vigint_web.services.core.leases import pause_before
+from vigint_web.services.links.links import hours_left
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 

@@ -12,7 +12,8 @@ from babel.messages.frontend import parse_mapping_cfg
 from babel.messages.mofile import read_mo
 from babel.messages.pofile import read_po
 
-from vigint_web.catalogs import compile_catalogs
+from vigint_web.i18n.catalogs import compile_catalogs
+from vigint_web.i18n.typography import mistakes, without_code
 
 ROOT = Path(__file__).resolve().parents[2]
 FRENCH = ROOT / "vigint_web/translations/fr/LC_MESSAGES/messages.po"
@@ -46,6 +47,10 @@ HOURS = (
 
 def _strings(message: Message) -> tuple[str, ...]:
     return (message.string,) if isinstance(message.string, str) else tuple(message.string or ())
+
+
+def _ids(message: str | tuple[str, ...]) -> tuple[str, ...]:
+    return (message,) if isinstance(message, str) else message
 
 
 def _key(message: Message) -> str | tuple[str, ...]:
@@ -124,62 +129,19 @@ def test_the_mail_has_its_literal_words(french: Catalog) -> None:
     )
 
 
-@pytest.mark.parametrize(
-    ("right", "wrong"),
-    [
-        ("Supprimer\u202f?", "Supprimer ?"),
-        ("Supprimer\u202f?", "Supprimer?"),
-        ("Envoi\u00a0:", "Envoi :"),
-        ("Envoi\u00a0:", "Envoi:"),
-        ("« Prête\u00a0»", "«\u00a0Prête »"),
-        ("d’eux\u202f; et", "d’eux ; et"),
-        ("«\u00a0vigint up\u00a0»", "“vigint up”"),
-        ("«\u00a0vigint up\u00a0»", '"vigint up"'),
-        ("l’envoi", "l'envoi"),
-        ("Un instant…", "Un instant..."),
-        ("50\u00a0%%", "50 %%"),
-        ("deux mots", "deux  mots"),
-        ("Prête.", "Prête ."),
-        ("12 h", "12 h "),
-    ],
-)
-def test_the_rules_of_typography_find_what_they_are_for(right: str, wrong: str) -> None:
-    assert _mistakes(right.replace("« ", "«\u00a0")) == []
-    assert _mistakes(wrong) != []
-
-
-# What is code is written as code is: a header, a command, an address, a time.
-_CODE = re.compile(
-    r"Authorization: Bearer(?: <key>)?|Tus-Resumable: 1\.0\.0|Upload-[A-Z]\w+|https?://\S+|%\(\w+\)[a-z]|\{\w+\}|\[\w+\]|\d\d:\d\d"
-)
-_FRENCH_RULES = {
-    "a straight apostrophe": r"'",
-    "straight or English quotation marks": r'["“”]',
-    "three dots": r"\.\.\.",
-    "no narrow no-break space before": r"[^\u202f][;!?]",
-    # In front of a colon and within « » the space is a wide one; both do not break.
-    "no no-break space before a colon": r"[^\u00a0\u202f]:|^:",
-    "no no-break space within « »": r"«[^\u00a0\u202f]|[^\u00a0\u202f]»",
-    "no no-break space before %": r"[^\u00a0\u202f]%%",
-    "a space before a point or comma": r"\s[.,)](?:\s|$)",
-    "two spaces": r"[ \u00a0\u202f]{2}",
-    "a space at an end": r"^ | $",
-}
-
-
-def _mistakes(string: str) -> list[str]:
-    # What stands for something else is a word of one letter here.
-    plain = _CODE.sub("x", string)
-    return [rule for rule, pattern in _FRENCH_RULES.items() if re.search(pattern, plain)]
-
-
 def test_french_typography(french: Catalog) -> None:
     found = {
-        string: _mistakes(string)
+        string: mistakes(string, "fr")
         for message in _messages(french)
         if message.id not in MAIL  # literal words, which a contract names
         for string in _strings(message)
     }
+    assert {string: rules for string, rules in found.items() if rules} == {}
+
+
+def test_english_typography(used: set[str | tuple[str, ...]]) -> None:
+    strings = {text for message in used for text in _ids(message)}
+    found = {string: mistakes(string, "en") for string in strings}
     assert {string: rules for string, rules in found.items() if rules} == {}
 
 
@@ -193,7 +155,7 @@ _ANGLICISMS = re.compile(
 
 def test_french_words(french: Catalog) -> None:
     strings = [text for message in _messages(french) for text in _strings(message)]
-    assert [text for text in strings if _ANGLICISMS.search(_CODE.sub("x", text))] == []
+    assert [text for text in strings if _ANGLICISMS.search(without_code(text))] == []
 
 
 def test_nobody_is_addressed_as_a_friend(french: Catalog) -> None:

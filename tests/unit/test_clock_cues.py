@@ -41,6 +41,41 @@ def test_the_hour_that_comes_twice_is_told_apart() -> None:
     assert shown == ["2026-10-25T02:59:59+02:00", "2026-10-25T02:00:00+01:00"]
 
 
+def test_the_clock_goes_on_where_the_picture_does_after_a_gap() -> None:
+    began = datetime(2026, 11, 21, 14, 30, 5, tzinfo=PARIS)
+    assert clock(began, 3.5, [(1.5, 5000.2)]) == (
+        "WEBVTT\n\n"
+        "00:00:00.000 --> 00:00:01.000\n2026-11-21 14:30:05+01:00\n\n"
+        "00:00:01.000 --> 00:00:01.500\n2026-11-21 14:30:06+01:00\n\n"
+        "00:00:01.500 --> 00:00:01.800\n2026-11-21 15:53:26+01:00\n\n"
+        "00:00:01.800 --> 00:00:02.800\n2026-11-21 15:53:27+01:00\n\n"
+        "00:00:02.800 --> 00:00:03.500\n2026-11-21 15:53:28+01:00\n"
+    )
+
+
+_gaps = st.lists(st.tuples(st.floats(0, 500), st.floats(60, 1e6)), max_size=5).map(
+    lambda told: [
+        (round(at, 3), round(sum(gap for _, gap in sorted(told)[: number + 1]), 3))
+        for number, (at, _) in enumerate(sorted(told))
+    ]
+)
+
+
+@given(st.floats(1, 600), _gaps, st.integers(0, 999))
+def test_cues_are_right_on_each_side_of_every_gap(
+    duration: float, gaps: list[tuple[float, float]], milliseconds: int
+) -> None:
+    began = datetime(2026, 10, 24, 20, 0, 0, milliseconds * 1000, UTC)
+    cues = _cues(clock(began.astimezone(PARIS), duration, gaps))
+    assert cues[0][0] == 0
+    for start, end, moment in cues:
+        left_out = [by for at, by in gaps if at <= start + 0.001]
+        passed = start + (left_out[-1] if left_out else 0.0)
+        off = (moment - began).total_seconds() - passed
+        assert -1.002 < off <= 0.002, "the second that has begun"
+        assert not any(start + 0.002 < at < end - 0.002 for at, _ in gaps), "a cue over a gap"
+
+
 @given(
     began=st.integers(946_684_800_000, 4_070_908_800_000).map(
         lambda milliseconds: datetime.fromtimestamp(milliseconds / 1000, UTC)

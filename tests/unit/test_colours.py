@@ -1,6 +1,7 @@
 """Hold the colours of the style sheets to what eyes need, in every theme and for every eye."""
 
 import itertools
+import math
 import re
 from pathlib import Path
 
@@ -15,7 +16,7 @@ THEMES = {
 }
 GROUNDS = ("paper", "surface", "sunk")
 STATES = ("accent", "good", "warn", "bad")
-RISKS = ("risk-low", "risk-medium", "risk-high", "risk-critical")
+RISKS = ("risk-low", "risk-medium", "risk-unknown", "risk-high", "risk-critical")
 
 # Linear RGB as eyes without one kind of cone see it: Machado, Oliveira, Fernandes 2009, severity 1.
 EYES = {
@@ -145,6 +146,15 @@ def test_the_worse_the_risk_the_heavier_its_fill(theme: tuple[bool, Colours], ey
     dark = seen(colours["surface"], eye)[0] < 50
     steps = [(after - before) * (1 if dark else -1) for before, after in itertools.pairwise(lights)]
     assert min(steps) >= 7, "each level stands out further from the surface than the one before"
+
+
+@pytest.mark.parametrize("name", [name for name, wanted in THEMES.items() if "dark" in wanted])
+def test_the_worst_risk_is_no_paler_than_the_one_before(name: str) -> None:
+    colours = _theme(THEMES[name])
+    high, critical = (
+        math.hypot(*seen(colours[risk], "common")[1:]) for risk in ("risk-high", "risk-critical")
+    )
+    assert critical >= high, f"chroma of critical {critical:.0f}, of high {high:.0f}"
 
 
 def test_every_token_that_is_used_exists() -> None:

@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 
 import vigint_web
-from vigint_web import environment
-from vigint_web.config import Config, ConfigError, load_config
+from tests.functional.processes import PATIENCE_SECONDS
+from vigint_web.config import environment
+from vigint_web.config.config import Config, ConfigError, load_config
+from vigint_web.config.contact import contact_url
 
 
 @pytest.fixture
@@ -168,7 +170,10 @@ def test_a_named_file_without_secret_is_a_mistake(data_dir: Path, content: str |
 def test_a_secret_in_the_ini_is_honoured_with_a_warning_that_does_not_repeat_it(
     data_dir: Path,
 ) -> None:
-    ini = "[Email]\nsmtp_server = mail.example.com\nusername = u\npassword = example-only\n"
+    ini = (
+        "[Email]\nsmtp_server = mail.example.com\nusername = u@example.com\n"
+        "password = example-only\nto_email = guard@example.com\n"
+    )
     config = _load(data_dir, ini)
     assert config.email.password == "example-only"
     [warning] = config.warnings
@@ -190,7 +195,7 @@ def test_secrets_are_not_in_the_representation(data_dir: Path) -> None:
 
 def test_two_first_starts_at_once_agree_on_one_secret(data_dir: Path) -> None:
     code = (
-        "import sys, pathlib; from vigint_web.config import load_config;"
+        "import sys, pathlib; from vigint_web.config.config import load_config;"
         "sys.stdin.read(1);"
         "print(load_config({'VIGINT_DATA_DIR': sys.argv[1]}).secret_key)"
     )
@@ -207,7 +212,7 @@ def test_two_first_starts_at_once_agree_on_one_secret(data_dir: Path) -> None:
         assert start.stdin is not None
         start.stdin.write("x")
         start.stdin.flush()
-    keys = {start.communicate(timeout=30)[0].strip() for start in starts}
+    keys = {start.communicate(timeout=PATIENCE_SECONDS)[0].strip() for start in starts}
     assert len(keys) == 1
     assert len(keys.pop()) >= 43, "the key has 256 bits at least"
     path = data_dir / "secret-key"
@@ -289,3 +294,45 @@ def test_plain_http_is_for_ones_own_network(data_dir: Path) -> None:
     url = "http://10.0.0.9/hook"
     config = _load(data_dir, VIGINT_WEBHOOK_URL=url, VIGINT_WEBHOOK_ALLOW_PRIVATE="yes")
     assert config.webhook.urls == (url,)
+
+
+def test_recipient_domains_are_compared_as_mail_servers_know_them(data_dir: Path) -> None:
+    def load(value: str) -> tuple[str, ...]:
+        environ = {"VIGINT_DATA_DIR": str(data_dir), "VIGINT_RECIPIENT_DOMAINS": value}
+        return load_config(environ).recipient_domains
+
+    assert load("") == ()
+    assert load("Example.com, @exämple.fr;example.com") == ("example.com", "xn--exmple-cua.fr")
+    with pytest.raises(ConfigError, match="VIGINT_RECIPIENT_DOMAINS"):
+        load("exa mple.com, a@b")
+
+
+def test_organisation_and_contact_are_one_line_each(data_dir: Path) -> None:
+    environ = {"VIGINT_DATA_DIR": str(data_dir)}
+    assert (load_config(environ).organisation, load_config(environ).contact) == (None, None)
+    named = load_config(
+        environ | {"VIGINT_ORGANISATION": " Sûreté  & Cie ", "VIGINT_CONTACT": "17"}
+    )
+    assert (named.organisation, named.contact) == ("Sûreté & Cie", "17")
+    wrong = environ | {"VIGINT_ORGANISATION": "x" * 81, "VIGINT_CONTACT": "a\nb"}
+    with pytest.raises(ConfigError) as caught:
+        load_config(wrong)
+    assert ["organisation" in line.lower() for line in caught.value.mistakes] == [True, False]
+    assert "VIGINT_CONTACT" in caught.value.mistakes[1]
+
+
+@pytest.mark.parametrize(
+    ("contact", "url"),
+    [
+        ("securite@example.com", "mailto:securite@example.com"),
+        ("01 23 45 67 89", "tel:0123456789"),
+        ("+33 (0)1.23.45.67.89", "tel:+33123456789"),
+        ("https://example.com/aide", "https://example.com/aide"),
+        ("Poste de sécurité, 01 23 45 67 89", None),
+        ("http://example.com/", None),
+        ("javascript:alert(1)", None),
+        ("https://example.com/ ou le 17", None),
+    ],
+)
+def test_what_opens_a_contact(contact: str, url: str | None) -> None:
+    assert contact_url(contact) == url

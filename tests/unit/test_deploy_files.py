@@ -2,16 +2,21 @@
 
 import os
 import re
+import secrets
 import shutil
 import subprocess
 from pathlib import Path
 
 import click
 import pytest
+import yaml
+from redis import Redis
+from redis.exceptions import AuthenticationError, ConnectionError
 
 from vigint_web.cli import cli
-from vigint_web.config import load_config
-from vigint_web.services.queueing import QUEUES
+from vigint_web.cli.queue_server import find_queue_binary
+from vigint_web.config.config import load_config
+from vigint_web.services.core.job_queue import QUEUES
 
 ROOT = Path(__file__).resolve().parents[2]
 UNITS = ROOT / "deploy" / "systemd"
@@ -58,7 +63,7 @@ def analyze(program: str, folder: Path, *arguments: str) -> str:
         env={**os.environ, "SYSTEMD_UNIT_PATH": f"{folder}:", "SYSTEMD_COLORS": "0"},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=150,
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
@@ -66,7 +71,7 @@ def analyze(program: str, folder: Path, *arguments: str) -> str:
 
 
 def test_systemd_understands_every_line(systemd_analyze: str, installed: Path) -> None:
-    kinds = {".service", ".timer", ".target"}
+    kinds = {".service", ".socket", ".timer", ".target"}
     names = [f"./{path.name}" for path in sorted(installed.iterdir()) if path.suffix in kinds]
     said = analyze(systemd_analyze, installed, "verify", "--man=no", *names)
     ours = [line for line in said.splitlines() if "vigint" in line]
@@ -99,6 +104,19 @@ def test_the_target_wants_services_that_exist() -> None:
     assert wanted
     for name in wanted:
         assert re.sub(r"@.*\.", "@.", name) in SERVICES, name
+
+
+def test_the_socket_outlives_what_a_restart_restarts() -> None:
+    """Else an upgrade would refuse who connects in its middle."""
+    unit = (UNITS / "vigint-web.socket").read_text()
+    assert not re.search(r"^(PartOf|BindsTo|Requires)=", unit, re.MULTILINE)
+    service = (UNITS / "vigint-web.service").read_text()
+    assert re.search(r"^Requires=.*vigint-web\.socket", service, re.MULTILINE)
+    assert "vigint-web.socket" in (UNITS / "vigint.target").read_text()
+    # A service that is started by hand listens where the socket does.
+    [address] = re.findall(r"^ListenStream=(.*)$", unit, re.MULTILINE)
+    host, _, port = address.rpartition(":")
+    assert f"web --host {host} --port {port}\n" in service
 
 
 def test_the_example_settings_are_settings(tmp_path: Path) -> None:
@@ -154,3 +172,40 @@ def test_the_image_holds_what_it_needs_and_nothing_else() -> None:
     assert re.search(r"^USER \d+:\d+$", said, re.MULTILINE), "its user is a number"
     assert "--require-hashes" in said
     is_understood(re.findall(r'"([^"]+)"', said.rpartition("CMD")[2]))
+
+
+def test_the_composed_queue_answers_with_its_password_alone(tmp_path: Path) -> None:
+    """The command of compose.yaml, run here: it must not show its password either."""
+    composed = yaml.safe_load((ROOT / "compose.yaml").read_text(encoding="utf-8"))
+    password = secrets.token_hex(16)
+    program, option, script = composed["services"]["queue"]["command"]
+    socket = tmp_path / "queue.sock"
+    script = script.replace("$$", "$").replace("valkey-server", str(find_queue_binary().path))
+    script = script.replace("--dir /data", f"--dir {tmp_path} --port 0 --unixsocket {socket}")
+    process = subprocess.Popen(
+        [program, option, script], env={"VALKEY_PASSWORD": password}, stdout=subprocess.DEVNULL
+    )
+    try:
+        client = Redis(unix_socket_path=str(socket), password=password)
+        while not _answers(client):
+            assert process.poll() is None, "the queue server of compose.yaml does not start"
+        with pytest.raises(AuthenticationError):
+            Redis(unix_socket_path=str(socket)).ping()
+        arguments = Path(f"/proc/{process.pid}/cmdline").read_bytes()
+        assert password.encode() not in arguments, "every user of the machine sees the password"
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+def _answers(client: Redis) -> bool:
+    try:
+        return bool(client.ping())
+    except ConnectionError:
+        return False
+
+
+def test_compose_has_no_password_of_its_own() -> None:
+    said = (ROOT / "compose.yaml").read_text(encoding="utf-8")
+    assert "VIGINT_REDIS_URL: redis://:${VALKEY_PASSWORD:?" in said, "it starts without a password"
+    assert not re.search(r"(?i)password:\s+[^$\s]", said)

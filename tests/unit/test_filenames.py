@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vigint_web.http.bytes import attachment
-from vigint_web.services.filenames import one_line, safe_filename, some_lines, storage_suffix
+from vigint_web.http.streaming.ranged_response import attachment
+from vigint_web.services.videos.filenames import one_line, safe_filename, some_lines, storage_suffix
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vigint_web.services.frames_archive import FramesArchive, FramesArchiveWriter
+from vigint_web.services.videos.frames_archive import FramesArchive, FramesArchiveWriter
 
 
 @given(frames=st.lists(st.binary(max_size=200), min_size=1, max_size=6))

@@ -12,8 +12,8 @@ from flask_babel import force_locale
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vigint_web.blueprints.dashboard.words import tell_all, tell_effects
-from vigint_web.services.health_rules import (
+from vigint_web.blueprints.pages.dashboard.words import tell_all, tell_effects
+from vigint_web.services.operations.health_rules import (
     GIB,
     Disk,
     Finding,
@@ -57,7 +57,9 @@ def _ago(**delta: float) -> datetime:
 def test_a_whole_installation_is_well() -> None:
     found = _found()
     assert {level for _, level in found.values()} == {Level.GOOD}
-    sometimes = {Part.LINKS, Part.STORAGE, Part.UNDELIVERABLE, Part.WEBHOOKS}
+    sometimes = {
+        Part.HOSTING, Part.LINKS, Part.RECIPIENTS, Part.STORAGE, Part.UNDELIVERABLE, Part.WEBHOOKS,
+    }  # fmt: skip
     assert set(found) == set(Part) - sometimes
 
 
@@ -107,6 +109,22 @@ def test_what_was_given_up_and_webhooks_that_do_not_answer() -> None:
         calls = replace(SENT, calls=1, calls_since=_ago(minutes=minutes))
         assert _found(mails=calls)[Part.WEBHOOKS] == (State.NOT_ACCEPTED, level)
         assert _found(mails=calls)[Part.MAIL][1] == Level.GOOD, "mails go out all the same"
+
+
+def test_recipients_who_cannot_exist_are_no_recipients() -> None:
+    lost = replace(SENT, named=False, nowhere=("admin@vigint.local",))
+    assert _found(mails=lost)[Part.RECIPIENTS] == (State.NO_MAILBOX, Level.BAD)
+    some = replace(lost, named=True, alerted=("guard@shop.fr",))
+    assert _found(mails=some)[Part.RECIPIENTS] == (State.NO_MAILBOX, Level.WARN)
+    administrators = replace(SENT, named=False, alerted=("chief@shop.fr",))
+    assert _found(mails=administrators)[Part.RECIPIENTS] == (State.NOBODY_NAMED, Level.WARN)
+    outbox = replace(OUTBOX, named=False, nowhere=("admin@vigint.local",))
+    assert Part.RECIPIENTS not in _found(mails=outbox), "the outbox takes mail for any address"
+
+
+def test_hosting_elsewhere_is_said_and_no_fault() -> None:
+    assert Part.HOSTING not in _found()
+    assert _found(hosted_by="host.example")[Part.HOSTING] == (State.ELSEWHERE, Level.GOOD)
 
 
 def test_links_that_open_here_only_matter_once_mails_leave() -> None:
@@ -163,10 +181,13 @@ def _every_reading() -> Iterator[Readings]:
         yield _readings(mails=Mails("smtp.example.com", None, number, _ago(hours=1), "451 no."))
         calls = {"calls": number, "calls_since": _ago(hours=1), "last_call_error": "It said 500."}
         yield _readings(mails=replace(SENT, given_up=number, **calls))
+    yield _readings(mails=replace(SENT, named=False, alerted=("chief@shop.fr",)))
+    yield _readings(mails=replace(SENT, named=False, nowhere=("admin@vigint.local",)))
     for free, refuses in ((1, True), (1, False), (2 * GIB - 1, False)):
         yield _readings(disk=Disk(free, 4 * GIB, refuses))
     for answers in (True, False):
         yield _readings(storage="s3://footage at s3.example.com", storage_answers=answers)
+    yield _readings(hosted_by="host.example.com")
 
 
 def test_every_state_has_a_sentence_in_both_languages(app: Flask) -> None:

@@ -7,15 +7,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vigint_web.models import Audience, Link
-from vigint_web.services.link_rules import (
+from vigint_web.services.links.rules import (
     EXPIRED,
     NOT_GRANTED,
     NOT_YET_VALID,
     REVOKED,
     Opening,
-    Refusal,
     refusal,
 )
+from vigint_web.services.videos.readiness import Refusal
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 SECOND = timedelta(seconds=1)

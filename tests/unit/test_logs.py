@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from vigint_web.crypto.tokens import LinkTokens
 from vigint_web.logs import JsonFormatter, bound, formatter, redact
-from vigint_web.tokens import LinkTokens
 
 KEY = "vgk_" + "A-b_" * 10
 

@@ -18,16 +18,23 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from vigint_web import create_app
-from vigint_web.config import Config, load_config
-from vigint_web.letters_of_groups import (
+from vigint_web.config.config import Config, load_config
+from vigint_web.mail.digest import (
     RepeatFacts,
     RepeatsMail,
     UndeliverableMail,
     compose_repeats,
     compose_undeliverable,
 )
-from vigint_web.mail import AlertMail, ClipFacts, Letter, LinkMail, compose_alert, compose_shared
-from vigint_web.plain_text import one_line, paragraphs
+from vigint_web.mail.messages import (
+    AlertMail,
+    ClipFacts,
+    Letter,
+    LinkMail,
+    compose_alert,
+    compose_shared,
+)
+from vigint_web.mail.sanitize import one_line, paragraphs
 
 SEEN = datetime(2026, 6, 1, 12, tzinfo=UTC)
 CLIP = ClipFacts("http://vigint.test/video/v?token=a.b.c", "v", 1, SEEN, 48, True)

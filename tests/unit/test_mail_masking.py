@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vigint_web.services.mail_masking import masked, placeholder, unmasked
+from vigint_web.services.notifications.token_masking import masked, placeholder, unmasked
 
 ID = "<1.2@vigint.invalid>"
 TOKEN = "ImE5ZmUwMGQ1.aR9mUg.c2lnbmF0dXJlLXRoYXQtaXMtbm9uZQ"

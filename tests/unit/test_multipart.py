@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from werkzeug.exceptions import BadRequest, RequestEntityTooLarge
 
-from vigint_web.http import multipart
-from vigint_web.http.multipart import FilePart, read_parts, save
+from vigint_web.http.uploads import multipart
+from vigint_web.http.uploads.multipart import FilePart, read_parts, save
 
 BOUNDARY = "bOuNdAry"
 _AWKWARD = st.sampled_from(

@@ -6,7 +6,7 @@ import pytest
 from argon2 import PasswordHasher
 from flask import Flask
 
-from vigint_web.services import passwords
+from vigint_web.services.accounts import passwords
 
 GOOD = "quatre mots sans rapport"
 
@@ -92,6 +92,11 @@ def test_nothing_opens_where_there_is_no_hash(kept: str | None) -> None:
     assert not passwords.verify(kept, GOOD)
     assert not passwords.verify(kept, "!")
     assert not passwords.verify(kept, "lone \ud800 surrogate")
+
+
+def test_no_account_costs_what_an_account_does() -> None:
+    assert not passwords._hasher.check_needs_rehash(passwords._NO_PASSWORD)
+    assert not passwords._matches(passwords._NO_PASSWORD, GOOD), "it is a hash, of nothing known"
 
 
 def test_generated_passwords_pass() -> None:

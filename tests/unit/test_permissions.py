@@ -10,7 +10,15 @@ TABLE = {
     Role.VIEWER: {"view"},
     Role.OPERATOR: OPERATOR,
     Role.ADMIN: OPERATOR
-    | {"revoke_links", "read_outbox", "manage_keys", "manage_people", "read_health"},
+    | {
+        "revoke_links",
+        "read_outbox",
+        "manage_keys",
+        "manage_people",
+        "manage_retention",
+        "release_mails",
+        "read_health",
+    },
 }
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from werkzeug.test import EnvironBuilder, run_wsgi_app
 
-from vigint_web.http.proxies import TrustedProxies
+from vigint_web.http.security.proxies import TrustedProxies
 
 TRUSTED = (ip_network("10.0.0.0/8"), ip_network("::1/128"))
 FORWARDED = {

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vigint_web.http.ranges import BROWSER_PART, Answer, Conditions, answer
+from vigint_web.http.streaming.ranges import BROWSER_PART, Answer, Conditions, answer
 
 ETAG = '"0123abcd"'
 MODIFIED = datetime(2026, 11, 21, 12, 0, 0, 345_678, tzinfo=UTC)
@@ -123,6 +123,18 @@ def test_if_range_compares_strongly(if_range: str, partial: bool) -> None:
 def test_if_none_match_compares_weakly(header: str, status: int) -> None:
     assert _ask(if_none_match=header).status == status
     assert _ask(if_none_match=header, if_modified_since=DATE).status == status, "the tag decides"
+
+
+@pytest.mark.parametrize(
+    ("header", "status"), [(DATE, 200), (LATER, 200), (EARLIER, 412), ("x", 200), ("", 200)]
+)
+def test_if_unmodified_since_refuses_other_bytes(header: str, status: int) -> None:
+    assert _ask(if_unmodified_since=header).status == status
+    part = _ask(if_unmodified_since=header, range="bytes=0-9")
+    assert part.status == (206 if status == 200 else 412)
+    assert _ask(if_unmodified_since=header, if_match=ETAG).status == 200, "the tag decides"
+    cached = _ask(if_unmodified_since=header, if_none_match=ETAG)
+    assert cached.status == (304 if status == 200 else 412), "it comes first"
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 import pytest
 
-from vigint_web.sealing import Seal, SealBroken
+from vigint_web.crypto.encryption import Seal, SealBroken
 
 OLD, NEW = "old key of many characters", "new key of many characters"
 

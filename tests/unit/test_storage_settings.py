@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from vigint_web.config import Config, ConfigError, load_config
-from vigint_web.storage_settings import S3Config
+from vigint_web.config.config import Config, ConfigError, load_config
+from vigint_web.config.storage import S3Config
 
 SECRET = "not-a-real-secret"
 

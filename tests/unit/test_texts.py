@@ -14,11 +14,11 @@ TEMPLATES = sorted((WEB / "templates").rglob("*.html")) + sorted((WEB / "templat
 SCRIPTS = sorted((WEB / "static/js").glob("*.js"))
 # These answer programs and describe the API to their developers, in English everywhere.
 FOR_PROGRAMS = {
-    "blueprints/developers",
-    "blueprints/ingest",
-    "blueprints/records",
-    "http/multipart.py",
-    "http/openapi.py",
+    "blueprints/api/docs",
+    "blueprints/api/incidents",
+    "blueprints/api/read",
+    "http/uploads/multipart.py",
+    "http/pages/openapi.py",
 }
 VIEWS = sorted(
     path

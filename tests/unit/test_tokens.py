@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from itsdangerous import URLSafeSerializer, URLSafeTimedSerializer
 
-from vigint_web.tokens import BadToken, LinkTokens, key_id, new_handle
+from vigint_web.crypto.tokens import BadToken, LinkTokens, key_id, new_handle
 
 TOKENS = LinkTokens("a secret of the tests, long enough")
 MOMENT = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vigint_web.services.trends import (
+from vigint_web.services.reports.trends import (
     Tally,
     Trend,
     beginning,

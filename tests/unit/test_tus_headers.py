@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from werkzeug.datastructures import Headers
 
-from vigint_web.http import tus
+from vigint_web.http.uploads import tus
 
 KEYS = st.from_regex(r"[!-+\--~]{1,20}", fullmatch=True)
 

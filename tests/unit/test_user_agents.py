@@ -3,7 +3,7 @@
 import pytest
 from flask import Flask
 
-from vigint_web.user_agents import browser_words
+from vigint_web.i18n.user_agents import browser_words
 
 _APPLE = "AppleWebKit/605.1.15 (KHTML, like Gecko) Version/19.0"
 _CHROME = "AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0"

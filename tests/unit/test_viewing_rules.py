@@ -7,7 +7,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vigint_web.services.viewing_rules import Span, looks_automated, merge_spans, parts_in_time
+from vigint_web.services.links.play_rules import (
+    Part,
+    Span,
+    looks_automated,
+    merge_parts,
+    merge_spans,
+    parts_in_time,
+)
+from vigint_web.services.videos.stored_files import Film
 
 _spans = st.builds(
     lambda first, length: Span(first, first + length), st.integers(0, 500), st.integers(0, 80)
@@ -25,15 +33,30 @@ def test_merging_keeps_every_byte_and_adds_none(spans: list[Span]) -> None:
 
 @given(st.lists(_spans, max_size=10), st.integers(1, 600), st.floats(0.1, 10_000))
 def test_parts_lie_within_the_film(spans: list[Span], size: int, duration: float) -> None:
-    for start, end in parts_in_time(spans, size, duration):
+    for start, end in parts_in_time(spans, Film(size, duration)):
         assert 0 <= start <= end <= round(duration, 1) + 0.05
 
 
 def test_the_whole_file_is_the_whole_film() -> None:
-    assert parts_in_time([Span(0, 49), Span(50, 99)], 100, 12.0) == [(0.0, 12.0)]
-    assert parts_in_time([Span(0, 9), Span(90, 99)], 100, 10.0) == [(0.0, 1.0), (9.0, 10.0)]
-    assert parts_in_time([Span(0, 9)], 100, None) == []
-    assert parts_in_time([Span(0, 9)], 0, 10.0) == []
+    assert parts_in_time([Span(0, 49), Span(50, 99)], Film(100, 12.0)) == [(0.0, 12.0)]
+    assert parts_in_time([Span(0, 9), Span(90, 99)], Film(100, 10.0)) == [(0.0, 1.0), (9.0, 10.0)]
+    assert parts_in_time([Span(0, 9)], Film(100, None)) == []
+    assert parts_in_time([Span(0, 9)], Film(0, 10.0)) == []
+
+
+_parts = st.tuples(st.integers(0, 50), st.integers(0, 10)).map(
+    lambda told: (float(told[0]), float(told[0] + told[1]))
+)
+
+
+@given(st.lists(_parts, max_size=20))
+def test_seconds_seen_from_two_sides_count_once(parts: list[Part]) -> None:
+    def seconds(several: list[Part]) -> set[int]:
+        return {second for start, end in several for second in range(int(start), int(end))}
+
+    merged = merge_parts(parts)
+    assert seconds(merged) == seconds(parts), "seconds were lost or added"
+    assert all(a[1] < b[0] for a, b in pairwise(merged))
 
 
 @pytest.mark.parametrize(

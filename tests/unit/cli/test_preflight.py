@@ -4,13 +4,12 @@ from pathlib import Path
 
 import pytest
 
+from tests.ports import free_port
 from vigint_web.cli.preflight import DataDirLock, StartError, check_data_dir, check_port
 
 
 def test_a_free_port_passes() -> None:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     check_port("127.0.0.1", port)
     check_port("localhost", port)
 

@@ -2,11 +2,11 @@
 
 import email
 import email.policy
-import socket
 from email.message import EmailMessage
 
 from aiosmtpd.controller import Controller
 
+from tests.ports import free_port
 from vigint_client.config import MailSettings
 
 
@@ -17,15 +17,13 @@ class Mailbox:
         self.mails: list[EmailMessage] = []
         self.refused: set[str] = set()
         self.goodbye = "221 Bye"
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
+        port = free_port()
         self.settings = MailSettings(
             server="127.0.0.1", port=port, username=None, password=None,
             sender="Vigint <vigint@example.org>", recipients=("guard@example.org",),
             use_tls=False, timezone="Europe/Paris",
         )  # fmt: skip
-        self._controller = Controller(self, hostname="127.0.0.1", port=port)
+        self._controller = Controller(self, hostname="127.0.0.1", port=port, ready_timeout=60)
         self._controller.start()
 
     def close(self) -> None:

@@ -6,6 +6,7 @@ import hashlib
 import json
 import threading
 from collections import deque
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -58,6 +59,10 @@ class FakeVigint:
         self.next_states: list[dict[str, Any]] = []
         self.videos: dict[str, dict[str, Any]] = {}
         self.refuses_frames = False
+        # What an earlier version refuses; None takes everything.
+        self.refuses: Callable[[Received], bool] | None = None
+        self.version: str | None = None
+        self.key = KEY
         # Answered to any request whose body was read and thrown away.
         self.drains: dict[str, Any] | None = None
         self.drained = 0
@@ -96,8 +101,10 @@ class FakeVigint:
         authorization = request.headers.get("authorization")
         if authorization is None:
             return 401, {"error": "An API key is needed.", "code": "key_missing"}
-        if authorization != f"Bearer {KEY}":
+        if authorization != f"Bearer {self.key}":
             return 403, {"error": f"Unknown key {authorization}", "code": "key_unknown"}
+        if request.path == "/healthz":
+            return 200, {"status": "ok"} | ({"version": self.version} if self.version else {})
         if request.path == "/api/v1/incidents" and request.method == "POST":
             return self._post_incident(request)
         if request.path.startswith("/api/v1/incidents/"):
@@ -118,8 +125,11 @@ class FakeVigint:
         # The boundary differs between bodies of equal meaning only when the caller's does.
         if self.refuses_frames and request.parts:
             return 422, {"error": "No frames, please.", "code": "invalid"}
+        if self.refuses is not None and self.refuses(request):
+            return 422, {"error": "risk_level must be LOW or HIGH.", "code": "invalid"}
         key = request.headers["idempotency-key"]
-        body = json.dumps(request.json()).encode() + b"".join(part[3] for part in request.parts)
+        said = {name: value for name, value in request.json().items() if name != "kept_since"}
+        body = json.dumps(said).encode() + b"".join(part[3] for part in request.parts)
         if key in self.by_key:
             known, earlier = self.by_key[key]
             if earlier != body:
@@ -185,7 +195,7 @@ class FakeVigint:
             return 400, {"error": "Header and metadata differ.", "code": "bad_request"}
         known = self.videos.get(video_id)
         if known is not None and known["file_hash"] != digest:
-            return 409, {"error": "Another video has this id.", "code": "video_exists"}
+            return 409, {"error": "Another video already has this id.", "code": "video_exists"}
         self.videos[video_id] = {
             "success": True,
             "video_id": video_id,

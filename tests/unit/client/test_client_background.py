@@ -155,7 +155,7 @@ def test_the_end_of_a_program_waits_for_its_alerts(vigint: FakeVigint) -> None:
     environ = os.environ | {"VIGINT_SERVER_URL": vigint.url, "VIGINT_API_KEY": KEY}
     done = subprocess.run(
         [sys.executable, "-c", program], cwd=CHECKOUT, env=environ, capture_output=True,
-        text=True, check=True, timeout=30,
+        text=True, check=True, timeout=150,
     )  # fmt: skip
     assert done.stdout == "True\n"
     assert len(vigint.incidents) == 1
@@ -181,7 +181,7 @@ def test_a_forked_child_has_a_queue_of_its_own() -> None:
     )
     done = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", program], cwd=CHECKOUT, capture_output=True,
-        text=True, check=True, timeout=30,
+        text=True, check=True, timeout=150,
     )  # fmt: skip
     assert done.stdout == "0 0\n"
 
@@ -196,7 +196,7 @@ def test_nothing_foreign_is_imported_with_the_library() -> None:
     done = subprocess.run(
         [sys.executable, "-I", "-S", "-c", f"import sys; sys.path.insert(0, {str(CHECKOUT)!r})\n"
          + program],
-        capture_output=True, text=True, check=True, timeout=30,
+        capture_output=True, text=True, check=True, timeout=150,
     )  # fmt: skip
     assert done.stdout.strip() == str(
         ["alerts", "demo_video_link_service", "test_video_link_service", "video_link_service",

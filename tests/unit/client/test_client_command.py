@@ -55,7 +55,7 @@ def flush_command(
         [sys.executable, "-S", "-m", "vigint_client", *arguments],
         cwd=CHECKOUT,
         env=os.environ | own | environ,
-        capture_output=True, text=True, check=False, timeout=60,
+        capture_output=True, text=True, check=False, timeout=150,
     )  # fmt: skip
 
 

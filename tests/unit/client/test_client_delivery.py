@@ -12,7 +12,7 @@ from fake_vigint import FakeClock, FakeVigint, Fault
 
 from vigint_client.alerts import AlertManager
 from vigint_client.config import ServerSettings
-from vigint_client.delivery import Courier, Outcome, is_worth_keeping
+from vigint_client.delivery import Courier, Outcome, is_refused_as_a_whole
 from vigint_client.errors import ClientError, ConfigError
 from vigint_client.results import Result
 from vigint_client.retries import ONCE
@@ -45,8 +45,8 @@ def test_an_alert_that_nobody_takes_is_kept_and_delivered_as_it_was(
     (outcome,) = courier()
     assert (outcome.state, outcome.said) == ("sent", "INC-inc1")
     first, second = vigint.posts()
-    assert first.json() == second.json()
-    assert [part[1:] for part in first.parts] == [part[1:] for part in second.parts]
+    assert first.json() | {"kept_since": second.json()["kept_since"]} == second.json()
+    assert [part[1:] for part in first.parts[1:]] == [part[1:] for part in second.parts[1:]]
     assert first.headers["idempotency-key"] == second.headers["idempotency-key"]
     assert list(spool.folder.iterdir()) == []
 
@@ -246,10 +246,10 @@ def test_the_mail_says_that_a_video_will_follow(
     assert result["fallback_used"] == "text_only_mail"
     assert result["recipient"] == "a@example.org, b@example.org"
     assert (
-        "⚠️ Vidéo non disponible: le serveur Vigint n'a pas accepté l'alerte (code 503)."
+        "\N{NO-BREAK SPACE}: le serveur Vigint n’a pas accepté l’alerte (code 503)."
         in (mailbox.texts[0])
     )
-    assert "un second message donnera le lien de la vidéo" in mailbox.texts[0]
+    assert "un second e-mail donnera le lien de la vidéo" in mailbox.texts[0]
     courier(mail=mailbox.settings)
     # The server's mail carries what the first one could not: the link. So everybody gets it.
     assert vigint.posts()[-1].json()["recipients"] == ["a@example.org", "b@example.org"]
@@ -264,7 +264,7 @@ def test_an_alert_without_video_is_not_mailed_twice(
     both = ["a@example.org", "b@example.org"]
     vigint.down()
     send("1", mail=mailbox.settings, frames=None, recipients=both)
-    assert "second message" not in mailbox.texts[0]
+    assert "second e-mail" not in mailbox.texts[0]
     vigint.down()
     send("2", mail=mailbox.settings, frames=None)
     vigint.received.clear()
@@ -365,11 +365,14 @@ def test_what_had_to_go_is_said_in_the_result(
 
 
 @pytest.mark.parametrize(
-    ("status", "worth"),
-    [(None, True), (503, True), (429, True), (401, True), (404, True), (200, True), (422, False)],
-)
-def test_what_is_worth_keeping(status: int | None, worth: bool) -> None:
-    assert is_worth_keeping(ClientError("no", status_code=status)) is worth
+    ("status", "whole"),
+    [
+        (None, False), (503, False), (429, False), (401, False), (404, False), (200, False),
+        (400, True), (409, True), (413, True), (422, True),
+    ],
+)  # fmt: skip
+def test_what_is_refused_as_a_whole(status: int | None, whole: bool) -> None:
+    assert is_refused_as_a_whole(ClientError("no", status_code=status)) is whole
 
 
 def test_what_was_dropped_is_an_outcome(

@@ -134,7 +134,7 @@ def test_what_cannot_be_read_is_counted(tmp_path: Path) -> None:
     text.write_text("no picture")
     bad = [
         None, 7, b"", b"no picture", "missing.jpg", text, tmp_path, {}, {"frame_data": "%%%"},
-        {"frame_data": None}, np.zeros((4, 4, 3)), np.zeros((4, 4, 7), np.uint8),
+        {"frame_data": None}, np.zeros((4, 4, 3), complex), np.zeros((4, 4, 7), np.uint8),
         np.zeros((0, 4, 3), np.uint8), b"\x89PNG\r\n\x1a\n" + bytes(MAX_FRAME_BYTES), "a\0b",
         "x" * 5000,
     ]  # fmt: skip
@@ -163,12 +163,15 @@ def test_a_source_that_breaks_keeps_what_it_gave() -> None:
         (True, None),
         ("  ", None),
         (object(), None),
-        # The server would refuse the whole video for one of these.
-        ("yesterday", None),
+        (np.datetime64("2025-09-25T14:30:00.25"), "2025-09-25T14:30:00.250"),
+        # The server reads what people write, and interpolates the rest.
+        ("29/11/2026 14:30:00", "29/11/2026 14:30:00"),
+        ("yesterday", "yesterday"),
+        ("x" * 101, None),
         (" 2025-09-25T14:30:00Z ", "2025-09-25T14:30:00Z"),
         ("1758810600.25", 1758810600.25),
-        (-1.0, None),
-        (1e12, None),
+        (-1.0, -1.0),
+        (1758810600000, 1758810600000),
     ],
 )
 def test_timestamps(given_time: object, kept: object) -> None:

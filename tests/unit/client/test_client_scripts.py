@@ -21,7 +21,7 @@ def run(script: str, folder: Path, **environ: str) -> subprocess.CompletedProces
     kept = {name: value for name, value in os.environ.items() if name not in NAMES}
     return subprocess.run(
         [sys.executable, "-S", CHECKOUT / script],
-        cwd=folder, env=kept | environ, capture_output=True, text=True, check=False, timeout=60,
+        cwd=folder, env=kept | environ, capture_output=True, text=True, check=False, timeout=150,
     )  # fmt: skip
 
 

@@ -3,7 +3,6 @@
 import datetime as dt
 import logging
 import shutil
-import socket
 import ssl
 import subprocess
 import threading
@@ -14,6 +13,7 @@ from fake_vigint import KEY, FakeClock, FakeVigint, Fault
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.ports import free_port
 from vigint_client.bodies import MultipartBody, Part, json_body, text_part
 from vigint_client.config import ServerSettings
 from vigint_client.errors import RequestError
@@ -27,12 +27,6 @@ HEADERS = {"Idempotency-Key": "one"}
 def post(transport: Transport, **options: object) -> dict[str, object]:
     body = json_body({"message": "m", "frames": []})
     return transport.call("POST", INCIDENTS, body=body, headers=HEADERS, **options).document
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @pytest.mark.parametrize("status", [500, 502, 503, 504, 429])

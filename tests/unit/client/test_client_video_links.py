@@ -9,7 +9,7 @@ from fake_vigint import HASH, FakeClock, FakeVigint, Fault
 
 from vigint_client.config import ServerSettings, load_server_settings
 from vigint_client.transport import Transport
-from vigint_client.video_links import EXTEND, UPLOAD, VideoLinkService
+from vigint_client.video_links import LINKS, UPLOAD, VideoLinkService
 
 
 @pytest.fixture
@@ -83,7 +83,7 @@ def test_an_extension_whose_answer_was_lost_extends_once(
     vigint.faults.extend([Fault("cut"), Fault(status=503), None])
     assert service.extend_link_expiration(video_id, 24)["total_hours"] == 72
     assert service.extend_link_expiration(video_id, 24)["total_hours"] == 96
-    keys = [item.headers["idempotency-key"] for item in vigint.posts(EXTEND)]
+    keys = [item.headers["idempotency-key"] for item in vigint.posts(f"{LINKS}/extend")]
     assert (len(keys), len(set(keys))) == (4, 2)
 
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from vigint_web.media.pace import MAX_SPAN_SECONDS, Timeline, moment_of, timeline
+from vigint_web.media.pace import MAX_SPAN_SECONDS, Timeline, fill_gaps, moment_of, timeline
 
 EPOCH = 1_790_000_000.0
 stamps = st.integers(0, 3_600_000).map(lambda ms: EPOCH + ms / 1000)
@@ -44,9 +44,9 @@ def test_equal_times_are_spread_to_the_next_one_in_the_order_given() -> None:
     [
         [EPOCH],
         [None],
-        [EPOCH, None, EPOCH + 1],
+        [None, EPOCH, None],
         [EPOCH, math.nan],
-        [EPOCH, math.inf, EPOCH + 1],
+        [math.inf, EPOCH, math.inf],
         [EPOCH, EPOCH, EPOCH],
         [0.0, EPOCH],
     ],
@@ -58,6 +58,40 @@ def test_an_unknown_pace_is_25_frames_per_second_and_says_so(
     assert not times.known
     assert times.order == list(range(len(given_times)))
     assert times.duration_ms == 40 * len(given_times)
+
+
+@pytest.mark.parametrize(
+    ("given_times", "filled"),
+    [
+        ([0.0, None, 2.0], [0.0, 1.0, 2.0]),
+        ([0.0, math.nan, math.inf, 6.0], [0.0, 2.0, 4.0, 6.0]),
+        ([None, 1.0, 2.0, None, None], [0.0, 1.0, 2.0, 3.0, 4.0]),
+        # A clock that was not set for one frame.
+        ([EPOCH, 7.0, EPOCH + 2], [EPOCH, EPOCH + 1, EPOCH + 2]),
+        ([None, 1.0], [None, 1.0]),
+        ([], []),
+    ],
+)
+def test_missing_times_lie_between_their_neighbours(
+    given_times: list[float | None], filled: list[float | None]
+) -> None:
+    assert fill_gaps(given_times) == filled
+
+
+@given(st.lists(stamps, min_size=3, max_size=40, unique=True), st.data())
+def test_any_one_time_may_be_missing(given_times: list[float], data: st.DataObject) -> None:
+    given_times.sort()
+    place = data.draw(st.integers(1, len(given_times) - 2))
+    gap: list[float | None] = [*given_times]
+    gap[place] = None
+    times, whole = timeline(gap), timeline(given_times)
+    assert times.known
+    assert times.order == whole.order
+    assert times.offsets_ms[-1] == whole.offsets_ms[-1]
+    assert [*times.offsets_ms[:place], *times.offsets_ms[place + 1 :]] == [
+        *whole.offsets_ms[:place],
+        *whole.offsets_ms[place + 1 :],
+    ]
 
 
 def test_no_frame_has_no_timeline() -> None:

@@ -1,0 +1,41 @@
+"""`./vigint --help`: every command on one screen."""
+
+import re
+
+import pytest
+from click.testing import CliRunner
+
+from tests.functional.installation import ROOT
+from vigint_web.cli import cli
+from vigint_web.cli.commands import MODULES, SECTIONS
+
+
+@pytest.fixture(scope="module")
+def said() -> str:
+    return CliRunner().invoke(cli, ["--help"]).output
+
+
+def test_it_fits_a_terminal_of_24_lines_by_80_columns(said: str) -> None:
+    lines = said.rstrip("\n").splitlines()
+    assert len(lines) <= 22, "the command above it and the next prompt take a line each"
+    assert max(map(len, lines)) < 80
+    assert "..." not in said, "a sentence is cut"
+
+
+def test_every_command_is_named(said: str) -> None:
+    for name in [*MODULES, "test"]:
+        assert re.search(rf"(?<![\w-]){name}(?![\w-])", said), f"{name} is not named"
+
+
+def test_every_command_exists() -> None:
+    """The table stands beside the commands, so that the help imports none of them."""
+    for section in SECTIONS.values():
+        for name in section:
+            assert CliRunner().invoke(cli, [name, "--help"]).exit_code == 0, f"no command {name}"
+
+
+def test_the_readme_names_every_command() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    table = "\n".join(line for line in readme.splitlines() if line.startswith("| `./vigint"))
+    for name in MODULES.keys() - {"prepare"}:
+        assert re.search(rf"[ `]{name}[ `]", table), f"the README does not name {name}"
