@@ -9,7 +9,7 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw
 
-from vigint_web.media.frames import inspect_frame
+from vigint_web.media.frames import find_picture
 from vigint_web.media.incident import FrameRef
 
 MakeClip = Callable[..., Path]
@@ -42,7 +42,8 @@ def picture(
 
 
 def frame(timestamp: float | None, data: bytes) -> FrameRef:
-    return FrameRef(timestamp, inspect_frame(data), lambda: data)
+    found = find_picture(data)
+    return FrameRef(timestamp, found.info, lambda: found.taken_from(data))
 
 
 def wait_until(condition: Callable[[], bool], seconds: float = 10) -> bool:

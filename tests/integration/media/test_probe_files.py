@@ -119,6 +119,19 @@ def test_cut_short_before_its_index_is_broken(
     assert refused(path, runner) is MediaErrorCode.BROKEN
 
 
+@pytest.mark.parametrize("kind", ["mpegts", "h264", "hevc", "mpeg"])
+def test_what_a_recorder_writes_for_itself_is_named(
+    make_clip: MakeClip, runner: Runner, tmp_path: Path, kind: str
+) -> None:
+    codec = {"hevc": "libx265", "mpeg": "mpeg2video"}.get(kind, "libx264")
+    written = make_clip(f"recorder.{kind}", "-c:v", codec, "-pix_fmt", "yuv420p", "-f", kind)
+    path = tmp_path / "named.mp4"
+    path.write_bytes(written.read_bytes())
+    assert refused(path, runner) is MediaErrorCode.FROM_RECORDER
+    path.write_bytes(b"DHAV" + os.urandom(5000))
+    assert refused(path, runner) is MediaErrorCode.FROM_RECORDER
+
+
 def test_a_known_beginning_and_nothing_after_is_broken(runner: Runner, tmp_path: Path) -> None:
     path = tmp_path / "head.mkv"
     path.write_bytes(b"\x1a\x45\xdf\xa3\x93\x42\x82\x88matroska" + b"\xff" * 300)

@@ -54,6 +54,17 @@ def test_path_comes_before_the_packages_and_the_configuration_before_both(
     assert chosen.origin == "configuration"
 
 
+def test_programs_that_have_gone_are_looked_for_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = pretend(tmp_path / "first", "ffmpeg", "7.1", *ALL)
+    second = pretend(tmp_path / "second", "ffmpeg", "8.0", *ALL)
+    monkeypatch.setenv("PATH", f"{first.parent}:{second.parent}:/bin:/usr/bin")
+    assert find_tools().ffmpeg.path == first
+    first.unlink()
+    assert find_tools().ffmpeg.path == second
+
+
 @pytest.mark.parametrize(
     ("version", "abilities"),
     [("4.4.2-0ubuntu0.22.04.1", ALL), ("5.0.3", ALL), ("6.1", ("aac", "mjpeg", "png", "h264"))],
@@ -125,8 +136,8 @@ def test_one_whose_mode_cannot_be_changed_is_copied(
 def test_the_answer_is_kept_for_the_process(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    program = pretend(tmp_path / "bin", "ffmpeg", "7.0", *ALL)
+    pretend(tmp_path / "bin", "ffmpeg", "7.0", *ALL)
     monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:/bin:/usr/bin")
     first = find_tools()
-    program.unlink()
+    pretend(tmp_path / "bin", "ffmpeg", "7.1", *ALL)
     assert find_tools() is first

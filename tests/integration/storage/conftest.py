@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from vigint_web.config import load_config
+from vigint_web.config.config import load_config
 from vigint_web.storage import Storage, open_storage
 
 

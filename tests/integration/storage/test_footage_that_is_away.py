@@ -12,14 +12,12 @@ from tests.helpers import Footage, Person, incident_document, post_incident
 from tests.library import Library
 from tests.s3_server import S3Server
 from vigint_web.clock import utcnow
-from vigint_web.config import Config
+from vigint_web.config.config import Config
 from vigint_web.extensions import db
 from vigint_web.models import Incident, Role, Video, VideoStatus
-from vigint_web.services.reconcile import reconcile
-from vigint_web.services.runtime import storage
+from vigint_web.services.core.runtime import storage
+from vigint_web.services.operations.reconciler import reconcile
 from vigint_web.storage.s3 import S3Storage
-
-pytestmark = pytest.mark.only_sqlite(reason="about the storage alone")
 
 Work = Callable[[], None]
 

@@ -11,11 +11,11 @@ from tests.s3_server import S3Server
 from tests.shell import Shell
 from vigint_web.extensions import db
 from vigint_web.models import AuditEvent
-from vigint_web.services import media_check, uploads
-from vigint_web.services.media_check import Problem
-from vigint_web.services.runtime import storage
+from vigint_web.services.core.runtime import storage
+from vigint_web.services.uploads import uploads
+from vigint_web.services.videos import storage_check
+from vigint_web.services.videos.storage_check import Problem
 
-pytestmark = pytest.mark.only_sqlite(reason="one query, which the sweep's tests run on both")
 only_files = pytest.mark.parametrize("settings", ["files"], indirect=True)
 AT_ONCE = -5.0  # seconds: younger than anything is
 
@@ -56,7 +56,7 @@ def test_rows_and_storage_that_agree(library: Library, shell: Shell) -> None:
     for _ in range(3):
         library.source()
     library.incident()
-    found = media_check.check(AT_ONCE, hashes=True)
+    found = storage_check.check(AT_ONCE, hashes=True)
     assert found.is_well, found
     assert found.files == len(names()) == 8
     assert found.size == sum(held.size for held in storage().list_files())
@@ -71,11 +71,11 @@ def test_every_kind_of_damage_is_named(library: Library, shell: Shell) -> None:
     put(keys[2], b"012345678X")
     for key in bare.video.stored_keys:
         storage().delete(key)
-    found = media_check.check(AT_ONCE)
+    found = storage_check.check(AT_ONCE)
     problems = {(damage.named.key, damage.problem, damage.found) for damage in found.damaged}
     gone = {(key, Problem.MISSING, None) for key in (keys[0], *bare.video.stored_keys)}
     assert problems == gone | {(keys[1], Problem.SIZE, 9)}
-    found = media_check.check(AT_ONCE, hashes=True)
+    found = storage_check.check(AT_ONCE, hashes=True)
     assert {(d.named.key, d.problem) for d in found.damaged if d.problem == Problem.HASH} == {
         (keys[2], Problem.HASH)
     }
@@ -140,13 +140,13 @@ def test_many_files_are_asked_about_together(
     engine = db.engine
     event.listen(engine, "before_cursor_execute", lambda *told: questions.append(told[2]))
     for size in (1, 2, 3, 5, 100):
-        monkeypatch.setattr(media_check, "_BATCH", size)
+        monkeypatch.setattr(storage_check, "_BATCH", size)
         questions.clear()
-        found = media_check.check(AT_ONCE)
+        found = storage_check.check(AT_ONCE)
         assert found.files == 11
         assert [damage.named.key for damage in found.damaged] == [lost]
         assert [held.name for held in found.orphans] == ["videos/vid_gone/original.mp4"]
-        assert [held.name for held in media_check.find_orphans(AT_ONCE)] == [
+        assert [held.name for held in storage_check.find_orphans(AT_ONCE)] == [
             "videos/vid_gone/original.mp4"
         ]
     asked = [question for question in questions if question.startswith("SELECT")]
@@ -162,7 +162,7 @@ def test_what_is_published_while_it_looks_is_neither_missing_nor_an_orphan(
     listed = list(storage().list_files())
     later = library.source()
     monkeypatch.setattr(type(storage()), "list_files", lambda _: iter(listed))
-    found = media_check.check(3600)
+    found = storage_check.check(3600)
     assert found.is_well, found
     assert found.files == 4, "what came later was looked at again"
     assert later.video.original_key

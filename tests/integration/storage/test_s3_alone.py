@@ -13,7 +13,7 @@ import pytest
 from botocore.exceptions import ClientError, ReadTimeoutError
 
 from tests.s3_server import ACCESS_KEY, SECRET_KEY, S3Server
-from vigint_web.config import load_config
+from vigint_web.config.config import load_config
 from vigint_web.storage import NoRoom, Storage, StorageError, open_storage, s3_objects
 from vigint_web.storage.s3 import S3Storage
 

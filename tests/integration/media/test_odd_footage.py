@@ -1,0 +1,55 @@
+"""What is prepared plays from 0 to the end that is said, whatever state the file is in."""
+
+from pathlib import Path
+
+import pytest
+from test_format_matrix import flash_at, tone_at
+
+from tests.odd_footage import ODD, Odd, whole_clip
+from vigint_web.media.playable import Playable, prepare
+from vigint_web.media.rendition import Plan, plan
+from vigint_web.media.runner import Runner
+
+
+@pytest.fixture(scope="session")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return whole_clip(tmp_path_factory.mktemp("whole"))
+
+
+def prepared(odd: Odd, whole: Path, folder: Path, runner: Runner) -> tuple[Playable, Path]:
+    source, work = folder / odd.name, folder / "work"
+    odd.make(whole, source)
+    work.mkdir()
+    ready = prepare(source, work, runner, filename=odd.name)
+    return ready, ready.rendition or source
+
+
+@pytest.mark.parametrize("odd", ODD, ids=lambda odd: odd.name)
+def test_what_is_read_of_an_odd_file(odd: Odd, whole: Path, runner: Runner, tmp_path: Path) -> None:
+    ready, played = prepared(odd, whole, tmp_path, runner)
+    assert plan(ready.played) is Plan.ORIGINAL
+    slack = 0.15 if odd.pictures[0] == odd.pictures[1] else 0.3
+    assert ready.played.duration == pytest.approx(odd.seconds, abs=slack)
+    assert ready.facts.duration == ready.played.duration
+    assert (ready.played.width, ready.played.height) == odd.size
+    fewest, most = odd.pictures
+    assert fewest <= ready.played.packets[ready.played.video_stream].count <= most
+    assert (ready.facts.audio_codec is not None) == odd.sound
+    assert {flaw.value for flaw in ready.flaws} >= odd.flaws
+    if not odd.flaws:
+        assert ready.flaws == ()
+    if odd.flash is not None:
+        assert flash_at(played, runner) == pytest.approx(odd.flash, abs=0.1)
+        if odd.sound and not odd.name.startswith("late"):
+            assert tone_at(played, runner) == pytest.approx(odd.flash, abs=0.1)
+    line = ready.survey.finish(tmp_path / "work", runner)
+    assert line.sprite is not None
+    covered = line.sprite.count * line.sprite.interval
+    if "damaged" not in odd.flaws and not odd.name.startswith("late"):
+        assert covered == pytest.approx(odd.seconds, abs=2 * line.sprite.interval)
+    assert (tmp_path / "work" / "poster.jpg").exists()
+
+
+def test_a_whole_file_is_played_as_it_is(whole: Path, runner: Runner, tmp_path: Path) -> None:
+    ready = prepare(whole, tmp_path, runner, filename="whole.mp4")
+    assert (ready.plan, ready.rendition, ready.flaws) == (Plan.ORIGINAL, None, ())
