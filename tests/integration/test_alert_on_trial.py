@@ -8,13 +8,14 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from tests.helpers import Person, mails, path_of, renew
-from vigint_web.config import Config
+from vigint_web.config.config import Config
 from vigint_web.errors import StorageFull
 from vigint_web.extensions import db
 from vigint_web.models import Alert, AlertState, Incident, Link, Role, User, VideoStatus
-from vigint_web.services import sites, test_alert
-from vigint_web.services.actors import SYSTEM
-from vigint_web.services.transactions import transaction
+from vigint_web.services.accounts import sites
+from vigint_web.services.core.actors import SYSTEM
+from vigint_web.services.core.transactions import transaction
+from vigint_web.services.incidents import sample_alert
 from vigint_web.storage import NoRoom
 from vigint_web.storage.workspace import Workspace
 
@@ -113,9 +114,9 @@ def test_no_working_file_is_left(
     def broken(*_: object, **__: object) -> Incident:
         raise StorageFull
 
-    test_alert.send_test_alert(SYSTEM, "a@example.com", "m")
+    sample_alert.send_test_alert(SYSTEM, "a@example.com", "m")
     assert not list(config.temp_dir.iterdir())
-    monkeypatch.setattr(test_alert, "record_incident", broken)
+    monkeypatch.setattr(sample_alert, "record_incident", broken)
     with pytest.raises(StorageFull):
-        test_alert.send_test_alert(SYSTEM, "a@example.com", "m")
+        sample_alert.send_test_alert(SYSTEM, "a@example.com", "m")
     assert not list(config.temp_dir.iterdir())

@@ -13,10 +13,10 @@ from tests.helpers import Clock, Person, post_incident, renew
 from tests.library import ACTOR, Library
 from vigint_web.clock import utcnow
 from vigint_web.extensions import db
-from vigint_web.http.rules import RULES, Key, PersonOrKey
+from vigint_web.http.security.rules import RULES, Key, PersonOrKey
 from vigint_web.models import ApiKey, AuditEvent, Link, Role, Scope
-from vigint_web.services import api_keys, sites
-from vigint_web.services.transactions import transaction
+from vigint_web.services.accounts import api_keys, sites
+from vigint_web.services.core.transactions import transaction
 
 People = Callable[[Role], Person]
 NEW = "/keys/add/"
@@ -99,7 +99,7 @@ def test_a_revoked_key_is_refused_and_its_name_is_free(people: People, client: F
     refused = post_incident(client, key, {"message": "m"}, status=403)
     assert refused["code"] == "invalid_key"
     page = admin.browser.get("/keys/", headers={"Accept-Language": "en"}).text
-    assert "Revoked for good" in page
+    assert "Key revoked" in page
     assert f"/keys/{row.id}/revoke" not in page
     renew()
     revoked = [e for e in db.session.query(AuditEvent) if e.action == "api_key:revoked"]
@@ -139,6 +139,25 @@ def test_a_key_may_what_was_chosen_and_a_scope_that_opens_nothing_is_not_offered
     assert db.session.query(ApiKey).one().scopes == "read"
 
 
+def test_where_there_are_several_sites_one_has_to_be_chosen(people: People) -> None:
+    admin = people(Role.ADMIN)
+    sites.default_site()
+    assert 'name="site"' not in admin.browser.get(NEW).text, "with one site there is no choice"
+    for slug in ("annexe", "quai"):
+        sites.get_or_add_site(slug, slug.title())
+    offered = re.search(r'<select[^>]*name="site".*?</select>', admin.browser.get(NEW).text, re.S)
+    assert offered is not None
+    first = re.search(r"<option[^>]*>", offered[0])
+    assert first is not None
+    assert 'value=""' in first[0], "no site is chosen before a person does"
+    assert not re.search(r'<option(?![^>]*value="")[^>]*selected', offered[0])
+    for more in ({}, {"site": ""}):
+        answer = admin.post(NEW, page=NEW, name="x", scopes="ingest", **more)
+        assert answer.status_code == 422, more
+        assert "Choisissez un site" in answer.text
+    assert db.session.query(ApiKey).count() == 0
+
+
 def test_a_key_belongs_to_the_site_that_was_chosen(people: People, app: Flask) -> None:
     lyon = sites.get_or_add_site("lyon")
     admin = people(Role.ADMIN)
@@ -171,7 +190,7 @@ def test_the_list_tells_living_used_and_dead_keys_apart(people: People) -> None:
         past = utcnow() - timedelta(days=1)
         session.query(ApiKey).filter_by(name="over").update({"expires_at": past})
     page = people(Role.ADMIN).browser.get("/keys/", headers={"Accept-Language": "en"}).text
-    for state in ("Never used", "In use", "Out of date"):
+    for state in ("Never used", "In use", "Key expired"):
         assert page.count(state) == 1, state
     assert page.count("Read sources, incidents, links and who opened them") == 3
 

@@ -13,8 +13,13 @@ from tests.library import ACTOR, Library
 from vigint_web.errors import NotFound
 from vigint_web.extensions import db
 from vigint_web.models import Audience, AuditEvent, Role, Source, Video
-from vigint_web.services import audit, links, sources, users
-from vigint_web.services.transactions import transaction
+from vigint_web.services.accounts import users
+from vigint_web.services.audit import trail
+from vigint_web.services.core.transactions import transaction
+from vigint_web.services.links import links
+from vigint_web.services.sources import sources
+
+pytestmark = pytest.mark.both_databases(reason="the lock around the chain's head")
 
 
 @pytest.fixture
@@ -49,7 +54,7 @@ def test_what_happened_is_told_in_order_and_holds(history: int) -> None:
         "link:rotated",
         "link:revoked",
     ]
-    assert audit.first_broken_event() is None
+    assert trail.first_broken_event() is None
 
 
 @pytest.mark.parametrize(
@@ -68,25 +73,25 @@ def test_what_happened_is_told_in_order_and_holds(history: int) -> None:
 def test_a_changed_row_shows(history: int, column: str, value: str | None) -> None:
     statement = f"UPDATE audit_events SET {column} = :value WHERE id = 3"  # noqa: S608 - ours
     _sql(statement, value=value)
-    assert audit.first_broken_event() == 3
+    assert trail.first_broken_event() == 3
 
 
 def test_a_removed_row_shows(history: int) -> None:
     _sql("DELETE FROM audit_events WHERE id = 2")
-    assert audit.first_broken_event() == 2
+    assert trail.first_broken_event() == 2
     _sql("UPDATE audit_events SET id = id - 1 WHERE id > 2")
-    assert audit.first_broken_event() == 2, "closing the gap does not hide it"
+    assert trail.first_broken_event() == 2, "closing the gap does not hide it"
 
 
 def test_a_removed_first_row_shows(history: int) -> None:
     _sql("DELETE FROM audit_events WHERE id = 1")
-    assert audit.first_broken_event() == 1
+    assert trail.first_broken_event() == 1
 
 
 def test_two_rows_changed_about_show(history: int) -> None:
     for old, new in ((3, 99), (4, 3), (99, 4)):
         _sql("UPDATE audit_events SET id = :new WHERE id = :old", old=old, new=new)
-    assert audit.first_broken_event() == 3
+    assert trail.first_broken_event() == 3
 
 
 def test_an_inserted_row_shows(history: int) -> None:
@@ -96,7 +101,7 @@ def test_an_inserted_row_shows(history: int) -> None:
         " FROM audit_events WHERE id = 3",
         hash="f" * 64,
     )
-    assert audit.first_broken_event() == history + 1
+    assert trail.first_broken_event() == history + 1
 
 
 def test_what_is_rolled_back_leaves_no_event(app: Flask, library: Library) -> None:
@@ -113,7 +118,7 @@ def test_what_is_rolled_back_leaves_no_event(app: Flask, library: Library) -> No
     renew()
     assert db.session.query(AuditEvent).count() == before
     assert db.session.query(Source).count() == 1
-    assert audit.first_broken_event() is None
+    assert trail.first_broken_event() is None
 
 
 def test_what_is_refused_leaves_no_event(app: Flask, library: Library) -> None:
@@ -142,4 +147,4 @@ def test_events_of_many_threads_are_one_chain(
         list(pool.map(mint, range(24)))
     renew()
     assert db.session.query(AuditEvent).filter_by(action="link:minted").count() == 25
-    assert audit.first_broken_event() is None
+    assert trail.first_broken_event() is None

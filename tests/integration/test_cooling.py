@@ -6,6 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from email.message import EmailMessage
 from typing import Any
 
@@ -24,12 +25,16 @@ from tests.helpers import (
     renew,
 )
 from tests.library import ACTOR
-from vigint_web.config import Config
+from vigint_web.config.config import Config
 from vigint_web.extensions import db
-from vigint_web.mail import MailRefused
+from vigint_web.mail.messages import MailRefused
 from vigint_web.models import Alert, AlertKind, AlertState, ApiKey, Incident, Link, Mail, Role
-from vigint_web.services import alerts, links, outbox, processing
-from vigint_web.services.reconcile import reconcile
+from vigint_web.services.links import links
+from vigint_web.services.notifications import delivery, sent_mails
+from vigint_web.services.operations.reconciler import reconcile
+from vigint_web.services.processing import pipeline
+
+pytestmark = pytest.mark.both_databases(reason="upserts and row locks")
 
 Work = Callable[[], None]
 
@@ -134,7 +139,7 @@ def test_repeats_have_footage_and_links_of_their_own_and_the_outbox_keeps_no_tok
     [row] = db.session.query(Mail).filter(Mail.subject.contains("répétitions"))
     for link in db.session.query(Link):
         assert links.token_of(link).encode() not in row.content
-    opened = outbox.open_mail(ACTOR, row.id)
+    opened = sent_mails.open_mail(ACTOR, row.id)
     assert all(address in opened.text for address in addresses), "as it was sent"
 
 
@@ -169,6 +174,20 @@ def test_a_higher_risk_breaks_through_and_begins_a_span_of_its_own(
         "Vol - [MEDIUM] - 2 répétitions",
         "Vol - [CRITICAL] - 2 répétitions",
     ]
+
+
+@pytest.mark.only_sqlite(reason="the other tests ask both databases the same")
+def test_a_risk_that_is_not_specified_ranks_between_medium_and_high(
+    client: FlaskClient, api_key: str, work: Work, config: Config
+) -> None:
+    posted = [
+        post_incident(client, api_key, _document(risk_level=risk))
+        for risk in ("MEDIUM", None, "MEDIUM", "HIGH", None)
+    ]
+    first, unknown, _, high, _ = (one["reference"] for one in posted)
+    assert [one["grouped_under"] for one in posted] == [None, None, unknown, None, high], first
+    work()
+    assert _sent(config)[1]["Subject"] == "🚨 Alerte Vigint - Vol - [non précisé]"
 
 
 def test_whoever_was_not_told_of_the_first_is_told_at_once(
@@ -243,18 +262,18 @@ def test_a_repeat_that_comes_while_the_mail_is_on_its_way_is_told_by_another(
     work()
     clock.forward(seconds=59)
     late: list[str] = []
-    real = alerts.send
+    real = delivery.send
 
     def slow(message: Any, settings: Config) -> str:
         if not late:
             late.append(post_incident(client, api_key, _document())["reference"])
         return real(message, settings)
 
-    monkeypatch.setattr(alerts, "send", slow)
+    monkeypatch.setattr(delivery, "send", slow)
     [summary] = db.session.query(Alert).filter_by(kind=AlertKind.REPEATS)
     summary.next_attempt_at = clock.now()
     db.session.commit()
-    alerts.deliver_alert(summary.id)
+    delivery.deliver_alert(summary.id)
     _end_of_span(clock, work)
     texts = [_text(mail) for mail in _sent(config)]
     assert [late[0] in text for text in texts] == [False, False, True]
@@ -268,14 +287,14 @@ def test_the_mail_waits_for_clips_that_are_being_made_but_not_for_ever(
     document = incident_document(footage.frames(2))
     first, second, third = (post_incident(client, api_key, document)["reference"] for _ in range(3))
     videos = {one.reference: one.video_id for one in db.session.query(Incident)}
-    processing.process_video(videos[first])
-    processing.process_video(videos[second])
+    pipeline.process_video(videos[first])
+    pipeline.process_video(videos[second])
     renew()
 
     def deliver() -> list[EmailMessage]:
         renew()
         for alert in db.session.query(Alert).filter_by(state=AlertState.PENDING).all():
-            alerts.deliver_alert(alert.id)
+            delivery.deliver_alert(alert.id)
         return _sent(config)[1:]
 
     deliver()
@@ -284,7 +303,7 @@ def test_the_mail_waits_for_clips_that_are_being_made_but_not_for_ever(
     clock.forward(seconds=130)
     [told] = deliver()
     assert (second in _text(told), third in _text(told)) == (True, False)
-    processing.process_video(videos[third])
+    pipeline.process_video(videos[third])
     clock.forward(seconds=6)
     [_, late] = deliver()
     assert third in _text(late)
@@ -307,7 +326,7 @@ def test_a_mail_about_several_that_is_refused_fails_them_all_and_can_be_sent_aga
         raise MailRefused("550 no")
 
     with monkeypatch.context() as patch:
-        patch.setattr(alerts, "send", refuse)
+        patch.setattr(delivery, "send", refuse)
         _end_of_span(clock, work)
     deliveries = _status(client, api_key, posted[1])["deliveries"]
     assert [(one["state"], one["error"]) for one in deliveries] == [("failed", "550 no")]
@@ -359,8 +378,8 @@ class TestManyHands:
         def send() -> None:
             while not over.is_set():
                 with app.app_context():
-                    for alert_id, _ in alerts.due_alerts():
-                        alerts.deliver_alert(alert_id)
+                    for alert_id, _ in delivery.due_alerts():
+                        delivery.deliver_alert(alert_id)
                     db.session.rollback()
 
         with ThreadPoolExecutor(9) as pool:
@@ -403,3 +422,29 @@ class TestOff:
             assert post_incident(client, api_key, _document())["grouped_under"] is None
         work()
         assert len(mails(config)) == 3
+
+
+def _seen(clock: Clock, **ago: float) -> dict[str, Any]:
+    clock.stop()  # seconds between two reports are what is tested
+    return _document(detected_at=(clock.now() - timedelta(**ago)).isoformat())
+
+
+def test_alerts_hours_apart_are_no_repeats_however_close_they_arrive(
+    client: FlaskClient, api_key: str, clock: Clock
+) -> None:
+    posted = [post_incident(client, api_key, _seen(clock, hours=hours)) for hours in (9, 3, 6, 0)]
+    assert [one["grouped_under"] for one in posted] == [None] * 4
+
+
+def test_a_late_one_joins_the_span_in_which_it_was_detected(
+    client: FlaskClient, api_key: str, clock: Clock
+) -> None:
+    first = post_incident(client, api_key, _seen(clock, minutes=5))["reference"]
+    newer = post_incident(client, api_key, _seen(clock, minutes=0))["reference"]
+    after = post_incident(client, api_key, _seen(clock, minutes=5, seconds=-20))
+    before = post_incident(client, api_key, _seen(clock, minutes=5, seconds=20))
+    assert (after["grouped_under"], before["grouped_under"]) == (first, first)
+    too_wide = post_incident(client, api_key, _seen(clock, minutes=5, seconds=45))
+    assert too_wide["grouped_under"] is None, "it is more than a minute before the last of them"
+    future = post_incident(client, api_key, _seen(clock, hours=-5))
+    assert future["grouped_under"] == newer, "a detection in the future counts by receipt"

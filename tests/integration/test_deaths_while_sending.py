@@ -17,16 +17,27 @@ from flask.testing import FlaskClient
 
 import vigint_web
 from tests.helpers import Clock, post_incident
-from vigint_web.config import Config
+from vigint_web.config.config import Config
 from vigint_web.extensions import db
-from vigint_web.mail import Letter
+from vigint_web.mail.messages import Letter
 from vigint_web.models import Alert, AlertKind, AlertState, Incident
-from vigint_web.services import alerts, webhooks
+from vigint_web.services.alerting import webhooks
+from vigint_web.services.notifications import delivery
+
+pytestmark = pytest.mark.both_databases(reason="what a commit left half done")
 
 SERVICES = Path(vigint_web.__file__).parent / "services"
 TRACED = {
     str(SERVICES / f"{name}.py")
-    for name in ("alerts", "transactions", "claims", "cooling", "letters", "outbox", "webhooks")
+    for name in (
+        "alerting/webhooks",
+        "core/leases",
+        "core/transactions",
+        "dispatch/digests",
+        "notifications/delivery",
+        "notifications/rendering",
+        "notifications/sent_mails",
+    )
 }
 HOOK = "http://127.0.0.1:9/hook"
 
@@ -76,7 +87,7 @@ def accepted(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
         found[made.headers["Vigint-Delivery"]] += 1
         return webhooks.WEBHOOK
 
-    monkeypatch.setattr(alerts, "send", send)
+    monkeypatch.setattr(delivery, "send", send)
     monkeypatch.setattr(webhooks, "send", call)
     return found
 
@@ -111,13 +122,19 @@ def _repeats(first: Incident, second: Incident) -> list[Alert]:
     return [told, _owed(second, state=AlertState.GATHERED, told_by_id=told.id)]
 
 
+def _digest(first: Incident, second: Incident) -> list[Alert]:
+    told = _owed(first, kind=AlertKind.REPEATS, digest_of_id=first.api_key_id)
+    ours = {"state": AlertState.GATHERED, "told_by_id": told.id}
+    return [told, _owed(first, **ours), _owed(second, **ours)]
+
+
 def _dies(alert_id: int, at: int) -> int | None:
     """Deliver up to a line; return how many lines there were if it came to its end."""
     death = Death(at)
     before = sys.gettrace()
     sys.settrace(death)
     try:
-        alerts.deliver_alert(alert_id)
+        delivery.deliver_alert(alert_id)
     except Killed:
         return None
     finally:
@@ -125,7 +142,7 @@ def _dies(alert_id: int, at: int) -> int | None:
     return death.lines
 
 
-@pytest.mark.parametrize("owe", [_mail, _call, _repeats])
+@pytest.mark.parametrize("owe", [_mail, _call, _repeats, _digest])
 def test_death_at_any_line(
     app: Flask,
     client: FlaskClient,
@@ -153,8 +170,8 @@ def test_death_at_any_line(
         for _ in range(3):
             db.session.remove()
             clock.forward(seconds=21)
-            for due, _attempt in alerts.due_alerts():
-                alerts.deliver_alert(due)
+            for due, _attempt in delivery.due_alerts():
+                delivery.deliver_alert(due)
         assert accepted[word] == (2 if unavoidable else 1), f"line {at}"
         assert {db.session.get_one(Alert, row).state for row, _ in rows} == {AlertState.SENT}, at
         if lines is not None:

@@ -8,7 +8,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from tests.helpers import Footage, Person, incident_document, post_incident, renew, stored_files
-from vigint_web.config import Config
+from vigint_web.config.config import Config
 from vigint_web.extensions import db
 from vigint_web.models import Incident, Role
 

@@ -14,7 +14,9 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
+from tests.functional.installation import text_of
 from tests.helpers import (
+    Clock,
     Footage,
     Person,
     incident_document,
@@ -25,12 +27,17 @@ from tests.helpers import (
     stored_files,
 )
 from tests.library import ACTOR
-from vigint_web.config import Config
+from vigint_web.config.config import Config
 from vigint_web.extensions import db
-from vigint_web.models import Alert, Incident, Role, Scope, Video, VideoStatus
-from vigint_web.services import api_keys, incidents, sites
-from vigint_web.services.actors import SYSTEM
+from vigint_web.models import Alert, AlertKind, Incident, Role, Scope, Video, VideoStatus
+from vigint_web.services.accounts import api_keys, sites
+from vigint_web.services.core.actors import SYSTEM
+from vigint_web.services.incidents import incidents
+from vigint_web.services.operations.reconciler import reconcile
+from vigint_web.services.processing import pipeline, producing
 from vigint_web.storage import workspace
+
+pytestmark = pytest.mark.both_databases(reason="a database that is full")
 
 Work = Callable[[], None]
 MIB = 1024 * 1024
@@ -101,27 +108,98 @@ def test_a_disk_that_fails_at_the_last_moment_keeps_nothing(
     _nothing_kept(config)
 
 
-def test_no_room_while_encoding_is_a_sentence_and_the_alert_goes_without_video(
+def test_no_room_while_encoding_is_told_by_text_and_the_link_follows(
     small_disk: Path,
     client: FlaskClient,
     api_key: str,
     footage: Footage,
     config: Config,
     work: Work,
+    clock: Clock,
+    people: Callable[[Role], Person],
 ) -> None:
     accepted = post_incident(client, api_key, incident_document(footage.frames(20, "640x480")))
     _fill(small_disk, 16 * 1024)
     work()
+    for _ in range(8):  # more often than a video is tried whose workers die
+        clock.forward(minutes=2)
+        reconcile()
+        work()
     video = db.session.query(Video).one()
-    assert (video.status, video.error_code) == (VideoStatus.FAILED, "no_space")
-    assert stored_files(config) == [video.frames_key], "the frames stay, to be tried again"
+    assert video.waits_for_room, "accepted footage is given up"
+    assert stored_files(config) == [video.frames_key], "the frames stay"
     [mail] = mails(config)
     assert "/video/" not in mail.as_string()
+    assert "disque du serveur est plein" in text_of(mail)
+    page = people(Role.OPERATOR).browser.get(f"/incidents/{accepted['reference']}/").text
+    assert "pas assez de place" in page
+    (small_disk / ".incoming" / "filler").unlink()
+    clock.forward(minutes=2)
+    reconcile()
+    work()
+    video = db.session.query(Video).one()
+    assert (video.status, video.error_code) == (VideoStatus.READY, None)
+    told = mails(config)
+    assert len(told) == 2, "one by text and one with the link"
+    assert sum("/video/" in text_of(mail) for mail in told) == 1
+    clock.forward(minutes=2)
+    reconcile()
+    work()
+    assert len(mails(config)) == 2
+
+
+def test_after_a_day_it_fails_and_a_retry_by_hand_owes_the_link(
+    small_disk: Path,
+    client: FlaskClient,
+    api_key: str,
+    footage: Footage,
+    config: Config,
+    work: Work,
+    clock: Clock,
+) -> None:
+    accepted = post_incident(client, api_key, incident_document(footage.frames(20, "640x480")))
+    _fill(small_disk, 16 * 1024)
+    work()
+    clock.forward(hours=25)
+    reconcile()
+    work()
+    video = db.session.query(Video).one()
+    assert (video.status, video.error_code) == (VideoStatus.FAILED, "no_space")
+    assert len(mails(config)) == 1
     (small_disk / ".incoming" / "filler").unlink()
     incidents.retry_incident_video(SYSTEM, accepted["reference"])
     work()
     assert db.session.query(Video).one().status == VideoStatus.READY
-    assert db.session.query(Alert).count() == 1
+    told = mails(config)
+    assert len(told) == 2
+    assert sum("/video/" in text_of(mail) for mail in told) == 1
+
+
+def test_a_text_that_has_not_left_yet_carries_the_link_itself(
+    client: FlaskClient,
+    api_key: str,
+    footage: Footage,
+    config: Config,
+    work: Work,
+    clock: Clock,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    post_incident(client, api_key, incident_document(footage.frames(3)))
+    [video] = db.session.query(Video)
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(producing.incident, "encode_frames", full)
+        pipeline.process_video(video.id)
+    assert [alert.kind for alert in db.session.query(Alert)] == [AlertKind.TEXT_ONLY]
+    clock.forward(minutes=2)
+    pipeline.process_video(video.id)
+    renew()
+    work()
+    [mail] = mails(config)
+    assert "/video/" in text_of(mail)
 
 
 def test_an_upload_that_does_not_fit_is_a_failed_source_and_the_next_one_goes_on(

@@ -19,13 +19,13 @@ from werkzeug.test import TestResponse
 from tests.helpers import renew
 from tests.library import ACTOR, Library
 from vigint_web.clock import utcnow
-from vigint_web.config import Config
+from vigint_web.config.config import Config
+from vigint_web.crypto.tokens import LinkTokens, new_handle
 from vigint_web.extensions import db
 from vigint_web.models import Access, Audience, Link, Playback, Video
-from vigint_web.services import links
-from vigint_web.services.runtime import runtime
-from vigint_web.services.transactions import transaction
-from vigint_web.tokens import LinkTokens, new_handle
+from vigint_web.services.core.runtime import runtime
+from vigint_web.services.core.transactions import transaction
+from vigint_web.services.links import links
 
 ADDRESSES = (
     "/stream/{token}/",
@@ -42,7 +42,7 @@ WIDE = {ord(c): ord(c) + 0xFEE0 for c in ALPHABET}
 DIGITS = str.maketrans("0123456789", "٠١٢٣٤٥٦٧٨٩")
 
 TITLES = {
-    "not_found": "Ce lien n’ouvre rien",
+    "not_found": "Ce lien ne fonctionne pas",
     "link_expired": "Ce lien a expiré",
     "link_revoked": "Ce lien a été révoqué",
 }
@@ -175,7 +175,6 @@ def _guesses(good: list[Link], config: Config, dice: random.Random) -> Iterator[
         yield _mutated(dice.choice(tokens + expired + revoked), dice), NOT_FOUND
 
 
-@pytest.mark.only_sqlite("the answers are the same; ten thousand questions take their time")
 def test_of_ten_thousand_guesses_none_opens_anything(
     good: list[Link], client: FlaskClient, config: Config
 ) -> None:
@@ -184,6 +183,7 @@ def test_of_ten_thousand_guesses_none_opens_anything(
     names = [link.video.public_id for link in good]
     guesses = list(_guesses(good, config, dice))
     genuine = {links.token_of(link) for link in good}
+    minted = {links.token_of(link) for link in db.session.query(Link)}  # dead ones, too
     asked: Counter[tuple[int, str]] = Counter()
     for number, (token, wanted) in enumerate(guesses):
         assert token not in genuine, f"{token!r} (seed {seed}) is a good token"
@@ -191,8 +191,12 @@ def test_of_ten_thousand_guesses_none_opens_anything(
         url = address.format(token=token, video=dice.choice(names))
         answer = client.get(url, headers={"Range": "bytes=0-9"})
         said = _said(answer)
-        if "%00" in url:
-            assert said[0] == 400, url  # before anybody looks what it is
+        if answer.status_code == 302:
+            # A page's address that was extended, as mail programs do, leads to the page itself.
+            assert url.startswith("/video/"), url
+            meant = answer.headers["Location"].partition("?token=")[2]
+            assert meant in minted, f"{url} (seed {seed})"
+            assert url.partition("?token=")[2] != meant, url
             continue
         if wanted != NOT_FOUND and url.startswith("/video/") and said == NOT_FOUND:
             continue  # the page of another video
@@ -217,7 +221,7 @@ def _said(answer: TestResponse) -> tuple[int, str]:
     if answer.is_json:
         return answer.status_code, answer.get_json()["code"]
     assert "<video" not in answer.text
-    said = [code for code, words in TITLES.items() if f"<h1>{words}</h1>" in answer.text]
+    said = [code for code, words in TITLES.items() if f">{words}</h1>" in answer.text]
     return answer.status_code, said[0] if said else "no page of ours"
 
 

@@ -13,9 +13,13 @@ from tests.library import ACTOR, Library
 from vigint_web.clock import utcnow
 from vigint_web.extensions import db
 from vigint_web.models import Alert, AlertKind, AlertState, Role, Scope, User, VideoStatus
-from vigint_web.services import api_keys, health, queueing, sites
-from vigint_web.services.runtime import runtime
-from vigint_web.services.transactions import transaction
+from vigint_web.services.accounts import api_keys, sites
+from vigint_web.services.core import job_queue
+from vigint_web.services.core.runtime import runtime
+from vigint_web.services.core.transactions import transaction
+from vigint_web.services.operations import health
+
+pytestmark = pytest.mark.both_databases(reason="sums and the newest of each")
 
 People = Callable[[Role], Person]
 
@@ -61,12 +65,12 @@ def test_the_first_steps_lead_to_a_working_installation(
 
 def test_whoever_may_not_is_told_who_can(people: People) -> None:
     guide = {role: _part(_home(people(role)), "guide") for role in Role}
-    assert guide[Role.VIEWER].count("An operator or an administrator does this.") == 2
-    assert guide[Role.VIEWER].count("An administrator does this.") == 1
+    assert guide[Role.VIEWER].count("Only an operator or an administrator can do this.") == 2
+    assert guide[Role.VIEWER].count("Only an administrator can do this.") == 1
     assert 'class="button' not in guide[Role.VIEWER]
-    assert guide[Role.OPERATOR].count("An administrator does this.") == 1
+    assert guide[Role.OPERATOR].count("Only an administrator can do this.") == 1
     assert "/keys/" not in guide[Role.OPERATOR]
-    assert "does this." not in guide[Role.ADMIN]
+    assert "can do this." not in guide[Role.ADMIN]
 
 
 def test_the_machine_is_for_administrators_its_effects_for_all(
@@ -78,11 +82,11 @@ def test_the_machine_is_for_administrators_its_effects_for_all(
     assert "free (" in parts[Role.ADMIN]
     assert "No worker is running" in parts[Role.ADMIN], "and no worker runs in this test"
     for role in (Role.OPERATOR, Role.VIEWER):
-        assert "New videos and mails wait because" in parts[role]
+        assert "New videos and mails are waiting because" in parts[role]
         assert not re.search("worker|Database|free|vigint up", parts[role])
     monkeypatch.setattr(health, "living_workers", lambda: 1)
-    assert "1 worker is up." in _part(_home(people(Role.ADMIN)), "health")
-    assert "New videos and mails wait because" not in _home(people(Role.VIEWER))
+    assert "1 worker is running." in _part(_home(people(Role.ADMIN)), "health")
+    assert "New videos and mails are waiting because" not in _home(people(Role.VIEWER))
 
 
 def test_problems_come_first_and_in_full(people: People, library: Library) -> None:
@@ -104,6 +108,9 @@ def test_problems_come_first_and_in_full(people: People, library: Library) -> No
     assert page.index('data-part="notice-workers"') < page.index('data-part="failures"')
     assert page.index('data-part="failures"') < page.index('data-part="counts"')
     assert "Broken one" in shown
+    assert "1 failed" in _part(page, "counts")
+    french = people(Role.OPERATOR).browser.get("/", headers={"Accept-Language": "fr"}).text
+    assert "1 échec<" in _part(french, "counts"), "one is no plural"
     assert "The file is damaged or incomplete" in shown
     assert "None of the images received can be read" in shown
     assert "To gone@example.com" in shown
@@ -145,7 +152,7 @@ def test_links_about_to_expire(people: People, library: Library) -> None:
     link = library.person_link(video, hours=3, recipient="guard@example.com")
     reference = library.incident_of(video).reference
     shown = _part(_home(people(Role.ADMIN)), "expiring")
-    for expected in ("guard@example.com", "in 2 hr", f"/incidents/{reference}/", "not watched yet"):
+    for expected in ("guard@example.com", "in 2 h", f"/incidents/{reference}/", "not watched yet"):
         assert expected in shown
     assert f"/links/{link.id}/" in shown
     assert f"/links/{link.id}/" not in _part(_home(people(Role.VIEWER)), "expiring")
@@ -203,7 +210,7 @@ def test_what_waits_in_the_queue_is_measured(
     assert health.measure().oldest_alert_job is None
     before = utcnow()
     video = library.incident(b"x")
-    assert queueing.enqueue_video(video.kind, video.id, video.attempt)
+    assert job_queue.enqueue_video(video.kind, video.id, video.attempt)
     readings = health.measure()
     assert readings.oldest_alert_job is not None
     assert before - timedelta(seconds=10) <= readings.oldest_alert_job <= utcnow()
@@ -252,6 +259,7 @@ def test_footage_is_summed_once(app: Flask, library: Library) -> None:
         poster_size=7,
         playable_key="videos/other.mp4",
         playable_size=200,
+        frames_key="videos/frames.zip",
         frames_size=30,
     )
     db.session.expire_all()

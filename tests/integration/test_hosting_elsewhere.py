@@ -2,18 +2,29 @@
 
 import socket
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
 
-from tests.helpers import Clock, Footage, incident_document, mails, post_incident, renew
-from vigint_web.config import Config, ConfigError, load_config
+from tests.helpers import (
+    Clock,
+    Footage,
+    Person,
+    incident_document,
+    mails,
+    post_incident,
+    renew,
+)
+from vigint_web.config.config import Config, load_config
 from vigint_web.extensions import db
-from vigint_web.models import Alert, AlertState, Hosting, HostingState
-from vigint_web.services import hosting_elsewhere
-from vigint_web.services.hosting_elsewhere import foreign_token, hosted_link
-from vigint_web.services.reconcile import reconcile
+from vigint_web.models import Alert, AlertState, Hosting, HostingState, Role
+from vigint_web.services.hosting import remote
+from vigint_web.services.hosting.remote import foreign_token, hosted_link
+from vigint_web.services.operations.reconciler import reconcile
+
+pytestmark = pytest.mark.both_databases(reason="leases are taken by update")
 
 
 @pytest.fixture(scope="module")
@@ -74,9 +85,98 @@ def test_without_anybody_to_tell_nothing_is_uploaded(
     assert db.session.query(Hosting).count() == 0
 
 
-def test_a_host_without_a_key_is_a_mistake_of_configuration() -> None:
-    with pytest.raises(ConfigError, match="no key for it"):
-        load_config({"SPARSE_AI_BASE_URL": "https://host.example"})
+@pytest.mark.parametrize("key", ["", "your_api_key_here", "changeme"])
+def test_a_host_without_a_real_key_hosts_nothing(tmp_path: Path, key: str) -> None:
+    found = load_config(
+        {
+            "VIGINT_DATA_DIR": str(tmp_path),
+            "SPARSE_AI_BASE_URL": "https://host.example",
+            "SPARSE_AI_API_KEY": key,
+        }
+    )
+    assert not found.hosts_elsewhere
+    [warning] = [one for one in found.warnings if "SparseAI" in one]
+    assert "hosted here" in warning
+
+
+def test_the_home_page_says_that_videos_leave_this_machine(
+    people: Callable[[Role], Person],
+) -> None:
+    answer = people(Role.ADMIN).browser.get("/", headers={"Accept-Language": "en"})
+    notices = [part.partition("</p>")[0] for part in answer.text.split('data-part="notice-')[1:]]
+    [hosting] = [notice for notice in notices if notice.startswith("hosting")]
+    assert "leave this server" in hosting
+    assert "mail" not in hosting, "that of another part"
+
+
+def _post(client: FlaskClient, key: str, footage: Footage) -> None:
+    post_incident(client, key, incident_document(footage.frames(3)))
+
+
+def test_an_alert_waits_15_seconds_once_and_not_for_a_host_known_to_be_away(
+    client: FlaskClient, api_key: str, footage: Footage, work: Callable[[], None], clock: Clock,
+    config: Config,
+) -> None:  # fmt: skip
+    _post(client, api_key, footage)
+    work()
+    assert not mails(config)
+    clock.forward(seconds=6)
+    reconcile()
+    work()
+    assert not mails(config), "it waits for the host"
+    clock.forward(seconds=6.5)
+    reconcile()
+    work()
+    assert len(mails(config)) == 1, "the local link goes out before 15 seconds have passed"
+    _post(client, api_key, footage)
+    work()
+    assert len(mails(config)) == 2, "nobody waits for a host that let the last alert wait in vain"
+    clock.forward(minutes=6)
+    _post(client, api_key, footage)
+    work()
+    assert len(mails(config)) == 2, "it may be back"
+
+
+def test_a_success_that_comes_too_late_is_deleted_there(
+    client: FlaskClient,
+    api_key: str,
+    footage: Footage,
+    work: Callable[[], None],
+    clock: Clock,
+    config: Config,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    deleted: list[str] = []
+    answers: list[dict[str, Any]] = [
+        {"success": False, "error": "it could not be reached"},
+        {"success": False, "status_code": 404, "error": "there is none"},
+        {"success": True},
+    ]
+
+    def late(_hosting: Hosting) -> dict[str, Any]:
+        clock.forward(seconds=14)
+        assert remote.due_hostings() == [], "one attempt is under way"
+        remote.release_overdue()
+        assert remote.due_hostings() == [], "nothing is deleted before it is there"
+        return {"success": True, "private_link": "https://h.example/v?token=abc", "video_id": "v"}
+
+    def delete(_self: object, video_id: str) -> dict[str, Any]:
+        deleted.append(video_id)
+        return answers[len(deleted) - 1]
+
+    monkeypatch.setattr(remote, "_upload", late)
+    monkeypatch.setattr(remote.VideoLinkService, "delete_video", delete)
+    _post(client, api_key, footage)
+    work()
+    for _ in range(4):
+        clock.forward(minutes=4)
+        reconcile()
+        work()
+    [mail] = mails(config)
+    assert "http://vigint.test/video/" in mail.as_string(), "the link of this server"
+    hosting = _only(Hosting)
+    assert deleted == [hosting.incident.video.public_id] * 3, "until it is said to be gone"
+    assert (hosting.state, hosting.next_attempt_at) == (HostingState.FAILED, None)
 
 
 def test_a_host_that_is_ourselves_is_none(config: Config) -> None:
@@ -111,7 +211,7 @@ def test_what_a_host_answers_decides(
     answer: dict[str, Any],
     state: HostingState,
 ) -> None:
-    monkeypatch.setattr(hosting_elsewhere, "_upload", lambda _hosting: answer)
+    monkeypatch.setattr(remote, "_upload", lambda _hosting: answer)
     post_incident(client, api_key, incident_document(footage.frames(3)))
     work()
     hosting = _only(Hosting)
@@ -126,3 +226,25 @@ def test_what_a_host_answers_decides(
 def test_the_secret_of_a_link_is_its_token() -> None:
     assert foreign_token("https://h.example/video/x?token=abc.d") == "abc.d"
     assert foreign_token("https://h.example/s/abc") == "https://h.example/s/abc"
+
+
+def test_the_other_host_is_told_nothing_that_an_older_one_refuses(
+    client: FlaskClient,
+    api_key: str,
+    footage: Footage,
+    work: Callable[[], None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    said: list[dict[str, Any]] = []
+
+    def upload(_self: object, _clip: object, facts: dict[str, Any], _hours: int) -> dict[str, Any]:
+        said.append(facts)
+        return {"success": False, "status_code": 404, "error": "gone"}
+
+    monkeypatch.setattr(remote.VideoLinkService, "upload_video", upload)
+    document = incident_document(footage.frames(2))
+    del document["incident_data"]["risk_level"]
+    post_incident(client, api_key, document)
+    work()
+    assert "risk_level" not in said[0]
+    assert said[0]["incident_type"] == "Vol à l'étalage"

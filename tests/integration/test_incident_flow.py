@@ -7,7 +7,9 @@ import pytest
 from flask.testing import FlaskClient
 
 from tests.helpers import Footage, incident_document, mails, path_of, post_incident
-from vigint_web.config import Config
+from vigint_web.config.config import Config
+
+pytestmark = pytest.mark.both_databases(reason="the main job")
 
 Work = Callable[[], None]
 

@@ -11,15 +11,17 @@ from flask.testing import FlaskClient
 from tests.conftest import PASSWORD
 from tests.helpers import Clock, Person, csrf_token, log_in, mails, path_of, renew
 from tests.library import ACTOR
-from vigint_web.config import Config
+from vigint_web.config.config import Config
 from vigint_web.errors import NotFound
 from vigint_web.extensions import db
-from vigint_web.mail import MailUndelivered
+from vigint_web.mail.messages import Letter, MailUndelivered
 from vigint_web.models import AccountMail, AuditEvent, Role, User
-from vigint_web.services import account_mails, account_tokens, people, sites, users
-from vigint_web.services.login_delays import TooSoon, take_attempt
-from vigint_web.services.reconcile import reconcile
-from vigint_web.services.runtime import runtime
+from vigint_web.services.accounts import account_mails, password_links, sites, users
+from vigint_web.services.accounts import user_admin as people
+from vigint_web.services.accounts.login_throttling import TooSoon, take_attempt
+from vigint_web.services.core.runtime import runtime
+from vigint_web.services.notifications import account_delivery
+from vigint_web.services.operations.reconciler import reconcile
 
 GUEST = "guest@example.com"
 FRESH = "another long enough word"
@@ -188,6 +190,23 @@ def test_a_reset_lasts_an_hour(
     assert _opened(app, link).get("/password/set").status_code == 410
 
 
+def test_the_link_of_a_reset_opens_before_the_mail_server_has_answered(
+    app: Flask, member: User, work: Callable[[], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened = list[int]()
+
+    def delivered_but_unanswered(letter: Letter, _config: Config) -> str:
+        found = re.search(r"\S+/password/set\?token=\S+", letter.body or "")
+        assert found
+        opened.append(_opened(app, found[0]).get("/password/set").status_code)
+        return "smtp"
+
+    monkeypatch.setattr(account_delivery, "send", delivered_but_unanswered)
+    _forgot(app.test_client(), GUEST)
+    work()
+    assert opened == [200]
+
+
 def test_the_answer_does_not_tell_whether_there_is_an_account(
     app: Flask, member: User, work: Callable[[], None], config: Config
 ) -> None:
@@ -199,6 +218,16 @@ def test_the_answer_does_not_tell_whether_there_is_an_account(
     [mail] = mails(config)
     assert mail["To"] == GUEST
     assert db.session.query(AccountMail).count() == 1, "nothing is kept of who is nobody"
+
+
+def test_without_a_mail_server_the_page_says_once_whom_to_ask(app: Flask, config: Config) -> None:
+    assert not config.email.server
+    browser = app.test_client()
+    before = browser.get("/password/forgot").text
+    for page in (before, _forgot(browser, GUEST)):
+        assert page.count('<p class="notice ') == 1
+        assert page.count("un administrateur") == 1
+        assert "Demander le lien" in page
 
 
 def test_nobody_fills_the_mailbox_of_another(
@@ -275,7 +304,7 @@ def test_whoever_reads_the_mail_is_let_in_however_often_a_stranger_failed(
 
 def test_a_forged_token_opens_nothing(app: Flask, guest: User, client: FlaskClient) -> None:
     row = db.session.query(AccountMail).one()
-    good = account_tokens.address_of(row).partition("token=")[2]
+    good = password_links.address_of(row).partition("token=")[2]
     spellings = {
         good[:-1],
         good + "=",
@@ -294,19 +323,19 @@ def test_a_forged_token_opens_nothing(app: Flask, guest: User, client: FlaskClie
     }
     for token in spellings:
         with pytest.raises(NotFound):
-            account_tokens.open_token(token)
+            password_links.open_token(token)
     client.get("/password/set", query_string={"token": good[:-1]})
     assert client.get("/password/set").status_code == 404
-    assert account_tokens.open_token(good).id == row.id
+    assert password_links.open_token(good).id == row.id
 
 
 def test_a_token_of_one_kind_is_none_of_another(app: Flask, guest: User) -> None:
     row = db.session.query(AccountMail).one()
-    good = account_tokens.address_of(row).partition("token=")[2]
+    good = password_links.address_of(row).partition("token=")[2]
     row.purpose = "password_reset"  # type: ignore[assignment]  # as it would be read
     db.session.commit()
     with pytest.raises(NotFound):
-        account_tokens.open_token(good)
+        password_links.open_token(good)
 
 
 def test_neither_database_nor_queue_nor_log_holds_a_token(
@@ -334,7 +363,7 @@ def test_the_page_of_the_token_leaks_it_nowhere(
     app: Flask, guest: User, client: FlaskClient
 ) -> None:
     row = db.session.query(AccountMail).one()
-    link = account_tokens.address_of(row)
+    link = password_links.address_of(row)
     token = link.partition("token=")[2]
     moved = client.get(path_of(link))
     assert "no-store" in moved.headers["Cache-Control"]
@@ -369,7 +398,7 @@ def test_a_mail_server_that_is_away_is_tried_again(
         raise MailUndelivered("450 later")
 
     with monkeypatch.context() as patch:
-        patch.setattr(account_mails, "send", refuse)
+        patch.setattr(account_delivery, "send", refuse)
         work()
     row = db.session.query(AccountMail).one()
     assert (str(row.state), row.error) == ("pending", "450 later")
@@ -388,7 +417,7 @@ def test_a_mail_is_given_up_when_its_link_is_dead(
     def refuse(*_: object) -> str:
         raise MailUndelivered("450 later")
 
-    monkeypatch.setattr(account_mails, "send", refuse)
+    monkeypatch.setattr(account_delivery, "send", refuse)
     clock.forward(days=8)
     work()
     renew()

@@ -9,9 +9,9 @@ from tests.helpers import post_incident, renew
 from tests.library import ACTOR
 from vigint_web.clock import utcnow
 from vigint_web.models import ApiKey
-from vigint_web.services import api_keys
-from vigint_web.services.actors import Actor
-from vigint_web.services.transactions import transaction
+from vigint_web.services.accounts import api_keys
+from vigint_web.services.core.actors import Actor
+from vigint_web.services.core.transactions import transaction
 
 
 def _expire(key_id: int, delta: timedelta) -> None:

@@ -12,14 +12,18 @@ from flask.testing import FlaskClient
 from tests.helpers import Clock, Person, mails, path_of, renew
 from tests.library import ACTOR, Library
 from vigint_web.clock import utcnow
-from vigint_web.config import Config
+from vigint_web.config.config import Config
 from vigint_web.extensions import db
-from vigint_web.http import watch
+from vigint_web.http.streaming import revocation_watch
 from vigint_web.models import Alert, AlertKind, AlertState, AuditEvent, Link, Role
-from vigint_web.services import alerts, links, listing
-from vigint_web.services.links import find_link
-from vigint_web.services.sources import delete_source
-from vigint_web.services.transactions import transaction
+from vigint_web.services.core.transactions import transaction
+from vigint_web.services.links import links
+from vigint_web.services.links.links import find_link
+from vigint_web.services.notifications import delivery
+from vigint_web.services.reports import listing
+from vigint_web.services.sources.sources import delete_source
+
+pytestmark = pytest.mark.both_databases(reason="cursors and row locks")
 
 
 def _link(token: str) -> Link:
@@ -91,8 +95,8 @@ def test_rotating_gives_a_new_token_and_undoes_no_revocation_of_somebody_with_mo
 def test_a_response_that_lasts_is_cut_when_its_link_dies_and_others_go_on(
     app: Flask, library: Library, monkeypatch: pytest.MonkeyPatch, what: str
 ) -> None:
-    monkeypatch.setattr(watch, "_LOOK_SECONDS", 0.05)
-    watcher = watch.LinkWatch(app)
+    monkeypatch.setattr(revocation_watch, "_LOOK_SECONDS", 0.05)
+    watcher = revocation_watch.LinkWatch(app)
     source, other = library.source(), library.source(b"other")
     links_of = [_link(library.program_token(each)) for each in (source, other)]
     pairs = [socket.socketpair(), socket.socketpair()]
@@ -156,7 +160,7 @@ def test_a_mail_whose_link_was_revoked_before_it_went_says_so(
     link = library.person_link(library.incident(), recipient="garde@example.com")
     alert_id = _owed(library, link)
     links.revoke_link(ACTOR, link.id)
-    alerts.deliver_alert(alert_id)
+    delivery.deliver_alert(alert_id)
     assert "/video/" not in _text(config)
     assert "révoqué" in _text(config)
 
@@ -167,7 +171,7 @@ def test_a_mail_that_waited_longer_than_its_link_lived_has_another_link(
     link = library.person_link(library.incident(), hours=1, recipient="garde@example.com")
     alert_id = _owed(library, link)
     clock.forward(hours=2)
-    alerts.deliver_alert(alert_id)
+    delivery.deliver_alert(alert_id)
     found = re.search(r"http://vigint\.test/video/\S+", _text(config))
     assert found
     assert client.get(path_of(found.group(0))).status_code == 200, "the mailed link is dead"

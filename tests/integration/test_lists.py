@@ -14,12 +14,16 @@ from tests.helpers import Person, renew
 from tests.library import ACTOR, Library
 from vigint_web.clock import utcnow
 from vigint_web.models import Incident, Link, RiskLevel, Role
-from vigint_web.services import links, listing, sites
-from vigint_web.services.actors import SYSTEM, Actor
-from vigint_web.services.link_rules import Opening, refusal
-from vigint_web.services.listing import IncidentFilter, StateFilter
-from vigint_web.services.pages import TOP, Page, Place, read_page
-from vigint_web.services.transactions import transaction
+from vigint_web.services.accounts import sites
+from vigint_web.services.core.actors import SYSTEM, Actor
+from vigint_web.services.core.keyset_pagination import TOP, Page, Place, read_page
+from vigint_web.services.core.transactions import transaction
+from vigint_web.services.links import links
+from vigint_web.services.links.rules import Opening, refusal
+from vigint_web.services.reports import listing
+from vigint_web.services.reports.listing import IncidentFilter, StateFilter
+
+pytestmark = pytest.mark.both_databases(reason="searches, sorting and cursors")
 
 EVERY = IncidentFilter()
 NONSENSE = (
@@ -39,7 +43,7 @@ def incidents(app: Flask) -> list[Incident]:
             body_sha256="0" * 64,
             message="Quelqu'un est passé",
             incident_type="Intrusion" if number % 2 else "Vol à l'étalage",
-            risk_level=list(RiskLevel)[number % 4],
+            risk_level=list(RiskLevel)[number % len(RiskLevel)],
             detected_at=datetime(2026, 3, 25 + number, 22, 30, tzinfo=UTC),
             site_name="100% Dépôt_Nord" if number == 3 else None,
             link_hours=48,
@@ -95,7 +99,8 @@ def _found(wanted: IncidentFilter, actor: Actor = SYSTEM) -> list[str]:
     ("wanted", "found"),
     [
         (EVERY, "6543210"),
-        (IncidentFilter(risk=RiskLevel.LOW), "40"),
+        (IncidentFilter(risk=RiskLevel.LOW), "50"),
+        (IncidentFilter(risk=RiskLevel.UNKNOWN), "2"),
         (IncidentFilter(text="intru"), "531"),
         (IncidentFilter(text="000004"), "4"),
         (IncidentFilter(text="100% dép"), "3"),
@@ -106,7 +111,7 @@ def _found(wanted: IncidentFilter, actor: Actor = SYSTEM) -> list[str]:
         (IncidentFilter(text="nothing of the kind"), ""),
         (IncidentFilter(since=datetime(2026, 3, 29, 22, 30, tzinfo=UTC)), "654"),
         (IncidentFilter(until=datetime(2026, 3, 26, 22, 30, tzinfo=UTC)), "0"),
-        (IncidentFilter(text="intru", risk=RiskLevel.MEDIUM), "51"),
+        (IncidentFilter(text="intru", risk=RiskLevel.MEDIUM), "1"),
     ],
 )
 def test_incidents_are_found(incidents: list[Incident], wanted: IncidentFilter, found: str) -> None:

@@ -12,8 +12,8 @@ from tests.library import ACTOR
 from vigint_web.errors import Conflict, Invalid
 from vigint_web.extensions import db
 from vigint_web.models import Role, User
-from vigint_web.services import users
-from vigint_web.services.transactions import transaction
+from vigint_web.services.accounts import users
+from vigint_web.services.core.transactions import transaction
 
 
 def _try(client: FlaskClient, email: str, password: str) -> int:

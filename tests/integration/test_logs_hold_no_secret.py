@@ -19,12 +19,14 @@ from tests.helpers import (
     post_incident,
 )
 from tests.library import ACTOR, Library
-from vigint_web.config import Config
+from vigint_web.config.config import Config
 from vigint_web.extensions import db
 from vigint_web.logs import JsonFormatter
 from vigint_web.models import Link, Role
-from vigint_web.services import listing
-from vigint_web.services.links import token_of
+from vigint_web.services.links.links import token_of
+from vigint_web.services.reports import listing
+
+pytestmark = pytest.mark.both_databases(reason="errors of the database hold parameters")
 
 
 class _Collector(logging.Handler):
@@ -102,7 +104,7 @@ def test_a_whole_run_logs_no_secret(
         raise RuntimeError(f"about {program} and Bearer {api_key}")
 
     with monkeypatch.context() as patch:
-        patch.setattr("vigint_web.blueprints.api.views.video_document", accident)
+        patch.setattr("vigint_web.blueprints.api.tokens.views.video_document", accident)
         before = len(lines.meant)
         revived = library.program_token(library.source())
         assert client.get(f"/api/video/{revived}/").status_code == 500

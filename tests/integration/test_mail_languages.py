@@ -7,7 +7,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from tests.helpers import Footage, Person, incident_document, mails, post_incident
-from vigint_web.config import Config
+from vigint_web.config.config import Config
 from vigint_web.extensions import db
 from vigint_web.models import AuditEvent, Link, Mail, Role, User
 
@@ -25,7 +25,6 @@ def _text(mail: EmailMessage) -> str:
     return str(part.get_content())
 
 
-@pytest.mark.only_sqlite(reason="the database has no part in it")
 def test_everybody_reads_their_own_language_and_french_is_the_default(
     client: FlaskClient,
     api_key: str,
@@ -56,7 +55,6 @@ def test_everybody_reads_their_own_language_and_french_is_the_default(
         assert ("Niveau de risque" in _text(mail)) == french
 
 
-@pytest.mark.only_sqlite(reason="the database has no part in it")
 def test_a_preview_is_the_mail_but_for_its_link_and_does_nothing(
     client: FlaskClient,
     api_key: str,
@@ -94,7 +92,6 @@ def test_a_preview_is_the_mail_but_for_its_link_and_does_nothing(
     assert db.session.query(Mail).count() == 1
 
 
-@pytest.mark.only_sqlite(reason="the database has no part in it")
 def test_a_preview_of_what_is_no_address_says_so_and_viewers_see_none(
     client: FlaskClient, api_key: str, people: Callable[[Role], Person]
 ) -> None:

@@ -16,13 +16,17 @@ from redis.exceptions import ConnectionError as RedisUnreachable
 from tests.helpers import Clock, Footage, Person, incident_document, path_of, post_incident
 from tests.library import ACTOR, STREAMED, Library
 from vigint_web.clock import utcnow
-from vigint_web.config import Config, ConfigError, load_config
+from vigint_web.config.config import Config, ConfigError, load_config
+from vigint_web.crypto.tokens import key_id
 from vigint_web.extensions import db
 from vigint_web.jobs.worker import VigintWorker
 from vigint_web.models import Role, Video
-from vigint_web.services import counters, links, metrics, queueing
-from vigint_web.services.runtime import runtime
-from vigint_web.tokens import key_id
+from vigint_web.services.core import counters, job_queue
+from vigint_web.services.core.runtime import runtime
+from vigint_web.services.links import links
+from vigint_web.services.operations import metrics
+
+pytestmark = pytest.mark.both_databases(reason="counts by groups")
 
 Work = Callable[[], None]
 TOKEN = "a-token-of-the-tests-that-opens-metrics"
@@ -164,10 +168,10 @@ def test_a_killed_work_horse_is_counted(
     def die(*_: object) -> None:
         os.kill(os.getpid(), 9)
 
-    monkeypatch.setattr("vigint_web.jobs.functions.alerts.deliver_alert", die)
-    queueing.enqueue_alert(1, 0)
-    worker = VigintWorker([queueing.queue("mail")], connection=runtime().redis)
-    worker.serializer = queueing.queue("mail").serializer
+    monkeypatch.setattr("vigint_web.jobs.functions.delivery.deliver_alert", die)
+    job_queue.enqueue_alert(1, 0)
+    worker = VigintWorker([job_queue.queue("mail")], connection=runtime().redis)
+    worker.serializer = job_queue.queue("mail").serializer
     worker.counters = runtime().counters
     worker.work(burst=True, logging_level=None)
     assert _read(client)["vigint_jobs_total", "outcome=killed", "queue=mail"] == 1
@@ -249,7 +253,7 @@ def test_without_the_queue_server_the_rest_is_there(
     def away(_name: str) -> None:
         raise RedisUnreachable
 
-    monkeypatch.setattr(queueing, "queue", away)
+    monkeypatch.setattr(job_queue, "queue", away)
     found = _read(client)
     assert found["vigint_up", "part=queue"] == 0
     assert found["vigint_videos", "status=ready"] == 1

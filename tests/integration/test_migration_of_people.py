@@ -1,6 +1,7 @@
 """The migration of people keeps everybody, on the way up and on the way down."""
 
 import flask_migrate
+import pytest
 from flask import Flask
 from sqlalchemy import text
 
@@ -8,7 +9,9 @@ from tests.conftest import PASSWORD
 from tests.library import ACTOR
 from vigint_web.extensions import db
 from vigint_web.models import Role
-from vigint_web.services import sites, users
+from vigint_web.services.accounts import sites, users
+
+pytestmark = pytest.mark.both_databases(reason="migrations")
 
 _AT = "2026-01-02 03:04:05+00:00"
 

@@ -17,14 +17,17 @@ from sqlalchemy import ForeignKeyConstraint, UniqueConstraint, inspect
 
 import vigint_web
 from tests.functional.installation import clean_environment
+from tests.functional.processes import PATIENCE_SECONDS
 from vigint_web import create_app
-from vigint_web.config import load_config
+from vigint_web.config.config import load_config
 from vigint_web.extensions import Base, db
 from vigint_web.models import Audience, Video, VideoKind, VideoStatus
-from vigint_web.services import sites
-from vigint_web.services.actors import SYSTEM
-from vigint_web.services.links import mint_link
-from vigint_web.services.transactions import transaction
+from vigint_web.services.accounts import sites
+from vigint_web.services.core.actors import SYSTEM
+from vigint_web.services.core.transactions import transaction
+from vigint_web.services.links.links import mint_link
+
+pytestmark = pytest.mark.both_databases(reason="migrations")
 
 FOLDER = Path(vigint_web.__file__).parent / "migrations"
 
@@ -89,7 +92,7 @@ def test_two_starts_at_once_are_one_migration(empty_database: dict[str, str]) ->
         )
         for _ in range(3)
     ]
-    said = [start.communicate(timeout=60)[0] for start in starts]
+    said = [start.communicate(timeout=PATIENCE_SECONDS)[0] for start in starts]
     assert [start.returncode for start in starts] == [0, 0, 0], "\n".join(said)
 
 

@@ -11,8 +11,10 @@ from flask import Flask
 from sqlalchemy import text
 
 from vigint_web import create_app
-from vigint_web.config import load_config
+from vigint_web.config.config import load_config
 from vigint_web.extensions import db
+
+pytestmark = pytest.mark.both_databases(reason="migrations")
 
 FIRST = "0001"
 # What a later revision did away with; a column that is not named here may not get lost.

@@ -21,7 +21,7 @@ from tests.helpers import (
     renew,
     stored_files,
 )
-from vigint_web.config import Config
+from vigint_web.config.config import Config
 from vigint_web.extensions import db
 from vigint_web.media.errors import MediaError, MediaErrorCode
 from vigint_web.models import (
@@ -34,11 +34,16 @@ from vigint_web.models import (
     Video,
     VideoStatus,
 )
-from vigint_web.services import alerts, claims, incidents, processing
-from vigint_web.services.actors import SYSTEM
-from vigint_web.services.claims import Lease, claim
-from vigint_web.services.reconcile import reconcile
-from vigint_web.services.transactions import transaction
+from vigint_web.services.core import leases
+from vigint_web.services.core.actors import SYSTEM
+from vigint_web.services.core.leases import Lease, claim
+from vigint_web.services.core.transactions import transaction
+from vigint_web.services.incidents import incidents
+from vigint_web.services.notifications import delivery
+from vigint_web.services.operations.reconciler import reconcile
+from vigint_web.services.processing import pipeline
+
+pytestmark = pytest.mark.both_databases(reason="leases are taken by update")
 
 Work = Callable[[], None]
 
@@ -68,7 +73,7 @@ def test_of_two_workers_on_one_row_one_works(
     def run() -> None:
         with app.app_context():
             together.wait(10)
-            processing.process_video(waiting)
+            pipeline.process_video(waiting)
 
     with ThreadPoolExecutor(2) as pool:
         for done in [pool.submit(run) for _ in range(2)]:
@@ -78,7 +83,7 @@ def test_of_two_workers_on_one_row_one_works(
     assert stored_files(config) == video.stored_keys, "a file that no row names"
     work()
     assert len(mails(config)) == 1
-    processing.process_video(waiting)
+    pipeline.process_video(waiting)
     assert _video().attempt == 1, "a settled video is left alone"
 
 
@@ -88,27 +93,27 @@ def test_of_two_workers_on_one_mail_one_sends(
     post_incident(client, api_key, {"message": "m"})
     [alert] = db.session.query(Alert)
     sent = []
-    real = alerts.send
-    monkeypatch.setattr(alerts, "send", lambda m, c: (sent.append(m), real(m, c))[1])
+    real = delivery.send
+    monkeypatch.setattr(delivery, "send", lambda m, c: (sent.append(m), real(m, c))[1])
     together = threading.Barrier(2)
 
     def run() -> None:
         with app.app_context():
             together.wait(10)
-            alerts.deliver_alert(alert.id)
+            delivery.deliver_alert(alert.id)
 
     with ThreadPoolExecutor(2) as pool:
         for done in [pool.submit(run) for _ in range(2)]:
             done.result(30)
     assert len(sent) == 1
-    alerts.deliver_alert(alert.id)
+    delivery.deliver_alert(alert.id)
     assert len(sent) == 1, "a sent mail is not sent again"
 
 
 def test_whoever_lost_the_lease_publishes_nothing(
     waiting: int, monkeypatch: pytest.MonkeyPatch, work: Work, config: Config
 ) -> None:
-    real = processing._produce
+    real = pipeline.produce
 
     def slow(video: Video, folder: Any, lease: Lease) -> Any:
         product = real(video, folder, lease)
@@ -116,8 +121,8 @@ def test_whoever_lost_the_lease_publishes_nothing(
             _steal(video.id)
         return product
 
-    monkeypatch.setattr(processing, "_produce", slow)
-    processing.process_video(waiting)
+    monkeypatch.setattr(pipeline, "produce", slow)
+    pipeline.process_video(waiting)
     video = _video()
     assert (video.status, video.attempt, video.original_key) == (VideoStatus.PROCESSING, 2, None)
     assert stored_files(config) == [video.frames_key], "its files are still there"
@@ -126,15 +131,15 @@ def test_whoever_lost_the_lease_publishes_nothing(
 
 
 def test_a_lost_lease_stops_the_encode(waiting: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(claims, "_BEAT_SECONDS", 0.02)
+    monkeypatch.setattr(leases, "_BEAT_SECONDS", 0.02)
 
     def endless(video: Video, folder: Any, lease: Lease) -> Any:
         _steal(video.id)
         assert lease.lost.wait(10), "the heartbeat did not notice"
         raise MediaError(MediaErrorCode.CANCELLED, "was told to stop")
 
-    monkeypatch.setattr(processing, "_produce", endless)
-    processing.process_video(waiting)
+    monkeypatch.setattr(pipeline, "produce", endless)
+    pipeline.process_video(waiting)
     video = _video()
     assert (video.status, video.error_code) == (VideoStatus.PROCESSING, None)
 
@@ -142,7 +147,7 @@ def test_a_lost_lease_stops_the_encode(waiting: int, monkeypatch: pytest.MonkeyP
 def test_the_heartbeat_keeps_the_lease(
     waiting: int, monkeypatch: pytest.MonkeyPatch, clock: Clock
 ) -> None:
-    monkeypatch.setattr(claims, "_BEAT_SECONDS", 0.02)
+    monkeypatch.setattr(leases, "_BEAT_SECONDS", 0.02)
     lease = claim(Video, waiting, Video.status == VideoStatus.PROCESSING)
     assert lease is not None
     with lease.kept():
@@ -151,7 +156,7 @@ def test_the_heartbeat_keeps_the_lease(
         while True:
             until = _video().lease_until
             assert until is not None
-            if until > before + claims.LEASE / 2:
+            if until > before + leases.LEASE / 2:
                 break
             assert time.monotonic() < deadline, "the lease was not renewed"
         clock.forward(seconds=15)
@@ -190,7 +195,7 @@ def test_work_that_kills_its_workers_is_given_up_and_the_alert_still_goes(
     assert "/video/" not in mail.as_string()
 
 
-def test_a_retry_gives_a_given_up_video_new_attempts_and_sends_no_second_mail(
+def test_a_retry_gives_a_given_up_video_new_attempts_and_mails_its_link_once(
     waiting: int, clock: Clock, work: Work, config: Config
 ) -> None:
     for _ in range(5):
@@ -203,7 +208,11 @@ def test_a_retry_gives_a_given_up_video_new_attempts_and_sends_no_second_mail(
     work()
     video = _video()
     assert (video.status, video.error_code) == (VideoStatus.READY, None)
-    assert len(mails(config)) == 1
+    links = ["/video/" in mail.as_string() for mail in mails(config)]
+    assert sorted(links) == [False, True], "a text when it failed, then the link"
+    reconcile()
+    work()
+    assert len(mails(config)) == 2
     assert db.session.query(Incident).one().frames_used == 5
 
 
@@ -211,19 +220,19 @@ def test_a_mail_released_by_a_lost_attempt_is_no_mail(
     waiting: int, monkeypatch: pytest.MonkeyPatch, clock: Clock, work: Work, config: Config
 ) -> None:
     """The old owner finishes after the new one: still one link per recipient, one mail."""
-    real = processing._produce
+    real = pipeline.produce
     products: list[Any] = []
 
     def overtaken(video: Video, folder: Any, lease: Lease) -> Any:
         product = real(video, folder, lease)
         if lease.attempt == 1:
             clock.forward(seconds=21)
-            processing.process_video(video.id)
+            pipeline.process_video(video.id)
             products.append(product)
         return product
 
-    monkeypatch.setattr(processing, "_produce", overtaken)
-    processing.process_video(waiting)
+    monkeypatch.setattr(pipeline, "produce", overtaken)
+    pipeline.process_video(waiting)
     work()
     video = _video()
     assert (video.status, video.attempt) == (VideoStatus.READY, 2)
@@ -237,7 +246,7 @@ def test_a_source_deleted_while_it_is_processed_is_no_accident(
     people: Callable[[Role], Person], monkeypatch: pytest.MonkeyPatch, work: Work
 ) -> None:
     admin = people(Role.ADMIN)
-    real = processing._produce
+    real = pipeline.produce
     assert admin.upload(("deleted.mp4", b"x")).status_code == 302
     source_id = db.session.query(Source.source_id).scalar() or ""
 
@@ -245,6 +254,6 @@ def test_a_source_deleted_while_it_is_processed_is_no_accident(
         assert admin.post(f"/source-management/{source_id}/delete").status_code == 302
         return real(video, folder, lease)
 
-    monkeypatch.setattr(processing, "_produce", too_late)
+    monkeypatch.setattr(pipeline, "produce", too_late)
     work()  # which says so if a job ended with a stack trace
     assert db.session.query(Video).count() == 0

@@ -12,8 +12,8 @@ from flask.testing import FlaskClient
 from tests.conftest import PASSWORD
 from tests.helpers import Person, log_in
 from tests.library import ACTOR, Library
-from vigint_web.http.rules import RULES, Key
-from vigint_web.http.rules import Person as People
+from vigint_web.http.security.rules import RULES, Key
+from vigint_web.http.security.rules import Person as People
 from vigint_web.models import (
     Alert,
     AlertKind,
@@ -27,9 +27,9 @@ from vigint_web.models import (
     Video,
 )
 from vigint_web.permissions import may
-from vigint_web.services import api_keys, sessions, sites, users
-from vigint_web.services.actors import as_key, as_user
-from vigint_web.services.transactions import transaction
+from vigint_web.services.accounts import api_keys, sessions, sites, users
+from vigint_web.services.core.actors import as_key, as_user
+from vigint_web.services.core.transactions import transaction
 
 THEIR_MAIL = "their-guard@example.com"
 UNSAFE = {"POST", "PUT", "PATCH", "DELETE"}
@@ -52,6 +52,7 @@ class Other:
     def arguments(self) -> dict[str, object]:
         """Return what leads to them, by the names that routes have for it."""
         return {
+            "name": "days",  # a retention: of the installation, so of no site
             "source_id": self.source.source_id,
             "reference": self.incident.reference,
             "public_id": self.video.public_id,
@@ -69,6 +70,7 @@ class Other:
         """Return words that no page for others may show."""
         return [
             "Their source",
+            "Their incident",
             THEIR_MAIL,
             self.source.source_id,
             self.incident.reference,
@@ -88,6 +90,7 @@ def _make(app: Flask, library: Library) -> Other:
     chief = users.create_user(ACTOR, "chief@example.com", PASSWORD, Role.OPERATOR, site)
     log_in(app.test_client(), "chief@example.com", PASSWORD)
     with transaction() as session:
+        incident.incident_type = "Their incident"
         alert = Alert(
             incident_id=incident.id,
             recipient=THEIR_MAIL,

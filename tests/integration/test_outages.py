@@ -1,7 +1,6 @@
 """A mail server that is away or hangs: nothing is lost, nobody waits for ever, oldest first."""
 
 import contextlib
-import importlib
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -14,12 +13,18 @@ from flask.testing import FlaskClient
 
 from tests.helpers import Clock, post_incident, renew
 from tests.post_office import Postbox, PostOffice
-from vigint_web.config import Config
+from vigint_client.smtp import Patience
+from vigint_web.config.config import Config
 from vigint_web.extensions import db
-from vigint_web.mail import MailUndelivered, make_letter, send
+from vigint_web.mail import smtp
+from vigint_web.mail.messages import MailUndelivered, make_letter, send
 from vigint_web.models import Alert, AlertState
-from vigint_web.services import alerts
-from vigint_web.services.reconcile import reconcile
+from vigint_web.services.core.leases import claim
+from vigint_web.services.dispatch import outage
+from vigint_web.services.notifications import delivery
+from vigint_web.services.operations.reconciler import reconcile
+
+pytestmark = pytest.mark.both_databases(reason="row locks")
 
 Work = Callable[[], None]
 
@@ -115,7 +120,7 @@ def test_the_first_sign_of_life_wakes_all_that_wait(
     first = _alerts()[0]
     first.next_attempt_at = clock.now()
     db.session.commit()
-    alerts.deliver_alert(first.id)
+    delivery.deliver_alert(first.id)
     assert _took(postbox) == ["r1"]
     work()
     assert _took(postbox) == ["r1", "r2", "r3"], "without waiting for their own next attempt"
@@ -147,16 +152,16 @@ def test_a_mail_that_kills_whoever_sends_it_is_given_up_after_a_day_too(
         raise Killed
 
     _post(client, api_key, 1)
-    monkeypatch.setattr(alerts, "send", die)
+    monkeypatch.setattr(delivery, "send", die)
     [owed] = _alerts()
     for _ in range(3):
         with pytest.raises(Killed):
-            alerts.deliver_alert(owed.id)
+            delivery.deliver_alert(owed.id)
         db.session.rollback()
         clock.forward(seconds=21)
     assert _alerts()[0].state == AlertState.PENDING
     clock.forward(hours=25)
-    alerts.deliver_alert(owed.id)
+    delivery.deliver_alert(owed.id)
     assert _alerts()[0].state == AlertState.FAILED
 
 
@@ -213,10 +218,8 @@ class _Hanging:
 def test_every_step_has_a_time_out(
     app: Flask, config: Config, server: PostOffice, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # The name `vigint_web.mail` is taken by the extension.
-    mail = importlib.import_module("vigint_web.mail")
-    monkeypatch.setattr(mail, "_TIMEOUT", 0.1)
-    monkeypatch.setattr(mail, "_GOODBYE", 0.1)
+    monkeypatch.setattr(smtp, "patience", Patience(0.1, 0.1, 0.1, 0.1, 0.1))
+    monkeypatch.setattr(smtp, "_GOODBYE", Patience(command=0.1))
     hanging = _Hanging(server.port)
     try:
         for step in _STEPS:
@@ -246,3 +249,49 @@ def test_a_mail_is_one_text_and_one_html_in_nothing_else(app: Flask, config: Con
     assert whole.get_content_type() == "multipart/alternative"
     assert [part.get_content_type() for part in whole.get_payload()] == ["text/plain", "text/html"]  # type: ignore[union-attr]  # it has parts
     assert max(len(line) for line in letter.as_bytes().splitlines()) <= 998
+
+
+def test_a_server_that_answers_again_but_is_slow_holds_up_one_mail_alone(
+    client: FlaskClient,
+    api_key: str,
+    work: Work,
+    server: PostOffice,
+    clock: Clock,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for number in range(1, 4):
+        _post(client, api_key, number)
+    work()
+    first, *others = [one.id for one in _alerts()]
+    assert all(one.held_up for one in _alerts())
+    due: list[set[int]] = []
+    real = smtp.PatientSMTP.data
+
+    def data(self: smtp.PatientSMTP, message: Any) -> Any:
+        due.append({found for found, _ in delivery.due_alerts()})
+        return real(self, message)
+
+    monkeypatch.setattr(smtp.PatientSMTP, "data", data)
+    server.open()
+    clock.forward(minutes=3)
+    outage.make_due(first)
+    delivery.deliver_alert(first)
+    assert due[0] == set(others), "they do not wait for the answer to the first one's mail"
+
+
+def test_while_one_mail_asks_a_server_that_was_away_the_others_wait(
+    client: FlaskClient, api_key: str, work: Work, clock: Clock, server: PostOffice
+) -> None:
+    _post(client, api_key, 1)
+    work()
+    [first] = _alerts()
+    assert first.held_up
+    clock.forward(minutes=3)
+    asking = claim(Alert, first.id, Alert.state == AlertState.PENDING)
+    assert asking is not None
+    _post(client, api_key, 2)
+    work()
+    second = _alerts()[1]
+    assert (second.attempt, second.held_up) == (0, True), "it asks as well"
+    outage.reached(asking, True)
+    assert second.id in {found for found, _ in delivery.due_alerts()}

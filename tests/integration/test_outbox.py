@@ -12,14 +12,18 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 from flask import Flask
 from flask.testing import FlaskClient
 
-from tests.functional.processes import free_port
 from tests.helpers import Clock, Footage, Person, incident_document, mails, post_incident, renew
 from tests.library import ACTOR, Library
-from vigint_web.config import Config
+from tests.ports import free_port
+from vigint_web.config.config import Config
 from vigint_web.extensions import Base, db
 from vigint_web.models import Alert, AlertState, AuditEvent, Link, Mail, Role
-from vigint_web.services import alerts, links, outbox, retention
-from vigint_web.services.reconcile import reconcile
+from vigint_web.services.links import links
+from vigint_web.services.notifications import delivery, sent_mails
+from vigint_web.services.operations.reconciler import reconcile
+from vigint_web.services.retention import purge
+
+pytestmark = pytest.mark.both_databases(reason="cursors and the order of nulls")
 
 Work = Callable[[], None]
 People = Callable[[Role], Person]
@@ -40,9 +44,9 @@ class _Server:
         return "250 OK"
 
 
-def _opened(mail_id: int) -> outbox.OpenedMail:
+def _opened(mail_id: int) -> sent_mails.OpenedMail:
     renew()
-    return outbox.open_mail(ACTOR, mail_id)
+    return sent_mails.open_mail(ACTOR, mail_id)
 
 
 def _only_mail() -> Mail:
@@ -78,7 +82,7 @@ class TestBySmtp:
     @pytest.fixture
     def server(self) -> Iterator[tuple[_Server, Controller]]:
         taking = _Server()
-        controller = Controller(taking, hostname="127.0.0.1", port=free_port())
+        controller = Controller(taking, hostname="127.0.0.1", port=free_port(), ready_timeout=60)
         controller.start()
         yield taking, controller
         controller.stop()
@@ -138,9 +142,9 @@ class TestBySmtp:
         post_incident(client, api_key, {"message": "Alarme"})
         alert_id = db.session.query(Alert.id).scalar()
         with monkeypatch.context() as patch:
-            patch.setattr(alerts, "_settle_sent", die)
+            patch.setattr(delivery, "_settle_sent", die)
             with pytest.raises(Killed):
-                alerts.deliver_alert(alert_id)
+                delivery.deliver_alert(alert_id)
         db.session.rollback()
         assert db.session.query(Mail).count() == 0, "a mail is kept with what settles it"
         clock.forward(seconds=21)
@@ -153,7 +157,7 @@ class TestBySmtp:
             for column in Mail.__table__.columns
             if column.name != "id"
         }
-        outbox.keep_mail(again)
+        sent_mails.keep_mail(again)
         assert _only_mail().alert_id == alert_id
 
 
@@ -228,7 +232,7 @@ def test_the_frame_of_an_opening_is_soon_an_opening_of_its_own(
     admin = people(Role.ADMIN)
     page = admin.browser.get(f"/outbox/{_only_mail().id}/").text
     frame = page.partition("<iframe")[2].partition('src="')[2].partition('"')[0]
-    monkeypatch.setattr(outbox, "_OPENING_SECONDS", -1)
+    monkeypatch.setattr(sent_mails, "_OPENING_SECONDS", -1)
     admin.browser.get(frame)
     assert len(_events("outbox:opened")) == 2
 
@@ -260,7 +264,7 @@ def test_the_page_says_whether_the_address_in_the_mail_opens_something(
     page = browser.get(f"/outbox/{row.id}/", headers={"Accept-Language": "en"}).text
     opens = client.get(f"/video/{video_id}?token={token}").status_code == 200
     assert opens == (death == "alive")
-    assert page.count("n’ouvre plus rien") + page.count("opens nothing any more") == (not opens)
+    assert page.count("ne fonctionne plus") + page.count("no longer works") == (not opens)
 
 
 def test_a_mail_without_a_video_carries_no_link(
@@ -304,7 +308,7 @@ def test_mails_go_with_the_footage_they_tell_of(
     work()
     assert db.session.query(Mail).count() == 2
     clock.forward(days=1, hours=1)
-    assert retention.purge_due() == 1
+    assert purge.purge_due() == 1
     [event] = _events("video:purged")
     assert event.detail["mails"] == 1
     assert _only_mail().link is not None, "the mail of footage that is still there stays"
@@ -316,13 +320,13 @@ def test_mails_without_footage_go_by_their_age(
     post_incident(client, api_key, {"message": "m"})
     work()
     clock.forward(days=29)
-    assert retention.purge_outbox() == 0
+    assert purge.purge_outbox() == 0
     clock.forward(days=2)
-    assert retention.purge_outbox() == 2, "the row and the file"
+    assert purge.purge_outbox() == 2, "the row and the file"
     [event] = _events("outbox:purged")
     assert event.detail == {"mails": 1, "files": 1}
     assert db.session.query(Mail).count() == 0
-    assert retention.purge_outbox() == 0
+    assert purge.purge_outbox() == 0
 
 
 def test_footage_purged_while_its_mail_was_under_way_undoes_no_delivery(
@@ -335,23 +339,25 @@ def test_footage_purged_while_its_mail_was_under_way_undoes_no_delivery(
     clock: Clock,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    real = alerts.send
+    real = delivery.send
 
     def slow(*arguments: object) -> object:
         answer = real(*arguments)  # type: ignore[arg-type]  # passed on as they came
         clock.forward(days=31)
-        assert retention.purge_due() == 1
+        assert purge.purge_due() == 1
         return answer
 
-    monkeypatch.setattr(importlib.import_module("vigint_web.services.alerts"), "send", slow)
+    monkeypatch.setattr(
+        importlib.import_module("vigint_web.services.notifications.delivery"), "send", slow
+    )
     post_incident(client, api_key, incident_document(footage.frames(3)))
     work()
     renew()
     assert db.session.query(Alert).one().state == AlertState.SENT
     assert _only_mail().link_id is None
     assert _opened(_only_mail().id).link_is_gone
-    retention.purge_outbox()
+    purge.purge_outbox()
     assert _only_mail(), "it is a new mail"
     clock.forward(days=30, hours=1)
-    retention.purge_outbox()
+    purge.purge_outbox()
     assert db.session.query(Mail).count() == 0

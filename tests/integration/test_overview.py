@@ -23,10 +23,13 @@ from vigint_web.models import (
     Video,
     VideoStatus,
 )
-from vigint_web.services import api_keys, links, sites
-from vigint_web.services.actors import SYSTEM, Actor, as_key
-from vigint_web.services.overview import first_steps, overview
-from vigint_web.services.transactions import transaction
+from vigint_web.services.accounts import api_keys, sites
+from vigint_web.services.core.actors import SYSTEM, Actor, as_key
+from vigint_web.services.core.transactions import transaction
+from vigint_web.services.links import links
+from vigint_web.services.reports.overview import first_steps, overview
+
+pytestmark = pytest.mark.both_databases(reason="sums by day and hour")
 
 PARIS = ZoneInfo("Europe/Paris")
 

@@ -13,10 +13,12 @@ from tests.library import ACTOR
 from vigint_web.errors import Conflict
 from vigint_web.extensions import db
 from vigint_web.models import AuditEvent, Role, Site, User
-from vigint_web.services import people as people_service
-from vigint_web.services import sites, users
-from vigint_web.services.actors import Actor, as_user
-from vigint_web.services.people import LastAdmin, OwnRole
+from vigint_web.services.accounts import sites, users
+from vigint_web.services.accounts import user_admin as people_service
+from vigint_web.services.accounts.user_admin import LastAdmin, OwnRole
+from vigint_web.services.core.actors import Actor, as_user
+
+pytestmark = pytest.mark.both_databases(reason="row locks: one administrator is left")
 
 
 @pytest.fixture
@@ -51,9 +53,10 @@ def _access(admin: Person, user_id: int, role: Role, *site_ids: int) -> TestResp
     return answer
 
 
-def _last_event() -> AuditEvent:
+def _last_event(action: str | None = None) -> AuditEvent:
     renew()
-    event = db.session.query(AuditEvent).order_by(AuditEvent.id.desc()).first()
+    query = db.session.query(AuditEvent).order_by(AuditEvent.id.desc())
+    event = (query if action is None else query.filter_by(action=action)).first()
     assert event is not None
     return event
 
@@ -70,15 +73,15 @@ def test_the_list_tells_everything_about_everybody(
 def test_somebody_is_invited_by_the_form(admin: Person, lyon: Site) -> None:
     form = {"email": " New@Example.com", "role": "viewer", "sites": [str(lyon.id)], "locale": "en"}
     answer = admin.post("/people/invite/", page="/people/invite/", **form)
-    assert answer.status_code == 302
+    assert answer.status_code == 200, "without a mail server the answer has the link"
     user = db.session.query(User).filter_by(email="new@example.com").one()
     assert (str(user.role), user.locale, [site.name for site in user.sites]) == (
         "viewer",
         "en",
         ["Lyon"],
     )
-    event = _last_event()
-    assert (event.action, event.actor) == ("user:invited", admin.email)
+    event = _last_event("user:invited")
+    assert event.actor == admin.email
     again = admin.post("/people/invite/", page="/people/invite/", **form)
     assert again.status_code == 422
     assert "déjà" in again.text
@@ -109,7 +112,7 @@ def test_what_is_wrong_is_said(admin: Person, lyon: Site, wrong: dict[str, objec
 def test_with_one_site_there_is_nothing_to_choose(admin: Person) -> None:
     assert 'name="sites"' not in admin.browser.get("/people/invite/").text
     form = {"email": "n@example.com", "role": "operator", "locale": "fr"}
-    assert admin.post("/people/invite/", page="/people/invite/", **form).status_code == 302
+    assert admin.post("/people/invite/", page="/people/invite/", **form).status_code == 200
     user = db.session.query(User).filter_by(email="n@example.com").one()
     assert [site.id for site in user.sites] == [sites.default_site().id]
 
@@ -200,11 +203,11 @@ def test_whoever_is_deactivated_is_out_at_once_and_can_come_back(
 
 def test_links_are_for_whoever_needs_them(app: Flask, admin: Person, somebody: User) -> None:
     assert admin.post(f"/people/{somebody.id}/resend").status_code == 409, "has a password"
-    assert admin.post(f"/people/{somebody.id}/reset").status_code == 302
-    assert _last_event().action == "user:password_reset_sent"
+    assert admin.post(f"/people/{somebody.id}/reset").status_code == 200
+    assert _last_event("user:password_reset_sent")
     guest = people_service.invite(ACTOR, "g@example.com", Role.ADMIN, [], "fr")
     assert admin.post(f"/people/{guest.id}/reset").status_code == 409, "has none yet"
-    assert admin.post(f"/people/{guest.id}/resend").status_code == 302
+    assert admin.post(f"/people/{guest.id}/resend").status_code == 200
     with pytest.raises(Conflict):
         people_service.invite(ACTOR, "G@example.com", Role.ADMIN, [], "fr")
 

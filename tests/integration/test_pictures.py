@@ -17,10 +17,10 @@ from tests.helpers import (
     stored_files,
 )
 from tests.library import Library
-from vigint_web.config import Config
+from vigint_web.config.config import Config
 from vigint_web.extensions import db
 from vigint_web.models import Role, Video
-from vigint_web.services.videos import detach_and_delete_video
+from vigint_web.services.videos.lifecycle import detach_and_delete_video
 
 Work = Callable[[], None]
 People = Callable[[Role], Person]

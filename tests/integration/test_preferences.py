@@ -14,9 +14,9 @@ from tests.library import ACTOR, Library
 from vigint_web.errors import Invalid, NotFound
 from vigint_web.extensions import db
 from vigint_web.models import AuditEvent, Role, User
-from vigint_web.services import users
-from vigint_web.services.actors import as_user
-from vigint_web.services.transactions import transaction
+from vigint_web.services.accounts import users
+from vigint_web.services.core.actors import as_user
+from vigint_web.services.core.transactions import transaction
 
 SEEN = datetime(2026, 7, 1, 10, 0, tzinfo=UTC)
 
@@ -51,7 +51,7 @@ def test_preferences_are_kept_told_and_shown(operator: Person) -> None:
     shown = _save(operator, locale="en", timezone="Asia/Tokyo")
     assert _kept(operator) == users.Preferences("en", "Asia/Tokyo", shortcuts=False)
     assert '<html lang="en" data-locale="en" data-zone="Asia/Tokyo" data-shortcuts="off">' in shown
-    assert "Your preferences are saved." in shown, "the answer is in the new language"
+    assert "Preferences saved." in shown, "the answer is in the new language"
     assert 'value="Asia/Tokyo"' in shown
     shown = _save(operator, locale="fr", timezone="", shortcuts="y")
     assert _kept(operator) == users.Preferences("fr", None, shortcuts=True)
@@ -150,7 +150,7 @@ def test_a_person_beats_a_browser_that_beats_what_it_says_itself(
     with transaction():
         user.locale = "fr"
     assert _language(visitor) == "fr", "the person's own choice counts more"
-    # As the browser says: the choice made before the login is over, too.
+    # Same as the browser: the choice made before the login is over, too.
     token = csrf_token(visitor.get("/account").text)
     visitor.post("/account/preferences", data={"csrf_token": token, "locale": "", "timezone": ""})
     assert _language(visitor, Accept_Language="fr") == "fr"

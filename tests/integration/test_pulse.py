@@ -21,11 +21,16 @@ from vigint_web.models import (
     Role,
     Video,
 )
-from vigint_web.services import audit, links, sites, sources, users
-from vigint_web.services.actors import SYSTEM
-from vigint_web.services.pulse import BUCKET_SECONDS, pulse
-from vigint_web.services.transactions import transaction
-from vigint_web.services.videos import detach_and_delete_video
+from vigint_web.services.accounts import sites, users
+from vigint_web.services.audit import trail
+from vigint_web.services.core.actors import SYSTEM
+from vigint_web.services.core.change_token import BUCKET_SECONDS, pulse
+from vigint_web.services.core.transactions import transaction
+from vigint_web.services.links import links
+from vigint_web.services.sources import sources
+from vigint_web.services.videos.lifecycle import detach_and_delete_video
+
+pytestmark = pytest.mark.both_databases(reason="the change token")
 
 LISTS = ("/incidents/live", "/source-management/live", "/links/live")
 
@@ -66,7 +71,7 @@ class Still:
 def still(monkeypatch: pytest.MonkeyPatch) -> Still:
     """Give the clock by which pages grow old."""
     clock = Still()
-    monkeypatch.setattr("vigint_web.services.pulse.utcnow", lambda: clock.now)
+    monkeypatch.setattr("vigint_web.services.core.change_token.utcnow", lambda: clock.now)
     return clock
 
 
@@ -140,7 +145,7 @@ def test_every_change_changes_the_pulse(
         case "purge":
             with transaction():
                 detach_and_delete_video(video)
-                audit.record(ACTOR, "video:purged", f"video:{video.public_id}")
+                trail.record(ACTOR, "video:purged", f"video:{video.public_id}")
     assert _now() != before
 
 

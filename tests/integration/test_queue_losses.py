@@ -22,12 +22,16 @@ from tests.helpers import (
 )
 from tests.library import Library
 from vigint_web.cli.queue_server import QueueServer
-from vigint_web.config import Config
+from vigint_web.config.config import Config
 from vigint_web.extensions import db
+from vigint_web.jobs.worker import make_worker
 from vigint_web.models import Alert, AlertState, Role, Video, VideoStatus
-from vigint_web.services import queueing, sources
-from vigint_web.services.actors import command_line
-from vigint_web.services.reconcile import reconcile
+from vigint_web.services.core import job_queue
+from vigint_web.services.core.actors import command_line
+from vigint_web.services.operations.reconciler import reconcile
+from vigint_web.services.sources import sources
+
+pytestmark = pytest.mark.both_databases(reason="what the reconciler finds by dates")
 
 Work = Callable[[], None]
 
@@ -103,11 +107,11 @@ def test_a_queue_that_dies_between_video_and_mail_loses_no_mail(
     config: Config,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    from vigint_web.services import processing
+    from vigint_web.services.processing import pipeline
 
     accepted = post_incident(client, api_key, incident_document(footage.frames(5)))
     [video] = db.session.query(Video)
-    processing.process_video(video.id)
+    pipeline.process_video(video.id)
     renew()
     [alert] = db.session.query(Alert)
     assert (alert.state, mails(config)) == (AlertState.PENDING, [])
@@ -134,10 +138,10 @@ def test_wiping_the_queue_at_any_moment_loses_nothing(
     renew()
     assert {v.status for v in db.session.query(Video)} == {VideoStatus.PROCESSING}
     assert reconcile() == 2
-    from vigint_web.services import processing
+    from vigint_web.services.processing import pipeline
 
     for video in db.session.query(Video):
-        processing.process_video(video.id)
+        pipeline.process_video(video.id)
     queue.flushall()  # the mail's job is gone too
     work()
     assert mails(config) == []
@@ -154,7 +158,7 @@ def test_the_same_work_is_never_queued_twice(
     post_incident(client, api_key, incident_document(footage.frames(5)))
     for _ in range(3):
         reconcile()
-    assert queueing.queue(queueing.INCIDENTS).count == 1
+    assert job_queue.queue(job_queue.INCIDENTS).count == 1
 
 
 def test_a_job_whose_worker_died_before_it_began_is_queued_again(
@@ -162,7 +166,7 @@ def test_a_job_whose_worker_died_before_it_began_is_queued_again(
 ) -> None:
     """A popped job says it is queued although no queue holds it any more."""
     post_incident(client, api_key, incident_document(footage.frames(5)))
-    target = queueing.queue(queueing.INCIDENTS)
+    target = job_queue.queue(job_queue.INCIDENTS)
     assert queue.rpop(target.key), "the worker took it and died"
     assert reconcile() == 1
     assert target.count == 1
@@ -174,7 +178,7 @@ def test_jobs_travel_as_json_and_hold_ids_only(
     client: FlaskClient, api_key: str, footage: Footage, queue: Redis
 ) -> None:
     post_incident(client, api_key, incident_document(footage.frames(5)))
-    [job_id] = queueing.queue(queueing.INCIDENTS).get_job_ids()
+    [job_id] = job_queue.queue(job_queue.INCIDENTS).get_job_ids()
     import json
     import zlib
 
@@ -207,9 +211,21 @@ def test_readiness_knows_a_living_worker_from_a_dead_one(
     from rq.serializers import JSONSerializer
 
     assert client.get("/readyz").get_json()["missing"] == ["worker"]
-    worker = Worker([queueing.queue("mail")], connection=queue, serializer=JSONSerializer)
+    worker = Worker([job_queue.queue("mail")], connection=queue, serializer=JSONSerializer)
     worker.register_birth()
     assert client.get("/readyz").status_code == 200
     clock.forward(minutes=2)
     assert client.get("/readyz").get_json()["missing"] == ["worker"], "killed ones are silent"
     worker.register_death()
+
+
+def test_a_living_worker_is_known_again_after_the_queue_was_lost(
+    client: FlaskClient, queue: Redis
+) -> None:
+    worker = make_worker(("mail", "incidents"))
+    worker.register_birth()
+    queue.flushall()
+    worker.heartbeat()
+    assert client.get("/readyz").status_code == 200
+    worker.register_death()
+    assert client.get("/readyz").get_json()["missing"] == ["worker"]

@@ -19,11 +19,13 @@ from tests.helpers import (
     stored_files,
 )
 from tests.library import Library
-from vigint_web.config import Config
+from vigint_web.config.config import Config
 from vigint_web.extensions import db
 from vigint_web.models import Access, AuditEvent, Incident, Link, Source, Video
-from vigint_web.services import retention
-from vigint_web.services.runtime import storage
+from vigint_web.services.core.runtime import storage
+from vigint_web.services.retention import purge
+
+pytestmark = pytest.mark.both_databases(reason="bulk deletion")
 
 Work = Callable[[], None]
 
@@ -41,9 +43,9 @@ def test_an_incident_is_purged_on_its_date_with_a_record_of_it(
     client.get(path_of(accepted["private_link"]))
     digest = db.session.query(Video).one().original_sha256
     clock.forward(days=29, hours=23)
-    assert retention.purge_due() == 0
+    assert purge.purge_due() == 0
     clock.forward(hours=2)
-    assert retention.purge_due() == 1
+    assert purge.purge_due() == 1
     renew()
     assert stored_files(config) == []
     assert db.session.query(Video).count() == db.session.query(Link).count() == 0
@@ -58,13 +60,13 @@ def test_an_incident_is_purged_on_its_date_with_a_record_of_it(
     assert status.status_code == 200, "the incident's facts are no footage"
     assert status.get_json()["private_link"] is None
     assert db.session.query(Incident).count() == 1
-    assert retention.purge_due() == 0
+    assert purge.purge_due() == 0
 
 
 def test_sources_are_kept_until_deleted(library: Library, clock: Clock) -> None:
     library.source()
     clock.forward(days=3650)
-    assert retention.purge_due() == 0
+    assert purge.purge_due() == 0
 
 
 class TestWithADateForSources:
@@ -77,7 +79,7 @@ class TestWithADateForSources:
     def test_sources_are_purged(self, library: Library, clock: Clock, config: Config) -> None:
         library.source()
         clock.forward(days=3)
-        assert retention.purge_due() == 1
+        assert purge.purge_due() == 1
         renew()
         assert db.session.query(Source).count() == 0
         assert stored_files(config) == []
@@ -104,17 +106,17 @@ def test_what_a_dead_worker_left_is_swept_and_what_lives_is_not(
     workspace.mkdir()
     (workspace / "half.mp4").write_bytes(b"x")
     young = storage().new_temp()
-    assert retention.sweep_orphans() == 0, "all of it may still be under way"
+    assert purge.sweep_orphans() == 0, "all of it may still be under way"
     old = time.time() - 7 * 3600
     os.utime(workspace, (old, old))
-    assert retention.sweep_orphans() == 0, "somebody writes into it"
+    assert purge.sweep_orphans() == 0, "somebody writes into it"
     os.utime(workspace / "half.mp4", (old, old))
-    monkeypatch.setattr(retention, "_ABANDONED_SECONDS", 6 * 3600)
-    assert retention.sweep_orphans() == 1
+    monkeypatch.setattr(purge, "_ABANDONED_SECONDS", 6 * 3600)
+    assert purge.sweep_orphans() == 1
     assert not workspace.exists()
     assert young.exists()
-    monkeypatch.setattr(retention, "_ABANDONED_SECONDS", -1)
-    retention.sweep_orphans()
+    monkeypatch.setattr(purge, "_ABANDONED_SECONDS", -1)
+    purge.sweep_orphans()
     assert stored_files(config) == kept, "the orphan is gone, what a row names stays"
 
 
@@ -123,11 +125,11 @@ def test_mails_of_the_outbox_go_with_the_footage_they_tell_of(
 ) -> None:
     post_incident(client, api_key, {"message": "m"})
     work()
-    assert retention.purge_outbox() == 0
+    assert purge.purge_outbox() == 0
     [path] = config.outbox_dir.glob("*.eml")
     old = time.time() - 31 * 86_400
     os.utime(path, (old, old))
-    assert retention.purge_outbox() == 1
+    assert purge.purge_outbox() == 1
     assert mails(config) == []
     renew()
     assert db.session.query(AuditEvent).filter_by(action="outbox:purged").count() == 1

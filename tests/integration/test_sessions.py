@@ -11,7 +11,9 @@ from tests.helpers import Clock, Person, log_in, renew
 from tests.library import ACTOR
 from vigint_web.extensions import db
 from vigint_web.models import AuditEvent, Role, UserSession
-from vigint_web.services import sessions, users
+from vigint_web.services.accounts import sessions, users
+
+pytestmark = pytest.mark.both_databases(reason="row locks")
 
 
 def _copy(app: Flask, person: Person) -> FlaskClient:

@@ -7,16 +7,27 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from tests.helpers import Clock, mails, path_of, renew
+from tests.helpers import Clock, Person, mails, path_of, renew
 from tests.library import ACTOR, Library
 from vigint_web.clock import utcnow
-from vigint_web.config import Config
+from vigint_web.config.config import Config
 from vigint_web.errors import Conflict, Invalid
 from vigint_web.extensions import db
-from vigint_web.models import Access, Alert, AlertState, AuditEvent, Link, Playback, Role, Video
-from vigint_web.services import links, sharing, users, viewings
-from vigint_web.services.actors import Actor, as_user, command_line
-from vigint_web.services.sharing import Selection, Terms
+from vigint_web.models import (
+    Access,
+    Alert,
+    AlertState,
+    AuditEvent,
+    Link,
+    Playback,
+    Role,
+    Video,
+    VideoStatus,
+)
+from vigint_web.services.accounts import users
+from vigint_web.services.core.actors import Actor, as_user, command_line
+from vigint_web.services.links import links, plays, sharing
+from vigint_web.services.links.sharing import Selection, Terms
 
 PHONE = "Mozilla/5.0 (iPhone; CPU iPhone OS 19_0 like Mac OS X) Version/19.0 Safari/604.1"
 
@@ -103,8 +114,10 @@ def test_the_sharer_is_told_of_the_first_use_once(
 ) -> None:
     link = _share(sharer, library.incident(), "garde@example.com")[0]
     work()
-    for view in ("first", "second"):
-        client.get(f"/stream/{links.token_of(link)}/?view={view}", headers={"User-Agent": PHONE})
+    token = links.token_of(link)
+    for _ in range(2):
+        view = library.view(token, user_agent=PHONE)
+        client.get(f"/stream/{token}/?view={view}", headers={"User-Agent": PHONE})
     work()
     told = [mail for mail in mails(config) if mail["To"] == "chef@example.com"]
     assert len(told) == 1
@@ -183,21 +196,42 @@ def test_the_log_tells_each_viewing_and_forgets_who_it_was(
     video = library.incident()
     link = _share(sharer, video, "garde@example.com")[0]
     address = f"/stream/{links.token_of(link)}/"
+    one = library.view(links.token_of(link), user_agent=PHONE)
     for ranges in ("bytes=0-9", "bytes=5-19"):
-        client.get(f"{address}?view=one", headers={"User-Agent": PHONE, "Range": ranges})
+        client.get(f"{address}?view={one}", headers={"User-Agent": PHONE, "Range": ranges})
     clock.forward(minutes=31)
-    client.get(f"{address}?view=one", headers={"User-Agent": PHONE, "Range": "bytes=0-0"})
+    client.get(f"{address}?view={one}", headers={"User-Agent": PHONE, "Range": "bytes=0-0"})
     client.get(address, headers={"User-Agent": "ScannerBot/1.0", "Range": "bytes=0-3"})
     renew()
     link = links.get_link(ACTOR, link.id)
-    told = viewings.viewings_of_link(link)
+    told = plays.viewings_of_link(link)
     assert [view.sent for view in told] == [4, 1, 25]
     assert [view.playback.automated for view in told] == [True, False, False]
     assert link.views == 3
-    assert viewings.forget_visitors(180) == 0, "nothing is so old"
+    assert plays.forget_visitors(180) == 0, "nothing is so old"
     clock.forward(days=182)
-    forgotten = viewings.forget_visitors(180)
+    forgotten = plays.forget_visitors(180)
     assert forgotten == db.session.query(Access).count() + db.session.query(Playback).count()
     renew()
     assert db.session.query(Access).filter(Access.address.is_not(None)).count() == 0
     assert db.session.query(Playback).filter(Playback.user_agent.is_not(None)).count() == 0
+
+
+def test_a_video_that_failed_is_not_shared_and_its_page_says_why(
+    people: Callable[[Role], Person], library: Library
+) -> None:
+    operator = people(Role.OPERATOR)
+    source = library.source(status=VideoStatus.FAILED, error_code="broken")
+    page = f"/videos/{source.video.public_id}/share"
+    shown = operator.browser.get(page, headers={"Accept-Language": "en"})
+    assert shown.status_code == 409
+    assert "so it cannot be shared" in shown.text
+    assert "damaged or incomplete" in shown.text
+    assert f'href="/source-management/{source.source_id}/"' in shown.text
+    assert 'name="recipients"' not in shown.text
+    sent = operator.post(page, page="/account", recipients="a@example.com", period="48")
+    assert sent.status_code == 409
+    with pytest.raises(Invalid) as refused:
+        _share(ACTOR, source.video, "a@example.com")
+    assert refused.value.mistakes == ["video_failed"]
+    assert db.session.query(Link).filter_by(recipient="a@example.com").count() == 0

@@ -10,10 +10,13 @@ from tests.library import Library
 from vigint_web.errors import StorageFull
 from vigint_web.extensions import db
 from vigint_web.models import AuditEvent, Role, Scope, Source
-from vigint_web.services import api_keys, audit, sightings, sites
-from vigint_web.services.actors import command_line
-from vigint_web.services.links import program_link
-from vigint_web.services.runtime import runtime
+from vigint_web.services.accounts import api_keys, sites
+from vigint_web.services.audit import staff_access, trail
+from vigint_web.services.core.actors import command_line
+from vigint_web.services.core.runtime import runtime
+from vigint_web.services.links.links import program_link
+
+pytestmark = pytest.mark.both_databases(reason="upserts")
 
 PART = {"Range": "bytes=0-9"}
 
@@ -54,7 +57,7 @@ def test_playing_by_login_is_told_once_for_a_person_and_a_video(
     play(viewer)
     assert _told("video:played")[-1] == (viewer.email, subject)
     assert len(_told("video:played")) == 4
-    assert audit.first_broken_event() is None
+    assert trail.first_broken_event() is None
 
 
 def test_another_process_does_not_tell_it_again(
@@ -73,7 +76,7 @@ def test_what_is_remembered_has_a_limit(
     clock: Clock,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(sightings, "_MOST_REMEMBERED", 3)
+    monkeypatch.setattr(staff_access, "_MOST_REMEMBERED", 3)
     viewer = people(Role.VIEWER)
     for _ in range(5):
         public_id = library.source().video.public_id
@@ -91,7 +94,7 @@ def test_a_full_disk_hides_no_evidence(
     def full(*_args: object, **_more: object) -> None:
         raise StorageFull
 
-    monkeypatch.setattr(sightings.audit, "record", full)
+    monkeypatch.setattr(trail, "record", full)
     answer = viewer.browser.get(f"/videos/{source.video.public_id}/stream", headers=PART)
     assert answer.status_code == 206
 

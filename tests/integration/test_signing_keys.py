@@ -12,10 +12,12 @@ from tests.helpers import Browser
 from tests.library import Library
 from vigint_web import create_app
 from vigint_web.cli import signing
-from vigint_web.config import Config, load_config, secret_key_path
+from vigint_web.config.config import Config, load_config, secret_key_path
 from vigint_web.extensions import db
 from vigint_web.models import AuditEvent, Link
-from vigint_web.services.links import token_of
+from vigint_web.services.links.links import token_of
+
+pytestmark = pytest.mark.both_databases(reason="row locks")
 
 
 @dataclass

@@ -1,13 +1,15 @@
 """Mail by a real SMTP server: accepted, refused for now, refused for good, silent, untrusted."""
 
 import email
-import importlib
+import email.policy
+import re
 import shutil
 import socket
 import ssl
 import subprocess
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from email.header import decode_header, make_header
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +20,15 @@ from sqlalchemy import update
 
 from tests.helpers import Clock, post_incident, renew
 from tests.post_office import Postbox, PostOffice
-from vigint_web.errors import NotFound
+from vigint_client.smtp import Patience
+from vigint_web.errors import Conflict, NotFound
 from vigint_web.extensions import db
+from vigint_web.mail import smtp
 from vigint_web.models import Alert, AlertState
-from vigint_web.services import alerts
-from vigint_web.services.actors import SYSTEM
-from vigint_web.services.reconcile import reconcile
-from vigint_web.services.transactions import transaction
+from vigint_web.services.core.actors import SYSTEM
+from vigint_web.services.core.transactions import transaction
+from vigint_web.services.notifications import delivery
+from vigint_web.services.operations.reconciler import reconcile
 
 Work = Callable[[], None]
 
@@ -58,6 +62,8 @@ def server(
     options: dict[str, Any] = {}
     if getattr(request, "param", "") == "starttls":
         options = {"tls_context": _certificate(tmp_path), "require_starttls": True}
+    if getattr(request, "param", "") == "plain":
+        options = {"enable_SMTPUTF8": False}
     office = PostOffice(postbox, **options)
     office.open()
     yield office
@@ -72,6 +78,7 @@ def settings(server: PostOffice, request: pytest.FixtureRequest) -> dict[str, st
         "VIGINT_SMTP_PORT": str(server.port),
         "VIGINT_SMTP_USE_TLS": tls,
         "VIGINT_SMTP_FROM": "vigint@example.com",
+        "VIGINT_SMTP_TO": "chef@example.com",
     }
 
 
@@ -115,6 +122,7 @@ def test_a_temporary_refusal_is_tried_again_after_growing_pauses_under_one_messa
 ) -> None:
     postbox.rcpt["garde@example.com"] = ["451 greylisted"]
     postbox.data = ["452 disk full", "421 busy"]
+    clock.stop()
     _post(client, api_key)
     pauses = []
     for _ in range(3):
@@ -147,8 +155,8 @@ def test_a_permanent_refusal_fails_one_and_the_others_go_on(
     assert (gone.state, gone.error) == (AlertState.FAILED, "550 no such user")
     assert reconcile() == 0, "a permanent refusal is not tried again by itself"
     with pytest.raises(NotFound):
-        alerts.retry_alert(SYSTEM, "INC-2000-000001", gone.id)
-    alerts.retry_alert(SYSTEM, gone.incident.reference, gone.id)
+        delivery.retry_alert(SYSTEM, "INC-2000-000001", gone.id)
+    delivery.retry_alert(SYSTEM, gone.incident.reference, gone.id)
     work()
     assert _alerts()["gone@example.com"].state == AlertState.SENT
     assert len(postbox.taken) == 2
@@ -192,8 +200,7 @@ def test_a_silent_server_is_left_after_the_time_out(
     server: PostOffice,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    # The name `vigint_web.mail` is taken by the extension.
-    monkeypatch.setattr(importlib.import_module("vigint_web.mail"), "_TIMEOUT", 0.2)
+    monkeypatch.setattr(smtp, "patience", Patience(connect=0.2))
     server.close()
     with socket.create_server(("127.0.0.1", server.port)):
         _post(client, api_key)
@@ -237,16 +244,16 @@ def test_death_between_acceptance_and_commit_means_one_more_mail_at_most(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     _post(client, api_key)
-    real = alerts.send
+    real = delivery.send
 
     def die_after(*arguments: Any) -> str:
         real(*arguments)
         raise Killed
 
     with monkeypatch.context() as patch:
-        patch.setattr(alerts, "send", die_after)
+        patch.setattr(delivery, "send", die_after)
         with pytest.raises(Killed):
-            alerts.deliver_alert(_alert().id)
+            delivery.deliver_alert(_alert().id)
     db.session.rollback()
     work()
     assert len(postbox.taken) == 1, "the row is leased: whoever sent it may still live"
@@ -269,7 +276,7 @@ def test_an_accident_while_sending_is_tried_again_later_and_given_up_in_the_end(
     def stumble(*_: Any) -> str:
         raise UnicodeEncodeError("ascii", "é", 0, 1, "an address no server takes")
 
-    monkeypatch.setattr(alerts, "send", stumble)
+    monkeypatch.setattr(delivery, "send", stumble)
     _post(client, api_key)
     work()
     alert = _alert()
@@ -284,14 +291,77 @@ def test_an_accident_while_sending_is_tried_again_later_and_given_up_in_the_end(
 def test_whoever_lost_the_lease_while_sending_leaves_the_row_alone(
     client: FlaskClient, api_key: str, work: Work, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = alerts.send
+    real = delivery.send
 
     def slow(*arguments: Any) -> str:
         with transaction() as session:
             session.execute(update(Alert).values(attempt=Alert.attempt + 1))
         return real(*arguments)
 
-    monkeypatch.setattr(alerts, "send", slow)
+    monkeypatch.setattr(delivery, "send", slow)
     _post(client, api_key)
     work()  # fails if the job ends with a stack trace
     assert _alert().state == AlertState.PENDING
+
+
+@pytest.mark.parametrize("server", ["", "plain"], indirect=True)
+def test_addresses_beyond_ascii_where_the_server_takes_them(
+    client: FlaskClient, api_key: str, work: Work, postbox: Postbox, request: pytest.FixtureRequest
+) -> None:
+    _post(client, api_key, "é@exemple.fr", "Jean <jean@exämple.fr>", "garde@", "a@example.com")
+    work()
+    reached = {str(one.rcpt_tos[0]) for one in postbox.taken}
+    states = {alert.recipient: alert for alert in _alerts().values()}
+    assert reached >= {"jean@xn--exmple-cua.fr", "a@example.com"}
+    assert states["garde@"].state == AlertState.FAILED
+    if request.node.name.endswith("-plain]"):
+        assert "SMTPUTF8" in (states["é@exemple.fr"].error or "")
+        assert states["é@exemple.fr"].state == AlertState.FAILED
+        return
+    [envelope] = [one for one in postbox.taken if one.rcpt_tos == ["é@exemple.fr"]]
+    assert isinstance(envelope.content, bytes)
+    written = email.message_from_bytes(envelope.content, policy=email.policy.SMTPUTF8)
+    assert written["To"] == "é@exemple.fr"
+    assert written["Subject"].startswith("🚨 Alerte Vigint")
+    text = written.get_body(("plain",))
+    assert text is not None
+    assert "Alarme" in text.get_content()
+
+
+def test_a_recipient_that_is_no_address_is_a_failed_delivery_and_nothing_to_retry(
+    client: FlaskClient, api_key: str, work: Work, postbox: Postbox
+) -> None:
+    _post(client, api_key, "garde", "a@example.com")
+    work()
+    assert [one.rcpt_tos for one in postbox.taken] == [["a@example.com"]]
+    bad = _alerts()["garde"]
+    assert (bad.state, bad.refused, bad.attempt) == (AlertState.FAILED, "not_an_address", 0)
+    with pytest.raises(Conflict):
+        delivery.retry_delivery(SYSTEM, bad.id)
+
+
+def test_with_no_usable_recipient_the_configured_ones_are_told(
+    client: FlaskClient, api_key: str, work: Work, postbox: Postbox
+) -> None:
+    accepted = post_incident(client, api_key, {"message": "m", "recipients": ["garde", "x@"]})
+    assert accepted["warnings"][-1]["code"] == "no_usable_recipient"
+    work()
+    assert [one.rcpt_tos for one in postbox.taken] == [["chef@example.com"]]
+
+
+def test_the_subject_arrives_in_whole_words(
+    client: FlaskClient, api_key: str, work: Work, postbox: Postbox, server: PostOffice
+) -> None:
+    """A parser that puts a space between encoded words must find none inside of a word."""
+    kind = "Intrusion dans l’entrepôt frigorifique de Saint-Étienne-du-Rouvray, côté rivière"
+    document = {"incident_data": {"incident_type": kind}, "recipients": ["garde@example.com"]}
+    post_incident(client, api_key, document)
+    work()
+    [taken] = postbox.taken
+    raw = taken.content
+    assert isinstance(raw, bytes)
+    subject = f"🚨 Alerte Vigint - {kind} - [non précisé]"
+    assert email.message_from_bytes(raw, policy=email.policy.default)["Subject"] == subject
+    [lines] = re.findall(rb"^Subject: ([^\r\n]+(?:\r\n [^\r\n]+)*)", raw, re.MULTILINE)
+    words = [str(make_header(decode_header(word.decode()))) for word in lines.split()]
+    assert " ".join(" ".join(words).split()) == subject

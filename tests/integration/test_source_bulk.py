@@ -3,16 +3,20 @@
 from collections.abc import Callable
 from html import unescape
 
+import pytest
 from flask import Flask
 from sqlalchemy import select
 
 from tests.helpers import Person, csrf_token, renew, stored_files
 from tests.library import ACTOR, Library
-from vigint_web.config import Config
+from vigint_web.config.config import Config
 from vigint_web.extensions import db
 from vigint_web.models import AuditEvent, Link, Role, Source, Video, VideoStatus
-from vigint_web.services import sites, source_bulk, sources
-from vigint_web.services.source_editing import facts_of
+from vigint_web.services.accounts import sites
+from vigint_web.services.sources import bulk, sources
+from vigint_web.services.sources.editing import facts_of
+
+pytestmark = pytest.mark.both_databases(reason="bulk updates")
 
 PAGE = "/source-management/chosen"
 
@@ -54,7 +58,7 @@ def test_deleting_names_what_goes_and_leaves_nothing_but_the_trail(
     assert ids[2] not in asked
     assert _left() == ids, "a question deletes nothing"
     answer = _change(operator, "delete", ids[:2])
-    assert "2 sources are deleted." in answer.text
+    assert "2 sources deleted." in answer.text
     assert _left() == ids[2:]
     assert db.session.query(Video).count() == 1
     assert db.session.query(Link).count() == 1
@@ -74,8 +78,8 @@ def test_what_could_not_be_done_is_said_with_its_reason(
     here, gone = library.source().source_id, library.source().source_id
     sources.delete_source(ACTOR, gone)
     answer = unescape(_change(operator, "delete", [here, gone, "file_999"]).text)
-    assert "1 source is deleted." in answer
-    assert f"Not done with 2 sources ({gone}, file_999): it does not exist any more." in answer
+    assert "1 source deleted." in answer
+    assert f"2 sources were skipped ({gone}, file_999): it no longer exists." in answer
 
 
 def test_another_sites_sources_do_not_exist(
@@ -90,7 +94,7 @@ def test_another_sites_sources_do_not_exist(
         asked = operator.browser.get(PAGE, query_string={"do": deed, "source": source.source_id})
         assert asked.status_code == 302, "nothing to ask about"
         answer = _change(operator, deed, [source.source_id], tags="a")
-        assert "does not exist any more" in answer.text
+        assert "it no longer exists" in answer.text
     assert _left() == [source.source_id]
 
 
@@ -104,10 +108,10 @@ def test_only_what_failed_is_processed_again(
     ids = [source.source_id for source in (failed, ready, empty)]
     asked = unescape(operator.browser.get(PAGE, query_string={"do": "retry", "source": ids}).text)
     assert "Process 1 source again?" in asked
-    assert "2 of those chosen have not failed" in asked
+    assert "2 of the selected sources have not failed" in asked
     answer = unescape(_change(operator, "retry", ids).text)
-    assert "1 source is processed again." in answer
-    assert "Not done with 2 sources" in answer
+    assert "1 source is being processed again." in answer
+    assert "2 sources were skipped" in answer
     renew()
     states = {s.source_id: s.video.status for s in db.session.scalars(select(Source))}
     assert states[failed.source_id] == VideoStatus.PROCESSING
@@ -123,17 +127,17 @@ def test_tags_are_added_to_many(
     operator = people(Role.OPERATOR).speaking("en")
     made = [library.source() for _ in range(2)]
     ids = [source.source_id for source in made]
-    assert "2 sources are tagged." in _change(operator, "tag", ids, tags="nuit, Quai").text
-    assert "1 source is tagged." in _change(operator, "tag", ids[:1], tags="NUIT, x").text
+    assert "2 sources tagged." in _change(operator, "tag", ids, tags="nuit, Quai").text
+    assert "1 source tagged." in _change(operator, "tag", ids[:1], tags="NUIT, x").text
     renew()
     assert facts_of(sources.get_source(ACTOR, ids[0])).tags == ("nuit", "Quai", "x")
     refused = _change(operator, "tag", ids, tags=" , ")
     assert refused.status_code == 422
-    assert "Give at least one tag." in refused.text
+    assert "Enter at least one tag." in refused.text
     full = ",".join(f"t{n}" for n in range(18))
     answer = unescape(_change(operator, "tag", ids, tags=full).text)
-    assert "1 source is tagged." in answer
-    assert f"Not done with 1 source ({ids[0]}): At most 20 tags." in answer
+    assert "1 source tagged." in answer
+    assert f"1 source was skipped ({ids[0]}): At most 20 tags." in answer
 
 
 def test_nothing_chosen_is_nothing_done(
@@ -158,5 +162,5 @@ def test_viewers_do_nothing_with_many(
 
 
 def test_no_more_at_once_than_a_page_of_work(app: Flask, library: Library) -> None:
-    ids = [f"file_{number}" for number in range(source_bulk.MOST_AT_ONCE + 50)]
-    assert len(source_bulk.delete_many(ACTOR, ids).refused) == source_bulk.MOST_AT_ONCE
+    ids = [f"file_{number}" for number in range(bulk.MOST_AT_ONCE + 50)]
+    assert len(bulk.delete_many(ACTOR, ids).refused) == bulk.MOST_AT_ONCE

@@ -14,8 +14,9 @@ from tests.library import ACTOR, Library
 from vigint_web.errors import Invalid
 from vigint_web.extensions import db
 from vigint_web.models import AuditEvent, Camera, Role, Source, Tag
-from vigint_web.services import sites, source_editing, sources, tags
-from vigint_web.services.source_editing import EditedMeanwhile, Facts, facts_of
+from vigint_web.services.accounts import sites
+from vigint_web.services.sources import editing, sources, tags
+from vigint_web.services.sources.editing import EditedMeanwhile, Facts, facts_of
 
 FORM = {"name": "Quai", "description": "", "tags": "", "camera": "", "recorded_at": ""}
 
@@ -97,7 +98,7 @@ def test_a_time_keeps_what_a_form_cannot_show(
     source: Source, people: Callable[[Role], Person]
 ) -> None:
     fine = datetime(2026, 7, 14, 21, 30, 5, 123456, tzinfo=UTC)
-    source_editing.edit_source(
+    editing.edit_source(
         ACTOR, source.source_id, Facts("Quai", "", (), "", fine), facts_of(source).version
     )
     operator = people(Role.OPERATOR).speaking("en")
@@ -116,7 +117,7 @@ def test_the_second_of_two_is_told_and_nothing_is_lost(
     form = {"csrf_token": csrf_token(page), **FORM, "name": "Du second"}
     answer = second.browser.post(_page(source), data={**form, "version": version.group(1)})
     assert answer.status_code == 409
-    assert "Somebody else changed this source" in answer.text
+    assert "Someone else changed this source" in answer.text
     assert "Von der Ersten" in answer.text
     assert 'value="Du second"' in answer.text, "what was typed is there still"
     assert _now(source).name == "Von der Ersten"
@@ -128,7 +129,7 @@ def test_the_second_of_two_is_told_and_nothing_is_lost(
     assert answer.status_code == 302
     assert _now(source) == Facts("Du second", "", (), "", None)
     with pytest.raises(EditedMeanwhile):
-        source_editing.edit_source(ACTOR, source.source_id, _now(source), "")
+        editing.edit_source(ACTOR, source.source_id, _now(source), "")
 
 
 def test_what_is_wrong_is_said_beside_the_field(
@@ -136,14 +137,14 @@ def test_what_is_wrong_is_said_beside_the_field(
 ) -> None:
     operator = people(Role.OPERATOR).speaking("en")
     for name, value, sentence in (
-        ("name", "   ", "Give a name."),
+        ("name", "   ", "Enter a name."),
         ("name", "x" * 201, "200"),
         ("tags", ",".join(f"t{n}" for n in range(21)), "At most 20 tags."),
         ("tags", "x" * 61, "A tag has at most 60 characters."),
-        ("recorded_at", "yesterday", "This is no date and time"),
-        ("recorded_at", "2126-01-01T00:00", "This is in the future."),
+        ("recorded_at", "yesterday", "This is not a date and time"),
+        ("recorded_at", "2126-01-01T00:00", "This date is in the future."),
         ("recorded_at", "2026-03-29T02:30", "this time did not exist"),
-        ("recorded_at", "2025-10-26T02:30", "this time came twice"),
+        ("recorded_at", "2025-10-26T02:30", "this time occurred twice"),
     ):
         answer = _save(operator, source, **{name: value})
         assert answer.status_code == 422, value
@@ -171,7 +172,7 @@ def test_of_an_hour_that_came_twice_the_reader_says_which(
 def test_a_clock_that_is_a_little_ahead_is_believed(source: Source) -> None:
     def edit(ahead: timedelta) -> None:
         moment = datetime.now(UTC) + ahead
-        source_editing.edit_source(
+        editing.edit_source(
             ACTOR, source.source_id, Facts("A", "", (), "", moment), _now(source).version
         )
 
@@ -182,13 +183,13 @@ def test_a_clock_that_is_a_little_ahead_is_believed(source: Source) -> None:
 
 def test_tags_are_those_of_the_site_however_spelt(app: Flask, library: Library) -> None:
     first, second = library.source(), library.source()
-    source_editing.add_tags(ACTOR, first.source_id, ["Été"])
-    source_editing.add_tags(ACTOR, second.source_id, ["ete", "Quai"])
+    editing.add_tags(ACTOR, first.source_id, ["Été"])
+    editing.add_tags(ACTOR, second.source_id, ["ete", "Quai"])
     assert _now(second).tags == ("Été", "Quai")
     assert [tag.name for tag in tags.list_tags(ACTOR)] == ["Été", "Quai"]
-    source_editing.add_tags(ACTOR, second.source_id, [f"n{n}" for n in range(18)])
+    editing.add_tags(ACTOR, second.source_id, [f"n{n}" for n in range(18)])
     with pytest.raises(Invalid):
-        source_editing.add_tags(ACTOR, second.source_id, ["one more"])
+        editing.add_tags(ACTOR, second.source_id, ["one more"])
     assert len(_now(second).tags) == 20
     sources.delete_source(ACTOR, second.source_id)
     renew()

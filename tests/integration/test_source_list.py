@@ -15,15 +15,17 @@ from sqlalchemy import delete, event, insert, select
 from tests.helpers import Person, renew
 from tests.library import Library
 from vigint_web.extensions import db
-from vigint_web.folding import sort_key
-from vigint_web.http.paging import sorted_place
+from vigint_web.http.pages.paging import sorted_place
+from vigint_web.i18n.collation import sort_key
 from vigint_web.models import Role, Source, Tag, Video, VideoKind, source_tags
-from vigint_web.services import sites
-from vigint_web.services.actors import SYSTEM, Actor
-from vigint_web.services.pages import SORTED_TOP, Mark, SortedPlace, Value
-from vigint_web.services.sites import camera_of
-from vigint_web.services.source_list import SORTS, Sorting, SourceFilter, SourceList
-from vigint_web.services.transactions import transaction
+from vigint_web.services.accounts import sites
+from vigint_web.services.accounts.sites import camera_of
+from vigint_web.services.core.actors import SYSTEM, Actor
+from vigint_web.services.core.keyset_pagination import SORTED_TOP, Mark, SortedPlace, Value
+from vigint_web.services.core.transactions import transaction
+from vigint_web.services.sources.listing import SORTS, Sorting, SourceFilter, SourceList
+
+pytestmark = pytest.mark.both_databases(reason="searches, sorting and cursors")
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
 NAMES = ("Été", "ete", "caméra 2", "Caméra 10", "Quai", "", "شارع", "a~b", "Z")
@@ -290,7 +292,7 @@ def test_many_are_found_as_few_are(
         SourceFilter(state="failed", site_id=shelf["first"]),
     ]
     few = [_numbers(one) for one in wanted]
-    monkeypatch.setattr("vigint_web.services.source_list._FEW", 1)
+    monkeypatch.setattr("vigint_web.services.sources.listing._FEW", 1)
     assert [_numbers(one) for one in wanted] == few
     assert all(few)
 

@@ -17,10 +17,11 @@ from vigint_web.clock import utcnow
 from vigint_web.errors import Conflict
 from vigint_web.extensions import db
 from vigint_web.models import Access, AuditEvent, Link, Role, Source
-from vigint_web.services import links, program_links, source_accesses, source_duplicates
-from vigint_web.services.actors import Actor
-from vigint_web.services.pages import Mark, SortedPlace
-from vigint_web.services.transactions import transaction
+from vigint_web.services.core.actors import Actor
+from vigint_web.services.core.keyset_pagination import Mark, SortedPlace
+from vigint_web.services.core.transactions import transaction
+from vigint_web.services.links import links
+from vigint_web.services.sources import access_log, access_token, duplicates
 
 PROGRAM = {"User-Agent": "python-requests/2.32.5"}
 
@@ -56,7 +57,7 @@ def test_what_programs_and_people_read_is_told_with_how_much(
     person = library.person_token(source.video, recipient="juge@example.com")
     client.get(f"/stream/{person}/?view=abc", headers={"Range": "bytes=0-0"})
     client.get(f"/api/video/{person}/download/")  # which is not granted
-    rows = source_accesses.page_of_readings(source.video).rows
+    rows = access_log.page_of_readings(source.video).rows
     assert [(one.access.what, one.sent, one.share) for one in rows] == [
         ("download", None, None),
         ("stream", 1, 1 / len(STREAMED)),
@@ -64,7 +65,7 @@ def test_what_programs_and_people_read_is_told_with_how_much(
         ("stream", half, 0.5),
         ("metadata", None, None),
     ]
-    readers = {one.link.recipient: one for one in source_accesses.readers_of(source.video)}
+    readers = {one.link.recipient: one for one in access_log.readers_of(source.video)}
     program, judge = readers[None], readers["juge@example.com"]
     assert (program.requests, program.refused, program.sent) == (3, 0, half + len(STREAMED))
     assert (judge.requests, judge.refused, judge.sent, judge.link.views) == (2, 1, 1, 1)
@@ -76,7 +77,7 @@ def test_what_programs_and_people_read_is_told_with_how_much(
         assert said in whole, said
     operator.browser.get(f"/videos/{source.video.public_id}/stream", headers={"Range": "bytes=0-9"})
     whole = operator.browser.get(_page(source, "accesses")).text
-    assert "Played by login" in whole
+    assert "Played after logging in" in whole
     assert operator.email in whole
 
 
@@ -88,7 +89,7 @@ def test_the_page_of_a_source_follows_what_is_read(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     now = utcnow()
-    monkeypatch.setattr("vigint_web.services.pulse.utcnow", lambda: now)
+    monkeypatch.setattr("vigint_web.services.core.change_token.utcnow", lambda: now)
     operator.browser.get(_page(source))  # that somebody was shown the addresses is told once
     first = operator.browser.get(_page(source, "live"))
     tag = first.headers["ETag"]
@@ -132,13 +133,13 @@ def test_a_long_log_is_turned_page_by_page(
     assert seen == wanted
     assert 'rel="prev"' in text
     place = SortedPlace(before=Mark(now, 1))
-    assert source_accesses.page_of_readings(source.video, place).rows == []
+    assert access_log.page_of_readings(source.video, place).rows == []
     assert operator.browser.get(_page(source, f"accesses?before={place.before}")).status_code == 200
     # However many links there are, the answer is the same.
-    merged = source_accesses.page_of_readings(source.video)
-    monkeypatch.setattr(source_accesses, "_MOST_MERGED", 1)
+    merged = access_log.page_of_readings(source.video)
+    monkeypatch.setattr(access_log, "_MOST_MERGED", 1)
     renew()
-    sorted_at_once = source_accesses.page_of_readings(source.video)
+    sorted_at_once = access_log.page_of_readings(source.video)
     assert [one.access.id for one in sorted_at_once.rows] == wanted[:50]
     assert (merged.previous, merged.next) == (sorted_at_once.previous, sorted_at_once.next)
 
@@ -191,10 +192,10 @@ def test_ends_that_cannot_be_are_refused(
     source = library.source(purge_at=utcnow() + timedelta(hours=30))
     page = _page(source)
     for fields, said in (
-        ({"period": "other", "until": ""}, "Give the date and the time"),
-        ({"period": "other", "until": "2020-01-01T10:00"}, "The end is in the past"),
+        ({"period": "other", "until": ""}, "Enter the date and time"),
+        ({"period": "other", "until": "2020-01-01T10:00"}, "The end date is in the past"),
         ({"period": "168"}, "The footage is deleted before that"),
-        ({"period": "nonsense"}, "Give the date and the time"),
+        ({"period": "nonsense"}, "Enter the date and time"),
     ):
         operator.post(f"{page}token-end", page, **fields)
         assert said in operator.browser.get(page).text, fields
@@ -211,12 +212,12 @@ def test_a_revoked_token_opens_nothing_until_there_is_a_new_one(
     assert _status(client, token) == 410
     assert _told("link:revoked") == [{"reason": "Fuite"}]
     with pytest.raises(Conflict):
-        program_links.set_expiry(ACTOR, source.source_id, None)
+        access_token.set_expiry(ACTOR, source.source_id, None)
     assert operator.post(f"{page}rotate", page).status_code == 409, "an administrator may"
     shown = operator.browser.get(page).text
-    assert "The access of programs is revoked." in shown
+    assert "Program access was revoked." in shown
     admin = Actor("admin", role=Role.ADMIN, site_ids=None)
-    program_links.renew(admin, source.source_id)
+    access_token.renew(admin, source.source_id)
     renew()
     assert _status(client, library.program_token(source)) == 200
     assert db.session.query(Link).filter_by(video_id=source.video_id).count() == 1
@@ -226,14 +227,14 @@ def test_a_file_that_is_stored_already_is_said_until_somebody_keeps_both(
     library: Library, operator: Person, people: Callable[[Role], Person]
 ) -> None:
     first, other, second = library.source(b"same"), library.source(b"else"), library.source(b"same")
-    assert source_duplicates.find_duplicates(ACTOR, first) == [], "the older one is no duplicate"
-    assert source_duplicates.find_duplicates(ACTOR, other) == []
-    assert source_duplicates.find_duplicates(ACTOR, second) == [first]
+    assert duplicates.find_duplicates(ACTOR, first) == [], "the older one is no duplicate"
+    assert duplicates.find_duplicates(ACTOR, other) == []
+    assert duplicates.find_duplicates(ACTOR, second) == [first]
     page = operator.browser.get(_page(second)).text
-    assert "This file is stored already" in page
+    assert "This file is already stored" in page
     assert first.source_id in page
     assert "Keep both" not in people(Role.VIEWER).speaking("en").browser.get(_page(second)).text
     assert operator.post(_page(second, "keep"), _page(second)).status_code == 302
     assert operator.post(_page(second, "keep"), _page(second)).status_code == 302
-    assert "This file is stored already" not in operator.browser.get(_page(second)).text
+    assert "This file is already stored" not in operator.browser.get(_page(second)).text
     assert len(_told("source:duplicate_kept")) == 1

@@ -10,12 +10,16 @@ from werkzeug.test import EnvironBuilder, TestResponse
 
 from tests.helpers import Footage, Person, csrf_token, renew, stored_files
 from tests.library import ACTOR, Library
-from vigint_web.blueprints.sources import receiving
-from vigint_web.config import Config
+from vigint_web.blueprints.pages.sources import receiving
+from vigint_web.config.config import Config
 from vigint_web.extensions import db
 from vigint_web.media.errors import MediaError, MediaErrorCode
 from vigint_web.models import AuditEvent, Role, Source, Video, VideoStatus
-from vigint_web.services import processing, sources
+from vigint_web.services.accounts import sites
+from vigint_web.services.processing import pipeline
+from vigint_web.services.sources import sources
+
+pytestmark = pytest.mark.both_databases(reason="row locks")
 
 ADD = "/source-management/add/"
 PAGE = f"{ADD}?type=file"
@@ -58,7 +62,7 @@ def test_one_file_lands_on_its_page_and_becomes_ready(
     page = operator.browser.get(answer.headers["Location"])
     assert "data-live-busy" not in page.text
     token = library.program_token(source)
-    for shown in (token, "320x240", "h264", source.video.original_sha256):
+    for shown in (token, "320 × 240", "h264", source.video.original_sha256):
         assert str(shown) in page.text
     assert client.get(f"/stream/{token}/").data == data, "browsers play it as it is"
     picture = operator.browser.get(f"/videos/{source.video.public_id}/poster")
@@ -99,6 +103,25 @@ def test_of_several_files_a_bad_one_stops_no_other(
         assert page.status_code == 200, name
 
 
+@pytest.mark.parametrize("name", ["huge.mp4", "notes.txt"])
+def test_the_page_of_a_file_that_is_refused_names_the_limit(operator: Person, name: str) -> None:
+    data = b"x" * (MIB + 1 if name == "huge.mp4" else 100)
+    page = operator.browser.get(operator.upload((name, data)).headers["Location"]).text
+    assert "1 Mo par fichier" in page
+
+
+def test_a_form_larger_than_all_its_files_may_be_names_both_limits(operator: Person) -> None:
+    answer = operator.browser.post(
+        "/source-management/add/",
+        input_stream=io.BytesIO(b""),
+        content_type="multipart/form-data; boundary=b",
+        environ_overrides={"CONTENT_LENGTH": str(100 * MIB)},
+    )
+    assert answer.status_code == 413
+    assert "20 fichiers" in answer.text
+    assert "1 Mo par fichier" in answer.text
+
+
 def test_what_browsers_cannot_play_streams_as_h264_and_downloads_as_it_came(
     operator: Person, footage: Footage, work: Work, client: FlaskClient, library: Library
 ) -> None:
@@ -131,7 +154,7 @@ def test_a_failed_source_can_be_tried_again_and_a_ready_one_cannot(
 
     operator.upload(("a.mp4", footage.clip("a.mp4", seconds=1).read_bytes()))
     with monkeypatch.context() as patch:
-        patch.setattr(processing, "_produce", fail)
+        patch.setattr(pipeline, "produce", fail)
         work()
     assert _found() == {"a.mp4": (VideoStatus.FAILED, "timed_out")}
     assert operator.post("/source-management/file_001/retry").status_code == 302
@@ -292,3 +315,29 @@ def test_a_source_deleted_while_its_bytes_arrive_leaves_nothing(
 def test_other_kinds_of_sources_are_not_there_yet(operator: Person) -> None:
     assert operator.browser.get(f"{ADD}?type=rtsp").status_code == 404
     assert operator.browser.get(PAGE).status_code == 200
+
+
+def test_the_form_offers_sites_and_remembers_the_last_one(
+    people: Callable[[Role], Person],
+) -> None:
+    operator = people(Role.ADMIN)
+    page = operator.browser.get(PAGE).text
+    assert 'name="site"' not in page, "with one site there is no choice"
+    sites.default_site()
+    for slug in ("annexe", "quai"):
+        sites.get_or_add_site(slug, slug.title())
+    assert 'value="main" selected' in operator.browser.get(PAGE).text
+    assert operator.upload(("a.mp4", b"x"), site="quai", source_id="quai-1").status_code == 302
+    assert _source("quai-1").site.slug == "quai"
+    assert 'value="quai" selected' in operator.browser.get(PAGE).text
+    refused = operator.upload(("b.mp4", b"x"), site="elsewhere")
+    assert refused.status_code == 422
+    taken = operator.upload(("c.mp4", b"x"), source_id="quai-1")
+    assert taken.status_code == 409
+
+
+def test_the_form_asks_for_an_id_which_is_the_first_file_s(operator: Person) -> None:
+    assert 'name="source_id"' in operator.browser.get(PAGE).text
+    operator.upload(("a.mp4", b"x"), ("b.mp4", b"y"), source_id="porte-2")
+    assert _source("porte-2").video.original_name == "a.mp4"
+    assert _source("file_001").video.original_name == "b.mp4"

@@ -11,10 +11,8 @@ from flask import Flask, url_for
 from flask.testing import FlaskClient
 
 from tests.helpers import Person
-from vigint_web.http.static import set_up_static_files
+from vigint_web.http.base.static import set_up_static_files
 from vigint_web.models import Role
-
-pytestmark = pytest.mark.only_sqlite("static files ask no database")
 
 _GZIP = {"Accept-Encoding": "gzip, br"}
 

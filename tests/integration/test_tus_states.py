@@ -32,12 +32,16 @@ from vigint_web.errors import (
     WrongOffset,
 )
 from vigint_web.models import Scope, Upload, VideoStatus
-from vigint_web.services import api_keys, sites, sources, upload_digests, upload_receiving, uploads
-from vigint_web.services.actors import Actor, as_key
-from vigint_web.services.reconcile import reconcile
-from vigint_web.services.runtime import storage
-from vigint_web.services.transactions import transaction
-from vigint_web.services.upload_receiving import Body, Checksum
+from vigint_web.services.accounts import api_keys, sites
+from vigint_web.services.core.actors import Actor, as_key
+from vigint_web.services.core.runtime import storage
+from vigint_web.services.core.transactions import transaction
+from vigint_web.services.operations.reconciler import reconcile
+from vigint_web.services.sources import sources
+from vigint_web.services.uploads import hashing, receiving, uploads
+from vigint_web.services.uploads.receiving import Body, Checksum
+
+pytestmark = pytest.mark.both_databases(reason="row locks")
 
 ORDINARY, CAMPAIGN = 12, 200
 MOST = 2_000
@@ -75,7 +79,7 @@ class Uploads(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.alive: dict[str, Told] = {}
-        self.memories: list[OrderedDict[str, upload_digests.Tally]] = [OrderedDict(), OrderedDict()]
+        self.memories: list[OrderedDict[str, hashing.Tally]] = [OrderedDict(), OrderedDict()]
 
     @rule(target=begun, length=st.integers(1, MOST))
     def begin(self, length: int) -> Told:
@@ -86,9 +90,9 @@ class Uploads(RuleBasedStateMachine):
 
     def _send(self, told: Told, process: int, offset: int, body: Body) -> int:
         renew()
-        with mock.patch.object(upload_digests, "_kept", self.memories[process]):
+        with mock.patch.object(hashing, "_kept", self.memories[process]):
             upload = uploads.find(self.actor, told.public_id)
-            return upload_receiving.receive(self.actor, upload, offset, body)
+            return receiving.receive(self.actor, upload, offset, body)
 
     @rule(
         told=begun,
@@ -154,7 +158,7 @@ class Uploads(RuleBasedStateMachine):
         body = Body(_broken(piece, Killed if killed else OSError), told.missing, checksum)
         with ExitStack() as dead:
             for cleaning in ("_save", "_give_back") if killed else ():
-                dead.enter_context(mock.patch.object(upload_receiving, cleaning))
+                dead.enter_context(mock.patch.object(receiving, cleaning))
             dead.enter_context(pytest.raises(Killed if killed else OSError))
             self._send(told, process, len(told.held), body)
         if killed:
@@ -171,14 +175,14 @@ class Uploads(RuleBasedStateMachine):
         dies = "_hand_over" if published else "_publish"
         with (
             pytest.raises(Killed),
-            mock.patch.object(upload_receiving, dies, side_effect=Killed),
-            mock.patch.object(upload_receiving, "_give_back"),
+            mock.patch.object(receiving, dies, side_effect=Killed),
+            mock.patch.object(receiving, "_give_back"),
         ):
             self._send(told, process, len(told.held), Body(_in_chunks(piece), len(piece)))
         self.memories[process].clear()
         told.held += piece
         renew()
-        assert upload_receiving.see(uploads.find(self.actor, told.public_id)) == told.length
+        assert receiving.see(uploads.find(self.actor, told.public_id)) == told.length
         if process:
             assert self._send(told, process, told.length, Body([], 0)) == told.length
         else:
@@ -211,7 +215,7 @@ class Uploads(RuleBasedStateMachine):
         renew()
         for told in self.alive.values():
             upload = uploads.find(self.actor, told.public_id)
-            assert upload_receiving.held(upload) == len(told.held)
+            assert receiving.held(upload) == len(told.held)
             video = upload.source.video
             if told.whole:
                 assert video.status == VideoStatus.PROCESSING

@@ -16,13 +16,13 @@ from tests.conftest import PASSWORD
 from tests.helpers import Clock, Person, csrf_token, mails, renew
 from tests.library import ACTOR
 from vigint_web.cli.people import reset_two_factor
-from vigint_web.config import Config
+from vigint_web.config.config import Config
 from vigint_web.errors import Conflict
 from vigint_web.extensions import db
 from vigint_web.models import AuditEvent, RecoveryCode, Role, User
-from vigint_web.services import two_factor, users
-from vigint_web.services.login_delays import take_attempt
-from vigint_web.services.runtime import runtime
+from vigint_web.services.accounts import two_factor, users
+from vigint_web.services.accounts.login_throttling import take_attempt
+from vigint_web.services.core.runtime import runtime
 
 SETUP = "/account/security/two-factor"
 
@@ -49,7 +49,7 @@ class Phone:
 
 
 def _set_up(person: Person, clock: Clock) -> tuple[Phone, list[str]]:
-    assert person.post(f"{SETUP}/begin").status_code == 302
+    assert person.post(f"{SETUP}/begin", page=SETUP, password=PASSWORD).status_code == 302
     phone = Phone(_secret(person.browser.get(SETUP).text), clock)
     answer = person.post(SETUP, page=SETUP, code=phone.code())
     assert answer.status_code == 200, answer.text
@@ -83,7 +83,7 @@ def person(people: Callable[[Role], Person]) -> Person:
 
 
 def test_it_is_on_once_a_code_proves_that_the_phone_has_it(person: Person, clock: Clock) -> None:
-    person.post(f"{SETUP}/begin")
+    person.post(f"{SETUP}/begin", page=SETUP, password=PASSWORD)
     shown = person.browser.get(SETUP).text
     assert "<svg" in shown
     phone = Phone(_secret(shown), clock)
@@ -96,8 +96,39 @@ def test_it_is_on_once_a_code_proves_that_the_phone_has_it(person: Person, clock
     assert "no-store" in done.headers["Cache-Control"]
     assert _is_in(person.browser)
     assert person.browser.get(SETUP).status_code == 302, "the key is never shown again"
-    assert person.post(f"{SETUP}/begin").status_code == 409
+    assert person.post(f"{SETUP}/begin", password=PASSWORD).status_code == 409
     assert "two_factor:enabled" in _actions()
+
+
+def test_setting_it_up_asks_for_the_password_again(
+    app: Flask, person: Person, clock: Clock
+) -> None:
+    for given in ({}, {"password": ""}, {"password": "not the password"}):
+        answer = person.post(f"{SETUP}/begin", page=SETUP, **given)
+        assert answer.status_code == 422, given
+        assert "totp-key" not in answer.text
+    renew()
+    assert db.session.query(User.totp_secret).filter_by(email=person.email).scalar() is None
+    assert "two_factor:begun" not in _actions()
+    person.post(f"{SETUP}/begin", page=SETUP, password=PASSWORD)
+    key = _secret(person.browser.get(SETUP).text)
+    elsewhere = app.test_client()
+    assert _password(elsewhere, person.email) == 302
+    assert "totp-key" not in elsewhere.get(SETUP).text, (
+        "a session sees the key without the password"
+    )
+    thief = Person(elsewhere, person.email)
+    thief.post(SETUP, page=SETUP, code=Phone(key, clock).code())
+    renew()
+    assert db.session.query(User.totp_confirmed_at).filter_by(email=person.email).scalar() is None
+
+
+def test_wrong_passwords_at_the_setup_are_slowed_down(person: Person) -> None:
+    told = [
+        person.post(f"{SETUP}/begin", page=SETUP, password=f"guess {n}").status_code
+        for n in range(7)
+    ]
+    assert told == [422] * 5 + [429] * 2, told
 
 
 def test_turning_it_on_ends_the_other_sessions(app: Flask, person: Person, clock: Clock) -> None:
@@ -163,7 +194,7 @@ def test_a_code_opens_once(app: Flask, person: Person, clock: Clock) -> None:
 
 
 def test_the_code_of_the_set_up_opens_nothing(app: Flask, person: Person, clock: Clock) -> None:
-    person.post(f"{SETUP}/begin")
+    person.post(f"{SETUP}/begin", page=SETUP, password=PASSWORD)
     phone = Phone(_secret(person.browser.get(SETUP).text), clock)
     code = phone.code()
     person.post(SETUP, page=SETUP, code=code)
@@ -235,7 +266,7 @@ def test_new_recovery_codes_replace_the_old_ones(app: Flask, person: Person, clo
 
 
 def test_the_secret_is_not_in_the_database(person: Person, clock: Clock) -> None:
-    person.post(f"{SETUP}/begin")
+    person.post(f"{SETUP}/begin", page=SETUP, password=PASSWORD)
     secret = _secret(person.browser.get(SETUP).text)
     [sealed] = db.session.query(User.totp_secret).filter(User.totp_secret.is_not(None)).one()
     assert secret not in sealed
@@ -334,13 +365,13 @@ class TestRequired:
             answer = person.browser.get(page)
             assert (answer.status_code, answer.headers["Location"]) == (302, SETUP), page
         assert person.post("/account/preferences", page=SETUP).status_code == 403
-        assert person.post(f"{SETUP}/begin", page=SETUP).status_code == 302
+        assert person.post(f"{SETUP}/begin", page=SETUP, password=PASSWORD).status_code == 302
         phone = Phone(_secret(person.browser.get(SETUP).text), clock)
         assert person.post(SETUP, page=SETUP, code=phone.code()).status_code == 200
         assert person.browser.get("/").status_code == 200
 
     def test_it_cannot_be_turned_off(self, person: Person, clock: Clock) -> None:
-        person.post(f"{SETUP}/begin", page=SETUP)
+        person.post(f"{SETUP}/begin", page=SETUP, password=PASSWORD)
         phone = Phone(_secret(person.browser.get(SETUP).text), clock)
         person.post(SETUP, page=SETUP, code=phone.code())
         assert person.browser.get(f"{SETUP}/off").status_code == 302

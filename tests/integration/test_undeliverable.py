@@ -12,12 +12,16 @@ from flask.testing import FlaskClient
 
 from tests.helpers import Person, mails, post_incident, renew
 from tests.library import ACTOR, Library
-from vigint_web.config import Config
+from vigint_web.config.config import Config
 from vigint_web.extensions import db
-from vigint_web.mail import MailRefused
+from vigint_web.mail.messages import MailRefused
 from vigint_web.models import Alert, AlertKind, AlertState, Role, User
-from vigint_web.services import alerts, sharing, users
-from vigint_web.services.sharing import Terms
+from vigint_web.services.accounts import users
+from vigint_web.services.links import sharing
+from vigint_web.services.links.sharing import Terms
+from vigint_web.services.notifications import delivery
+
+pytestmark = pytest.mark.both_databases(reason="upserts")
 
 Work = Callable[[], None]
 GONE = {"gone@example.com", "too@example.com"}
@@ -27,14 +31,14 @@ GONE = {"gone@example.com", "too@example.com"}
 def refused_addresses(monkeypatch: pytest.MonkeyPatch) -> set[str]:
     """Refuse some addresses for good."""
     refused = set(GONE)
-    real = alerts.send
+    real = delivery.send
 
     def send(message: Any, config: Config) -> str:
         if set(message.recipients) & refused:
             raise MailRefused("550 no such user")
         return real(message, config)
 
-    monkeypatch.setattr(alerts, "send", send)
+    monkeypatch.setattr(delivery, "send", send)
     return refused
 
 
@@ -69,12 +73,12 @@ def test_administrators_are_told_once_for_an_incident_whoever_it_failed_for(
     assert sorted(told) == admins
     text = _text(told[admins[0]])
     assert reference in told[admins[0]]["Subject"]
-    assert all(f"{address}: 550 no such user" in text for address in GONE)
+    assert all(f"{address}\N{NO-BREAK SPACE}: 550 no such user" in text for address in GONE)
     assert f"http://vigint.test/incidents/{reference}/" in text
     assert "Quai 2" in text
     assert "here@example.com" not in text
     [failed, *_] = db.session.query(Alert).filter_by(state=AlertState.FAILED)
-    alerts.retry_alert(ACTOR, reference, failed.id)
+    delivery.retry_alert(ACTOR, reference, failed.id)
     work()
     assert len(_told(config)) == 2, "whoever tries again sees what comes of it"
 
@@ -110,7 +114,7 @@ def test_two_failures_at_the_same_moment_are_one_mail(
     def fail(alert_id: int) -> None:
         with app.app_context():
             together.wait(10)
-            alerts.deliver_alert(alert_id)
+            delivery.deliver_alert(alert_id)
 
     with ThreadPoolExecutor(2) as pool:
         for one in [pool.submit(fail, alert_id) for alert_id in ids]:
@@ -164,7 +168,7 @@ def test_the_dashboard_says_so_and_the_outbox_lists_and_retries_it(
     admin = people(Role.ADMIN)
     post_incident(client, api_key, {"message": "m", "recipients": ["gone@example.com"]})
     work()
-    assert "1 message a été abandonné" in admin.browser.get("/").text
+    assert "1 message n’a pas pu être remis" in admin.browser.get("/").text
     [failed] = db.session.query(Alert).filter_by(recipient="gone@example.com")
     page = admin.browser.get("/outbox/").text
     assert "550 no such user" in page
@@ -174,6 +178,6 @@ def test_the_dashboard_says_so_and_the_outbox_lists_and_retries_it(
     renew()
     assert db.session.get_one(Alert, failed.id).state == AlertState.SENT
     assert "gone@example.com" in admin.browser.get("/outbox/").text, "as a mail that was sent"
-    assert "1 message a été abandonné" not in admin.browser.get("/").text
+    assert "1 message n’a pas pu être remis" not in admin.browser.get("/").text
     viewer = people(Role.VIEWER)
     assert viewer.post(f"/outbox/undelivered/{failed.id}/retry").status_code == 403

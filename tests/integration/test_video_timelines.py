@@ -19,15 +19,12 @@ from tests.helpers import (
     stored_files,
 )
 from tests.library import Library
-from vigint_web.config import Config
+from vigint_web.config.config import Config
 from vigint_web.extensions import db
 from vigint_web.media.errors import MediaError, MediaErrorCode
 from vigint_web.media.survey import Survey
 from vigint_web.models import Role, Source, Video, VideoStatus
 
-pytestmark = pytest.mark.only_sqlite(
-    "what is stored are two JSON columns, read as they were written"
-)
 Work = Callable[[], None]
 People = Callable[[Role], Person]
 # Red, then blue: one cut, in the middle.

@@ -14,9 +14,12 @@ from tests.library import ACTOR, Library
 from vigint_web.errors import LinkRefused
 from vigint_web.extensions import db
 from vigint_web.models import Access, Link, Playback
-from vigint_web.services import links
-from vigint_web.services.link_rules import Opening
-from vigint_web.services.visitors import Visitor
+from vigint_web.services.core.visitors import Visitor
+from vigint_web.services.links import links
+from vigint_web.services.links import plays as viewings
+from vigint_web.services.links.rules import Opening
+
+pytestmark = pytest.mark.both_databases(reason="views are counted under a lock")
 
 LIMIT, ASKED = 3, 100
 PHONE = "Mozilla/5.0 (iPhone; CPU iPhone OS 19_0 like Mac OS X) Version/19.0 Safari/604.1"
@@ -59,11 +62,12 @@ def _play(app: Flask, token: str, visitor: Visitor, view: str | None) -> str:
 
 @pytest.mark.parametrize("named", [True, False], ids=["with view", "without view"])
 def test_of_a_hundred_at_the_same_moment_three_play(app: Flask, link: Link, named: bool) -> None:
-    token = links.token_of(link)
+    token, phone = links.token_of(link), Visitor("192.0.2.7", PHONE)
+    views = [viewings.new_view(link, phone) for _ in range(ASKED)]
 
     def ask(number: int) -> str:
-        visitor = Visitor("192.0.2.7", PHONE if named else f"{PHONE} {number}")
-        return _play(app, token, visitor, f"view-{number}" if named else None)
+        visitor = phone if named else Visitor("192.0.2.7", f"{PHONE} {number}")
+        return _play(app, token, visitor, views[number] if named else None)
 
     # As many at once as a web process has threads; the databases' own limits are not the matter.
     told: Counter[str] = Counter()
@@ -75,20 +79,23 @@ def test_of_a_hundred_at_the_same_moment_three_play(app: Flask, link: Link, name
 
 def test_a_hundred_ranges_of_one_viewing_at_the_same_moment_are_one(app: Flask, link: Link) -> None:
     token, visitor = links.token_of(link), Visitor("192.0.2.7", PHONE)
-    for view in ("one", None):
+    for view in (viewings.new_view(link, visitor), None):
         told = _together(20, lambda _number, view=view: _play(app, token, visitor, view))
         assert told == {"plays": 20}
     assert _views(link) == (2, 2)
 
 
-def test_asking_for_the_head_is_no_viewing(client: FlaskClient, link: Link) -> None:
-    address = f"/stream/{links.token_of(link)}/"
-    for number in range(5):
-        for query in (f"?view=head-{number}", ""):
+def test_asking_for_the_head_is_no_viewing(
+    client: FlaskClient, library: Library, link: Link
+) -> None:
+    token = links.token_of(link)
+    address = f"/stream/{token}/"
+    for _ in range(5):
+        for query in (f"?view={library.view(token)}", ""):
             assert client.head(address + query).status_code == 200
     assert _views(link) == (0, 0)
-    for number in range(LIMIT):
-        assert client.get(f"{address}?view={number}").status_code == 200
+    for _ in range(LIMIT):
+        assert client.get(f"{address}?view={library.view(token)}").status_code == 200
     assert client.head(address).status_code == 410, "used up, also for whoever only asks"
     assert _views(link) == (LIMIT, LIMIT)
 
@@ -103,9 +110,12 @@ def test_what_is_refused_for_another_reason_uses_nothing_up(
     assert _views(link) == (0, 0)
 
 
-def test_a_viewing_goes_on_when_no_other_may_begin(client: FlaskClient, link: Link) -> None:
-    address = f"/stream/{links.token_of(link)}/"
-    views = [f"view-{number}" for number in range(LIMIT)]
+def test_a_viewing_goes_on_when_no_other_may_begin(
+    client: FlaskClient, library: Library, link: Link
+) -> None:
+    token = links.token_of(link)
+    address = f"/stream/{token}/"
+    views = [library.view(token) for _ in range(LIMIT)]
     for view in (*views, *views):
         part = client.get(f"{address}?view={view}", headers={"Range": "bytes=0-9"})
         assert (part.status_code, len(part.data)) == (206, 10)
@@ -117,12 +127,14 @@ def test_a_viewing_goes_on_when_no_other_may_begin(client: FlaskClient, link: Li
     assert _views(link) == (LIMIT, LIMIT)
 
 
-@pytest.mark.parametrize("view", ["one", None])
+@pytest.mark.parametrize("named", [True, False])
 def test_half_an_hour_of_silence_ends_a_viewing(
-    client: FlaskClient, library: Library, clock: Clock, view: str | None
+    client: FlaskClient, library: Library, clock: Clock, named: bool
 ) -> None:
     link = library.person_link(library.incident(), max_views=2)
-    address = f"/stream/{links.token_of(link)}/" + (f"?view={view}" if view else "")
+    token = links.token_of(link)
+    view = library.view(token, user_agent=PHONE)
+    address = f"/stream/{token}/" + (f"?view={view}" if named else "")
 
     def plays() -> int:
         return client.get(address, headers={"User-Agent": PHONE}).status_code
@@ -148,14 +160,16 @@ def test_the_page_of_a_used_up_link_goes_on_while_its_viewing_does(
     video = library.incident()
     token = library.person_token(video, max_views=1)
 
+    one, other = library.view(token), library.view(token)
+
     def code(view: str) -> str | None:
         address = f"/video/{video.public_id}/state?token={token}&view={view}"
         told: str | None = client.get(address).get_json()["code"]
         return told
 
-    assert code("one") is None
-    assert client.get(f"/stream/{token}/?view=one").status_code == 200
+    assert code(one) is None
+    assert client.get(f"/stream/{token}/?view={one}").status_code == 200
     clock.forward(minutes=29)
-    assert (code("one"), code("other")) == (None, "link_used_up")
+    assert (code(one), code(other)) == (None, "link_used_up")
     clock.forward(minutes=2)
-    assert code("one") == "link_used_up", "that viewing has ended"
+    assert code(one) == "link_used_up", "that viewing has ended"

@@ -18,13 +18,17 @@ from tests.helpers import (
     renew,
 )
 from tests.hooks import SECRET, Hook, listening
-from vigint_web.config import Config
+from vigint_web.config.config import Config
 from vigint_web.errors import Conflict
 from vigint_web.extensions import db
 from vigint_web.models import Alert, AlertState, Link, Role
-from vigint_web.services import alerts, sharing, webhooks
-from vigint_web.services.actors import SYSTEM
-from vigint_web.services.reconcile import reconcile
+from vigint_web.services.alerting import webhooks
+from vigint_web.services.core.actors import SYSTEM
+from vigint_web.services.links import sharing
+from vigint_web.services.notifications import delivery as alerts
+from vigint_web.services.operations.reconciler import reconcile
+
+pytestmark = pytest.mark.both_databases(reason="leases are taken by update")
 
 Work = Callable[[], None]
 
@@ -91,7 +95,7 @@ def test_the_signature_is_the_documented_one() -> None:
 
 
 @pytest.mark.only_sqlite(reason="the other tests ask both databases the same")
-def test_a_failed_video_is_told_too_and_nobody_is_told_of_what_nobody_is_alerted_of(
+def test_a_failed_video_is_told_too_and_no_program_of_a_silent_incident(
     client: FlaskClient, api_key: str, work: Work, hook: Hook
 ) -> None:
     post_incident(client, api_key, incident_document([b"no image"]))
@@ -99,9 +103,18 @@ def test_a_failed_video_is_told_too_and_nobody_is_told_of_what_nobody_is_alerted
     assert [told.document["event"] for told in hook.told] == ["incident.alert", "video.failed"]
     assert hook.told[1].document["video"]["error_code"] == "no_usable_frame"
     hook.told.clear()
-    post_incident(client, api_key, {"message": "m", "recipients": []})
+    post_incident(client, api_key, incident_document([b"no image"], alert=False))
     work()
     assert hook.told == []
+
+
+def test_an_empty_list_of_recipients_silences_people_only(
+    client: FlaskClient, api_key: str, work: Work, hook: Hook, config: Config
+) -> None:
+    post_incident(client, api_key, {"message": "m", "recipients": []})
+    work()
+    assert [told.document["event"] for told in hook.told] == ["incident.alert"]
+    assert not mails(config)
 
 
 @pytest.mark.only_sqlite(reason="the other tests ask both databases the same")

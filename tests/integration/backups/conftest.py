@@ -44,6 +44,7 @@ def elsewhere(
 def lived(client: FlaskClient, api_key: str, work: Work, library: Library) -> Source:
     """Let something of everything be there: incidents, a mail, a source; return the source."""
     source = library.source()
+    library.keep_track(source.video)
     library.incident()
     post_incident(client, api_key, {"message": "Alarme"})
     work()

@@ -4,7 +4,7 @@ import hashlib
 import os
 import shutil
 import tarfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +16,18 @@ from tests.helpers import Browser, Footage, incident_document, post_incident, re
 from tests.library import ACTOR, STREAMED, Library
 from tests.shell import Shell, here
 from vigint_web import create_app
-from vigint_web.config import Config, load_config
+from vigint_web.config.config import Config, load_config
 from vigint_web.extensions import Base, db
 from vigint_web.models import AuditEvent, Link, Source, Video
-from vigint_web.services import audit, backups, links, snapshots, sources
-from vigint_web.services.runtime import runtime
-from vigint_web.services.videos import detach_and_delete_video
+from vigint_web.services.audit import trail
+from vigint_web.services.core.runtime import runtime, storage
+from vigint_web.services.links import links
+from vigint_web.services.operations import backup, database_dump
+from vigint_web.services.sources import sources
+from vigint_web.services.videos import lifecycle
+from vigint_web.services.videos.lifecycle import detach_and_delete_video
+
+pytestmark = pytest.mark.both_databases(reason="dumps")
 
 Work = Callable[[], None]
 Rows = dict[str, list[tuple[Any, ...]]]
@@ -44,6 +50,11 @@ def _hashes(data_dir: Path) -> dict[str, str]:
         path.relative_to(root).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
         for path in paths
     }
+
+
+def _key_of(video: Video, name: str) -> str:
+    [key] = [key for key in video.stored_keys if key.endswith(name)]
+    return key
 
 
 def test_what_was_destroyed_is_there_again(
@@ -83,7 +94,7 @@ def test_what_was_destroyed_is_there_again(
         told, events = after.pop("audit_events"), before.pop("audit_events")
         assert after == before
         assert [row for row in events if row not in told] == []
-        assert audit.first_broken_event() is None
+        assert trail.first_broken_event() is None
         last = db.session.query(AuditEvent).order_by(AuditEvent.id.desc()).first()
         assert last is not None
         assert (last.action, last.actor) == ("backup:restored", "command line")
@@ -94,6 +105,7 @@ def test_what_was_destroyed_is_there_again(
         token = links.token_of(links.program_link(video_id) or pytest.fail("no link"))
         answer = restored.test_client().get(f"/stream/{token}/")
         assert (answer.status_code, answer.data) == (200, STREAMED)
+        assert restored.test_client().get(f"/stream/{token}/?track=2").data == STREAMED[:1000]
         db.session.remove()
         db.engine.dispose()
     for path in (here(elsewhere) / "secret-key", *mails.iterdir()):
@@ -150,13 +162,13 @@ def test_nothing_is_overwritten(shell: Shell, made: Path, config: Config, tmp_pa
 def test_a_file_that_came_meanwhile_is_not_overwritten(
     shell: Shell, lived: Source, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    target, real = tmp_path / "b.tar", backups._write
+    target, real = tmp_path / "b.tar", backup._write
 
     def slow(*arguments: Any) -> None:
         real(*arguments)
         target.write_text("somebody else's")
 
-    monkeypatch.setattr(backups, "_write", slow)
+    monkeypatch.setattr(backup, "_write", slow)
     assert "is there already" in shell.is_refused("backup", target)
     assert target.read_text() == "somebody else's"
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
@@ -170,7 +182,7 @@ def test_footage_deleted_meanwhile_is_left_out_and_stays_deleted(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    other, real = library.source(b"another one").source_id, backups._write
+    other, real = library.source(b"another one").source_id, backup._write
     video_id, source_id = library.incident(b"a third one").id, lived.source_id
 
     def delete_first(*arguments: Any) -> None:
@@ -179,7 +191,7 @@ def test_footage_deleted_meanwhile_is_left_out_and_stays_deleted(
         db.session.remove()
         real(*arguments)
 
-    monkeypatch.setattr(backups, "_write", delete_first)
+    monkeypatch.setattr(backup, "_write", delete_first)
     said = shell.does("backup", tmp_path / "b.tar")
     assert "Deleted meanwhile" in said
     assert "right" in shell.does("backup", "--verify", tmp_path / "b.tar")
@@ -187,19 +199,54 @@ def test_footage_deleted_meanwhile_is_left_out_and_stays_deleted(
     assert "not there: 2 videos" in said
     with create_app(load_config(elsewhere.environ)).app_context():
         assert [source.source_id for source in db.session.query(Source)] == [other]
-        named = {file.key for file in snapshots.read_contents(db.session.connection()).files}
+        named = {file.key for file in database_dump.read_contents(db.session.connection()).files}
         db.session.remove()
         db.engine.dispose()
     assert set(_hashes(here(elsewhere))) == named
 
 
-def test_a_missing_file_that_a_row_names_stops_a_backup(
-    shell: Shell, elsewhere: Shell, lived: Source, config: Config, tmp_path: Path
+def test_a_video_that_lacks_but_a_further_picture_stays_deleted_too(
+    shell: Shell, elsewhere: Shell, lived: Source, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert lived.video.original_key is not None
-    (config.media_dir / lived.video.original_key).unlink()
+    source_id, real = lived.source_id, backup._write
+
+    def delete_first(*arguments: Any) -> None:
+        sources.delete_source(ACTOR, source_id)
+        db.session.remove()
+        real(*arguments)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(
+            lifecycle, "delete_video_files", lambda keys: _delete_one(keys, "track2.mp4")
+        )
+        patched.setattr(backup, "_write", delete_first)
+        shell.does("backup", tmp_path / "b.tar")
+    assert "not there: 1 video" in elsewhere.does("restore", tmp_path / "b.tar")
+    with create_app(load_config(elsewhere.environ)).app_context():
+        assert db.session.query(Source).count() == 0
+        db.session.remove()
+        db.engine.dispose()
+
+
+def _delete_one(keys: Iterable[str], name: str) -> None:
+    [found] = [key for key in keys if key.endswith(name)]
+    storage().delete(found)
+
+
+def test_every_file_of_a_row_is_in_the_list_of_its_database(lived: Source) -> None:
+    video = lived.video
+    found = database_dump.stored_files(db.session.connection())
+    assert sorted(file.key for file in found if file.video_id == video.id) == video.stored_keys
+
+
+@pytest.mark.parametrize("name", ["original.mp4", "track2.mp4"])
+def test_a_missing_file_that_a_row_names_stops_a_backup(
+    shell: Shell, elsewhere: Shell, lived: Source, config: Config, tmp_path: Path, name: str
+) -> None:
+    key = _key_of(lived.video, name)
+    (config.media_dir / key).unlink()
     said = shell.is_refused("backup", tmp_path / "b.tar")
-    assert lived.video.original_key in said
+    assert key in said
     assert sorted(path.name for path in tmp_path.iterdir()) == ["data"]
     said = shell.does("backup", "--leave-out-missing", tmp_path / "b.tar")
     assert "Attention" in said
@@ -207,13 +254,14 @@ def test_a_missing_file_that_a_row_names_stops_a_backup(
     elsewhere.does("restore", tmp_path / "b.tar")
 
 
+@pytest.mark.parametrize("name", ["original.mp4", "track2.mp4"])
 def test_a_file_that_is_not_what_its_row_says_is_told(
-    shell: Shell, lived: Source, config: Config, tmp_path: Path
+    shell: Shell, lived: Source, config: Config, tmp_path: Path, name: str
 ) -> None:
-    assert lived.video.original_key is not None
-    (config.media_dir / lived.video.original_key).write_bytes(b"bits rot")
+    key = _key_of(lived.video, name)
+    (config.media_dir / key).write_bytes(b"bits rot")
     said = shell.does("backup", tmp_path / "b.tar")
-    assert f"Attention: {lived.video.original_key}" in said
+    assert f"Attention: {key}" in said
     assert "not what its row says" in shell.is_refused("backup", "--verify", tmp_path / "b.tar")
 
 
@@ -229,9 +277,9 @@ def test_a_database_of_an_older_version_is_backed_up_and_migrated_when_restored(
     elsewhere.does("backup", "--verify", tmp_path / "old.tar")
     elsewhere.does("restore", tmp_path / "old.tar")
     with create_app(load_config(elsewhere.environ)).app_context():
-        revision = snapshots.read_contents(db.session.connection()).revision
-        assert revision in backups._newest()
-        assert audit.first_broken_event() is None
+        revision = database_dump.read_contents(db.session.connection()).revision
+        assert revision in backup._newest()
+        assert trail.first_broken_event() is None
         db.session.remove()
         db.engine.dispose()
 
@@ -254,9 +302,9 @@ def test_a_password_is_not_seen_in_the_list_of_processes(
     program.write_text('#!/bin/sh\necho "$* $PGPASSWORD" >&2\nexit 1\n')
     program.chmod(0o700)
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
-    url = snapshots.parse_url("postgresql+psycopg://vigint:geheim@db.example.com/vigint?a=b")
-    with pytest.raises(snapshots.DatabaseRefused) as refused:
-        snapshots.restore_postgresql(url, tmp_path / "dump")
+    url = database_dump.parse_url("postgresql+psycopg://vigint:geheim@db.example.com/vigint?a=b")
+    with pytest.raises(database_dump.DatabaseRefused) as refused:
+        database_dump.restore_postgresql(url, tmp_path / "dump")
     said = str(refused.value)
     assert "--dbname=postgresql://vigint@db.example.com/vigint?a=b" in said
     assert said.endswith("dump geheim")

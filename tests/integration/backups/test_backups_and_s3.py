@@ -8,13 +8,11 @@ from tests.library import STREAMED
 from tests.s3_server import S3Server
 from tests.shell import Shell
 from vigint_web import create_app
-from vigint_web.config import Config, load_config
+from vigint_web.config.config import Config, load_config
 from vigint_web.extensions import db
 from vigint_web.models import Source
-from vigint_web.services import links
-from vigint_web.services.runtime import storage
-
-pytestmark = pytest.mark.only_sqlite(reason="about the storage alone")
+from vigint_web.services.core.runtime import storage
+from vigint_web.services.links import links
 
 
 @pytest.fixture

@@ -1,7 +1,5 @@
 """What is damaged, strange or made for another place is refused, and nothing of it is used."""
 
-import hashlib
-import io
 import json
 import os
 import random
@@ -13,13 +11,16 @@ from typing import Any
 
 import pytest
 
+from tests.integration.backups.forging import forge
 from tests.library import Library
 from tests.shell import Shell, here, nothing_is_there
 from vigint_web.cli.preflight import DataDirLock, check_data_dir
-from vigint_web.config import Config
+from vigint_web.config.config import Config
 from vigint_web.models import Source
-from vigint_web.services import archives, backups
-from vigint_web.services.runtime import storage
+from vigint_web.services.core.runtime import storage
+from vigint_web.services.operations import backup, backup_archive
+
+pytestmark = pytest.mark.both_databases(reason="dumps")
 
 
 def test_a_damaged_backup_is_refused_wherever_the_damage_is(
@@ -40,11 +41,11 @@ def test_a_damaged_backup_is_refused_wherever_the_damage_is(
     for place in places:
         damaged.write_bytes(whole[:place] + bytes([whole[place] ^ 0x41]) + whole[place + 1 :])
         try:
-            with archives.Archive(damaged) as archive:
+            with backup_archive.Archive(damaged) as archive:
                 found = archive.check(lambda _: None)
-        except archives.NotABackup:
+        except backup_archive.NotABackup:
             continue
-        with archives.Archive(made) as archive:
+        with backup_archive.Archive(made) as archive:
             if found != archive.check(lambda _: None):
                 missed.append(place)
     assert not missed, "bytes that count were changed and nobody noticed"
@@ -62,35 +63,6 @@ def test_a_damaged_backup_is_refused_wherever_the_damage_is(
     assert nothing_is_there(elsewhere)
 
 
-def _forged(made: Path, target: Path, change: Callable[[dict[str, bytes]], Any]) -> None:
-    """Write a backup whose members were changed and whose manifest is right all the same."""
-    with tarfile.open(made) as tar:
-        members = {name: _content(tar, name) for name in tar.getnames()}
-    manifest = json.loads(members.pop("manifest.json"))
-    members.pop("manifest.sha256")
-    more = change(members)
-    manifest["files"] = {
-        name: [len(data), hashlib.sha256(data).hexdigest()] for name, data in members.items()
-    }
-    manifest["rows"] |= more if isinstance(more, dict) else {}
-    sealed = json.dumps(manifest).encode()
-    members |= {
-        "manifest.json": sealed,
-        "manifest.sha256": hashlib.sha256(sealed).hexdigest().encode(),
-    }
-    with tarfile.open(target, "w") as tar:
-        for name, data in members.items():
-            member = tarfile.TarInfo(name)
-            member.size = len(data)
-            tar.addfile(member, io.BytesIO(data))
-
-
-def _content(tar: tarfile.TarFile, name: str) -> bytes:
-    file = tar.extractfile(name)
-    assert file is not None
-    return file.read()
-
-
 @pytest.mark.only_sqlite(reason="about the archive alone")
 @pytest.mark.parametrize(
     "name",
@@ -104,7 +76,7 @@ def test_a_name_that_leads_elsewhere_is_refused(
     elsewhere: Shell, made: Path, tmp_path: Path, name: str
 ) -> None:
     forged = tmp_path / "forged.tar"
-    _forged(made, forged, lambda members: members.update({name: b"evil"}))
+    forge(made, forged, lambda members: members.update({name: b"evil"}))
     assert "nothing of it is used" in elsewhere.is_refused("restore", forged)
     assert nothing_is_there(elsewhere)
     assert not list(tmp_path.rglob("*evil*"))
@@ -150,14 +122,14 @@ def test_a_backup_of_a_newer_version_is_refused(
 ) -> None:
     forged = tmp_path / "forged.tar"
     for values in ({"revision": "9999"}, {"format": 2}):
-        _forged(made, forged, _set_head(**values))
+        forge(made, forged, _set_head(**values))
         assert "newer Vigint" in elsewhere.is_refused("restore", forged)
         assert nothing_is_there(elsewhere)
 
 
 def test_rows_that_are_missing_are_noticed(elsewhere: Shell, made: Path, tmp_path: Path) -> None:
     forged = tmp_path / "forged.tar"
-    _forged(made, forged, lambda _: {"links": 99})
+    forge(made, forged, lambda _: {"links": 99})
     assert "(in links)" in elsewhere.is_refused("backup", "--verify", forged)
 
 
@@ -171,7 +143,7 @@ def test_a_database_that_is_damaged_inside_is_refused(
         good = members["database.sqlite3"]
         members["database.sqlite3"] = good[:4096] + b"\xff" * 8192 + good[12288:]
 
-    _forged(made, forged, damage)
+    forge(made, forged, damage)
     assert "damaged" in elsewhere.is_refused("restore", forged)
     assert nothing_is_there(elsewhere)
 
@@ -223,7 +195,7 @@ def test_a_forced_restore_that_fails_puts_everything_back(
     def fail(*_: Any) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("vigint_web.services.restoring._restore_database", fail)
+    monkeypatch.setattr("vigint_web.services.operations.restore._restore_database", fail)
     assert "disk became full" in elsewhere.is_refused("restore", "--force", made)
     left = {path.relative_to(folder).as_posix() for path in folder.rglob("*")}
     assert left == {"precious", "media", "media/precious", "vigint.lock"}
@@ -267,7 +239,7 @@ def test_a_full_disk_is_told_before_and_while_writing(
     library.source(b"x" * 2_000_000)
     assert "no room" in shell.is_refused("backup", small_disk / "b.tar")
     assert list(small_disk.iterdir()) == []
-    monkeypatch.setattr(backups, "_require_room", lambda *_: None)
+    monkeypatch.setattr(backup, "_require_room", lambda *_: None)
     assert "no room" in shell.is_refused("backup", small_disk / "b.tar")
     assert list(small_disk.iterdir()) == []
 
@@ -282,7 +254,7 @@ def test_a_full_disk_while_restoring_leaves_nothing(
     (small_disk / "before-restore-filler").write_bytes(b"x" * 1_500_000)
     assert "no room" in elsewhere.is_refused("restore", made)
     monkeypatch.setattr("vigint_web.storage.workspace._RESERVE", 0)
-    monkeypatch.setattr("vigint_web.services.restoring.check_place", lambda _: None)
+    monkeypatch.setattr("vigint_web.services.operations.restore.check_place", lambda _: None)
     assert "disk became full" in elsewhere.is_refused("restore", made)
     left = {path.name for path in small_disk.iterdir()}
     assert left <= {"vigint.lock", "before-restore-filler"}

@@ -1,9 +1,14 @@
 import os
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
+from tests.functional.processes import wait_until
+from tests.integration.boot.small_web import web
+from tests.integration.boot.supervised_children import supervised
+
+__all__ = ["supervised", "web"]  # fixtures
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -17,14 +22,7 @@ def root() -> Path:
 @pytest.fixture
 def until() -> Callable[..., None]:
     """Return a function that waits for a condition, and fails when it does not come in time."""
-
-    def wait(condition: Callable[[], object], what: str, seconds: float = 10) -> None:
-        deadline = time.monotonic() + seconds
-        while not condition():
-            assert time.monotonic() < deadline, f"not within {seconds} s: {what}"
-            time.sleep(0.01)
-
-    return wait
+    return wait_until
 
 
 @pytest.fixture

@@ -3,11 +3,29 @@
 import json
 import logging
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 from vigint_web.cli.preflight import StartError
 from vigint_web.cli.queue_server import QueueServer
+from vigint_web.cli.reports import Report
 from vigint_web.cli.supervisor import Child, Supervisor
+
+
+class Printed(Report):
+    """Print what is reported."""
+
+    def died(self, name: str, what: str, pause: float) -> None:
+        print(f"report: {name} {what}, again after {pause:g}", flush=True)
+
+    def stopping(self) -> None:
+        print("report: stopping", flush=True)
+
+    def still_waiting(self, left: Mapping[str, int], seconds: float) -> None:
+        print(f"report: waiting for {dict(left)}", flush=True)
+
+    def cut_short(self) -> None:
+        print("report: cut short", flush=True)
 
 
 def main() -> int:
@@ -31,7 +49,8 @@ def main() -> int:
         if plan.get("then") == "fail":
             raise RuntimeError("the main job failed")
 
-    supervisor = Supervisor(children, on_ready=on_ready, **plan.get("options", {}))
+    options = plan.get("options", {})
+    supervisor = Supervisor(children, on_ready=on_ready, report=Printed(), **options)
     try:
         return supervisor.run()
     except StartError as error:

@@ -11,9 +11,10 @@ from pathlib import Path
 import pytest
 from redis import Redis
 
+from tests.functional.processes import PATIENCE_SECONDS
 from vigint_web.cli.preflight import StartError
 from vigint_web.cli.queue_server import QueueServer, find_queue_binary
-from vigint_web.queue_address import queue_socket, queue_url
+from vigint_web.system.queue_socket import queue_socket, queue_url
 
 Until = Callable[..., None]
 Start = Callable[[QueueServer], "subprocess.Popen[bytes]"]
@@ -103,7 +104,7 @@ def test_an_orderly_end_and_cleanup_leave_no_socket(short_dir: Path, start: Star
     server = QueueServer(short_dir)
     process = start(server)
     process.terminate()
-    assert process.wait(10) == 0
+    assert process.wait(PATIENCE_SECONDS) == 0
     server.cleanup()
     assert not queue_socket(short_dir).exists()
 
@@ -171,7 +172,7 @@ def test_a_server_without_supervisor_is_ended_and_its_data_kept(
         redis.set("key", "value")
     server = QueueServer(short_dir)
     start(server)
-    assert orphan.wait(5) == 0
+    assert orphan.wait(PATIENCE_SECONDS) == 0
     with client(server) as redis:
         assert redis.get("key") == "value"
 
@@ -244,11 +245,11 @@ def test_under_the_supervisor_it_comes_back_with_its_data(
             redis.set("key", "value")
         killed = redis_pid(server)
         os.kill(killed, signal.SIGKILL)
-        until(lambda: server.ready() and redis_pid(server) != killed, "back", 3)
+        until(lambda: server.ready() and redis_pid(server) != killed, "back")
         with client(server) as redis:
             assert redis.get("key") == "value"
         process.terminate()
-        assert process.wait(10) == 0
+        assert process.wait(PATIENCE_SECONDS) == 0
     finally:
         process.kill()
         process.wait()

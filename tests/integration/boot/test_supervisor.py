@@ -1,120 +1,19 @@
-import json
 import os
 import re
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from tests.functional.processes import PATIENCE_SECONDS
+from tests.integration.boot.supervised_children import FAMILY, SHORT, STUBBORN, Supervised
+
 Until = Callable[..., None]
 Runs = Callable[[int], bool]
-
-# Each tells its process id by a file that appears whole, and its orderly end in `ended`.
-HEAD = """
-import os, signal, sys
-os.chdir({home!r})
-def tell(name, pid):
-    open(name + ".new", "w").write(str(pid))
-    os.rename(name + ".new", name + ".pid")
-def end(*_):
-    with open("ended", "a") as log:
-        log.write({name!r} + "\\n")
-    sys.exit(0)
-"""
-STEADY = """
-signal.signal(signal.SIGTERM, end)
-tell({name!r}, os.getpid())
-while True:
-    signal.pause()
-"""
-STUBBORN = """
-signal.signal(signal.SIGTERM, signal.SIG_IGN)
-tell({name!r}, os.getpid())
-while True:
-    signal.pause()
-"""
-FAMILY = """
-if os.fork() == 0:
-    tell({name!r} + "-child", os.getpid())
-else:
-    tell({name!r}, os.getpid())
-while True:
-    signal.pause()
-"""
-SHORT = """
-tell({name!r}, os.getpid())
-sys.exit(3)
-"""
-
-
-class Supervised:
-    """One supervisor in a process of its own, and what is known of its children."""
-
-    def __init__(self, home: Path, root: Path, until: Until) -> None:
-        self.home = home
-        self._root = root
-        self._until = until
-        self.process: subprocess.Popen[str] | None = None
-
-    def child(self, name: str, body: str = STEADY, **more: Any) -> dict[str, Any]:
-        code = (HEAD + body).format(name=name, home=str(self.home))
-        return {
-            "name": name,
-            "argv": [sys.executable, "-ISc", code],
-            "ready_when": str(self.home / f"{name}.pid"),
-            **more,
-        }
-
-    def start(self, *children: dict[str, Any], **plan: Any) -> subprocess.Popen[str]:
-        plan["children"] = children
-        with (self.home / "log").open("w") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, Path(__file__).with_name("supervised.py"), json.dumps(plan)],
-                env={**os.environ, "PYTHONPATH": str(self._root)},
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                text=True,
-            )
-        return self.process
-
-    def start_ready(self, *children: dict[str, Any], **plan: Any) -> subprocess.Popen[str]:
-        process = self.start(*children, **plan)
-        self._until(lambda: "ready\n" in self.log() or process.poll() is not None, "start", 20)
-        assert process.poll() is None, self.log()
-        return process
-
-    def log(self) -> str:
-        return (self.home / "log").read_text()
-
-    def pid(self, name: str) -> int:
-        return int((self.home / f"{name}.pid").read_text())
-
-    def pids(self) -> list[int]:
-        return [int(file.read_text()) for file in self.home.glob("*.pid")]
-
-    def ended(self) -> list[str]:
-        file = self.home / "ended"
-        return file.read_text().split() if file.exists() else []
-
-
-@pytest.fixture
-def supervised(tmp_path: Path, root: Path, until: Until, runs: Runs) -> Iterator[Supervised]:
-    """Yield a supervisor to be, and leave nothing of it."""
-    home = tmp_path / "home"
-    home.mkdir()
-    supervised = Supervised(home, root, until)
-    yield supervised
-    if supervised.process is not None and supervised.process.poll() is None:
-        supervised.process.kill()
-        supervised.process.wait()
-    for pid in supervised.pids():
-        if runs(pid):
-            os.kill(pid, signal.SIGKILL)
 
 
 def test_a_killed_child_is_back_within_three_seconds(
@@ -127,7 +26,7 @@ def test_a_killed_child_is_back_within_three_seconds(
         others = {other: supervised.pid(other) for other in ("queue", "web", "worker")}
         killed = others.pop(name)
         os.kill(killed, signal.SIGKILL)
-        until(lambda name=name, old=killed: supervised.pid(name) != old, f"{name} back", 3)
+        until(lambda name=name, old=killed: supervised.pid(name) != old, f"{name} back")
         assert runs(supervised.pid(name))
         assert {other: supervised.pid(other) for other in others} == others
     lines = re.findall(r"The (\w+) \(process \d+\) was killed by SIGKILL; .+", supervised.log())
@@ -138,7 +37,7 @@ def test_children_that_keep_dying_are_restarted_with_growing_pauses(
     supervised: Supervised, until: Until
 ) -> None:
     supervised.start_ready({**supervised.child("web", SHORT), "ready_when": None})
-    until(lambda: "in 1 s" in supervised.log(), "four deaths", 15)
+    until(lambda: "in 1 s" in supervised.log(), "four deaths")
     pauses = re.findall(r"ended with status 3; starting it again (.+)\.", supervised.log())
     assert pauses == ["now", "in 0.25 s", "in 0.5 s", "in 1 s"]
 
@@ -151,7 +50,7 @@ def test_a_signal_stops_everything_and_the_queue_last(
         supervised.child("queue", order=0), supervised.child("web"), supervised.child("worker")
     )
     process.send_signal(number)
-    assert process.wait(10) == 0
+    assert process.wait(PATIENCE_SECONDS) == 0
     assert sorted(supervised.ended()) == ["queue", "web", "worker"]
     assert supervised.ended()[-1] == "queue"
     assert not any(runs(pid) for pid in supervised.pids())
@@ -164,7 +63,7 @@ def test_a_stop_during_the_start_is_heard(supervised: Supervised, until: Until, 
     )
     until((supervised.home / "web.pid").exists, "web started")
     process.send_signal(signal.SIGTERM)
-    assert process.wait(10) == 0
+    assert process.wait(PATIENCE_SECONDS) == 0
     assert "ready\n" not in supervised.log()
     assert not any(runs(pid) for pid in supervised.pids())
 
@@ -180,7 +79,7 @@ def test_nothing_outlives_a_killed_supervisor(
     assert len(pids) == 2
     process.kill()
     process.wait()
-    until(lambda: not any(runs(pid) for pid in pids), "children gone", 3)
+    until(lambda: not any(runs(pid) for pid in pids), "children gone")
 
 
 def test_the_group_of_a_dead_child_goes_with_it(
@@ -190,8 +89,8 @@ def test_the_group_of_a_dead_child_goes_with_it(
     until((supervised.home / "web-child.pid").exists, "grandchild")
     leader, grandchild = supervised.pid("web"), supervised.pid("web-child")
     os.kill(leader, signal.SIGKILL)
-    until(lambda: not runs(grandchild), "grandchild gone", 3)
-    until(lambda: supervised.pid("web-child") not in (leader, grandchild), "family back", 3)
+    until(lambda: not runs(grandchild), "grandchild gone")
+    until(lambda: supervised.pid("web-child") not in (leader, grandchild), "family back")
 
 
 def test_a_child_that_does_not_end_is_killed(supervised: Supervised, runs: Runs) -> None:
@@ -199,7 +98,7 @@ def test_a_child_that_does_not_end_is_killed(supervised: Supervised, runs: Runs)
         supervised.child("web", STUBBORN), options={"warm_seconds": 0.5}
     )
     process.send_signal(signal.SIGTERM)
-    assert process.wait(5) == 0
+    assert process.wait(PATIENCE_SECONDS) == 0
     assert "Killed after" in supervised.log()
     assert not runs(supervised.pid("web"))
 
@@ -216,7 +115,7 @@ def test_a_second_ctrl_c_does_not_wait(supervised: Supervised, until: Until, run
         process.send_signal(signal.SIGINT)
         return process.poll() is not None
 
-    until(again, "cold stop", 5)
+    until(again, "cold stop")
     assert process.returncode == 0
     assert not any(runs(pid) for pid in supervised.pids())
 
@@ -235,7 +134,7 @@ while True:
     process = supervised.start_ready(supervised.child("web", slow))
     process.send_signal(signal.SIGTERM)
     process.send_signal(signal.SIGTERM)
-    assert process.wait(10) == 0
+    assert process.wait(PATIENCE_SECONDS) == 0
     assert supervised.ended() == ["web"]
 
 
@@ -249,7 +148,7 @@ def test_a_child_that_never_starts_ends_the_start_with_a_sentence(
             "ready_when": str(supervised.home / "never"),
         },
     )
-    assert process.wait(15) == 4
+    assert process.wait(PATIENCE_SECONDS) == 4
     assert "The web does not start: it ended 3 times in a row" in supervised.log()
     assert supervised.log().rstrip().endswith("Look at config.ini.")
     assert not any(runs(pid) for pid in supervised.pids())
@@ -262,26 +161,26 @@ def test_a_child_that_is_never_ready_ends_the_start_with_a_sentence(
         {**supervised.child("web"), "ready_when": str(supervised.home / "never")},
         options={"start_seconds": 1},
     )
-    assert process.wait(15) == 4
+    assert process.wait(PATIENCE_SECONDS) == 4
     assert "The web was not ready after 1 seconds" in supervised.log()
     assert not any(runs(pid) for pid in supervised.pids())
 
 
 def test_a_missing_program_ends_the_start_with_a_sentence(supervised: Supervised) -> None:
     process = supervised.start({"name": "web", "argv": [str(supervised.home / "nothing")]})
-    assert process.wait(15) == 4
+    assert process.wait(PATIENCE_SECONDS) == 4
     assert "The web could not be started" in supervised.log()
 
 
 def test_a_stop_can_be_asked_for_from_inside(supervised: Supervised) -> None:
     process = supervised.start(supervised.child("web"), then="stop", status=7)
-    assert process.wait(15) == 7
+    assert process.wait(PATIENCE_SECONDS) == 7
     assert supervised.ended() == ["web"]
 
 
 def test_a_failing_job_after_the_start_stops_everything(supervised: Supervised) -> None:
     process = supervised.start(supervised.child("web"), then="fail")
-    assert process.wait(15) == 1
+    assert process.wait(PATIENCE_SECONDS) == 1
     assert supervised.ended() == ["web"]
     assert "the main job failed" in supervised.log()
 

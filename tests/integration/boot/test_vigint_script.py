@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.functional.processes import PATIENCE_SECONDS
+
 Until = Callable[..., None]
 
 # What the script may count on, beside Python: nothing but POSIX (and readlink).
@@ -141,7 +143,7 @@ def test_two_first_starts_at_once_prepare_once(checkout: Checkout) -> None:
         )
         for number in range(2)
     ]
-    results = [process.communicate(timeout=120) for process in both]
+    results = [process.communicate(timeout=PATIENCE_SECONDS) for process in both]
     assert [process.returncode for process in both] == [0, 0], results
     assert [out for out, _ in results] == [f"vigint {checkout.home} '{n}'\n" for n in range(2)]
     assert sum(said.count("Preparing") for _, said in results) == 1
@@ -355,7 +357,7 @@ def test_a_start_waits_for_the_one_that_is_preparing(checkout: Checkout, until: 
         until(lambda: "waiting" in (checkout.home / "said").read_text(), "the waiting line")
         assert waiting.poll() is None
         checkout.pretend_prepared()
-    printed, _ = waiting.communicate(timeout=60)
+    printed, _ = waiting.communicate(timeout=PATIENCE_SECONDS)
     assert printed == f"vigint {checkout.home} 'x'\n"
     assert "Preparing" not in (checkout.home / "said").read_text()
 
