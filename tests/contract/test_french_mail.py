@@ -16,8 +16,9 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from tests.helpers import Clock, Footage, incident_document, mails, post_form, post_incident
-from vigint_web.config import Config
-from vigint_web.mail import AlertMail, ClipFacts, compose_alert
+from vigint_web.config.config import Config
+from vigint_web.mail.messages import AlertMail, ClipFacts, LinkMail, compose_alert, compose_shared
+from vigint_web.mail.words import Confirmation
 
 SEEN = datetime(2025, 9, 25, 12, 30, tzinfo=UTC)
 URL = "http://vigint.test/video/vid_1?token=a.b.c"
@@ -70,6 +71,14 @@ def _leaves(message: EmailMessage) -> list[Message]:
 def _shown(html: str) -> str:
     body = html[html.index("<body") :]
     return " ".join(unescape(re.sub(r"<[^>]+>", " ", body)).split())
+
+
+def test_a_risk_that_is_not_specified_is_said_in_words(app: Flask, config: Config) -> None:
+    message, text, html = _mail(config, risk_level="UNKNOWN")
+    assert message["Subject"] == "🚨 Alerte Vigint - Intrusion - [non précisé]"
+    for part in (text, _shown(html)):
+        assert "Niveau de risque: non précisé" in part
+        assert "UNKNOWN" not in part
 
 
 def test_the_mail_is_the_contracts_line_by_line(app: Flask, config: Config) -> None:
@@ -248,3 +257,82 @@ def test_one_mail_with_its_own_link_for_each_recipient_in_the_outbox(
     assert len({found.group(0) for found in links if found}) == 2
     assert config.outbox_dir.stat().st_mode & 0o077 == 0, "mails hold live links"
     assert {path.suffix for path in config.outbox_dir.iterdir()} == {".eml"}, "a draft was left"
+
+
+def test_the_html_leads_with_what_one_must_know(app: Flask, config: Config) -> None:
+    """Type, place, time, risk in words; the button; the lines; the plain address last and small."""
+    _, text, html = _mail(config)
+    shown = _shown(html)
+    lead = (
+        "Risque élevé Intrusion Magasin Lyon, Rayon 4, le 25 septembre 2025 à 14:30:00"
+        " (UTC+02:00, Europe/Paris). Détection automatique, non vérifiée par une personne."
+        " ▶ Regarder la vidéo"
+    )
+    assert shown.startswith(lead)
+    lines = ["🚨 ALERTE SYSTÈME VIGINT", "Type d'alerte: SECURITY", "Niveau de risque: HIGH"]
+    places = [shown.index(line) for line in [*lines, "Taille du fichier: 2.3 MB", URL]]
+    assert places == sorted(places)
+    assert shown.endswith(f"Lien privé sécurisé: {URL}")
+    assert "Intrusion\u00a0: Risque élevé" in text, "the text says what the HTML leads with"
+
+
+@pytest.mark.parametrize(
+    ("at", "said"),
+    [
+        (SEEN + timedelta(hours=2), "Confirmée par claire@example.com à 16:30."),
+        (
+            datetime(2025, 10, 1, 7, tzinfo=UTC),
+            "Confirmée par claire@example.com le 1er octobre 2025 à 09:00.",
+        ),
+    ],
+)
+def test_who_confirmed_a_detection_is_named(
+    app: Flask, config: Config, at: datetime, said: str
+) -> None:
+    _, text, html = _mail(config, confirmed=Confirmation("claire@example.com", at))
+    first = text.splitlines()[0]
+    assert first.endswith(said)
+    assert said in _shown(html)
+    assert "automatique" not in text.replace("automatiquement", "")
+
+
+@pytest.mark.parametrize("risk", ["LOW", "MEDIUM", "UNKNOWN", "HIGH", "CRITICAL", "nonsense"])
+def test_each_risk_has_its_words(app: Flask, config: Config, risk: str) -> None:
+    _, text, html = _mail(config, risk_level=risk)
+    [line] = [line for line in text.splitlines() if line.startswith("Intrusion\u00a0: Risque ")]
+    assert _shown(html).startswith(line.partition(": ")[2])
+
+
+def test_a_shared_link_says_what_where_when_and_under_which_reference(
+    app: Flask, config: Config
+) -> None:
+    facts = LinkMail(
+        recipient="police@example.com",
+        message_id="<1@vigint.invalid>",
+        url=URL,
+        sharer="claire@example.com",
+        link_recipient="police@example.com",
+        about="Intrusion",
+        note="",
+        not_before=None,
+        expires_at=SEEN + timedelta(days=6),
+        max_views=None,
+        played_at=None,
+        locale="fr",
+        place="Magasin Lyon, Rayon 4",
+        reference="INC-2025-000001",
+        detected_at=SEEN,
+    )
+    letter = compose_shared(facts, config)
+    assert letter.body is not None
+    assert letter.html is not None
+    for said in (
+        "Intrusion",
+        "Magasin Lyon, Rayon 4, le 25 septembre 2025 à 14:30:00 (UTC+02:00, Europe/Paris)."
+        " Détection automatique, non vérifiée par une personne.",
+        "Référence\u00a0: INC-2025-000001",
+        "Valable jusqu’au\u00a0: 1er octobre 2025, 14:30 (UTC+02:00, Europe/Paris)",
+        f"Lien privé sécurisé\u00a0: {URL}",
+    ):
+        assert said in letter.body
+        assert " ".join(said.split()) in _shown(letter.html)

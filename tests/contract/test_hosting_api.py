@@ -14,13 +14,17 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from tests.helpers import Clock, Footage, Person, path_of, renew, stored_files
+from tests.helpers import Clock, Footage, Person, mails, path_of, renew, stored_files
+from tests.library import Library
 from vigint_web.clock import utcnow
-from vigint_web.config import Config
+from vigint_web.config.config import Config
 from vigint_web.extensions import db
 from vigint_web.models import AuditEvent, Incident, Link, Role, Scope, Video
-from vigint_web.services import api_keys, links, sites
-from vigint_web.services.actors import SYSTEM, command_line
+from vigint_web.services.accounts import api_keys, sites
+from vigint_web.services.core.actors import SYSTEM, command_line
+from vigint_web.services.links import links
+
+pytestmark = pytest.mark.both_databases(reason="one row for one id, also at the same moment")
 
 API = "/api/v1/videos"
 
@@ -114,6 +118,7 @@ def test_a_hosted_video_plays_by_its_private_link(
         "expiration_time": document["expiration_time"],
         "file_hash": sha256,
         "size": len(clip),
+        "warnings": [],
     }
     assert document["private_link"].startswith("http://vigint.test/video/quai-2_2026.1?token=")
     until = datetime.fromisoformat(document["expiration_time"])
@@ -162,9 +167,54 @@ def test_the_same_id_with_other_bytes_is_a_conflict(
     _hosted(client, key, clip, video_id="one")
     answer = _upload(client, key, clip + b"\0", {"video_id": "one"})
     assert (answer.status_code, answer.get_json()["code"]) == (409, "video_id_taken")
-    stranger = _upload(client, _new_key("other"), clip, {"video_id": "one"})
-    assert (stranger.status_code, stranger.get_json()["code"]) == (409, "video_id_taken")
     assert len(stored_files(config)) == 1
+
+
+def test_two_keys_use_one_id_without_learning_of_each_other(
+    client: FlaskClient, key: str, clip: bytes, work: Callable[[], None], config: Config
+) -> None:
+    other = _new_key("other")
+    mine = _hosted(client, key, clip, video_id="one")
+    theirs = _hosted(client, other, clip + b"\0", video_id="one")
+    work()
+    assert (mine["video_id"], theirs["video_id"]) == ("one", "one")
+    renew()
+    for document, asker, stranger in ((mine, key, other), (theirs, other, key)):
+        assert client.get(path_of(document["private_link"])).status_code == 200
+        assert _verify(client, asker, "one", _token(document))["valid"] is True
+        assert _verify(client, stranger, "one", _token(document))["reason"] == "unknown"
+    assert _delete(client, key, "one") == 204
+    assert client.get(path_of(mine["private_link"])).status_code == 404
+    assert client.get(path_of(theirs["private_link"])).status_code == 200, "the other's is deleted"
+    assert _upload(client, key, clip, {"video_id": "one"}).get_json()["code"] == "video_deleted"
+    assert _hosted(client, other, clip + b"\0", video_id="one") == theirs
+    third = _hosted(client, _new_key("third"), clip, video_id="one")
+    assert third["video_id"] == "one", "a deleted id tells of another key"
+    assert not any("one" in name.split("/") for name in stored_files(config))
+    told = " ".join(event.subject for event in db.session.query(AuditEvent))
+    assert "video:one" not in told, "the audit trail names a program's id"
+
+
+def test_another_keys_generated_id_is_nothing_either(
+    client: FlaskClient, key: str, clip: bytes, library: Library
+) -> None:
+    video = library.source().video
+    taken = _hosted(client, key, clip, video_id=video.public_id)
+    assert client.get(path_of(taken["private_link"])).status_code == 409, "being prepared"
+    foreign = f"/video/{video.public_id}?token={library.person_token(library.incident())}"
+    assert client.get(foreign).status_code == 404, "of another video"
+
+
+def test_a_link_opens_by_either_id_of_its_own_video(
+    client: FlaskClient, key: str, clip: bytes
+) -> None:
+    token = _token(_hosted(client, key, clip, video_id="one"))
+    _hosted(client, key, clip + b"\0", video_id="two")
+    link = links.find_link(token)
+    assert link is not None
+    assert link.video.public_id != "one"
+    for name, status in (("one", 409), (link.video.public_id, 409), ("two", 404), ("ONE", 404)):
+        assert client.get(f"/video/{name}?token={token}").status_code == status, name
 
 
 def test_many_at_once_under_one_id_are_one_video(app: Flask, key: str, clip: bytes) -> None:
@@ -201,21 +251,33 @@ def test_an_id_that_is_none_is_400(
 
 
 def test_all_mistakes_are_told_at_once(client: FlaskClient, key: str, config: Config) -> None:
+    answer = _upload(client, key, None, {"file_hash": "xyz", "confidence": 7})
+    assert answer.status_code == 422
+    said = answer.get_json()["error"]
+    assert "video" in said
+    assert "file_hash" in said
+    assert _upload(client, key, b"", {}).status_code == 422, "an empty file"
+    assert _upload(client, key, b"x", "{").status_code == 422, "no JSON"
+    assert not list(config.temp_dir.iterdir())
+
+
+def test_no_fact_refuses_an_upload(
+    client: FlaskClient, key: str, config: Config, work: Callable[[], None]
+) -> None:
     answer = _upload(
         client,
         key,
-        None,
-        {"file_hash": "xyz", "confidence": 7, "risk_level": "AWFUL"},
+        b"x",
+        {"confidence": 7, "risk_level": "UNKNOWN", "camera": ["?"], "detected_at": "hier"},
         access_type="public",
         expiration_hours="-1",
     )
-    assert answer.status_code == 422
-    said = answer.get_json()["error"]
-    for word in ("video", "file_hash", "confidence", "risk_level", "access_type", "expiration"):
-        assert word in said
-    assert _upload(client, key, b"", {}).status_code == 422, "an empty file"
-    assert _upload(client, key, b"x", "[]").status_code == 422, "no object"
-    assert not list(config.temp_dir.iterdir())
+    assert answer.status_code == 200, answer.text
+    warned = {one["field"] for one in answer.get_json()["warnings"]}
+    assert warned == {"confidence", "camera", "detected_at", "access_type", "expiration_hours"}
+    assert _upload(client, key, b"y", "[]").status_code == 200
+    work()
+    assert not mails(config), "the hosting API tells nobody"
 
 
 @pytest.mark.parametrize("settings", [{"VIGINT_MAX_HOSTED_MB": "1"}])
@@ -249,6 +311,35 @@ def test_verify_tells_until_when_and_why_not(
     assert link is not None
     links.revoke_link(SYSTEM, link.id)
     assert _verify(client, key, "one", token)["reason"] == "revoked"
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"not_before": timedelta(hours=1)}, "not_yet_valid"),
+        ({"max_views": 1, "views": 1}, "used_up"),
+    ],
+)
+def test_verify_tells_of_terms_that_people_set(
+    client: FlaskClient,
+    key: str,
+    clip: bytes,
+    library: Library,
+    change: dict[str, Any],
+    reason: str,
+) -> None:
+    token = _token(_hosted(client, key, clip, video_id="one"))
+    values = {
+        name: utcnow() + value if isinstance(value, timedelta) else value
+        for name, value in change.items()
+    }
+    library.change_link(token, **values)
+    verdict = _verify(client, key, "one", token)
+    assert (verdict["valid"], verdict["reason"]) == (False, reason)
+
+
+def test_health_is_told_by_the_older_address(client: FlaskClient) -> None:
+    assert client.get("/health").get_json() == client.get("/healthz").get_json()
 
 
 def test_extending_counts_from_the_end_revives_and_stops_at_retention(
@@ -316,3 +407,19 @@ def test_who_may_host(client: FlaskClient, key: str, clip: bytes, api_key: str) 
     assert _upload(client, "vgt_unknown", clip, {}).status_code == 403
     answer = _upload(client, _new_key("detector", Scope.INGEST), clip, {})
     assert (answer.status_code, answer.get_json()["code"]) == (403, "insufficient_scope")
+
+
+@pytest.mark.parametrize("kind", ["application/json", "application/octet-stream", "video/mp4", ""])
+def test_a_body_that_is_no_form_is_told_which_one_is(
+    client: FlaskClient, key: str, kind: str
+) -> None:
+    answer = client.post(f"{API}/upload", data=b"{}", content_type=kind, headers={"X-API-Key": key})
+    assert answer.status_code == 400
+    assert "multipart/form-data" in answer.get_json()["error"]
+
+
+@pytest.mark.parametrize("text", ["%00", "x" * 5000, "%ff", "%0a", "é"])
+def test_whatever_is_no_token_or_no_id_is_unknown(client: FlaskClient, key: str, text: str) -> None:
+    for query in (f"video_id=v&token={text}", f"video_id={text}&token=t"):
+        answer = client.get(f"{API}/link/verify?{query}", headers={"X-API-Key": key})
+        assert (answer.status_code, answer.get_json()["reason"]) == (200, "unknown")

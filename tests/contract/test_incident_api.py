@@ -21,15 +21,15 @@ from tests.helpers import (
     renew,
     stored_files,
 )
-from vigint_web.blueprints.ingest import bodies
+from vigint_web.blueprints.api.incidents import bodies
 from vigint_web.clock import utcnow
-from vigint_web.config import Config
+from vigint_web.config.config import Config
 from vigint_web.extensions import db
 from vigint_web.models import ApiKey, Incident, Scope, Video
-from vigint_web.services import api_keys, sites
-from vigint_web.services.actors import command_line
-from vigint_web.services.frames_archive import FramesArchive
-from vigint_web.services.runtime import storage
+from vigint_web.services.accounts import api_keys, sites
+from vigint_web.services.core.actors import command_line
+from vigint_web.services.core.runtime import storage
+from vigint_web.services.videos.frames_archive import FramesArchive
 
 URL = "/api/v1/incidents"
 
@@ -45,6 +45,7 @@ def _incident(reference: str) -> Incident:
     return db.session.query(Incident).filter(Incident.reference == reference).one()
 
 
+@pytest.mark.both_databases(reason="one row for one key, also at the same moment")
 def test_202_carries_the_link_and_everything_is_stored(
     client: FlaskClient, api_key: str, footage: Footage
 ) -> None:
@@ -52,8 +53,9 @@ def test_202_carries_the_link_and_everything_is_stored(
     accepted = post_incident(client, api_key, incident_document(frames))
     assert set(accepted) == {
         "incident_id", "reference", "video_id", "private_link", "expiration_time", "status_url",
-        "grouped_under",
+        "grouped_under", "warnings",
     }  # fmt: skip
+    assert accepted["warnings"] == []
     assert re.fullmatch(r"INC-\d{4}-000001", accepted["reference"])
     assert accepted["private_link"].startswith(
         f"http://vigint.test/video/{accepted['video_id']}?token="
@@ -174,6 +176,7 @@ def test_without_footage_there_is_no_link_but_a_mail(
     assert len(mails(config)) == 1
 
 
+@pytest.mark.both_databases(reason="one row for one key, also at the same moment")
 def test_the_same_request_again_is_the_same_incident(
     client: FlaskClient, api_key: str, footage: Footage, config: Config
 ) -> None:
@@ -189,6 +192,7 @@ def test_the_same_request_again_is_the_same_incident(
 
 
 @pytest.mark.parametrize("change", ["message", "image", "time", "count", "recipients"])
+@pytest.mark.both_databases(reason="one row for one key, also at the same moment")
 def test_another_body_under_the_same_key_is_a_conflict(
     client: FlaskClient, api_key: str, footage: Footage, change: str, config: Config
 ) -> None:
@@ -211,6 +215,7 @@ def test_another_body_under_the_same_key_is_a_conflict(
     assert not list(config.temp_dir.iterdir())
 
 
+@pytest.mark.both_databases(reason="one row for one key, also at the same moment")
 def test_idempotency_keys_are_each_api_keys_own_and_live_for_30_days(
     client: FlaskClient, api_key: str, clock: Any
 ) -> None:
@@ -224,6 +229,7 @@ def test_idempotency_keys_are_each_api_keys_own_and_live_for_30_days(
     assert post_incident(client, api_key, {"message": "n"}, Idempotency_Key="k") != first
 
 
+@pytest.mark.both_databases(reason="one row for one key, also at the same moment")
 def test_the_same_request_at_the_same_moment_is_one_incident(
     app: Flask, api_key: str, footage: Footage, config: Config
 ) -> None:
@@ -249,20 +255,77 @@ def test_an_odd_idempotency_key_is_refused(client: FlaskClient, api_key: str, va
     assert "Idempotency-Key" in refused["error"]
 
 
-def test_every_mistake_is_told_at_once(client: FlaskClient, api_key: str) -> None:
-    refused = post_incident(
-        client,
-        api_key,
-        {
-            "incident_data": {"risk_level": "?", "confidence": 7},
-            "recipients": ["a@example.com\nBcc: b@example.com"],
-            "frames": {"no": "list"},
+@pytest.mark.both_databases(reason="characters that a database does not hold")
+def test_no_fact_refuses_an_incident_and_each_odd_one_is_named(
+    client: FlaskClient, api_key: str
+) -> None:
+    document = {
+        "incident_data": {
+            "risk_level": "grave", "confidence": 7, "frame_count": -1, "detected_at": "hier",
+            "camera": {"id": 3}, "shift": float("nan"),
         },
-        422,
-    )
-    assert refused["code"] == "invalid_request"
-    for field in ("risk_level", "confidence", "recipients", "frames"):
-        assert field in refused["error"], f"{field} is not told"
+        "recipients": ["a@example.com\nBcc: b@example.com", "Jean <jean@exemple.fr>"],
+        "expiration_hours": 1.5,
+        "frames": 7,
+    }  # fmt: skip
+    accepted = post_incident(client, api_key, document)
+    named = {one["field"]: one for one in accepted["warnings"]}
+    assert set(named) == {
+        "risk_level", "confidence", "frame_count", "detected_at", "camera", "recipients",
+        "expiration_hours", "frames",
+    }  # fmt: skip
+    assert named["risk_level"] == {
+        "field": "risk_level", "value": "grave", "code": "not_understood", "used": "UNKNOWN",
+    }  # fmt: skip
+    assert named["expiration_hours"]["used"] == 2
+    assert named["camera"]["value"] == '{"id": 3}'
+    incident = _incident(accepted["reference"])
+    assert (incident.risk_level, incident.link_hours) == ("UNKNOWN", 2)
+    assert incident.extra == {"shift": "NaN"}
+    assert _answer(client, api_key, accepted["reference"])["warnings"] == accepted["warnings"]
+
+
+@pytest.mark.parametrize(
+    ("document", "accepted"),
+    [
+        ({}, False),
+        ({"message": " \x00 "}, False),
+        ({"incident_data": {}, "frames": []}, False),
+        ({"incident_data": {"risk_level": None}, "recipients": ["a@example.com"]}, False),
+        ({"message": "m"}, True),
+        ({"message": ["m"]}, True),
+        ({"incident_data": {"risk_level": "LOW"}}, True),
+        ({"incident_data": "intrusion"}, True),
+        ({"incident_data": '{"risk_level": "LOW"}'}, True),
+        ({"risk_level": "LOW"}, True),
+        ({"incident_data": {"armed": False}}, True),
+        ({"frames": [{"frame_data": "/9j/"}]}, True),
+    ],
+)
+def test_only_an_empty_incident_is_refused(
+    client: FlaskClient, api_key: str, document: dict[str, Any], accepted: bool
+) -> None:
+    answer = post_incident(client, api_key, document, 202 if accepted else 422)
+    assert accepted or answer["code"] == "empty_incident"
+
+
+def test_a_repetition_with_odd_values_is_the_same_and_another_one_a_conflict(
+    client: FlaskClient, api_key: str
+) -> None:
+    def post(body: bytes, status: int) -> Any:
+        answer = client.post(
+            URL,
+            data=body,
+            content_type="application/json",
+            headers={"X-API-Key": api_key, "Idempotency-Key": "k"},
+        )
+        assert answer.status_code == status, answer.text
+        return answer.get_json()
+
+    first = b'{"message":"m\\ud800","incident_data":{"a":NaN,"b":' + b"9" * 5000 + b"}}"
+    assert post(first, 202) == post(first, 202)
+    assert post(first.replace(b"NaN", b"Infinity"), 409)["code"] == "idempotency_conflict"
+    assert post(first.replace(b"d800", b"d801"), 409)["code"] == "idempotency_conflict"
 
 
 @pytest.mark.parametrize(
@@ -286,7 +349,9 @@ def test_a_deeply_nested_document_is_no_accident(client: FlaskClient, api_key: s
             answer = client.post(
                 URL, data=body, content_type="application/json", headers={"X-API-Key": api_key}
             )
-            assert answer.status_code in {202, 422}, (depth, answer.text)
+            # As deeply as JSON is read at all, a fact is kept.
+            allowed = {202} if depth < 900 else {202, 422}
+            assert answer.status_code in allowed, (depth, answer.text)
 
 
 def test_32_mib_of_json_is_the_limit_and_multipart_is_named(

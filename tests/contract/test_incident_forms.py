@@ -8,11 +8,13 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from tests.helpers import START, Footage, post_form, renew
-from vigint_web.blueprints.ingest import bodies
-from vigint_web.config import Config
+from tests.helpers import START, Footage, mails, post_form, renew
+from vigint_web.blueprints.api.incidents import bodies
+from vigint_web.config.config import Config
 from vigint_web.extensions import db
-from vigint_web.models import Incident
+from vigint_web.models import Incident, Video
+from vigint_web.services.core.runtime import storage
+from vigint_web.services.videos.frames_archive import FramesArchive
 
 DOCUMENT: dict[str, Any] = {"message": "m", "incident_data": {"risk_level": "LOW"}}
 
@@ -72,39 +74,113 @@ def test_a_video_part_that_is_none_is_the_text_only_mail(
     assert [d["kind"] for d in status["deliveries"]] == ["text_only"]
 
 
-@pytest.mark.parametrize("count", [2, 4])
-def test_timestamps_and_frames_must_agree(
-    client: FlaskClient, api_key: str, footage: Footage, count: int, config: Config
+@pytest.mark.parametrize("count", [4, 14])
+def test_timestamps_of_another_length_are_used_as_far_as_they_go(
+    client: FlaskClient,
+    api_key: str,
+    footage: Footage,
+    count: int,
+    work: Callable[[], None],
 ) -> None:
-    times = [START.timestamp() + n for n in range(count)]
-    answer = post_form(client, api_key, {**DOCUMENT, "timestamps": times}, frames=footage.frames(3))
-    assert answer.status_code == 422
-    assert str(count) in answer.get_json()["error"]
-    assert "3" in answer.get_json()["error"]
-    assert not list(config.temp_dir.iterdir()), "a refused form left its frames"
+    times = [START.timestamp() + n * 0.2 for n in range(count)]
+    accepted = post_form(
+        client, api_key, {**DOCUMENT, "timestamps": times}, frames=footage.frames(10)
+    )
+    assert accepted.status_code == 202, accepted.text
+    assert accepted.get_json()["warnings"] == [
+        {"field": "timestamps", "value": count, "code": "other_length", "used": min(count, 10)}
+    ]
+    work()
+    status = _status(client, api_key, accepted)
+    assert status["duration"] == pytest.approx(2.0, abs=0.1)
 
 
-def test_every_mistake_of_the_form_is_told_at_once(
+def test_a_missing_and_an_odd_timestamp_lie_between_their_neighbours(
+    client: FlaskClient, api_key: str, footage: Footage, work: Callable[[], None]
+) -> None:
+    times: list[Any] = [1000 * (START.timestamp() + n * 0.2) for n in range(10)]
+    times[3], times[6] = None, "?"
+    accepted = post_form(
+        client, api_key, {**DOCUMENT, "timestamps": times}, frames=footage.frames(10)
+    )
+    assert [one["field"] for one in accepted.get_json()["warnings"]] == ["timestamps[6]"]
+    work()
+    status = _status(client, api_key, accepted)
+    assert (status["pace_known"], status["duration"]) == (True, pytest.approx(2.0, abs=0.1))
+
+
+def test_footage_alone_is_an_incident(
+    client: FlaskClient,
+    api_key: str,
+    work: Callable[[], None],
+    footage: Footage,
+    config: Config,
+) -> None:
+    accepted = post_form(client, api_key, None, frames=footage.frames(3))
+    assert accepted.status_code == 202, accepted.text
+    work()
+    assert _status(client, api_key, accepted)["state"] == "ready"
+    [mail] = mails(config)
+    text = mail.get_body(("plain",))
+    assert text is not None
+    assert "Le détecteur n’a envoyé aucun message." in text.get_content()
+
+
+def test_fields_of_the_form_stand_for_members_of_the_document(
+    client: FlaskClient, api_key: str
+) -> None:
+    answer = client.post(
+        "/api/v1/incidents",
+        data={"message": "Porte", "risk_level": "élevé", "recipients": "a@example.com"},
+        content_type="multipart/form-data",
+        headers={"X-API-Key": api_key},
+    )
+    assert (answer.status_code, answer.get_json()["warnings"]) == (202, [])
+    renew()
+    [incident] = db.session.query(Incident)
+    assert (incident.message, incident.risk_level) == ("Porte", "HIGH")
+
+
+def test_a_form_without_anything_or_with_broken_json_is_refused(
     client: FlaskClient, api_key: str, config: Config
 ) -> None:
-    answer = post_form(client, api_key, None, frames=[b"x"], video=b"y")
-    assert answer.status_code == 422
-    assert "incident" in answer.get_json()["error"]
-    assert "video" in answer.get_json()["error"]
+    answer = post_form(client, api_key, {})
+    assert (answer.status_code, answer.get_json()["code"]) == (422, "empty_incident")
     assert post_form(client, api_key, "{no json", frames=[b"x"]).status_code == 422
     assert not list(config.temp_dir.iterdir())
 
 
+def test_frames_beside_a_video_are_kept_with_it(
+    client: FlaskClient,
+    api_key: str,
+    work: Callable[[], None],
+    footage: Footage,
+) -> None:
+    clip, frames = footage.clip("part.mp4").read_bytes(), footage.frames(3)
+    accepted = post_form(client, api_key, DOCUMENT, frames=frames, video=clip)
+    assert accepted.status_code == 202, accepted.text
+    assert [one["code"] for one in accepted.get_json()["warnings"]] == ["kept_beside"]
+    work()
+    status = _status(client, api_key, accepted)
+    assert (status["state"], status["frames"]["received"]) == ("ready", 3)
+    [video] = db.session.query(Video)
+    assert video.frames_key is not None
+    with storage().local_copy(video.frames_key) as path, FramesArchive(path) as archive:
+        assert [archive.loader(entry)() for entry in archive.entries] == frames
+
+
 @pytest.mark.parametrize(
-    "parts",
+    ("parts", "warned"),
     [
-        {"frames": "a field instead of a file"},
-        {"frame": ["1.jpg"]},
-        {"video": ["1.mp4", "2.mp4"]},
+        ({"frames": "a field instead of a file"}, ["not_a_file"]),
+        ({"frame": ["1.jpg"], "frames[1]": ["2.jpg"], "snapshot": ["3.png"]}, []),
+        ({"clip": ["1.mp4"]}, []),
+        ({"video": ["1.mp4", "2.mp4"]}, ["unused_part"]),
+        ({"log": ["detector.log"]}, ["unused_part"]),
     ],
 )
-def test_footage_under_a_wrong_name_is_told_instead_of_lost(
-    client: FlaskClient, api_key: str, config: Config, parts: dict[str, Any]
+def test_parts_under_other_names_are_used_or_named(
+    client: FlaskClient, api_key: str, parts: dict[str, Any], warned: list[str], config: Config
 ) -> None:
     sent = {
         name: [(io.BytesIO(b"x"), file) for file in given] if isinstance(given, list) else given
@@ -116,8 +192,9 @@ def test_footage_under_a_wrong_name_is_told_instead_of_lost(
         content_type="multipart/form-data",
         headers={"X-API-Key": api_key},
     )
-    assert answer.status_code == 422, answer.text
-    assert next(iter(parts)) in answer.get_json()["error"]
+    assert answer.status_code == 202, answer.text
+    assert [one["code"] for one in answer.get_json()["warnings"]] == warned
+    assert (answer.get_json()["video_id"] is None) == (bool(warned) and "video" not in parts)
     assert not list(config.temp_dir.iterdir())
 
 

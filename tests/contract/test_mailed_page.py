@@ -3,7 +3,7 @@
 import re
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from html import unescape
 from typing import Any
 
@@ -15,8 +15,9 @@ from tests.helpers import Clock, renew
 from tests.library import ACTOR, Library
 from vigint_web.clock import utcnow
 from vigint_web.extensions import db
+from vigint_web.i18n.sentences import failure_sentence
 from vigint_web.models import Access, Link, Video, VideoStatus
-from vigint_web.services import links
+from vigint_web.services.links import links
 
 
 @pytest.fixture
@@ -77,7 +78,8 @@ def test_the_page_tells_nobody_where_it_was(client: FlaskClient, video: Video, t
     assert headers["Cache-Control"] == "private, no-store"
     assert "noindex" in headers["X-Robots-Tag"]
     assert headers["X-Frame-Options"] == "DENY"
-    assert "Set-Cookie" not in headers, "a recipient needs no cookie"
+    [cookie] = headers.getlist("Set-Cookie")
+    assert cookie.startswith("vigint_visitor="), "a recipient has no session"
 
 
 def test_a_token_of_another_video_opens_nothing(
@@ -123,6 +125,17 @@ def test_a_dead_link_is_a_page_that_says_so(
     assert (state["alive"], state["code"]) == (False, code)
     assert state["sentence"]
     assert unescape(page.text).count(state["sentence"]) == 1, "the page says the same"
+    assert state["page"] == page.text, "an open page can show what the address shows"
+
+
+def test_a_link_that_is_not_valid_yet_says_from_when(
+    client: FlaskClient, library: Library, video: Video, token: str
+) -> None:
+    library.change_link(token, not_before=datetime(2099, 3, 1, 7, 30, tzinfo=UTC))
+    page = client.get(_page(video, token))
+    assert page.status_code == 403
+    assert re.search(r"1er\smars\s2099,\s08:30", page.text), "in the zone of the installation"
+    assert _state(client, video, token)["page"] == page.text
 
 
 def test_being_prepared_and_failed(client: FlaskClient, library: Library) -> None:
@@ -137,6 +150,10 @@ def test_being_prepared_and_failed(client: FlaskClient, library: Library) -> Non
         assert f'data-status="{code}"' in page.text
         assert "<video" not in page.text
         assert ("Retry-After" in page.headers) == (code == "processing")
+        # Exporting a file again is advice for operators: a recipient has nothing to upload.
+        advice = str(failure_sentence("broken"))
+        assert advice not in unescape(page.text)
+        assert ("Contactez la personne" in page.text) == (code == "failed")
         assert _state(client, video, token)["status"] == code
 
 
@@ -153,18 +170,20 @@ def test_the_state_follows_a_revocation_at_once(
 
 
 def test_opening_the_page_is_logged_and_no_view_playing_is_one(
-    client: FlaskClient, video: Video, token: str
+    client: FlaskClient, library: Library, video: Video, token: str
 ) -> None:
+    one, other = library.view(token), library.view(token)
     client.get(_page(video, token), headers={"User-Agent": "a mail scanner"})
-    client.head(f"/stream/{token}/?view=v1")
+    client.delete_cookie("vigint_visitor")  # the names are a browser's without cookies
+    client.head(f"/stream/{token}/?view={one}")
     client.get(f"/api/video/{token}/thumbnail/")
     for _ in range(3):
-        _state(client, video, token, "v1")
+        _state(client, video, token, one)
     assert _views(token) == 0
     for part in ("bytes=0-1", "bytes=0-", "bytes=1048576-"):
-        client.get(f"/stream/{token}/?view=v1", headers={"Range": part})
+        client.get(f"/stream/{token}/?view={one}", headers={"Range": part})
     assert _views(token) == 1, "all ranges of one playing are one view"
-    client.get(f"/stream/{token}/?view=v2", headers={"Range": "bytes=0-1"})
+    client.get(f"/stream/{token}/?view={other}", headers={"Range": "bytes=0-1"})
     assert _views(token) == 2
     seen = Counter(access.what for access in db.session.query(Access))
     assert seen == {"page": 1, "stream": 5, "thumbnail": 1}, "a poll is no access"
@@ -194,7 +213,7 @@ def test_a_viewing_ends_after_half_an_hour_of_silence(
     client: FlaskClient, library: Library, video: Video, clock: Clock
 ) -> None:
     token = library.person_token(video, max_views=2)
-    path = f"/stream/{token}/?view=v1"
+    path = f"/stream/{token}/?view={library.view(token)}"
     assert client.get(path).status_code == 200
     clock.forward(minutes=20)
     assert client.get(path).status_code == 200
@@ -212,9 +231,10 @@ def test_the_last_viewing_goes_on_although_no_other_may_begin(
     client: FlaskClient, library: Library, video: Video
 ) -> None:
     token = library.person_token(video, max_views=1)
-    client.get(f"/stream/{token}/?view=mine")
-    assert _state(client, video, token, "mine")["alive"] is True
-    assert _state(client, video, token, "other")["code"] == "link_used_up"
+    mine, other = library.view(token), library.view(token)
+    client.get(f"/stream/{token}/?view={mine}")
+    assert _state(client, video, token, mine)["alive"] is True
+    assert _state(client, video, token, other)["code"] == "link_used_up"
     assert client.get(_page(video, token)).status_code == 410
 
 
@@ -230,7 +250,7 @@ def test_of_a_hundred_first_requests_at_once_three_are_admitted(
     app: Flask, library: Library, video: Video
 ) -> None:
     token = library.person_token(video, max_views=3)
-    found = _race(app, [f"/stream/{token}/?view=v{n}" for n in range(100)])
+    found = _race(app, [f"/stream/{token}/?view={library.view(token)}" for _ in range(100)])
     assert found == {206: 3, 410: 97}
     assert _views(token) == 3
 
@@ -239,6 +259,41 @@ def test_parallel_ranges_of_one_viewing_are_one_view(
     app: Flask, library: Library, video: Video
 ) -> None:
     token = library.person_token(video, max_views=1)
-    assert _race(app, [f"/stream/{token}/?view=mine"] * 20) == {206: 20}
+    assert _race(app, [f"/stream/{token}/?view={library.view(token)}"] * 20) == {206: 20}
     assert _views(token) == 1
     assert db.session.query(Link).filter(Link.views > 1).count() == 0
+
+
+# What mail programs, and people who copy, take for the end of an address or put around it.
+EXTENSIONS = [
+    ".", "..", ")", ").", ">", "%3E", "%20", "+", ",", ";", "%3B", "!", "?", ":", "'", "%22", "%27",
+    "%E2%80%99", "%C2%BB", "%C2%A0%C2%BB", "%0D%0A", "%E2%80%8B", "%5D", "*", "&gt;",
+    "&quot;", "%26gt%3B", "|", "%3C/a%3E", "%29.%20Cordialement",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("extension", EXTENSIONS)
+def test_an_address_that_a_mail_program_extended_leads_to_the_page(
+    client: FlaskClient, video: Video, token: str, extension: str
+) -> None:
+    answer = client.get(_page(video, token) + extension)
+    if answer.status_code == 302:
+        assert answer.headers["Location"].endswith(_page(video, token))
+        assert answer.headers["Cache-Control"] == "private, no-store"
+        answer = client.get(answer.headers["Location"])
+    assert answer.status_code == 200
+    assert "<video" in answer.text
+    if not extension.startswith("&"):
+        assert client.get(f"/stream/{token}{extension.replace('?', '%3F')}/").status_code == 404
+
+
+def test_only_the_videos_own_token_leads_to_its_page(
+    client: FlaskClient, library: Library, video: Video, token: str
+) -> None:
+    other = library.incident()
+    forged = token[:-5] + ("AAAAA" if token[-5:] != "AAAAA" else "BBBBB")
+    for name, said in ((other, token), (video, forged), (video, token + "a"), (video, "." + "a")):
+        assert client.get(_page(name, said) + ".").status_code == 404
+    library.expire(token)
+    answer = client.get(_page(video, token) + ")")
+    assert client.get(answer.headers["Location"]).status_code == 410

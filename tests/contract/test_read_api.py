@@ -1,20 +1,27 @@
 """What programs with the scope `read` read, and the document that describes the API."""
 
 import re
+from collections.abc import Callable
 from datetime import UTC, datetime
+from html import unescape
 from typing import Any
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from flask_babel import force_locale
 from jsonschema import Draft202012Validator
 
-from tests.helpers import incident_document, post_incident
+from tests.helpers import Person, incident_document, post_incident
 from tests.library import ACTOR, Library
-from vigint_web.blueprints.developers.operations import OPERATIONS
-from vigint_web.models import Scope, Site
-from vigint_web.services import api_keys, links, sites
-from vigint_web.services.source_editing import Facts, edit_source, facts_of
+from vigint_web.blueprints.api.docs.operations import OPERATIONS
+from vigint_web.blueprints.api.docs.summaries import SUMMARIES, TAGS
+from vigint_web.models import Role, Scope, Site
+from vigint_web.services.accounts import api_keys, sites
+from vigint_web.services.links import links
+from vigint_web.services.sources.editing import Facts, edit_source, facts_of
+
+pytestmark = pytest.mark.both_databases(reason="cursors and the order of nulls")
 
 
 def _key(*scopes: Scope, site: Site | None = None) -> str:
@@ -174,3 +181,15 @@ def test_documents_are_what_their_schemas_say(
         assert wrong == [], f"{name}: {wrong}"
         told = set(answer) - set(document["components"]["schemas"][name]["properties"])
         assert told == set(), f"{name} holds what its schema does not tell: {told}"
+
+
+def test_the_page_for_developers_has_a_line_in_french_for_each_operation(
+    people: Callable[[Role], Person],
+) -> None:
+    assert set(SUMMARIES) == {endpoint.replace(".", "_") for endpoint in OPERATIONS}
+    assert set(TAGS) == {operation.tag for operation in OPERATIONS.values()}
+    page = people(Role.VIEWER).browser.get("/developers/", headers={"Accept-Language": "fr"}).text
+    with force_locale("fr"):
+        lines = [str(line) for line in SUMMARIES.values()]
+    assert len(set(lines)) == len(lines)
+    assert [line for line in lines if line not in unescape(page)] == []

@@ -125,6 +125,26 @@ def test_a_browser_gets_a_mebibyte_of_an_open_ended_range(
     assert len(client.get(path, headers=headers).data) == SIZE
 
 
+_WEBKIT = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/605.1.15 (KHTML, like Gecko)"
+
+
+@pytest.mark.parametrize(
+    ("agent", "length"),
+    [
+        (f"{_WEBKIT} Version/26.0 Safari/605.1.15", SIZE),
+        (f"{_WEBKIT} Chrome/156.0.0.0 Safari/537.36", MIB),
+        ("Mozilla/5.0 (X11; Linux x86_64; rv:153.0) Gecko/20100101 Firefox/153.0", MIB),
+    ],
+    ids=["WebKit", "Chromium", "Firefox"],
+)
+def test_only_a_browser_that_comes_back_for_more_gets_less_than_it_asks_for(
+    client: FlaskClient, library: Library, source: Source, agent: str, length: int
+) -> None:
+    path = f"/stream/{library.person_token(source.video)}/?view=abc"
+    answer = client.get(path, headers={"Range": "bytes=0-", "User-Agent": agent})
+    assert len(answer.data) == length
+
+
 def test_streams_play_on_any_site_and_stay_private(client: FlaskClient, path: str) -> None:
     answer = client.get(path, headers={"Range": "bytes=0-9", "Origin": "https://other.example"})
     assert answer.headers["Cache-Control"] == "private, no-store"

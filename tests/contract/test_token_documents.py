@@ -10,8 +10,9 @@ from flask.testing import FlaskClient
 from tests.helpers import Footage, Person, renew
 from tests.library import ACTOR, STREAMED, Library
 from vigint_web.models import Role, VideoStatus
-from vigint_web.services import listing, sources
-from vigint_web.services.source_editing import Facts, edit_source, facts_of
+from vigint_web.services.reports import listing
+from vigint_web.services.sources import sources
+from vigint_web.services.sources.editing import Facts, edit_source, facts_of
 
 BASE = "http://vigint.test"
 

@@ -11,7 +11,7 @@ from tests.library import ACTOR, Library
 from vigint_web.clock import utcnow
 from vigint_web.extensions import db
 from vigint_web.models import Access, Source, VideoStatus
-from vigint_web.services import links
+from vigint_web.services.links import links
 
 PATHS = (
     "/api/video/{}/",
@@ -56,7 +56,7 @@ def test_unknown_and_forged_tokens(client: FlaskClient, library: Library, token:
 def test_the_token_of_a_deleted_video_is_unknown(
     client: FlaskClient, source: Source, token: str
 ) -> None:
-    from vigint_web.services.sources import delete_source
+    from vigint_web.services.sources.sources import delete_source
 
     delete_source(ACTOR, source.source_id)
     assert set(_refusals(client, token)) == {(404, "not_found")}
@@ -98,10 +98,11 @@ def test_not_yet_valid(client: FlaskClient, library: Library, token: str) -> Non
 
 def test_used_up(client: FlaskClient, library: Library, source: Source) -> None:
     token = library.person_token(source.video, max_views=1)
-    assert client.get(f"/stream/{token}/?view=first").status_code == 200
-    refused = client.get(f"/stream/{token}/?view=second")
+    first, second = library.view(token), library.view(token)
+    assert client.get(f"/stream/{token}/?view={first}").status_code == 200
+    refused = client.get(f"/stream/{token}/?view={second}")
     assert (refused.status_code, refused.get_json()["code"]) == (410, "link_used_up")
-    assert client.get(f"/stream/{token}/?view=first").status_code == 200, "it goes on"
+    assert client.get(f"/stream/{token}/?view={first}").status_code == 200, "it goes on"
 
 
 @pytest.mark.parametrize("status", [VideoStatus.UPLOADING, VideoStatus.PROCESSING])
@@ -164,3 +165,20 @@ def test_other_methods_are_refused_in_json(client: FlaskClient, token: str, path
         assert answer.status_code == 405
         assert answer.get_json()["code"] == "method_not_allowed"
         assert "GET" in answer.headers["Allow"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["%00", "a%00b", "%0a", "%7f", "%1b%5b31m", "%ff%fe", "%e2%80%8b", "a/b", "a%2fb", "a//b", "..",
+     "%2e%2e", "é", "a" * 5000, "a" * 60_000, "." * 300, "." * 60_000, "%25", "%3Cscript%3E", " ",
+     "*"],
+)  # fmt: skip
+def test_whatever_is_no_token_is_unknown(
+    client: FlaskClient, source: Source, token: str, text: str
+) -> None:
+    for path in PATHS:
+        for bad in (text, token + text):
+            answer = client.get(path.format(bad), follow_redirects=True)
+            assert (answer.status_code, answer.get_json()["code"]) == (404, "not_found"), bad
+    answer = client.get(f"/video/{source.video.public_id}?token={text}")
+    assert (answer.status_code, answer.mimetype) == (404, "text/html")

@@ -14,12 +14,16 @@ from werkzeug.test import TestResponse
 from tests.helpers import Clock, Footage, renew, stored_files
 from tests.library import ACTOR
 from tests.tus_client import BASE, DATA, OFFSETS, Tus, encoded
-from vigint_web.config import Config
+from vigint_web.config.config import Config
 from vigint_web.extensions import db
 from vigint_web.models import AuditEvent, Link, Scope, Source, Upload, Video, VideoStatus
-from vigint_web.services import api_keys, sites, sources, uploads
-from vigint_web.services.reconcile import reconcile
-from vigint_web.services.runtime import storage
+from vigint_web.services.accounts import api_keys, sites
+from vigint_web.services.core.runtime import storage
+from vigint_web.services.operations.reconciler import reconcile
+from vigint_web.services.sources import sources
+from vigint_web.services.uploads import uploads
+
+pytestmark = pytest.mark.both_databases(reason="row locks")
 
 MIB = 1024 * 1024
 ONCE = pytest.mark.only_sqlite(reason="no database has a say in it")
@@ -372,3 +376,37 @@ def test_a_name_reaches_neither_disk_nor_header_as_it_came(tus: Tus, config: Con
     assert source.video.original_name == "passwdX-Evil_ 1.mp4"
     assert (source.name, source.description) == ("a b", "one\ntwo")
     assert stored_files(config) == [f"videos/{source.video.public_id}/original.mp4"]
+
+
+def test_a_source_may_be_given_its_id(tus: Tus) -> None:
+    def begin(**said: str) -> TestResponse:
+        said = {"filename": "a.mp4", **said}
+        return tus.ask("POST", Upload_Length="9", Upload_Metadata=encoded(**said))
+
+    assert begin(source_id="file_002").headers["Vigint-Source"] == "file_002"
+    taken = begin(source_id="file_002")
+    assert (taken.status_code, taken.get_json()["code"]) == (409, "source_id_taken")
+    # The numbers go on around what was given.
+    assert [begin().headers["Vigint-Source"] for _ in range(2)] == ["file_001", "file_003"]
+    for wrong in ("-a", "a b", "a/b", "é", "x" * 65, "."):
+        answer = begin(source_id=wrong)
+        assert answer.status_code == 422, wrong
+        assert "source id" in answer.get_json()["error"]
+    renew()
+    assert db.session.query(Source).count() == 3
+
+
+@ONCE
+@pytest.mark.parametrize(
+    ("name", "code"),
+    [("x.exe", "from_recorder"), ("a.dav", "from_recorder"), ("a.txt", "not_a_video")],
+)
+def test_a_file_of_another_format_is_refused_before_its_bytes(
+    tus: Tus, name: str, code: str
+) -> None:
+    answer = tus.ask("POST", Upload_Length="9", Upload_Metadata=encoded(filename=name))
+    assert (answer.status_code, answer.get_json()["code"]) == (422, code)
+    assert "MP4" in answer.get_json()["error"]
+    assert "1 MB" in answer.get_json()["error"]
+    renew()
+    assert db.session.query(Source).count() == 0

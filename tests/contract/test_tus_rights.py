@@ -10,9 +10,8 @@ from tests.helpers import Person, csrf_token, renew
 from tests.library import ACTOR
 from tests.tus_client import BASE, DATA, OFFSETS, Tus, encoded
 from vigint_web.models import Role, Scope, Source
-from vigint_web.services import api_keys, sites, sources
-
-ONCE = pytest.mark.only_sqlite(reason="no database has a say in it")
+from vigint_web.services.accounts import api_keys, sites
+from vigint_web.services.sources import sources
 
 
 @pytest.fixture
@@ -51,7 +50,6 @@ def test_only_who_began_an_upload_sees_it(
     assert f"{BASE}{mine['id']}" == path
 
 
-@ONCE
 def test_a_key_without_the_scope_and_a_revoked_key_are_refused(
     tus: Tus, key: str, client: FlaskClient
 ) -> None:
@@ -81,7 +79,6 @@ def test_a_person_uploads_by_their_session(operator: Tus) -> None:
     assert operator.ask("GET", path).get_json()["status"] == "processing"
 
 
-@ONCE
 def test_a_request_that_no_page_of_ours_sent_is_refused(operator: Tus) -> None:
     path = operator.create()
     for forged in (
@@ -102,7 +99,6 @@ def test_a_request_that_no_page_of_ours_sent_is_refused(operator: Tus) -> None:
     assert operator.patch(path, DATA, 0, Sec_Fetch_Site="same-origin").status_code == 204
 
 
-@ONCE
 def test_a_viewer_may_not_and_who_is_logged_out_is_told(
     people: Callable[[Role], Person], operator: Tus
 ) -> None:
@@ -115,7 +111,6 @@ def test_a_viewer_may_not_and_who_is_logged_out_is_told(
     assert answer.status_code == 401
 
 
-@ONCE
 def test_the_method_may_be_said_by_a_header(tus: Tus) -> None:
     path = tus.create()
     answer = tus.ask(

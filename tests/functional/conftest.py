@@ -21,7 +21,7 @@ def vigint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
     """
     with Installation(tmp_path_factory.mktemp("vigint")).lived_in() as running:
         yield running
-        wait_until(running.is_tidy, "no temporary file and no orphan is left", 60)
+        wait_until(running.is_tidy, "no temporary file and no orphan is left")
     assert "unexpected error" not in running.log, running.log.partition("unexpected error")[2]
 
 

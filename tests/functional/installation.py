@@ -19,15 +19,16 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from tests.functional.processes import (
+    PATIENCE_SECONDS,
     children_of,
     command_of,
     descendants_of,
-    free_port,
     processes_that_name,
     runs,
     wait_until,
 )
 from tests.functional.web import Session, multipart, request
+from tests.ports import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 ADMIN = "admin@example.com"
@@ -99,7 +100,7 @@ class Installation:
             assert self._process.poll() is None, f"it ended: {self.log[-3000:]}"
             return self.log.count("Vigint is ready on") > said_before
 
-        wait_until(ready, "the line that says that Vigint is ready", 60)
+        wait_until(ready, "the line that says that Vigint is ready")
         return time.monotonic() - began
 
     def people(self) -> None:
@@ -134,7 +135,7 @@ class Installation:
             input=given,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=PATIENCE_SECONDS,
             check=False,
         )
         assert done.returncode in statuses, done.stderr

@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.functional.processes import free_port, wait_until
+from tests.functional.processes import wait_until
+from tests.ports import free_port
+from tests.substitution import substituted
 
 ROOT = Path(__file__).resolve().parents[2]
 SITE = ROOT / "deploy" / "nginx" / "vigint.conf"
@@ -61,7 +63,7 @@ def make_certificate(folder: Path) -> Path:
         ],
         check=True,
         capture_output=True,
-        timeout=60,
+        timeout=150,
     )  # fmt: skip
     return certificate
 
@@ -91,13 +93,15 @@ class Nginx:
         self.http_port, self.https_port = free_port(), free_port()
         self.url = f"https://localhost:{self.https_port}"
         site = SITE.read_text(encoding="utf-8")
+        footage = {}
         if media is not None:
             # As docs/operations.md tells.
             site = re.sub(r"(?m)^( *)#accel ", r"\1", site)
-            site = _replaced(site, {"/var/lib/vigint/media/": f"{media}/"})
-        site = _replaced(
+            footage = {"/var/lib/vigint/media/": f"{media}/"}
+        site = substituted(
             site,
             {
+                **footage,
                 "listen [::]:80": f"listen [::]:{self.http_port}",
                 "listen [::]:443": f"listen [::]:{self.https_port}",
                 "listen 80": f"listen {self.http_port}",
@@ -126,7 +130,7 @@ class Nginx:
     def start(self) -> None:
         """Check the configuration, as `nginx -t` does, and start."""
         checked = subprocess.run(
-            [*self._argv, "-t"], capture_output=True, text=True, timeout=60, check=False
+            [*self._argv, "-t"], capture_output=True, text=True, timeout=150, check=False
         )
         assert checked.returncode == 0, checked.stderr
         self._process = subprocess.Popen(self._argv, stdin=subprocess.DEVNULL)
@@ -158,13 +162,6 @@ class Nginx:
             for path in (self.folder / name).rglob("*")
             if path.is_file()
         )
-
-
-def _replaced(text: str, pairs: dict[str, str]) -> str:
-    for old, new in pairs.items():
-        assert old in text, f"the site says {old!r} no more: the test must say something else too"
-        text = text.replace(old, new)
-    return text
 
 
 def _has_ipv6() -> bool:

@@ -20,9 +20,10 @@ import pytest
 
 from tests.functional.behind import Behind, behind_nginx, stream_of
 from tests.functional.nginx import Nginx
-from tests.functional.processes import free_port, wait_until
+from tests.functional.processes import wait_until
 from tests.functional.web import PATIENCE, Answer, Reader, Session, request
 from tests.helpers import Footage, csrf_token
+from tests.ports import free_port
 
 _BIG = 40 * 1024 * 1024
 
@@ -68,7 +69,7 @@ def big(behind: Behind, browser: Session, footage: Footage) -> Source:
         assert answer.status == 200, answer.text
         return answer if answer.json()["status"] == "ready" else None
 
-    links = wait_until(ready, "the source is ready", 60).json()["api_links"]
+    links = wait_until(ready, "the source is ready").json()["api_links"]
     return Source(data, token, links["stream_url"], links["download_url"])
 
 
@@ -178,7 +179,7 @@ def test_curl_downloads_it_whole(
         ],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=150,
         check=True,
     )  # fmt: skip
     assert done.stdout == protocol.removeprefix("--http")
@@ -245,7 +246,7 @@ def test_a_revocation_cuts_what_is_under_way(
         began = time.monotonic()
         while reader.read(64 * 1024):
             # Ten seconds, and what nginx and the kernel held by then is read this slowly.
-            assert time.monotonic() - began < 20, "it goes on after its link's death"
+            assert time.monotonic() - began < 60, "it goes on after its link's death"
             time.sleep(0.05)  # as fast as a line of 1.3 MB/s
         print(f"{address}: cut after {time.monotonic() - began:.1f} s, {reader.received} bytes")
         assert reader.received < _BIG * 0.7, "it was cut, not finished"

@@ -24,8 +24,9 @@ from tests.functional.installation import ROOT, Installation
 from tests.functional.processes import wait_until
 from tests.functional.web import request
 from tests.helpers import Footage
+from tests.substitution import substituted
 from vigint_web.cli import cli
-from vigint_web.config import load_config
+from vigint_web.config.config import load_config
 from vigint_web.media.tools import find_tools
 
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
@@ -76,7 +77,7 @@ AFTER = {
     "README.md: export VIGINT_SERVER_URL=http://127.0.0.1:8000": (
         "case $VIGINT_API_KEY in vgk_*) ;; *) exit 1 ;; esac"
     ),
-    "README.md: import time": "assert result['success'] and result['frames_sent'] == 40",
+    "README.md: import sys": "assert result['success'] and result['frames_sent'] == 40",
     "docs/detectors.md: import hashlib, hmac, time": (
         "from vigint_client.webhooks import sign\n"
         "header = sign('secret', b'{}', int(time.time()))\n"
@@ -97,7 +98,7 @@ AFTER = {
 }
 # What the answer of a command that prints one holds.
 PRINTED = {
-    "README.md: import time": r"/video/vid_\w+\?token=\S+",
+    "README.md: import sys": r"/video/vid_\w+\?token=\S+",
     "docs/models.md: curl http://127.0.0.1:8000/api/video/<token>/": r'"status": ?"ready"',
     "docs/models.md: import time": r"uploaded 2\.\d+ seconds",
     "docs/models.md: import cv2": "50 frames",
@@ -138,8 +139,8 @@ class Place:
 
     def real(self, text: str) -> str:
         """Return an example with this installation's address and token."""
-        text = text.replace("http://127.0.0.1:8000", self.vigint.url)
-        return text.replace("<token>", self.token)
+        parts = {"http://127.0.0.1:8000": self.vigint.url, "<token>": self.token}
+        return substituted(text, {old: new for old, new in parts.items() if old in text})
 
     def run(self, *command: str, given: str) -> str:
         """Run a program on an example; return what it printed."""
@@ -150,7 +151,7 @@ class Place:
             input=given,
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=150,
             check=False,
         )
         assert done.returncode == 0, f"{given}\n{done.stdout}\n{done.stderr}"
@@ -167,7 +168,7 @@ def token(vigint: Installation, footage: Footage) -> str:
     token = found.group(1)
     vigint.secrets.add(token)
     address = f"{vigint.url}/api/video/{token}/"
-    wait_until(lambda: request(address).json()["status"] == "ready", "the source is ready", 60)
+    wait_until(lambda: request(address).json()["status"] == "ready", "the source is ready")
     return token
 
 

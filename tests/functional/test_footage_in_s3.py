@@ -56,7 +56,7 @@ def test_a_source_lives_in_s3_from_its_upload_to_its_deletion(
     assert found, landed.text
     api, stream = (f"{away.url}/{kind}/{found.group(1)}/" for kind in ("api/video", "stream"))
     away.secrets.add(found.group(1))
-    wait_until(lambda: request(api).json()["status"] == "ready", "the source is ready", 60)
+    wait_until(lambda: request(api).json()["status"] == "ready", "the source is ready")
     kept = objects(s3, away)
     assert all(key.startswith("footage/of-vigint/videos/") for key in kept)
     assert any(key.endswith("/original.mp4") for key in kept)

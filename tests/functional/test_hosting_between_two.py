@@ -34,7 +34,7 @@ def test_the_hosts_link_is_mailed_and_ours_when_it_refuses(
     def plays() -> bool:
         return request(f"{vigint.url}/stream/{token_of(link)}/").status == 200
 
-    wait_until(plays, "the host has prepared the video", 60)
+    wait_until(plays, "the host has prepared the video")
     played = request(f"{vigint.url}/stream/{token_of(link)}/").body
     own = request(f"{asking.url}/stream/{token_of(accepted['private_link'])}/").body
     assert played == own, "byte for byte"

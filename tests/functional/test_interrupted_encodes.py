@@ -37,7 +37,7 @@ def _in_mid_encode(vigint: Installation, document: dict[str, Any]) -> _Encode:
                 return pid
         return None
 
-    ffmpeg = wait_until(caught, "an ffmpeg encodes the incident", 30)
+    ffmpeg = wait_until(caught, "an ffmpeg encodes the incident")
     horse = parent_of(ffmpeg)
     assert horse is not None
     worker = parent_of(horse)
@@ -79,11 +79,11 @@ def test_killed_workers_and_work_horses_are_replaced_and_their_work_is_done(
     # Both wait for their leases to run out; waiting for them together halves the time.
     of_horse = _in_mid_encode(vigint, document(80, "1280x720"))
     os.kill(of_horse.horse, signal.SIGKILL)
-    wait_until(lambda: parent_of(of_horse.ffmpeg) is None, "ffmpeg dies with its work-horse", 5)
+    wait_until(lambda: parent_of(of_horse.ffmpeg) is None, "ffmpeg dies with its work-horse")
     of_worker = _in_mid_encode(vigint, document(80, "1280x720"))
     os.kill(of_worker.worker, signal.SIGKILL)
-    wait_until(lambda: parent_of(of_worker.horse) is None, "the horse dies with its worker", 5)
-    wait_until(lambda: parent_of(of_worker.ffmpeg) is None, "ffmpeg dies with both", 5)
+    wait_until(lambda: parent_of(of_worker.horse) is None, "the horse dies with its worker")
+    wait_until(lambda: parent_of(of_worker.ffmpeg) is None, "ffmpeg dies with both")
     _finished_once(vigint, of_horse, attempts=2)
     _finished_once(vigint, of_worker, attempts=2)
 

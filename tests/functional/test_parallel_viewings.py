@@ -1,9 +1,12 @@
 """A limit of viewings under real parallel requests: to several processes, on real sockets."""
 
+import re
+import secrets
 import threading
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from html import unescape
 from typing import Any
 
 import pytest
@@ -16,8 +19,8 @@ LIMIT, ASKED = 3, 100
 
 
 @pytest.fixture
-def stream(vigint: Installation, footage: Footage) -> str:
-    """Give the address of a video that may be watched three times."""
+def page(vigint: Installation, footage: Footage) -> str:
+    """Give the page of a video that may be watched three times."""
     ended = vigint.finished(vigint.post(incident_document(footage.frames(12), recipients=[])))
     assert ended["state"] == "ready", ended
     vigint.sql(
@@ -26,7 +29,14 @@ def stream(vigint: Installation, footage: Footage) -> str:
         LIMIT,
         ended["reference"],
     )
-    return f"{vigint.url}/stream/{token_of(ended['private_link'])}/"
+    return str(ended["private_link"])
+
+
+def _played_by(vigint: Installation, page: str, **headers: str) -> str:
+    """Open the page without keeping its cookie; return the address that its player asks."""
+    found = re.search(r'src="(/stream/[^"]+)"', request(page, **headers).text)
+    assert found, "the page has a player"
+    return vigint.url + unescape(found.group(1))
 
 
 def _together(ask: Callable[[int], Answer]) -> list[Answer]:
@@ -42,13 +52,14 @@ def _together(ask: Callable[[int], Answer]) -> list[Answer]:
 
 @pytest.mark.parametrize("named", [True, False], ids=["with view", "without view"])
 def test_of_a_hundred_plays_at_once_three_are_served(
-    vigint: Installation, stream: str, named: bool
+    vigint: Installation, page: str, named: bool
 ) -> None:
+    stream = f"{vigint.url}/stream/{token_of(page)}/"
     asked: list[dict[str, Any]] = [
         {"Range": "bytes=0-99"} if named else {"Range": "bytes=0-99", "User_Agent": f"player/{n}"}
         for n in range(ASKED)
     ]
-    views = [f"{stream}?view=view-{n}" if named else stream for n in range(ASKED)]
+    views = [_played_by(vigint, page) if named else stream for _ in range(ASKED)]
 
     for _ in range(3):
         assert request(stream, method="HEAD").status == 200, "asking for the head is no viewing"
@@ -60,3 +71,24 @@ def test_of_a_hundred_plays_at_once_three_are_served(
     # The three that began go on, in as many ranges as they like; no other does.
     again = _together(lambda n: request(views[n], **asked[n]))
     assert [a.status for a in again] == [a.status for a in answers]
+
+
+@pytest.mark.parametrize("named", [True, False], ids=["with view", "without view"])
+def test_of_a_hundred_plays_at_once_all_are_served_when_nothing_limits_them(
+    vigint: Installation, page: str, named: bool
+) -> None:
+    """Each writes twice, a viewing and an access; the database takes one write after the other."""
+    stream = f"{vigint.url}/stream/{token_of(page)}/"
+    vigint.sql("UPDATE links SET max_views = NULL")
+    for _ in range(3):
+        agents = [f"player/{secrets.token_hex(4)}" for _ in range(ASKED)]
+        views = [
+            _played_by(vigint, page, User_Agent=agent) if named else stream for agent in agents
+        ]
+        answers = _together(
+            lambda n, views=views, agents=agents: request(
+                views[n], Range="bytes=0-99", User_Agent=agents[n]
+            )
+        )
+        assert Counter(answer.status for answer in answers) == {206: ASKED}
+    assert "database is locked" not in vigint.log

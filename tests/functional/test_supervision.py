@@ -11,7 +11,7 @@ from redis import Redis
 
 from tests.functional.installation import Installation
 from tests.functional.processes import runs, wait_until
-from vigint_web.queue_address import queue_url
+from vigint_web.system.queue_socket import queue_url
 
 Document = Callable[..., dict[str, Any]]
 
@@ -42,7 +42,7 @@ def test_a_killed_process_is_back_and_so_is_the_work(
         f"another {kind} runs",
         10,
     )
-    wait_until(vigint.is_ready, "everything is up again", 10)
+    wait_until(vigint.is_ready, "everything is up again")
     print(f"{kind}: back after {time.monotonic() - began:.2f} s")
     ended = vigint.finished(vigint.post(document()), 30)
     print(f"{kind}: work done after {time.monotonic() - began:.2f} s")

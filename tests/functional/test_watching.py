@@ -54,7 +54,7 @@ def _upload(vigint: Installation, browser: Session, name: str, data: bytes) -> S
         assert answer.json()["status"] != "failed", answer.text
         return answer if answer.json()["status"] == "ready" else None
 
-    links = wait_until(ready, f"{name} is ready", 60).json()["api_links"]
+    links = wait_until(ready, f"{name} is ready").json()["api_links"]
     return Source(page, data, links["stream_url"], api, links["download_url"], token)
 
 
@@ -142,7 +142,7 @@ def test_ffmpeg_reads_the_stream_to_its_last_frame(clip: Source, origin: str) ->
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=150,
         check=True,
     )
     counts = re.findall(r"frame=\s*(\d+)", done.stderr)
@@ -193,7 +193,7 @@ def test_a_download_under_way_is_cut_when_its_link_dies(
         began = time.monotonic()
         # As fast as a good line; what the buffers hold already arrives.
         while reader.read(128 * 1024):
-            assert time.monotonic() - began < 12, "the download goes on after its link's death"
+            assert time.monotonic() - began < 60, "the download goes on after its link's death"
             time.sleep(0.05)
         print(f"{code}: cut after {time.monotonic() - began:.1f} s")
         assert reader.received < _BIG / 2, "it was cut, not finished"
@@ -231,7 +231,7 @@ def test_fifty_readers_that_do_not_read_hinder_nobody_and_are_cut(
                 answers.setdefault(name, []).append(time.monotonic() - began)
             return established(vigint.port) == 0
 
-        wait_until(all_are_cut, "those who do not read or write are cut", 40)
+        wait_until(all_are_cut, "those who do not read or write are cut")
         # A machine that is busy otherwise may hiccup once; who waits for the stalled waits often.
         usual = {name: sorted(found)[int(len(found) * 0.95)] for name, found in answers.items()}
         print("95 of 100 answers took at most:", usual)

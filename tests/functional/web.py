@@ -16,7 +16,7 @@ from urllib.parse import urlencode, urlsplit
 
 from tests.helpers import csrf_token
 
-PATIENCE = 20.0
+PATIENCE = 60.0
 
 
 @dataclass(frozen=True)

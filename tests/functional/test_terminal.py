@@ -1,0 +1,148 @@
+"""What a person sees who starts Vigint at a terminal, and stops it."""
+
+import json
+import os
+import re
+import signal
+import stat
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from tests.functional.installation import Installation
+from tests.functional.processes import freeze, processes_that_name, wait_until
+from tests.functional.terminal import ROWS, OnTerminal, rows_of
+from tests.functional.web import Session, request
+
+Fresh = Callable[..., Installation]
+Document = Callable[..., dict[str, Any]]
+Start = Callable[..., OnTerminal]
+
+
+@pytest.fixture
+def at_terminal() -> Iterator[Start]:
+    """Give a function that runs a command for an installation on a terminal."""
+    opened: list[OnTerminal] = []
+    started: list[Installation] = []
+
+    def start(installation: Installation, command: str, *options: str) -> OnTerminal:
+        port = str(installation.port)
+        folder, environment = installation.data_dir.parent, installation.environment
+        opened.append(OnTerminal(folder, environment, command, "--port", port, *options))
+        # The installation's helpers look at its children.
+        installation._process = opened[-1].process  # type: ignore[assignment]  # text or bytes
+        started.append(installation)
+        return opened[-1]
+
+    yield start
+    for installation in started:
+        installation._process = None
+    for one in opened:
+        one.close()
+
+
+def _stop(installation: Installation, terminal: OnTerminal) -> str:
+    """Press Ctrl-C; return what was said from then on."""
+    before = len(terminal.seen)
+    began = time.monotonic()
+    terminal.type("\x03")
+    terminal.read_until("Stopping…")
+    print(f"answered after {time.monotonic() - began:.2f} s")
+    assert terminal.end() == 0, terminal.seen
+    print(f"ended after {time.monotonic() - began:.2f} s")
+    installation._process = None
+    assert not processes_that_name(str(installation.data_dir)), "nothing is left running"
+    return terminal.seen[before:]
+
+
+def test_a_first_start_shows_address_and_password_last_and_ctrl_c_ends_it(
+    fresh: Fresh, document: Document, at_terminal: Start
+) -> None:
+    vigint = fresh()
+    terminal = at_terminal(vigint, "up", "--workers", "1")
+    said = terminal.read_until("Ctrl-C stops everything.\n")
+    assert rows_of(said) <= ROWS, said
+    lines = said.splitlines()
+    assert f"Vigint is ready on {vigint.url}" in lines
+    block = said.partition(f"Vigint is ready on {vigint.url}\n")[2]
+    assert '"level"' not in said, "log lines are in the file"
+    told = dict(re.findall(r"^(\S[^:\n]+): +(.+)$", block, re.MULTILINE))
+    assert told["Address"] == f"{vigint.url}/"
+    login, password = told["First login"].split()[:2]
+    browser = Session(vigint.url)
+    browser.log_in(login, password)
+    assert said.count(password) == 1
+    log = vigint.data_dir / "vigint.log"
+    assert told["Log"] == "data/vigint.log", "as short as it can be said from here"
+    assert not (vigint.data_dir / "first-admin-password").exists()
+
+    vigint.password = password
+    key = vigint.command("create-api-key", "detector", "--scope", "ingest").strip()
+    vigint.api_key = key
+    accepted = vigint.post(document())
+    reference = accepted["reference"]
+    terminal.read_until(f"{reference} was received.")
+    terminal.read_until(f"{reference}: an alert was written to the outbox")
+    [worker] = vigint.children("worker.py")
+    os.kill(worker, signal.SIGKILL)
+    terminal.read_until(f"Worker 1 (process {worker}) was killed by SIGKILL; it is started")
+    for _ in range(20):
+        assert request(f"{vigint.url}/readyz").status in {200, 503}
+    since = terminal.seen.partition("Ctrl-C stops everything.\n")[2].strip()
+    assert len(since.splitlines()) == 3, "a line for each thing, none for a request"
+
+    ended = _stop(vigint, terminal)
+    assert "Waiting for" not in ended or "Killed" not in log.read_text()
+    assert ended.rstrip().endswith("Everything has stopped.")
+    lines = log.read_text().splitlines()
+    assert all(json.loads(line) for line in lines), "one JSON object per line, as ever"
+    assert stat.S_IMODE(log.stat().st_mode) == 0o600
+    for secret in (password, key, accepted["private_link"].partition("token=")[2]):
+        assert secret not in log.read_text()
+    again = at_terminal(vigint, "up", "--workers", "1", "--verbose")
+    said = again.read_until("Ctrl-C stops everything.\n")
+    assert "First login" not in said, "it is shown once"
+    again.read_until("worker starts; 0 unfinished rows found")
+    _stop(vigint, again)
+
+
+def test_with_work_under_way_it_says_what_it_waits_for(
+    fresh: Fresh, document: Document, at_terminal: Start
+) -> None:
+    vigint = fresh()
+    terminal = at_terminal(vigint, "up", "--workers", "1")
+    terminal.read_until("Ctrl-C stops everything.\n")
+    vigint.api_key = vigint.command("create-api-key", "detector", "--scope", "ingest").strip()
+    vigint.post(document(40, "640x480"))
+    # A stopped ffmpeg keeps its worker from ending by itself.
+    wait_until(lambda: any(freeze(pid) for pid in vigint.encoders()), "an encode hangs")
+    terminal.type("\x03")
+    said = terminal.read_until("at the next start.")
+    assert re.search(r"Waiting for worker 1, which prepares a video; \d+ s at most\.", said)
+    ended = _stop(vigint, terminal)
+    assert "Stopping at once." in ended
+    assert "Everything has stopped." in ended
+
+
+def test_a_refused_start_is_a_sentence_on_the_terminal(fresh: Fresh, at_terminal: Start) -> None:
+    vigint = fresh(VIGINT_FFMPEG="/nonexistent/ffmpeg")
+    terminal = at_terminal(vigint, "up")
+    assert terminal.end() == 1
+    vigint._process = None
+    assert "/nonexistent/ffmpeg" in terminal.seen.splitlines()[-1]
+    assert "Traceback" not in terminal.seen
+
+
+def test_the_demonstration_ends_with_one_block(fresh: Fresh, at_terminal: Start) -> None:
+    vigint = fresh()
+    terminal = at_terminal(vigint, "demo", "--workers", "1")
+    said = terminal.read_until("Ctrl-C stops everything.\n")
+    # The command itself and the script's line on a fresh checkout take a row each.
+    assert rows_of(said) <= ROWS - 2, said
+    block = said.partition("Opening the private link… done")[2].partition("\n")[2]
+    for name in ("Dashboard", "Demo login", "First login", "Private link", "Mail", "Log"):
+        assert re.search(rf"^{name}: +\S", block, re.MULTILINE), f"{name}: {block}"
+    assert "was received" not in said, "the steps say what happens"
+    assert _stop(vigint, terminal).rstrip().endswith("Everything has stopped.")
