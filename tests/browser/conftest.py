@@ -4,7 +4,8 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from pathlib import Path
+from typing import Any, NoReturn
 from urllib.parse import urlsplit
 
 import pytest
@@ -13,15 +14,19 @@ from playwright.sync_api import (
     BrowserContext,
     ConsoleMessage,
     Page,
+    Playwright,
     Request,
+    expect,
     sync_playwright,
 )
 
+from tests.browser.fonts import FONT_SETS, MissingFontError, font_environment
 from tests.browser.furnished import Houses, furnished
 from tests.functional.installation import ADMIN, Installation
 from tests.helpers import Footage, incident_document
 
-_PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
+# The first has no window of its own to draw: a context costs it a quarter of the processor time.
+_PROGRAMS = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
 _ARGUMENTS = (
     "--no-sandbox",
     "--disable-gpu",
@@ -39,22 +44,57 @@ addEventListener("securitypolicyviolation", (event) => {
   console.error(`CSP: ${event.violatedDirective} ${event.blockedURI}`);
 });
 """
+# Reached only when what is waited for never comes, however busy the machine is.
+PATIENCE = 90_000  # milliseconds
+expect.set_options(timeout=PATIENCE)
 DESKTOP, PHONE = (1280, 800), (390, 844)
 
 
+def missing(sentence: str) -> NoReturn:
+    """Skip what needs it, or fail where everything must run."""
+    if os.environ.get("CI"):
+        pytest.fail(sentence)
+    pytest.skip(sentence)
+
+
+@dataclass
+class Browsers:
+    """Start the system's Chromium with fonts of a test's choice, each set once."""
+
+    playwright: Playwright
+    folder: Path
+    started: dict[str, Browser] = field(default_factory=dict)
+
+    def with_fonts(self, name: str) -> Browser:
+        """Return the browser that sees one of FONT_SETS and no other fonts."""
+        if name not in self.started:
+            program = next(filter(None, map(shutil.which, _PROGRAMS)), None)
+            if program is None:
+                missing(f"There is no browser here: install one of {', '.join(_PROGRAMS)}.")
+            try:
+                environment = font_environment(self.folder / name, FONT_SETS[name])
+            except MissingFontError as absent:
+                missing(str(absent))
+            self.started[name] = self.playwright.chromium.launch(
+                executable_path=program, args=[*_ARGUMENTS], env=environment
+            )
+        return self.started[name]
+
+
 @pytest.fixture(scope="session")
-def chromium() -> Iterator[Browser]:
-    """Give the system's Chromium."""
-    program = next(filter(None, map(shutil.which, _PROGRAMS)), None)
-    if program is None:
-        missing = f"There is no browser here: install one of {', '.join(_PROGRAMS)}."
-        if os.environ.get("CI"):
-            pytest.fail(missing)
-        pytest.skip(missing)
+def browsers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browsers]:
+    """Give the system's Chromium, by the fonts that it sees."""
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=[*_ARGUMENTS])
-        yield browser
-        browser.close()
+        browsers = Browsers(playwright, tmp_path_factory.mktemp("fonts"))
+        yield browsers
+        for browser in browsers.started.values():
+            browser.close()
+
+
+@pytest.fixture(scope="session")
+def chromium(browsers: Browsers) -> Browser:
+    """Give the system's Chromium with the fonts that most tests use."""
+    return browsers.with_fonts("dejavu")
 
 
 @pytest.fixture(scope="session")
@@ -105,7 +145,7 @@ class Windows:
                 **more,
             },
         )
-        context.set_default_timeout(20_000)
+        context.set_default_timeout(PATIENCE)
         page = context.new_page()
         window = Window(page, context)
         hosts = {urlsplit(self.base).hostname}

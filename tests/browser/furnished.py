@@ -11,6 +11,7 @@ from playwright.sync_api import Browser, Page
 from tests.browser.places import Place
 from tests.functional.installation import Installation
 from tests.helpers import Footage
+from tests.leases import kept_leases
 from tests.populated import Filled, fill, opened
 from tests.populated_people import ADMIN, GUARDED, PASSWORD
 from tests.populated_words import State
@@ -89,17 +90,19 @@ def furnished(
     installation.data_dir.mkdir()
     with opened(settings):
         filled = fill(state, footage)
-    installation.start()
-    try:
-        logins = {"admin": _log_in(chromium, installation.url, ADMIN)}
-        if filled.recovery_code:
-            logins["guarded"] = _log_in(chromium, installation.url, GUARDED, filled.recovery_code)
-        yield Furnished(state, installation, filled, logins)
-    finally:
-        installation.end()
+    with kept_leases(installation):
+        installation.start()
+        try:
+            logins = {"admin": log_in_to(chromium, installation.url, ADMIN)}
+            if filled.recovery_code:
+                guarded = log_in_to(chromium, installation.url, GUARDED, filled.recovery_code)
+                logins["guarded"] = guarded
+            yield Furnished(state, installation, filled, logins)
+        finally:
+            installation.end()
 
 
-def _log_in(chromium: Browser, url: str, email: str, code: str = "") -> Any:
+def log_in_to(chromium: Browser, url: str, email: str, code: str = "") -> Any:
     context = chromium.new_context(base_url=url)
     page = context.new_page()
     page.goto("/login")

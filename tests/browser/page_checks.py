@@ -62,8 +62,10 @@ _CLIPPED = """
     const style = getComputedStyle(element);
     if (style.clipPath !== "none" || style.textOverflow === "ellipsis") continue;
     const box = element.getBoundingClientRect();
-    for (const part of element.childNodes) {
-      if (part.nodeType !== Node.TEXT_NODE || !part.textContent.trim()) continue;
+    const parts = document.createTreeWalker(element, NodeFilter.SHOW_TEXT);
+    while (parts.nextNode()) {
+      const part = parts.currentNode;
+      if (!part.data.trim() || !seen(part.parentElement)) continue;
       lines.selectNodeContents(part);
       const text = lines.getBoundingClientRect();
       const out = Math.max(box.left - text.left, text.right - box.right);
@@ -86,6 +88,52 @@ _CLIPPED = """
   return found.slice(0, 5);
 }
 """
+# WCAG 2.2, 2.5.8: what is operated is 24 by 24 pixels, but for links in a sentence. A height that
+# follows from a font passes on one machine and fails on another, so the style sheet says it.
+_TARGETS = """
+() => {
+  const found = [];
+  const told = (element) => element.outerHTML.replace(/\\s+/g, " ").slice(0, 140);
+  const wanted = "a[href], button, summary, select, textarea, input:not([type=hidden])";
+  const words = (text) => /\\p{L}/u.test(text);
+  const inSentence = (link) => {
+    let block = link.parentElement;
+    while (getComputedStyle(block).display === "inline") block = block.parentElement;
+    const around = document.createRange();
+    around.selectNodeContents(block);
+    let text = "";
+    const parts = document.createTreeWalker(block, NodeFilter.SHOW_TEXT);
+    while (parts.nextNode()) {
+      const over = parts.currentNode.parentElement;
+      if (over.closest("a[href], button, .visually-hidden")) continue;
+      let level = over;
+      while (level !== block && getComputedStyle(level).display === "inline") {
+        level = level.parentElement;
+      }
+      if (level === block) text += parts.currentNode.data;
+    }
+    return words(text);
+  };
+  for (const element of document.querySelectorAll(wanted)) {
+    const style = getComputedStyle(element);
+    if (!element.checkVisibility({ visibilityProperty: true, opacityProperty: false })) continue;
+    if (style.clipPath !== "none" || style.clip !== "auto") continue;
+    const sentence = element.matches("a") && inSentence(element);
+    if (style.display === "inline" && element.matches("a")) {
+      if (!sentence) found.push(`a link that stands alone has no size: ${told(element)}`);
+      continue;
+    }
+    if (sentence && !element.closest(".eyebrow")) {
+      found.push(`a link within a sentence does not wrap with it: ${told(element)}`);
+    }
+    if (!(parseFloat(style.minHeight) >= 24)) {
+      found.push(`no style says a height of at least 24px: ${told(element)}`);
+    }
+    if (element.getBoundingClientRect().width < 24) found.push(`too narrow: ${told(element)}`);
+  }
+  return found.slice(0, 12);
+}
+"""
 _HEADINGS = """
 () => [...document.querySelectorAll("h1")].filter((heading) => heading.checkVisibility()).length
 """
@@ -99,9 +147,18 @@ def look(page: Page, scheme: str, width: int) -> None:
 
 def accessibility(page: Page, *, is_mail: bool = False) -> Iterator[str]:
     """Ask axe-core; a mail has no landmarks, which are best practice on pages."""
+    yield from _axe(page, _STANDARDS if is_mail else [*_STANDARDS, "best-practice"])
+
+
+def sizes_of_targets(page: Page) -> Iterator[str]:
+    """Ask axe-core for what is too small to be hit, and nothing else."""
+    yield from _axe(page, {"type": "rule", "values": ["target-size"]})
+
+
+def _axe(page: Page, what: object) -> Iterator[str]:
     if not page.evaluate("() => 'axe' in window"):
         page.evaluate(AXE)
-    rules = {**_RULES, "runOnly": _STANDARDS if is_mail else [*_STANDARDS, "best-practice"]}
+    rules = {**_RULES, "runOnly": what}
     result: dict[str, Any] = page.evaluate("rules => axe.run(document, rules)", rules)
     for violation in result["violations"]:
         for node in violation["nodes"][:3]:
@@ -116,6 +173,11 @@ def layout(page: Page) -> Iterator[str]:
         yield f"too wide: {found}"
     for found in page.evaluate(_CLIPPED):
         yield found
+
+
+def targets(page: Page) -> Iterator[str]:
+    """Look for what is operated and whose size the style sheet leaves to fonts."""
+    yield from page.evaluate(_TARGETS)
 
 
 def structure(page: Page, language: str) -> Iterator[str]:

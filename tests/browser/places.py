@@ -72,6 +72,8 @@ def _wrong_password(page: Page) -> None:
 
 def _create_key(page: Page) -> None:
     page.fill("#name", f"Détecteur {secrets.token_hex(4)}")  # no two living keys share a name
+    if page.locator("#site").count():  # of several sites none is chosen beforehand
+        page.select_option("#site", index=1)
     page.locator("main form [type=submit]").click()
     page.wait_for_selector("#new-key")
 
@@ -92,6 +94,7 @@ def _ask_for_password(page: Page) -> None:
 def _begin_two_factor(page: Page) -> None:
     begin = page.locator("form[action$='/begin'] [type=submit]")
     if begin.count():  # done once, the page goes on showing it
+        page.fill("#password", PASSWORD)
         begin.click()
     page.wait_for_selector("#code")
 
@@ -306,6 +309,7 @@ ELSEWHERE = [
 NO_PAGES = {
     "static": "style sheets and scripts",
     "bootstrap.static": "style sheets and scripts",
+    "health.health": "JSON",
     "health.healthz": "JSON",
     "health.readyz": "JSON",
     "metrics.show": "figures for a monitor",

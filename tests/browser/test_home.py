@@ -7,8 +7,6 @@ from playwright.sync_api import expect
 
 from tests.browser.conftest import PHONE, Windows
 
-WAIT = 40_000
-
 
 def test_incidents_appear_one_after_the_other_and_stay(
     window: Windows, post: Callable[..., dict[str, Any]]
@@ -20,7 +18,7 @@ def test_incidents_appear_one_after_the_other_and_stay(
     expect(page.locator(f"[data-part='{seen[0]}']")).to_be_visible()
     for _ in range(2):
         seen.insert(0, post()["reference"])
-        expect(page.locator(f"[data-part='{seen[0]}'] img")).to_be_visible(timeout=WAIT)
+        expect(page.locator(f"[data-part='{seen[0]}'] img")).to_be_visible()
         names = tile.evaluate_all("all => all.map((one) => one.dataset.part)")
         assert names[: len(seen)] == seen
     expect(page.locator("#live-says")).to_have_text("Un nouvel incident est arrivé.")
@@ -32,7 +30,7 @@ def test_a_test_alert_by_one_press(window: Windows) -> None:
     page.locator("#test-alert").click()
     page.wait_for_url("**/incidents/*/")
     expect(page.get_by_role("heading", level=1)).to_have_text("Test")
-    expect(page.locator("video").first).to_be_attached(timeout=WAIT)
+    expect(page.locator("video").first).to_be_attached()
     expect(page.locator("main")).to_contain_text("Il ne s’est rien passé")
 
 

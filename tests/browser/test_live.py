@@ -5,25 +5,17 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, Page, Request, expect
+from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.conftest import Windows
+from tests.browser.polls import HIDE, open_with_a_clock_that_stands
 from tests.browser.uploading import open_source
 from tests.functional.installation import ADMIN, Installation
 from tests.helpers import Footage, incident_document
 
 Post = Callable[..., dict[str, Any]]
-# What a quiet page waits at most, and the answer after that.
-SOON = 20_000
-_HIDE = """hidden => {
-  Object.defineProperty(document, "visibilityState", {
-    configurable: true, get: () => (hidden ? "hidden" : "visible"),
-  });
-  document.dispatchEvent(new Event("visibilitychange"));
-}"""
 
 
 def _log_in(page: Page, vigint: Installation) -> None:
@@ -43,39 +35,6 @@ def _is_the_same(page: Page) -> bool:
     return bool(page.evaluate("window.stillHere === true"))
 
 
-class Polls:
-    """Count what a page asks by itself."""
-
-    def __init__(self, page: Page) -> None:
-        self.count = 0
-        self.under_way = 0
-        self.most_at_once = 0
-        page.on("request", self._begin)
-        page.on("requestfinished", self._end)
-        page.on("requestfailed", self._end)
-
-    def _begin(self, request: Request) -> None:
-        if urlsplit(request.url).path.endswith("/live"):
-            self.count += 1
-            self.under_way += 1
-            self.most_at_once = max(self.most_at_once, self.under_way)
-
-    def _end(self, request: Request) -> None:
-        if urlsplit(request.url).path.endswith("/live"):
-            self.under_way -= 1
-
-    def during(self, page: Page, seconds: int) -> int:
-        """Let the page's clock run, answers arriving as they do; return how often it asked."""
-        before = self.count
-        for _ in range(seconds):
-            page.clock.run_for(1000)
-            # Whatever was asked is answered before the next second begins.
-            while self.under_way:
-                page.wait_for_load_state("networkidle")
-                page.evaluate("new Promise((done) => done())")
-        return self.count - before
-
-
 def test_a_new_incident_appears_with_its_picture_and_is_announced(
     window: Windows, post: Post
 ) -> None:
@@ -88,11 +47,11 @@ def test_a_new_incident_appears_with_its_picture_and_is_announced(
     search.focus()
     fresh = post()
     row = page.locator("tbody tr").first
-    expect(row).to_contain_text(fresh["reference"], timeout=SOON)
+    expect(row).to_contain_text(fresh["reference"])
     expect(page.locator("#live-says")).to_have_text("1 nouvel incident")
     expect(page.locator("tbody tr").nth(1)).to_contain_text(known["reference"])
     picture = row.locator("img")
-    expect(picture).to_be_visible(timeout=SOON)
+    expect(picture).to_be_visible()
     picture.scroll_into_view_if_needed()
     page.wait_for_function("picture => picture.naturalWidth > 0", arg=picture.element_handle())
     expect(search).to_be_focused()
@@ -110,7 +69,7 @@ def test_the_focus_stays_on_a_row_whose_words_change(
         row = page.locator(f"tr[data-part='{accepted['reference']}']")
         expect(row).to_contain_text("Traitement")
         row.locator("a").focus()
-    expect(row).to_contain_text("Prête", timeout=30_000)
+    expect(row).to_contain_text("Prête")
     expect(row.locator("a")).to_be_focused()
 
 
@@ -119,7 +78,7 @@ def test_an_empty_list_becomes_a_list(window: Windows, post: Post) -> None:
     page.goto("/incidents/?q=Alerte+incendie+du+silo")
     expect(page.locator("[data-part=nothing]")).to_be_visible()
     post(message="Alerte incendie du silo")
-    expect(page.locator("tbody tr")).to_have_count(1, timeout=SOON)
+    expect(page.locator("tbody tr")).to_have_count(1)
     expect(page.locator("#live-says")).to_have_text("1 nouvel incident")
     expect(page.locator("[data-part=nothing]")).to_have_count(0)
 
@@ -132,12 +91,10 @@ def test_a_source_is_followed_on_its_page_and_in_the_list(
     other = window(logged_in=True)
     other.goto("/source-management/")
     source_id = open_source(page, clip)
-    expect(page.locator("#live [data-live]")).to_have_attribute(
-        "data-status", "ready", timeout=30_000
-    )
+    expect(page.locator("#live [data-live]")).to_have_attribute("data-status", "ready")
     expect(page.locator("#live-says")).to_have_text("La vidéo est prête.")
     row = other.locator(f"tr[data-part='{source_id}']")
-    expect(row).to_contain_text("Prête", timeout=SOON)
+    expect(row).to_contain_text("Prête")
 
 
 def test_a_question_that_is_open_stays_open_while_the_rest_goes_on(
@@ -152,7 +109,7 @@ def test_a_question_that_is_open_stays_open_while_the_rest_goes_on(
     reader = window()
     reader.goto(link)
     requests = page.locator("[data-part=accesses] tbody tr")
-    expect(requests).not_to_have_count(0, timeout=SOON)
+    expect(requests).not_to_have_count(0)
     expect(page.locator("dialog[open]")).to_be_visible()
     expect(reason).to_be_focused()
     expect(reason).to_have_value("Envoyé par err")
@@ -163,50 +120,52 @@ def test_a_question_that_is_open_stays_open_while_the_rest_goes_on(
 
 def test_a_hidden_page_asks_nothing_and_a_shown_one_at_once(window: Windows, post: Post) -> None:
     page = window(logged_in=True)
-    page.clock.install()
-    polls = Polls(page)
-    page.goto("/incidents/")
-    assert polls.during(page, 60) in range(4, 9), "a quiet page asks every ten seconds or so"
-    page.evaluate(_HIDE, True)
-    assert polls.during(page, 120) == 0
+    polls = open_with_a_clock_that_stands(page, "/incidents/")
+    assert polls.during(60) in range(4, 9), "a quiet page asks every ten seconds or so"
+    page.evaluate(HIDE, True)
+    assert polls.during(120) == 0, "a hidden page asks nothing"
     fresh = post()
-    page.evaluate(_HIDE, False)
-    assert polls.during(page, 2) == 1
+    page.evaluate(HIDE, False)
+    assert polls.during(1) == 1, "a page that is shown asks at once"
     expect(page.locator("tbody tr").first).to_contain_text(fresh["reference"])
-    # Somebody who leafs through tabs like mad is no attack on the server.
-    before = polls.count
-    for _ in range(50):
-        page.evaluate(_HIDE, True)
-        page.evaluate(_HIDE, False)
-    assert polls.during(page, 1) + (polls.count - before) <= 3
-    assert polls.most_at_once == 1
+    assert polls.most_at_once == 1, "a page never asks twice at once"
+
+
+def test_a_page_shown_again_and_again_asks_once_a_second_at_most(window: Windows) -> None:
+    page = window(logged_in=True)
+    polls = open_with_a_clock_that_stands(page, "/incidents/")
+    for _ in range(5):
+        before = polls.count
+        for _ in range(10):
+            page.evaluate(HIDE, True)
+            page.evaluate(HIDE, False)
+        assert polls.count == before, "a clock that stands lets it ask nothing"
+        assert polls.during(1) <= 1
+    assert polls.count > 0, "it is asked at all"
+    assert polls.most_at_once == 1, "a page never asks twice at once"
 
 
 def test_a_busy_page_asks_often_but_never_twice_at_once(
     vigint: Installation, window: Windows, footage: Footage
 ) -> None:
     page = window(logged_in=True)
-    page.clock.install()
     with vigint.stopped_workers():
         vigint.post(incident_document(footage.frames(12), recipients=[]))
-        page.goto("/incidents/")
-        polls = Polls(page)
-        assert polls.during(page, 60) in range(20, 36)
+        polls = open_with_a_clock_that_stands(page, "/incidents/")
+        assert polls.during(60) in range(20, 36)
     assert polls.most_at_once == 1
 
 
 def test_an_offline_page_asks_nothing_and_says_since_when(window: Windows) -> None:
     page = window(logged_in=True, expected=("ERR_INTERNET_DISCONNECTED",))
-    page.clock.install()
-    page.goto("/incidents/")
-    polls = Polls(page)
+    polls = open_with_a_clock_that_stands(page, "/incidents/")
     page.context.set_offline(True)
     lost = page.locator("#live-lost")
     expect(lost).to_be_visible()
     expect(lost).to_have_text(re.compile(r"La connexion est perdue.* \d\d:\d\d\."))
-    assert polls.during(page, 120) == 0
+    assert polls.during(120) == 0
     page.context.set_offline(False)
-    assert polls.during(page, 2) in {1, 2}
+    assert polls.during(2) in {1, 2}
     expect(lost).to_be_hidden()
 
 
@@ -228,14 +187,14 @@ def test_a_server_that_dies_and_comes_back_is_found_again(
     lost = page.locator("#live-lost")
     expect(lost).to_be_hidden()
     fragile.stop()
-    expect(lost).to_be_visible(timeout=30_000)
+    expect(lost).to_be_visible()
     expect(page.locator("#live-says")).to_contain_text("La connexion est perdue")
     expect(page.locator("h1")).to_have_text("Incidents")
     fragile.start()
-    expect(lost).to_be_hidden(timeout=60_000)
+    expect(lost).to_be_hidden()
     accepted = fragile.post(incident_document(footage.frames(12), recipients=[]))
     row = page.locator(f"tr[data-part='{accepted['reference']}']")
-    expect(row).to_be_visible(timeout=SOON)
+    expect(row).to_be_visible()
     assert _is_the_same(page)
     complaints = [text for opened in windows.opened for text in opened.complaints]
     page.context.close()
@@ -244,14 +203,12 @@ def test_a_server_that_dies_and_comes_back_is_found_again(
 
 def test_pauses_grow_while_nobody_answers(window: Windows) -> None:
     page = window(logged_in=True, expected=("503",))
-    page.clock.install()
-    page.goto("/incidents/")
-    polls = Polls(page)
+    polls = open_with_a_clock_that_stands(page, "/incidents/")
     page.route("**/incidents/live", lambda route: route.fulfill(status=503, body="no"))
-    assert polls.during(page, 600) in range(12, 24), "a minute apart in the end"
+    assert polls.during(600) in range(12, 24), "a minute apart in the end"
     expect(page.locator("#live-lost")).to_be_visible()
     page.unroute("**/incidents/live")
-    polls.during(page, 61)
+    polls.during(61)
     expect(page.locator("#live-lost")).to_be_hidden()
 
 
@@ -262,7 +219,7 @@ def test_whoever_is_logged_out_elsewhere_comes_to_the_login(
     _log_in(page, vigint)
     page.goto("/links/")
     vigint.sql("DELETE FROM user_sessions WHERE id = (SELECT max(id) FROM user_sessions)")
-    page.wait_for_url("**/login?next=**", timeout=SOON)
+    page.wait_for_url("**/login?next=**")
 
 
 # The script that brings parts up to date, on pages made for it.
@@ -304,7 +261,7 @@ def bench(window: Windows) -> Bench:
     """Give a page that does not follow by itself."""
     page = window(logged_in=True)
     page.goto("/incidents/?q=nothing-of-the-kind")
-    page.evaluate(_HIDE, True)
+    page.evaluate(HIDE, True)
 
     return Bench(page)
 
@@ -459,3 +416,23 @@ def test_an_open_section_with_a_name_stays_open(bench: Bench) -> None:
     done = bench(None, part.format("new"))
     assert "new" in done["text"]
     assert "within" in done["text"]
+
+
+def test_a_source_that_is_deleted_leads_to_the_list(
+    vigint: Installation, window: Windows, footage: Footage
+) -> None:
+    clip = footage.clip("court.mp4").read_bytes()
+    with vigint.stopped_workers():
+        assert vigint.session().upload(("à supprimer.mp4", clip)).status == 200
+        [[source_id]] = vigint.sql(
+            "SELECT source_id FROM sources JOIN videos ON videos.id = video_id"
+            " WHERE original_name = ?", "à supprimer.mp4",
+        )  # fmt: skip
+        one, other = (window(logged_in=True, expected=("status of 404",)) for _ in range(2))
+        for page in (one, other):
+            page.goto(f"/source-management/{source_id}/")
+        one.click("#delete summary")
+        one.locator("#delete-dialog form button").last.click()
+        # The window in which it is deleted, and one that learns of it by its next question.
+        for page in (one, other):
+            page.wait_for_url(re.compile(r"/source-management/$"))

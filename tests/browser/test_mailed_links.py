@@ -1,6 +1,5 @@
 """What a mailed link opens on a phone: it plays, it stops when revoked, it says why."""
 
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -8,6 +7,7 @@ import pytest
 from playwright.sync_api import Page, Response, expect
 
 from tests.browser.conftest import PHONE, Windows
+from tests.browser.polls import Polls, give_a_clock, stop_the_clock
 from tests.functional.installation import Installation
 from tests.functional.processes import wait_until
 from tests.functional.web import Session
@@ -36,9 +36,9 @@ def _on(link: str, vigint: Installation, network: str) -> str:
 
 def _play(page: Page) -> None:
     page.click("#play")
-    wait_until(lambda: page.evaluate(_CURRENT) > 0.3, "the video plays", 15)
+    wait_until(lambda: page.evaluate(_CURRENT) > 0.3, "the video plays")
     before = page.evaluate(_CURRENT)
-    wait_until(lambda: page.evaluate(_CURRENT) > before, "the video plays on", 5)
+    wait_until(lambda: page.evaluate(_CURRENT) > before, "the video plays on")
 
 
 @pytest.mark.parametrize("network", ["loopback", "lan"])
@@ -59,17 +59,20 @@ def test_a_mailed_link_plays_and_stops_when_it_is_revoked(
     assert ended["duration"] == pytest.approx(seconds, abs=0.1)
     link = _on(ended["mailed_link"], vigint, network)
     page = window(size=PHONE, expected=("410",))
+    give_a_clock(page)
+    polls = Polls(page, "/state")
     answer = page.goto(link)
     assert answer is not None
     assert answer.status == 200
     expect(page.locator("h1")).to_have_text("Vol à l'étalage")
     _play(page)
+    # However busy this machine is, the clip has not ended before its link does.
+    page.evaluate("document.querySelector('video').playbackRate = 0.1")
     assert not page.evaluate("document.querySelector('video').paused")
+    stop_the_clock(page)
     operator.submit(f"/links/{vigint.link_id(link)}/revoke", reason="")
-    began = time.monotonic()
-    expect(page.locator("#ended")).to_be_visible(timeout=5_000)
-    print(f"{seconds} s, {network}: stopped after {time.monotonic() - began:.1f} s")
-    assert time.monotonic() - began < 5
+    took = polls.seconds_until(page.locator("#ended"), 5)
+    print(f"{seconds} s, {network}: stopped after {took} s of the page's clock")
     expect(page.locator("#ended")).to_contain_text("révoqué")
     expect(page.locator("video")).to_be_hidden()
     assert not page.evaluate("document.querySelector('video').hasAttribute('src')")
@@ -90,7 +93,7 @@ def test_a_page_opened_too_early_becomes_playable_by_itself(
         assert answer.status == 409
         expect(page.locator(".waiting")).to_be_visible()
         assert page.locator("video").count() == 0
-    expect(page.locator("video")).to_be_visible(timeout=30_000)
+    expect(page.locator("video")).to_be_visible()
     _play(page)
 
 
@@ -101,7 +104,7 @@ def test_a_page_opened_too_early_becomes_playable_by_itself(
         ("revoked_at = '2026-01-01 00:00:00'", 410, "révoqué"),
         ("not_before = '2099-01-01 00:00:00'", 403, "pas encore"),
         ("views = 1, max_views = 1", 410, "épuisé"),
-        ("", 404, "n’ouvre rien"),
+        ("", 404, "ne fonctionne pas"),
     ],
     ids=["expired", "revoked", "not yet valid", "used up", "forged"],
 )

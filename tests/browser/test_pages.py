@@ -9,7 +9,8 @@ from flask import Flask
 from playwright.sync_api import Browser
 
 from tests.browser import page_checks
-from tests.browser.conftest import Windows
+from tests.browser.conftest import Browsers, Windows
+from tests.browser.fonts import FONT_SETS
 from tests.browser.furnished import Furnished, Houses
 from tests.browser.page_checks import WIDTHS
 from tests.browser.places import ELSEWHERE, NO_PAGES, PLACES, Place
@@ -32,6 +33,9 @@ LOOKED_AT = [
 # By the keyboard: pages that have something to do on them.
 WALKED = {"home", "incident-ready", "source-ready", "links", "link-live", "keys"}
 WALKED |= {"account", "key-add", "source-add-chosen", "share", "public-live", "login", "mail"}
+# With other fonts: pages that are dense, each of another kind.
+FONTS_TRIED = {"home", "developers", "incidents", "incident-ready", "sources", "source-ready"}
+FONTS_TRIED |= {"link-live", "keys", "share", "public-live", "login"}
 
 
 def _name(visit: Visit) -> str:
@@ -79,6 +83,26 @@ def test_nothing_is_wrong_with_a_page(house: Furnished, windows: Windows, visit:
     for width in WIDTHS:
         page_checks.look(page, "light", width)
         wrong += [f"{width}: {told}" for told in page_checks.layout(page)]
+        if not place.is_mail:
+            wrong += [f"{width}: {told}" for told in page_checks.targets(page)]
+    assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.parametrize("fonts", sorted(FONT_SETS.keys() - {"dejavu"}))
+@pytest.mark.parametrize(
+    "visit", [("long", place) for place in EVERYWHERE if place.name in FONTS_TRIED], ids=_name
+)
+def test_a_page_is_right_with_other_fonts(
+    browsers: Browsers, house: Furnished, visit: Visit, fonts: str
+) -> None:
+    windows = Windows(browsers.with_fonts(fonts), house.installation.url, house.logins["admin"])
+    page = house.open(windows, visit[1])
+    wrong: list[str] = []
+    for width in (320, 1280):
+        page_checks.look(page, "light", width)
+        found = [*page_checks.layout(page), *page_checks.sizes_of_targets(page)]
+        wrong += [f"{fonts} {width}: {told}" for told in found]
+    windows.close()
     assert not wrong, "\n".join(wrong)
 
 

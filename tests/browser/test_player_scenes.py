@@ -72,7 +72,7 @@ def _at(page: Page, seconds: float, *, within: float = 0.02) -> None:
         at: float = video.evaluate("(video) => video.seeking ? -1 : video.currentTime")
         return abs(at - seconds) <= within
 
-    wait_until(there, f"the video is at {seconds}", 15)
+    wait_until(there, f"the video is at {seconds}")
 
 
 def _point(page: Page, part: str, seconds: float) -> None:
@@ -96,7 +96,7 @@ def scenes(vigint: Installation, footage: Footage) -> str:
     browser = vigint.session()
     landed = browser.upload(("three-scenes.mp4", clip.read_bytes()))
     path = re.sub(r"^https?://[^/]+", "", landed.url)
-    wait_until(lambda: 'data-status="ready"' in browser.open(path).text, "the source is ready", 60)
+    wait_until(lambda: 'data-status="ready"' in browser.open(path).text, "the source is ready")
     return path
 
 
@@ -154,7 +154,7 @@ def test_the_pointer_sees_the_picture_of_its_moment_and_the_strip_leads_there(
     expect(most).to_have_text(re.compile(r"^Le plus de mouvement\s: 0:(08|09|1\d)$"))
     most.click()
     video = player.locator("video")
-    wait_until(lambda: video.evaluate("(video) => video.currentTime") > 7.9, "it is there", 15)
+    wait_until(lambda: video.evaluate("(video) => video.currentTime") > 7.9, "it is there")
     assert player.evaluate("window.moved") < 0.01
     assert player.evaluate(_READ_CUES) == [[0, 5, 0], [5, 3600.5, 160], 0, 160, 160, None]
 

@@ -10,7 +10,6 @@ from tests.functional.installation import Installation
 from tests.helpers import Footage
 
 LIST = "/source-management/"
-READY = 30_000
 
 
 @pytest.fixture
@@ -30,7 +29,7 @@ def page(vigint: Installation, window: Windows, footage: Footage) -> Page:
         )
         assert answer.ok
     page.goto(f"{LIST}?q=étagère")
-    expect(page.locator(".badge-good")).to_have_count(3, timeout=READY)
+    expect(page.locator(".badge-good")).to_have_count(3)
     return page
 
 
@@ -64,15 +63,15 @@ def test_a_list_is_narrowed_sorted_chosen_and_emptied(page: Page, window: Window
     expect(bar).to_be_hidden()
     boxes.first.focus()
     page.keyboard.press("Space")
-    expect(count).to_have_text("1 source choisie")
+    expect(count).to_have_text("1 source sélectionnée")
     boxes.nth(2).click(modifiers=["Shift"])
-    expect(count).to_have_text("3 sources choisies")
+    expect(count).to_have_text("3 sources sélectionnées")
     expect(page.locator("#select-page")).to_be_checked()
     page.locator("[data-bulk-none]").click()
     expect(bar).to_be_hidden()
     expect(page.locator("#select-page")).to_be_focused()
     page.keyboard.press("Space")
-    expect(count).to_have_text("3 sources choisies")
+    expect(count).to_have_text("3 sources sélectionnées")
     boxes.nth(1).uncheck()
     assert page.locator("#select-page").evaluate("box => box.indeterminate")
 
@@ -84,7 +83,7 @@ def test_a_list_is_narrowed_sorted_chosen_and_emptied(page: Page, window: Window
     page.go_back()
     expect(page).to_have_url(here)
     expect(boxes).to_have_count(3)
-    expect(count).to_have_text("2 sources choisies")
+    expect(count).to_have_text("2 sources sélectionnées")
     page.locator("[data-bulk] [value=delete]").click()
     page.locator("main .button-danger").click()
     expect(page.locator("#flashes")).to_contain_text("2 sources sont supprimées.")
@@ -134,3 +133,19 @@ def test_a_source_is_described_and_two_do_not_overwrite_each_other(
     page.locator("[data-bulk] [value=delete]").click()
     page.locator("main .button-danger").click()
     expect(page.locator("#flashes")).to_contain_text("supprimées")
+
+
+def test_a_date_is_asked_for_only_where_it_is_chosen(page: Page) -> None:
+    page.locator("tbody .cell-title > a").first.click()
+    expect(page.locator("#token-end")).to_be_visible()
+    source = page.url
+    page.click("#token-end > summary")
+    for place in (source, page.locator("a[href$='/share']").get_attribute("href")):
+        if page.url != place:
+            page.goto(str(place))
+        expect(page.locator("#period")).to_be_visible()
+        expect(page.locator("#until")).to_be_hidden()
+        page.select_option("#period", "other")
+        expect(page.locator("#until")).to_be_visible()
+        page.select_option("#period", "24")
+        expect(page.locator("#until")).to_be_hidden()

@@ -10,40 +10,24 @@ from playwright.sync_api import Page, Route, expect
 
 from tests.browser import page_checks
 from tests.browser.conftest import PHONE, Windows
-from tests.browser.uploading import ADD, PATIENCE, expect_state, give, large, row, send, slow
+from tests.browser.uploading import (
+    ADD,
+    expect_state,
+    forget_work,
+    give,
+    large,
+    row,
+    send,
+    sent,
+    slow,
+    stored,
+)
 from tests.functional.installation import ADMIN, Installation
 from tests.functional.processes import wait_until
 from tests.helpers import Footage
 
 MEGABYTE = 1_000_000
 CUT = ("ERR_INTERNET_DISCONNECTED", "ERR_FAILED", "ERR_CONNECTION")
-
-
-def _sent(page: Page) -> float:
-    """Return how much of the only file is sent, from 0 to 1."""
-    value = page.locator(".queue-row [data-bar]").evaluate("(bar) => bar.value / bar.max")
-    return float(value)
-
-
-def _told(vigint: Installation, name: str) -> dict[str, Any]:
-    """Return what is stored of the newest source made from a file."""
-    [found] = vigint.sql(
-        "SELECT source_id, status, original_sha256, original_size, sources.name, description"
-        " FROM sources JOIN videos ON videos.id = video_id WHERE original_name = ?"
-        " ORDER BY sources.id DESC LIMIT 1",
-        name,
-    )
-    names = ("source_id", "status", "sha256", "size", "name", "description")
-    return dict(zip(names, found, strict=True))
-
-
-def _forget_work(vigint: Installation, but: str = "") -> None:
-    """Let the workers, which wait, not process what a test only had to send."""
-    vigint.sql(
-        "UPDATE videos SET status = 'failed', error_code = 'cancelled'"
-        " WHERE status = 'processing' AND original_name != ?",
-        but,
-    )
 
 
 @pytest.fixture
@@ -67,15 +51,15 @@ def test_twenty_files_with_a_bad_one(
         expect(page.locator("#queue-title")).to_contain_text("20 fichiers")
         page.click("[data-start]")
         moved = page.locator(".queue-row:is([data-state=received], [data-state=processing])")
-        expect(moved).to_have_count(20, timeout=PATIENCE)
+        expect(moved).to_have_count(20)
         expect(page.locator("#queue-title")).to_have_text("Tout est reçu")
         for file in (files[0], files[19]):
-            told = _told(vigint, file.name)
+            told = stored(vigint, file.name)
             assert told["sha256"] == hashlib.sha256(file.read_bytes()).hexdigest()
-        _forget_work(vigint, but=files[3].name)
+        forget_work(vigint, but=files[3].name)
     page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
     bad = row(page, files[3].name)
-    expect(bad).to_contain_text("n’est pas une vidéo", timeout=PATIENCE)
+    expect(bad).to_contain_text("n’est pas une vidéo")
     expect(bad.locator("a")).to_have_attribute("href", re.compile("file_"))
 
 
@@ -88,7 +72,7 @@ def test_what_is_cut_paused_and_left_goes_on_from_where_it_was(
         with slow(page, 3 * MEGABYTE):
             give(page, big)
             page.click("[data-start]")
-            wait_until(lambda: _sent(page) > 0.15, "some of it is sent")
+            wait_until(lambda: sent(page) > 0.15, "some of it is sent")
             expect(page).to_have_title(re.compile(r"^\d+\s%"))
             _cannot_leave(page)
 
@@ -106,8 +90,8 @@ def test_what_is_cut_paused_and_left_goes_on_from_where_it_was(
             _may_leave(page)
             page.keyboard.press("Enter")
             expect_state(page.locator(".queue-row"), "sending")
-            before = _sent(page)
-            wait_until(lambda: _sent(page) > before, "it goes on")
+            before = sent(page)
+            wait_until(lambda: sent(page) > before, "it goes on")
             page.locator("[data-act]").click()
         page.reload()
         unfinished = page.locator("#unfinished li")
@@ -115,10 +99,10 @@ def test_what_is_cut_paused_and_left_goes_on_from_where_it_was(
         give(page, big)
         expect(page.locator("#unfinished")).to_be_hidden()
         expect_state(page.locator(".queue-row"), "received", "processing")
-        told = _told(vigint, big.name)
+        told = stored(vigint, big.name)
         assert told["sha256"] == hashlib.sha256(big.read_bytes()).hexdigest()
         assert page.evaluate("localStorage.length") == 0
-        _forget_work(vigint)
+        forget_work(vigint)
     assert len(vigint.sql("SELECT 1 FROM videos WHERE original_name = ?", big.name)) == 1
 
 
@@ -191,6 +175,7 @@ def test_names_description_and_tags_travel_with_the_files(
         page.click("#upload-details > summary")
         page.fill("#description", "Ronde de nuit\nétage 2")
         page.fill("#tags", "nuit, étage 2")
+        page.fill("#source-id", "porte-2")
         row(page, "nommée.mp4").locator("[data-rename]").click()
         page.keyboard.type("Entrée nord")
         page.keyboard.press("Enter")
@@ -198,8 +183,10 @@ def test_names_description_and_tags_travel_with_the_files(
         page.click("[data-start]")
         for name in ("nommée.mp4", "autre.mp4"):
             expect_state(row(page, name), "received", "processing")
-        named, other = _told(vigint, "nommée.mp4"), _told(vigint, "autre.mp4")
+        named, other = stored(vigint, "nommée.mp4"), stored(vigint, "autre.mp4")
         assert (named["name"], other["name"]) == ("Entrée nord", "autre")
+        assert named["source_id"] == "porte-2"
+        assert other["source_id"] != "porte-2", "an id is the first file's alone"
         assert named["description"] == other["description"] == "Ronde de nuit\nétage 2"
         tags = vigint.sql(
             "SELECT tags.name FROM tags JOIN source_tags ON tag_id = tags.id"
@@ -208,7 +195,28 @@ def test_names_description_and_tags_travel_with_the_files(
             named["source_id"],
         )
         assert tags == [("nuit",), ("étage 2",)]
-        _forget_work(vigint)
+        forget_work(vigint)
+
+
+def test_an_id_that_is_taken_is_said_and_another_one_is_tried(
+    vigint: Installation, window: Windows, footage: Footage
+) -> None:
+    page = window(size=PHONE, logged_in=True, expected=("409",))
+    first, second = (footage.clip(f"{name}.mp4") for name in ("premier", "second"))
+    with vigint.stopped_workers():
+        for clip, states in ((first, ["received", "processing"]), (second, ["failed"])):
+            page.goto(ADD)
+            give(page, clip)
+            page.click("#upload-details > summary")
+            page.fill("#source-id", "quai-1")
+            page.click("[data-start]")
+            expect_state(row(page, clip.name), *states)
+        expect(row(page, second.name)).to_contain_text("porte déjà cet identifiant")
+        page.fill("#source-id", "quai-2")
+        row(page, second.name).locator("[data-act]").click()
+        expect_state(row(page, second.name), "received", "processing")
+        assert stored(vigint, second.name)["source_id"] == "quai-2"
+        forget_work(vigint)
 
 
 def test_of_what_is_stored_already_one_keeps_both_or_deletes_one(
@@ -224,13 +232,13 @@ def test_of_what_is_stored_already_one_keeps_both_or_deletes_one(
     with vigint.stopped_workers():
         send(page, first)
         expect_state(page.locator(".queue-row"), "received", "processing")
-        known = _told(vigint, first.name)["source_id"]
+        known = stored(vigint, first.name)["source_id"]
         give(page, *copies)
         page.click("[data-start]")
         one, two = (row(page, copy.name) for copy in copies)
         for copied in (one, two):
             notice = copied.locator("[data-notice]")
-            expect(notice).to_contain_text("déjà enregistré", timeout=PATIENCE)
+            expect(notice).to_contain_text("déjà enregistré")
             expect(notice.locator("a").first).to_have_attribute(
                 "href", f"/source-management/{known}/"
             )
@@ -242,7 +250,7 @@ def test_of_what_is_stored_already_one_keeps_both_or_deletes_one(
         kept = vigint.sql("SELECT keeps_duplicate FROM sources WHERE name = 'copie 1'")
         assert kept == [(1,)]
         assert vigint.sql("SELECT 1 FROM sources WHERE name = 'copie 2'") == []
-        _forget_work(vigint)
+        forget_work(vigint)
 
 
 def test_a_beginning_whose_answer_is_lost_makes_no_second_source(
@@ -266,7 +274,7 @@ def test_a_beginning_whose_answer_is_lost_makes_no_second_source(
         assert lost == [201]
         found = vigint.sql("SELECT status FROM videos WHERE original_name = ?", clip.name)
         assert found == [("processing",)]
-        _forget_work(vigint)
+        forget_work(vigint)
 
 
 def _look_right(page: Page) -> None:
@@ -297,7 +305,7 @@ def test_a_session_that_ends_in_the_middle_loses_nothing(
         page.evaluate("dispatchEvent(new Event('focus'))")
         expect_state(page.locator(".queue-row"), "received", "processing")
         expect(page.locator("[data-logged-out]")).to_be_hidden()
-        _forget_work(vigint)
+        forget_work(vigint)
 
 
 def _log_in(page: Page, vigint: Installation) -> None:
@@ -317,7 +325,7 @@ def test_what_was_begun_elsewhere_is_offered_and_can_be_forgotten(
     with slow(page, MEGABYTE):
         give(page, big)
         page.click("[data-start]")
-        wait_until(lambda: _sent(page) > 0.05, "some of it is sent")
+        wait_until(lambda: sent(page) > 0.05, "some of it is sent")
         page.click("[data-pause-all]")
         expect(page.locator("[data-resume-all]")).to_be_visible()
     other = window(logged_in=True)
@@ -338,7 +346,7 @@ def test_what_was_begun_elsewhere_is_offered_and_can_be_forgotten(
     # The window that began it finds it gone, and begins anew.
     with slow(page, MEGABYTE):
         page.click("[data-resume-all]")
-        wait_until(lambda: 0 < _sent(page) < 0.5, "it begins anew")
+        wait_until(lambda: 0 < sent(page) < 0.5, "it begins anew")
         page.click("[data-cancel-all]")
         page.click("#upload-question [data-yes]")
         expect_state(page.locator(".queue-row"), "cancelled")
@@ -377,7 +385,7 @@ def test_a_refused_file_waits_for_a_person_and_a_server_at_its_limit_is_asked_ag
         page.keyboard.press("Enter")
         expect_state(refused, "received", "processing")
         assert refused.evaluate("(element) => element.contains(document.activeElement)")
-        _forget_work(vigint)
+        forget_work(vigint)
 
 
 def test_pauses_between_tries_grow_and_figures_are_those_of_people(window: Windows) -> None:
@@ -454,3 +462,29 @@ def test_a_file_is_known_again_only_where_nobody_has_to_guess(window: Windows) -
 
 def _plain(texts: list[str]) -> list[str]:
     return [text.replace("\u202f", " ").replace("\xa0", " ") for text in texts]
+
+
+def test_a_double_click_on_upload_cancels_nothing(
+    vigint: Installation, window: Windows, big: Path
+) -> None:
+    page = window(logged_in=True)
+    page.goto(ADD)
+    give(page, big)
+    with vigint.stopped_workers(), slow(page, MEGABYTE):
+        place = page.locator("[data-start]").bounding_box()
+        assert place
+        at = (place["x"] + place["width"] / 2, place["y"] + place["height"] / 2)
+        page.mouse.dblclick(*at)
+        for button in page.locator(".queue-buttons button:visible").all():
+            # Whatever stands there now is not meant by a click of the same moment.
+            button.dispatch_event("click")
+        expect_state(page.locator(".queue-row"), "waiting", "checking", "sending")
+        expect(page.locator("#upload-question")).to_be_hidden()
+        page.click("[data-cancel-all]")
+        expect(page.locator("#upload-question")).to_be_visible()
+        page.click("#upload-question [data-yes]")
+        expect_state(page.locator(".queue-row"), "cancelled")
+    wait_until(
+        lambda: not vigint.sql("SELECT 1 FROM videos WHERE original_name = ?", big.name),
+        "no source is left",
+    )

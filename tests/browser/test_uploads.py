@@ -30,11 +30,11 @@ def test_a_source_becomes_ready_before_ones_eyes(
         current = page.locator("[aria-current=step]")
         expect(current).to_contain_text("Traitement")
         assert page.locator("video").count() == 0
-    expect(page.locator("video")).to_be_visible(timeout=30_000)
+    expect(page.locator("video")).to_be_visible()
     assert page.evaluate("window.sameDocument"), "nothing was loaded anew"
     expect(page.locator("#live-says")).not_to_be_empty()
     facts = page.locator("[data-part=facts]")
-    for told in ("entrée.mp4", "mp4", "320x240", "h264", "aac", "25", "yuv420p"):
+    for told in ("entrée.mp4", "mp4", "320 × 240", "h264", "aac", "25", "yuv420p"):
         expect(facts).to_contain_text(told)
     poster = page.locator("video").get_attribute("poster")
     assert poster
@@ -87,10 +87,10 @@ def test_a_text_file_fails_with_a_sentence_and_is_retried_and_deleted(
     text.write_text("Ceci n'est pas une vidéo.\n" * 200)
     source_id = open_source(page, text)
     notice = page.locator("[data-part=state] .notice-bad")
-    expect(notice).to_contain_text("n’est pas une vidéo", timeout=30_000)
+    expect(notice).to_contain_text("n’est pas une vidéo")
     page.click("#retry")
     expect(page.locator("[data-flash]")).to_be_visible()
-    expect(notice).to_contain_text("n’est pas une vidéo", timeout=30_000)
+    expect(notice).to_contain_text("n’est pas une vidéo")
     page.click("#delete > summary")
     expect(page.locator("dialog[open]")).to_contain_text("?")
     page.click("dialog[open] [data-close]")
@@ -109,7 +109,7 @@ def test_upload_and_deletion_work_without_scripts(
     page.wait_for_url("**/source-management/file_*/")
     source_id = page.url.rstrip("/").rpartition("/")[2]
     # Without scripts the page asks for itself anew every few seconds.
-    expect(page.locator("video")).to_be_visible(timeout=30_000)
+    expect(page.locator("video")).to_be_visible()
     page.click("#delete > summary")
     page.locator("#delete .confirm-box button[type=submit]").click()
     page.wait_for_url("**/source-management/")

@@ -6,11 +6,13 @@ import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from playwright.sync_api import Locator, Page, expect
 
+from tests.functional.installation import Installation
+
 ADD = "/source-management/add/?type=file"
-PATIENCE = 30_000
 
 
 def give(page: Page, *files: Path) -> None:
@@ -28,7 +30,7 @@ def send(page: Page, *files: Path) -> None:
 def open_source(page: Page, file: Path) -> str:
     """Send a file and open the page of its source; return what models call it."""
     send(page, file)
-    row(page, file.name).locator("a").first.click(timeout=PATIENCE)
+    row(page, file.name).locator("a").first.click()
     page.wait_for_url("**/source-management/file_*/")
     return page.url.rstrip("/").rpartition("/")[2]
 
@@ -41,7 +43,7 @@ def row(page: Page, name: str) -> Locator:
 def expect_state(found: Locator, *states: str) -> None:
     """Wait until a row, or the only one, is in one of these states."""
     state = f"^({'|'.join(states)})$"
-    expect(found).to_have_attribute("data-state", _pattern(state), timeout=PATIENCE)
+    expect(found).to_have_attribute("data-state", _pattern(state))
 
 
 def _pattern(text: str) -> re.Pattern[str]:
@@ -72,3 +74,30 @@ def slow(page: Page, bytes_per_second: int) -> Iterator[None]:
         yield
     finally:
         limit(-1)
+
+
+def sent(page: Page) -> float:
+    """Return how much of the only file is sent, from 0 to 1."""
+    value = page.locator(".queue-row [data-bar]").evaluate("(bar) => bar.value / bar.max")
+    return float(value)
+
+
+def stored(vigint: Installation, name: str) -> dict[str, Any]:
+    """Return what is stored of the newest source made from a file."""
+    [found] = vigint.sql(
+        "SELECT source_id, status, original_sha256, original_size, sources.name, description"
+        " FROM sources JOIN videos ON videos.id = video_id WHERE original_name = ?"
+        " ORDER BY sources.id DESC LIMIT 1",
+        name,
+    )
+    names = ("source_id", "status", "sha256", "size", "name", "description")
+    return dict(zip(names, found, strict=True))
+
+
+def forget_work(vigint: Installation, but: str = "") -> None:
+    """Let the workers, which wait, not process what a test only had to send."""
+    vigint.sql(
+        "UPDATE videos SET status = 'failed', error_code = 'cancelled'"
+        " WHERE status = 'processing' AND original_name != ?",
+        but,
+    )

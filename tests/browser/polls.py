@@ -1,0 +1,75 @@
+"""Count what a page asks by itself, on a clock of its own that only a test moves on."""
+
+from datetime import UTC, datetime, timedelta
+from urllib.parse import urlsplit
+
+from playwright.sync_api import Locator, Page, Request
+
+# Says to a page that it is hidden, or shown, as the browser does.
+HIDE = """hidden => {
+  Object.defineProperty(document, "visibilityState", {
+    configurable: true, get: () => (hidden ? "hidden" : "visible"),
+  });
+  document.dispatchEvent(new Event("visibilitychange"));
+}"""
+_OPENED = datetime(2026, 9, 25, 12, tzinfo=UTC)
+
+
+class Polls:
+    """Count the requests of a page for one kind of address."""
+
+    def __init__(self, page: Page, ending: str) -> None:
+        self.count = 0
+        self.most_at_once = 0
+        self._page, self._ending = page, ending
+        self._under_way: set[Request] = set()
+        page.on("request", self._begin)
+        page.on("requestfinished", self._end)
+        page.on("requestfailed", self._end)
+
+    def _begin(self, request: Request) -> None:
+        if urlsplit(request.url).path.endswith(self._ending):
+            self.count += 1
+            self._under_way.add(request)
+            self.most_at_once = max(self.most_at_once, len(self._under_way))
+
+    def _end(self, request: Request) -> None:
+        self._under_way.discard(request)
+
+    def during(self, seconds: int) -> int:
+        """Let a clock that stands run, all answers arriving; return how often the page asked."""
+        before = self.count
+        for _ in range(seconds):
+            self._page.clock.run_for(1000)
+            # Whatever was asked is answered before the next second begins.
+            while self._under_way:
+                self._page.wait_for_timeout(10)
+            self._page.evaluate("new Promise((done) => done())")
+        return self.count - before
+
+    def seconds_until(self, shown: Locator, most: int) -> int:
+        """Let a clock that stands run until something shows; return the seconds that it took."""
+        for passed in range(most + 1):
+            if shown.is_visible():
+                return passed
+            self.during(1)
+        raise AssertionError(f"it does not show within {most} s of the page's clock")
+
+
+def give_a_clock(page: Page) -> None:
+    """Give a page a clock of its own, which goes on until it is stopped."""
+    page.clock.install(time=_OPENED)
+
+
+def stop_the_clock(page: Page) -> None:
+    """Let the time of a page that was given a clock pass only where a test lets it."""
+    page.clock.pause_at(_OPENED + timedelta(hours=1))
+
+
+def open_with_a_clock_that_stands(page: Page, path: str) -> Polls:
+    """Open a page whose time passes only where a test lets it, however slow the machine is."""
+    give_a_clock(page)
+    stop_the_clock(page)
+    polls = Polls(page, "/live")
+    page.goto(path)
+    return polls

@@ -1,0 +1,113 @@
+"""A mailed link in WebKit, the engine of iPhones: it plays, seeks, and stops when revoked."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from selenium.webdriver.common.by import By
+from selenium.webdriver.remote.webdriver import WebDriver
+
+from tests.browser.conftest import PHONE, missing
+from tests.browser.fonts import MissingFontError
+from tests.browser.webkit import MissingWebKitError, started
+from tests.functional.installation import Installation
+from tests.functional.processes import wait_until
+from tests.helpers import Footage
+
+Post = Callable[..., dict[str, Any]]
+
+# Brightness of a few places of the picture that is on the screen.
+_PICTURE = """
+const video = document.querySelector("video");
+const canvas = new OffscreenCanvas(8, 8);
+const context = canvas.getContext("2d");
+context.drawImage(video, 0, 0, 8, 8);
+return [...context.getImageData(0, 0, 8, 8).data];
+"""
+_READ = "return [document.title, document.body.innerText];"
+
+
+@pytest.fixture(scope="module")
+def webkit(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebDriver]:
+    """Give WebKit in a window as tall and wide as a phone's."""
+    try:
+        with started(tmp_path_factory.mktemp("webkit"), PHONE) as driver:
+            yield driver
+    except (MissingWebKitError, MissingFontError) as absent:
+        missing(str(absent))
+
+
+@pytest.fixture(scope="module")
+def minute(footage: Footage) -> bytes:
+    """Give a clip that is longer than any test, and larger than what a range brings."""
+    clip = footage.clip("webkit-minute.mp4", seconds=60, size="640x360").read_bytes()
+    assert len(clip) > 1 << 20
+    return clip
+
+
+def _video(webkit: WebDriver, value: str) -> Any:
+    return webkit.execute_script(f"return document.querySelector('video').{value};")
+
+
+def _press(webkit: WebDriver, part: str) -> None:
+    webkit.find_element(By.CSS_SELECTOR, f"[data-vp={part}]").click()
+
+
+def _plays_on(webkit: WebDriver) -> None:
+    before = _video(webkit, "currentTime")
+    wait_until(lambda: _video(webkit, "currentTime") > before, "the video plays on")
+
+
+def test_a_mailed_link_plays_and_seeks(webkit: WebDriver, post: Post, minute: bytes) -> None:
+    webkit.get(post(video=minute)["mailed_link"])
+    assert webkit.title == "Vol à l'étalage – Vigint"
+    assert _video(webkit, "readyState") == 0, "no video unasked"
+    _press(webkit, "big")
+    wait_until(lambda: _video(webkit, "currentTime") > 0.3, "the video plays")
+    assert _video(webkit, "duration") == pytest.approx(60, abs=0.1)
+    assert (_video(webkit, "videoWidth"), _video(webkit, "videoHeight")) == (640, 360)
+    first = webkit.execute_script(_PICTURE)
+    assert any(first), "a picture is decoded"
+    _press(webkit, "forward")
+    wait_until(lambda: _video(webkit, "currentTime") > 5, "it jumps by five seconds")
+    _plays_on(webkit)
+    # Beyond what the first ranges brought.
+    webkit.execute_script(
+        """const seek = document.querySelector("[data-vp=seek]");
+           seek.value = 50; seek.dispatchEvent(new Event("input"));"""
+    )
+    wait_until(lambda: _video(webkit, "currentTime") > 50, "it goes to where the bar is put")
+    _plays_on(webkit)
+    assert webkit.execute_script(_PICTURE) != first, "another picture is shown"
+    _press(webkit, "play")
+    wait_until(lambda: _video(webkit, "paused"), "it is paused")
+
+
+def test_a_revoked_link_stops_and_shows_what_a_reload_shows(
+    vigint: Installation, webkit: WebDriver, post: Post, minute: bytes
+) -> None:
+    link = post(video=minute)["mailed_link"]
+    webkit.get(link)
+    _press(webkit, "big")
+    wait_until(lambda: _video(webkit, "currentTime") > 0.3, "the video plays")
+    vigint.session().submit(f"/links/{vigint.link_id(link)}/revoke", reason="")
+    wait_until(lambda: webkit.find_elements(By.ID, "ended"), "the page says that it ended")
+    assert _video(webkit, "paused")
+    assert not _video(webkit, "hasAttribute('src')"), "nothing is left to play"
+    shown = webkit.execute_script(_READ)
+    assert "révoqué" in shown[0]
+    webkit.refresh()
+    assert webkit.execute_script(_READ) == shown
+
+
+def test_bold_figures_are_as_large_as_their_strokes_need(
+    webkit: WebDriver, post: Post, minute: bytes
+) -> None:
+    webkit.get(post(video=minute)["mailed_link"])
+    for part in ("at", "speed"):
+        size = webkit.execute_script(
+            f"return getComputedStyle(document.querySelector('[data-vp={part}]')).fontSize;"
+        )
+        assert float(size.removesuffix("px")) >= 16, (
+            f"{part}: below 16 pixels hinting takes the even strokes from bold figures"
+        )
