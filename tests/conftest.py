@@ -1,5 +1,6 @@
 """Fixtures that all tests share: real Valkey, SQLite, PostgreSQL and ffmpeg, generated footage."""
 
+import gc
 import os
 import shutil
 import signal
@@ -20,6 +21,7 @@ from hypothesis import HealthCheck
 from hypothesis import settings as settings_of_hypothesis
 from jinja2 import FileSystemBytecodeCache
 from redis import Redis
+from sqlalchemy import Connection, Engine, QueuePool, event
 
 from tests.helpers import Browser, Clock, Footage, Person, log_in, run_jobs
 from tests.library import Library
@@ -28,13 +30,13 @@ from tests.s3_server import NoS3, S3Server, s3_server
 from tests.scheduling import pytest_xdist_make_scheduler  # noqa: F401 - a hook
 from vigint_web import create_app
 from vigint_web.cli.queue_server import QueueServer
-from vigint_web.config import Config, load_config
+from vigint_web.config.config import Config, load_config
 from vigint_web.extensions import db
 from vigint_web.jobs.context import use_application
 from vigint_web.models import ApiKey, Role, Scope
-from vigint_web.processes import die_with_parent
-from vigint_web.services import api_keys, sites, users
-from vigint_web.services.actors import command_line
+from vigint_web.services.accounts import api_keys, sites, users
+from vigint_web.services.core.actors import command_line
+from vigint_web.system.processes import die_with_parent
 
 # On a busy machine a slow example is no bug.
 settings_of_hypothesis.register_profile(
@@ -42,8 +44,6 @@ settings_of_hypothesis.register_profile(
 )
 settings_of_hypothesis.load_profile("vigint")
 
-# What runs on both databases: whatever asks for one, in these folders.
-_BOTH_DATABASES = ("tests/integration/", "tests/contract/")
 _OURS = ("VIGINT_", "SPARSE_AI_", "VIDEO_LINK_")
 PASSWORD = "correct horse battery"
 
@@ -90,6 +90,34 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
             monkeypatch.delenv(name)
 
 
+_engines_used: set[Engine] = set()
+_RETURN_SECONDS = 10
+
+
+@event.listens_for(Engine, "engine_connect")
+def _remember_engine(connection: Connection) -> None:
+    if connection.dialect.name == "postgresql":
+        _engines_used.add(connection.engine)
+
+
+@pytest.fixture(autouse=True)
+def _pools_are_closed() -> Iterator[None]:
+    """Close what a test's applications have left open to PostgreSQL, those of commands too.
+
+    An open connection that is collected as garbage is an error in the test that runs just then. A
+    pool that is closed forgets the connections that a thread still uses: they come back first.
+    """
+    yield
+    while _engines_used:
+        engine = _engines_used.pop()
+        deadline = time.monotonic() + _RETURN_SECONDS
+        while isinstance(engine.pool, QueuePool) and engine.pool.checkedout():
+            assert time.monotonic() < deadline, "a thread keeps a connection to the database"
+            gc.collect()
+            time.sleep(0.01)
+        engine.dispose()
+
+
 @pytest.fixture(scope="session")
 def queue_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Run a real queue server for this test process; yields its URL."""
@@ -121,12 +149,11 @@ def queue(queue_server: str) -> Iterator[Redis]:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Run what needs a database on both of them, where that tells something."""
+    """Run what needs a database on SQLite, and on PostgreSQL too where that can differ."""
     for name in ("database", "empty_database"):
         if name in metafunc.fixturenames:
-            both = metafunc.definition.nodeid.startswith(_BOTH_DATABASES)
-            if metafunc.definition.get_closest_marker("only_sqlite"):
-                both = False
+            mark = metafunc.definition.get_closest_marker
+            both = mark("both_databases") and not mark("only_sqlite")
             kinds = ["sqlite", "postgresql"] if both else ["sqlite"]
             metafunc.parametrize(name, kinds, indirect=True)
 
@@ -236,8 +263,8 @@ def config(database: dict[str, str], queue_server: str, settings: dict[str, str]
 def _cheap_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
     """Hash passwords in no time; what they are worth is test_passwords.py's matter."""
     cheap = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
-    monkeypatch.setattr("vigint_web.services.passwords._hasher", cheap)
-    monkeypatch.setattr("vigint_web.services.passwords._NOBODY", cheap.hash(PASSWORD))
+    monkeypatch.setattr("vigint_web.services.accounts.passwords._hasher", cheap)
+    monkeypatch.setattr("vigint_web.services.accounts.passwords._NO_PASSWORD", cheap.hash(PASSWORD))
 
 
 @pytest.fixture(scope="session")

@@ -20,12 +20,13 @@ from rq.serializers import JSONSerializer
 from werkzeug.test import TestResponse
 
 from vigint_web.clock import utcnow
-from vigint_web.config import Config
+from vigint_web.config.config import Config
 from vigint_web.extensions import db
+from vigint_web.jobs.worker import ListedWorker
 from vigint_web.media.runner import Runner
 from vigint_web.media.tools import find_tools
-from vigint_web.services import queueing
-from vigint_web.services.runtime import runtime
+from vigint_web.services.core import job_queue
+from vigint_web.services.core.runtime import runtime
 
 START = datetime(2026, 3, 29, 0, 30, tzinfo=UTC)
 
@@ -67,10 +68,14 @@ def renew() -> None:
     db.session.expire_all()
 
 
+class InThisProcess(ListedWorker, SimpleWorker):
+    """What the application's worker is, but for the fork."""
+
+
 def run_jobs() -> None:
     """Run every queued job, by a real RQ worker in this process."""
-    queues = [queueing.queue(name) for name in queueing.QUEUES]
-    worker = SimpleWorker(queues, connection=runtime().redis, serializer=JSONSerializer)
+    queues = [job_queue.queue(name) for name in job_queue.QUEUES]
+    worker = InThisProcess(queues, connection=runtime().redis, serializer=JSONSerializer)
     worker.work(burst=True, logging_level=None)
     failed = [job for queue in queues for job in queue.failed_job_registry.get_job_ids()]
     assert not failed, f"jobs ended with a stack trace: {failed}"
@@ -174,13 +179,18 @@ class Clock:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self._shift = timedelta(0)
+        self._stopped: datetime | None = None
         for name, module in list(sys.modules.items()):
             if name.startswith("vigint_web.") and getattr(module, "utcnow", None) is utcnow:
                 monkeypatch.setattr(module, "utcnow", self.now)
 
     def now(self) -> datetime:
         """Return the time as the application sees it."""
-        return utcnow() + self._shift
+        return (self._stopped or utcnow()) + self._shift
+
+    def stop(self) -> None:
+        """Let no time pass but by `forward`, however long a busy machine takes."""
+        self._stopped = self._stopped or utcnow()
 
     def forward(self, **delta: float) -> None:
         """Let time pass."""

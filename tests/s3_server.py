@@ -4,7 +4,6 @@ import os
 import pwd
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -16,7 +15,8 @@ from http.client import HTTPConnection
 from itertools import count
 from pathlib import Path
 
-from vigint_web.processes import die_with_parent
+from tests.ports import free_port
+from vigint_web.system.processes import die_with_parent
 
 ACCESS_KEY = "test:tester"
 SECRET_KEY = "testing"
@@ -186,21 +186,9 @@ def _write_configuration(folder: Path) -> list[int]:
     )
     told = {"folder": folder, "user": pwd.getpwuid(os.geteuid()).pw_name}
     (folder / "devices" / "one").mkdir(parents=True)
-    with _free_ports(len(_KINDS) + 1) as ports:
-        for kind, port in zip(_KINDS, ports, strict=False):
-            text = (_EVERYWHERE + _KEEPER).format(kind=kind, port=port, **told)
-            (folder / f"{kind}.conf").write_text(text)
-        (folder / "proxy.conf").write_text(_EVERYWHERE.format(port=ports[-1], **told) + _PROXY)
+    ports = [free_port() for _ in (*_KINDS, "proxy")]
+    for kind, port in zip(_KINDS, ports, strict=False):
+        text = (_EVERYWHERE + _KEEPER).format(kind=kind, port=port, **told)
+        (folder / f"{kind}.conf").write_text(text)
+    (folder / "proxy.conf").write_text(_EVERYWHERE.format(port=ports[-1], **told) + _PROXY)
     return ports
-
-
-@contextmanager
-def _free_ports(number: int) -> Iterator[list[int]]:
-    probes = [socket.socket() for _ in range(number)]
-    try:
-        for probe in probes:
-            probe.bind(("127.0.0.1", 0))
-        yield [probe.getsockname()[1] for probe in probes]
-    finally:
-        for probe in probes:
-            probe.close()

@@ -7,9 +7,9 @@ from click.testing import CliRunner, Result
 
 from vigint_web import create_app
 from vigint_web.cli import cli
-from vigint_web.config import load_config
+from vigint_web.config.config import load_config
 from vigint_web.extensions import db
-from vigint_web.services import snapshots
+from vigint_web.services.operations import database_dump
 
 
 class Shell:
@@ -53,7 +53,7 @@ def nothing_is_there(place: Shell) -> bool:
     if "VIGINT_DATABASE_URL" in place.environ:
         app = create_app(load_config({**place.environ, "VIGINT_DATA_DIR": str(folder) + "-x"}))
         with app.app_context():
-            empty = snapshots.is_empty(db.engine)
+            empty = database_dump.is_empty(db.engine)
             db.engine.dispose()
         assert empty
     there = {path.name for path in folder.iterdir()} if folder.exists() else set()

@@ -10,10 +10,11 @@ from werkzeug.routing import Rule
 from tests.conftest import PASSWORD
 from tests.helpers import post_incident
 from tests.library import ACTOR, Library
-from vigint_web.config import Config
+from vigint_web.config.config import Config
 from vigint_web.models import Role
-from vigint_web.services import sessions, sites, uploads, users
-from vigint_web.services.visitors import Visitor
+from vigint_web.services.accounts import sessions, sites, users
+from vigint_web.services.core.visitors import Visitor
+from vigint_web.services.uploads import uploads
 
 UNSAFE = {"POST", "PUT", "PATCH", "DELETE"}
 
@@ -62,6 +63,7 @@ def urls(
         "site_id": source.site_id,
         "key_id": library.key(sites.default_site()).id,
         "filename": "css/frame.css",
+        "name": "days",
     }
     built = {}
     urls_of = app.url_map.bind("vigint.test")

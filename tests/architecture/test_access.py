@@ -12,11 +12,11 @@ from tests.architecture.conftest import methods_of, routes_of
 from tests.conftest import PASSWORD
 from tests.helpers import Person, csrf_token, log_in
 from tests.library import ACTOR
-from vigint_web.http.rules import RULES, Anyone, Key, Monitor, PersonOrKey, Rule, Token
-from vigint_web.http.rules import Person as People
+from vigint_web.http.security.rules import RULES, Anyone, Key, Monitor, PersonOrKey, Rule, Token
+from vigint_web.http.security.rules import Person as People
 from vigint_web.models import Role, Scope
 from vigint_web.permissions import may
-from vigint_web.services import api_keys, sites, users
+from vigint_web.services.accounts import api_keys, sites, users
 
 # A person may come from the site that everything is of, or from another one.
 WHO = ["nobody", *Role, "stranger", *(f"{scope} key" for scope in Scope), "revoked key"]

@@ -10,7 +10,7 @@ from flask import Flask
 from tests.architecture.conftest import methods_of, routes_of
 from tests.helpers import Person, renew
 from vigint_web.extensions import Base, db
-from vigint_web.http.rules import RULES, Anyone, Key, Token
+from vigint_web.http.security.rules import RULES, Anyone, Key, Token
 from vigint_web.models import Role
 
 # Everything that changes something is in this list, and nothing that changes something is a GET.
@@ -28,7 +28,7 @@ CHANGING = {
     "sharing.share", "sharing.expiry", "sharing.send_again", "sharing.address",
     "sharing.revoke_many", "hosting.upload", "hosting.extend", "hosting.delete",
     "uploads.create", "uploads.receive", "uploads.terminate",
-    "outbox.retry",
+    "outbox.retry", "outbox.send_held", "outbox.drop_held", "retention.confirm", "retention.keep",
 }  # fmt: skip
 # A form of a browser knows GET and POST only: other methods are for programs, and their own.
 OF_PROGRAMS = {
