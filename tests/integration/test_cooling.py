@@ -425,7 +425,6 @@ class TestOff:
 
 
 def _seen(clock: Clock, **ago: float) -> dict[str, Any]:
-    clock.stop()  # seconds between two reports are what is tested
     return _document(detected_at=(clock.now() - timedelta(**ago)).isoformat())
 
 

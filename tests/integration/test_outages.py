@@ -92,6 +92,7 @@ def test_after_an_outage_everything_goes_out_oldest_first(
     postbox.rcpt["r1@example.com"] = ["550 gone for ever"]
     postbox.data = ["451 not this one yet"]
     server.open()
+    clock.forward(seconds=30)
     _post(client, api_key, 5)
     work()
     reconcile()

@@ -122,7 +122,6 @@ def test_a_temporary_refusal_is_tried_again_after_growing_pauses_under_one_messa
 ) -> None:
     postbox.rcpt["garde@example.com"] = ["451 greylisted"]
     postbox.data = ["452 disk full", "421 busy"]
-    clock.stop()
     _post(client, api_key)
     pauses = []
     for _ in range(3):
