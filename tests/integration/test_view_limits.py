@@ -13,6 +13,7 @@ from tests.helpers import Clock, renew
 from tests.library import ACTOR, Library
 from vigint_web.errors import LinkRefused
 from vigint_web.extensions import db
+from vigint_web.http.base.errors import STATUSES
 from vigint_web.models import Access, Link, Playback
 from vigint_web.services.core.visitors import Visitor
 from vigint_web.services.links import links
@@ -52,7 +53,7 @@ def _views(link: Link) -> tuple[int, int]:
 def _play(app: Flask, token: str, visitor: Visitor, view: str | None) -> str:
     with app.app_context():
         try:
-            links.open_link(token, Opening.STREAM, visitor, view=view)
+            links.open_link(token, Opening.STREAM, visitor, statuses=STATUSES, view=view)
         except LinkRefused as refused:
             return refused.code
         finally:

@@ -32,7 +32,7 @@ def _warned(facts: IncidentFacts) -> list[tuple[str, str]]:
 
 @pytest.mark.parametrize("document", [[], "text", 7, True, None])
 def test_a_document_that_is_no_object_is_refused(document: Any) -> None:
-    with pytest.raises(Invalid, match="JSON object"):
+    with pytest.raises(Invalid, match="document_not_object"):
         parse_incident(document, SETTINGS)
     assert parse_incident(document, SETTINGS, has_footage=True).message == ""
 

@@ -8,8 +8,9 @@ import pytest
 from flask import Request
 from hypothesis import given
 from hypothesis import strategies as st
-from werkzeug.exceptions import BadRequest, RequestEntityTooLarge
+from werkzeug.exceptions import RequestEntityTooLarge
 
+from vigint_web.errors import Malformed
 from vigint_web.http.uploads import multipart
 from vigint_web.http.uploads.multipart import FilePart, read_parts, save
 
@@ -85,7 +86,7 @@ def test_the_pieces_of_a_body_do_not_matter(contents: list[tuple[bool, bytes]], 
 def test_a_body_that_ends_early_is_refused_and_never_taken_for_whole(cut: int, size: int) -> None:
     body = _body([("a", None, b"text"), ("f", "f.bin", b"x" * 100)])
     cut = min(cut, len(body) - len("--\r\n") - 1)
-    with pytest.raises(BadRequest):
+    with pytest.raises(Malformed):
         list(read_parts(_request(body[:cut], size)))
 
 
@@ -118,11 +119,11 @@ def test_limits(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(RequestEntityTooLarge):
         list(read_parts(_request(long_field)))
     header = b"--bOuNdAry\r\nX: " + b"x" * 5_000_000
-    with pytest.raises((BadRequest, RequestEntityTooLarge)):
+    with pytest.raises((Malformed, RequestEntityTooLarge)):
         list(read_parts(_request(header)))
 
 
 @pytest.mark.parametrize("body", [b"", b"\r\n", b"nonsense", b"--other\r\n\r\n--other--"])
 def test_what_is_no_form_is_refused(body: bytes) -> None:
-    with pytest.raises(BadRequest):
+    with pytest.raises(Malformed):
         list(read_parts(_request(body)))

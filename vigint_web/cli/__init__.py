@@ -10,6 +10,7 @@ from vigint_web.cli.preflight import StartError
 from vigint_web.config.config import ConfigError
 from vigint_web.config.environment import load_environment
 from vigint_web.errors import VigintError
+from vigint_web.i18n.refusals import error_sentence
 
 
 class _LazyGroup(click.Group):
@@ -47,8 +48,12 @@ def main() -> None:
         for mistake in error.mistakes:
             print(mistake, file=sys.stderr)
         sys.exit(2)
-    except (StartError, VigintError) as error:
-        print(str(error) or f"Not possible: {error.__class__.__name__}.", file=sys.stderr)
+    except StartError as error:
+        print(error, file=sys.stderr)
+        sys.exit(1)
+    except VigintError as error:
+        # No application, no reader's language: English, as all that commands say.
+        print(error_sentence(error), file=sys.stderr)
         sys.exit(1)
     except SQLAlchemyError as error:
         # The kind alone: the rest may hold a password.

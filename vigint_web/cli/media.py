@@ -11,7 +11,7 @@ import click
 from flask_babel import force_locale
 
 from vigint_web import create_app
-from vigint_web.errors import VigintError
+from vigint_web.errors import CommandRefused
 from vigint_web.i18n.formats import duration, file_size
 from vigint_web.i18n.sentences import failure_sentence, flaw_sentence
 from vigint_web.media import pictures, rendition
@@ -43,9 +43,9 @@ def test_video_processing(file_path: Path, as_json: bool) -> None:
         try:
             facts = _process(file_path.absolute())
         except MediaError as error:
-            raise VigintError(f"{failure_sentence(error.code)} ({error})") from None
+            raise CommandRefused(f"{failure_sentence(error.code)} ({error})") from None
         except ToolMissing as error:
-            raise VigintError(str(error)) from None
+            raise CommandRefused(str(error)) from None
         click.echo(json.dumps(facts, indent=2, default=str) if as_json else _table(facts))
 
 

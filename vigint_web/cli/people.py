@@ -7,7 +7,7 @@ from flask_babel import force_locale
 
 from vigint_web import create_app
 from vigint_web.cli.up import migrate_database
-from vigint_web.errors import VigintError
+from vigint_web.errors import CommandRefused
 from vigint_web.models import Role, Scope, Site
 from vigint_web.services.accounts import api_keys, sites, two_factor, users
 from vigint_web.services.audit import verification
@@ -82,7 +82,7 @@ def create_api_key(
 ) -> None:
     """Create a key for a program and print it, alone, once."""
     if create_site and not site:
-        raise VigintError("--create-site adds the site that --site names: add --site NAME.")
+        raise CommandRefused("--create-site adds the site that --site names: add --site NAME.")
     wanted = {Scope(scope) for scope in scopes} or {Scope.INGEST, Scope.HOST}
     app = create_app()
     with app.app_context():
@@ -98,7 +98,11 @@ def _site(name: str, create: bool) -> Site:
     except sites.UnknownSite as unknown:
         if create:
             return sites.add_site(command_line(), name.strip())
-        raise VigintError(f"{unknown} Name one of them, or add --create-site.") from None
+        there = ", ".join(unknown.known) or "none yet"
+        raise CommandRefused(
+            f"There is no site {unknown.wanted!r}. The sites are: {there}."
+            " Name one of them, or add --create-site."
+        ) from None
 
 
 @click.command("verify-audit")
@@ -120,7 +124,7 @@ def verify_audit(expect_count: int | None, expect_head: str | None) -> None:
         migrate_database(app)
         report = verification.check_trail(noted)
     if report.findings:
-        raise VigintError("\n".join(report.findings))
+        raise CommandRefused("\n".join(report.findings))
     click.echo(
         "The audit trail is whole: every event follows from the one before.\n"
         f"Events: {report.head.count}\n"

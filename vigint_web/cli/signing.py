@@ -10,7 +10,7 @@ from vigint_web import create_app
 from vigint_web.cli.up import migrate_database
 from vigint_web.config.config import Config, secret_key_path
 from vigint_web.crypto.tokens import key_id
-from vigint_web.errors import VigintError
+from vigint_web.errors import CommandRefused
 from vigint_web.services.accounts import two_factor
 from vigint_web.services.core.actors import command_line
 from vigint_web.services.core.runtime import config
@@ -58,7 +58,7 @@ def _rotate(settings: Config) -> None:
 
 def _forget(settings: Config, yes: bool) -> None:
     if not settings.old_secret_keys:
-        raise VigintError("There is no older key: nothing to forget.")
+        raise CommandRefused("There is no older key: nothing to forget.")
     ending = key_rotation.count_open_links(signed_by_newest=False)
     click.echo(f"Open links signed with an older key, which end now: {ending}.")
     if not yes:

@@ -43,6 +43,10 @@ _REFUSALS: dict[str, LazyString] = {
     "account_link_used": _("This link was already used, or replaced by a newer one. Log in, or ask for a new one under “Forgot your password?”."),
     "account_link_expired": _("This link has expired. Ask for a new one under “Forgot your password?” on the login page."),
     "last_admin": _("This is the last administrator who can log in. Make someone else an administrator first."),
+    "edited_meanwhile": _("Someone else has changed this in the meantime. Reload the page and check."),
+    "email_taken": _("%(email)s exists already."),
+    "no_second_factor": _("%(email)s has no second factor."),
+    "unknown_user": _("There is no user %(email)s."),
     "own_role": _("You cannot change your own role or lock yourself out. Ask another administrator."),
     "second_factor_required": _("Your role requires a second factor. Set it up first."),
     "not_granted": _("This link does not give access to that. Ask the person who sent it for more access."),
@@ -84,19 +88,7 @@ _REFUSALS: dict[str, LazyString] = {
 }  # fmt: skip
 
 
-_SHARING: dict[str, LazyString] = {
-    "video_failed": _("This video could not be prepared, so it cannot be shared."),
-    "no_recipient": _("Enter at least one address."),
-    "too_many_recipients": _("At most 20 addresses at once. Share with the others afterwards."),
-    "end_is_over": _("The end date is in the past. Choose a later one."),
-    "end_after_purge": _("The footage is deleted before that. Choose an earlier end."),
-    "begins_after_end": _(
-        "The link would expire before it starts working. Choose an earlier start."
-    ),
-}
-
-
-_RECIPIENTS: dict[str, LazyString] = {
+RECIPIENTS: dict[str, LazyString] = {
     "not_an_address": _("This is not an e-mail address. Correct it in the program that sends the alerts."),
     "domain_not_allowed": _("Programs may not alert addresses of this domain. An administrator can allow it: [Alerts] recipient_domains."),
     "cannot_exist": _("No mailbox can have this address. Correct it in the program that sends the alerts."),
@@ -128,27 +120,12 @@ _WARNINGS: dict[str, LazyString] = {
 
 def recipient_sentence(code: str) -> LazyString:
     """Return why a recipient that a program named is not mailed, and what to do."""
-    return _RECIPIENTS.get(code, _RECIPIENTS["not_an_address"])
+    return RECIPIENTS.get(code, RECIPIENTS["not_an_address"])
 
 
 def warning_words(code: str) -> LazyString:
     """Return in a few words how a value that was received differs from what is used."""
     return _WARNINGS.get(code, _WARNINGS["not_understood"])
-
-
-def sharing_mistake(code: str) -> str:
-    """Return what is wrong with a link to be shared; a code may name an address after a colon."""
-    kind, _colon, address = code.partition(":")
-    if kind == "not_an_address":
-        return str(gettext("%(address)s is not an e-mail address.", address=address[:100]))
-    if kind == "not_understood":
-        return str(
-            gettext(
-                "Not recognised and left out: “%(text)s”. Check the addresses, then send.",
-                text=address,
-            )
-        )
-    return str(_SHARING[kind])
 
 
 # Actors' labels that are no person's address.

@@ -1,16 +1,18 @@
 """Turn refusals and accidents into answers: JSON for programs, a page for people."""
 
 import logging
+from collections.abc import Mapping
 from datetime import datetime
 
 from flask import Flask, Response, g, jsonify, render_template, request
 from flask_babel import gettext
 from flask_wtf.csrf import CSRFError
 from sqlalchemy.exc import DataError, OperationalError
-from werkzeug.exceptions import BadRequest, HTTPException, MethodNotAllowed, RequestEntityTooLarge
+from werkzeug.exceptions import HTTPException, MethodNotAllowed, RequestEntityTooLarge
 
-from vigint_web.errors import Invalid, LinkRefused, VigintError
+from vigint_web.errors import Conflict, Invalid, LinkRefused, Malformed, NotFound, VigintError
 from vigint_web.extensions import db
+from vigint_web.i18n.refusals import error_sentence
 from vigint_web.i18n.sentences import refusal_sentence
 from vigint_web.services.core.transactions import is_disk_full
 from vigint_web.storage import NoRoom, StorageError
@@ -32,6 +34,44 @@ _CODES = {
     429: "too_many_requests",
     503: "unavailable",
 }
+# Statuses of refusals: by kind, else by code.
+_OF_KINDS: Mapping[type[VigintError], int] = {
+    Malformed: 400,
+    Invalid: 422,
+    NotFound: 404,
+    Conflict: 409,
+}
+STATUSES: Mapping[str, int] = {
+    "account_link_expired": 410,
+    "account_link_used": 410,
+    "checksum_mismatch": 460,  # of the tus protocol
+    "empty_file": 400,
+    "forbidden": 403,
+    "hash_mismatch": 422,
+    "insufficient_scope": 403,
+    "invalid_host": 400,
+    "invalid_key": 403,
+    "lease_lost": 409,
+    "link_expired": 410,
+    "link_not_yet_valid": 403,
+    "link_revoked": 410,
+    "link_used_up": 410,
+    "locked": 423,
+    "login_required": 401,
+    "not_found": 404,
+    "not_granted": 403,
+    "not_ready": 409,
+    "processing_failed": 409,
+    "second_factor_required": 403,
+    "storage_full": 507,
+    "too_large": 413,
+    "too_many_requests": 429,
+    "unauthorized": 401,
+    "unavailable": 503,
+    "unsupported_version": 412,
+    "upload_expired": 410,
+    "upload_too_long": 413,
+}
 RETRY_AFTER = {
     "not_ready": "3",
     "unavailable": "5",
@@ -41,8 +81,12 @@ RETRY_AFTER = {
 }
 
 
-class BadForm(BadRequest):
-    """Say what is wrong with the body, in the description."""
+def status_of(error: VigintError) -> int:
+    """Return the status of the answer that tells of a refusal."""
+    for kind in type(error).__mro__:
+        if kind in _OF_KINDS:
+            return _OF_KINDS[kind]
+    return STATUSES.get(error.code, 400)
 
 
 def wants_json() -> bool:
@@ -80,6 +124,12 @@ def refuse(
     return response
 
 
+def answer_to(error: VigintError) -> Response:
+    """Return the answer that tells of a refusal: its status, its code and its sentence."""
+    opens_at = error.opens_at if isinstance(error, LinkRefused) else None
+    return refuse(error.code, status_of(error), error_sentence(error), opens_at=opens_at)
+
+
 def _is_form() -> bool:
     return request.mimetype == "multipart/form-data"
 
@@ -89,10 +139,7 @@ def handle_errors(app: Flask) -> None:
 
     @app.errorhandler(VigintError)
     def refused(error: VigintError) -> Response:
-        if isinstance(error, Invalid):
-            return refuse(error.code, error.status, " ".join(error.mistakes))
-        opens_at = error.opens_at if isinstance(error, LinkRefused) else None
-        return refuse(error.code, error.status, opens_at=opens_at)
+        return answer_to(error)
 
     @app.errorhandler(CSRFError)
     def forged(_error: CSRFError) -> Response:
@@ -112,7 +159,7 @@ def handle_errors(app: Flask) -> None:
                 "The document is larger than 32 MiB. Send the images as multipart parts instead."
             )
             return refuse(code, status, sentence)
-        answer = refuse(code, status, error.description if isinstance(error, BadForm) else None)
+        answer = refuse(code, status)
         if isinstance(error, MethodNotAllowed) and error.valid_methods:
             answer.headers["Allow"] = ", ".join(sorted(error.valid_methods))
         return answer

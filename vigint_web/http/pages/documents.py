@@ -2,9 +2,14 @@
 
 from typing import Any
 
+from flask import request
+
+from vigint_web.errors import Invalid, Mistake, MistakeCode
 from vigint_web.services.core.runtime import config
 from vigint_web.services.incidents.incidents import fingerprint
 from vigint_web.services.incidents.payload import IntakeSettings
+
+LONGEST_NAME = 255
 
 
 def intake_settings() -> IntakeSettings:
@@ -28,3 +33,12 @@ def fingerprint_of(document: Any, digests: list[str], body: bytes | str) -> str:
         return fingerprint(document, digests)
     except RecursionError:
         return fingerprint({"body": body if isinstance(body, str) else body.hex()}, digests)
+
+
+def request_name() -> str | None:
+    """Return how a program names its request, so that a repetition is known; raises Invalid."""
+    name = request.headers.get("Idempotency-Key")
+    if name is not None and not 1 <= len(name) <= LONGEST_NAME:
+        facts = {"least": 1, "most": LONGEST_NAME}
+        raise Invalid([Mistake(MistakeCode.HEADER_LENGTH, "Idempotency-Key", facts)])
+    return name

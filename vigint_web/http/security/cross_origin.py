@@ -14,6 +14,7 @@ from werkzeug.routing import RequestRedirect
 
 from vigint_web.errors import LinkRefused
 from vigint_web.extensions import db
+from vigint_web.http.base.errors import STATUSES
 from vigint_web.http.security.identity import visitor
 from vigint_web.models import Audience, Link
 from vigint_web.services.links import links
@@ -34,10 +35,10 @@ def open_link(token: str, opening: Opening, **options: Any) -> Link:
     """Open a link for this request (`links.open_link`), and remember whom it was made for.
 
     Raises:
-        LinkRefused: with the contract's code and status.
+        LinkRefused: with the contract's code.
     """
     try:
-        link = links.open_link(token, opening, visitor(), **options)
+        link = links.open_link(token, opening, visitor(), statuses=STATUSES, **options)
     except LinkRefused as refused:
         g.link_audience = refused.audience
         raise

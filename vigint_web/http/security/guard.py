@@ -35,20 +35,16 @@ class Unauthorized(VigintError):
     """Say that the request names nobody."""
 
     code = "unauthorized"
-    status = 401
 
 
 class LoginRequired(VigintError):
     """Say that only people who are logged in may."""
 
     code = "login_required"
-    status = 401
 
 
 class Forbidden(VigintError):
     """Say that whoever asks may not."""
-
-    status = 403
 
     def __init__(self, code: str = "forbidden") -> None:
         super().__init__(code)

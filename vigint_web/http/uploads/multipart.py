@@ -7,12 +7,11 @@ from pathlib import Path
 from typing import BinaryIO
 
 from flask import Request
-from flask_babel import gettext
 from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.sansio.multipart import Data, Epilogue, Field, File, MultipartDecoder, NeedData
 
+from vigint_web.errors import Malformed, Mistake, MistakeCode
 from vigint_web.http.base.connection_time import take_time
-from vigint_web.http.base.errors import BadForm
 
 _CHUNK = 256 * 1024
 _LONGEST_HEADER = 64 * 1024
@@ -20,8 +19,8 @@ _LONGEST_FIELD = 1024 * 1024
 _LONGEST_TEXTS = 4 * 1024 * 1024  # all fields together
 
 
-def _cut_off() -> BadForm:
-    return BadForm(gettext("The form ended early. Send it again."))
+def _cut_off() -> Malformed:
+    return Malformed([Mistake(MistakeCode.FORM_ENDED_EARLY)])
 
 
 @dataclass(frozen=True)
@@ -104,16 +103,12 @@ def read_parts(request: Request, *, most_parts: int = 100) -> Iterator[TextPart 
     """Yield the parts of a multipart/form-data request in their order.
 
     Raises:
-        BadRequest: the body is not what it says.
+        Malformed: the body is not what it says.
         RequestEntityTooLarge: too many parts, or a field too long.
     """
     boundary = request.mimetype_params.get("boundary", "")
     if request.mimetype != "multipart/form-data" or not boundary:
-        raise BadForm(
-            gettext(
-                "This address expects multipart/form-data: each file as a part with a file name."
-            )
-        )
+        raise Malformed([Mistake(MistakeCode.NOT_A_FORM)])
     take_time(request.environ)
     parts = _Parts(request, boundary.encode("latin-1", "replace"), most_parts)
     texts = 0
@@ -162,7 +157,7 @@ class _Parts:
             try:
                 event = self._decoder.next_event()
             except ValueError as error:
-                raise BadForm(gettext("The form is damaged. Send it again.")) from error
+                raise Malformed([Mistake(MistakeCode.FORM_DAMAGED)]) from error
             if isinstance(event, Field | File | Data | Epilogue):
                 return event
             if isinstance(event, NeedData):

@@ -5,10 +5,9 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
-from flask_babel import gettext as _
 from werkzeug.datastructures import Headers
 
-from vigint_web.errors import Invalid, VigintError
+from vigint_web.errors import Malformed, Mistake, MistakeCode, VigintError
 from vigint_web.services.uploads.receiving import Checksum
 
 if TYPE_CHECKING:
@@ -28,20 +27,13 @@ class UnsupportedVersion(VigintError):
     """Say that the client speaks another tus."""
 
     code = "unsupported_version"
-    status = 412
-
-
-class WrongHeaders(Invalid):
-    """Say what is wrong with a request's headers."""
-
-    status = 400
 
 
 def number(headers: Headers, name: str) -> int:
-    """Return a header that must be a number of bytes; raises WrongHeaders."""
+    """Return a header that must be a number of bytes; raises Malformed."""
     text = headers.get(name, "")
     if not re.fullmatch(r"[0-9]{1,16}", text) or int(text) > _LARGEST:
-        raise WrongHeaders([_("%(header)s must be a whole number of bytes.", header=name)])
+        raise Malformed([Mistake(MistakeCode.NOT_A_SIZE, name)])
     return int(text)
 
 
@@ -49,37 +41,36 @@ def metadata(text: str) -> dict[str, str]:
     """Return what Upload-Metadata says: pairs of a key and a text in base64.
 
     Raises:
-        WrongHeaders: it is not made like that.
+        Malformed: it is not made like that.
     """
     found: dict[str, str] = {}
     for pair in text.split(",") if text.strip() else []:
         key, _space, value = pair.strip(" ").partition(" ")
         if not _KEY.fullmatch(key) or key in found:
-            raise WrongHeaders([_("Upload-Metadata must contain keys, each once, without spaces.")])
+            raise Malformed([Mistake(MistakeCode.METADATA_KEYS, "Upload-Metadata")])
         try:
             found[key] = base64.b64decode(value.strip(" "), validate=True).decode("utf-8")
         except ValueError:  # no base64, no ASCII, no UTF-8
-            raise WrongHeaders(
-                [_("“%(key)s” in Upload-Metadata must be UTF-8 text in base64.", key=key[:40])]
-            ) from None
+            not_text = Mistake(MistakeCode.METADATA_NOT_TEXT, "Upload-Metadata", {"key": key[:40]})
+            raise Malformed([not_text]) from None
     return found
 
 
 def checksum(text: str | None) -> Checksum | None:
-    """Return what Upload-Checksum says; raises WrongHeaders."""
+    """Return what Upload-Checksum says; raises Malformed."""
     if text is None:
         return None
     algorithm, _space, encoded = text.partition(" ")
     if algorithm not in ALGORITHMS:
-        raise WrongHeaders(
-            [_("Upload-Checksum supports only %(names)s.", names=", ".join(ALGORITHMS))]
-        )
+        facts = {"names": ", ".join(ALGORITHMS)}
+        raise Malformed([Mistake(MistakeCode.CHECKSUM_UNKNOWN, "Upload-Checksum", facts)])
     try:
         digest = base64.b64decode(encoded.strip(" "), validate=True)
     except ValueError:
         digest = b""
     if len(digest) != ALGORITHMS[algorithm]:
-        raise WrongHeaders([_("Upload-Checksum contains no %(name)s in base64.", name=algorithm)])
+        facts = {"name": algorithm}
+        raise Malformed([Mistake(MistakeCode.CHECKSUM_MALFORMED, "Upload-Checksum", facts)])
     return Checksum(algorithm, digest)
 
 

@@ -87,10 +87,9 @@ class TooSoon(VigintError):
     """Say how many seconds to wait before the next attempt."""
 
     code = "too_many_requests"
-    status = 429
 
     def __init__(self, seconds: int) -> None:
-        super().__init__(f"Wait {seconds} seconds.")
+        super().__init__(seconds)
         self.seconds = seconds
 
 

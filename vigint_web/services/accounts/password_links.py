@@ -43,9 +43,9 @@ def open_token(token: str) -> AccountMail:
     if row is None or row.user is None or not row.user.active:
         raise NotFound
     if row.closed_at is not None:
-        raise LinkRefused("account_link_used", 410)
+        raise LinkRefused("account_link_used")
     if row.expires_at <= utcnow():
-        raise LinkRefused("account_link_expired", 410)
+        raise LinkRefused("account_link_expired")
     return row
 
 

@@ -10,9 +10,8 @@ from contextlib import contextmanager
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 from argon2.low_level import ARGON2_VERSION
-from flask_babel import gettext as _
 
-from vigint_web.errors import Busy
+from vigint_web.errors import Busy, Mistake, MistakeCode
 from vigint_web.services.accounts.password_strength import is_guessable
 
 # SP 800-63B-4, 3.1.1.2: 15 characters where a password alone opens. A second factor would allow 8,
@@ -66,8 +65,8 @@ def hash_password(password: str) -> str:
         return _hasher.hash(_normalised(password))
 
 
-def mistakes_in(password: str, context: Collection[str] = ()) -> list[str]:
-    """Return what is wrong with a password that somebody chose, in sentences; empty: nothing.
+def mistakes_in(password: str, context: Collection[str] = ()) -> list[Mistake]:
+    """Return what is wrong with a password that somebody chose; empty: nothing.
 
     Length and guessability only: no character is required, and none refused.
 
@@ -76,21 +75,11 @@ def mistakes_in(password: str, context: Collection[str] = ()) -> list[str]:
     """
     password = _normalised(password) if len(password) <= _LONGEST_GIVEN else ""
     if not SHORTEST <= len(password) <= LONGEST:
-        return [
-            _(
-                "The password must have %(least)d to %(most)d characters.",
-                least=SHORTEST,
-                most=LONGEST,
-            )
-        ]
+        facts = {"least": SHORTEST, "most": LONGEST}
+        return [Mistake(MistakeCode.PASSWORD_LENGTH, "password", facts)]
     words = [*_SERVICE_WORDS, *(word for word in context if len(word) > 2)]
     if is_guessable(password, words):
-        return [
-            _(
-                "This password is too easy to guess: it is common, repeats itself, or "
-                "resembles your address. Choose several unrelated words."
-            )
-        ]
+        return [Mistake(MistakeCode.PASSWORD_GUESSABLE, "password")]
     return []
 
 

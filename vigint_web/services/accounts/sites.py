@@ -4,12 +4,11 @@ import re
 import secrets
 from dataclasses import dataclass
 
-from flask_babel import gettext as _
 from sqlalchemy import func, select
 from sqlalchemy.orm import InstrumentedAttribute
 
 from vigint_web.clock import utcnow
-from vigint_web.errors import Conflict, Invalid, NotFound
+from vigint_web.errors import Conflict, Invalid, Mistake, MistakeCode, NotFound
 from vigint_web.extensions import db
 from vigint_web.i18n.normal_forms import normalized
 from vigint_web.models import ApiKey, Camera, Incident, Site, Source
@@ -23,11 +22,12 @@ _DEFAULT_SLUG = "main"
 
 
 class UnknownSite(NotFound):
-    """Say which sites there are."""
+    """Say which site there is not, and which there are."""
 
     def __init__(self, wanted: str, known: list[str]) -> None:
-        there = ", ".join(known) or "none yet"
-        super().__init__(f"There is no site {wanted!r}. The sites are: {there}.")
+        super().__init__(wanted)
+        self.wanted = wanted
+        self.known = known
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,7 @@ def offered_site(actor: Actor, slug: str) -> Site | None:
         return None
     site = db.session.scalar(select(Site).where(Site.slug == slug, actor.scope(Site.id)))
     if site is None:
-        raise Invalid([_("No site with this short name is available to you.")])
+        raise Invalid([Mistake(MistakeCode.SITE_NOT_OFFERED, "site")])
     return site
 
 

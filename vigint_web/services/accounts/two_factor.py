@@ -10,7 +10,14 @@ from sqlalchemy import delete, func, or_, select, update
 
 from vigint_web.clock import utcnow
 from vigint_web.crypto.encryption import Seal, SealBroken
-from vigint_web.errors import Conflict, Invalid, NotFound
+from vigint_web.errors import (
+    Conflict,
+    Invalid,
+    Mistake,
+    MistakeCode,
+    NoSecondFactor,
+    UnknownUser,
+)
 from vigint_web.extensions import db
 from vigint_web.models import RecoveryCode, User
 from vigint_web.services.accounts import passwords, sessions
@@ -92,7 +99,7 @@ def confirm_setup(actor: Actor, user_id: int, code: str, *, keep: int = 0) -> li
             raise Conflict
         step = _step_of(setup.secret, code)
         if step is None:
-            raise Invalid([], "wrong_code")
+            raise Invalid([Mistake(MistakeCode.WRONG_CODE, "code")])
         user.totp_confirmed_at, user.totp_last_step = utcnow(), step
         _replace_codes(user_id, codes)
         sessions.end_sessions(actor, user_id, keep=keep)
@@ -133,15 +140,15 @@ def remove(actor: Actor, email: str) -> None:
     """Take away the second factor of somebody who lost it; their sessions end.
 
     Raises:
-        NotFound: there is no such person.
-        Conflict: there is nothing to take away.
+        UnknownUser: there is no such person.
+        NoSecondFactor: there is nothing to take away.
     """
     with transaction() as session:
         user = session.scalar(select(User).where(User.email == email))
         if user is None:
-            raise NotFound(f"There is no user {email}.")
+            raise UnknownUser(email)
         if user.totp_secret is None:
-            raise Conflict(f"{email} has no second factor.")
+            raise NoSecondFactor(email)
         _remove(user)
         sessions.end_sessions(actor, user.id)
         trail.record(actor, "two_factor:reset", f"user:{user.id}")

@@ -6,7 +6,7 @@ from sqlalchemy import func, or_, select
 
 from vigint_web.clock import utcnow
 from vigint_web.config.values import is_mailbox
-from vigint_web.errors import Conflict, Invalid, NotFound
+from vigint_web.errors import Conflict, EmailTaken, Invalid, Mistake, MistakeCode, NotFound
 from vigint_web.extensions import db
 from vigint_web.mail.messages import OUTBOX
 from vigint_web.models import AccountMail, AccountMailPurpose, Role, Site, User, UserSession
@@ -60,15 +60,15 @@ def invite(actor: Actor, email: str, role: Role, site_ids: Collection[int], loca
     """Add a person without a password, and owe them a mail with a link that sets one.
 
     Raises:
-        Conflict: the address is taken.
+        EmailTaken: somebody has the address.
         Invalid: the address is none, or there is a site that does not exist.
     """
     email = normalise_email(email)
     if not is_mailbox(email):
-        raise Invalid(["This is not an e-mail address."])
+        raise Invalid([Mistake(MistakeCode.EMAIL_MALFORMED, "email")])
     with transaction() as session:
         if session.scalar(select(User.id).where(User.email == email)) is not None:
-            raise Conflict(f"{email} exists already.")
+            raise EmailTaken(email)
         user = User(
             email=email,
             role=role,
@@ -277,7 +277,7 @@ def _person(user_id: int) -> User:
 def _sites(site_ids: Collection[int]) -> list[Site]:
     found = list(db.session.scalars(select(Site).where(Site.id.in_(site_ids)).order_by(Site.id)))
     if len(found) != len(set(site_ids)):
-        raise Invalid(["There is no such site."])
+        raise Invalid([Mistake(MistakeCode.UNKNOWN_SITE, "sites")])
     return found
 
 

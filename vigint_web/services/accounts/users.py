@@ -7,7 +7,7 @@ from sqlalchemy import func, select
 from vigint_web.clock import utcnow
 from vigint_web.config.config import EmailConfig
 from vigint_web.config.values import LOCALES, is_mailbox
-from vigint_web.errors import Conflict, Invalid, NotFound
+from vigint_web.errors import EmailTaken, Invalid, Mistake, MistakeCode, NotFound, UnknownUser
 from vigint_web.extensions import db
 from vigint_web.i18n.timezones import is_zone
 from vigint_web.models import Role, Site, User
@@ -46,7 +46,7 @@ def create_user(
     """Add a person; without a site, in the default one.
 
     Raises:
-        Conflict: the address is taken.
+        EmailTaken: somebody has the address.
         Invalid: the password is too short or the address is none.
     """
     email = normalise_email(email)
@@ -54,7 +54,7 @@ def create_user(
     site = site or default_site()
     with transaction() as session:
         if session.scalar(select(User.id).where(User.email == email)) is not None:
-            raise Conflict(f"{email} exists already.")
+            raise EmailTaken(email)
         user = User(
             email=email,
             password_hash=passwords.hash_password(password),
@@ -69,7 +69,7 @@ def create_user(
 
 
 def set_password(actor: Actor, email: str, password: str, *, keep: int = 0) -> User:
-    """Replace a password and end every session of that person; raises NotFound, Invalid.
+    """Replace a password and end every session of that person; raises UnknownUser, Invalid.
 
     Args:
         keep: the one session that goes on.
@@ -79,7 +79,7 @@ def set_password(actor: Actor, email: str, password: str, *, keep: int = 0) -> U
     with transaction() as session:
         user = session.scalar(select(User).where(User.email == email))
         if user is None:
-            raise NotFound(f"There is no user {email}.")
+            raise UnknownUser(email)
         user.password_hash = passwords.hash_password(password)
         user.password_set_at = utcnow()
         sessions.end_sessions(actor, user.id, keep=keep)
@@ -119,9 +119,10 @@ def set_preferences(actor: Actor, wanted: Preferences) -> None:
     """
     mistakes = []
     if wanted.locale is not None and wanted.locale not in LOCALES:
-        mistakes.append(f"The language must be one of {', '.join(LOCALES)}.")
+        known = {"names": ", ".join(LOCALES)}
+        mistakes.append(Mistake(MistakeCode.UNKNOWN_LOCALE, "locale", known))
     if wanted.timezone is not None and not is_zone(wanted.timezone):
-        mistakes.append("The time zone must be a name such as Europe/Paris.")
+        mistakes.append(Mistake(MistakeCode.UNKNOWN_TIMEZONE, "timezone"))
     if mistakes:
         raise Invalid(mistakes)
     with transaction() as session:
@@ -185,7 +186,7 @@ def alerted_nowhere(settings: EmailConfig) -> list[str]:
 def _check(email: str, password: str) -> None:
     mistakes = []
     if not is_mailbox(email):
-        mistakes.append("This is not an e-mail address.")
+        mistakes.append(Mistake(MistakeCode.EMAIL_MALFORMED, "email"))
     mistakes += passwords.mistakes_in(password, address_words(email))
     if mistakes:
         raise Invalid(mistakes)

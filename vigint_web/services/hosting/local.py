@@ -10,11 +10,12 @@ from sqlalchemy import ColumnElement, and_, or_, select, update
 
 from vigint_web.clock import utcnow
 from vigint_web.errors import (
-    Conflict,
     HashMismatch,
     Invalid,
-    LinkRefused,
+    Mistake,
+    MistakeCode,
     NotFound,
+    RevokedForGood,
     VideoDeleted,
     VideoIdTaken,
 )
@@ -187,11 +188,12 @@ def extend_link(key: ApiKey, video_id: str, hours: float, request_id: str | None
 
     Raises:
         NotFound: no such video of this key.
-        LinkRefused: the link is revoked.
+        RevokedForGood: the link is revoked.
         Invalid: not a useful number of hours.
     """
     if not 0 < hours <= MOST_HOURS:
-        raise Invalid([f"additional_hours must be a number above 0, at most {MOST_HOURS}."])
+        out_of_range = MistakeCode.HOURS_OUT_OF_RANGE
+        raise Invalid([Mistake(out_of_range, "additional_hours", {"most": MOST_HOURS})])
     incident, video = _own_video(key, video_id)
     with transaction() as session:
         link = session.scalar(
@@ -203,7 +205,7 @@ def extend_link(key: ApiKey, video_id: str, hours: float, request_id: str | None
         if link is None or link.video_id != video.id:
             raise NotFound
         if link.revoked_at is not None:
-            raise LinkRefused(REVOKED.code, Conflict.status)
+            raise RevokedForGood
         if request_id is not None and link.last_request == request_id:
             return link
         before, now = link.expires_at or link.minted_at, utcnow()

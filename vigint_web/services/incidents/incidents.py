@@ -108,7 +108,7 @@ def find_repeated(actor: Actor, idempotency_key: str | None, body_sha256: str) -
             found.idempotency_key = None
         return None
     if found.body_sha256 != body_sha256:
-        raise IdempotencyConflict("This Idempotency-Key was used with another body.")
+        raise IdempotencyConflict
     return found
 
 

@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from vigint_web.errors import Invalid
+from vigint_web.errors import EmptyIncident, Invalid, Mistake, MistakeCode
 from vigint_web.models import RiskLevel
 from vigint_web.services.alerting.recipients import TOO_MANY, Refused, read_recipients
 from vigint_web.services.core.moments import PLAUSIBLE_FROM, Moment, parse_moment
@@ -29,7 +29,6 @@ from vigint_web.services.incidents.frame_times import IMPLAUSIBLE
 from vigint_web.services.incidents.payload_warnings import Warnings
 
 MOST_FRAMES = 2_000
-EMPTY = "empty_incident"
 NOT_AN_OBJECT = "not_an_object"
 NOT_A_LIST = "not_a_list"
 OTHER_LENGTH = "other_length"
@@ -107,14 +106,15 @@ def parse_incident(
         has_footage: frames or a video came with it.
 
     Raises:
-        Invalid: it is no object, or there is neither a message nor a fact nor footage.
+        Invalid: it is no object.
+        EmptyIncident: there is neither a message nor a fact nor footage.
     """
     warnings = warnings or Warnings()
     if document is None and has_footage:
         document = {}
     if not isinstance(document, Mapping):
         if not has_footage:
-            raise Invalid(["The document must be a JSON object."])
+            raise Invalid([Mistake(MistakeCode.DOCUMENT_NOT_OBJECT)])
         warnings.add("incident", document, NOT_AN_OBJECT)
         document = {}
     data, said = _data(document, warnings)
@@ -122,7 +122,7 @@ def parse_incident(
     message = _message(document, data, warnings)
     extra = plain_json({name: data[name] for name in data if not _is_known(name)})
     if not (message or said or has_footage):
-        raise Invalid(["The incident has no message, no facts and no footage."], EMPTY)
+        raise EmptyIncident
     mailed, refused, silent = _recipients(document, settings, warnings)
     return IncidentFacts(
         message=message,

@@ -1,6 +1,7 @@
 """Mint, find, revoke and rotate links, and log their use."""
 
 import logging
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from urllib.parse import quote
 
@@ -128,6 +129,7 @@ def open_link(
     opening: Opening,
     visitor: Visitor,
     *,
+    statuses: Mapping[str, int],
     public_id: str | None = None,
     view: str | None = None,
     track: str | None = None,
@@ -136,6 +138,7 @@ def open_link(
     """Return the link if its token opens that now; log the refusal otherwise.
 
     Args:
+        statuses: what is answered to each refusal, for the log.
         public_id: what the address calls the video, where it does: its own id, or the one of the
             program that hosts it.
         view: the viewing this request says it belongs to, where a person's player asks.
@@ -143,11 +146,11 @@ def open_link(
         counts: whether this request begins a viewing; a HEAD does not.
 
     Raises:
-        LinkRefused: with the contract's code and status.
+        LinkRefused: with the contract's code.
     """
     link = find_link(token)
     if link is None or (public_id is not None and not _is_called(link.video, public_id)):
-        raise LinkRefused(NOT_FOUND.code, NOT_FOUND.status)
+        raise LinkRefused(NOT_FOUND.code)
     refused = refusal(link, opening, utcnow())
     unready = unreadiness(link.video, track) if opening in _OF_READY_VIDEOS else None
     if refused is None and link.audience == Audience.PERSON:
@@ -161,9 +164,10 @@ def open_link(
     if refused is not None:
         if opening != Opening.STATE:  # a poll every two seconds is no access
             named = own_view(link, view, visitor)
-            log_access(link.id, opening, visitor, refused.status, code=refused.code, view=named)
+            status = statuses[refused.code]
+            log_access(link.id, opening, visitor, status, code=refused.code, view=named)
         opens_at = link.not_before if refused == NOT_YET_VALID else None
-        raise LinkRefused(refused.code, refused.status, link.audience, opens_at)
+        raise LinkRefused(refused.code, link.audience, opens_at)
     return link
 
 

@@ -23,11 +23,11 @@ class Opening(StrEnum):
 _FOR_PEOPLE = {Opening.PAGE, Opening.STATE, Opening.STREAM, Opening.THUMBNAIL}
 
 
-REVOKED = Refusal("link_revoked", 410)
-EXPIRED = Refusal("link_expired", 410)
-USED_UP = Refusal("link_used_up", 410)
-NOT_YET_VALID = Refusal("link_not_yet_valid", 403)
-NOT_GRANTED = Refusal("not_granted", 403)
+REVOKED = Refusal("link_revoked")
+EXPIRED = Refusal("link_expired")
+USED_UP = Refusal("link_used_up")
+NOT_YET_VALID = Refusal("link_not_yet_valid")
+NOT_GRANTED = Refusal("not_granted")
 
 
 def refusal_of_link(link: Link, now: datetime) -> Refusal | None:

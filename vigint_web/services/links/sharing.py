@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, select, update
 
 from vigint_web.clock import utcnow
 from vigint_web.config.values import is_mailbox
-from vigint_web.errors import Conflict, Invalid
+from vigint_web.errors import Conflict, Invalid, Mistake, MistakeCode
 from vigint_web.extensions import db
 from vigint_web.models import AlertKind, Audience, Link, Video, VideoStatus
 from vigint_web.services.audit import trail
@@ -86,27 +86,33 @@ def known_addresses(actor: Actor) -> list[str]:
     return [address for address in known if is_mailbox(address)][:_MOST_KNOWN]
 
 
-def _mistakes(recipients: Sequence[str], terms: Terms, video: Video) -> list[str]:
+def _mistakes(recipients: Sequence[str], terms: Terms, video: Video) -> list[Mistake]:
     if video.status == VideoStatus.FAILED:
-        return ["video_failed"]
+        return [Mistake(MistakeCode.VIDEO_FAILED)]
     now, mistakes = utcnow(), []
     if not recipients:
-        mistakes.append("no_recipient")
+        mistakes.append(Mistake(MistakeCode.NO_RECIPIENT, "recipients"))
     if len(recipients) > MOST_RECIPIENTS:
-        mistakes.append("too_many_recipients")
-    mistakes += [f"not_an_address:{address}" for address in recipients if not is_mailbox(address)]
+        facts = {"most": MOST_RECIPIENTS}
+        mistakes.append(Mistake(MistakeCode.TOO_MANY_RECIPIENTS, "recipients", facts))
+    mistakes += [not_an_address(address) for address in recipients if not is_mailbox(address)]
     mistakes += expiry_mistakes(terms.expires_at, video, now)
     if terms.not_before is not None and terms.not_before >= terms.expires_at:
-        mistakes.append("begins_after_end")
+        mistakes.append(Mistake(MistakeCode.BEGINS_AFTER_END, "not_before"))
     return mistakes
 
 
-def expiry_mistakes(expires_at: datetime, video: Video, now: datetime) -> list[str]:
-    """Return the codes of what is wrong with an end: over already, or later than the footage."""
+def not_an_address(text: str) -> Mistake:
+    """Say that a text is no mail address."""
+    return Mistake(MistakeCode.NOT_AN_ADDRESS, "recipients", {"address": text[:100]})
+
+
+def expiry_mistakes(expires_at: datetime, video: Video, now: datetime) -> list[Mistake]:
+    """Return what is wrong with an end: over already, or later than the footage."""
     if expires_at <= now:
-        return ["end_is_over"]
+        return [Mistake(MistakeCode.END_IS_OVER, "expires_at")]
     if video.purge_at is not None and expires_at > video.purge_at:
-        return ["end_after_purge"]
+        return [Mistake(MistakeCode.END_AFTER_PURGE, "expires_at")]
     return []
 
 
@@ -126,7 +132,7 @@ def set_end(actor: Actor, link: Link, audience: Audience, expires_at: datetime |
 
     Raises:
         Conflict: it is revoked, or another audience's.
-        Invalid: the end is over, or later than the footage is kept; as codes.
+        Invalid: the end is over, or later than the footage is kept.
     """
     mistakes = expiry_mistakes(expires_at, link.video, utcnow()) if expires_at else []
     if mistakes:

@@ -16,6 +16,7 @@ from vigint_web.services.core.actors import Actor
 from vigint_web.services.core.runtime import config
 from vigint_web.services.incidents.incidents import get_incident
 from vigint_web.services.links.links import hours_left
+from vigint_web.services.links.sharing import not_an_address
 from vigint_web.services.notifications.clip_facts import failure_of
 from vigint_web.services.notifications.recipient_locale import mail_locale
 from vigint_web.services.notifications.rendering import facts_of
@@ -54,7 +55,7 @@ def preview_mail(
     recipients = _recipients(incident)
     recipient = (recipient or "").strip() or next(iter(recipients), "nobody@example.com")
     if not is_mailbox(recipient):
-        raise Invalid([f"not_an_address:{recipient[:100]}"])
+        raise Invalid([not_an_address(recipient)])
     video = incident.video
     early = video is not None and video.status in {VideoStatus.UPLOADING, VideoStatus.PROCESSING}
     shown = video is not None and (early or video.playable_size is not None)

@@ -15,7 +15,7 @@ from flask import current_app
 from sqlalchemy import text
 
 from vigint_web.clock import utcnow
-from vigint_web.errors import StorageFull, VigintError
+from vigint_web.errors import CommandRefused, StorageFull
 from vigint_web.extensions import db
 from vigint_web.services.audit import trail
 from vigint_web.services.core.actors import Actor
@@ -34,7 +34,7 @@ from vigint_web.services.operations.database_dump import Snapshot, StoredFile, s
 Told = Callable[[int, int], None]
 
 
-class BackupRefused(VigintError):
+class BackupRefused(CommandRefused):
     """Say in a sentence why there is no backup."""
 
 

@@ -13,7 +13,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import IO, Any, Self
 
-from vigint_web.errors import VigintError
+from vigint_web.errors import CommandRefused, VigintError
 from vigint_web.services.operations.bounded_tar import BoundedTarInfo, is_mostly_holes, is_plain
 from vigint_web.services.operations.manifests import (
     DATABASES,
@@ -54,7 +54,7 @@ _LONGEST_ENTRY = 1024
 Progress = Callable[[int], None]
 
 
-class NotABackup(VigintError):
+class NotABackup(CommandRefused):
     """Say in a sentence why a file is no backup that can be used."""
 
 

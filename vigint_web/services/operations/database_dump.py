@@ -14,13 +14,13 @@ from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, NullPool, create_engine, inspect, make_url, text
 
-from vigint_web.errors import VigintError
+from vigint_web.errors import CommandRefused, VigintError
 from vigint_web.storage import is_key, is_name
 
 _DEAD_SECONDS = 6 * 3600
 
 
-class DatabaseRefused(VigintError):
+class DatabaseRefused(CommandRefused):
     """Say in a sentence why a database could not be copied or restored."""
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from alembic.script import ScriptDirectory
 from alembic.util.exc import CommandError
 
-from vigint_web.errors import VigintError
+from vigint_web.errors import CommandRefused
 from vigint_web.services.operations.database_dump import Contents
 from vigint_web.services.operations.manifests import Manifest
 
@@ -13,7 +13,7 @@ from vigint_web.services.operations.manifests import Manifest
 _MIGRATIONS = Path(__file__).parents[2] / "migrations"
 
 
-class RestoreRefused(VigintError):
+class RestoreRefused(CommandRefused):
     """Say in a sentence why nothing was restored."""
 
 

@@ -17,7 +17,7 @@ def set_expiry(actor: Actor, source_id: str, expires_at: datetime | None) -> Lin
 
     Raises:
         Conflict: it is revoked.
-        Invalid: the end is over, or later than the footage is kept; as codes.
+        Invalid: the end is over, or later than the footage is kept.
     """
     with transaction():
         return set_end(actor, _link(actor, source_id), Audience.PROGRAM, expires_at)

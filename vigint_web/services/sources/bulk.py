@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import select
 
-from vigint_web.errors import Invalid, VigintError
+from vigint_web.errors import Invalid, Mistake, MistakeCode, VigintError
 from vigint_web.extensions import db
 from vigint_web.models import Source, VideoStatus
 from vigint_web.services.core.actors import Actor
@@ -17,10 +17,10 @@ MOST_AT_ONCE = 200
 
 @dataclass
 class Outcome:
-    """Which sources something was done with, and why not with the others, as codes."""
+    """Which sources something was done with, and why not with the others."""
 
     done: list[str] = field(default_factory=list)
-    refused: dict[str, str] = field(default_factory=dict)
+    refused: dict[str, VigintError] = field(default_factory=dict)
 
 
 def choose(actor: Actor, source_ids: Sequence[str]) -> list[Source]:
@@ -53,7 +53,7 @@ def tag_many(actor: Actor, source_ids: Sequence[str], text: str) -> Outcome:
         Invalid: there is no tag, or the tags are not right; nothing was done.
     """
     names = tags.parse_tags(text)
-    mistakes = tags.tag_mistakes(names) if names else ["no_tag"]
+    mistakes = tags.tag_mistakes(names) if names else [Mistake(MistakeCode.NO_TAG, "tags")]
     if mistakes:
         raise Invalid(mistakes)
     return _each(source_ids, lambda source_id: add_tags(actor, source_id, names))
@@ -67,7 +67,7 @@ def _each(source_ids: Sequence[str], do: Callable[[str], object]) -> Outcome:
             do(source_id)
         except VigintError as error:
             db.session.rollback()
-            outcome.refused[source_id] = error.code
+            outcome.refused[source_id] = error
         else:
             outcome.done.append(source_id)
     return outcome

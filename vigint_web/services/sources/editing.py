@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import select
 
 from vigint_web.clock import utcnow
-from vigint_web.errors import Conflict, Invalid
+from vigint_web.errors import Conflict, Invalid, Mistake, MistakeCode
 from vigint_web.extensions import db
 from vigint_web.i18n.collation import fold
 from vigint_web.models import Camera, Source, Video
@@ -26,6 +26,14 @@ LONGEST_DESCRIPTION = 5000
 LONGEST_CAMERA = 200
 # A clock may be a little ahead; a video of tomorrow is a slip of the hand.
 _AHEAD = timedelta(days=1)
+
+
+class TooManyTags(Invalid):
+    """Say that a source would carry more tags than one may."""
+
+    def __init__(self, most: int) -> None:
+        found = Mistake(MistakeCode.TOO_MANY_TAGS, "tags", {"most": most})
+        super().__init__([found], found.code)
 
 
 class EditedMeanwhile(Conflict):
@@ -70,7 +78,7 @@ def edit_source(actor: Actor, source_id: str, wanted: Facts, version: str) -> So
 
     Raises:
         EditedMeanwhile: they have changed since; nothing was done.
-        Invalid: every mistake at once, as codes.
+        Invalid: every mistake at once.
     """
     mistakes = _mistakes(wanted)
     if mistakes:
@@ -91,13 +99,13 @@ def edit_source(actor: Actor, source_id: str, wanted: Facts, version: str) -> So
 
 
 def add_tags(actor: Actor, source_id: str, names: Sequence[str]) -> Source:
-    """Add tags to a source, beside those that it has; raises NotFound, or Invalid for too many."""
+    """Add tags to a source, beside those that it has; raises NotFound, TooManyTags."""
     with transaction():
         source = _locked(actor, source_id)
         before = facts_of(source)
         set_tags(source, [*before.tags, *names])
         if len(source.tags) > MOST:
-            raise Invalid(["too_many_tags"], code="too_many_tags")
+            raise TooManyTags(MOST)
         _record(actor, source, before)
     return source
 
@@ -141,12 +149,15 @@ def _plain(value: object) -> object:
     return list(value) if isinstance(value, tuple) else value
 
 
-def _mistakes(wanted: Facts) -> list[str]:
+def _mistakes(wanted: Facts) -> list[Mistake]:
     mistakes = tag_mistakes(wanted.tags)
     if not wanted.name or len(wanted.name) > LONGEST_NAME:
-        mistakes.append("no_name")
-    if len(wanted.description) > LONGEST_DESCRIPTION or len(wanted.camera) > LONGEST_CAMERA:
-        mistakes.append("too_long")
+        mistakes.append(Mistake(MistakeCode.NAME_LENGTH, "name", {"most": LONGEST_NAME}))
+    mistakes += [
+        Mistake(MistakeCode.TOO_LONG, name, {"most": most})
+        for name, most in (("description", LONGEST_DESCRIPTION), ("camera", LONGEST_CAMERA))
+        if len(getattr(wanted, name)) > most
+    ]
     if wanted.recorded_at is not None and wanted.recorded_at > utcnow() + _AHEAD:
-        mistakes.append("recorded_in_future")
+        mistakes.append(Mistake(MistakeCode.RECORDED_IN_FUTURE, "recorded_at"))
     return mistakes

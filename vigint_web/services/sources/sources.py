@@ -6,13 +6,20 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from flask_babel import gettext as _
 from sqlalchemy import func, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from vigint_web.clock import utcnow
-from vigint_web.errors import Conflict, Invalid, NotFound, SourceIdTaken, StorageFull
+from vigint_web.errors import (
+    Conflict,
+    Invalid,
+    Mistake,
+    MistakeCode,
+    NotFound,
+    SourceIdTaken,
+    StorageFull,
+)
 from vigint_web.extensions import db
 from vigint_web.models import Audience, Site, Source, Upload, Video, VideoKind, VideoStatus
 from vigint_web.services.accounts.sites import home_site
@@ -63,11 +70,7 @@ def begin_upload(
     """
     site = site or home_site(actor)
     if source_id and not _SOURCE_ID.fullmatch(source_id):
-        sentence = _(
-            "A source id has 1 to 64 letters, digits, dots, hyphens and underscores, and "
-            "begins with a letter or a digit."
-        )
-        raise Invalid([sentence])
+        raise Invalid([Mistake(MistakeCode.SOURCE_ID_MALFORMED, "source_id")])
     shown = safe_filename(filename)
     now = utcnow()
     with transaction() as session:

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 
 from sqlalchemy import delete, exists, select
 
+from vigint_web.errors import Mistake, MistakeCode
 from vigint_web.extensions import db
 from vigint_web.i18n.collation import fold
 from vigint_web.models import Source, Tag, source_tags
@@ -25,11 +26,13 @@ def parse_tags(text: str) -> list[str]:
     return list(found.values())
 
 
-def tag_mistakes(names: Sequence[str]) -> list[str]:
-    """Return the codes of what is wrong with tags: too many, or one too long."""
-    mistakes = ["too_many_tags"] if len(names) > MOST else []
+def tag_mistakes(names: Sequence[str]) -> list[Mistake]:
+    """Return what is wrong with tags: too many, or one too long."""
+    mistakes = []
+    if len(names) > MOST:
+        mistakes.append(Mistake(MistakeCode.TOO_MANY_TAGS, "tags", {"most": MOST}))
     if any(len(name) > LONGEST for name in names):
-        mistakes.append("tag_too_long")
+        mistakes.append(Mistake(MistakeCode.TAG_TOO_LONG, "tags", {"most": LONGEST}))
     return mistakes
 
 

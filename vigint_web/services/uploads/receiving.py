@@ -191,7 +191,7 @@ def _append(
         size = staged.append(through.chunks())
         through.check()
         if size != offset + through.count:
-            raise LeaseLost(f"somebody else wrote upload {upload.id}")
+            raise LeaseLost(f"upload {upload.id}")
     except BaseException as error:
         if hold.lost.is_set():
             raise Locked from error

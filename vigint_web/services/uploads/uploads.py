@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from flask_babel import gettext as _
 from sqlalchemy import ColumnElement, delete, or_, select
 
 from vigint_web.clock import utcnow
 from vigint_web.errors import (
     EmptyFile,
+    FileRefused,
     Invalid,
     NotFound,
     StorageFull,
@@ -20,14 +20,13 @@ from vigint_web.errors import (
     UploadFinished,
 )
 from vigint_web.extensions import db
-from vigint_web.i18n.sentences import failure_sentence
 from vigint_web.models import Source, Upload, VideoStatus
 from vigint_web.services.accounts.sites import offered_site
 from vigint_web.services.core.actors import Actor
 from vigint_web.services.core.runtime import config, storage
 from vigint_web.services.core.transactions import change, transaction
 from vigint_web.services.sources import sources
-from vigint_web.services.sources.tags import LONGEST, MOST, set_tags, tag_mistakes
+from vigint_web.services.sources.tags import set_tags, tag_mistakes
 from vigint_web.services.uploads import hashing
 from vigint_web.services.videos.filenames import name_refusal, one_line, some_lines
 from vigint_web.storage import NoRoom
@@ -66,8 +65,8 @@ def begin(actor: Actor, announced: Announced) -> Upload:
 
     Raises:
         EmptyFile, TooLarge, StorageFull: what is announced cannot be taken.
-        Invalid: the name is of no accepted format, there is no such site for this actor, or the
-            tags or the source's id are none.
+        FileRefused: the name is of no accepted format.
+        Invalid: there is no such site for this actor, or the tags or the source's id are none.
         SourceIdTaken: another source has the id.
     """
     if announced.length == 0:
@@ -76,17 +75,10 @@ def begin(actor: Actor, announced: Announced) -> Upload:
         raise TooLarge
     refused = name_refusal(announced.filename)
     if refused is not None:
-        limit = _(
-            "The size limit is %(number)s MB per file.", number=config().max_upload_bytes // 1048576
-        )
-        raise Invalid([str(failure_sentence(refused)), limit], refused)
-    if tag_mistakes(announced.tags):
-        sentence = _(
-            "At most %(most)s tags, of at most %(longest)s characters each.",
-            most=MOST,
-            longest=LONGEST,
-        )
-        raise Invalid([sentence])
+        raise FileRefused(refused, config().max_upload_bytes // 1048576)
+    mistakes = tag_mistakes(announced.tags)
+    if mistakes:
+        raise Invalid(mistakes)
     try:
         storage().require_room()
     except NoRoom:

@@ -7,15 +7,14 @@ from vigint_web.models import Video, VideoStatus
 
 @dataclass(frozen=True)
 class Refusal:
-    """Why a link does not open: the contract's code and status."""
+    """Why a link does not open: the contract's code."""
 
     code: str
-    status: int
 
 
-NOT_FOUND = Refusal("not_found", 404)
-NOT_READY = Refusal("not_ready", 409)
-FAILED = Refusal("processing_failed", 409)
+NOT_FOUND = Refusal("not_found")
+NOT_READY = Refusal("not_ready")
+FAILED = Refusal("processing_failed")
 
 
 def unreadiness(video: Video, track: str | None = None) -> Refusal | None:

@@ -50,10 +50,10 @@ _TYPES = {
 
 
 def require_ready(video: Video) -> None:
-    """Raise LinkRefused (409) unless the video is ready."""
+    """Raise LinkRefused unless the video is ready."""
     refused = unreadiness(video)
     if refused is not None:
-        raise LinkRefused(refused.code, refused.status)
+        raise LinkRefused(refused.code)
 
 
 def find_visible_video(actor: Actor, public_id: str) -> Video:

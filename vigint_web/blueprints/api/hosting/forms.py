@@ -5,9 +5,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from flask import request
-from flask_babel import gettext as _
 
-from vigint_web.errors import Invalid
+from vigint_web.errors import Invalid, Malformed, Mistake, MistakeCode
 from vigint_web.http.pages.documents import fingerprint_of, intake_settings
 from vigint_web.http.uploads.clips import save_clip
 from vigint_web.http.uploads.multipart import FilePart, read_parts
@@ -23,12 +22,6 @@ LARGEST_METADATA = 1024 * 1024
 _SHA256 = re.compile(r"[0-9A-Fa-f]{64}")
 # Of the metadata what is about the request, not about the incident.
 _ENVELOPE = {"video_id", "file_hash", "message"}
-
-
-class BadVideoId(Invalid):
-    """Say that an id is none, or that a request names two."""
-
-    status = 400
 
 
 @dataclass
@@ -52,7 +45,7 @@ class _Form:
     metadata_text: str | bytes = ""
     texts: dict[str, str] = field(default_factory=dict)
     video: Footage | None = None
-    mistakes: list[str] = field(default_factory=list)
+    mistakes: list[Mistake] = field(default_factory=list)
     warnings: Warnings = field(default_factory=Warnings)
 
 
@@ -60,7 +53,8 @@ def read_hosted() -> Hosted:
     """Read the form; whatever order its parts come in.
 
     Raises:
-        Invalid: with a sentence per mistake.
+        Invalid: with every mistake.
+        Malformed: the id is none, or there are two.
         StorageFull: the video cannot be kept.
         TooLarge: the video is larger than allowed.
     """
@@ -91,7 +85,7 @@ def _document(value: str | bytes, form: _Form) -> dict[str, Any]:
     try:
         document = load_json(value)
     except (ValueError, RecursionError):
-        form.mistakes.append(_("The part “metadata” is not JSON."))
+        form.mistakes.append(Mistake(MistakeCode.PART_NOT_JSON, "metadata"))
         return {}
     if isinstance(document, dict):
         return document
@@ -104,12 +98,12 @@ def _checked(form: _Form) -> Hosted:
     metadata, mistakes = form.metadata, form.mistakes
     video_id = _video_id(metadata)
     if form.video is None:
-        mistakes.append(_("The part “video” with the file is missing."))
+        mistakes.append(Mistake(MistakeCode.VIDEO_PART_MISSING, "video"))
     elif form.video.size == 0:
-        mistakes.append(_("The file is empty."))
+        mistakes.append(Mistake(MistakeCode.VIDEO_PART_EMPTY, "video"))
     file_hash = metadata.get("file_hash")
     if file_hash is not None and not (isinstance(file_hash, str) and _SHA256.fullmatch(file_hash)):
-        mistakes.append(_("file_hash must be a SHA-256 in 64 hexadecimal digits."))
+        mistakes.append(Mistake(MistakeCode.NOT_A_SHA256, "file_hash"))
     access_type = form.texts.get("access_type", "private")
     if access_type != "private":  # there is no other
         form.warnings.add("access_type", access_type, NOT_UNDERSTOOD, "private")
@@ -133,14 +127,7 @@ def _video_id(metadata: dict[str, Any]) -> str | None:
     if not named:
         return None
     if any(value != named[0] for value in named):
-        raise BadVideoId([_("X-Video-ID and video_id in the metadata name different videos.")])
+        raise Malformed([Mistake(MistakeCode.VIDEO_IDS_DIFFER, "video_id")])
     if not isinstance(named[0], str) or not is_video_id(named[0]):
-        raise BadVideoId(
-            [
-                _(
-                    "A video id has 1 to 64 letters, digits, dots, hyphens and "
-                    "underscores, and begins with a letter or a digit."
-                )
-            ]
-        )
+        raise Malformed([Mistake(MistakeCode.VIDEO_ID_MALFORMED, "video_id")])
     return named[0]

@@ -3,13 +3,13 @@
 from typing import Any, Literal
 
 from flask import Blueprint, Response, jsonify, request
-from flask_babel import gettext as _
 from typing_extensions import TypedDict
 
 from vigint_web.blueprints.api.hosting.forms import read_hosted
 from vigint_web.clock import utcnow
-from vigint_web.errors import Invalid
+from vigint_web.errors import Invalid, Mistake, MistakeCode
 from vigint_web.extensions import csrf
+from vigint_web.http.pages.documents import request_name
 from vigint_web.http.security.identity import api_key
 from vigint_web.http.security.throttling import limit_posting, limit_reading
 from vigint_web.serializers.incident_api import WarningDocument, warning_documents
@@ -111,10 +111,7 @@ def extend() -> Response:
     request.max_content_length = LARGEST_REQUEST
     body = request.get_json(silent=True)
     video_id, hours = _asked(body)
-    request_id = request.headers.get("Idempotency-Key")
-    if request_id is not None and not 1 <= len(request_id) <= 255:
-        raise Invalid([_("Idempotency-Key must have 1 to 255 characters.")])
-    link = local.extend_link(api_key(), video_id, hours, request_id)
+    link = local.extend_link(api_key(), video_id, hours, request_name())
     until = link.expires_at or link.minted_at
     total = (until - link.minted_at).total_seconds() / 3600
     document: ExtendedDocument = {
@@ -127,13 +124,13 @@ def extend() -> Response:
 
 def _asked(body: Any) -> tuple[str, float]:
     if not isinstance(body, dict):
-        raise Invalid([_("The body must be a JSON object.")])
+        raise Invalid([Mistake(MistakeCode.BODY_NOT_OBJECT)])
     mistakes = []
     video_id, hours = body.get("video_id"), body.get("additional_hours", 24)
     if not isinstance(video_id, str):
-        mistakes.append(_("video_id must be a text."))
+        mistakes.append(Mistake(MistakeCode.NOT_TEXT, "video_id"))
     if isinstance(hours, bool) or not isinstance(hours, int | float):
-        mistakes.append(_("additional_hours must be a number."))
+        mistakes.append(Mistake(MistakeCode.NOT_A_NUMBER, "additional_hours"))
     if mistakes:
         raise Invalid(mistakes)
     return str(video_id), float(hours)

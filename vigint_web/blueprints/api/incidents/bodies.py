@@ -6,10 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from flask import request
-from flask_babel import gettext as _
 from werkzeug.exceptions import RequestEntityTooLarge
 
-from vigint_web.errors import Invalid, StorageFull
+from vigint_web.errors import EmptyIncident, Invalid, Mistake, MistakeCode, StorageFull
 from vigint_web.http.pages.documents import fingerprint_of, intake_settings
 from vigint_web.http.security.identity import api_key
 from vigint_web.http.security.turns import Turns
@@ -23,7 +22,6 @@ from vigint_web.services.incidents.base64_text import decode_base64
 from vigint_web.services.incidents.frame_times import FrameTimes, read_frame_times
 from vigint_web.services.incidents.incidents import Footage
 from vigint_web.services.incidents.payload import (
-    EMPTY,
     MOST_FRAMES,
     NOT_A_LIST,
     IncidentFacts,
@@ -70,7 +68,7 @@ class _Frames:
 
     def add(self, data: bytes, frame_count: int | None = None) -> None:
         if len(self.writer) >= MOST_FRAMES:
-            raise Invalid([_("An incident has at most %(num)d frames.", num=MOST_FRAMES)])
+            raise _too_many_frames()
         try:
             storage().require_room()
             self.writer.add(data)
@@ -101,11 +99,15 @@ class _Frames:
         self.draft.unlink(missing_ok=True)
 
 
+def _too_many_frames() -> Invalid:
+    return Invalid([Mistake(MistakeCode.TOO_MANY_FRAMES, "frames", {"most": MOST_FRAMES})])
+
+
 def read_json() -> Received:
     """Read an incident whose frames are base64 in a JSON document.
 
     Raises:
-        Invalid: with a sentence per mistake.
+        Invalid: with every mistake.
         StorageFull: the frames cannot be kept.
         Busy: this key sends too many at once.
         RequestEntityTooLarge: the document is.
@@ -124,13 +126,13 @@ def _read_document(body: bytes) -> Received:
     try:
         document = load_json(body)
     except (ValueError, RecursionError):
-        raise Invalid([_("The body is not JSON. Send JSON, or multipart/form-data.")]) from None
+        raise Invalid([Mistake(MistakeCode.BODY_NOT_JSON)]) from None
     if not isinstance(document, dict):
-        raise Invalid([_("The document must be a JSON object.")])
+        raise Invalid([Mistake(MistakeCode.DOCUMENT_NOT_OBJECT)])
     warnings = Warnings()
     given = _listed_frames(document.get("frames"), warnings)
     if len(given) > MOST_FRAMES:
-        raise Invalid([_("An incident has at most %(num)d frames.", num=MOST_FRAMES)])
+        raise _too_many_frames()
     if not given:
         facts = parse_incident(document, intake_settings(), warnings)
         return Received(facts, None, fingerprint_of(document, [], body))
@@ -218,7 +220,7 @@ def read_multipart() -> Received:
     Parts that are known neither by name nor by what their file is are named in the warnings.
 
     Raises:
-        Invalid: with a sentence per mistake.
+        Invalid: with every mistake.
         StorageFull: the footage cannot be kept.
         TooLarge: the video is larger than allowed.
     """
@@ -270,7 +272,7 @@ def _assembled(form: _Form) -> Received:
     if document is None or isinstance(document, dict):
         document = {**beside, **(document or {})}
     if not document and form.frames is None and form.video is None:
-        raise Invalid([_("The part “incident” with the JSON document is missing.")], EMPTY)
+        raise EmptyIncident([Mistake(MistakeCode.INCIDENT_PART_MISSING)])
     count = len(form.frames.writer) if form.frames is not None else 0
     taken = _frame_times(document, [None] * count, form.warnings)
     footage = form.video
@@ -298,7 +300,7 @@ def _document(body: str | bytes) -> Any:
     try:
         return load_json(body)
     except (ValueError, RecursionError):
-        raise Invalid([_("The part “incident” is not JSON.")]) from None
+        raise Invalid([Mistake(MistakeCode.PART_NOT_JSON, "incident")]) from None
 
 
 def _frame_bytes(part: FilePart) -> bytes:

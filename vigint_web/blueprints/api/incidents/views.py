@@ -3,8 +3,8 @@
 from flask import Blueprint, Response, jsonify, request
 
 from vigint_web.blueprints.api.incidents.bodies import read_json, read_multipart
-from vigint_web.errors import Invalid
 from vigint_web.extensions import csrf
+from vigint_web.http.pages.documents import request_name
 from vigint_web.http.security.identity import api_key
 from vigint_web.http.security.throttling import limit_posting
 from vigint_web.serializers.incident_api import accepted_document, status_document
@@ -20,9 +20,7 @@ csrf.exempt(blueprint)  # API keys, never cookies
 def create() -> tuple[Response, int]:
     """Take an incident; 202 once everything needed to finish its work is safely stored."""
     key = api_key()
-    idempotency_key = request.headers.get("Idempotency-Key")
-    if idempotency_key is not None and not 1 <= len(idempotency_key) <= 255:
-        raise Invalid(["Idempotency-Key must have 1 to 255 characters."])
+    idempotency_key = request_name()
     received = read_multipart() if request.mimetype == "multipart/form-data" else read_json()
     try:
         incident = incidents.record_incident(

@@ -5,7 +5,7 @@ from typing import Any, TypeVar
 
 from flask import Blueprint, Response, jsonify, request, url_for
 
-from vigint_web.errors import Invalid
+from vigint_web.errors import Invalid, Mistake, MistakeCode
 from vigint_web.http.security.identity import api_key
 from vigint_web.http.security.throttling import limit_reading
 from vigint_web.serializers.read_api import (
@@ -96,7 +96,7 @@ def _answer(name: str, page: Page[Row], document: Callable[[Row], Any]) -> Respo
 
 def _place() -> tuple[Place, int]:
     """Return where the asked page begins and how long it is; raises Invalid."""
-    mistakes: list[str] = []
+    mistakes: list[Mistake] = []
     before = _number("before", _LARGEST_ID, mistakes)
     limit = _number("limit", LARGEST_LIMIT, mistakes)
     if mistakes:
@@ -104,11 +104,12 @@ def _place() -> tuple[Place, int]:
     return Place(before=before), limit or DEFAULT_LIMIT
 
 
-def _number(name: str, largest: int, mistakes: list[str]) -> int | None:
+def _number(name: str, largest: int, mistakes: list[Mistake]) -> int | None:
     text = request.args.get(name)
     if text is None:
         return None
     if text.isascii() and text.isdecimal() and len(text) <= 10 and 1 <= int(text) <= largest:
         return int(text)
-    mistakes.append(f"{name} must be a whole number from 1 to {largest}.")
+    facts = {"least": 1, "most": largest}
+    mistakes.append(Mistake(MistakeCode.NOT_A_WHOLE_NUMBER, name, facts))
     return None

@@ -1,13 +1,19 @@
 """Views of resumable uploads: tus 1.0.0 for browsers and programs, and two documents beside it."""
 
 from flask import Blueprint, Response, g, jsonify, request, url_for
-from flask_babel import gettext as _
 from werkzeug.exceptions import UnsupportedMediaType
 from werkzeug.http import http_date
 
-from vigint_web.errors import StorageFull, UploadFinished, WrongOffset
+from vigint_web.errors import (
+    Malformed,
+    Mistake,
+    MistakeCode,
+    StorageFull,
+    UploadFinished,
+    WrongOffset,
+)
 from vigint_web.extensions import csrf
-from vigint_web.http.base.errors import refuse
+from vigint_web.http.base.errors import answer_to
 from vigint_web.http.security.csrf import require_genuine
 from vigint_web.http.security.identity import actor, api_key
 from vigint_web.http.security.throttling import limit_pieces, limit_posting, limit_reading
@@ -49,7 +55,7 @@ def tell_version(response: Response) -> Response:
 @blueprint.errorhandler(WrongOffset)
 def elsewhere(error: WrongOffset) -> Response:
     """Say where the upload goes on instead."""
-    response = refuse(error.code, error.status)
+    response = answer_to(error)
     response.headers["Upload-Offset"] = str(error.offset)
     return response
 
@@ -100,13 +106,13 @@ def create() -> Response:
 
 def _announced() -> uploads.Announced:
     if "Upload-Defer-Length" in request.headers:
-        raise tus.WrongHeaders([_("This server needs Upload-Length from the start.")])
+        raise Malformed([Mistake(MistakeCode.LENGTH_DEFERRED, "Upload-Defer-Length")])
     length = tus.number(request.headers, "Upload-Length")
     said = request.headers.get("Upload-Metadata", "")
     told = tus.metadata(said)
     filename = told.get("filename", "")
     if not filename.strip():
-        raise tus.WrongHeaders([_("Upload-Metadata must name the file, as “filename”.")])
+        raise Malformed([Mistake(MistakeCode.FILENAME_MISSING, "Upload-Metadata")])
     return uploads.Announced(
         length=length,
         filename=filename,
@@ -160,7 +166,7 @@ def receive(upload_id: str) -> Response:
     try:
         reached = receiving.receive(whose, upload, offset, _body())
     except UploadFinished as error:
-        response = refuse(error.code, error.status)
+        response = answer_to(error)
         response.headers["Upload-Offset"] = str(upload.length)
         return response
     response = Response(status=204)

@@ -12,6 +12,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from vigint_web.blueprints.pages.auth.blueprint import blueprint
 from vigint_web.blueprints.pages.auth.forms import CodeForm, LoginForm
 from vigint_web.extensions import limiter
+from vigint_web.http.base.errors import status_of
 from vigint_web.http.security.devices import device_of, is_known_device
 from vigint_web.http.security.identity import visitor
 from vigint_web.http.security.sessions import enter, forget_session, leave, safe_target
@@ -113,7 +114,7 @@ def wait_sentence(seconds: int) -> str:
 def refuse_for_now(page: str, error: TooSoon) -> Response:
     """Return a page that says when to come back."""
     g.retry_after = error.seconds
-    return Response(page, error.status)
+    return Response(page, status_of(error))
 
 
 def _second_step() -> tuple[User, str] | None:

@@ -13,6 +13,7 @@ from vigint_web.errors import Invalid
 from vigint_web.extensions import limiter
 from vigint_web.http.security.devices import remember_device
 from vigint_web.http.security.sessions import as_response, forget_session, leave
+from vigint_web.i18n.refusals import mistake_sentence
 from vigint_web.services.accounts import account_mails, password_links, user_admin, users
 from vigint_web.services.core.runtime import mails_leave
 
@@ -52,7 +53,7 @@ def set_password() -> Response | str | tuple[str, int]:
         try:
             user = user_admin.set_password_by_link(token, form.new.data)
         except Invalid as error:
-            form.new.errors = error.mistakes
+            form.new.errors = [mistake_sentence(one) for one in error.mistakes]
         else:
             if current_user.is_authenticated:
                 leave()

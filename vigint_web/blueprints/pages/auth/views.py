@@ -18,6 +18,7 @@ from vigint_web.errors import Invalid
 from vigint_web.extensions import limiter
 from vigint_web.http.security.identity import actor, visitor
 from vigint_web.http.security.sessions import safe_target
+from vigint_web.i18n.refusals import mistake_sentence
 from vigint_web.i18n.timezones import city_of, offered_zones, offset_of
 from vigint_web.models import AccountMailPurpose
 from vigint_web.services.accounts import account_mails, login, users
@@ -62,7 +63,7 @@ def _change_password(form: PasswordForm) -> bool:
         form.current.errors = [wait_sentence(error.seconds)]
         return False
     except Invalid as error:
-        form.new.errors = error.mistakes
+        form.new.errors = [mistake_sentence(one) for one in error.mistakes]
         return False
     account_mails.tell(current_user, AccountMailPurpose.PASSWORD_CHANGED)
     return True

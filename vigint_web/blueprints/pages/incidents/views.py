@@ -14,7 +14,7 @@ from vigint_web.http.pages.live import live_page
 from vigint_web.http.pages.mail_frames import mail_frame
 from vigint_web.http.pages.paging import asked_day, beginning_of, chosen, place, search_text
 from vigint_web.http.security.identity import actor, can
-from vigint_web.i18n.sentences import sharing_mistake
+from vigint_web.i18n.refusals import error_sentence
 from vigint_web.models import RiskLevel
 from vigint_web.permissions import Permission
 from vigint_web.services.dispatch import digests
@@ -117,7 +117,7 @@ def _previewed(reference: str) -> dict[str, Any]:
     try:
         shown = previews.preview_mail(actor(), reference, asked, locale)
     except Invalid as error:
-        mistake = sharing_mistake(error.mistakes[0])
+        mistake = error_sentence(error)
     return {
         "preview": shown,
         "mistake": mistake,

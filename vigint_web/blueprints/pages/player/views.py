@@ -14,7 +14,7 @@ from flask import (
 )
 
 from vigint_web.errors import LinkRefused
-from vigint_web.http.base.errors import RETRY_AFTER
+from vigint_web.http.base.errors import RETRY_AFTER, STATUSES
 from vigint_web.http.security.cross_origin import open_link
 from vigint_web.http.security.identity import visitor
 from vigint_web.http.security.visitor_cookies import read_mark, set_mark
@@ -42,7 +42,7 @@ def page(video_id: str) -> Response:
         address = url_for(".page", video_id=video_id, token=meant)
         return Response(status=302, headers={"Location": address})
     going_on = request.args.get("view")
-    link = links.open_link(token, Opening.PAGE, visitor(), public_id=video_id, view=going_on)
+    link = _opened(token, Opening.PAGE, video_id, going_on)
     video = link.video
     ready = video.status == VideoStatus.READY
     status = 200 if ready else 409
@@ -81,6 +81,12 @@ def page(video_id: str) -> Response:
     return response
 
 
+def _opened(token: str, opening: Opening, video_id: str, view: str | None) -> Link:
+    return links.open_link(
+        token, opening, visitor(), statuses=STATUSES, public_id=video_id, view=view
+    )
+
+
 def _chosen(tracks: list[Picture], number: str | None) -> Picture | None:
     """Return the picture of that number, else the first; None where there is but one."""
     named = (track for track in tracks if str(track.number) == number)
@@ -97,7 +103,7 @@ def state(video_id: str) -> Response:
     token = request.args.get("token", "")
     view = request.args.get("view")
     try:
-        link = links.open_link(token, Opening.STATE, visitor(), public_id=video_id, view=view)
+        link = _opened(token, Opening.STATE, video_id, view)
     except LinkRefused as refused:
         sentence = str(refusal_sentence(refused.code))
         return jsonify(

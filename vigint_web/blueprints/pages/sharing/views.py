@@ -1,5 +1,6 @@
 """Views of sharing. A link's address is shown in the answer to a POST, and kept nowhere."""
 
+from collections.abc import Sequence
 from io import BytesIO
 
 import segno
@@ -12,10 +13,11 @@ from werkzeug.wrappers import Response
 from vigint_web.blueprints.forms import OTHER, PeriodForm, ReasonForm
 from vigint_web.blueprints.pages.sharing.forms import ShareForm
 from vigint_web.clock import utcnow
-from vigint_web.errors import Invalid
+from vigint_web.errors import Invalid, Mistake, MistakeCode
 from vigint_web.http.pages.paging import wanted_links
 from vigint_web.http.security.identity import actor
-from vigint_web.i18n.sentences import failure_sentence, sharing_mistake
+from vigint_web.i18n.refusals import error_sentence, mistake_sentence
+from vigint_web.i18n.sentences import failure_sentence
 from vigint_web.models import Video, VideoStatus
 from vigint_web.services.core.runtime import mails_leave
 from vigint_web.services.incidents.incidents import find_incident_of
@@ -54,8 +56,8 @@ def share(public_id: str) -> Response | tuple[str, int]:
         # Whoever pasted it looks at what was found before anybody is mailed.
         if pasted.addresses:
             form.recipients.data, form.known.data = "\n".join(pasted.addresses), ""
-        kind = "not_understood" if pasted.addresses else "not_an_address"
-        return _form_page(public_id, form, [f"{kind}:{rest}" for rest in pasted.unread]), 422
+        left = [_unread(rest, bool(pasted.addresses)) for rest in pasted.unread]
+        return _form_page(public_id, form, left), 422
     terms = Terms(
         expires_at=form.expires_at(),
         not_before=form.starts_at(),
@@ -81,7 +83,7 @@ def share(public_id: str) -> Response | tuple[str, int]:
     return redirect(_home_of(public_id))
 
 
-def _form_page(public_id: str, form: ShareForm, mistakes: list[str] | None = None) -> str:
+def _form_page(public_id: str, form: ShareForm, mistakes: Sequence[Mistake] = ()) -> str:
     video = find_visible_video(actor(), public_id)
     return render_template(
         "sharing/new.html",
@@ -91,15 +93,21 @@ def _form_page(public_id: str, form: ShareForm, mistakes: list[str] | None = Non
         source=find_source_of(video.id),
         back=_home_of(public_id),
         known=sharing.known_addresses(actor()),
-        mistakes=[sharing_mistake(code) for code in mistakes or []],
+        mistakes=[mistake_sentence(one) for one in mistakes],
         other=OTHER,
     )
+
+
+def _unread(text: str, others: bool) -> Mistake:
+    if others:
+        return Mistake(MistakeCode.RECIPIENT_LEFT_OUT, "recipients", {"text": text})
+    return sharing.not_an_address(text)
 
 
 def _refused_page(video: Video) -> str:
     return render_template(
         "sharing/refused.html",
-        sentence=sharing_mistake("video_failed"),
+        sentence=mistake_sentence(Mistake(MistakeCode.VIDEO_FAILED)),
         reason=failure_sentence(video.error_code),
         back=_home_of(video.public_id),
     )
@@ -124,7 +132,7 @@ def expiry(link_id: int) -> Response:
             sharing.change_expiry(actor(), link_id, form.expires_at())
             flash(_("The expiry of the link was changed."), "success")
         except Invalid as refused:
-            flash(" ".join(str(sharing_mistake(code)) for code in refused.mistakes), "danger")
+            flash(error_sentence(refused), "danger")
     else:
         flash(_("Enter the date and time until which the link works."), "danger")
     return redirect(url_for("links.show", link_id=link_id))

@@ -9,10 +9,9 @@ from werkzeug.wrappers import Response
 
 from vigint_web.blueprints.forms import ActionForm
 from vigint_web.blueprints.pages.sources.blueprint import blueprint
-from vigint_web.blueprints.pages.sources.forms import TAG_MISTAKES
-from vigint_web.errors import Invalid
+from vigint_web.errors import Conflict, Invalid, NotFound, VigintError
 from vigint_web.http.security.identity import actor
-from vigint_web.i18n.sentences import refusal_sentence
+from vigint_web.i18n.refusals import error_sentence, mistake_sentence
 from vigint_web.services.sources import bulk
 from vigint_web.services.sources.bulk import MOST_AT_ONCE, Outcome
 from vigint_web.services.sources.tags import list_tags
@@ -37,7 +36,7 @@ def change_chosen() -> Response | str | tuple[str, int]:
         outcome = _do(deed, ids)
     except Invalid as refused:
         answer = _question(
-            ActionForm(), mistakes=[str(TAG_MISTAKES[code]) for code in refused.mistakes]
+            ActionForm(), mistakes=[mistake_sentence(one) for one in refused.mistakes]
         )
         return (answer, 422) if isinstance(answer, str) else answer
     _tell(deed, outcome)
@@ -85,28 +84,28 @@ def _tell(deed: str, outcome: Outcome) -> None:
     }
     if count:
         flash(words[deed](), "success")
-    for code in dict.fromkeys(outcome.refused.values()):
-        ids = [name for name, reason in outcome.refused.items() if reason == code]
+    reasons: dict[str, list[str]] = {}
+    for name, error in outcome.refused.items():
+        reasons.setdefault(_why(deed, error), []).append(name)
+    for why, ids in reasons.items():
         flash(
             ngettext(
                 "%(num)d source was skipped (%(names)s): %(why)s",
                 "%(num)d sources were skipped (%(names)s): %(why)s",
                 len(ids),
                 names=", ".join(ids[:_NAMED]) + ("…" if len(ids) > _NAMED else ""),
-                why=_why(deed, code),
+                why=why,
             ),
             "danger",
         )
 
 
-def _why(deed: str, code: str) -> str:
-    if code == "not_found":
+def _why(deed: str, error: VigintError) -> str:
+    if isinstance(error, NotFound):
         return str(_("it no longer exists."))
-    if deed == "retry" and code == "conflict":
+    if deed == "retry" and isinstance(error, Conflict):
         return str(_("it has not failed, or its file never arrived."))
-    if code in TAG_MISTAKES:
-        return str(TAG_MISTAKES[code])
-    return str(refusal_sentence(code))
+    return error_sentence(error)
 
 
 def _ids(given: list[str]) -> list[str]:

@@ -20,6 +20,7 @@ from wtforms.validators import InputRequired, Length, Optional, ValidationError
 from vigint_web.blueprints.forms import OTHER, PERIODS, on_reader_clock
 from vigint_web.clock import utcnow
 from vigint_web.i18n.formats import reader_zone
+from vigint_web.i18n.refusals import mistake_sentence
 from vigint_web.i18n.timezones import offset_of
 from vigint_web.services.sources.editing import (
     LONGEST_CAMERA,
@@ -27,7 +28,7 @@ from vigint_web.services.sources.editing import (
     LONGEST_NAME,
     Facts,
 )
-from vigint_web.services.sources.tags import LONGEST, MOST, parse_tags, tag_mistakes
+from vigint_web.services.sources.tags import parse_tags, tag_mistakes
 
 _FORMATS = ["%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M:%S", "%Y-%m-%d %H:%M"]
 NEVER = "never"
@@ -152,7 +153,7 @@ class SourceForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF ships no types
         """Refuse too many tags, and long ones."""
         mistakes = tag_mistakes(parse_tags(field.data or ""))
         if mistakes:
-            raise ValidationError(" ".join(str(TAG_MISTAKES[code]) for code in mistakes))
+            raise ValidationError(" ".join(mistake_sentence(one) for one in mistakes))
 
     def _refuse(self, field: Any, sentence: LazyString) -> bool:
         field.errors = [*field.errors, sentence]
@@ -164,13 +165,6 @@ class SourceForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF ships no types
             return None
         found = _moments(typed, reader_zone())
         return found[-1] if self.turn.data == "1" else found[0]
-
-
-TAG_MISTAKES: dict[str, LazyString] = {
-    "no_tag": _("Enter at least one tag."),
-    "too_many_tags": _("At most %(number)d tags.", number=MOST),
-    "tag_too_long": _("A tag has at most %(number)d characters.", number=LONGEST),
-}
 
 
 class TokenEndForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF ships no types

@@ -9,7 +9,7 @@ from vigint_web.blueprints.pages.sources.blueprint import blueprint
 from vigint_web.blueprints.pages.sources.forms import TokenEndForm
 from vigint_web.errors import Invalid
 from vigint_web.http.security.identity import actor
-from vigint_web.i18n.sentences import sharing_mistake
+from vigint_web.i18n.refusals import error_sentence
 from vigint_web.services.sources import access_token
 
 
@@ -29,7 +29,7 @@ def token_end(source_id: str) -> Response:
         try:
             link = access_token.set_expiry(actor(), source_id, form.ends_at())
         except Invalid as refused:
-            flash(" ".join(str(sharing_mistake(code)) for code in refused.mistakes), "danger")
+            flash(error_sentence(refused), "danger")
         else:
             flash(
                 _("The expiry of the token was changed.")

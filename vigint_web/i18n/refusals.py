@@ -1,0 +1,103 @@
+"""Turn what services refuse into sentences, in the reader's language."""
+
+from collections.abc import Mapping
+
+from flask_babel import LazyString
+from flask_babel import lazy_gettext as _
+
+from vigint_web.errors import CommandRefused, Invalid, Mistake, MistakeCode, VigintError
+from vigint_web.i18n.sentences import failure_sentence, refusal_sentence
+
+_MISTAKES: Mapping[MistakeCode, LazyString | str] = {
+    MistakeCode.BODY_NOT_JSON: _("The body is not JSON. Send JSON, or multipart/form-data."),
+    MistakeCode.BODY_NOT_OBJECT: _("The body must be a JSON object."),
+    MistakeCode.DOCUMENT_NOT_OBJECT: _("The document must be a JSON object."),
+    MistakeCode.PART_NOT_JSON: _("The part “%(field)s” is not JSON."),
+    MistakeCode.INCIDENT_PART_MISSING: _("The part “incident” with the JSON document is missing."),
+    MistakeCode.VIDEO_PART_MISSING: _("The part “video” with the file is missing."),
+    MistakeCode.VIDEO_PART_EMPTY: _("The file is empty."),
+    MistakeCode.TOO_MANY_FRAMES: _("An incident has at most %(most)d frames."),
+    MistakeCode.NOT_TEXT: _("%(field)s must be a text."),
+    MistakeCode.NOT_A_NUMBER: _("%(field)s must be a number."),
+    MistakeCode.HOURS_OUT_OF_RANGE: _("%(field)s must be a number above 0, at most %(most)d."),
+    MistakeCode.NOT_A_WHOLE_NUMBER: _(
+        "%(field)s must be a whole number from %(least)d to %(most)d."
+    ),
+    MistakeCode.NOT_A_SHA256: _("%(field)s must be a SHA-256 in 64 hexadecimal digits."),
+    MistakeCode.VIDEO_ID_MALFORMED: _(
+        "A video id has 1 to 64 letters, digits, dots, hyphens and underscores, and begins with a "
+        "letter or a digit."
+    ),
+    MistakeCode.VIDEO_IDS_DIFFER: _(
+        "X-Video-ID and video_id in the metadata name different videos."
+    ),
+    MistakeCode.HEADER_LENGTH: _("%(field)s must have %(least)d to %(most)d characters."),
+    MistakeCode.NOT_A_FORM: _(
+        "This address expects multipart/form-data: each file as a part with a file name."
+    ),
+    MistakeCode.FORM_DAMAGED: _("The form is damaged. Send it again."),
+    MistakeCode.FORM_ENDED_EARLY: _("The form ended early. Send it again."),
+    MistakeCode.NOT_A_SIZE: _("%(field)s must be a whole number of bytes."),
+    MistakeCode.LENGTH_DEFERRED: _("This server needs Upload-Length from the start."),
+    MistakeCode.METADATA_KEYS: _("Upload-Metadata must contain keys, each once, without spaces."),
+    MistakeCode.METADATA_NOT_TEXT: _("“%(key)s” in Upload-Metadata must be UTF-8 text in base64."),
+    MistakeCode.FILENAME_MISSING: _("Upload-Metadata must name the file, as “filename”."),
+    MistakeCode.CHECKSUM_UNKNOWN: _("Upload-Checksum supports only %(names)s."),
+    MistakeCode.CHECKSUM_MALFORMED: _("Upload-Checksum contains no %(name)s in base64."),
+    MistakeCode.NOT_A_VIDEO: failure_sentence("not_a_video"),
+    MistakeCode.FROM_RECORDER: failure_sentence("from_recorder"),
+    MistakeCode.SIZE_LIMIT: _("The size limit is %(number)s MB per file."),
+    MistakeCode.SOURCE_ID_MALFORMED: _(
+        "A source id has 1 to 64 letters, digits, dots, hyphens and underscores, and begins with "
+        "a letter or a digit."
+    ),
+    MistakeCode.SITE_NOT_OFFERED: _("No site with this short name is available to you."),
+    MistakeCode.NO_TAG: _("Enter at least one tag."),
+    MistakeCode.TOO_MANY_TAGS: _("At most %(most)d tags."),
+    MistakeCode.TAG_TOO_LONG: _("A tag has at most %(most)d characters."),
+    MistakeCode.NAME_LENGTH: _("Enter a name of at most %(most)d characters."),
+    MistakeCode.TOO_LONG: _("This text is too long: at most %(most)d characters."),
+    MistakeCode.RECORDED_IN_FUTURE: _("This date is in the future."),
+    MistakeCode.EMAIL_MALFORMED: _("This is not an e-mail address."),
+    MistakeCode.PASSWORD_LENGTH: _("The password must have %(least)d to %(most)d characters."),
+    MistakeCode.PASSWORD_GUESSABLE: _(
+        "This password is too easy to guess: it is common, repeats itself, or resembles your "
+        "address. Choose several unrelated words."
+    ),
+    MistakeCode.WRONG_CODE: _(
+        "This code is wrong. Check the phone’s clock, then try the next code."
+    ),
+    MistakeCode.UNKNOWN_LOCALE: _("The language must be one of %(names)s."),
+    MistakeCode.UNKNOWN_TIMEZONE: _("The time zone must be a name such as Europe/Paris."),
+    MistakeCode.UNKNOWN_SITE: _("One of these sites no longer exists. Reload the page."),
+    MistakeCode.VIDEO_FAILED: _("This video could not be prepared, so it cannot be shared."),
+    MistakeCode.NO_RECIPIENT: _("Enter at least one address."),
+    MistakeCode.TOO_MANY_RECIPIENTS: _(
+        "At most %(most)d addresses at once. Share with the others afterwards."
+    ),
+    MistakeCode.NOT_AN_ADDRESS: _("%(address)s is not an e-mail address."),
+    MistakeCode.RECIPIENT_LEFT_OUT: _(
+        "Not recognised and left out: “%(text)s”. Check the addresses, then send."
+    ),
+    MistakeCode.END_IS_OVER: _("The end date is in the past. Choose a later one."),
+    MistakeCode.END_AFTER_PURGE: _("The footage is deleted before that. Choose an earlier end."),
+    MistakeCode.BEGINS_AFTER_END: _(
+        "The link would expire before it starts working. Choose an earlier start."
+    ),
+}
+
+
+def mistake_sentence(mistake: Mistake) -> str:
+    """Return what is wrong, and where."""
+    facts = {"field": mistake.field, **mistake.facts}
+    return str(_MISTAKES[mistake.code]) % facts
+
+
+def error_sentence(error: VigintError) -> str:
+    """Return why something was refused, and what to do; every mistake of a request at once."""
+    if isinstance(error, CommandRefused):
+        return str(error)
+    if isinstance(error, Invalid) and error.mistakes:
+        return " ".join(map(mistake_sentence, error.mistakes))
+    said = str(refusal_sentence(error.code))
+    return said % error.facts if error.facts else said
