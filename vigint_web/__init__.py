@@ -39,7 +39,7 @@ from vigint_web.http.security.proxies import TrustedProxies
 from vigint_web.http.streaming import metering
 from vigint_web.http.streaming.revocation_watch import LinkWatch
 from vigint_web.http.uploads import tus
-from vigint_web.i18n import catalogs, formats, sentences, user_agents
+from vigint_web.i18n import catalogs, deliveries, formats, sentences, user_agents
 from vigint_web.net import mailboxes
 from vigint_web.services.core.runtime import Runtime, queue_address
 from vigint_web.storage import open_storage
@@ -145,6 +145,7 @@ def _templates(app: Flask, config: Config) -> None:
         file_size=formats.file_size,
         date_and_time=formats.date_and_time,
         share=formats.share,
+        delivery_sentence=deliveries.delivery_sentence,
         failure_sentence=sentences.failure_sentence,
         flaw_sentence=sentences.flaw_sentence,
         recipient_sentence=sentences.recipient_sentence,

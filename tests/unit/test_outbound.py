@@ -24,7 +24,7 @@ def _post(url: str, **options: Any) -> None:
 )
 def test_private_addresses_are_refused_before_anything_is_sent(host: str) -> None:
     with listening() as hook:
-        with pytest.raises(CallFailed, match=r"private|not known"):
+        with pytest.raises(CallFailed, match=r"private_address|name_unknown"):
             _post(f"http://{host}:{hook.port}/", allow_private=False)
         assert hook.told == []
 
@@ -48,7 +48,7 @@ def test_the_address_that_was_checked_is_the_one_connected_to(
         [told] = public.told
         assert told.headers["Host"] == f"hooks.example.test:{public.port}"
         assert told.path == "/a?b=c"
-        with pytest.raises(CallFailed, match="private"):
+        with pytest.raises(CallFailed, match="private_address"):
             _post(f"http://hooks.example.test:{public.port}/", allow_private=False)
         assert private.told == []
 
@@ -57,7 +57,7 @@ def test_the_address_that_was_checked_is_the_one_connected_to(
 def test_no_redirect_is_followed(status: int) -> None:
     with listening() as hook, listening() as other:
         hook.answers = [(status, {"Location": other.url})]
-        with pytest.raises(CallRefused, match=str(status)):
+        with pytest.raises(CallRefused, match=f"redirected:{status}"):
             _post(hook.url)
         assert (len(hook.told), other.told) == (1, [])
 
@@ -103,7 +103,7 @@ def test_an_answer_by_drops_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(outbound_http, "_TOTAL_SECONDS", 0.2)
     with (
         saying(b"HTTP/1.1 200 OK\r\nX: ", then_wait=True) as port,
-        pytest.raises(CallFailed, match="too long"),
+        pytest.raises(CallFailed, match="too_slow"),
     ):
         _post(f"http://127.0.0.1:{port}/")
 
@@ -120,7 +120,7 @@ def test_a_name_server_that_is_silent_is_left(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(
         "vigint_web.net.outbound_http.socket.getaddrinfo", lambda *_, **__: answered.wait(5) or []
     )
-    with pytest.raises(CallFailed, match="in time"):
+    with pytest.raises(CallFailed, match="name_unanswered"):
         _post("https://hooks.example.test/")
     answered.set()
 

@@ -18,6 +18,7 @@ from vigint_web.cli.preflight import StartError
 from vigint_web.cli.queue_server import find_queue_binary
 from vigint_web.config.config import Config
 from vigint_web.extensions import db
+from vigint_web.i18n.deliveries import delivery_sentence
 from vigint_web.i18n.formats import megabytes
 from vigint_web.media.tools import ToolMissing, find_tools, tool_abilities
 from vigint_web.net.outbound_http import CallFailed, checked_addresses
@@ -196,7 +197,12 @@ def _webhooks(config: Config) -> Iterator[Finding]:
         try:
             checked_addresses(parts.hostname or "", port, config.webhook.allow_private)
         except CallFailed as error:
-            yield Finding(False, "webhook", f"{name} cannot be called: {error}", vital=False)
+            yield Finding(
+                False,
+                "webhook",
+                f"{name} cannot be called: {delivery_sentence(str(error))}",
+                vital=False,
+            )
         else:
             yield Finding(True, "webhook", f"{name} is told of alerts and videos")
 

@@ -8,6 +8,7 @@ from flask_babel import force_locale, ngettext
 from flask_babel import gettext as _
 
 from vigint_web.config.config import Config
+from vigint_web.i18n.deliveries import delivery_sentence
 from vigint_web.i18n.formats import day_and_minute, day_and_second
 from vigint_web.i18n.sentences import failure_sentence, risk_words
 from vigint_web.mail.messages import ClipFacts, Letter, composed
@@ -83,7 +84,7 @@ class UndeliverableMail:
     locale: str
     reference: str | None
     about: str
-    # Who got nothing, and what the server answered.
+    # Who got nothing, and why: as `i18n.deliveries` reads it.
     failures: tuple[tuple[str, str], ...]
     page: str
     # Of an incident.
@@ -177,7 +178,9 @@ def compose_undeliverable(facts: UndeliverableMail, config: Config) -> Letter:
             "locale": facts.locale,
             "about": one_line(facts.about),
             "when": day_and_minute(facts.detected_at, config.timezone) if facts.detected_at else "",
-            "failures": [(one_line(who), one_line(why)) for who, why in facts.failures],
+            "failures": [
+                (one_line(who), one_line(delivery_sentence(why))) for who, why in facts.failures
+            ],
         }
         headers = {"X-Vigint-Incident": facts.reference} if facts.reference else {}
         return composed("undeliverable", facts, config, subject=subject, headers=headers, **shown)

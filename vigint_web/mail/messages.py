@@ -328,7 +328,7 @@ def send(message: Letter, config: Config) -> str:
         return OUTBOX
     if not reachable(map(str, message.recipients), config.email.sender):
         # A server may well accept it, to drop it or to return it to nobody.
-        raise MailRefused("No mailbox can have this address. Correct it in the settings.")
+        raise MailRefused("impossible_address")
     smtp.hand_over(message, current_app.extensions["mail"], message.progress)
     return SMTP
 
@@ -346,7 +346,7 @@ def _write_to_outbox(message: Message, folder: Path) -> None:
         draft.replace(folder / f"{name}.eml")
     except OSError as error:
         draft.unlink(missing_ok=True)
-        raise MailUndelivered(f"The outbox cannot be written: {error.strerror}") from None
+        raise MailUndelivered(f"outbox_unwritable:{error.strerror}") from None
 
 
 def header_text(text: str) -> str:

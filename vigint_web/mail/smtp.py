@@ -10,7 +10,7 @@ from flask_mail import Connection, Mail, Message, sanitize_address
 from vigint_client.smtp import RFC_5321, Patience, PatientSMTP, PatientSMTPS
 
 patience = RFC_5321
-NO_SMTPUTF8 = "The mail server takes no addresses with letters beyond a to z (SMTPUTF8, RFC 6531)."
+NO_SMTPUTF8 = "no_smtputf8"
 # Seconds; the mail is accepted or not by then.
 _GOODBYE = Patience(command=2.0)
 

@@ -22,16 +22,19 @@ _LATER = {408, 425, 429}
 
 
 class CallFailed(Exception):
-    """Say why a call was not accepted this time; trying again may help."""
+    """Say why a call was not accepted this time; trying again may help.
 
-    def __init__(self, sentence: str, retry_after: int | None = None) -> None:
-        super().__init__(sentence)
+    As a code of `i18n.deliveries`, or in the words of whatever failed.
+    """
+
+    def __init__(self, reason: str, retry_after: int | None = None) -> None:
+        super().__init__(reason)
         # Seconds that the other side asked to be left alone.
         self.retry_after = retry_after
 
 
 class CallRefused(Exception):
-    """Say why a call was refused for good."""
+    """Say why a call was refused for good, as a code of `i18n.deliveries`."""
 
 
 def post(url: str, body: bytes, headers: Mapping[str, str], *, allow_private: bool) -> None:
@@ -55,7 +58,7 @@ def post(url: str, body: bytes, headers: Mapping[str, str], *, allow_private: bo
             raise TimeoutError
     except (OSError, http.client.HTTPException, UnicodeError) as error:
         if connection.overdue.is_set():
-            raise CallFailed("The whole call took too long.") from None
+            raise CallFailed("too_slow") from None
         raise CallFailed(f"{type(error).__name__}: {error}"[:300]) from None
     finally:
         connection.close()
@@ -66,13 +69,11 @@ def _judge(status: int, pause: str | None) -> None:
     if 200 <= status < 300:
         return
     if 300 <= status < 400:
-        raise CallRefused(
-            f"It answered {status}: redirects are not followed, name the new address."
-        )
+        raise CallRefused(f"redirected:{status}")
     if 400 <= status < 500 and status not in _LATER:
-        raise CallRefused(f"It answered {status}.")
+        raise CallRefused(f"answered:{status}")
     asked = int(pause) if pause is not None and pause.isascii() and pause.isdigit() else None
-    raise CallFailed(f"It answered {status}.", None if asked is None else min(asked, LONGEST_PAUSE))
+    raise CallFailed(f"answered:{status}", None if asked is None else min(asked, LONGEST_PAUSE))
 
 
 class _Pinned(http.client.HTTPConnection):
@@ -135,10 +136,7 @@ def checked_addresses(host: str, port: int, allow_private: bool) -> list[tuple[A
     found = _looked_up(host, port)
     allowed = [entry for entry in found if allow_private or is_public(str(entry[4][0]))]
     if not allowed:
-        raise CallFailed(
-            f"{host} is an address of this machine or of a private network;"
-            " [Webhook] allow_private would allow it."
-        )
+        raise CallFailed(f"private_address:{host}")
     return allowed
 
 
@@ -156,7 +154,7 @@ def _looked_up(host: str, port: int) -> list[tuple[Any, ...]]:
     try:
         found = answers.get(timeout=_DNS_SECONDS)
     except queue.Empty:
-        raise CallFailed(f"The name server did not say in time where {host} is.") from None
+        raise CallFailed(f"name_unanswered:{host}") from None
     if isinstance(found, Exception) or not found:
-        raise CallFailed(f"{host} is not known to the name server.")
+        raise CallFailed(f"name_unknown:{host}")
     return found

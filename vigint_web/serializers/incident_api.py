@@ -4,7 +4,8 @@ from typing import Literal
 
 from typing_extensions import TypedDict
 
-from vigint_web.i18n.sentences import failure_sentence, recipient_sentence
+from vigint_web.i18n.deliveries import delivery_sentence
+from vigint_web.i18n.sentences import failure_sentence
 from vigint_web.models import AlertKind, AlertState, Incident, Video, VideoStatus
 from vigint_web.services.core.runtime import config
 from vigint_web.services.incidents.incidents import alerts_of, answered_link
@@ -140,7 +141,7 @@ def status_document(incident: Incident) -> StatusDocument:
                 "state": alert.state,
                 "kind": alert.kind,
                 "sent_at": alert.sent_at.isoformat(timespec="seconds") if alert.sent_at else None,
-                "error": str(recipient_sentence(alert.refused)) if alert.refused else alert.error,
+                "error": delivery_sentence(alert.refused or alert.error) or None,
             }
             for alert in owed
         ],

@@ -18,11 +18,6 @@ DOMAIN_NOT_ALLOWED = "domain_not_allowed"
 CANNOT_EXIST = "cannot_exist"
 TOO_MANY = "too_many"
 # Stored with a recipient that is not mailed, as answers of mail servers are: in English.
-REASONS = {
-    NOT_AN_ADDRESS: "This is not an e-mail address.",
-    DOMAIN_NOT_ALLOWED: "Programs may not alert addresses of this domain.",
-    CANNOT_EXIST: "No mailbox can have this address.",
-}
 # As long as the column that holds an address.
 _LONGEST = 254
 

@@ -9,7 +9,7 @@ from vigint_web.models import Alert, AlertKind, AlertState, Audience, Incident, 
 from vigint_web.net.mail_reach import reachable
 from vigint_web.services.accounts.users import FIRST_ADMIN, admin_addresses
 from vigint_web.services.alerting import webhooks
-from vigint_web.services.alerting.recipients import REASONS, Refused
+from vigint_web.services.alerting.recipients import Refused
 from vigint_web.services.core.actors import SYSTEM
 from vigint_web.services.core.runtime import config
 from vigint_web.services.core.transactions import transaction
@@ -61,7 +61,6 @@ def owe_nothing(incident: Incident, refused: Sequence[Refused], video: Video | N
         for one in refused:
             alert = new_alert(one.recipient, kind, incident_id=incident.id)
             alert.state, alert.refused = AlertState.FAILED, one.code
-            alert.error = REASONS[one.code]
             session.add(alert)
 
 

@@ -24,7 +24,7 @@ __all__ = ["WEBHOOK", "Call", "make_call", "name_of", "names", "signature"]
 
 
 class WebhookGone(Exception):
-    """Say why a call that was owed makes no sense any more."""
+    """Say why a call that was owed makes no sense any more, as a code of `i18n.deliveries`."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ def make_call(alert: Alert) -> Call:
     settings = config().webhook
     url = next((url for url in settings.urls if name_of(url) == alert.recipient), None)
     if url is None or settings.secret is None:
-        raise WebhookGone("This webhook is not configured any more.")
+        raise WebhookGone("webhook_gone")
     document = document_of(alert)
     body = json.dumps(document, ensure_ascii=False, separators=(",", ":"), default=str)
     encoded = body.encode("utf-8", "replace")
@@ -93,7 +93,7 @@ def document_of(alert: Alert) -> dict[str, Any]:
     incident, link = alert.incident, alert.link
     video = incident.video if incident is not None else (link.video if link is not None else None)
     if incident is None and video is None:
-        raise WebhookGone("The video was deleted before the call could be made.")
+        raise WebhookGone("video_gone")
     person = link if incident is not None else None
     return {
         "event": _event(alert, video),
@@ -141,7 +141,7 @@ def _incident(incident: Incident) -> dict[str, Any]:
 def _source(video: Video) -> dict[str, Any]:
     source = db.session.scalar(select(Source).where(Source.video_id == video.id))
     if source is None:
-        raise WebhookGone("The source was deleted before the call could be made.")
+        raise WebhookGone("source_gone")
     return {
         "source_id": source.source_id,
         "name": source.name,

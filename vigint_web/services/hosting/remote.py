@@ -118,7 +118,7 @@ def release_overdue() -> int:
     ).all()
     for hosting in overdue:
         with transaction() as session:
-            sentence = hosting.error or "It did not answer in time."
+            sentence = hosting.error or "host_silent"
             if _give_up(session, Hosting.id == hosting.id, hosting, sentence, owed=True):
                 log.warning("hosting %s: no answer in time, local links go out", hosting.id)
     return len(overdue)

@@ -90,7 +90,7 @@ def _deliver(alert_id: int) -> _Outcome:
     alert = db.session.get_one(Alert, alert_id, populate_existing=True)
     with lease.kept():
         if orphan:
-            _settle_failed(lease, alert, "Whoever tried to send it died of it, for a whole day.")
+            _settle_failed(lease, alert, "interrupted")
             return _Outcome.LEFT
         return _attempt(lease, alert)
 

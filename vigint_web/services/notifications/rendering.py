@@ -42,7 +42,7 @@ _MOST_FAILURES = 50
 
 
 class NothingToSay(Exception):
-    """Say why a mail that was owed makes no sense any more."""
+    """Say why a mail that was owed makes no sense any more, as a code of `i18n.deliveries`."""
 
 
 class NotYet(Exception):
@@ -81,8 +81,7 @@ def write_letter(alert: Alert) -> Written:
         return _single(alert, alert.incident, alert.message_id)
     link = alert.link
     if link is None or (alert.kind == AlertKind.SHARED and link.revoked_at is not None):
-        # Stored as it is said: English, like what a mail server answers.
-        raise NothingToSay("The link was revoked or deleted before the mail could be sent.")
+        raise NothingToSay("link_gone")
     if alert.kind == AlertKind.SHARED:
         return Written(compose_shared(_about_link(alert, link), config()), link)
     return Written(compose_played(_about_link(alert, link), config()), None)
@@ -175,7 +174,7 @@ def _repeats(alert: Alert, first: Incident) -> Written:
     if digests.wait_for_more(alert, rows):
         raise NotYet
     if not rows:
-        raise NothingToSay("What it should have told of is not there any more.")
+        raise NothingToSay("subject_gone")
     tokens: dict[str, int] = {}
     for row in rows:
         if row.incident is not None:
@@ -207,7 +206,7 @@ def _digest(alert: Alert) -> Written:
         raise NotYet
     known = [(row, row.incident) for row in rows if row.incident is not None][:MOST_LISTED]
     if not known:
-        raise NothingToSay("What it should have told of is not there any more.")
+        raise NothingToSay("subject_gone")
     for row, incident in known:
         renew_link(row, incident)
     if len(known) == 1:
@@ -279,7 +278,7 @@ def _first_message_id(alert: Alert, first: Incident) -> str | None:
 def _failures(alert: Alert) -> UndeliverableMail:
     incident, link = alert.incident, alert.link
     if incident is None and link is None:
-        raise NothingToSay("What it is about was deleted before the mail could be sent.")
+        raise NothingToSay("incident_gone")
     same = (
         Alert.incident_id == incident.id
         if incident is not None
@@ -292,7 +291,7 @@ def _failures(alert: Alert) -> UndeliverableMail:
         .limit(_MOST_FAILURES)
     ).all()
     if not failed:
-        raise NothingToSay("Everything was delivered in the meantime.")
+        raise NothingToSay("delivered_meanwhile")
     owner = incident or (find_incident_of(link.video_id) if link is not None else None)
     return UndeliverableMail(
         recipient=alert.recipient,
@@ -301,7 +300,7 @@ def _failures(alert: Alert) -> UndeliverableMail:
         reference=owner.reference if owner is not None else None,
         about=_what(owner) if owner is not None else "",
         detected_at=owner.detected_at if owner is not None else None,
-        failures=tuple((one.recipient, one.error or "") for one in failed),
+        failures=tuple((one.recipient, one.refused or one.error or "") for one in failed),
         page=_page(incident)
         if incident is not None
         else f"{config().base_url}/links/{link.id}/"

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import flask_babel
 
+from vigint_web.i18n.deliveries import delivery_sentence
 from vigint_web.i18n.formats import ago, file_size
 from vigint_web.i18n.formats import number as written
 from vigint_web.services.operations.health_rules import Finding, Level, Part, Readings, State
@@ -175,7 +176,7 @@ def _mail(finding: Finding, readings: Readings) -> str:
                 mails.not_accepted,
                 ago=ago(mails.not_accepted_since or readings.now, readings.now),
             )
-            error = mails.last_error.rstrip(".")
+            error = delivery_sentence(mails.last_error).rstrip(".")
             return " ".join(
                 (
                     waiting,
@@ -243,7 +244,7 @@ def _undelivered(finding: Finding, readings: Readings) -> str:
         mails.calls,
         ago=ago(mails.calls_since or readings.now, readings.now),
     )
-    error = mails.last_call_error.rstrip(".")
+    error = delivery_sentence(mails.last_call_error).rstrip(".")
     advice = _("Check [Webhook] in config.ini; the calls are retried automatically for a day.")
     return " ".join((waiting, _("Last answer: “%(error)s”.", error=error), advice))
 
