@@ -155,6 +155,7 @@ class MistakeCode(StrEnum):
     VIDEO_PART_MISSING = "video_part_missing"
     VIDEO_PART_EMPTY = "video_part_empty"
     TOO_MANY_FRAMES = "too_many_frames"
+    MISSING = "missing"
     NOT_TEXT = "not_text"
     NOT_A_NUMBER = "not_a_number"
     HOURS_OUT_OF_RANGE = "hours_out_of_range"

@@ -377,13 +377,23 @@ def test_what_cannot_be_extended(client: FlaskClient, key: str, clip: bytes) -> 
     _hosted(client, key, clip, video_id="one")
     assert _extend(client, key, video_id="nothing").status_code == 404
     assert _extend(client, _new_key("other"), video_id="one").status_code == 404
-    for hours in (0, -1, "24", True, 1e9, None):
+    for hours in (0, -1, "24", True, 1e9, None, 10**400):
         assert _extend(client, key, video_id="one", additional_hours=hours).status_code == 422
     assert _extend(client, key).status_code == 422
     renew()
     links.revoke_link(SYSTEM, db.session.query(Link).one().id)
     refused = _extend(client, key, video_id="one")
     assert (refused.status_code, refused.get_json()["code"]) == (409, "link_revoked")
+
+
+def test_every_mistake_of_an_extension_is_named_with_its_field(
+    client: FlaskClient, key: str
+) -> None:
+    refused = _extend(client, key, video_id=7, additional_hours="many")
+    assert (refused.status_code, refused.get_json()["code"]) == (422, "invalid_request")
+    said = refused.get_json()["error"]
+    assert said == "video_id must be a text. additional_hours must be a number."
+    assert _extend(client, key).get_json()["error"] == "video_id is missing."
 
 
 def test_a_deleted_video_is_gone_with_its_links_and_its_id(

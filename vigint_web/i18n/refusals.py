@@ -17,6 +17,7 @@ _MISTAKES: Mapping[MistakeCode, LazyString | str] = {
     MistakeCode.VIDEO_PART_MISSING: _("The part “video” with the file is missing."),
     MistakeCode.VIDEO_PART_EMPTY: _("The file is empty."),
     MistakeCode.TOO_MANY_FRAMES: _("An incident has at most %(most)d frames."),
+    MistakeCode.MISSING: _("%(field)s is missing."),
     MistakeCode.NOT_TEXT: _("%(field)s must be a text."),
     MistakeCode.NOT_A_NUMBER: _("%(field)s must be a number."),
     MistakeCode.HOURS_OUT_OF_RANGE: _("%(field)s must be a number above 0, at most %(most)d."),

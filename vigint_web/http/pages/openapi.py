@@ -8,9 +8,12 @@ from typing import Any
 
 from flask import Flask
 from pydantic import TypeAdapter
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
+from pydantic_core.core_schema import NullableSchema, WithDefaultSchema
 from typing_extensions import TypedDict
 from werkzeug.routing import Rule as Route
 
+from vigint_web.http.pages.request_models import RequestModel
 from vigint_web.http.security.rules import RULES, Key, PersonOrKey, Token
 from vigint_web.i18n.sentences import refusal_sentence
 
@@ -48,7 +51,8 @@ class Operation:
     """What a route answers; the rest is read off the code.
 
     `answers` maps a status to the type of its document, to content, or to None for no body;
-    `refusals` are codes of errors with their statuses; `headers` say what a status tells by them.
+    `refusals` are codes of errors with their statuses; `headers` say what a status tells
+    by them; `query` is the model that reads the query.
     """
 
     tag: str
@@ -58,6 +62,7 @@ class Operation:
     bodies: Mapping[str, type | Mapping[str, Any]] = field(default_factory=dict)
     body_required: bool = True
     headers: Mapping[int, Mapping[str, str]] = field(default_factory=dict)
+    query: type[RequestModel] | None = None
 
 
 @dataclass(frozen=True)
@@ -113,7 +118,11 @@ def _operation(
         "operationId": route.endpoint.replace(".", "_"),
         "summary": summary.rstrip("."),
         "tags": [operation.tag],
-        "parameters": [*_path_parameters(route), *map(_parameter, operation.parameters)],
+        "parameters": [
+            *_path_parameters(route),
+            *_query_parameters(operation.query),
+            *map(_parameter, operation.parameters),
+        ],
         "responses": _responses(operation, schemas),
     }
     if rest.strip():
@@ -148,6 +157,34 @@ def _path_parameters(route: Route) -> list[dict[str, Any]]:
         schema = {"type": "integer", "minimum": 0} if kind == "int" else {"type": "string"}
         found.append({"name": match["name"], "in": "path", "required": True, "schema": schema})
     return found
+
+
+def _query_parameters(model: type[RequestModel] | None) -> list[dict[str, Any]]:
+    """Return what the query may say, as the model that reads it describes it."""
+    if model is None:
+        return []
+    described = model.model_json_schema(schema_generator=_Schemas)
+    found = []
+    for name, schema in described["properties"].items():
+        about = schema.pop("description", "")
+        schema.pop("title", None)  # the name again
+        required = name in described.get("required", ())
+        found.append(_parameter(Parameter(name, about, schema=schema, required=required)))
+    return found
+
+
+class _Schemas(GenerateJsonSchema):
+    """Describe what may be left out without a default that says nothing."""
+
+    def default_schema(self, schema: WithDefaultSchema) -> JsonSchemaValue:
+        """Leave out defaults that only mean “nothing was said”."""
+        if schema.get("default") in (None, ""):
+            return self.generate_inner(schema["schema"])
+        return super().default_schema(schema)
+
+    def nullable_schema(self, schema: NullableSchema) -> JsonSchemaValue:
+        """Describe what may be said; that it may be left out is said by `required`."""
+        return self.generate_inner(schema["schema"])
 
 
 def _parameter(parameter: Parameter) -> dict[str, Any]:
@@ -202,7 +239,8 @@ def _schema(body: type | Mapping[str, Any], schemas: dict[str, Any]) -> dict[str
     """Return a reference to the schema of a type, adding it and what it is made of."""
     if isinstance(body, Mapping):
         return dict(body)
-    made = TypeAdapter(body).json_schema(ref_template=_REFERENCE)
+    written = _Schemas if issubclass(body, RequestModel) else GenerateJsonSchema
+    made = TypeAdapter(body).json_schema(ref_template=_REFERENCE, schema_generator=written)
     schemas |= made.pop("$defs", {})
     schemas[body.__name__] = made
     return {"$ref": _REFERENCE.format(model=body.__name__)}

@@ -7,12 +7,15 @@ from pydantic import Field
 from typing_extensions import TypedDict
 
 from vigint_web.blueprints.api.docs.upload_operations import UPLOAD_OPERATIONS
+from vigint_web.blueprints.api.hosting.requests import ExtensionBody, VerificationQuery
 from vigint_web.blueprints.api.hosting.views import (
     ExtendedDocument,
     HostedDocument,
     VerdictDocument,
 )
-from vigint_web.blueprints.api.read.views import DEFAULT_LIMIT, LARGEST_LIMIT
+from vigint_web.blueprints.api.read.requests import PageQuery
+from vigint_web.blueprints.api.tokens.requests import DownloadQuery, PictureQuery
+from vigint_web.blueprints.pages.player.requests import StreamQuery
 from vigint_web.http.pages.openapi import Content, Operation, Parameter
 from vigint_web.models import RiskLevel
 from vigint_web.serializers.incident_api import AcceptedDocument, StatusDocument
@@ -25,7 +28,6 @@ from vigint_web.serializers.read_api import (
     SourcesDocument,
 )
 from vigint_web.serializers.token_api import MetadataDocument, VideoDocument
-from vigint_web.services.hosting.local import MOST_HOURS
 
 Time = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
 Seconds = Annotated[float, Field(ge=0, lt=7_258_118_400)]
@@ -91,13 +93,6 @@ INCIDENT_FORM: dict[str, Any] = {
 }
 
 
-class ExtensionBody(TypedDict):
-    """How much longer the key's link to a video shall live."""
-
-    video_id: str
-    additional_hours: NotRequired[Annotated[float, Field(gt=0, le=MOST_HOURS)]]
-
-
 HOSTING_FORM: dict[str, Any] = {
     "type": "object",
     "required": ["video"],
@@ -130,31 +125,10 @@ _GRANTED = {**_DEAD, "not_granted": 403}
 _READY = {"not_ready": 409, "processing_failed": 409}
 _BYTES = {**_READY, "range_not_satisfiable": 416, "precondition_failed": 412}
 
-_PAGES = (
-    Parameter(
-        "before",
-        "Number of the last entry of the page before; `next_url` holds it.",
-        schema={"type": "integer", "minimum": 1, "maximum": 2**31 - 1},
-    ),
-    Parameter(
-        "limit",
-        "Entries per page.",
-        schema={
-            "type": "integer",
-            "minimum": 1,
-            "maximum": LARGEST_LIMIT,
-            "default": DEFAULT_LIMIT,
-        },
-    ),
-)
 _RANGE = (
     Parameter("Range", "Which bytes, as RFC 9110 says.", where="header"),
     Parameter("If-Range", "An ETag: the range only if it is still that.", where="header"),
     Parameter("If-None-Match", "An ETag: nothing if it is still that.", where="header"),
-)
-_VIEW = Parameter(
-    "view",
-    "The name of a viewing, as the page of the link carries it; all ranges of one count once.",
 )
 _VIDEO = Content(("video/mp4", "application/octet-stream"))
 
@@ -167,18 +141,21 @@ OPERATIONS: Mapping[str, Operation] = {
         {200: _VIDEO, 206: _VIDEO, 304: None},
         {**_GRANTED, **_BYTES},
         _RANGE,
+        query=DownloadQuery,
     ),
     "api.thumbnail": Operation(
         "Video by token",
         {200: Content(("image/jpeg",)), 206: Content(("image/jpeg",)), 304: None},
         {**_DEAD, **_BYTES},
-        (Parameter("size", "`small` asks for a picture of few bytes."), *_RANGE),
+        _RANGE,
+        query=PictureQuery,
     ),
     "player.stream": Operation(
         "Video by token",
         {200: _VIDEO, 206: _VIDEO, 304: None},
         {**_DEAD, **_BYTES},
-        (_VIEW, *_RANGE),
+        _RANGE,
+        query=StreamQuery,
     ),
     "ingest.create": Operation(
         "Incidents",
@@ -228,7 +205,7 @@ OPERATIONS: Mapping[str, Operation] = {
         "Hosting",
         {200: VerdictDocument},
         _READ,
-        (Parameter("video_id", "The video's id."), Parameter("token", "The token of a link.")),
+        query=VerificationQuery,
     ),
     "hosting.extend": Operation(
         "Hosting",
@@ -244,12 +221,12 @@ OPERATIONS: Mapping[str, Operation] = {
         {"application/json": ExtensionBody},
     ),
     "hosting.delete": Operation("Hosting", {204: None}, _ONE),
-    "records.incidents": Operation("Incidents", {200: IncidentsDocument}, _LIST, _PAGES),
-    "records.sources": Operation("Sources", {200: SourcesDocument}, _LIST, _PAGES),
+    "records.incidents": Operation("Incidents", {200: IncidentsDocument}, _LIST, query=PageQuery),
+    "records.sources": Operation("Sources", {200: SourcesDocument}, _LIST, query=PageQuery),
     "records.source": Operation("Sources", {200: SourceDocument}, _ONE),
-    "records.link_list": Operation("Links", {200: LinksDocument}, _LIST, _PAGES),
+    "records.link_list": Operation("Links", {200: LinksDocument}, _LIST, query=PageQuery),
     "records.link": Operation("Links", {200: LinkDocument}, _ONE),
     "records.accesses": Operation(
-        "Links", {200: AccessesDocument}, {**_LIST, "not_found": 404}, _PAGES
+        "Links", {200: AccessesDocument}, {**_LIST, "not_found": 404}, query=PageQuery
     ),
 }

@@ -1,15 +1,16 @@
 """Views of the hosting API (contracts, section 5)."""
 
-from typing import Any, Literal
+from typing import Literal
 
 from flask import Blueprint, Response, jsonify, request
 from typing_extensions import TypedDict
 
 from vigint_web.blueprints.api.hosting.forms import read_hosted
+from vigint_web.blueprints.api.hosting.requests import ExtensionBody, VerificationQuery
 from vigint_web.clock import utcnow
-from vigint_web.errors import Invalid, Mistake, MistakeCode
 from vigint_web.extensions import csrf
 from vigint_web.http.pages.documents import request_name
+from vigint_web.http.pages.request_models import read_body, read_query
 from vigint_web.http.security.identity import api_key
 from vigint_web.http.security.throttling import limit_posting, limit_reading
 from vigint_web.serializers.incident_api import WarningDocument, warning_documents
@@ -88,9 +89,8 @@ def upload() -> Response:
 @limit_reading
 def verify() -> Response:
     """Tell whether a link of one of the key's videos works; always 200."""
-    verdict = local.verify_link(
-        api_key(), request.args.get("video_id", ""), request.args.get("token", "")
-    )
+    asked = read_query(VerificationQuery)
+    verdict = local.verify_link(api_key(), asked.video_id, asked.token)
     left = 0.0
     if verdict.valid and verdict.expires_at is not None:
         left = max(0.0, (verdict.expires_at - utcnow()).total_seconds() / 3600)
@@ -109,9 +109,8 @@ def verify() -> Response:
 def extend() -> Response:
     """Let the key's link to one of its videos live longer."""
     request.max_content_length = LARGEST_REQUEST
-    body = request.get_json(silent=True)
-    video_id, hours = _asked(body)
-    link = local.extend_link(api_key(), video_id, hours, request_name())
+    asked = read_body(ExtensionBody)
+    link = local.extend_link(api_key(), asked.video_id, asked.additional_hours, request_name())
     until = link.expires_at or link.minted_at
     total = (until - link.minted_at).total_seconds() / 3600
     document: ExtendedDocument = {
@@ -120,20 +119,6 @@ def extend() -> Response:
         "total_hours": round(total, 2),
     }
     return jsonify(document)
-
-
-def _asked(body: Any) -> tuple[str, float]:
-    if not isinstance(body, dict):
-        raise Invalid([Mistake(MistakeCode.BODY_NOT_OBJECT)])
-    mistakes = []
-    video_id, hours = body.get("video_id"), body.get("additional_hours", 24)
-    if not isinstance(video_id, str):
-        mistakes.append(Mistake(MistakeCode.NOT_TEXT, "video_id"))
-    if isinstance(hours, bool) or not isinstance(hours, int | float):
-        mistakes.append(Mistake(MistakeCode.NOT_A_NUMBER, "additional_hours"))
-    if mistakes:
-        raise Invalid(mistakes)
-    return str(video_id), float(hours)
 
 
 @blueprint.delete("/upload/<video_id>")

@@ -5,7 +5,8 @@ from typing import Any, TypeVar
 
 from flask import Blueprint, Response, jsonify, request, url_for
 
-from vigint_web.errors import Invalid, Mistake, MistakeCode
+from vigint_web.blueprints.api.read.requests import PageQuery
+from vigint_web.http.pages.request_models import read_query
 from vigint_web.http.security.identity import api_key
 from vigint_web.http.security.throttling import limit_reading
 from vigint_web.serializers.read_api import (
@@ -23,9 +24,6 @@ from vigint_web.services.reports.listing import IncidentFilter, StateFilter
 from vigint_web.services.sources.sources import get_source
 
 blueprint = Blueprint("records", __name__, url_prefix="/api/v1")
-
-DEFAULT_LIMIT, LARGEST_LIMIT = 50, 200
-_LARGEST_ID = 2**31 - 1
 
 Row = TypeVar("Row")
 
@@ -96,20 +94,5 @@ def _answer(name: str, page: Page[Row], document: Callable[[Row], Any]) -> Respo
 
 def _place() -> tuple[Place, int]:
     """Return where the asked page begins and how long it is; raises Invalid."""
-    mistakes: list[Mistake] = []
-    before = _number("before", _LARGEST_ID, mistakes)
-    limit = _number("limit", LARGEST_LIMIT, mistakes)
-    if mistakes:
-        raise Invalid(mistakes)
-    return Place(before=before), limit or DEFAULT_LIMIT
-
-
-def _number(name: str, largest: int, mistakes: list[Mistake]) -> int | None:
-    text = request.args.get(name)
-    if text is None:
-        return None
-    if text.isascii() and text.isdecimal() and len(text) <= 10 and 1 <= int(text) <= largest:
-        return int(text)
-    facts = {"least": 1, "most": largest}
-    mistakes.append(Mistake(MistakeCode.NOT_A_WHOLE_NUMBER, name, facts))
-    return None
+    asked = read_query(PageQuery)
+    return Place(before=asked.before), asked.limit

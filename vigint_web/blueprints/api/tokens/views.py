@@ -2,7 +2,9 @@
 
 from flask import Blueprint, Response, jsonify, request
 
+from vigint_web.blueprints.api.tokens.requests import DownloadQuery, PictureQuery
 from vigint_web.errors import NotFound
+from vigint_web.http.pages.request_models import read_query
 from vigint_web.http.security.cross_origin import open_link
 from vigint_web.http.security.identity import visitor
 from vigint_web.http.streaming.ranged_response import decide, send, sent_bytes
@@ -33,7 +35,7 @@ def metadata(token: str) -> Response:
 @blueprint.get("/<token>/download/", merge_slashes=False)
 def download(token: str) -> Response:
     """Send the original bytes under the original name."""
-    view, counts = request.args.get("view"), request.method == "GET"
+    view, counts = read_query(DownloadQuery).view, request.method == "GET"
     link = open_link(token, Opening.DOWNLOAD, view=view, counts=counts)
     stored = original_bytes(link.video)
     decided = decide(stored)
@@ -47,7 +49,7 @@ def download(token: str) -> Response:
 def thumbnail(token: str) -> Response:
     """Send the video's picture; `size=small` asks for one of few bytes."""
     link = open_link(token, Opening.THUMBNAIL)
-    small = request.args.get("size") == "small"
+    small = read_query(PictureQuery).size == "small"
     stored = thumbnail_bytes(link.video) if small else poster_bytes(link.video)
     if stored is None:
         raise NotFound

@@ -13,8 +13,10 @@ from flask import (
     url_for,
 )
 
+from vigint_web.blueprints.pages.player.requests import StreamQuery
 from vigint_web.errors import LinkRefused
 from vigint_web.http.base.errors import RETRY_AFTER, STATUSES
+from vigint_web.http.pages.request_models import read_query
 from vigint_web.http.security.cross_origin import open_link
 from vigint_web.http.security.identity import visitor
 from vigint_web.http.security.visitor_cookies import read_mark, set_mark
@@ -124,9 +126,8 @@ def state(video_id: str) -> Response:
 @blueprint.get("/stream/<token>/", merge_slashes=False)
 def stream(token: str) -> Response:
     """Send playable bytes, usable by a video element on any site."""
-    view = request.args.get("view")
-    counts = request.method == "GET"
-    track = request.args.get("track")
+    asked, counts = read_query(StreamQuery), request.method == "GET"
+    view, track = asked.view, asked.track
     link = open_link(token, Opening.STREAM, view=view, track=track, counts=counts)
     return _send(link, view, track)
 

@@ -1,0 +1,110 @@
+"""Read what programs ask by models, which describe it in OpenAPI too: nothing is written twice.
+
+Every mistake of a request is named at once, with its field.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any, TypeVar
+
+from flask import request
+from pydantic import BaseModel, ConfigDict, Field, PlainValidator, ValidationError
+from pydantic_core import PydanticCustomError
+
+from vigint_web.errors import Invalid, Mistake, MistakeCode
+
+_LONGEST_NUMBER = 10  # digits
+
+
+class RequestModel(BaseModel):
+    """Be the base of what a request may say; other members are ignored."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+Asked = TypeVar("Asked", bound=RequestModel)
+
+
+def read_body(model: type[Asked]) -> Asked:
+    """Return what a JSON body says.
+
+    Raises:
+        Invalid: it is no object, or with every mistake.
+    """
+    body = request.get_json(silent=True)
+    if not isinstance(body, dict):
+        raise Invalid([Mistake(MistakeCode.BODY_NOT_OBJECT)])
+    return read_members(model, body)
+
+
+def read_query(model: type[Asked]) -> Asked:
+    """Return what the query of the address says; raises Invalid."""
+    return read_members(model, request.args.to_dict())
+
+
+def read_members(model: type[Asked], members: Mapping[str, Any]) -> Asked:
+    """Return what members of a request say; raises Invalid with every mistake."""
+    # What is not asked about may have any name.
+    known = {name: members[name] for name in model.model_fields if name in members}
+    try:
+        return model.model_validate(known)
+    except ValidationError as wrong:
+        found = wrong.errors(include_url=False, include_input=False)
+        raise Invalid([_mistake(error) for error in found]) from None
+
+
+def _mistake(error: Mapping[str, Any]) -> Mistake:
+    kind = MistakeCode.MISSING if error["type"] == "missing" else MistakeCode(error["type"])
+    return Mistake(kind, str(error["loc"][0]), error.get("ctx", {}))
+
+
+def wrong(code: MistakeCode, **facts: str | int) -> PydanticCustomError:
+    """Return what a validator raises: a mistake, whose sentence is not written here."""
+    return PydanticCustomError(code.value, "a mistake", dict(facts))
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise wrong(MistakeCode.NOT_TEXT)
+    return value
+
+
+def whole_number(least: int, most: int) -> Callable[[Any], int]:
+    """Return the validator of a number that is written in digits."""
+
+    def validate(value: Any) -> int:
+        text = str(value)
+        right = text.isascii() and text.isdecimal() and len(text) <= _LONGEST_NUMBER
+        if not right or not least <= int(text) <= most:
+            raise wrong(MistakeCode.NOT_A_WHOLE_NUMBER, least=least, most=most)
+        return int(text)
+
+    return validate
+
+
+def hours(most: int) -> Callable[[Any], float]:
+    """Return the validator of a number of hours above 0."""
+
+    def validate(value: Any) -> float:
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise wrong(MistakeCode.NOT_A_NUMBER)
+        if not 0 < value <= most:
+            raise wrong(MistakeCode.HOURS_OUT_OF_RANGE, most=most)
+        return float(value)
+
+    return validate
+
+
+# A text, whatever characters are in it: what it names may be unknown, which is another answer.
+Text = Annotated[str, PlainValidator(_text, json_schema_input_type=str)]
+
+
+def number_in_query(least: int, most: int) -> PlainValidator:
+    """Return how a whole number of the query is read and described."""
+    described = Annotated[int, Field(ge=least, le=most)]
+    return PlainValidator(whole_number(least, most), json_schema_input_type=described)
+
+
+def number_of_hours(most: int) -> PlainValidator:
+    """Return how a number of hours is read and described."""
+    described = Annotated[float, Field(gt=0, le=most)]
+    return PlainValidator(hours(most), json_schema_input_type=described)
