@@ -10,12 +10,8 @@ from hypothesis import strategies as st
 
 from vigint_web.errors import Invalid
 from vigint_web.models import RiskLevel
-from vigint_web.services.incidents.payload import (
-    IncidentFacts,
-    IntakeSettings,
-    listed_timestamps,
-    parse_incident,
-)
+from vigint_web.services.incidents.documents import IntakeSettings
+from vigint_web.services.incidents.payload import IncidentFacts, listed_timestamps, parse_incident
 from vigint_web.services.incidents.payload_warnings import MOST_WARNINGS, Warnings
 
 PARIS = ZoneInfo("Europe/Paris")

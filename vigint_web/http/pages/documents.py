@@ -6,8 +6,8 @@ from flask import request
 
 from vigint_web.errors import Invalid, Mistake, MistakeCode
 from vigint_web.services.core.runtime import config
+from vigint_web.services.incidents.documents import IntakeSettings
 from vigint_web.services.incidents.incidents import fingerprint
-from vigint_web.services.incidents.payload import IntakeSettings
 
 LONGEST_NAME = 255
 

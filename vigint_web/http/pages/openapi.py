@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from flask import Flask
-from pydantic import TypeAdapter
+from pydantic import BaseModel, TypeAdapter
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
-from pydantic_core.core_schema import NullableSchema, WithDefaultSchema
+from pydantic_core.core_schema import WithDefaultSchema
 from typing_extensions import TypedDict
 from werkzeug.routing import Rule as Route
 
@@ -174,17 +174,14 @@ def _query_parameters(model: type[RequestModel] | None) -> list[dict[str, Any]]:
 
 
 class _Schemas(GenerateJsonSchema):
-    """Describe what may be left out without a default that says nothing."""
+    """Describe what may be said; that it may be left out is said by `required` alone."""
 
     def default_schema(self, schema: WithDefaultSchema) -> JsonSchemaValue:
-        """Leave out defaults that only mean “nothing was said”."""
-        if schema.get("default") in (None, ""):
-            return self.generate_inner(schema["schema"])
-        return super().default_schema(schema)
-
-    def nullable_schema(self, schema: NullableSchema) -> JsonSchemaValue:
-        """Describe what may be said; that it may be left out is said by `required`."""
-        return self.generate_inner(schema["schema"])
+        """Leave out defaults that only mean that nothing was said."""
+        if schema.get("default") not in (None, ""):
+            return super().default_schema(schema)
+        inner = schema["schema"]
+        return self.generate_inner(inner["schema"] if inner["type"] == "nullable" else inner)
 
 
 def _parameter(parameter: Parameter) -> dict[str, Any]:
@@ -239,7 +236,7 @@ def _schema(body: type | Mapping[str, Any], schemas: dict[str, Any]) -> dict[str
     """Return a reference to the schema of a type, adding it and what it is made of."""
     if isinstance(body, Mapping):
         return dict(body)
-    written = _Schemas if issubclass(body, RequestModel) else GenerateJsonSchema
+    written = _Schemas if issubclass(body, BaseModel) else GenerateJsonSchema
     made = TypeAdapter(body).json_schema(ref_template=_REFERENCE, schema_generator=written)
     schemas |= made.pop("$defs", {})
     schemas[body.__name__] = made

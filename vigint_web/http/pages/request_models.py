@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Annotated, Any, TypeVar
 
 from flask import request
-from pydantic import BaseModel, ConfigDict, Field, PlainValidator, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, PlainValidator, ValidationError, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from vigint_web.errors import Invalid, Mistake, MistakeCode
@@ -96,6 +96,10 @@ def hours(most: int) -> Callable[[Any], float]:
 
 # A text, whatever characters are in it: what it names may be unknown, which is another answer.
 Text = Annotated[str, PlainValidator(_text, json_schema_input_type=str)]
+
+
+# A file in a form.
+BinaryPart = Annotated[bytes, WithJsonSchema({"type": "string", "format": "binary"})]
 
 
 def number_in_query(least: int, most: int) -> PlainValidator:

@@ -17,7 +17,6 @@ NOT_AN_ADDRESS = "not_an_address"
 DOMAIN_NOT_ALLOWED = "domain_not_allowed"
 CANNOT_EXIST = "cannot_exist"
 TOO_MANY = "too_many"
-# Stored with a recipient that is not mailed, as answers of mail servers are: in English.
 # As long as the column that holds an address.
 _LONGEST = 254
 

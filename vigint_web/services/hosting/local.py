@@ -36,7 +36,8 @@ from vigint_web.services.links.rules import (
 )
 from vigint_web.services.videos.lifecycle import detach_and_delete_video
 
-_VIDEO_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+VIDEO_ID = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
+_VIDEO_ID = re.compile(VIDEO_ID)
 _REASONS = {
     REVOKED.code: "revoked",
     EXPIRED.code: "expired",

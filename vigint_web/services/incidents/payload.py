@@ -1,67 +1,32 @@
 """Read what a detector says about an incident; nothing that it says refuses one. Pure."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from vigint_web.errors import EmptyIncident, Invalid, Mistake, MistakeCode
 from vigint_web.models import RiskLevel
-from vigint_web.services.alerting.recipients import TOO_MANY, Refused, read_recipients
-from vigint_web.services.core.moments import PLAUSIBLE_FROM, Moment, parse_moment
-from vigint_web.services.core.odd_values import (
-    NOT_UNDERSTOOD,
-    Reading,
-    load_json,
-    plain_json,
-    read_confidence,
-    read_count,
-    read_hours,
-    read_name,
-    read_risk,
-    read_text,
-    storable,
-)
+from vigint_web.services.alerting.recipients import Refused
+from vigint_web.services.core.moments import Moment
+from vigint_web.services.core.odd_values import load_json, plain_json, storable
 from vigint_web.services.dispatch.backlog import kept_since
-from vigint_web.services.incidents.frame_times import IMPLAUSIBLE
+from vigint_web.services.incidents.documents import (
+    IncidentBody,
+    IncidentFactsBody,
+    Intake,
+    IntakeSettings,
+    read_members,
+)
 from vigint_web.services.incidents.payload_warnings import Warnings
 
-MOST_FRAMES = 2_000
 NOT_AN_OBJECT = "not_an_object"
 NOT_A_LIST = "not_a_list"
 OTHER_LENGTH = "other_length"
-NO_USABLE_RECIPIENT = "no_usable_recipient"
 # What a document says about the request; all else is about the incident.
-_ENVELOPE = {
-    "message", "incident_data", "frames", "recipients", "expiration_hours", "timestamps", "alert",
-    "kept_since",
-}  # fmt: skip
-_FACTS: Mapping[str, Callable[[Any], Reading]] = {
-    "incident_type": partial(read_name, longest=100),
-    "risk_level": read_risk,
-    "confidence": read_confidence,
-    "frame_count": read_count,
-    "analysis": read_text,
-    "site": partial(read_name, longest=200),
-    "camera": partial(read_name, longest=200),
-    "model": partial(read_name, longest=200),
-    "model_version": partial(read_name, longest=100),
-}
-_SILENT = {"false", "no", "non", "off", "0"}
-
-
-@dataclass(frozen=True)
-class IntakeSettings:
-    """What the installation says about documents of programs."""
-
-    zone: ZoneInfo
-    link_hours: int = 48
-    # The only domains whose addresses programs may have mailed; empty: all.
-    recipient_domains: tuple[str, ...] = ()
-    # Who sends mails by SMTP; None: they go to the outbox.
-    sender: str | None = None
+_ENVELOPE = frozenset(IncidentBody.model_fields)
+# Read where the footage is.
+_OF_FOOTAGE = {"incident_data", "frames", "timestamps"}
 
 
 @dataclass(frozen=True)
@@ -117,42 +82,34 @@ def parse_incident(
             raise Invalid([Mistake(MistakeCode.DOCUMENT_NOT_OBJECT)])
         warnings.add("incident", document, NOT_AN_OBJECT)
         document = {}
+    intake = Intake(settings, warnings)
     data, said = _data(document, warnings)
-    used = {name: _used(name, data.get(name), read, warnings) for name, read in _FACTS.items()}
-    message = _message(document, data, warnings)
-    extra = plain_json({name: data[name] for name in data if not _is_known(name)})
-    if not (message or said or has_footage):
+    facts = read_members(IncidentFactsBody, data, intake)
+    about = {name: document[name] for name in _ENVELOPE - _OF_FOOTAGE if name in document}
+    body = read_members(IncidentBody, about | {"message": _message(document, data)}, intake)
+    if not (body.message or said or has_footage):
         raise EmptyIncident
-    mailed, refused, silent = _recipients(document, settings, warnings)
+    unknown = {name: data[name] for name in data if name not in IncidentFactsBody.model_fields}
     return IncidentFacts(
-        message=message,
-        incident_type=used.pop("incident_type") or "incident",
-        detected_at=_detected_at(data, settings.zone, warnings),
-        boxes=plain_json(data.get("boxes")),
-        recipients=mailed,
-        refused=refused,
-        silent=silent,
-        expiration_hours=_used(
-            "expiration_hours",
-            document.get("expiration_hours"),
-            partial(read_hours, default=settings.link_hours),
-            warnings,
-        ),
-        extra=extra | kept_since(document),
+        message=body.message,
+        incident_type=facts.incident_type or "incident",
+        risk_level=facts.risk_level,
+        confidence=facts.confidence,
+        frame_count=facts.frame_count,
+        analysis=facts.analysis,
+        site=facts.site,
+        camera=facts.camera,
+        detected_at=facts.detected_at,
+        model=facts.model,
+        model_version=facts.model_version,
+        boxes=facts.boxes,
+        recipients=body.recipients.mailed,
+        refused=body.recipients.refused,
+        silent=not body.alert,
+        expiration_hours=body.expiration_hours,
+        extra=plain_json(unknown) | kept_since(document),
         warnings=warnings.stored(),
-        **used,
     )
-
-
-def _is_known(name: str) -> bool:
-    return name in _FACTS or name in {"detected_at", "boxes"}
-
-
-def _used(name: str, value: Any, read: Callable[[Any], Reading], warnings: Warnings) -> Any:
-    reading = read(value)
-    if reading.code is not None:
-        warnings.add(name, value, reading.code, reading.used)
-    return reading.used
 
 
 def _data(document: Mapping[str, Any], warnings: Warnings) -> tuple[dict[str, Any], bool]:
@@ -192,26 +149,12 @@ def _is_blank(value: Any) -> bool:
     return value is None or (isinstance(value, list | Mapping) and not value)
 
 
-def _message(document: Mapping[str, Any], data: dict[str, Any], warnings: Warnings) -> str:
+def _message(document: Mapping[str, Any], data: dict[str, Any]) -> Any:
+    """Return the message, which some write among the facts: it is taken out there."""
     value = document.get("message")
     if _is_blank(value) and "message" in data:
         value = data.pop("message")
-    return str(_used("message", None if _is_blank(value) else value, read_text, warnings))
-
-
-def _detected_at(data: Mapping[str, Any], zone: ZoneInfo, warnings: Warnings) -> Moment | None:
-    value = data.get("detected_at")
-    if value is None or value == "":
-        return None
-    try:
-        moment = parse_moment(value, zone)
-    except (ValueError, OverflowError):
-        warnings.add("detected_at", value, NOT_UNDERSTOOD)
-        return None
-    if moment.seconds < PLAUSIBLE_FROM:
-        warnings.add("detected_at", value, IMPLAUSIBLE)
-        return None
-    return moment
+    return None if _is_blank(value) else value
 
 
 def listed_timestamps(document: Any, frames: int, warnings: Warnings) -> list[Any]:
@@ -228,35 +171,3 @@ def listed_timestamps(document: Any, frames: int, warnings: Warnings) -> list[An
     if value and len(value) != frames:
         warnings.add("timestamps", len(value), OTHER_LENGTH, min(len(value), frames))
     return [*value[:frames], *[None] * (frames - len(value))]
-
-
-def _recipients(
-    document: Mapping[str, Any], settings: IntakeSettings, warnings: Warnings
-) -> tuple[tuple[str, ...] | None, tuple[Refused, ...], bool]:
-    """Return who is mailed (None: the configured ones), who is not, and whether all is silent."""
-    if _is_silent(document.get("alert"), warnings):
-        return (), (), True
-    value = document.get("recipients")
-    if value is None or (isinstance(value, str) and not value.strip()):
-        return None, (), False
-    found = read_recipients(value, settings.recipient_domains, settings.sender)
-    for one in found.refused:
-        warnings.add("recipients", one.recipient, one.code)
-    if found.left_out:
-        used = len(found.mailed) + len(found.refused)
-        warnings.add("recipients", used + found.left_out, TOO_MANY, used)
-    if found.mailed or found.nobody:
-        return found.mailed, found.refused, False
-    warnings.add("recipients", value, NO_USABLE_RECIPIENT, "configured")
-    return None, found.refused, False
-
-
-def _is_silent(value: Any, warnings: Warnings) -> bool:
-    if value is None or isinstance(value, bool):
-        return value is False
-    if isinstance(value, str | int) and str(value).strip().lower() in _SILENT:
-        return True
-    if str(value).strip().lower() not in {"true", "yes", "oui", "on", "1", ""}:
-        # What is not understood silences nobody.
-        warnings.add("alert", value, NOT_UNDERSTOOD, used=True)
-    return False

@@ -1,23 +1,23 @@
 """Say of every route of the API what it takes and answers; the rest is read off the code."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any, NotRequired
-
-from pydantic import Field
-from typing_extensions import TypedDict
 
 from vigint_web.blueprints.api.docs.upload_operations import UPLOAD_OPERATIONS
-from vigint_web.blueprints.api.hosting.requests import ExtensionBody, VerificationQuery
+from vigint_web.blueprints.api.hosting.requests import (
+    ExtensionBody,
+    HostingForm,
+    VerificationQuery,
+)
 from vigint_web.blueprints.api.hosting.views import (
     ExtendedDocument,
     HostedDocument,
     VerdictDocument,
 )
+from vigint_web.blueprints.api.incidents.requests import IncidentForm
 from vigint_web.blueprints.api.read.requests import PageQuery
 from vigint_web.blueprints.api.tokens.requests import DownloadQuery, PictureQuery
 from vigint_web.blueprints.pages.player.requests import StreamQuery
 from vigint_web.http.pages.openapi import Content, Operation, Parameter
-from vigint_web.models import RiskLevel
 from vigint_web.serializers.incident_api import AcceptedDocument, StatusDocument
 from vigint_web.serializers.read_api import (
     AccessesDocument,
@@ -28,86 +28,7 @@ from vigint_web.serializers.read_api import (
     SourcesDocument,
 )
 from vigint_web.serializers.token_api import MetadataDocument, VideoDocument
-
-Time = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
-Seconds = Annotated[float, Field(ge=0, lt=7_258_118_400)]
-Mailbox = Annotated[str, Field(json_schema_extra={"format": "email"})]
-
-
-class IncidentFactsBody(TypedDict, total=False):
-    """What a detector saw. Unknown members are kept and shown.
-
-    Other values than these never refuse an incident: what is not understood is named in `warnings`.
-    """
-
-    incident_type: Annotated[str, Field(max_length=100)]
-    risk_level: RiskLevel
-    confidence: Annotated[float, Field(ge=0, le=1)]
-    frame_count: Annotated[int, Field(ge=0, lt=2**31)]
-    analysis: Annotated[str, Field(max_length=100_000)]
-    site: Annotated[str, Field(max_length=200)]
-    camera: Annotated[str, Field(max_length=200)]
-    detected_at: Time | Seconds
-    model: Annotated[str, Field(max_length=200)]
-    model_version: Annotated[str, Field(max_length=100)]
-    boxes: Any
-
-
-class FrameBody(TypedDict):
-    """One frame: a JPEG or PNG in base64, with the time at which it was taken."""
-
-    frame_data: str
-    frame_count: NotRequired[int]
-    timestamp: NotRequired[Time | Seconds]
-
-
-class IncidentBody(TypedDict):
-    """An incident with its frames, at most 32 MiB; larger ones travel as multipart/form-data."""
-
-    message: Annotated[str, Field(min_length=1, max_length=100_000)]
-    incident_data: NotRequired[IncidentFactsBody]
-    frames: NotRequired[Annotated[list[FrameBody], Field(max_length=2_000)]]
-    recipients: NotRequired[Annotated[list[Mailbox], Field(max_length=50)]]
-    expiration_hours: NotRequired[Annotated[int, Field(ge=1, le=87_600)]]
-
-
-INCIDENT_FORM: dict[str, Any] = {
-    "type": "object",
-    "properties": {
-        "incident": {
-            "type": "string",
-            "contentMediaType": "application/json",
-            "description": "The incident without frames, with `timestamps` in their order.",
-        },
-        "frames": {
-            "type": "array",
-            "items": {"type": "string", "format": "binary"},
-            "description": "Up to 2,000 JPEG or PNG parts of 10 MiB.",
-        },
-        "video": {
-            "type": "string",
-            "format": "binary",
-            "description": "One clip instead. Frames beside it are kept with it.",
-        },
-    },
-}
-
-
-HOSTING_FORM: dict[str, Any] = {
-    "type": "object",
-    "required": ["video"],
-    "properties": {
-        "video": {"type": "string", "format": "binary", "description": "The file."},
-        "metadata": {
-            "type": "string",
-            "contentMediaType": "application/json",
-            "description": "`video_id`, `file_hash` (SHA-256 in hex), and what an incident tells. "
-            "Only these two can refuse an upload.",
-        },
-        "expiration_hours": {"type": "integer", "minimum": 1, "maximum": 87_600},
-        "access_type": {"type": "string", "enum": ["private"]},
-    },
-}
+from vigint_web.services.incidents.documents import IncidentBody
 
 _KEY = {"unauthorized": 401, "invalid_key": 403, "insufficient_scope": 403, "unavailable": 503}
 _READ = {**_KEY, "too_many_requests": 429}
@@ -176,7 +97,7 @@ OPERATIONS: Mapping[str, Operation] = {
                 where="header",
             ),
         ),
-        {"application/json": IncidentBody, "multipart/form-data": INCIDENT_FORM},
+        {"application/json": IncidentBody, "multipart/form-data": IncidentForm},
     ),
     "ingest.status": Operation("Incidents", {200: StatusDocument}, {**_KEY, "not_found": 404}),
     "hosting.upload": Operation(
@@ -199,7 +120,7 @@ OPERATIONS: Mapping[str, Operation] = {
                 where="header",
             ),
         ),
-        {"multipart/form-data": HOSTING_FORM},
+        {"multipart/form-data": HostingForm},
     ),
     "hosting.verify": Operation(
         "Hosting",

@@ -6,6 +6,7 @@ from typing import Any
 
 from flask import request
 
+from vigint_web.blueprints.api.hosting.requests import ABOUT_REQUEST, SHA256
 from vigint_web.errors import Invalid, Malformed, Mistake, MistakeCode
 from vigint_web.http.pages.documents import fingerprint_of, intake_settings
 from vigint_web.http.uploads.clips import save_clip
@@ -19,9 +20,7 @@ from vigint_web.services.incidents.payload_warnings import UNUSED_PART, Warnings
 
 MOST_PARTS = 20
 LARGEST_METADATA = 1024 * 1024
-_SHA256 = re.compile(r"[0-9A-Fa-f]{64}")
-# Of the metadata what is about the request, not about the incident.
-_ENVELOPE = {"video_id", "file_hash", "message"}
+_SHA256 = re.compile(SHA256)
 
 
 @dataclass
@@ -107,7 +106,7 @@ def _checked(form: _Form) -> Hosted:
     access_type = form.texts.get("access_type", "private")
     if access_type != "private":  # there is no other
         form.warnings.add("access_type", access_type, NOT_UNDERSTOOD, "private")
-    said = {name: value for name, value in metadata.items() if name not in _ENVELOPE}
+    said = {name: value for name, value in metadata.items() if name not in ABOUT_REQUEST}
     if form.video is None or mistakes:
         raise Invalid(mistakes)
     document = {

@@ -16,13 +16,12 @@ from vigint_web.http.uploads.bodies import received
 from vigint_web.http.uploads.clips import save_clip
 from vigint_web.http.uploads.multipart import FilePart, TextPart, read_parts
 from vigint_web.models import VideoKind
-from vigint_web.services.core.odd_values import load_json, read_count, storable
+from vigint_web.services.core.odd_values import load_json, storable
 from vigint_web.services.core.runtime import config, storage
-from vigint_web.services.incidents.base64_text import decode_base64
+from vigint_web.services.incidents.documents import MOST_FRAMES, FrameBody, Intake, read_members
 from vigint_web.services.incidents.frame_times import FrameTimes, read_frame_times
 from vigint_web.services.incidents.incidents import Footage
 from vigint_web.services.incidents.payload import (
-    MOST_FRAMES,
     NOT_A_LIST,
     IncidentFacts,
     listed_timestamps,
@@ -175,12 +174,11 @@ def _add_json_frame(frames: _Frames, item: Any, number: int, warnings: Warnings)
     if not isinstance(item, dict):
         frames.add(b"")
         return None
-    data = decode_base64(item.get("frame_data"))
-    count = read_count(item.get("frame_count"))
-    if count.code is not None:
-        warnings.add(f"frames[{number}].frame_count", item["frame_count"], count.code)
-    frames.add(data if len(data) <= LARGEST_FRAME else b"", count.used)
-    return item.get("timestamp")
+    intake = Intake(intake_settings(), warnings, prefix=f"frames[{number}].")
+    frame = read_members(FrameBody, item, intake)
+    data = frame.frame_data
+    frames.add(data if len(data) <= LARGEST_FRAME else b"", frame.frame_count)
+    return frame.timestamp
 
 
 def _frame_times(document: Any, own: list[Any], warnings: Warnings) -> FrameTimes:

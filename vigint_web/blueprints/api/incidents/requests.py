@@ -1,0 +1,20 @@
+"""What programs send to the incident API as a form; as JSON: `services.incidents.documents`."""
+
+from pydantic import BaseModel, Field, Json
+
+from vigint_web.http.pages.request_models import BinaryPart
+from vigint_web.services.incidents.documents import IncidentBody
+
+
+class IncidentForm(BaseModel):
+    """An incident whose footage comes in parts. Members of `incident` may be fields of the form."""
+
+    incident: Json[IncidentBody] | None = Field(
+        None, description="The incident without frames, with `timestamps` in their order."
+    )
+    frames: list[BinaryPart] | None = Field(
+        None, description="Up to 2,000 JPEG or PNG parts of 10 MiB."
+    )
+    video: BinaryPart | None = Field(
+        None, description="One clip instead. Frames beside it are kept with it."
+    )
