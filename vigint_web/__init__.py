@@ -148,6 +148,7 @@ def _templates(app: Flask, config: Config) -> None:
         delivery_sentence=deliveries.delivery_sentence,
         failure_sentence=sentences.failure_sentence,
         flaw_sentence=sentences.flaw_sentence,
+        revocation_reason=sentences.revocation_reason,
         recipient_sentence=sentences.recipient_sentence,
         warning_words=sentences.warning_words,
         readable_address=mailboxes.readable_address,

@@ -20,6 +20,7 @@ _SENTENCES: Mapping[str, LazyString] = {
     "webhook_gone": _("This webhook is no longer configured."),
     "video_gone": _("The video was deleted before the call could be made."),
     "source_gone": _("The source was deleted before the call could be made."),
+    "dropped_after_restore": _("It waited in a backup, and was not sent after the restore."),
     # It could not be sent.
     "interrupted": _("Every attempt was interrupted, for a whole day."),
     "impossible_address": _("No mailbox can have this address. Correct it in the settings."),
@@ -37,6 +38,9 @@ _SENTENCES: Mapping[str, LazyString] = {
     ),
     "name_unanswered": _("The name server did not say in time where %(fact)s is."),
     "name_unknown": _("%(fact)s is not known to the name server."),
+    "no_link": _("It answered without a link."),
+    "video_deleted": _("The video was deleted."),
+    "clip_unreadable": _("The clip cannot be read: %(fact)s"),
     "host_silent": _("It did not answer in time."),
 }
 

@@ -146,6 +146,17 @@ def author_words(label: str) -> str:
     return label
 
 
+# Reasons of revocations that no person gave.
+_REVOCATIONS: dict[str, LazyString] = {
+    "signing key retired": _("The signing key was retired."),
+}
+
+
+def revocation_reason(reason: str | None) -> str:
+    """Return why a link was revoked: what a person wrote, or what we did."""
+    return str(_REVOCATIONS.get(reason or "", reason or ""))
+
+
 def risk_words(level: str) -> str:
     """Return a risk level as mails name it: its code, but for the one that says nothing is known."""
     return str(gettext("not specified")) if level == "UNKNOWN" else level

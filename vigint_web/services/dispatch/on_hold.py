@@ -115,7 +115,7 @@ def drop(actor: Actor) -> OnHold:
     done: dict[str, Any] = {
         "on_hold": False,
         "next_attempt_at": None,
-        "error": "It waited in a backup, and was not sent after the restore.",
+        "error": "dropped_after_restore",
     }
     with transaction() as session:
         found = find_on_hold(actor)

@@ -177,7 +177,7 @@ def host_elsewhere(hosting_id: int) -> None:
         try:
             outcome = _upload(hosting)
         except (FileNotFoundError, StorageError) as error:
-            outcome = {"success": False, "error": f"the clip cannot be read: {error}"}
+            outcome = {"success": False, "error": f"clip_unreadable:{error}"}
         try:
             _settle(lease, hosting, outcome)
         except LeaseLost:
@@ -223,7 +223,7 @@ def _upload(hosting: Hosting) -> dict[str, Any]:
     settings, incident = config(), hosting.incident
     video = incident.video
     if video is None or video.playable_key is None:
-        return {"success": False, "status_code": 404, "error": "the video was deleted"}
+        return {"success": False, "status_code": 404, "error": "video_deleted"}
     server = ServerSettings(settings.sparse_url or "", settings.sparse_key or "")
     service = VideoLinkService(load_server=lambda: server, upload_policy=ONCE)  # the row counts
     said = _said(incident, video)
@@ -254,7 +254,7 @@ def _settle(lease: Lease, hosting: Hosting, outcome: dict[str, Any]) -> None:
     if outcome.get("success") and isinstance(link, str) and link:
         _settle_hosted(lease, hosting, outcome, link)
         return
-    sentence = str(outcome.get("error") or "the host answered without a link")[:500]
+    sentence = str(outcome.get("error") or "no_link")[:500]
     status = outcome.get("status_code")
     final = status in _FINAL and status not in _NOT_FINAL
     if final or has_lapsed(hosting.give_up_at, _LONGEST_WAIT):
