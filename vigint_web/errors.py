@@ -5,7 +5,8 @@ status, and `i18n.refusals` the sentence in the reader's language, in an answer 
 """
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from enum import StrEnum
 from types import MappingProxyType
@@ -224,6 +225,32 @@ class Invalid(VigintError):
         super().__init__(" ".join(one.code for one in mistakes) or code)
         self.mistakes = list(mistakes)
         self.code = code
+
+
+class Mistakes:
+    """Collect what is wrong with a request, so that all of it is named at once."""
+
+    def __init__(self) -> None:
+        self.found: list[Mistake] = []
+        self._malformed = False
+
+    @contextmanager
+    def collected(self) -> Iterator[None]:
+        """Go on after what is refused within, and remember why."""
+        try:
+            yield
+        except Invalid as refused:
+            self.found += refused.mistakes
+            self._malformed = self._malformed or isinstance(refused, Malformed)
+
+    def refusal(self) -> Invalid:
+        """Return what names them all: Malformed where what the request is made of is wrong."""
+        return (Malformed if self._malformed else Invalid)(self.found)
+
+    def refuse(self) -> None:
+        """Raise Invalid if anything was wrong."""
+        if self.found:
+            raise self.refusal()
 
 
 class EmptyIncident(Invalid):

@@ -80,6 +80,9 @@ MISTAKEN = {
     "two ids": Asked(
         "POST", _HOSTING, data=_form("video", {"video_id": "a"}), headers={"X-Video-ID": "b"}
     ),
+    "all at once": Asked(
+        "POST", _HOSTING, data={"metadata": json.dumps({"video_id": "-", "file_hash": "none"})}
+    ),
     "no page": Asked("GET", "/api/v1/links?limit=0&before=none"),
     "no length": _begins(Upload_Length=""),
     "a length that comes later": _begins(Upload_Defer_Length="1"),
@@ -95,6 +98,10 @@ MISTAKEN = {
     "too long a tag": _begins(Upload_Metadata=f"filename Y2xpcC5tcDQ=,tags {'YWFh' * 30}"),
     "an unknown site": _begins(Upload_Metadata="filename Y2xpcC5tcDQ=,site eHg="),
     "a source id that is none": _begins(Upload_Metadata="filename Y2xpcC5tcDQ=,source_id LQ=="),
+    "neither length nor name": _begins(Upload_Length="many", Upload_Metadata="é ,"),
+    "neither site nor id": _begins(
+        Upload_Metadata="filename Y2xpcC5tcDQ=,site eHg=,source_id LQ=="
+    ),
     "another tus": _begins(Tus_Resumable="0.2.2"),
     "an unknown token": Asked("GET", "/api/video/none/"),
     "an unknown stream": Asked("GET", "/stream/none/"),
@@ -142,3 +149,20 @@ def test_a_mistake_is_said_in_the_language_that_was_asked_for(
     # No sentence of ours is spelt alike in both languages, nor is one of several left in English.
     sentences = [text.strip(" .") for text in english.split(". ")]
     assert not any(text in french for text in sentences), french
+
+
+@pytest.mark.parametrize(
+    ("name", "status", "named"),
+    [
+        ("all at once", 400, ["A video id has", "The part “video”", "file_hash must be"]),
+        ("neither length nor name", 400, ["Upload-Length must be", "Upload-Metadata must contain"]),
+        ("neither site nor id", 422, ["No site with this short name", "A source id has"]),
+        ("no page", 422, ["before must be", "limit must be"]),
+    ],
+)
+def test_every_mistake_is_named_at_once(
+    client: FlaskClient, key: str, name: str, status: int, named: list[str]
+) -> None:
+    answered, code, said = _refused(client, key, MISTAKEN[name], "en")
+    assert (answered, code) == (status, "invalid_request")
+    assert [text for text in named if text not in said] == []

@@ -69,8 +69,7 @@ def begin_upload(
         SourceIdTaken: another source has it.
     """
     site = site or home_site(actor)
-    if source_id and not _SOURCE_ID.fullmatch(source_id):
-        raise Invalid([Mistake(MistakeCode.SOURCE_ID_MALFORMED, "source_id")])
+    require_source_id(source_id)
     shown = safe_filename(filename)
     now = utcnow()
     with transaction() as session:
@@ -105,6 +104,12 @@ def begin_upload(
         mint_link(actor, video, Audience.PROGRAM)
         trail.record(actor, "source:added", f"source:{source_id}", site_id=site.id, filename=shown)
     return source
+
+
+def require_source_id(text: str) -> None:
+    """Raise Invalid for what is no id of a source; nothing asks for the next number."""
+    if text and not _SOURCE_ID.fullmatch(text):
+        raise Invalid([Mistake(MistakeCode.SOURCE_ID_MALFORMED, "source_id")])
 
 
 def _is_taken(session: Session, source_id: str) -> bool:

@@ -12,7 +12,7 @@ from vigint_web.clock import utcnow
 from vigint_web.errors import (
     EmptyFile,
     FileRefused,
-    Invalid,
+    Mistakes,
     NotFound,
     StorageFull,
     TooLarge,
@@ -76,9 +76,13 @@ def begin(actor: Actor, announced: Announced) -> Upload:
     refused = name_refusal(announced.filename)
     if refused is not None:
         raise FileRefused(refused, config().max_upload_bytes // 1048576)
-    mistakes = tag_mistakes(announced.tags)
-    if mistakes:
-        raise Invalid(mistakes)
+    site, mistakes = None, Mistakes()
+    mistakes.found += tag_mistakes(announced.tags)
+    with mistakes.collected():
+        site = offered_site(actor, announced.site)
+    with mistakes.collected():
+        sources.require_source_id(announced.source_id)
+    mistakes.refuse()
     try:
         storage().require_room()
     except NoRoom:
@@ -89,7 +93,7 @@ def begin(actor: Actor, announced: Announced) -> Upload:
             announced.filename,
             one_line(announced.name),
             some_lines(announced.description),
-            site=offered_site(actor, announced.site),
+            site=site,
             source_id=announced.source_id,
             resumable=True,
         )

@@ -7,7 +7,7 @@ from typing import Any
 from flask import request
 
 from vigint_web.blueprints.api.hosting.requests import ABOUT_REQUEST, SHA256
-from vigint_web.errors import Invalid, Malformed, Mistake, MistakeCode
+from vigint_web.errors import Malformed, Mistake, MistakeCode, Mistakes
 from vigint_web.http.pages.documents import fingerprint_of, intake_settings
 from vigint_web.http.uploads.clips import save_clip
 from vigint_web.http.uploads.multipart import FilePart, read_parts
@@ -44,7 +44,7 @@ class _Form:
     metadata_text: str | bytes = ""
     texts: dict[str, str] = field(default_factory=dict)
     video: Footage | None = None
-    mistakes: list[Mistake] = field(default_factory=list)
+    mistakes: Mistakes = field(default_factory=Mistakes)
     warnings: Warnings = field(default_factory=Warnings)
 
 
@@ -53,7 +53,7 @@ def read_hosted() -> Hosted:
 
     Raises:
         Invalid: with every mistake.
-        Malformed: the id is none, or there are two.
+        Malformed: so, and the id is none or there are two.
         StorageFull: the video cannot be kept.
         TooLarge: the video is larger than allowed.
     """
@@ -84,7 +84,7 @@ def _document(value: str | bytes, form: _Form) -> dict[str, Any]:
     try:
         document = load_json(value)
     except (ValueError, RecursionError):
-        form.mistakes.append(Mistake(MistakeCode.PART_NOT_JSON, "metadata"))
+        form.mistakes.found.append(Mistake(MistakeCode.PART_NOT_JSON, "metadata"))
         return {}
     if isinstance(document, dict):
         return document
@@ -94,8 +94,9 @@ def _document(value: str | bytes, form: _Form) -> dict[str, Any]:
 
 
 def _checked(form: _Form) -> Hosted:
-    metadata, mistakes = form.metadata, form.mistakes
-    video_id = _video_id(metadata)
+    metadata, mistakes, video_id = form.metadata, form.mistakes.found, None
+    with form.mistakes.collected():
+        video_id = _video_id(metadata)
     if form.video is None:
         mistakes.append(Mistake(MistakeCode.VIDEO_PART_MISSING, "video"))
     elif form.video.size == 0:
@@ -108,7 +109,7 @@ def _checked(form: _Form) -> Hosted:
         form.warnings.add("access_type", access_type, NOT_UNDERSTOOD, "private")
     said = {name: value for name, value in metadata.items() if name not in ABOUT_REQUEST}
     if form.video is None or mistakes:
-        raise Invalid(mistakes)
+        raise form.mistakes.refusal()
     document = {
         "message": metadata.get("message"),
         "incident_data": {"incident_type": "video", **said},

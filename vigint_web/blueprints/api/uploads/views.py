@@ -8,6 +8,7 @@ from vigint_web.errors import (
     Malformed,
     Mistake,
     MistakeCode,
+    Mistakes,
     StorageFull,
     UploadFinished,
     WrongOffset,
@@ -105,14 +106,18 @@ def create() -> Response:
 
 
 def _announced() -> uploads.Announced:
-    if "Upload-Defer-Length" in request.headers:
-        raise Malformed([Mistake(MistakeCode.LENGTH_DEFERRED, "Upload-Defer-Length")])
-    length = tus.number(request.headers, "Upload-Length")
-    said = request.headers.get("Upload-Metadata", "")
-    told = tus.metadata(said)
-    filename = told.get("filename", "")
-    if not filename.strip():
-        raise Malformed([Mistake(MistakeCode.FILENAME_MISSING, "Upload-Metadata")])
+    mistakes, length, filename = Mistakes(), 0, ""
+    said, told = request.headers.get("Upload-Metadata", ""), dict[str, str]()
+    with mistakes.collected():
+        if "Upload-Defer-Length" in request.headers:
+            raise Malformed([Mistake(MistakeCode.LENGTH_DEFERRED, "Upload-Defer-Length")])
+        length = tus.number(request.headers, "Upload-Length")
+    with mistakes.collected():
+        told = tus.metadata(said)
+        filename = told.get("filename", "")
+        if not filename.strip():
+            raise Malformed([Mistake(MistakeCode.FILENAME_MISSING, "Upload-Metadata")])
+    mistakes.refuse()
     return uploads.Announced(
         length=length,
         filename=filename,
