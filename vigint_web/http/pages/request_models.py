@@ -47,14 +47,14 @@ def read_members(model: type[Asked], members: Mapping[str, Any]) -> Asked:
     known = {name: members[name] for name in model.model_fields if name in members}
     try:
         return model.model_validate(known)
-    except ValidationError as wrong:
-        found = wrong.errors(include_url=False, include_input=False)
+    except ValidationError as refused:
+        found = refused.errors(include_url=False, include_input=False)
         raise Invalid([_mistake(error) for error in found]) from None
 
 
 def _mistake(error: Mapping[str, Any]) -> Mistake:
-    kind = MistakeCode.MISSING if error["type"] == "missing" else MistakeCode(error["type"])
-    return Mistake(kind, str(error["loc"][0]), error.get("ctx", {}))
+    # “missing” is pydantic's own; validators give the others.
+    return Mistake(MistakeCode(error["type"]), str(error["loc"][0]), error.get("ctx", {}))
 
 
 def wrong(code: MistakeCode, **facts: str | int) -> PydanticCustomError:

@@ -225,7 +225,7 @@ class IncidentBody(BaseModel):
         ),
     ] = Field(
         UNSAID,
-        description="Who is mailed instead of the configured recipients; an empty list: nobody.",
+        description="Who is mailed instead of the configured recipients: nobody by an empty list.",
     )
     expiration_hours: Annotated[int | None, _HOURS] = Field(
         UNSAID, description="How long the private links work."
