@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
+from vigint_web.blueprints.api.docs.operations import OPERATIONS
 from vigint_web.errors import CommandRefused, Mistake, MistakeCode, VigintError
-from vigint_web.http.base.errors import STATUSES
+from vigint_web.http.base.errors import _OF_KINDS, STATUSES
 from vigint_web.i18n import deliveries, refusals, sentences
 
 # The package's name of that name is the one of HTTP.
@@ -179,6 +180,31 @@ def test_every_code_of_a_refusal_has_a_sentence() -> None:
 @pytest.mark.parametrize("code", MistakeCode)
 def test_every_mistake_has_a_sentence(code: MistakeCode) -> None:
     assert str(refusals._MISTAKES[code])
+
+
+def test_descriptions_have_the_statuses_that_are_answered() -> None:
+    for path in MODULES:
+        _names(path)
+    kinds = {
+        str(vars(kind)["code"]): kind for kind in _classes(VigintError) if "code" in vars(kind)
+    }
+    by_kind = {
+        code: status
+        for code, kind in kinds.items()
+        for status in [next((_OF_KINDS[one] for one in kind.__mro__ if one in _OF_KINDS), None)]
+        if status is not None
+    }
+    # Of HTTP itself: nothing of ours raises them.
+    answered = {**by_kind, **STATUSES, "csrf_failed": 400, "unsupported_media_type": 415}
+    answered |= {"range_not_satisfiable": 416, "precondition_failed": 412, "empty_incident": 422}
+    wrong = {
+        (endpoint, code, status)
+        for endpoint, operation in OPERATIONS.items()
+        for code, status in operation.refusals.items()
+        if answered[code] != status
+    }
+    # A revoked link is gone for who opens it, and in the way of who would extend it.
+    assert wrong == {("hosting.extend", "link_revoked", 409)}
 
 
 def _kept(source: str, names: dict[str, Any]) -> list[str]:
