@@ -1,6 +1,5 @@
 """Fixtures that all tests share: real Valkey, SQLite, PostgreSQL and ffmpeg, generated footage."""
 
-import gc
 import os
 import shutil
 import signal
@@ -21,9 +20,9 @@ from hypothesis import HealthCheck
 from hypothesis import settings as settings_of_hypothesis
 from jinja2 import FileSystemBytecodeCache
 from redis import Redis
-from sqlalchemy import Connection, Engine, QueuePool, event
+from sqlalchemy import Connection, Engine, event
 
-from tests.helpers import Browser, Clock, Footage, Person, log_in, run_jobs
+from tests.helpers import Browser, Clock, Footage, Person, close_pool, log_in, run_jobs
 from tests.library import Library
 from tests.postgresql import NoPostgreSQL, PostgreSQL, postgresql
 from tests.s3_server import NoS3, S3Server, s3_server
@@ -91,7 +90,6 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 _engines_used: set[Engine] = set()
-_RETURN_SECONDS = 10
 
 
 @event.listens_for(Engine, "engine_connect")
@@ -104,18 +102,11 @@ def _remember_engine(connection: Connection) -> None:
 def _pools_are_closed() -> Iterator[None]:
     """Close what a test's applications have left open to PostgreSQL, those of commands too.
 
-    An open connection that is collected as garbage is an error in the test that runs just then. A
-    pool that is closed forgets the connections that a thread still uses: they come back first.
+    An open connection that is collected as garbage is an error in the test that runs just then.
     """
     yield
     while _engines_used:
-        engine = _engines_used.pop()
-        deadline = time.monotonic() + _RETURN_SECONDS
-        while isinstance(engine.pool, QueuePool) and engine.pool.checkedout():
-            assert time.monotonic() < deadline, "a thread keeps a connection to the database"
-            gc.collect()
-            time.sleep(0.01)
-        engine.dispose()
+        close_pool(_engines_used.pop())
 
 
 @pytest.fixture(scope="session")
@@ -167,7 +158,7 @@ def _migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
         flask_migrate.upgrade()
         with db.engine.begin() as connection:
             connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
-        db.engine.dispose()
+        close_pool(db.engine)
     return data_dir / "vigint.sqlite3"
 
 
@@ -205,7 +196,7 @@ def _template(
     app = create_app(load_config({"VIGINT_DATA_DIR": str(data_dir), "VIGINT_DATABASE_URL": url}))
     with app.app_context():
         flask_migrate.upgrade()
-        db.engine.dispose()
+        close_pool(db.engine)
     return postgresql_server
 
 
@@ -291,7 +282,7 @@ def app(
         sites.default_site()
         yield app
         db.session.remove()
-        db.engine.dispose()
+        close_pool(db.engine)
 
 
 @pytest.fixture

@@ -2,9 +2,11 @@
 
 import base64
 import email
+import gc
 import io
 import json
 import re
+import time
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 from email import policy
@@ -17,6 +19,7 @@ import pytest
 from flask.testing import FlaskClient
 from rq import SimpleWorker
 from rq.serializers import JSONSerializer
+from sqlalchemy import Engine, QueuePool
 from werkzeug.test import TestResponse
 
 from vigint_web import clock
@@ -29,6 +32,7 @@ from vigint_web.media.tools import find_tools
 from vigint_web.services.core import job_queue
 from vigint_web.services.core.runtime import runtime
 
+_RETURN_SECONDS = 10
 START = datetime(2026, 3, 29, 0, 30, tzinfo=UTC)
 
 
@@ -81,6 +85,19 @@ def run_jobs() -> None:
     failed = [job for queue in queues for job in queue.failed_job_registry.get_job_ids()]
     assert not failed, f"jobs ended with a stack trace: {failed}"
     renew()
+
+
+def close_pool(engine: Engine) -> None:
+    """Close an engine's connections once its threads have given theirs back.
+
+    `dispose` replaces the pool at once, and nothing closes a connection that comes back later.
+    """
+    deadline = time.monotonic() + _RETURN_SECONDS
+    while isinstance(engine.pool, QueuePool) and engine.pool.checkedout():
+        assert time.monotonic() < deadline, "a thread keeps a connection to the database"
+        gc.collect()
+        time.sleep(0.01)
+    engine.dispose()
 
 
 def stored_files(config: Config) -> list[str]:

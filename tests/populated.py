@@ -18,7 +18,7 @@ from typing import Any
 import flask_migrate
 from sqlalchemy import select
 
-from tests.helpers import Footage
+from tests.helpers import Footage, close_pool
 from tests.library import ACTOR, Library
 from tests.populated_people import (
     add_admin,
@@ -87,7 +87,7 @@ def opened(settings: dict[str, str]) -> Iterator[None]:
             yield
         finally:
             db.session.remove()
-            db.engine.dispose()
+            close_pool(db.engine)
 
 
 def fill(state: State, footage: Footage) -> Filled:

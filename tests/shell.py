@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+from tests.helpers import close_pool
 from vigint_web import create_app
 from vigint_web.cli import cli
 from vigint_web.config.config import load_config
@@ -54,7 +55,7 @@ def nothing_is_there(place: Shell) -> bool:
         app = create_app(load_config({**place.environ, "VIGINT_DATA_DIR": str(folder) + "-x"}))
         with app.app_context():
             empty = database_dump.is_empty(db.engine)
-            db.engine.dispose()
+            close_pool(db.engine)
         assert empty
     there = {path.name for path in folder.iterdir()} if folder.exists() else set()
     return there <= {"vigint.lock"}

@@ -18,6 +18,7 @@ from sqlalchemy import ForeignKeyConstraint, UniqueConstraint, inspect
 import vigint_web
 from tests.functional.installation import clean_environment
 from tests.functional.processes import PATIENCE_SECONDS
+from tests.helpers import close_pool
 from vigint_web import create_app
 from vigint_web.config.config import load_config
 from vigint_web.extensions import Base, db
@@ -106,7 +107,7 @@ def test_sqlite_is_tuned(empty_database: dict[str, str]) -> None:
                 name: connection.exec_driver_sql(f"PRAGMA {name}").scalar_one()
                 for name in ("journal_mode", "synchronous", "foreign_keys", "busy_timeout")
             }
-        db.engine.dispose()
+        close_pool(db.engine)
     assert values["journal_mode"] == "wal"
     assert values["synchronous"] == 2, "accepted means on the disk"
     assert values["foreign_keys"] == 1

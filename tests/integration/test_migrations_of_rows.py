@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from flask import Flask
 from sqlalchemy import text
 
+from tests.helpers import close_pool
 from vigint_web import create_app
 from vigint_web.config.config import load_config
 from vigint_web.extensions import db
@@ -31,7 +32,7 @@ def first(empty_database: dict[str, str]) -> Iterator[Flask]:
         flask_migrate.upgrade(revision=FIRST)
         yield app
         db.session.remove()
-        db.engine.dispose()
+        close_pool(db.engine)
 
 
 def _tables() -> sa.MetaData:

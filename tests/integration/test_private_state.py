@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from flask_mail import Message
 
+from tests.helpers import close_pool
 from vigint_web import create_app
 from vigint_web.cli.preflight import DataDirLock, check_data_dir
 from vigint_web.cli.up import migrate_database
@@ -46,7 +47,7 @@ def _live(data_dir: Path) -> None:
             # While it is in use: its log and its index are there.
             _assert_private(data_dir)
             db.session.remove()
-            db.engine.dispose()
+            close_pool(db.engine)
     _assert_private(data_dir)
 
 
@@ -84,6 +85,6 @@ def test_what_an_earlier_version_left_open_is_closed(tmp_path: Path, careless: N
     with app.app_context():
         default_site()
         db.session.remove()
-        db.engine.dispose()
+        close_pool(db.engine)
     for name in ("vigint.sqlite3", "media", "media/.incoming", "queue", "secret-key"):
         assert not stat.S_IMODE((data_dir / name).stat().st_mode) & 0o077, name

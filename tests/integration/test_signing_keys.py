@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner, Result
 from flask import Flask
 
-from tests.helpers import Browser
+from tests.helpers import Browser, close_pool
 from tests.library import Library
 from vigint_web import create_app
 from vigint_web.cli import signing
@@ -51,7 +51,7 @@ def run(config: Config, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..
     yield command
     for app in made:
         with app.app_context():
-            db.engine.dispose()
+            close_pool(db.engine)
 
 
 def _environment(config: Config) -> dict[str, str]:
@@ -71,7 +71,7 @@ def _restarted(config: Config) -> Iterator[_Restarted]:
     finally:
         with app.app_context():
             db.session.remove()
-            db.engine.dispose()
+            close_pool(db.engine)
 
 
 def test_links_live_through_a_rotation(

@@ -12,7 +12,15 @@ import flask_migrate
 import pytest
 from flask.testing import FlaskClient
 
-from tests.helpers import Browser, Footage, incident_document, post_incident, renew, stored_files
+from tests.helpers import (
+    Browser,
+    Footage,
+    close_pool,
+    incident_document,
+    post_incident,
+    renew,
+    stored_files,
+)
 from tests.library import ACTOR, STREAMED, Library
 from tests.shell import Shell, here
 from vigint_web import create_app
@@ -81,7 +89,7 @@ def test_what_was_destroyed_is_there_again(
     assert sorted(path.name for path in tmp_path.iterdir()) == ["backup.tar", "data"]
     assert "right" in shell.does("backup", "--verify", target)
     db.session.remove()
-    db.engine.dispose()
+    close_pool(db.engine)
     shutil.rmtree(config.data_dir)
 
     said = elsewhere.does("restore", target)
@@ -107,7 +115,7 @@ def test_what_was_destroyed_is_there_again(
         assert (answer.status_code, answer.data) == (200, STREAMED)
         assert restored.test_client().get(f"/stream/{token}/?track=2").data == STREAMED[:1000]
         db.session.remove()
-        db.engine.dispose()
+        close_pool(db.engine)
     for path in (here(elsewhere) / "secret-key", *mails.iterdir()):
         assert path.stat().st_mode & 0o777 == 0o600
     assert here(elsewhere).stat().st_mode & 0o777 == 0o700
@@ -201,7 +209,7 @@ def test_footage_deleted_meanwhile_is_left_out_and_stays_deleted(
         assert [source.source_id for source in db.session.query(Source)] == [other]
         named = {file.key for file in database_dump.read_contents(db.session.connection()).files}
         db.session.remove()
-        db.engine.dispose()
+        close_pool(db.engine)
     assert set(_hashes(here(elsewhere))) == named
 
 
@@ -225,7 +233,7 @@ def test_a_video_that_lacks_but_a_further_picture_stays_deleted_too(
     with create_app(load_config(elsewhere.environ)).app_context():
         assert db.session.query(Source).count() == 0
         db.session.remove()
-        db.engine.dispose()
+        close_pool(db.engine)
 
 
 def _delete_one(keys: Iterable[str], name: str) -> None:
@@ -272,7 +280,7 @@ def test_a_database_of_an_older_version_is_backed_up_and_migrated_when_restored(
     environ = {"VIGINT_DATA_DIR": str(tmp_path / "old")}
     with create_app(load_config(environ)).app_context():
         flask_migrate.upgrade(revision="0001")
-        db.engine.dispose()
+        close_pool(db.engine)
     Shell(monkeypatch, environ).does("backup", tmp_path / "old.tar")
     elsewhere.does("backup", "--verify", tmp_path / "old.tar")
     elsewhere.does("restore", tmp_path / "old.tar")
@@ -281,7 +289,7 @@ def test_a_database_of_an_older_version_is_backed_up_and_migrated_when_restored(
         assert revision in backup._newest()
         assert trail.first_broken_event() is None
         db.session.remove()
-        db.engine.dispose()
+        close_pool(db.engine)
 
 
 def test_without_postgresqls_programs_a_sentence_says_what_to_install(

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.helpers import close_pool
 from tests.library import STREAMED
 from tests.s3_server import S3Server
 from tests.shell import Shell
@@ -43,7 +44,7 @@ def test_what_was_in_s3_is_there_again(
         with context.app.test_client().get(f"/stream/{token}/") as answer:
             assert (answer.status_code, answer.data) == (200, STREAMED)
         db.session.remove()
-        db.engine.dispose()
+        close_pool(db.engine)
 
 
 def test_a_prefix_with_files_is_not_restored_into(

@@ -8,7 +8,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from tests.helpers import Footage, Person, incident_document, post_incident
+from tests.helpers import Footage, Person, close_pool, incident_document, post_incident
 from tests.shell import Shell, here
 from vigint_web import create_app
 from vigint_web.config.config import load_config
@@ -64,7 +64,7 @@ def _restored(elsewhere: Shell) -> Iterator[Flask]:
     with app.app_context():
         yield app
         db.session.remove()
-        db.engine.dispose()
+        close_pool(db.engine)
 
 
 def _deliver_what_is_due() -> None:
