@@ -4,17 +4,16 @@ and commit."""
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
-from enum import Enum
 from typing import Any
 
 from sqlalchemy import update
-from sqlalchemy.exc import OperationalError, SQLAlchemyError
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from vigint_web.clock import utcnow
-from vigint_web.errors import Conflict, LeaseLost, NotFound, StorageFull
+from vigint_web.errors import Conflict, NotFound
 from vigint_web.extensions import db
 from vigint_web.logs import Event, about
 from vigint_web.mail.messages import OUTBOX, MailRefused, MailUndelivered, send
@@ -27,17 +26,26 @@ from vigint_web.services.alerting.routing import tell_administrators
 from vigint_web.services.audit import trail
 from vigint_web.services.core import families, job_queue
 from vigint_web.services.core.actors import SYSTEM, Actor
-from vigint_web.services.core.leases import Lease, claim, find_due, let_go, pause_before
+from vigint_web.services.core.leases import (
+    GivenUp,
+    Lease,
+    Outcome,
+    Postponed,
+    Settled,
+    Work,
+    find_due,
+    pause_before,
+    run_claimed,
+)
 from vigint_web.services.core.runtime import config
 from vigint_web.services.core.transactions import after_commit, release_connection, transaction
 from vigint_web.services.dispatch import digests, outage
 from vigint_web.services.notifications import sent_mails
 from vigint_web.services.notifications.rendering import NothingToSay, NotYet, write_letter
-from vigint_web.system.processes import Shield, shielded
+from vigint_web.system.processes import Shield
 
 log = logging.getLogger(__name__)
 
-_INSIST_SECONDS = 60.0
 # How long one job goes on with the mails that were held up before its own.
 _TURN_SECONDS = 60.0
 _UNTIL_CLIPS = timedelta(seconds=5)
@@ -45,12 +53,6 @@ _UNTIL_CLIPS = timedelta(seconds=5)
 
 # How late these are says nothing about how fast alerts are delivered.
 _NOT_AT_ONCE = {AlertKind.REPEATS, AlertKind.UNDELIVERABLE}
-
-
-class _Outcome(Enum):
-    LEFT = "left"  # to others, or for later
-    REACHED = "reached"  # whoever takes it has answered
-    UNREACHED = "unreached"
 
 
 @dataclass(frozen=True)
@@ -73,7 +75,7 @@ def deliver_alert(alert_id: int) -> None:
         just_asked = outage.was_tried_just_now(older)
         if not just_asked:
             outage.make_due(older)
-        if just_asked or _deliver(older) == _Outcome.UNREACHED:
+        if just_asked or not _deliver(older):
             outage.hold_back(alert_id, older)
             return
         if time.monotonic() - began > _TURN_SECONDS:
@@ -81,18 +83,11 @@ def deliver_alert(alert_id: int) -> None:
     _deliver(alert_id)
 
 
-def _deliver(alert_id: int) -> _Outcome:
-    orphan = _is_orphan_past_its_time(alert_id)
-    lease = claim(Alert, alert_id, (Alert.state == AlertState.PENDING) & outage.is_due())
-    if lease is None:
-        log.info("alert %s is settled, not due or in other hands", alert_id)
-        return _Outcome.LEFT
-    alert = db.session.get_one(Alert, alert_id, populate_existing=True)
-    with lease.kept():
-        if orphan:
-            _settle_failed(lease, alert, "interrupted")
-            return _Outcome.LEFT
-        return _attempt(lease, alert)
+def _deliver(alert_id: int) -> bool:
+    """Try one mail or call that is due; return False only if the mail server was away."""
+    delivery = _Delivery(orphan=_is_orphan_past_its_time(alert_id))
+    run_claimed(Alert, alert_id, AlertState.PENDING, outage.is_due(), delivery)
+    return not delivery.unreached
 
 
 def _is_orphan_past_its_time(alert_id: int) -> bool:
@@ -101,42 +96,52 @@ def _is_orphan_past_its_time(alert_id: int) -> bool:
     return alert is not None and alert.lease_until is not None and utcnow() > alert.give_up_at
 
 
-def _attempt(lease: Lease, alert: Alert) -> _Outcome:
-    # Once the server may have accepted it, a stop waits until that is written down.
-    with shielded() as shield:
-        return _try_once(lease, alert, shield)
+class _Delivery(Work[Alert]):
+    """One attempt at a mail or a call."""
 
+    def __init__(self, *, orphan: bool) -> None:
+        self._orphan = orphan
+        # The mail server was away, which says nothing about this mail.
+        self.unreached = False
 
-def _try_once(lease: Lease, alert: Alert, shield: Shield) -> _Outcome:
-    try:
-        parcel = _parcel(lease, alert, shield)
-        # Made now: once it is accepted nothing may fail any more.
-        release_connection()
-        channel = parcel.hand_over()
-    except NotYet:
-        with transaction() as session:
-            _let_go(session, lease, next_attempt_at=utcnow() + _UNTIL_CLIPS)
-        return _Outcome.LEFT
-    except (NothingToSay, webhooks.WebhookGone) as error:
-        _settle_failed(lease, alert, str(error), tell=False)
-        return _Outcome.LEFT
-    except (MailRefused, CallRefused) as error:
-        _settle_failed(lease, alert, str(error))
-    except Exception as error:
-        # Whatever it was, the next attempt may do better; after a day somebody is told.
+    def attempt(self, row: Alert, lease: Lease, shield: Shield) -> Outcome:
+        """Send the mail or make the call."""
+        if self._orphan:
+            return _given_up(row, "interrupted")
+        try:
+            parcel = _parcel(lease, row, shield)
+            # Made now: once it is accepted nothing may fail any more.
+            release_connection()
+            channel = parcel.hand_over()
+        except NotYet:
+            return Postponed(utcnow() + _UNTIL_CLIPS)
+        except (NothingToSay, webhooks.WebhookGone) as error:
+            return _given_up(row, str(error), tell=False)
+        except (MailRefused, CallRefused) as error:
+            return _reaching(row, _given_up(row, str(error)))
+        return _reaching(row, _settle_sent(row, parcel, channel))
+
+    def failed(self, row: Alert, lease: Lease, error: Exception) -> Outcome:
+        """Let the next attempt do better, whatever it was; after a day somebody is told."""
         if not isinstance(error, MailUndelivered | CallFailed):
-            log.exception("alert %s could not be sent", alert.id)
-        db.session.rollback()
+            log.exception("alert %s could not be sent", lease.row_id)
         if isinstance(error, MailUndelivered) and error.unreachable:
-            _hold_up(lease, alert, str(error))
-            return _Outcome.UNREACHED
-        _postpone(lease, alert, _told(error), _pause(lease, error))
-    else:
-        # Accepted: forgetting it now would send it again.
-        _insist(lambda: _settle_sent(lease, alert, parcel, channel))
-    if not alert.is_call:
+            self.unreached = True
+            return _held_up(lease, row, str(error))
+        return _reaching(row, _postponed(row, _told(error), _pause(lease, error)))
+
+
+def _reaching(alert: Alert, outcome: Outcome) -> Outcome:
+    """Let go of what waits for the mail server once this is written: it has answered."""
+    if alert.is_call:
+        return outcome
+    before = outcome.afterwards
+
+    def afterwards() -> None:
+        before()
         outage.let_all_go()
-    return _Outcome.REACHED
+
+    return replace(outcome, afterwards=afterwards)
 
 
 def _parcel(lease: Lease, alert: Alert, shield: Shield) -> _Parcel:
@@ -170,37 +175,10 @@ def _pause(lease: Lease, error: Exception) -> timedelta:
     return max(pause_before(lease.attempt), timedelta(seconds=asked or 0))
 
 
-def _insist(settle: Callable[[], None]) -> None:
-    """Commit what must not be forgotten, through a full disk or a locked database."""
-    deadline = time.monotonic() + _INSIST_SECONDS
-    while True:
-        try:
-            return settle()
-        except LeaseLost:
-            log.warning("a mail was sent by a worker that had lost it to another")
-            return None
-        except (OperationalError, StorageFull):
-            db.session.rollback()
-            if time.monotonic() > deadline:
-                raise
-            log.exception("a sent mail is not recorded yet; trying again")
-            time.sleep(1)
-
-
-def _settle_sent(lease: Lease, alert: Alert, parcel: _Parcel, channel: str) -> None:
+def _settle_sent(alert: Alert, parcel: _Parcel, channel: str) -> Outcome:
     sent_at = utcnow()
-    with transaction() as session:
-        done = _let_go(
-            session,
-            lease,
-            state=AlertState.SENT,
-            sent_at=sent_at,
-            channel=channel,
-            error=None,
-            held_up=False,
-            next_attempt_at=None,
-        )
-        lease.require(done)
+
+    def within(_session: Session) -> None:
         if parcel.row is not None:
             sent_mails.keep_mail({**parcel.row, "channel": channel, "sent_at": sent_at})
         if alert.kind == AlertKind.REPEATS:
@@ -214,13 +192,23 @@ def _settle_sent(lease: Lease, alert: Alert, parcel: _Parcel, channel: str) -> N
             channel=channel,
             **_about(alert),
         )
-    if alert.kind not in _NOT_AT_ONCE and not alert.is_call:
-        born = alert.incident.created_at if alert.incident else alert.created_at
-        families.observe(families.DELIVERY_LAG, (sent_at - born).total_seconds())
-    event = Event.ALERT_IN_OUTBOX if channel == OUTBOX else Event.ALERT_SENT
-    log.info(
-        "alert %s sent by %s", alert.id, channel, extra=_told_of(alert, event, channel=channel)
-    )
+
+    def afterwards() -> None:
+        if alert.kind not in _NOT_AT_ONCE and not alert.is_call:
+            born = alert.incident.created_at if alert.incident else alert.created_at
+            families.observe(families.DELIVERY_LAG, (sent_at - born).total_seconds())
+        event = Event.ALERT_IN_OUTBOX if channel == OUTBOX else Event.ALERT_SENT
+        told = _told_of(alert, event, channel=channel)
+        log.info("alert %s sent by %s", alert.id, channel, extra=told)
+
+    columns = {
+        "state": AlertState.SENT,
+        "sent_at": sent_at,
+        "channel": channel,
+        "error": None,
+        "held_up": False,
+    }
+    return Settled(columns=columns, within=within, afterwards=afterwards)
 
 
 def due_alerts() -> list[tuple[int, int]]:
@@ -279,60 +267,57 @@ def retry_delivery(actor: Actor, alert_id: int) -> Alert:
     return alert
 
 
-def _settle_failed(lease: Lease, alert: Alert, sentence: str, *, tell: bool = True) -> None:
-    with transaction() as session:
-        done = _let_go(
-            session,
-            lease,
-            state=AlertState.FAILED,
-            error=sentence,
-            held_up=False,
-            next_attempt_at=None,
+def _given_up(alert: Alert, sentence: str, *, tell: bool = True) -> Outcome:
+    def within(_session: Session) -> None:
+        if alert.kind == AlertKind.REPEATS:
+            told = [one.id for one in digests.gathered_in(alert.id)]
+            digests.settle_gathered(alert, told, AlertState.FAILED, sentence)
+        if tell:
+            tell_administrators(alert)
+        trail.record(
+            SYSTEM,
+            "alert:failed",
+            f"alert:{alert.id}",
+            site_id=alert.site_id,
+            **_about(alert),
         )
-        if done:
-            if alert.kind == AlertKind.REPEATS:
-                told = [one.id for one in digests.gathered_in(alert.id)]
-                digests.settle_gathered(alert, told, AlertState.FAILED, sentence)
-            if tell:
-                tell_administrators(alert)
-            trail.record(
-                SYSTEM,
-                "alert:failed",
-                f"alert:{alert.id}",
-                site_id=alert.site_id,
-                **_about(alert),
-            )
-    given_up = _told_of(alert, Event.ALERT_GIVEN_UP, reason=sentence)
-    log.error("alert %s given up: %s", alert.id, sentence, extra=given_up)
+
+    def afterwards() -> None:
+        told = _told_of(alert, Event.ALERT_GIVEN_UP, reason=sentence)
+        log.error("alert %s given up: %s", alert.id, sentence, extra=told)
+
+    columns = {"state": AlertState.FAILED, "held_up": False}
+    return GivenUp(sentence, columns=columns, within=within, afterwards=afterwards)
 
 
-def _postpone(lease: Lease, alert: Alert, sentence: str, pause: timedelta) -> None:
+def _postponed(alert: Alert, sentence: str, pause: timedelta) -> Outcome:
     if utcnow() > alert.give_up_at:
-        _settle_failed(lease, alert, sentence)
-        return
-    with transaction() as session:
-        next_attempt_at = utcnow() + pause
-        _let_go(session, lease, error=sentence, held_up=False, next_attempt_at=next_attempt_at)
-    postponed = _told_of(alert, Event.ALERT_POSTPONED, reason=sentence)
-    log.warning("alert %s not delivered yet: %s", alert.id, sentence, extra=postponed)
+        return _given_up(alert, sentence)
+
+    def afterwards() -> None:
+        told = _told_of(alert, Event.ALERT_POSTPONED, reason=sentence)
+        log.warning("alert %s not delivered yet: %s", alert.id, sentence, extra=told)
+
+    columns = {"error": sentence, "held_up": False}
+    return Postponed(utcnow() + pause, columns=columns, afterwards=afterwards)
 
 
-def _hold_up(lease: Lease, alert: Alert, sentence: str) -> None:
+def _held_up(lease: Lease, alert: Alert, sentence: str) -> Outcome:
     """Let a mail wait for the server, and with it all that wait already."""
     if utcnow() > alert.give_up_at:
-        _settle_failed(lease, alert, sentence)
-        return
+        return _given_up(alert, sentence)
     until = utcnow() + min(outage.LONGEST_PAUSE, pause_before(lease.attempt))
-    with transaction() as session:
-        _let_go(session, lease, error=sentence, held_up=True, next_attempt_at=until)
-        outage.hold_all(until)
-    waits = _told_of(alert, Event.ALERT_POSTPONED, reason=sentence)
-    log.warning("alert %s waits for the mail server: %s", alert.id, sentence, extra=waits)
 
+    def afterwards() -> None:
+        told = _told_of(alert, Event.ALERT_POSTPONED, reason=sentence)
+        log.warning("alert %s waits for the mail server: %s", alert.id, sentence, extra=told)
 
-def _let_go(session: Session, lease: Lease, **values: Any) -> int:
-    """Write an attempt's outcome if its lease still holds; return how many rows that were."""
-    return let_go(session, lease, Alert.state == AlertState.PENDING, **values)
+    return Postponed(
+        until,
+        columns={"error": sentence, "held_up": True},
+        within=lambda _session: outage.hold_all(until),
+        afterwards=afterwards,
+    )
 
 
 def _told_of(alert: Alert, event: Event, **fields: object) -> dict[str, dict[str, object]]:
