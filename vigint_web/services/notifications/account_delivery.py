@@ -2,7 +2,6 @@
 
 import logging
 from datetime import timedelta
-from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from sqlalchemy import func, select, update
@@ -19,11 +18,15 @@ from vigint_web.services.audit import trail
 from vigint_web.services.core.actors import SYSTEM
 from vigint_web.services.core.leases import (
     LONGEST_PAUSE,
+    GivenUp,
     Lease,
-    claim,
+    Outcome,
+    Postponed,
+    Settled,
+    Work,
     find_due,
-    let_go,
     pause_before,
+    run_claimed,
 )
 from vigint_web.services.core.runtime import config
 from vigint_web.services.core.transactions import (
@@ -32,7 +35,7 @@ from vigint_web.services.core.transactions import (
     transaction,
 )
 from vigint_web.services.notifications import sent_mails
-from vigint_web.system.processes import shielded
+from vigint_web.system.processes import Shield
 
 log = logging.getLogger(__name__)
 
@@ -42,34 +45,36 @@ _RESETS_PER_HOUR = 3
 
 def deliver(mail_id: int) -> None:
     """Send one mail that is due; do nothing if another worker does already."""
-    waits = (AccountMail.state == AccountMailState.PENDING) & AccountMail.on_hold.is_(False)
-    lease = claim(AccountMail, mail_id, waits)
-    if lease is None:
-        log.info("account mail %s is settled or in other hands", mail_id)
-        return
-    row = db.session.get_one(AccountMail, mail_id, populate_existing=True)
-    with lease.kept(), shielded() as shield:
+    free = AccountMail.on_hold.is_(False)
+    run_claimed(AccountMail, mail_id, AccountMailState.PENDING, free, _Delivery())
+
+
+class _Delivery(Work[AccountMail]):
+    """One attempt at a mail about an account."""
+
+    def attempt(self, row: AccountMail, lease: Lease, shield: Shield) -> Outcome:
+        """Send the mail, or forget it if nobody is to get it."""
+        user = _owner(row)
+        if user is None:
+            return _forgotten(row)
+        if row.user_id is None:
+            _name_owner(lease, user)
+        facts = _letter(row)
+        letter = compose_account_mail(facts, config())
+        letter.progress = Progress(lambda: None, shield.hold)
+        release_connection()
         try:
-            user = _owner(row)
-            if user is None:
-                _forget(row)
-                return
-            if row.user_id is None:
-                _name_owner(lease, user)
-            facts = _letter(row)
-            letter = compose_account_mail(facts, config())
-            letter.progress = Progress(lambda: None, shield.hold)
-            release_connection()
             channel = send(letter, config())
         except MailRefused as error:
-            _settle(lease, row, state=AccountMailState.FAILED, error=str(error))
-        except Exception as error:
-            if not isinstance(error, MailUndelivered):
-                log.exception("account mail %s could not be sent", mail_id)
-            db.session.rollback()
-            _postpone(lease, row, str(error) if isinstance(error, MailUndelivered) else "")
-        else:
-            _settle_sent(lease, row, letter, facts, channel)
+            return _given_up(row, str(error))
+        return _settle_sent(row, letter, facts, channel)
+
+    def failed(self, row: AccountMail, lease: Lease, error: Exception) -> Outcome:
+        """Try again for as long as the mail's link would live, whatever it was."""
+        known = isinstance(error, MailUndelivered)
+        if not known:
+            log.exception("account mail %s could not be sent", lease.row_id)
+        return _postponed(lease, row, str(error) if known else "")
 
 
 def due_account_mails() -> list[tuple[int, int]]:
@@ -101,10 +106,11 @@ def _name_owner(lease: Lease, user: User) -> None:
         lease.require(change(session, owned))
 
 
-def _forget(row: AccountMail) -> None:
-    with transaction() as session:
-        session.delete(row)
-    log.info("account mail %s is owed to nobody", row.id)
+def _forgotten(row: AccountMail) -> Outcome:
+    return Settled(
+        within=lambda session: session.delete(row),
+        afterwards=lambda: log.info("account mail %s is owed to nobody", row.id),
+    )
 
 
 def _letter(row: AccountMail) -> AccountLetter:
@@ -120,54 +126,50 @@ def _letter(row: AccountMail) -> AccountLetter:
     )
 
 
-def _postpone(lease: Lease, row: AccountMail, sentence: str) -> None:
+def _postponed(lease: Lease, row: AccountMail, sentence: str) -> Outcome:
     if utcnow() > row.expires_at:
-        _settle(lease, row, state=AccountMailState.FAILED, error=sentence)
-        return
-    next_attempt_at = utcnow() + pause_before(lease.attempt)
-    with transaction() as session:
-        _let_go(session, lease, error=sentence, next_attempt_at=next_attempt_at)
-    log.warning("account mail %s not delivered yet", row.id)
+        return _given_up(row, sentence)
+    return Postponed(
+        utcnow() + pause_before(lease.attempt),
+        columns={"error": sentence},
+        afterwards=lambda: log.warning("account mail %s not delivered yet", row.id),
+    )
+
+
+def _given_up(row: AccountMail, sentence: str) -> Outcome:
+    return GivenUp(
+        sentence,
+        columns={"state": AccountMailState.FAILED},
+        within=lambda _session: _record(row, "account_mail:failed"),
+        afterwards=lambda: log.info("account mail %s is failed", row.id),
+    )
+
+
+def _settle_sent(row: AccountMail, letter: Letter, facts: AccountLetter, channel: str) -> Outcome:
+    """Write down that a mail was accepted, and keep it as it was sent, without its token."""
+    sent_at = utcnow()
+
+    def within(_session: Session) -> None:
+        token = _token_in(facts.url)
+        kept = sent_mails.account_row(letter, row.recipient, facts.message_id, token)
+        sent_mails.keep_mail({**kept, "channel": channel, "sent_at": sent_at})
+        _record(row, "account_mail:sent")
+
+    return Settled(
+        columns={
+            "state": AccountMailState.SENT,
+            "sent_at": sent_at,
+            "channel": channel,
+            "error": None,
+        },
+        within=within,
+        afterwards=lambda: log.info("account mail %s is sent", row.id),
+    )
+
+
+def _record(row: AccountMail, action: str) -> None:
+    trail.record(SYSTEM, action, f"user:{row.user_id}", purpose=row.purpose)
 
 
 def _token_in(url: str | None) -> str | None:
     return parse_qs(urlsplit(url).query)["token"][0] if url is not None else None
-
-
-def _settle_sent(
-    lease: Lease, row: AccountMail, letter: Letter, facts: AccountLetter, channel: str
-) -> None:
-    """Write down that a mail was accepted, and keep it as it was sent, without its token."""
-    sent_at = utcnow()
-    kept = sent_mails.account_row(letter, row.recipient, facts.message_id, _token_in(facts.url))
-    _settle(
-        lease,
-        row,
-        kept={**kept, "channel": channel, "sent_at": sent_at},
-        state=AccountMailState.SENT,
-        sent_at=sent_at,
-        channel=channel,
-        error=None,
-    )
-
-
-def _settle(
-    lease: Lease, row: AccountMail, *, kept: dict[str, Any] | None = None, **values: Any
-) -> None:
-    with transaction() as session:
-        done = _let_go(session, lease, next_attempt_at=None, **values)
-        if done:
-            if kept is not None:
-                sent_mails.keep_mail(kept)
-            sent = values["state"] == AccountMailState.SENT
-            trail.record(
-                SYSTEM,
-                "account_mail:sent" if sent else "account_mail:failed",
-                f"user:{row.user_id}",
-                purpose=row.purpose,
-            )
-    log.info("account mail %s is %s", row.id, values["state"])
-
-
-def _let_go(session: Session, lease: Lease, **values: Any) -> int:
-    return let_go(session, lease, AccountMail.state == AccountMailState.PENDING, **values)
