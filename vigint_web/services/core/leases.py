@@ -222,7 +222,7 @@ class Work(ABC, Generic[Row]):
             shield: to be held once another server may have accepted what cannot be taken back.
         """
 
-    def failed(self, row: Row, lease: Lease, error: Exception) -> Outcome:  # noqa: ARG002 - for others
+    def failed(self, row: Row, lease: Lease, error: Exception) -> Outcome:  # noqa: ARG002 - for those who answer
         """Return what becomes of the row after an error, whose transaction is rolled back.
 
         Without an answer, which is to raise it, the lease runs out and the work is taken up again.

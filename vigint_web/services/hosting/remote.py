@@ -14,14 +14,23 @@ from vigint_client.retries import ONCE
 from vigint_client.video_links import VideoLinkService
 from vigint_web.clock import utcnow
 from vigint_web.crypto.encryption import Seal, SealBroken
-from vigint_web.errors import LeaseLost
 from vigint_web.extensions import db
 from vigint_web.models import Hosting, HostingState, Incident, RiskLevel, Video
 from vigint_web.services.audit import trail
 from vigint_web.services.core import job_queue
 from vigint_web.services.core.actors import SYSTEM
 from vigint_web.services.core.lapsing import has_lapsed, lapsed
-from vigint_web.services.core.leases import Lease, claim, find_due, let_go
+from vigint_web.services.core.leases import (
+    GivenUp,
+    Lease,
+    Outcome,
+    Postponed,
+    Settled,
+    Work,
+    find_due,
+    let_go,
+    run_claimed,
+)
 from vigint_web.services.core.runtime import config, storage
 from vigint_web.services.core.transactions import (
     after_commit,
@@ -36,6 +45,7 @@ from vigint_web.services.incidents.alert_release import (
     waiting_alerts,
 )
 from vigint_web.storage import StorageError
+from vigint_web.system.processes import Shield
 
 log = logging.getLogger(__name__)
 
@@ -119,32 +129,23 @@ def release_overdue() -> int:
     for hosting in overdue:
         with transaction() as session:
             sentence = hosting.error or "host_silent"
-            if _give_up(session, Hosting.id == hosting.id, hosting, sentence, owed=True):
+            given_up = _given_up(hosting, sentence, owed=True)
+            waits = (Hosting.id == hosting.id) & (Hosting.state == HostingState.PENDING)
+            if change(session, update(Hosting).where(waits).values(**given_up.values())):
+                given_up.within(session)
                 log.warning("hosting %s: no answer in time, local links go out", hosting.id)
     return len(overdue)
 
 
-def _give_up(
-    session: Session, which: ColumnElement[bool], hosting: Hosting, sentence: str, *, owed: bool
-) -> int:
-    """Settle a hosting as failed and let the mails go; inside the caller's transaction.
+def _given_up(hosting: Hosting, sentence: str, *, owed: bool) -> GivenUp:
+    """Settle a hosting as failed, and let the mails go.
 
     Args:
         owed: a copy may be there, now or soon, and is to be deleted: it would belong to no one.
     """
     now, incident = utcnow(), hosting.incident
-    done = change(
-        session,
-        update(Hosting)
-        .where(which, Hosting.state == HostingState.PENDING)
-        .values(
-            state=HostingState.FAILED,
-            settled_at=now,
-            error=sentence,
-            next_attempt_at=now if owed and hosting.attempt else None,
-        ),
-    )
-    if done:
+
+    def within(_session: Session) -> None:
         if incident.video is not None:
             release_with_links(incident, incident.video)
         trail.record(
@@ -154,7 +155,16 @@ def _give_up(
             site_id=incident.site_id,
             host=hosting.host,
         )
-    return done
+
+    def afterwards() -> None:
+        log.error("hosting %s given up, the local links go out: %s", hosting.id, sentence)
+
+    columns = {
+        "state": HostingState.FAILED,
+        "settled_at": now,
+        "next_attempt_at": now if owed and hosting.attempt else None,
+    }
+    return GivenUp(sentence, columns=columns, within=within, afterwards=afterwards)
 
 
 def _host(url: str) -> str:
@@ -165,58 +175,53 @@ def _host(url: str) -> str:
 def host_elsewhere(hosting_id: int) -> None:
     """Upload one clip, or delete one that came too late; not if somebody else does already."""
     due = lapsed(Hosting.next_attempt_at, _LONGEST_REMOVAL_PAUSE) & Hosting.on_hold.is_(False)
-    lease = claim(Hosting, hosting_id, _waits() & due)
-    if lease is None:
-        log.info("hosting %s is settled or in other hands", hosting_id)
-        return
-    hosting = db.session.get_one(Hosting, hosting_id, populate_existing=True)
-    with lease.kept():
-        if hosting.state == HostingState.FAILED:
-            _remove(lease, hosting)
-            return
+    state = db.session.scalar(select(Hosting.state).where(Hosting.id == hosting_id))
+    if state == HostingState.FAILED:
+        owed = due & Hosting.next_attempt_at.is_not(None)
+        run_claimed(Hosting, hosting_id, HostingState.FAILED, owed, _Removal())
+    else:
+        run_claimed(Hosting, hosting_id, HostingState.PENDING, due, _Uploading())
+
+
+class _Uploading(Work[Hosting]):
+    """One attempt at giving a clip to the other host."""
+
+    def attempt(self, row: Hosting, lease: Lease, shield: Shield) -> Outcome:  # noqa: ARG002 - an upload may be repeated
+        """Upload the clip; what the host answers decides."""
         try:
-            outcome = _upload(hosting)
+            outcome = _upload(row)
         except (FileNotFoundError, StorageError) as error:
             outcome = {"success": False, "error": f"clip_unreadable:{error}"}
-        try:
-            _settle(lease, hosting, outcome)
-        except LeaseLost:
-            log.warning("hosting %s: attempt %s came too late", hosting_id, lease.attempt)
-            _owe_removal(lease)
+        return _answered(lease, row, outcome)
+
+    def lost(self, lease: Lease) -> None:
+        """Let the copy be deleted whose upload ended when the local link had gone out."""
+        with transaction() as session:
+            late = Hosting.state == HostingState.FAILED
+            let_go(session, lease, late, next_attempt_at=utcnow())
 
 
-def _owe_removal(lease: Lease) -> None:
-    """Let the copy be deleted whose upload ended when the local link had gone out."""
-    with transaction() as session:
-        late = Hosting.state == HostingState.FAILED
-        let_go(session, lease, late, next_attempt_at=utcnow())
+class _Removal(Work[Hosting]):
+    """One attempt at deleting a copy at the other host that no mail names."""
 
-
-def _remove(lease: Lease, hosting: Hosting) -> None:
-    """Delete a copy at the other host that no mail names."""
-    settings, video_id, now = config(), hosting.remote_id, utcnow()
-    server = ServerSettings(settings.sparse_url or "", settings.sparse_key or "")
-    settled = hosting.settled_at or hosting.created_at
-    host, hosting_id = hosting.host, hosting.id
-    release_connection()
-    if video_id is None or host != _host(server.url) or now - settled > _REMOVED_WITHIN:
-        log.error("hosting %s: a copy that %s may hold cannot be deleted", hosting_id, host)
-        _settle_removal(lease, None)
-        return
-    service = VideoLinkService(load_server=lambda: server, policy=ONCE)
-    outcome = service.delete_video(video_id)
-    absent = outcome.get("status_code") == HTTPStatus.NOT_FOUND
-    if outcome.get("success") or (absent and now - settled > _MAY_STILL_COME):
-        log.info("hosting %s: no copy is left at %s", hosting_id, host)
-        _settle_removal(lease, None)
-        return
-    pause = min(_LONGEST_REMOVAL_PAUSE, _FIRST_PAUSE * 2 ** min(lease.attempt, 10))
-    _settle_removal(lease, now + pause)
-
-
-def _settle_removal(lease: Lease, again: datetime | None) -> None:
-    with transaction() as session:
-        let_go(session, lease, Hosting.state == HostingState.FAILED, next_attempt_at=again)
+    def attempt(self, row: Hosting, lease: Lease, shield: Shield) -> Outcome:  # noqa: ARG002 - and so may this
+        """Delete the copy, or look whether it is there."""
+        settings, video_id, now = config(), row.remote_id, utcnow()
+        server = ServerSettings(settings.sparse_url or "", settings.sparse_key or "")
+        settled = row.settled_at or row.created_at
+        host = row.host
+        release_connection()
+        if video_id is None or host != _host(server.url) or now - settled > _REMOVED_WITHIN:
+            log.error("hosting %s: a copy that %s may hold cannot be deleted", lease.row_id, host)
+            return Settled()
+        service = VideoLinkService(load_server=lambda: server, policy=ONCE)
+        outcome = service.delete_video(video_id)
+        absent = outcome.get("status_code") == HTTPStatus.NOT_FOUND
+        if outcome.get("success") or (absent and now - settled > _MAY_STILL_COME):
+            log.info("hosting %s: no copy is left at %s", lease.row_id, host)
+            return Settled()
+        pause = min(_LONGEST_REMOVAL_PAUSE, _FIRST_PAUSE * 2 ** min(lease.attempt, 10))
+        return Postponed(now + pause)
 
 
 def _upload(hosting: Hosting) -> dict[str, Any]:
@@ -249,37 +254,25 @@ def _said(incident: Incident, video: Video) -> dict[str, Any]:
     return {name: value for name, value in said.items() if value not in (None, "")}
 
 
-def _settle(lease: Lease, hosting: Hosting, outcome: dict[str, Any]) -> None:
+def _answered(lease: Lease, hosting: Hosting, outcome: dict[str, Any]) -> Outcome:
     link = outcome.get("private_link")
     if outcome.get("success") and isinstance(link, str) and link:
-        _settle_hosted(lease, hosting, outcome, link)
-        return
+        return _hosted(hosting, outcome, link)
     sentence = str(outcome.get("error") or "no_link")[:500]
     status = outcome.get("status_code")
     final = status in _FINAL and status not in _NOT_FINAL
     if final or has_lapsed(hosting.give_up_at, _LONGEST_WAIT):
-        _settle_failed(lease, hosting, sentence, owed=not final)
-        return
+        return _given_up(hosting, sentence, owed=not final)
     pause = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2 ** min(lease.attempt - 1, 5))
-    with transaction() as session:
-        lease.require(_let_go(session, lease, error=sentence, next_attempt_at=utcnow() + pause))
-    log.warning("hosting %s not done yet: %s", hosting.id, sentence)
+    return Postponed(
+        utcnow() + pause,
+        columns={"error": sentence},
+        afterwards=lambda: log.warning("hosting %s not done yet: %s", hosting.id, sentence),
+    )
 
 
-def _settle_hosted(lease: Lease, hosting: Hosting, outcome: dict[str, Any], link: str) -> None:
-    with transaction() as session:
-        done = _let_go(
-            session,
-            lease,
-            state=HostingState.HOSTED,
-            settled_at=utcnow(),
-            next_attempt_at=None,
-            error=None,
-            remote_id=str(outcome.get("video_id") or hosting.remote_id or "")[:64] or None,
-            sealed_link=_seal().close(link),
-            expires_at=_moment(outcome.get("expiration_time")),
-        )
-        lease.require(done)
+def _hosted(hosting: Hosting, outcome: dict[str, Any], link: str) -> Outcome:
+    def within(_session: Session) -> None:
         release_with_hosted_link(hosting.incident)
         trail.record(
             SYSTEM,
@@ -289,18 +282,20 @@ def _settle_hosted(lease: Lease, hosting: Hosting, outcome: dict[str, Any], link
             host=hosting.host,
             sha256=outcome.get("file_hash"),
         )
-    log.info("hosting %s done", hosting.id)
 
-
-def _settle_failed(lease: Lease, hosting: Hosting, sentence: str, *, owed: bool) -> None:
-    with transaction() as session:
-        lease.require(_give_up(session, lease.held(), hosting, sentence, owed=owed))
-        change(session, update(Hosting).where(lease.held()).values(lease_until=None))
-    log.error("hosting %s given up, the local links go out: %s", hosting.id, sentence)
-
-
-def _let_go(session: Session, lease: Lease, **values: Any) -> int:
-    return let_go(session, lease, Hosting.state == HostingState.PENDING, **values)
+    columns = {
+        "state": HostingState.HOSTED,
+        "settled_at": utcnow(),
+        "error": None,
+        "remote_id": str(outcome.get("video_id") or hosting.remote_id or "")[:64] or None,
+        "sealed_link": _seal().close(link),
+        "expires_at": _moment(outcome.get("expiration_time")),
+    }
+    return Settled(
+        columns=columns,
+        within=within,
+        afterwards=lambda: log.info("hosting %s done", hosting.id),
+    )
 
 
 def due_hostings() -> list[tuple[int, int]]:
