@@ -1,4 +1,4 @@
-"""Let one worker at a time own a row, for as long as it shows signs of life."""
+"""Let one worker or sender at a time own a row, for as long as it shows signs of life."""
 
 import logging
 import threading
@@ -9,16 +9,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any, Generic, TypeVar
+from typing import Any, ClassVar, Generic, NoReturn, TypeVar
 
-from sqlalchemy import ColumnElement, Engine, select, update
+from sqlalchemy import ColumnElement, Engine, Update, select, update
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from vigint_web.clock import utcnow
 from vigint_web.errors import LeaseLost, StorageFull
 from vigint_web.extensions import db
-from vigint_web.models import AccountMail, Alert, Hosting, Video
+from vigint_web.models import AccountMail, Alert, Hosting, Upload, Video
 from vigint_web.services.core.lapsing import lapsed
 from vigint_web.services.core.transactions import change, transaction
 from vigint_web.system.processes import Shield, shielded
@@ -42,70 +42,149 @@ _INSIST_SECONDS = 60.0
 
 
 @dataclass
-class Lease:
-    """One worker's hold on one row; `lost` is set when somebody else has it."""
+class Ownership(ABC):
+    """The right to change one row: of the owner whom the row names, until the end it names.
+
+    The owner extends it; anyone takes a row whose end has passed, or lies further ahead than one is
+    ever set. `lost` is set when that happened.
+    """
+
+    # How long it lasts without being extended.
+    length: ClassVar[timedelta]
+
+    table: Table | type[Upload]
+    row_id: int
+    lost: threading.Event = field(default_factory=threading.Event, kw_only=True)
+    # Wakes the owner, who may wait for something, when it is lost.
+    expel: Callable[[], object] = field(default=lambda: None, kw_only=True)
+    # Known here, because the thread that extends has no application.
+    engine: Engine = field(default_factory=lambda: db.engine, kw_only=True, repr=False)
+
+    @abstractmethod
+    def held(self) -> ColumnElement[bool]:
+        """Return the condition under which the row names this owner: what is made may be kept."""
+
+    def _may_go_on(self, session: Session) -> bool:  # noqa: ARG002 - as below
+        """Return whether it may be extended."""
+        return True
+
+    def extend(self) -> bool:
+        """Move the end on if it is still ours; return whether it is."""
+        with Session(self.engine) as session, session.begin():
+            session.connection(execution_options={"vigint_write": True})
+            if not self._may_go_on(session):
+                return False
+            ours = update(self.table).where(self.held(), self.table.lease_until.is_not(None))
+            return change(session, ours.values(lease_until=utcnow() + self.length)) == 1
+
+    def is_ours(self) -> bool:
+        """Return whether the row still names this owner."""
+        ours = select(self.table.id).where(self.held(), self.table.lease_until.is_not(None))
+        with Session(self.engine) as session:
+            return session.scalar(ours) is not None
+
+    def end(self, session: Session, *also: ColumnElement[bool], **values: Any) -> int:
+        """Give the row back with what became of it; return how many rows that were.
+
+        Args:
+            also: what else is to be true of the row.
+        """
+        ours = update(self.table).where(self.held(), *also)
+        return change(session, ours.values(lease_until=None, **values))
+
+    def require(self, updated_rows: int) -> None:
+        """Raise LeaseLost if a conditional update found the row in other hands."""
+        if updated_rows != 1:
+            self.lose()
+
+    def lose(self) -> NoReturn:
+        """Say that the row is in other hands."""
+        self.lost.set()
+        raise LeaseLost(f"{self.table.__tablename__} {self.row_id}")
+
+    @contextmanager
+    def kept(self) -> Iterator[None]:
+        """Extend it from a thread of its own for as long as the block runs.
+
+        It is to be left before the row is given back: then nobody says that it is lost.
+        """
+        ended = threading.Event()
+        name = f"{self.table.__tablename__}-{self.row_id}"
+        thread = threading.Thread(target=self._keep, args=(ended,), name=name, daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            thread.join()
+
+    def _keep(self, ended: threading.Event) -> None:
+        while not ended.wait(self._pause_between_beats()):
+            try:
+                ours = self._beat()
+            except SQLAlchemyError as error:
+                # It outlives some missed beats; what is written down checks it anyway.
+                named = (self.table.__tablename__, type(error).__name__)
+                log.warning("a lease in %s not renewed: %s", *named)
+                continue
+            if not ours and not ended.is_set():
+                self.lost.set()
+                self.expel()
+                return
+
+    @abstractmethod
+    def _pause_between_beats(self) -> float: ...
+
+    @abstractmethod
+    def _beat(self) -> bool:
+        """Extend it if it is time to; return whether it is still ours."""
+
+
+@dataclass
+class Lease(Ownership):
+    """One worker's ownership of one row: the row's attempt number is the owner."""
 
     table: Table
-    row_id: int
     attempt: int
-    lost: threading.Event = field(default_factory=threading.Event)
+    _next_beat: float = field(default_factory=lambda: time.monotonic() + _BEAT_SECONDS)
+
+    length = LEASE
 
     def held(self) -> ColumnElement[bool]:
         """Return the condition under which whatever was made may be published."""
         return (self.table.id == self.row_id) & (self.table.attempt == self.attempt)
 
-    def require(self, updated_rows: int) -> None:
-        """Raise LeaseLost if a conditional update found the row in other hands."""
-        if updated_rows != 1:
-            self.lost.set()
-            raise LeaseLost(f"{self.table.__tablename__} {self.row_id}")
+    def _pause_between_beats(self) -> float:
+        return min(_LOOK_SECONDS, _BEAT_SECONDS)
 
-    @contextmanager
-    def kept(self) -> Iterator[None]:
-        """Renew the lease from a thread of its own for as long as the block runs."""
-        ended = threading.Event()
-        beat = threading.Thread(
-            target=self._keep, args=(db.engine, ended), name=f"lease-{self.row_id}", daemon=True
-        )
-        beat.start()
-        try:
-            yield
-        finally:
-            ended.set()
-            beat.join()
+    def _beat(self) -> bool:
+        if time.monotonic() < self._next_beat:
+            return self.is_ours()
+        ours = self.extend()
+        self._next_beat = time.monotonic() + _BEAT_SECONDS
+        return ours
 
-    def _keep(self, engine: Engine, ended: threading.Event) -> None:
-        next_beat = time.monotonic() + _BEAT_SECONDS
-        while not ended.wait(min(_LOOK_SECONDS, _BEAT_SECONDS)):
-            try:
-                if time.monotonic() < next_beat:
-                    ours = self._is_ours(engine)
-                else:
-                    ours = self._renew(engine)
-                    next_beat = time.monotonic() + _BEAT_SECONDS
-            except SQLAlchemyError as error:
-                # The lease outlives three missed beats; the publication checks it anyway.
-                log.warning("lease not renewed: %s", type(error).__name__)
-                continue
-            if not ours and not ended.is_set():
-                self.lost.set()
-                return
 
-    def _is_ours(self, engine: Engine) -> bool:
-        alive = select(self.table.id).where(self.held(), self.table.lease_until.is_not(None))
-        with Session(engine) as session:
-            return session.scalar(alive) is not None
+def is_free(table: Table | type[Upload], longest: timedelta = LONGEST_HOLD) -> ColumnElement[bool]:
+    """Return the condition under which a row is in nobody's hands.
 
-    def _renew(self, engine: Engine) -> bool:
-        with Session(engine) as session, session.begin():
-            session.connection(execution_options={"vigint_write": True})
-            renewed = change(
-                session,
-                update(self.table)
-                .where(self.held(), self.table.lease_until.is_not(None))
-                .values(lease_until=utcnow() + LEASE),
-            )
-        return renewed == 1
+    Args:
+        longest: how far ahead its lease's end is ever set; one beyond that was written before the
+            clock was set back.
+    """
+    return lapsed(table.lease_until, longest)
+
+
+def taking(
+    table: Table | type[Upload],
+    row_id: int,
+    takeable: ColumnElement[bool],
+    length: timedelta,
+    **owner: Any,
+) -> Update:
+    """Return the statement that makes somebody the owner of a row, if it may be taken."""
+    takes = update(table).where(table.id == row_id, takeable)
+    return takes.values(lease_until=utcnow() + length, **owner)
 
 
 def find_due(
@@ -125,7 +204,7 @@ def find_due(
             waits,
             table.on_hold.is_(False),
             lapsed(table.next_attempt_at, longest),
-            lapsed(table.lease_until, LONGEST_HOLD),
+            is_free(table),
         )
         .order_by(table.id)
         .limit(_MOST_DUE)
@@ -133,25 +212,11 @@ def find_due(
     return [(row.id, row.attempt) for row in rows]
 
 
-def let_go(session: Session, lease: Lease, waits: ColumnElement[bool], **values: Any) -> int:
-    """Write an attempt's outcome if its lease still holds; return how many rows that were."""
-    return change(
-        session,
-        update(lease.table).where(lease.held(), waits).values(lease_until=None, **values),
-    )
-
-
 def claim(table: Table, row_id: int, claimable: ColumnElement[bool]) -> Lease | None:
     """Take a row if it may be taken and nobody alive has it; count the attempt."""
     with transaction() as session:
         attempt = session.scalar(
-            update(table)
-            .where(
-                table.id == row_id,
-                claimable,
-                lapsed(table.lease_until, LONGEST_HOLD),
-            )
-            .values(attempt=table.attempt + 1, lease_until=utcnow() + LEASE)
+            taking(table, row_id, claimable & is_free(table), LEASE, attempt=table.attempt + 1)
             .returning(table.attempt)
             .execution_options(synchronize_session=False)
         )
@@ -271,7 +336,7 @@ def run_claimed(
 
 def _write(lease: Lease, waits: ColumnElement[bool], outcome: Outcome) -> bool:
     with transaction() as session:
-        done = let_go(session, lease, waits, **outcome.values()) == 1
+        done = lease.end(session, waits, **outcome.values()) == 1
         if done:
             outcome.within(session)
     return done

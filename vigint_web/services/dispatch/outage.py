@@ -11,8 +11,8 @@ from vigint_web.models.alert import WEBHOOK
 from vigint_web.net import outbound_http
 from vigint_web.services.core import job_queue
 from vigint_web.services.core.lapsing import has_lapsed, lapsed
-from vigint_web.services.core.leases import LONGEST_HOLD, Lease
 from vigint_web.services.core.leases import LONGEST_PAUSE as LONGEST_PAUSE_OF_ONE
+from vigint_web.services.core.leases import Lease, is_free
 from vigint_web.services.core.runtime import config
 from vigint_web.services.core.transactions import (
     after_commit,
@@ -57,7 +57,7 @@ def older_than(alert_id: int) -> list[int]:
             .where(
                 _waiting(),
                 Alert.id < alert_id,
-                lapsed(Alert.lease_until, LONGEST_HOLD),
+                is_free(Alert),
             )
             .order_by(Alert.id)
             .limit(_AT_ONCE)
@@ -71,9 +71,7 @@ def waits_for_answer(alert_id: int) -> bool:
     One that was held up and is in a worker's hands has not been greeted yet (`reached`).
     """
     now = utcnow()
-    asking = select(Alert.id).where(
-        _waiting(), Alert.id != alert_id, ~lapsed(Alert.lease_until, LONGEST_HOLD), ~_is_call()
-    )
+    asking = select(Alert.id).where(_waiting(), Alert.id != alert_id, ~is_free(Alert), ~_is_call())
     if db.session.scalar(asking.limit(1)) is None:
         return False
     with transaction() as session:
@@ -85,7 +83,7 @@ def waits_for_answer(alert_id: int) -> bool:
                 Alert.state == AlertState.PENDING,
                 Alert.give_up_at > now,
                 ~_is_call(),
-                lapsed(Alert.lease_until, LONGEST_HOLD),
+                is_free(Alert),
             )
             .values(held_up=True, next_attempt_at=now + _AGAIN),
         )
@@ -135,7 +133,7 @@ def hold_back(alert_id: int, behind: int) -> None:
                 Alert.id == alert_id,
                 Alert.state == AlertState.PENDING,
                 Alert.give_up_at > utcnow(),
-                lapsed(Alert.lease_until, LONGEST_HOLD),
+                is_free(Alert),
             )
             .values(held_up=True, next_attempt_at=until, error=error),
         )

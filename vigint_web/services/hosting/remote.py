@@ -28,7 +28,6 @@ from vigint_web.services.core.leases import (
     Settled,
     Work,
     find_due,
-    let_go,
     run_claimed,
 )
 from vigint_web.services.core.runtime import config, storage
@@ -198,7 +197,7 @@ class _Uploading(Work[Hosting]):
         """Let the copy be deleted whose upload ended when the local link had gone out."""
         with transaction() as session:
             late = Hosting.state == HostingState.FAILED
-            let_go(session, lease, late, next_attempt_at=utcnow())
+            lease.end(session, late, next_attempt_at=utcnow())
 
 
 class _Removal(Work[Hosting]):

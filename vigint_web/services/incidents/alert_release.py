@@ -7,8 +7,7 @@ from vigint_web.extensions import db
 from vigint_web.models import Alert, AlertKind, AlertState, Audience, Incident, Video
 from vigint_web.services.core import job_queue
 from vigint_web.services.core.actors import SYSTEM
-from vigint_web.services.core.lapsing import lapsed
-from vigint_web.services.core.leases import LONGEST_HOLD
+from vigint_web.services.core.leases import is_free
 from vigint_web.services.core.transactions import Hook, after_commit, change, transaction
 from vigint_web.services.dispatch import backlog, digests
 from vigint_web.services.dispatch.enqueue import owe
@@ -64,7 +63,7 @@ def _owe_link(incident: Incident, video: Video, alert: Alert) -> None:
         turned = change(
             session,
             update(Alert)
-            .where(Alert.id == alert.id, unsent, lapsed(Alert.lease_until, LONGEST_HOLD))
+            .where(Alert.id == alert.id, unsent, is_free(Alert))
             .values(kind=AlertKind.VIDEO, link_id=link.id),
         )
         if not turned:

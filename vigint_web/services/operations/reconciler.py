@@ -9,8 +9,7 @@ from vigint_web.extensions import db
 from vigint_web.models import Source, Upload, Video, VideoStatus
 from vigint_web.services.core import job_queue
 from vigint_web.services.core.actors import SYSTEM
-from vigint_web.services.core.lapsing import lapsed
-from vigint_web.services.core.leases import LONGEST_HOLD
+from vigint_web.services.core.leases import is_free
 from vigint_web.services.hosting.remote import due_hostings, release_overdue
 from vigint_web.services.notifications.account_delivery import due_account_mails
 from vigint_web.services.notifications.delivery import due_alerts
@@ -44,7 +43,7 @@ def _videos() -> int:
         select(Video.id, Video.attempt, Video.kind)
         .where(
             Video.status == VideoStatus.PROCESSING,
-            lapsed(Video.lease_until, LONGEST_HOLD),
+            is_free(Video),
         )
         .order_by(Video.id)
         .limit(_BATCH)
@@ -69,7 +68,7 @@ def _stopped_uploads() -> int:
         .where(
             Video.status == VideoStatus.UPLOADING,
             or_(
-                Video.lease_until.is_not(None) & lapsed(Video.lease_until, UPLOAD_LEASE),
+                Video.lease_until.is_not(None) & is_free(Video, UPLOAD_LEASE),
                 # A resumable upload that went with whoever it was of.
                 Video.lease_until.is_(None) & ~exists().where(Upload.source_id == Source.id),
             ),

@@ -156,7 +156,7 @@ def _accident(lease: Lease, video: Video, detail: str, *, pause: timedelta = tim
             until = utcnow() + pause
             change(session, update(Video).where(lease.held()).values(lease_until=until))
             return
-        change(session, update(Video).where(lease.held()).values(lease_until=None))
+        lease.end(session)
         after_commit(lambda: job_queue.enqueue_video(video.kind, video.id, lease.attempt))
 
 

@@ -31,14 +31,20 @@ from vigint_web.extensions import db
 from vigint_web.models import ApiKey, Upload, User, UserSession, Video
 from vigint_web.services.accounts.sessions import is_live
 from vigint_web.services.core.actors import SYSTEM, Actor
-from vigint_web.services.core.lapsing import lapsed
+from vigint_web.services.core.leases import is_free
 from vigint_web.services.core.runtime import config, storage
 from vigint_web.services.core.transactions import change, transaction
 from vigint_web.services.sources import sources
 from vigint_web.services.uploads import hashing
 from vigint_web.services.uploads.hashing import Tally
 from vigint_web.services.uploads.uploads import is_whole, require_alive, time_to_live
-from vigint_web.services.uploads.write_lock import LEASE, Hold, let_go, on_trial, only_writer
+from vigint_web.services.uploads.write_lock import (
+    LEASE,
+    WriteLock,
+    give_back,
+    on_trial,
+    only_writer,
+)
 from vigint_web.services.videos.lifecycle import delete_video_files
 from vigint_web.storage import NoRoom, StorageError
 from vigint_web.storage.base import Staged
@@ -115,35 +121,35 @@ def receive(actor: Actor, upload: Upload, offset: int, body: Body) -> int:
         trial=body.checksum is not None,
         allowed=_may_go_on(actor),
         expel=body.expel,
-    ) as (hold, staged):
-        at = _settle(upload, staged, hold)
+    ) as (lock, staged):
+        at = _settle(upload, staged, lock)
         if at != offset:
             raise WrongOffset(at)
-        if hold.published:
-            return _adopt(actor, upload, hold)
+        if lock.published:
+            return _adopt(actor, upload, lock)
         tally = hashing.resume(upload.public_id, staged, offset)
-        with hold.kept():
-            size, tally = _append(upload, staged, hold, offset, body, tally)
+        with lock.kept():
+            size, tally = _append(upload, staged, lock, offset, body, tally)
             if size == upload.length:
-                sha256 = _publish(upload, staged, hold, tally)
+                sha256 = _publish(upload, staged, lock, tally)
         if size == upload.length:
-            _hand_over(actor, upload, hold, sha256)
+            _hand_over(actor, upload, lock, sha256)
         else:
             hashing.keep(upload.public_id, tally)
     return size
 
 
 @contextmanager
-def _writing(upload: Upload, **how: Any) -> Iterator[tuple[Hold, Staged]]:
+def _writing(upload: Upload, **how: Any) -> Iterator[tuple[WriteLock, Staged]]:
     """Give what is staged to one writer, and give the upload back whatever happens."""
     staged = storage().staged(upload.public_id)
-    lock = config().temp_dir / f"{upload.public_id}.lock"
+    lock_file = config().temp_dir / f"{upload.public_id}.lock"
     try:
-        with only_writer(upload, lock, **how) as hold:
+        with only_writer(upload, lock_file, **how) as lock:
             try:
-                yield hold, staged
+                yield lock, staged
             finally:
-                _give_back(staged, hold)
+                _give_back(staged, lock)
     except LeaseLost:
         raise Locked from None
     except NoRoom:
@@ -157,52 +163,52 @@ def _writing(upload: Upload, **how: Any) -> Iterator[tuple[Hold, Staged]]:
         raise Busy from None
 
 
-def _give_back(staged: Staged, hold: Hold) -> None:
-    if not hold.lost.is_set():
-        let_go(hold, offset=None if hold.published else staged.size())
-    if db.session.scalar(select(Upload.id).where(Upload.id == hold.upload_id)) is None:
+def _give_back(staged: Staged, lock: WriteLock) -> None:
+    if not lock.lost.is_set():
+        give_back(lock, offset=None if lock.published else staged.size())
+    if db.session.scalar(select(Upload.id).where(Upload.id == lock.row_id)) is None:
         staged.discard()  # terminated meanwhile; the last bytes made it anew
         raise NotFound
 
 
-def _settle(upload: Upload, staged: Staged, hold: Hold) -> int:
+def _settle(upload: Upload, staged: Staged, lock: WriteLock) -> int:
     """Forget what the last writer left unchecked; return how much is here."""
     at = held(upload)
-    hold.published = at == upload.length and staged.size() == 0
+    lock.published = at == upload.length and staged.size() == 0
     if on_trial(upload):
         staged.cut(at)
-    if hold.trial and upload.offset != at:
-        _note(hold, at)
+    if lock.trial and upload.offset != at:
+        _note(lock, at)
     return at
 
 
-def _note(hold: Hold, offset: int) -> None:
+def _note(lock: WriteLock, offset: int) -> None:
     with transaction() as session:
-        hold.require(change(session, update(Upload).where(hold.held()).values(offset=offset)))
+        lock.require(change(session, update(Upload).where(lock.held()).values(offset=offset)))
 
 
 def _append(
-    upload: Upload, staged: Staged, hold: Hold, offset: int, body: Body, tally: Tally
+    upload: Upload, staged: Staged, lock: WriteLock, offset: int, body: Body, tally: Tally
 ) -> tuple[int, Tally]:
     """Add a request's bytes to what is staged; return how much that is, and its tally."""
     before = tally.copy()
-    through = _Through(hold, body, tally, offset, upload.length)
+    through = _Through(lock, body, tally, offset, upload.length)
     try:
         size = staged.append(through.chunks())
         through.check()
         if size != offset + through.count:
             raise LeaseLost(f"upload {upload.id}")
     except BaseException as error:
-        if hold.lost.is_set():
+        if lock.lost.is_set():
             raise Locked from error
         whole_or_nothing = body.checksum is not None or isinstance(error, UploadTooLong | LeaseLost)
-        _save(upload, staged, hold, offset if whole_or_nothing else None, (tally, before))
+        _save(upload, staged, lock, offset if whole_or_nothing else None, (tally, before))
         raise
     return size, tally
 
 
 def _save(
-    upload: Upload, staged: Staged, hold: Hold, cut: int | None, tallies: Iterable[Tally]
+    upload: Upload, staged: Staged, lock: WriteLock, cut: int | None, tallies: Iterable[Tally]
 ) -> None:
     """After an accident, keep what may be kept and the digest that fits it."""
     try:
@@ -210,7 +216,7 @@ def _save(
             staged.cut(cut)
         size = staged.size()
     except (StorageError, OSError):
-        hold.lost.set()  # left on trial: whoever takes the upload next tries again
+        lock.lost.set()  # left on trial: whoever takes the upload next tries again
         raise
     for tally in tallies:
         if tally.position <= size:
@@ -221,9 +227,9 @@ def _save(
 class _Through:
     """Hand a request's bytes on, looking at each of them."""
 
-    def __init__(self, hold: Hold, body: Body, tally: Tally, offset: int, length: int) -> None:
+    def __init__(self, lock: WriteLock, body: Body, tally: Tally, offset: int, length: int) -> None:
         self.count = 0
-        self._hold, self._body, self._tally = hold, body, tally
+        self._lock, self._body, self._tally = lock, body, tally
         self._room = length - offset
         # A tally that is far behind is brought up at the end.
         self._tallies = tally.position == offset
@@ -235,11 +241,11 @@ class _Through:
         """Yield the bytes; raises LeaseLost, UploadTooLong."""
         waiting = iter(self._body.chunks)
         while True:
-            with self._hold.waiting():
+            with self._lock.waiting():
                 chunk = next(waiting, None)
             if chunk is None:
                 return
-            self._hold.alive()
+            self._lock.alive()
             if self.count + len(chunk) > self._room:
                 raise UploadTooLong
             if self._seen is not None:
@@ -259,30 +265,25 @@ class _Through:
             raise ChecksumMismatch
 
 
-def _publish(upload: Upload, staged: Staged, hold: Hold, tally: Tally) -> str:
+def _publish(upload: Upload, staged: Staged, lock: WriteLock, tally: Tally) -> str:
     """Make a whole upload the original of its video; return its SHA-256."""
     for _ in tally.add_all(staged.read(tally.position)):
-        hold.alive()
+        lock.alive()
     hashing.keep(upload.public_id, tally)  # for the case that publishing fails
-    _note(hold, upload.length)  # from here on the sweep finishes it, whatever happens to us
-    hold.alive()
+    _note(lock, upload.length)  # from here on the sweep finishes it, whatever happens to us
+    lock.alive()
     staged.publish(sources.original_key(upload.source.video))
-    hold.published = True
+    lock.published = True
     return tally.sha256()
 
 
-def _hand_over(actor: Actor, upload: Upload, hold: Hold, sha256: str) -> None:
-    ended = {"finished_at": utcnow(), "writer": None, "lease_until": None}
+def _hand_over(actor: Actor, upload: Upload, lock: WriteLock, sha256: str) -> None:
+    ended = {"finished_at": utcnow(), "writer": None}
     try:
         with transaction() as session:
-            hold.require(
-                change(
-                    session,
-                    update(Upload).where(hold.held()).values(offset=upload.length, **ended),
-                )
-            )
+            lock.require(lock.end(session, offset=upload.length, **ended))
             sources.hand_over(actor, upload.source, upload.length, sha256)
-    except (Conflict, Locked):
+    except (Conflict, LeaseLost):
         key = sources.original_key(upload.source.video)
         if db.session.scalar(select(Video.id).where(Video.original_key == key)) is None:
             delete_video_files([key])  # given up meanwhile
@@ -290,13 +291,13 @@ def _hand_over(actor: Actor, upload: Upload, hold: Hold, sha256: str) -> None:
     hashing.forget(upload.public_id)
 
 
-def _adopt(actor: Actor, upload: Upload, hold: Hold) -> int:
+def _adopt(actor: Actor, upload: Upload, lock: WriteLock) -> int:
     """Finish what a process published and died before it could say so."""
     tally = Tally()
-    with hold.kept(), storage().open(sources.original_key(upload.source.video)) as file:
+    with lock.kept(), storage().open(sources.original_key(upload.source.video)) as file:
         for _ in tally.add_all(iter(lambda: file.read(_PIECE), b"")):
-            hold.alive()
-    _hand_over(actor, upload, hold, tally.sha256())
+            lock.alive()
+    _hand_over(actor, upload, lock, tally.sha256())
     return upload.length
 
 
@@ -333,7 +334,7 @@ def sweep() -> int:
     due = select(Upload).where(
         Upload.finished_at.is_(None),
         or_(Upload.offset == Upload.length, Upload.expires_at <= now),
-        lapsed(Upload.lease_until, LEASE),
+        is_free(Upload, LEASE),
     )
     ended = 0
     for upload in db.session.scalars(due.limit(_BATCH)).all():
@@ -347,29 +348,28 @@ def sweep() -> int:
 
 
 def _end(upload: Upload) -> bool:
-    with _writing(upload, expires_in=None) as (hold, staged):
-        at = _settle(upload, staged, hold)
+    with _writing(upload, expires_in=None) as (lock, staged):
+        at = _settle(upload, staged, lock)
         if at < upload.length:
             if upload.expires_at > utcnow():
                 return False  # its bytes are gone: it begins anew
             log.warning("upload of %s was not finished in time", upload.source.source_id)
             staged.discard()
-            hold.published = True
-            _give_up(upload, hold)
+            lock.published = True
+            _give_up(upload, lock)
             return True
-        if hold.published:
-            _adopt(SYSTEM, upload, hold)
+        if lock.published:
+            _adopt(SYSTEM, upload, lock)
             return True
         tally = hashing.resume(upload.public_id, staged, at)
-        with hold.kept():
-            sha256 = _publish(upload, staged, hold, tally)
-        _hand_over(SYSTEM, upload, hold, sha256)
+        with lock.kept():
+            sha256 = _publish(upload, staged, lock, tally)
+        _hand_over(SYSTEM, upload, lock, sha256)
         return True
 
 
-def _give_up(upload: Upload, hold: Hold) -> None:
-    ended = {"finished_at": utcnow(), "writer": None, "lease_until": None}
+def _give_up(upload: Upload, lock: WriteLock) -> None:
     with transaction() as session:
-        hold.require(change(session, update(Upload).where(hold.held()).values(**ended)))
+        lock.require(lock.end(session, finished_at=utcnow(), writer=None))
         sources.fail_upload(SYSTEM, upload.source, "upload_expired")
     hashing.forget(upload.public_id)

@@ -51,13 +51,8 @@ def settle_failed(lease: Lease, code: str, detail: str) -> None:
 
 def _settle(lease: Lease, values: dict[str, Any]) -> None:
     with transaction() as session:
-        done = change(
-            session,
-            update(Video)
-            .where(lease.held(), Video.status == VideoStatus.PROCESSING)
-            .values(lease_until=None, processing_completed_at=utcnow(), **values),
-        )
-        lease.require(done)
+        processed = Video.status == VideoStatus.PROCESSING
+        lease.require(lease.end(session, processed, processing_completed_at=utcnow(), **values))
 
 
 def restart_failed(video_id: int) -> int:
