@@ -19,10 +19,11 @@ from tests.helpers import (
 )
 from vigint_web.config.config import Config, load_config
 from vigint_web.extensions import db
-from vigint_web.models import Alert, AlertState, Hosting, HostingState, Role
+from vigint_web.models import Alert, AlertKind, AlertState, Hosting, HostingState, Role, Video
 from vigint_web.services.hosting import remote
 from vigint_web.services.hosting.remote import foreign_token, hosted_link
 from vigint_web.services.operations.reconciler import reconcile
+from vigint_web.services.videos.lifecycle import detach_and_delete_video
 
 pytestmark = pytest.mark.both_databases(reason="leases are taken by update")
 
@@ -177,6 +178,28 @@ def test_a_success_that_comes_too_late_is_deleted_there(
     hosting = _only(Hosting)
     assert deleted == [hosting.incident.video.public_id] * 3, "until it is said to be gone"
     assert (hosting.state, hosting.next_attempt_at) == (HostingState.FAILED, None)
+
+
+def test_a_video_deleted_while_its_host_is_asked_loses_no_alert(
+    client: FlaskClient,
+    api_key: str,
+    footage: Footage,
+    work: Callable[[], None],
+    clock: Clock,
+    config: Config,
+) -> None:
+    post_incident(client, api_key, incident_document(footage.frames(3)))
+    work()
+    assert _only(Hosting).state == HostingState.PENDING
+    detach_and_delete_video(_only(Video))
+    renew()
+    clock.forward(minutes=4)
+    reconcile()
+    work()
+    assert _only(Hosting).state == HostingState.FAILED
+    assert (_only(Alert).state, _only(Alert).kind) == (AlertState.SENT, AlertKind.TEXT_ONLY)
+    [mail] = mails(config)
+    assert "/video/" not in mail.as_string()
 
 
 def test_a_host_that_is_ourselves_is_none(config: Config) -> None:

@@ -17,7 +17,6 @@ from vigint_web.crypto.encryption import Seal, SealBroken
 from vigint_web.extensions import db
 from vigint_web.models import Hosting, HostingState, Incident, RiskLevel, Video
 from vigint_web.services.audit import trail
-from vigint_web.services.core import job_queue
 from vigint_web.services.core.actors import SYSTEM
 from vigint_web.services.core.lapsing import has_lapsed, lapsed
 from vigint_web.services.core.leases import (
@@ -32,26 +31,17 @@ from vigint_web.services.core.leases import (
 )
 from vigint_web.services.core.runtime import config, storage
 from vigint_web.services.core.transactions import (
-    after_commit,
     change,
     release_connection,
     transaction,
 )
-from vigint_web.services.dispatch.on_hold import is_incident_held
-from vigint_web.services.incidents.alert_release import (
-    release_with_hosted_link,
-    release_with_links,
-    waiting_alerts,
-)
+from vigint_web.services.incidents.alert_release import release
+from vigint_web.services.incidents.other_host import ROUND, name_of_host
 from vigint_web.storage import StorageError
 from vigint_web.system.processes import Shield
 
 log = logging.getLogger(__name__)
 
-# How long before its time an alert is let go: as often as somebody looks (`jobs.scheduler`).
-_ROUND = timedelta(seconds=3)
-# A host that did not answer in time is not waited for again before this has passed.
-_AWAY = timedelta(minutes=5)
 # An upload that was cut off may be stored there for a while yet; then a copy that is not there is
 # none that is still to come.
 _MAY_STILL_COME = timedelta(minutes=10)
@@ -66,60 +56,12 @@ _FINAL = range(400, 500)
 _NOT_FINAL = {408, 423, 425, 429}
 
 
-def release_when_hosted(incident: Incident, video: Video) -> None:
-    """Let an incident's mails go with links, by way of the other host where there is one.
-
-    Inside the caller's transaction.
-    """
-    settings = config()
-    # What was given to us to host is never passed on: two servers could play ball with it.
-    host, seconds = _host(settings.sparse_url or ""), settings.sparse_wait_seconds
-    goes = settings.hosts_elsewhere and seconds and not incident.hosted_id
-    if not goes or not waiting_alerts(incident) or _is_away(host):
-        release_with_links(incident, video)
-        return
-    with transaction() as session:
-        if is_incident_held(session, incident.id):
-            release_with_links(incident, video)
-            return
-        hosting = Hosting(
-            incident_id=incident.id,
-            host=host,
-            state=HostingState.PENDING,
-            next_attempt_at=utcnow(),
-            give_up_at=utcnow() + timedelta(seconds=seconds),
-            remote_id=video.public_id,
-        )
-        session.add(hosting)
-        session.flush()
-        hosting_id = hosting.id
-        after_commit(lambda: job_queue.enqueue_hosting(hosting_id, 0))
-
-
-def _is_away(host: str) -> bool:
-    """Return whether this host let the last alert wait in vain, a moment ago."""
-    last = db.session.scalar(
-        select(Hosting)
-        .where(Hosting.host == host, Hosting.attempt > 0)
-        .order_by(Hosting.id.desc())
-        .limit(1)
-        .execution_options(populate_existing=True)
-    )
-    if last is None or abs(utcnow() - (last.settled_at or last.created_at)) > _AWAY:
-        return False
-    if last.state == HostingState.PENDING:
-        return last.error is not None
-    # What was refused before its time came from a host that is there.
-    in_vain = last.settled_at is not None and last.settled_at >= last.give_up_at - _ROUND
-    return last.state == HostingState.FAILED and in_vain
-
-
 def release_overdue() -> int:
     """Let the mails go with local links that have waited long enough; return how many hostings.
 
     A worker may be at its upload still, for as long as the other server is silent.
     """
-    late = or_(Hosting.give_up_at <= utcnow() + _ROUND, lapsed(Hosting.give_up_at, _LONGEST_WAIT))
+    late = or_(Hosting.give_up_at <= utcnow() + ROUND, lapsed(Hosting.give_up_at, _LONGEST_WAIT))
     overdue = db.session.scalars(
         select(Hosting).where(
             Hosting.state == HostingState.PENDING, Hosting.on_hold.is_(False), late
@@ -145,8 +87,7 @@ def _given_up(hosting: Hosting, sentence: str, *, owed: bool) -> GivenUp:
     now, incident = utcnow(), hosting.incident
 
     def within(_session: Session) -> None:
-        if incident.video is not None:
-            release_with_links(incident, incident.video)
+        release(incident)
         trail.record(
             SYSTEM,
             "video:not_hosted_elsewhere",
@@ -164,11 +105,6 @@ def _given_up(hosting: Hosting, sentence: str, *, owed: bool) -> GivenUp:
         "next_attempt_at": now if owed and hosting.attempt else None,
     }
     return GivenUp(sentence, columns=columns, within=within, afterwards=afterwards)
-
-
-def _host(url: str) -> str:
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"[:300]
 
 
 def host_elsewhere(hosting_id: int) -> None:
@@ -210,7 +146,7 @@ class _Removal(Work[Hosting]):
         settled = row.settled_at or row.created_at
         host = row.host
         release_connection()
-        if video_id is None or host != _host(server.url) or now - settled > _REMOVED_WITHIN:
+        if video_id is None or host != name_of_host(server.url) or now - settled > _REMOVED_WITHIN:
             log.error("hosting %s: a copy that %s may hold cannot be deleted", lease.row_id, host)
             return Settled()
         service = VideoLinkService(load_server=lambda: server, policy=ONCE)
@@ -272,7 +208,7 @@ def _answered(lease: Lease, hosting: Hosting, outcome: dict[str, Any]) -> Outcom
 
 def _hosted(hosting: Hosting, outcome: dict[str, Any], link: str) -> Outcome:
     def within(_session: Session) -> None:
-        release_with_hosted_link(hosting.incident)
+        release(hosting.incident)
         trail.record(
             SYSTEM,
             "video:hosted_elsewhere",

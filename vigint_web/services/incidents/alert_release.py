@@ -1,10 +1,20 @@
 """Let the mails go that waited for an incident's video."""
 
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 from vigint_web.clock import utcnow
 from vigint_web.extensions import db
-from vigint_web.models import Alert, AlertKind, AlertState, Audience, Incident, Video
+from vigint_web.models import (
+    Alert,
+    AlertKind,
+    AlertState,
+    Audience,
+    HostingState,
+    Incident,
+    Link,
+    Video,
+    VideoStatus,
+)
 from vigint_web.services.core import job_queue
 from vigint_web.services.core.actors import SYSTEM
 from vigint_web.services.core.leases import is_free
@@ -12,29 +22,47 @@ from vigint_web.services.core.transactions import Hook, after_commit, change, tr
 from vigint_web.services.dispatch import backlog, digests
 from vigint_web.services.dispatch.enqueue import owe
 from vigint_web.services.incidents.incidents import alerts_of
+from vigint_web.services.incidents.other_host import ask_other_host
 from vigint_web.services.links.links import mint_link
 
 
-def waiting_alerts(incident: Incident) -> list[Alert]:
-    """Return the mails of an incident that wait for its video."""
-    return [alert for alert in alerts_of(incident.id) if alert.state == AlertState.WAITING]
+def release(incident: Incident) -> None:
+    """Let the mails go that wait for an incident's video, if nothing more is to be waited for.
 
-
-def release_without_video(incident: Incident) -> None:
-    """Let the mails go with a sentence on why there is no video; in the caller's transaction."""
-    for alert in waiting_alerts(incident):
-        alert.kind = AlertKind.TEXT_ONLY
+    With a link each once the video is ready, unless another host is asked for one: then with its
+    link, or with ours when it has none. Without a video they say why. In the caller's transaction.
+    """
+    waiting = [alert for alert in alerts_of(incident.id) if alert.state == AlertState.WAITING]
+    if not waiting:
+        return
+    ready = _find_ready_video(incident)
+    hosted = ask_other_host(incident, ready)
+    if hosted == HostingState.PENDING:
+        return
+    for alert in waiting:
+        if hosted == HostingState.HOSTED:
+            pass  # its link is read when the mail is written
+        elif ready is not None:
+            alert.link_id = _own_link(incident, ready, alert).id
+        else:
+            alert.kind = AlertKind.TEXT_ONLY
         _release(alert)
 
 
-def release_with_links(incident: Incident, video: Video) -> None:
-    """Let the mails go with a link each; in the caller's transaction."""
-    for alert in waiting_alerts(incident):
-        link = mint_link(
-            SYSTEM, video, Audience.PERSON, recipient=alert.recipient, hours=incident.link_hours
-        )
-        alert.link_id = link.id
-        _release(alert)
+def _find_ready_video(incident: Incident) -> Video | None:
+    """Return an incident's video as it is now, if it can be watched."""
+    return db.session.scalar(
+        select(Video)
+        .join(Incident, Incident.video_id == Video.id)
+        .where(Incident.id == incident.id, Video.status == VideoStatus.READY)
+        .execution_options(populate_existing=True)
+    )
+
+
+def _own_link(incident: Incident, video: Video, alert: Alert) -> Link:
+    return mint_link(
+        SYSTEM, video, Audience.PERSON, recipient=alert.recipient, hours=incident.link_hours
+    )
 
 
 def owe_late_videos(incident: Incident, video: Video) -> None:
@@ -55,9 +83,7 @@ def owe_late_videos(incident: Incident, video: Video) -> None:
 
 
 def _owe_link(incident: Incident, video: Video, alert: Alert) -> None:
-    link = mint_link(
-        SYSTEM, video, Audience.PERSON, recipient=alert.recipient, hours=incident.link_hours
-    )
+    link = _own_link(incident, video, alert)
     with transaction() as session:
         unsent = Alert.state.in_([AlertState.PENDING, AlertState.GATHERED])
         turned = change(
@@ -74,12 +100,6 @@ def _owe_link(incident: Incident, video: Video, alert: Alert) -> None:
                 incident_id=incident.id,
                 link_id=link.id,
             )
-
-
-def release_with_hosted_link(incident: Incident) -> None:
-    """Let the mails go with the link of another host; in the caller's transaction."""
-    for alert in waiting_alerts(incident):
-        _release(alert)
 
 
 def _release(alert: Alert) -> None:

@@ -30,8 +30,7 @@ from vigint_web.services.core.actors import SYSTEM
 from vigint_web.services.core.leases import LONGEST_HOLD, Lease, claim
 from vigint_web.services.core.runtime import storage
 from vigint_web.services.core.transactions import after_commit, change, transaction
-from vigint_web.services.hosting.remote import release_when_hosted
-from vigint_web.services.incidents.alert_release import owe_late_videos, release_without_video
+from vigint_web.services.incidents.alert_release import owe_late_videos, release
 from vigint_web.services.incidents.incidents import find_incident_of
 from vigint_web.services.processing.producing import Product, produce
 from vigint_web.services.videos.lifecycle import delete_video_files, settle_failed, settle_ready
@@ -123,7 +122,7 @@ def _publish(lease: Lease, video: Video, product: Product) -> None:
             if found is not None:
                 for name, value in product.incident_values.items():
                     setattr(found, name, value)
-                release_when_hosted(found, video)
+                release(found)
                 owe_late_videos(found, video)
             tell_of_video(video, found)
             trail.record(
@@ -193,7 +192,7 @@ def _wait_for_room(lease: Lease, video: Video, detail: str) -> None:
             lease.require(done)
             found = find_incident_of(video.id)
             if found is not None:
-                release_without_video(found)
+                release(found)
     except LeaseLost:
         log.warning("video %s: attempt %s lost its lease", lease.row_id, lease.attempt)
     except StorageFull:
@@ -220,7 +219,7 @@ def _fail(lease: Lease, video: Video, code: str, detail: str) -> None:
             if found is not None:
                 if video.kind == Kind.FRAMES:
                     found.frames_used = 0
-                release_without_video(found)
+                release(found)
             tell_of_video(video, found)
             trail.record(
                 SYSTEM,
