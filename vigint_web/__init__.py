@@ -87,7 +87,7 @@ def _runtime(app: Flask, config: Config) -> None:
     app.extensions["vigint"] = Runtime(
         config=config,
         storage=open_storage(config),
-        tokens=LinkTokens(config.secret_key, *config.old_secret_keys),
+        tokens=LinkTokens(*config.key_ring),
         redis_url=queue_address(config),
     )
     app.extensions["vigint_watch"] = LinkWatch(app)

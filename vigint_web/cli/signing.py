@@ -9,7 +9,7 @@ import click
 from vigint_web import create_app
 from vigint_web.cli.up import migrate_database
 from vigint_web.config.config import Config, secret_key_path
-from vigint_web.crypto.tokens import key_id
+from vigint_web.crypto.tokens import key_id, new_token
 from vigint_web.errors import CommandRefused
 from vigint_web.services.accounts import two_factor
 from vigint_web.services.core.actors import command_line
@@ -39,7 +39,7 @@ def rotate_signing_key(forget_old: bool, yes: bool) -> None:
 
 def _rotate(settings: Config) -> None:
     key_rotation.name_signing_keys()
-    fresh = secrets.token_urlsafe(48)
+    fresh = new_token(48)
     going_on = key_rotation.count_open_links(signed_by_newest=True) + key_rotation.count_open_links(
         signed_by_newest=False
     )
@@ -49,7 +49,7 @@ def _rotate(settings: Config) -> None:
         click.echo(f"VIGINT_SECRET_KEY={fresh}")
         click.echo("and restart Vigint. The key is shown this once.")
     else:
-        _write(secret_key_path(settings.data_dir), (fresh, *_ring(settings)))
+        _write(secret_key_path(settings.data_dir), (fresh, *settings.key_ring))
         click.echo("Restart Vigint, and copy the file secret-key to its other machines, if any.")
     key_rotation.record_rotation(command_line(), key_id(fresh))
     click.echo(f"After that new links are signed with key {key_id(fresh)}.")
@@ -76,10 +76,6 @@ def _forget(settings: Config, yes: bool) -> None:
 
 def _is_given() -> bool:
     return any(os.environ.get(name) for name in _GIVEN)
-
-
-def _ring(settings: Config) -> tuple[str, ...]:
-    return (settings.secret_key, *settings.old_secret_keys)
 
 
 def _write(path: Path, keys: tuple[str, ...]) -> None:

@@ -116,6 +116,11 @@ class Config:
         return self.data_dir / "outbox"
 
     @property
+    def key_ring(self) -> tuple[str, ...]:
+        """Return the signing keys, the newest first; the others only read what they signed."""
+        return (self.secret_key, *self.old_secret_keys)
+
+    @property
     def is_https(self) -> bool:
         """Return whether people reach this installation over https."""
         return self.base_url.startswith("https://")

@@ -4,6 +4,7 @@ import os
 import secrets
 from pathlib import Path
 
+from vigint_web.crypto.tokens import new_token
 from vigint_web.system.private_files import narrow, private_folder
 
 
@@ -15,7 +16,7 @@ def stored_secret(path: Path) -> str:
         draft = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
         descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(secrets.token_urlsafe(48))
+            file.write(new_token(48))
             file.flush()
             os.fsync(file.fileno())
         try:

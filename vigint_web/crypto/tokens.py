@@ -1,8 +1,8 @@
-"""Mint and read the tokens of links: an itsdangerous timed serializer over a random handle.
+"""Mint, read and hash tokens: each for one purpose, by SHA-256, under the ring of signing keys.
 
-A token proves that this installation minted it; everything else (expiry, revocation, limits) is
-decided by the link's row. The time stamp in it is the row's own `minted_at`, so that a link always
-has the same token and nothing secret has to be stored.
+A signed token proves that this installation minted it for that purpose; everything else (expiry,
+revocation, limits) is decided by the row that it names. A random one is kept as its digest only.
+Flask signs the cookie of a session, and Flask-WTF the token of a form, by themselves.
 """
 
 import hashlib
@@ -12,14 +12,27 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any
 
-from itsdangerous import BadData, TimestampSigner, URLSafeTimedSerializer
+from itsdangerous import BadData, TimestampSigner, URLSafeSerializer, URLSafeTimedSerializer
 
-_SALT = "vigint.link.v1"
+_SHA256 = {"digest_method": hashlib.sha256}
 _LONGEST = 200
 # A token among other characters: what it names and the signature in base64, the time between them.
 _SPELLED = r"[A-Za-z0-9_-]{46}\.[A-Za-z0-9_-]{4,11}\.[A-Za-z0-9_-]{43}"
 _AMONG_OTHERS = re.compile(rf"(?<![A-Za-z0-9_-]){_SPELLED}(?![A-Za-z0-9_=-])")
+
+
+class Purpose(StrEnum):
+    """What a token is for, which is its salt: one of one purpose is none of another."""
+
+    LINK = "vigint.link.v1"
+    INVITATION = "vigint.invitation.v1"
+    PASSWORD_RESET = "vigint.password-reset.v1"  # noqa: S105 - the name of a purpose, no secret
+    DEVICE = "vigint.device.v1"
+    OPENED_MAIL = "vigint.outbox.v1"
+    VIEWING = "vigint.view.v1"
 
 
 class BadToken(Exception):
@@ -60,13 +73,81 @@ def new_handle() -> str:
     return secrets.token_hex(16)
 
 
+def new_token(octets: int = 32) -> str:
+    """Return random bits in base64url, which need no signature: there is nothing to guess."""
+    return secrets.token_urlsafe(octets)
+
+
+def digest(text: str) -> str:
+    """Return the SHA-256 by which a random token, or what must not be kept as such, is found."""
+    return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()
+
+
+def code(purpose: Purpose, key: str, *said: str) -> bytes:
+    """Return the HMAC-SHA-256 over texts for one purpose; none of them holds a NUL."""
+    text = "\0".join((purpose, *said)).encode("utf-8", "replace")
+    return hmac.digest(key.encode(), text, "sha256")
+
+
 def key_id(key: str) -> str:
     """Return the name of a signing key: it tells two keys apart and nothing about either."""
     return hashlib.sha256(f"vigint.key-id\n{key}".encode()).hexdigest()[:12]
 
 
+class Tokens:
+    """Sign what is named for one purpose, without a date: its row has one."""
+
+    def __init__(self, purpose: Purpose, *keys: str) -> None:
+        """Take the keys, the newest first; the others only read what they signed before."""
+        self._purpose, self._keys = purpose, keys
+
+    def _serializer(self, *keys: str) -> URLSafeSerializer:
+        # itsdangerous signs with the last key and reads with all of them.
+        return URLSafeSerializer(keys[::-1], salt=self._purpose, signer_kwargs=_SHA256)
+
+    def mint(self, named: object) -> str:
+        """Return the token of what is named."""
+        return _text(self._serializer(*self._keys).dumps(named))
+
+    def read(self, token: str) -> Any:
+        """Return what a token names, in the spelling of one of the keys; raises BadToken."""
+        if not token.isascii() or len(token) > _LONGEST:
+            raise BadToken
+        try:
+            named = self._serializer(*self._keys).loads(token)
+        except BadData:
+            raise BadToken from None
+        spelled = (_text(self._serializer(key).dumps(named)) for key in self._keys)
+        if not any(_are_equal(one, token) for one in spelled):
+            raise BadToken
+        return named
+
+
+class DatedTokens:
+    """Sign what is named for one purpose, with the moment of doing so."""
+
+    def __init__(self, purpose: Purpose, *keys: str) -> None:
+        """Take the keys, the newest first; the others only read what they signed before."""
+        self._serializer = URLSafeTimedSerializer(keys[::-1], salt=purpose, signer_kwargs=_SHA256)
+
+    def mint(self, named: object) -> str:
+        """Return a token of what is named."""
+        return _text(self._serializer.dumps(named))
+
+    def read(self, token: str, seconds: int) -> Any:
+        """Return what a token names that is not older than so many seconds; raises BadToken."""
+        try:
+            return self._serializer.loads(token, max_age=seconds)
+        except (BadData, ValueError, TypeError):
+            raise BadToken from None
+
+
 class LinkTokens:
-    """Turn handles into tokens and back, under a ring of signing keys and one salt."""
+    """Turn handles into tokens and back, under a ring of signing keys.
+
+    The time stamp in a token is the row's own `minted_at`, so that a link always has the same token
+    and nothing secret has to be stored.
+    """
 
     def __init__(self, *keys: str) -> None:
         """Take the keys, the newest first; the others only for links that they signed before."""
@@ -89,9 +170,9 @@ class LinkTokens:
         Signer.moment = moment
         return URLSafeTimedSerializer(
             key,
-            salt=_SALT,
+            salt=Purpose.LINK,
             signer=Signer,
-            signer_kwargs={"digest_method": hashlib.sha256},
+            signer_kwargs=_SHA256,
         )
 
     def mint(self, handle: str, minted_at: datetime, signed_by: str | None = None) -> str:
@@ -102,8 +183,7 @@ class LinkTokens:
                 more, and such a token opens nothing, because its link names another key.
         """
         key = self._keys.get(signed_by or "") or self._keys[self.newest]
-        token = self._serializer(key, int(minted_at.timestamp())).dumps(handle)
-        return token if isinstance(token, str) else token.decode("ascii")
+        return _text(self._serializer(key, int(minted_at.timestamp())).dumps(handle))
 
     def read(self, token: str) -> Opened:
         """Return what a token names.
@@ -125,9 +205,17 @@ class LinkTokens:
                 raise BadToken
             minted_at = moment.astimezone(UTC)
             canonical = self.mint(handle, minted_at, signed_by)
-            if not hmac.compare_digest(canonical.encode(), token.encode()):
+            if not _are_equal(canonical, token):
                 raise BadToken
             return Opened(handle=handle, minted_at=minted_at, key_id=signed_by)
         # The time must not tell whether a signature was right: spell something all the same.
         self.mint(new_handle(), datetime.now(UTC))
         raise BadToken
+
+
+def _text(token: str | bytes) -> str:
+    return token if isinstance(token, str) else token.decode("ascii")
+
+
+def _are_equal(one: str, other: str) -> bool:
+    return hmac.compare_digest(one.encode(), other.encode())

@@ -3,12 +3,9 @@
 The cookie opens nothing. It only says that failures of others are not this browser's.
 """
 
-import hashlib
-import secrets
-
 from flask import Response, request
-from itsdangerous import BadData, URLSafeTimedSerializer
 
+from vigint_web.crypto.tokens import BadToken, DatedTokens, Purpose, digest, new_handle
 from vigint_web.http.base.session_cookies import host_cookie
 from vigint_web.services.accounts.users import normalise_email
 from vigint_web.services.core.runtime import config
@@ -31,11 +28,11 @@ def is_known_device() -> bool:
 
 def remember_device(response: Response, email: str) -> None:
     """Let this browser be recognised when this account logs in again."""
-    value = _serializer().dumps([_account(email), device_of(email) or secrets.token_hex(16)])
+    value = _tokens().mint([_account(email), device_of(email) or new_handle()])
     https = config().is_https
     response.set_cookie(
         host_cookie(_NAME, https=https),
-        value if isinstance(value, str) else value.decode("ascii"),
+        value,
         max_age=_SECONDS,
         path="/" if https else "/login",  # `__Host-` is for all paths
         secure=https,
@@ -48,20 +45,15 @@ def _read() -> tuple[str, str] | None:
     name = host_cookie(_NAME, https=config().is_https)
     given = request.cookies.get(name) or request.cookies.get(_NAME, "")
     try:
-        account, device = _serializer().loads(given, max_age=_SECONDS)
-    except (BadData, ValueError, TypeError):
+        account, device = _tokens().read(given, _SECONDS)
+    except (BadToken, ValueError, TypeError):
         return None
     return str(account), str(device)
 
 
-def _serializer() -> URLSafeTimedSerializer:
-    here = config()
-    return URLSafeTimedSerializer(
-        [*here.old_secret_keys[::-1], here.secret_key],
-        salt="vigint.device.v1",
-        signer_kwargs={"digest_method": hashlib.sha256},
-    )
+def _tokens() -> DatedTokens:
+    return DatedTokens(Purpose.DEVICE, *config().key_ring)
 
 
 def _account(email: str) -> str:
-    return hashlib.sha256(normalise_email(email).encode("utf-8", "replace")).hexdigest()[:32]
+    return digest(normalise_email(email))[:32]

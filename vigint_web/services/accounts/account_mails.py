@@ -1,11 +1,11 @@
 """Owe mails about accounts: invitations, resets of passwords, notices."""
 
-import secrets
 from datetime import timedelta
 
 from sqlalchemy import delete, select, update
 
 from vigint_web.clock import utcnow
+from vigint_web.crypto.tokens import new_handle
 from vigint_web.extensions import db
 from vigint_web.models import AccountMail, AccountMailPurpose, User
 from vigint_web.services.accounts.password_links import carries_link
@@ -41,7 +41,7 @@ def owe_mail(
             recipient=recipient,
             purpose=purpose,
             locale=locale,
-            handle=secrets.token_hex(16),
+            handle=new_handle(),
             created_at=now,
             expires_at=now + LIFETIMES[purpose],
         )

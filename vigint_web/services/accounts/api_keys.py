@@ -1,13 +1,12 @@
 """Create, list, check and revoke API keys."""
 
-import hashlib
-import secrets
 from collections.abc import Collection
 from datetime import timedelta
 
 from sqlalchemy import func, or_, select, update
 
 from vigint_web.clock import utcnow
+from vigint_web.crypto.tokens import digest, new_token
 from vigint_web.errors import NotFound
 from vigint_web.extensions import db
 from vigint_web.models import ApiKey, Scope, Site
@@ -35,13 +34,13 @@ def create_api_key(
     Args:
         days: how long it works; None for until somebody revokes it.
     """
-    key = _PREFIX + secrets.token_urlsafe(32)
+    key = _PREFIX + new_token()
     with transaction() as session:
         row = ApiKey(
             site_id=site.id,
             name=name,
             prefix=key[:10],
-            key_hash=_hash(key),
+            key_hash=digest(key),
             scopes=" ".join(sorted(scope.value for scope in scopes)),
             created_by=actor.label,
             expires_at=utcnow() + timedelta(days=days) if days is not None else None,
@@ -98,7 +97,7 @@ def revoke_api_key(actor: Actor, key_id: int) -> ApiKey:
 
 def find_api_key(key: str) -> ApiKey | None:
     """Return the living key, and remember its use."""
-    row = db.session.scalar(select(ApiKey).where(ApiKey.key_hash == _hash(key)))
+    row = db.session.scalar(select(ApiKey).where(ApiKey.key_hash == digest(key)))
     now = utcnow()
     if row is None or row.revoked_at is not None:
         return None
@@ -108,7 +107,3 @@ def find_api_key(key: str) -> ApiKey | None:
         with transaction() as session:
             session.get_one(ApiKey, row.id).last_used_at = now
     return row
-
-
-def _hash(key: str) -> str:
-    return hashlib.sha256(key.encode("utf-8", "replace")).hexdigest()

@@ -10,7 +10,6 @@ pairs that have failed from there themselves, and for a minute at most: nobody's
 for what a colleague or a stranger did to other accounts.
 """
 
-import hashlib
 import logging
 import threading
 import time
@@ -24,6 +23,7 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from vigint_web.clock import utcnow
+from vigint_web.crypto.tokens import digest
 from vigint_web.errors import VigintError
 from vigint_web.services.core.runtime import runtime
 
@@ -228,7 +228,7 @@ def _silence(error: RedisError) -> None:
 
 
 def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:32]
+    return digest(text)[:32]
 
 
 def _network(address: str) -> str:

@@ -1,35 +1,28 @@
 """Sign and read the links that set a password; what they may do is in the mail's row."""
 
-import hashlib
-import hmac
-
-from itsdangerous import BadData, URLSafeSerializer
 from sqlalchemy import ColumnElement, select
 
 from vigint_web.clock import utcnow
+from vigint_web.crypto.tokens import BadToken, Purpose, Tokens
 from vigint_web.errors import LinkRefused, NotFound
 from vigint_web.extensions import db
 from vigint_web.models import AccountMail, AccountMailPurpose
 from vigint_web.services.core.runtime import config
 
-# A salt per purpose: a token of one kind is none of the other.
-_SALTS = {
-    AccountMailPurpose.INVITATION: "vigint.invitation.v1",
-    AccountMailPurpose.PASSWORD_RESET: "vigint.password-reset.v1",
+_PURPOSES = {
+    AccountMailPurpose.INVITATION: Purpose.INVITATION,
+    AccountMailPurpose.PASSWORD_RESET: Purpose.PASSWORD_RESET,
 }
-_LONGEST = 200
 
 
 def carries_link() -> ColumnElement[bool]:
     """Return the condition that a mail's purpose is one with a link."""
-    return AccountMail.purpose.in_(list(_SALTS))
+    return AccountMail.purpose.in_(list(_PURPOSES))
 
 
 def address_of(mail: AccountMail) -> str:
     """Return the address that sets its recipient's password."""
-    token = _serializer(mail.purpose).dumps(mail.handle)
-    text = token if isinstance(token, str) else token.decode("ascii")
-    return f"{config().base_url}/password/set?token={text}"
+    return f"{config().base_url}/password/set?token={_tokens(mail.purpose).mint(mail.handle)}"
 
 
 def open_token(token: str) -> AccountMail:
@@ -50,37 +43,19 @@ def open_token(token: str) -> AccountMail:
 
 
 def _row_of(token: str) -> AccountMail | None:
-    if not token.isascii() or len(token) > _LONGEST:
-        return None
-    for purpose in _SALTS:
-        serializer = _serializer(purpose)
+    for purpose in _PURPOSES:
         try:
-            handle = serializer.loads(token)
-        except BadData:
+            handle = _tokens(purpose).read(token)
+        except BadToken:
             continue
-        if not isinstance(handle, str) or not _is_canonical(purpose, handle, token):
-            return None
         row: AccountMail | None = db.session.scalar(
-            select(AccountMail).where(AccountMail.handle == handle, AccountMail.purpose == purpose)
+            select(AccountMail).where(
+                AccountMail.handle == str(handle), AccountMail.purpose == purpose
+            )
         )
         return row
     return None
 
 
-def _is_canonical(purpose: AccountMailPurpose, handle: str, token: str) -> bool:
-    """Return whether a token is spelled as one of our keys spells it; others decode as well."""
-    here = config()
-    spelled = (
-        _serializer(purpose, key).dumps(handle) for key in (here.secret_key, *here.old_secret_keys)
-    )
-    return any(hmac.compare_digest(str(one).encode(), token.encode()) for one in spelled)
-
-
-def _serializer(purpose: AccountMailPurpose, *keys: str) -> URLSafeSerializer:
-    here = config()
-    return URLSafeSerializer(
-        # itsdangerous signs with the last key and reads with all of them.
-        keys or [*here.old_secret_keys[::-1], here.secret_key],
-        salt=_SALTS[purpose],
-        signer_kwargs={"digest_method": hashlib.sha256},
-    )
+def _tokens(purpose: AccountMailPurpose) -> Tokens:
+    return Tokens(_PURPOSES[purpose], *config().key_ring)

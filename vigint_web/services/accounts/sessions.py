@@ -1,8 +1,6 @@
 """Begin, find and end sessions: the row decides, the cookie only names it."""
 
-import hashlib
 import logging
-import secrets
 from collections.abc import Collection
 from datetime import timedelta
 
@@ -10,6 +8,7 @@ from sqlalchemy import ColumnElement, delete, or_, select, update
 from sqlalchemy.exc import OperationalError
 
 from vigint_web.clock import utcnow
+from vigint_web.crypto.tokens import digest, new_token
 from vigint_web.errors import NotFound, StorageFull
 from vigint_web.extensions import db
 from vigint_web.models import User, UserSession
@@ -32,12 +31,12 @@ def begin_session(user: User, visitor: Visitor, factors: Collection[str]) -> str
     Args:
         factors: what was proved: password, totp, recovery_code, mailed_link.
     """
-    token = secrets.token_urlsafe(32)
+    token = new_token()
     now = utcnow()
     with transaction() as session:
         row = UserSession(
             user_id=user.id,
-            token_hash=_hash(token),
+            token_hash=digest(token),
             factors=" ".join(factors),
             address=visitor.address[:64],
             user_agent=visitor.user_agent[:300],
@@ -61,7 +60,7 @@ def begin_session(user: User, visitor: Visitor, factors: Collection[str]) -> str
 def find_user(token: str) -> User | None:
     """Return the person of a session cookie, unless the session is over or they may not log in."""
     row = db.session.scalar(
-        select(UserSession).where(UserSession.token_hash == _hash(token), is_live())
+        select(UserSession).where(UserSession.token_hash == digest(token), is_live())
     )
     if row is None or not row.user.active:
         return None
@@ -173,7 +172,3 @@ def is_live() -> ColumnElement[bool]:
         & (UserSession.last_seen_at > now - IDLE)
         & (UserSession.created_at > now - LONGEST)
     )
-
-
-def _hash(token: str) -> str:
-    return hashlib.sha256(token.encode("utf-8", "replace")).hexdigest()

@@ -197,8 +197,7 @@ def _remove(user: User) -> None:
 
 
 def _seal() -> Seal:
-    here = config()
-    return Seal("vigint.totp.v1", here.secret_key, *here.old_secret_keys)
+    return Seal("vigint.totp.v1", *config().key_ring)
 
 
 def _step_of(secret: str, code: str) -> int | None:

@@ -270,8 +270,7 @@ def foreign_token(address: str) -> str:
 
 
 def _seal() -> Seal:
-    here = config()
-    return Seal("vigint.hosted-link.v1", here.secret_key, *here.old_secret_keys)
+    return Seal("vigint.hosted-link.v1", *config().key_ring)
 
 
 def _moment(value: object) -> datetime | None:

@@ -7,12 +7,11 @@ viewing; one without it (programs, some browsers inside applications) by the sec
 """
 
 import base64
-import hashlib
 import hmac
 import re
-import secrets
 from collections.abc import Sequence
 
+from vigint_web.crypto.tokens import Purpose, code, digest, new_token
 from vigint_web.services.core.visitors import Visitor
 
 # 9 random bytes and two codes of 12, in base64url without padding: no spelling but one. Names of
@@ -25,7 +24,7 @@ _MARK = re.compile(r"[A-Za-z0-9_-]{22}")
 
 def new_mark() -> str:
     """Return the value of a visitor's cookie: 128 random bits."""
-    return secrets.token_urlsafe(16)
+    return new_token(16)
 
 
 def is_mark(text: str) -> bool:
@@ -41,7 +40,7 @@ def new_name(keys: Sequence[str], handle: str, visitor: Visitor) -> str:
         handle: of the link.
         visitor: with the mark that the answer's cookie carries.
     """
-    chance = _encoded(secrets.token_bytes(9))
+    chance = new_token(9)
     return f"v{chance}{''.join(_codes(keys[0], handle, chance, visitor))}"
 
 
@@ -70,14 +69,14 @@ def anonymous_name(visitor: Visitor) -> str:
         seen = f"mark\n{visitor.mark}"
     else:
         seen = f"{visitor.address}\n{visitor.user_agent}"
-    return f"~{hashlib.sha256(seen.encode('utf-8', 'replace')).hexdigest()[:32]}"
+    return f"~{digest(seen)[:32]}"
 
 
 def mark_digest(visitor: Visitor) -> str | None:
     """Return what is stored of a visitor's cookie, if there is one."""
     if visitor.mark is None:
         return None
-    return hashlib.sha256(f"visitor\n{visitor.mark}".encode()).hexdigest()[:32]
+    return digest(f"visitor\n{visitor.mark}")[:32]
 
 
 def _codes(key: str, handle: str, chance: str, visitor: Visitor) -> tuple[str, str]:
@@ -88,8 +87,7 @@ def _codes(key: str, handle: str, chance: str, visitor: Visitor) -> tuple[str, s
 
 
 def _code(key: str, *said: str) -> str:
-    text = "\0".join(("vigint.view.v1", *said)).encode("utf-8", "replace")
-    return _encoded(hmac.digest(key.encode(), text, "sha256")[:_CODE_BYTES])
+    return _encoded(code(Purpose.VIEWING, key, *said)[:_CODE_BYTES])
 
 
 def _encoded(data: bytes) -> str:

@@ -150,8 +150,7 @@ def _is_over(link: Link, row: Playback) -> bool:
 
 
 def _keys() -> tuple[str, ...]:
-    here = config()
-    return (here.secret_key, *here.old_secret_keys)
+    return config().key_ring
 
 
 def _begin(link: Link, name: str, visitor: Visitor, now: datetime) -> int | None:

@@ -8,11 +8,11 @@ from email.message import EmailMessage
 from email.parser import BytesParser
 from typing import Any
 
-from itsdangerous import BadData, URLSafeTimedSerializer
 from sqlalchemy import and_, delete, func, or_, select
 from sqlalchemy.orm import defer
 
 from vigint_web.clock import utcnow
+from vigint_web.crypto.tokens import BadToken, DatedTokens, Purpose
 from vigint_web.errors import NotFound
 from vigint_web.extensions import db
 from vigint_web.mail.messages import Letter
@@ -200,7 +200,7 @@ def open_mail(
 
 def opening_ticket(actor: Actor, mail_id: int) -> str:
     """Return what lets the frame of a page just opened be asked for as a part of that opening."""
-    return str(_tickets().dumps([actor.user_id, mail_id]))
+    return _tickets().mint([actor.user_id, mail_id])
 
 
 def opens_still(link: Link) -> bool:
@@ -237,14 +237,14 @@ def delete_mails_before(limit: datetime) -> int:
         return change(session, delete(Mail).where(Mail.sent_at < limit))
 
 
-def _tickets() -> URLSafeTimedSerializer:
-    return URLSafeTimedSerializer(config().secret_key, salt="vigint.outbox.v1")
+def _tickets() -> DatedTokens:
+    return DatedTokens(Purpose.OPENED_MAIL, *config().key_ring)
 
 
 def _is_of_opening(ticket: str, actor: Actor, mail_id: int) -> bool:
     try:
-        named = _tickets().loads(ticket, max_age=_OPENING_SECONDS)
-    except BadData:
+        named = _tickets().read(ticket, _OPENING_SECONDS)
+    except BadToken:
         return False
     return bool(named == [actor.user_id, mail_id])
 

@@ -94,7 +94,7 @@ def _write(
     dialect = db.engine.dialect.name
     writer.head(utcnow().isoformat(timespec="seconds"), dialect, copy.contents.revision)
     _add_file(writer, DATABASES[dialect], copy.path)
-    ring = (config().secret_key, *config().old_secret_keys)
+    ring = config().key_ring
     writer.add_bytes(SECRET_KEY, "\n".join(ring).encode())
     for stored in copy.contents.files:
         _add_stored(writer, stored, made, leave_out_missing)
