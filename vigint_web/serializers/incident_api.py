@@ -7,7 +7,7 @@ from typing_extensions import TypedDict
 from vigint_web.i18n.deliveries import delivery_sentence
 from vigint_web.i18n.sentences import failure_sentence
 from vigint_web.models import AlertKind, AlertState, Incident, Video, VideoStatus
-from vigint_web.services.core.runtime import config
+from vigint_web.services.core import addresses
 from vigint_web.services.incidents.incidents import alerts_of, answered_link
 from vigint_web.services.links.links import private_url
 
@@ -97,7 +97,7 @@ def accepted_document(incident: Incident) -> AcceptedDocument:
         "expiration_time": link.expires_at.isoformat(timespec="seconds")
         if known and link and link.expires_at
         else None,
-        "status_url": f"{config().base_url}/api/v1/incidents/{incident.reference}",
+        "status_url": addresses.incident_document(incident.reference),
         "grouped_under": incident.grouped_under.reference if incident.grouped_under else None,
         "warnings": warning_documents(incident),
     }

@@ -11,7 +11,7 @@ from typing_extensions import TypedDict
 from vigint_web.clock import utcnow
 from vigint_web.models import Access, Audience, Incident, Link, RiskLevel, Source, VideoStatus
 from vigint_web.serializers.token_api import ApiLinks, FileInfo, api_links, file_info
-from vigint_web.services.core.runtime import config
+from vigint_web.services.core import addresses
 from vigint_web.services.links.links import program_link
 from vigint_web.services.links.rules import refusal_of_link
 
@@ -138,7 +138,7 @@ def source_document(source: Source) -> SourceDocument:
         "status": VideoStatus(video.status),
         "file_info": file_info(video, source.source_id),
         "api_links": api_links(link) if link is not None and _state(link) == "live" else None,
-        "self_url": f"{config().base_url}/api/v1/sources/{source.source_id}",
+        "self_url": addresses.source_document(source.source_id),
     }
 
 
@@ -163,7 +163,7 @@ def incident_document(incident: Incident) -> IncidentDocument:
         "extra": incident.extra,
         "video_id": video.public_id if video else None,
         "video_status": VideoStatus(video.status) if video else None,
-        "status_url": f"{config().base_url}/api/v1/incidents/{incident.reference}",
+        "status_url": addresses.incident_document(incident.reference),
     }
 
 
@@ -183,7 +183,7 @@ def link_document(link: Link) -> LinkDocument:
         "views": link.views,
         "max_views": link.max_views,
         "full_access": link.full_access,
-        "accesses_url": f"{config().base_url}/api/v1/links/{link.id}/accesses",
+        "accesses_url": addresses.accesses_document(link.id),
     }
 
 

@@ -7,7 +7,7 @@ from typing_extensions import TypedDict
 
 from vigint_web.i18n.sentences import failure_sentence, flaw_sentence
 from vigint_web.models import Incident, Link, Source, Video, VideoStatus
-from vigint_web.services.core.runtime import config
+from vigint_web.services.core import addresses
 from vigint_web.services.incidents.incidents import find_incident_of
 from vigint_web.services.links.links import token_of
 from vigint_web.services.sources.sources import find_source_of
@@ -104,14 +104,14 @@ class MetadataDocument(VideoDocument):
 
 def api_links(link: Link) -> ApiLinks:
     """Return the addresses that a link's token opens."""
-    base, token = config().base_url, token_of(link)
+    token = token_of(link)
     return {
-        "api_endpoint": f"{base}/api/video/{token}/",
-        "stream_url": f"{base}/stream/{token}/",
+        "api_endpoint": addresses.token_document(token),
+        "stream_url": addresses.stream(token),
         "access_token": token,
-        "metadata_url": f"{base}/api/video/{token}/metadata/",
-        "download_url": f"{base}/api/video/{token}/download/",
-        "thumbnail_url": f"{base}/api/video/{token}/thumbnail/",
+        "metadata_url": addresses.token_document(token, "metadata/"),
+        "download_url": addresses.token_document(token, "download/"),
+        "thumbnail_url": addresses.token_document(token, "thumbnail/"),
     }
 
 

@@ -7,6 +7,7 @@ from vigint_web.crypto.tokens import BadToken, Purpose, Tokens
 from vigint_web.errors import LinkRefused, NotFound
 from vigint_web.extensions import db
 from vigint_web.models import AccountMail, AccountMailPurpose
+from vigint_web.services.core import addresses
 from vigint_web.services.core.runtime import config
 
 _PURPOSES = {
@@ -22,7 +23,7 @@ def carries_link() -> ColumnElement[bool]:
 
 def address_of(mail: AccountMail) -> str:
     """Return the address that sets its recipient's password."""
-    return f"{config().base_url}/password/set?token={_tokens(mail.purpose).mint(mail.handle)}"
+    return addresses.password_page(_tokens(mail.purpose).mint(mail.handle))
 
 
 def open_token(token: str) -> AccountMail:

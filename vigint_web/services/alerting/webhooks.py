@@ -16,6 +16,7 @@ from vigint_web.extensions import db
 from vigint_web.models import Alert, AlertKind, Incident, Link, Source, Video, VideoStatus
 from vigint_web.models.alert import WEBHOOK
 from vigint_web.net import outbound_http
+from vigint_web.services.core import addresses
 from vigint_web.services.core.runtime import config
 from vigint_web.services.links.links import private_url
 from vigint_web.version import VERSION
@@ -134,7 +135,7 @@ def _incident(incident: Incident) -> dict[str, Any]:
         "boxes": incident.boxes,
         "extra": incident.extra,
         "grouped_under": first.reference if first is not None else None,
-        "status_url": f"{config().base_url}/api/v1/incidents/{incident.reference}",
+        "status_url": addresses.incident_document(incident.reference),
     }
 
 
@@ -145,7 +146,7 @@ def _source(video: Video) -> dict[str, Any]:
     return {
         "source_id": source.source_id,
         "name": source.name,
-        "api_url": f"{config().base_url}/api/v1/sources/{source.source_id}",
+        "api_url": addresses.source_document(source.source_id),
     }
 
 

@@ -5,7 +5,6 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from email.utils import make_msgid
 from typing import Any
-from urllib.parse import urlsplit
 
 from sqlalchemy import delete, func, or_, select, update
 from sqlalchemy.orm import Session
@@ -21,6 +20,7 @@ from vigint_web.models import (
     Incident,
     RiskLevel,
 )
+from vigint_web.services.core import addresses
 from vigint_web.services.core.runtime import config
 from vigint_web.services.core.transactions import change, transaction
 from vigint_web.services.core.upserts import insert_into
@@ -169,7 +169,7 @@ def owe_repeats(
                 recipient=recipient,
                 state=AlertState.PENDING,
                 kind=AlertKind.REPEATS,
-                message_id=make_msgid(domain=urlsplit(config().base_url).hostname),
+                message_id=make_msgid(domain=addresses.public_host()),
                 next_attempt_at=due,
                 digest_of_id=digest_of,
                 on_hold=held,

@@ -2,15 +2,13 @@
 
 import secrets
 from email.utils import make_msgid
-from urllib.parse import urlsplit
 
 from sqlalchemy.orm import Session
 
 from vigint_web.clock import utcnow
 from vigint_web.models import Alert, AlertKind, AlertState
 from vigint_web.models.alert import WEBHOOK
-from vigint_web.services.core import job_queue
-from vigint_web.services.core.runtime import config
+from vigint_web.services.core import addresses, job_queue
 from vigint_web.services.core.transactions import Hook, after_commit, transaction
 
 
@@ -45,7 +43,7 @@ def new_alert(recipient: str, kind: AlertKind, **about: int | None) -> Alert:
     return Alert(
         recipient=recipient,
         kind=kind,
-        message_id=make_msgid(domain=urlsplit(config().base_url).hostname),
+        message_id=make_msgid(domain=addresses.public_host()),
         **about,
     )
 

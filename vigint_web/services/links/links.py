@@ -3,7 +3,6 @@
 import logging
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from urllib.parse import quote
 
 from sqlalchemy import select, update
 
@@ -14,9 +13,10 @@ from vigint_web.extensions import db
 from vigint_web.models import Access, Audience, Incident, Link, Video
 from vigint_web.permissions import Permission
 from vigint_web.services.audit import trail
+from vigint_web.services.core import addresses
 from vigint_web.services.core.actors import Actor
 from vigint_web.services.core.keyset_pagination import Page, Place, read_page
-from vigint_web.services.core.runtime import config, runtime
+from vigint_web.services.core.runtime import runtime
 from vigint_web.services.core.transactions import change, release_connection, transaction
 from vigint_web.services.core.visitors import Visitor
 from vigint_web.services.links.plays import admit, is_used_up, own_view
@@ -98,7 +98,7 @@ def signing_key_of(link: Link) -> str:
 
 def private_url(link: Link, public_id: str) -> str:
     """Return the address of the page behind a person's link."""
-    return f"{config().base_url}/video/{quote(public_id)}?token={token_of(link)}"
+    return addresses.video_page(public_id, token_of(link))
 
 
 def find_link(token: str) -> Link | None:

@@ -15,6 +15,7 @@ from vigint_web.mail.smtp import Progress
 from vigint_web.models import AccountMail, AccountMailPurpose, AccountMailState, User
 from vigint_web.services.accounts.password_links import address_of
 from vigint_web.services.audit import trail
+from vigint_web.services.core import addresses
 from vigint_web.services.core.actors import SYSTEM
 from vigint_web.services.core.leases import (
     LONGEST_PAUSE,
@@ -119,10 +120,10 @@ def _letter(row: AccountMail) -> AccountLetter:
         recipient=row.recipient,
         purpose=row.purpose,
         locale=row.locale,
-        message_id=f"<account-{row.handle[:20]}@{urlsplit(config().base_url).hostname}>",
+        message_id=f"<account-{row.handle[:20]}@{addresses.public_host()}>",
         url=address_of(row) if linked else None,
         expires_at=row.expires_at,
-        base_url=config().base_url,
+        base_url=addresses.public(),
     )
 
 

@@ -12,6 +12,7 @@ from vigint_web.extensions import db
 from vigint_web.mail.messages import ClipFacts, compose_alert
 from vigint_web.models import Alert, AlertKind, Incident, Link, Video, VideoStatus
 from vigint_web.models.alert import WEBHOOK
+from vigint_web.services.core import addresses
 from vigint_web.services.core.actors import Actor
 from vigint_web.services.core.runtime import config
 from vigint_web.services.incidents.incidents import get_incident
@@ -99,7 +100,7 @@ def _clip(incident: Incident, video: Video, recipient: str) -> ClipFacts:
     would_end = min(ends, video.purge_at) if video.purge_at is not None else ends
     expires_at = _end_of_link(video, recipient) or would_end
     return ClipFacts(
-        url=f"{config().base_url}/video/{video.public_id}?token=…",
+        url=addresses.video_page(video.public_id, "…"),
         video_id=video.public_id,
         size=video.playable_size or 0,
         expires_at=expires_at,

@@ -29,6 +29,7 @@ from vigint_web.mail.messages import (
 )
 from vigint_web.mail.words import place_of
 from vigint_web.models import Alert, AlertKind, AlertState, Incident, Link, RiskLevel
+from vigint_web.services.core import addresses
 from vigint_web.services.core.runtime import config
 from vigint_web.services.dispatch import digests
 from vigint_web.services.hosting.remote import foreign_token
@@ -100,7 +101,7 @@ def _about_link(alert: Alert, link: Link) -> LinkMail:
     address = (
         private_url(link, link.video.public_id)
         if alert.kind == AlertKind.SHARED
-        else f"{config().base_url}/links/{link.id}/"
+        else addresses.link_page(link.id)
     )
     return LinkMail(
         recipient=alert.recipient,
@@ -192,7 +193,7 @@ def _repeats(alert: Alert, first: Incident) -> Written:
         first_detected_at=first.detected_at,
         risk_level=_worst(fact.risk_level for _, fact in told if fact is not None),
         repeats=tuple(fact for _, fact in told if fact is not None),
-        page=_page(first),
+        page=addresses.incident_page(first.reference),
     )
     return Written(
         compose_repeats(facts, config()), tokens=tokens, told=tuple(row.id for row in rows)
@@ -225,7 +226,7 @@ def _digest(alert: Alert) -> Written:
         reference=known[0][1].reference,
         risk_level=_worst(entry.fact.risk_level for entry in told),
         entries=tuple(told),
-        page=f"{config().base_url}/incidents/",
+        page=addresses.incidents_page(),
     )
     # What is beyond the most that one mail lists is told by the next.
     return Written(
@@ -301,16 +302,12 @@ def _failures(alert: Alert) -> UndeliverableMail:
         about=_what(owner) if owner is not None else "",
         detected_at=owner.detected_at if owner is not None else None,
         failures=tuple((one.recipient, one.refused or one.error or "") for one in failed),
-        page=_page(incident)
+        page=addresses.incident_page(incident.reference)
         if incident is not None
-        else f"{config().base_url}/links/{link.id}/"
+        else addresses.link_page(link.id)
         if link is not None
-        else config().base_url,
+        else addresses.public(),
     )
-
-
-def _page(incident: Incident) -> str:
-    return f"{config().base_url}/incidents/{incident.reference}/"
 
 
 def _one_line(value: object) -> str:

@@ -8,7 +8,7 @@ from flask_babel import force_locale
 from vigint_web.blueprints.api.docs.operations import OPERATIONS
 from vigint_web.blueprints.api.docs.summaries import SUMMARIES, TAGS
 from vigint_web.http.pages.openapi import About, describe
-from vigint_web.services.core.runtime import config
+from vigint_web.services.core import addresses
 from vigint_web.version import VERSION
 
 blueprint = Blueprint("developers", __name__)
@@ -37,10 +37,10 @@ def page() -> str:
             # A test finds what has no words of its own yet.
             shown["summary"] = SUMMARIES.get(operation["operationId"], operation["summary"])
             tags.setdefault(str(TAGS.get(tag, tag)), []).append(shown)
-    return render_template("developers/page.html", tags=tags, base_url=config().base_url)
+    return render_template("developers/page.html", tags=tags, public=addresses.public)
 
 
 def _document() -> dict[str, Any]:
-    about = About("Vigint", VERSION, config().base_url, _ABOUT)
+    about = About("Vigint", VERSION, addresses.public(), _ABOUT)
     with force_locale("en"):  # the language of the API's errors, unless asked otherwise
         return describe(current_app, OPERATIONS, about)

@@ -15,9 +15,9 @@ from vigint_web.serializers.read_api import (
     link_document,
     source_document,
 )
+from vigint_web.services.core import addresses
 from vigint_web.services.core.actors import Actor, as_key
 from vigint_web.services.core.keyset_pagination import Page, Place
-from vigint_web.services.core.runtime import config
 from vigint_web.services.links import links
 from vigint_web.services.reports import listing
 from vigint_web.services.reports.listing import IncidentFilter, StateFilter
@@ -85,7 +85,7 @@ def _answer(name: str, page: Page[Row], document: Callable[[Row], Any]) -> Respo
     older = None
     if page.older is not None:
         given = {**(request.view_args or {}), **request.args.to_dict(), "before": page.older}
-        older = config().base_url + url_for(request.endpoint or "", **given)
+        older = addresses.public(url_for(request.endpoint or "", **given))
     response = jsonify({name: [document(row) for row in page.rows], "next_url": older})
     if older is not None:
         response.headers["Link"] = f'<{older}>; rel="next"'  # RFC 8288

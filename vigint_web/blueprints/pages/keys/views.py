@@ -10,7 +10,7 @@ from vigint_web.clock import utcnow
 from vigint_web.http.security.identity import actor
 from vigint_web.models import ApiKey, Scope, Site
 from vigint_web.services.accounts import api_keys, sites
-from vigint_web.services.core.runtime import config
+from vigint_web.services.core import addresses
 
 blueprint = Blueprint("keys", __name__, url_prefix="/keys")
 
@@ -59,7 +59,7 @@ def create() -> str | tuple[str, int]:
                 key=key,
                 name=form.name.data,
                 posts=Scope.INGEST in form.scopes.data,
-                base_url=config().base_url,
+                public=addresses.public,
             )
     return render_template("keys/add.html", form=form), 422
 
