@@ -6,10 +6,10 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 
 from tests.functional.installation import Installation
-from vigint_web.services.core.leases import LONGEST_HOLD
+from vigint_web.services.core.leases import LONGEST_LEASE
 
 # Several renewals may come late on a busy machine before the lease ends.
-_BEAT_SECONDS = LONGEST_HOLD.total_seconds() / 12
+_BEAT_SECONDS = LONGEST_LEASE.total_seconds() / 12
 
 
 @contextmanager
@@ -21,7 +21,7 @@ def kept_leases(installation: Installation) -> Iterator[None]:
     ended = threading.Event()
 
     def renew() -> None:
-        until = datetime.now(UTC).replace(tzinfo=None) + LONGEST_HOLD
+        until = datetime.now(UTC).replace(tzinfo=None) + LONGEST_LEASE
         installation.sql(statement, until.isoformat(" ", "microseconds"))
 
     def beat() -> None:

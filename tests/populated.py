@@ -51,7 +51,7 @@ from vigint_web.models import (
 )
 from vigint_web.services.accounts import api_keys, sites
 from vigint_web.services.accounts.sites import camera_of
-from vigint_web.services.core.leases import LONGEST_HOLD
+from vigint_web.services.core.leases import LONGEST_LEASE
 from vigint_web.services.core.runtime import storage
 from vigint_web.services.core.transactions import transaction
 from vigint_web.services.dispatch.outage import longest_wait
@@ -354,7 +354,7 @@ class Populated:
 
     def _held(self) -> dict[str, Any]:
         # A lease ends soon: `tests.leases` renews it for as long as the row has to stay as it is.
-        return {"lease_until": self.now + LONGEST_HOLD}
+        return {"lease_until": self.now + LONGEST_LEASE}
 
     def _links_of(self, video: Video) -> Sequence[Link]:
         return db.session.scalars(select(Link).where(Link.video_id == video.id)).all()

@@ -29,7 +29,7 @@ Table = type[Video] | type[Alert] | type[AccountMail] | type[Hosting]
 LEASE = timedelta(seconds=20)
 # What lies further ahead was written before the clock was set back. Older versions let a video wait
 # for its storage by a lease of a minute.
-LONGEST_HOLD = timedelta(minutes=1)
+LONGEST_LEASE = timedelta(minutes=1)
 _MOST_DUE = 500
 # How long a failed attempt is not repeated.
 _FIRST_PAUSE = timedelta(seconds=10)
@@ -165,7 +165,7 @@ class Lease(Ownership):
         return ours
 
 
-def is_free(table: Table | type[Upload], longest: timedelta = LONGEST_HOLD) -> ColumnElement[bool]:
+def is_free(table: Table | type[Upload], longest: timedelta = LONGEST_LEASE) -> ColumnElement[bool]:
     """Return the condition under which a row is in nobody's hands.
 
     Args:

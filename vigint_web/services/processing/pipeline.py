@@ -27,7 +27,7 @@ from vigint_web.services.alerting.routing import tell_of_video
 from vigint_web.services.audit import trail
 from vigint_web.services.core import job_queue
 from vigint_web.services.core.actors import SYSTEM
-from vigint_web.services.core.leases import LONGEST_HOLD, Lease, claim
+from vigint_web.services.core.leases import LONGEST_LEASE, Lease, claim
 from vigint_web.services.core.runtime import storage
 from vigint_web.services.core.transactions import after_commit, change, transaction
 from vigint_web.services.incidents.alert_release import owe_late_videos, release
@@ -42,7 +42,7 @@ log = logging.getLogger(__name__)
 _STORAGE_PAUSE = timedelta(seconds=60)
 # How long room is waited for: an alert that is a day old matters to nobody as an alert any more.
 _ROOM_WAITED_FOR = timedelta(hours=24)
-_FIRST_ROOM_PAUSE, _LONGEST_ROOM_PAUSE = timedelta(seconds=15), LONGEST_HOLD
+_FIRST_ROOM_PAUSE, _LONGEST_ROOM_PAUSE = timedelta(seconds=15), LONGEST_LEASE
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 
 
