@@ -108,7 +108,7 @@ def test_an_invited_person_sets_a_guarded_account_up(
     box = drawing.bounding_box()
     assert box is not None
     assert box["width"] > 120, "telephones read it from the screen"
-    phone = Phone(page.input_value("#totp-key"))
+    phone = Phone(page.inner_text("#totp-key"))
     vigint.secrets.add(phone.secret)
     page.fill("#code", phone.code())
     page.press("#code", "Enter")
