@@ -334,6 +334,29 @@ def test_pages_are_not_compressed_but_style_sheets_are(behind: Behind) -> None:
     assert "immutable" in answer.headers["Cache-Control"]
 
 
+@pytest.mark.parametrize("length", [8_200, 60_000])
+def test_a_long_address_gets_the_answer_of_vigint(behind: Behind, length: int) -> None:
+    answer = request(f"{behind.url}/stream/{'a' * length}/")
+    assert (answer.status, json.loads(answer.body)["code"]) == (404, "not_found")
+
+
+@pytest.mark.parametrize(
+    ("line", "field", "status", "sentence"),
+    [
+        ("/" + "a" * 70_000, "x", 414, "Cette adresse est trop longue."),
+        ("/", "a" * 70_000, 431, "Les en-têtes de cette requête sont trop longs."),
+    ],
+)
+def test_what_is_longer_than_any_head_gets_the_sentences_of_vigint(
+    behind: Behind, line: str, field: str, status: int, sentence: str
+) -> None:
+    head = f"GET {line} HTTP/1.1\r\nHost: localhost\r\nX-Field: {field}\r\n\r\n"
+    said = send_raw(behind.nginx.https_port, head.encode()).decode()
+    assert said.startswith(f"HTTP/1.1 {status} ")
+    assert sentence in said
+    assert "<html" not in said, "that is the page of nginx"
+
+
 def test_from_outside_nobody_reads_the_metrics(behind: Behind) -> None:
     assert request(f"{behind.url}/metrics").status == 404
     assert request(f"{behind.url}/metrics", X_Forwarded_For="127.0.0.1").status == 404

@@ -242,6 +242,16 @@ def test_no_python_is_one_sentence(checkout: Checkout) -> None:
     assert "apt install python3 python3-venv" in result.stderr
 
 
+def test_no_tools_at_all_is_one_sentence(checkout: Checkout) -> None:
+    checkout.pretend_prepared()
+    for tool in checkout.bin.iterdir():
+        tool.unlink()
+    result = checkout.run("up", script=checkout.path / "vigint")
+    assert result.returncode == 1
+    assert len(result.stderr.splitlines()) == 1
+    assert "Vigint needs Python 3.11 or newer" in result.stderr
+
+
 def test_a_shim_without_its_python_is_passed_over(checkout: Checkout) -> None:
     checkout.add_script("python3.13", "echo 'shim: python3.13: command not found' >&2; exit 127")
     checkout.add_python("python")
