@@ -165,15 +165,12 @@ class Library:
     def keep_track(self, video: Video, data: bytes = STREAMED[:1000]) -> str:
         """Store one more picture of a file, such as of a rear camera; return its key."""
         number = len(video.tracks or []) + 2
-        draft = storage().new_temp()
-        draft.write_bytes(data)
-        key = f"videos/{video.public_id}/a1/track{number}.mp4"
-        storage().publish(draft, key)
+        base = f"videos/{video.public_id}/a1"
+        kept = self._keep(f"{base}/track{number}.mp4", data)
         track = {
             "number": number,
-            "key": key,
-            "size": len(data),
-            "sha256": hashlib.sha256(data).hexdigest(),
+            **kept,
+            "poster": self._keep(f"{base}/poster{number}.jpg", b"a picture of " + data),
             "width": 640,
             "height": 480,
             "duration": video.duration,
@@ -181,7 +178,13 @@ class Library:
         with transaction():
             video.tracks = [*(video.tracks or []), track]
             video.stored_size = video.files_size
-        return key
+        return str(kept["key"])
+
+    def _keep(self, key: str, data: bytes) -> dict[str, Any]:
+        draft = storage().new_temp()
+        draft.write_bytes(data)
+        storage().publish(draft, key)
+        return {"key": key, "size": len(data), "sha256": hashlib.sha256(data).hexdigest()}
 
     def look_over(self, video: Video) -> None:
         """Give a video all that its player can show beside it."""

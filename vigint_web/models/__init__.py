@@ -16,7 +16,7 @@ from vigint_web.models.site import Camera, Site
 from vigint_web.models.source import Counter, Source, Tag, source_tags
 from vigint_web.models.upload import Upload
 from vigint_web.models.user import Role, User
-from vigint_web.models.video import Video, VideoKind, VideoStatus
+from vigint_web.models.video import Video, VideoKind, VideoStatus, files_of_tracks
 
 __all__ = [
     "Access",
@@ -54,5 +54,6 @@ __all__ = [
     "Video",
     "VideoKind",
     "VideoStatus",
+    "files_of_tracks",
     "source_tags",
 ]

@@ -32,6 +32,15 @@ class VideoKind(StrEnum):
 _NARROWING = ("status", "site_id", "format", "stored_size")
 
 
+def files_of_tracks(tracks: list[dict[str, Any]] | None) -> list[dict[str, Any]]:
+    """Return "key", "size" and "sha256" of each file that further pictures name."""
+    return [
+        file
+        for track in tracks or []
+        for file in (track, *([track["poster"]] if "poster" in track else []))
+    ]
+
+
 class Video(Claimable, Watched, Base):
     """Stored footage: its original, what was made of it, and what ffprobe knows of it."""
 
@@ -109,7 +118,8 @@ class Video(Claimable, Watched, Base):
     # more that have passed by then}], in order; null: not known. See media/clock.py.
     gaps: Mapped[list[dict[str, float]] | None] = mapped_column(JSON(none_as_null=True))
     # Further pictures of the same file, such as of a rear camera, numbered from 2: each
-    # {"number", "key", "size", "sha256", "width", "height", "duration"}.
+    # {"number", "key", "size", "sha256", "width", "height", "duration"} and, where a picture of it
+    # could be taken, "poster": {"key", "size", "sha256"}.
     tracks: Mapped[list[dict[str, Any]] | None] = mapped_column(JSON)
     details: Mapped[dict[str, Any] | None] = mapped_column(JSON)
     # Where the picture changes: [{"start": seconds, "score": 0 to 1}], in order, the first at 0.
@@ -186,7 +196,7 @@ class Video(Claimable, Watched, Base):
             self.poster_key: self.poster_size,
             self.thumbnail_key: self.thumbnail_size,
             self.sprite_key: self.sprite_size,
-            **{track["key"]: track["size"] for track in self.tracks or []},
+            **{file["key"]: file["size"] for file in files_of_tracks(self.tracks)},
         }
         return sum(size or 0 for key, size in sizes.items() if key)
 
@@ -200,6 +210,6 @@ class Video(Claimable, Watched, Base):
             self.poster_key,
             self.thumbnail_key,
             self.sprite_key,
-            *(track["key"] for track in self.tracks or []),
+            *(file["key"] for file in files_of_tracks(self.tracks)),
         )
         return sorted({key for key in keys if key})

@@ -15,6 +15,7 @@ from typing import Any
 from sqlalchemy import URL, Connection, Engine, NullPool, create_engine, inspect, make_url, text
 
 from vigint_web.errors import CommandRefused, VigintError
+from vigint_web.models import files_of_tracks
 from vigint_web.storage import is_key, is_name
 
 _DEAD_SECONDS = 6 * 3600
@@ -114,13 +115,13 @@ def stored_files(connection: Connection) -> Iterator[StoredFile]:
 
 
 def _tracks(stored: Any) -> list[tuple[Any, Any, Any]]:
-    """Return key, hash and size of each further picture that a row names.
+    """Return key, hash and size of each file of further pictures that a row names.
 
     ``stored`` is a JSON text from SQLite, and what it says from PostgreSQL.
     """
     try:
         told = json.loads(stored) if isinstance(stored, str | bytes) else stored
-        return [(str(track["key"]), track["sha256"], track["size"]) for track in told or []]
+        return [(str(file["key"]), file["sha256"], file["size"]) for file in files_of_tracks(told)]
     except (ValueError, TypeError, KeyError, RecursionError):
         raise DatabaseRefused(
             "The database is damaged: it names further pictures of a video as no Vigint does."

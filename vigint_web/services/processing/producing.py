@@ -135,12 +135,14 @@ def _from_file(
             "playable_sha256": _sha256(watched),
         }
         product.drafts[key] = watched
-    _add_tracks(product, ready.tracks, base)
+    _add_tracks(product, ready.tracks, folder, base, runner)
     _add_pictures(product, watched or original, ready.played, ready.survey, folder, base, runner)
     return product
 
 
-def _add_tracks(product: Product, tracks: Sequence[Track], base: str) -> None:
+def _add_tracks(
+    product: Product, tracks: Sequence[Track], folder: Path, base: str, runner: Runner
+) -> None:
     product.values["tracks"] = [
         {
             "number": number,
@@ -154,7 +156,18 @@ def _add_tracks(product: Product, tracks: Sequence[Track], base: str) -> None:
         for number, track in enumerate(tracks, start=2)
     ]
     named = zip(product.values["tracks"], tracks, strict=True)
-    product.drafts |= {row["key"]: track.rendition for row, track in named}
+    for row, track in named:
+        product.drafts[row["key"]] = track.rendition
+        name = f"poster{row['number']}.jpg"
+        picture = folder / name
+        with spared("the poster of a further picture"):
+            pictures.make_poster(track.rendition, picture, track.played, runner)
+            row["poster"] = {
+                "key": f"{base}/{name}",
+                "size": picture.stat().st_size,
+                "sha256": _sha256(picture),
+            }
+            product.drafts[row["poster"]["key"]] = picture
 
 
 def _add_pictures(

@@ -14,7 +14,7 @@ from itertools import islice
 from sqlalchemy import RowMapping, select
 
 from vigint_web.extensions import db
-from vigint_web.models import Upload, Video
+from vigint_web.models import Upload, Video, files_of_tracks
 from vigint_web.services.audit import trail
 from vigint_web.services.core.actors import Actor
 from vigint_web.services.core.runtime import storage
@@ -188,9 +188,9 @@ def _files_of(values: RowMapping) -> dict[str, Named]:
         if name is not None:
             digest = None if sha256 is None else values[sha256]
             found[name] = Named(name, values[Video.public_id], values[size], digest)
-    for track in values[Video.tracks] or []:
-        name = track["key"]
-        found[name] = Named(name, values[Video.public_id], track["size"], track["sha256"])
+    for file in files_of_tracks(values[Video.tracks]):
+        name = file["key"]
+        found[name] = Named(name, values[Video.public_id], file["size"], file["sha256"])
     return found
 
 

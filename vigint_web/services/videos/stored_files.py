@@ -101,6 +101,7 @@ class Picture:
     width: int | None
     height: int | None
     duration: float | None
+    has_poster: bool
 
     @property
     def resolution(self) -> str:
@@ -111,10 +112,16 @@ class Picture:
 def pictures_of(video: Video) -> list[Picture]:
     """Return each picture of a file that has several; nothing for one that has not."""
     further = [
-        Picture(track["number"], track["width"], track["height"], track["duration"])
+        Picture(
+            track["number"],
+            track["width"],
+            track["height"],
+            track["duration"],
+            "poster" in track,
+        )
         for track in video.tracks or []
     ]
-    first = Picture(1, video.width, video.height, video.duration)
+    first = Picture(1, video.width, video.height, video.duration, bool(video.poster_key))
     return [first, *further] if further else []
 
 
@@ -146,8 +153,16 @@ def original_bytes(video: Video) -> StoredBytes:
     )
 
 
-def poster_bytes(video: Video) -> StoredBytes | None:
-    """Return the video's picture, if one was made."""
+def poster_bytes(video: Video, track: str | None = None) -> StoredBytes | None:
+    """Return the video's picture, or that of a further ``track``, if one was made."""
+    if track not in {None, "1"}:
+        posters = (
+            further["poster"]
+            for further in video.tracks or []
+            if str(further["number"]) == track and "poster" in further
+        )
+        kept = next(posters, None)
+        return _picture(video, kept["key"], kept["size"], kept["sha256"]) if kept else None
     return _picture(video, video.poster_key, video.poster_size, video.poster_sha256)
 
 

@@ -9,6 +9,9 @@ class PictureQuery(RequestModel):
     """Which picture of a video is asked for."""
 
     size: Text = Field("", description="`small` asks for a picture of few bytes.")
+    track: Text | None = Field(
+        None, description="The number of a further picture, of a file that has several."
+    )
 
 
 class DownloadQuery(RequestModel):

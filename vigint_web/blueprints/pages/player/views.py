@@ -70,6 +70,7 @@ def page(video_id: str) -> Response:
             stream_url=f"/stream/{quote(token)}/?view={view}",
             poster_url=f"{pictures}?size=small" if video.poster_key else None,
             large_poster_url=pictures if video.thumbnail_key else None,
+            pictures_url=pictures,
             tracks=tracks,
             chosen=chosen,
             page_url=f"/video/{quote(video_id)}?token={quote(token)}&view={view}",

@@ -41,8 +41,9 @@ def stream(public_id: str) -> Response:
 
 @blueprint.get("/<public_id>/poster")
 def poster(public_id: str) -> Response:
-    """Show a video's picture."""
-    return _picture(poster_bytes(find_visible_video(actor(), public_id)))
+    """Show a video's picture; `track` asks for that of a further one of a file that has several."""
+    video = find_visible_video(actor(), public_id)
+    return _picture(poster_bytes(video, request.args.get("track")))
 
 
 @blueprint.get("/<public_id>/thumbnail")
