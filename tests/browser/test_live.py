@@ -156,13 +156,22 @@ def test_a_busy_page_asks_often_but_never_twice_at_once(
     assert polls.most_at_once == 1
 
 
-def test_an_offline_page_asks_nothing_and_says_since_when(window: Windows) -> None:
-    page = window(logged_in=True, expected=("ERR_INTERNET_DISCONNECTED",))
+@pytest.mark.parametrize(
+    ("locale", "sentence"),
+    [
+        ("fr-FR", r"La connexion est perdue.* \d\d:\d\d\."),
+        ("en-US", r"The connection is lost.* \d\d:\d\d\."),
+    ],
+)
+def test_an_offline_page_asks_nothing_and_says_since_when(
+    window: Windows, locale: str, sentence: str
+) -> None:
+    page = window(logged_in=True, locale=locale, expected=("ERR_INTERNET_DISCONNECTED",))
     polls = open_with_a_clock_that_stands(page, "/incidents/")
     page.context.set_offline(True)
     lost = page.locator("#live-lost")
     expect(lost).to_be_visible()
-    expect(lost).to_have_text(re.compile(r"La connexion est perdue.* \d\d:\d\d\."))
+    expect(lost).to_have_text(re.compile(sentence))
     assert polls.during(120) == 0
     page.context.set_offline(False)
     assert polls.during(2) in {1, 2}

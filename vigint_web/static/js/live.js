@@ -57,7 +57,8 @@ function pauseAfterFailure() {
 function showLost() {
   if (!lost || !lost.hidden) return;
   const { lang, dataset } = document.documentElement;
-  const options = { hour: "2-digit", minute: "2-digit", timeZone: dataset.zone || undefined };
+  const options = { hour: "2-digit", minute: "2-digit", hourCycle: "h23" };
+  options.timeZone = dataset.zone || undefined;
   const time = new Intl.DateTimeFormat(lang, options).format(current);
   const text = lost.dataset.says.replace("{time}", time);
   lost.querySelector("[data-words]").textContent = text;

@@ -92,7 +92,9 @@ export class Figures {
   moment(iso, zone) {
     const options = { day: "numeric", month: "long", hour: "2-digit", minute: "2-digit" };
     const at = { ...options, timeZone: zone || undefined };
-    const said = new Intl.DateTimeFormat(this.locale, at).format(new Date(iso));
+    // Days first and 24 hours, as everywhere else here: formats.py names the same dialect.
+    const dialect = this.locale === "en" ? "en-GB" : this.locale;
+    const said = new Intl.DateTimeFormat(dialect, at).format(new Date(iso));
     return this.locale.startsWith("fr") ? said.replace(/^1(?=\s)/, "1er") : said;
   }
 
