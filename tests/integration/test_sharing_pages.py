@@ -6,6 +6,7 @@ from datetime import timedelta
 from html import unescape
 
 import pytest
+from flask.testing import FlaskClient
 
 from tests.helpers import Person, renew
 from tests.library import ACTOR, Library
@@ -216,3 +217,19 @@ def test_all_that_match_end_after_a_question_that_counts_them(
     assert "kept@example.com" in names
     assert late.recipient in names, "what came after the question is not meant"
     assert not any(name and name[0].isdigit() for name in names)
+
+
+def test_a_page_offers_the_original_where_that_was_granted(
+    people: People, library: Library, client: FlaskClient
+) -> None:
+    operator, video = people(Role.OPERATOR), library.incident(b"the original")
+    _share(operator, video, download="y")
+    granted = f"/video/{video.public_id}?token={token_of(_made())}"
+    _share(operator, video, recipients="b@example.com")
+    other = f"/video/{video.public_id}?token={token_of(_made())}"
+    offered = re.findall(r'href="(/api/video/[^"]+/download/[^"]*)"', client.get(granted).text)
+    assert len(offered) == 1
+    original = client.get(unescape(offered[0]))
+    assert (original.status_code, original.data) == (200, b"the original")
+    assert "attachment" in original.headers["Content-Disposition"]
+    assert "/download/" not in client.get(other).text

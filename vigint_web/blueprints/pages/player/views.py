@@ -71,6 +71,7 @@ def page(video_id: str) -> Response:
             poster_url=f"{pictures}?size=small" if video.poster_key else None,
             large_poster_url=pictures if video.thumbnail_key else None,
             pictures_url=pictures,
+            original_url=f"/api/video/{quote(token)}/download/?view={view}" if granted else None,
             tracks=tracks,
             chosen=chosen,
             page_url=f"/video/{quote(video_id)}?token={quote(token)}&view={view}",
