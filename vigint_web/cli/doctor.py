@@ -19,7 +19,6 @@ from vigint_web.cli.queue_server import find_queue_binary
 from vigint_web.config.config import Config
 from vigint_web.extensions import db
 from vigint_web.i18n.deliveries import delivery_sentence
-from vigint_web.i18n.formats import file_size
 from vigint_web.media.tools import ToolMissing, find_tools, tool_abilities
 from vigint_web.net.outbound_http import CallFailed, checked_addresses
 from vigint_web.services.accounts import users
@@ -135,9 +134,9 @@ def _database() -> Finding:
 def _storage(config: Config) -> Finding:
     place = runtime().storage
     free = shutil.disk_usage(config.temp_dir).free
-    says = f"{place.describe()}, {file_size(free)} free"
+    says = f"{place.describe()}, {free / 1e9:.1f} GB free"
     if config.s3 is not None:
-        says = f"{place.describe()}; working files in {config.temp_dir}, {file_size(free)} free"
+        says = f"{place.describe()}; working files in {config.temp_dir}, {free / 1e9:.1f} GB free"
     try:
         place.check()
     except NoRoom as error:
