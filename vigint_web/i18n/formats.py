@@ -173,10 +173,8 @@ def end_of_span(end: datetime, start: datetime) -> str:
 
 
 def megabytes(size: int) -> str:
-    """Return a size as the mail contract writes it: `2.3 MB`; below 0.1 MB it is told in kB."""
-    if size < 100_000:
-        return f"{-(-size // 1000)} kB"
-    return f"{size / 1_000_000:.1f} MB"
+    """Return a size as the mail contract writes it: `2.3 MB`, at least `0.1 MB`."""
+    return f"{max(0.1, size / 1_000_000):.1f} MB"
 
 
 def _shown(moment: datetime, pattern: str) -> str:
