@@ -18,7 +18,7 @@ blueprint = Blueprint("api", __name__, url_prefix="/api/video")
 
 @blueprint.get("/<token>/", merge_slashes=False)
 def video(token: str) -> Response:
-    """Tell what the video is and where its bytes are."""
+    """Describe the video and the addresses of its bytes."""
     link = open_link(token, Opening.API)
     links.log_access(link.id, Opening.API, visitor(), 200)
     return jsonify(video_document(link))
@@ -26,7 +26,7 @@ def video(token: str) -> Response:
 
 @blueprint.get("/<token>/metadata/", merge_slashes=False)
 def metadata(token: str) -> Response:
-    """Tell everything probed."""
+    """Return all probed metadata."""
     link = open_link(token, Opening.METADATA)
     links.log_access(link.id, Opening.METADATA, visitor(), 200)
     return jsonify(metadata_document(link))
