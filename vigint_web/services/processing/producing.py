@@ -1,4 +1,4 @@
-"""Make of an original what people watch: the files, and what the row will say of them."""
+"""Produce the playable version of an original: the files, and the row's values."""
 
 import hashlib
 import logging
@@ -34,7 +34,7 @@ _PICTURES = ("poster", "thumbnail", "sprite")
 
 @dataclass
 class Product:
-    """What was made: files still under working names, and what the row will say."""
+    """The result: files still under working names, and the row's values."""
 
     values: dict[str, Any]
     drafts: dict[str, Path] = field(default_factory=dict)  # by storage key
@@ -42,10 +42,10 @@ class Product:
 
 
 def produce(video: Video, folder: Path, lease: Lease) -> Product:
-    """Make what a claimed video needs, into a folder of its own; progress goes to the row.
+    """Produce what a claimed video needs, into a folder of its own; report progress in the row.
 
     Raises:
-        MediaError, FileNotFoundError: the original is gone; and what the storage raises.
+        MediaError, FileNotFoundError: the original is missing; and what the storage raises.
     """
     limits = _SOURCE_LIMITS if video.kind == Kind.SOURCE else _INCIDENT_LIMITS
     runner = Runner(runtime().tools, limits, should_stop=lease.lost.is_set, log=log)
@@ -88,7 +88,7 @@ def _from_frames(video: Video, folder: Path, base: str, runner: Runner, lease: L
         incident_values={"frames_used": encoded.frames_used, "pace_known": encoded.pace_known},
     )
     if not config().keep_frames:
-        # The clip is all that stays, and what says which frames it was made of.
+        # Only the clip is kept, and the manifest of its frames.
         manifest = folder / MANIFEST
         with storage().local_copy(video.frames_key) as path, FramesArchive(path) as archive:
             archive.write_manifest(manifest)
@@ -203,7 +203,7 @@ def _add_picture(product: Product, name: str, picture: Path, base: str) -> None:
 
 
 def _reporter(lease: Lease) -> Callable[[float], None]:
-    """Return a function that writes progress (0 to 1) to the row, whenever it grew by a step."""
+    """Return a function that writes progress (0 to 1) to the row, for each step of growth."""
     shown = 0
 
     def report(fraction: float) -> None:
@@ -219,7 +219,7 @@ def _reporter(lease: Lease) -> Callable[[float], None]:
 
 
 def _gaps(seen: Probe) -> list[dict[str, float]] | None:
-    """Return what is left out of the pictures as the row keeps it, to the millisecond."""
+    """Return the gaps in the row's format, to the millisecond."""
     if seen.clock is None or seen.clock.gaps is None:
         return None
     return [{"at": round(gap.at, 3), "left_out": round(gap.left_out, 3)} for gap in seen.clock.gaps]

@@ -1,4 +1,4 @@
-"""Say which stored bytes a video plays, downloads and shows."""
+"""Select the stored bytes that a video plays, downloads and shows."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,7 +14,7 @@ from vigint_web.services.videos.readiness import unreadiness
 
 @dataclass(frozen=True)
 class Film:
-    """A file that plays: its bytes, and its seconds; without these it has no parts to tell."""
+    """A playable file: its bytes, and its seconds; without these it has no parts."""
 
     size: int
     duration: float | None
@@ -22,7 +22,7 @@ class Film:
 
 @dataclass(frozen=True)
 class StoredBytes:
-    """What is needed to answer for a stored file without opening it."""
+    """The data needed to answer a request for a stored file without opening it."""
 
     key: str
     size: int
@@ -67,9 +67,9 @@ def find_visible_video(actor: Actor, public_id: str) -> Video:
 
 
 def playable_bytes(video: Video, track: str | None = None) -> StoredBytes:
-    """Return what a browser plays; ``track`` numbers the pictures of a file that has several.
+    """Return the playable bytes; ``track`` numbers the tracks of a file with several.
 
-    Raises LinkRefused while there is nothing, and NotFound for a number that there is not.
+    Raises LinkRefused while there are none, and NotFound for an unknown number.
     """
     require_ready(video)
     if track not in {None, "1"}:
@@ -86,7 +86,7 @@ def playable_bytes(video: Video, track: str | None = None) -> StoredBytes:
 
 
 def films_of(video: Video) -> dict[int, Film]:
-    """Return what plays, by the number of the picture."""
+    """Return the playable files, by the number of the track."""
     first = Film(video.playable_size or 0, video.duration)
     return {1: first} | {
         track["number"]: Film(track["size"], track["duration"]) for track in video.tracks or []
@@ -95,7 +95,7 @@ def films_of(video: Video) -> dict[int, Film]:
 
 @dataclass(frozen=True)
 class Picture:
-    """One picture of a file that has several: its size in pixels, its length in seconds."""
+    """One track of a file with several: its size in pixels, its length in seconds."""
 
     number: int
     width: int | None
@@ -105,12 +105,12 @@ class Picture:
 
     @property
     def resolution(self) -> str:
-        """Return the size as people write it, such as 640x480."""
+        """Return the size in the usual format, such as 640x480."""
         return f"{self.width}x{self.height}" if self.width and self.height else ""
 
 
 def pictures_of(video: Video) -> list[Picture]:
-    """Return each picture of a file that has several; nothing for one that has not."""
+    """Return each track of a file with several; empty for a file with one."""
     further = [
         Picture(
             track["number"],
@@ -139,7 +139,7 @@ def _track_bytes(video: Video, number: str | None) -> StoredBytes:
 
 
 def original_bytes(video: Video) -> StoredBytes:
-    """Return the original, under its own name; raises LinkRefused while there is nothing."""
+    """Return the original, under its own name; raises LinkRefused while there is none."""
     require_ready(video)
     if not (video.original_key and video.original_sha256):
         raise NotFound
@@ -167,13 +167,13 @@ def poster_bytes(video: Video, track: str | None = None) -> StoredBytes | None:
 
 
 def thumbnail_bytes(video: Video) -> StoredBytes | None:
-    """Return the video's picture as lists show it: small where a small one was made."""
+    """Return the video's picture for lists: a small one if it was made."""
     small = _picture(video, video.thumbnail_key, video.thumbnail_size, video.thumbnail_sha256)
     return small or poster_bytes(video)
 
 
 def sprite_bytes(video: Video) -> StoredBytes | None:
-    """Return the small pictures of a video's whole length, if they were made."""
+    """Return the sprite sheet of a video's whole length, if it was made."""
     return _picture(video, video.sprite_key, video.sprite_size, video.sprite_sha256)
 
 
