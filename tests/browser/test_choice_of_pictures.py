@@ -1,4 +1,4 @@
-"""A file with two pictures: the choice on a recipient's page, both on an operator's."""
+"""A file with two tracks: the switch on a recipient's page, both on an operator's."""
 
 from collections.abc import Callable
 from typing import Any
@@ -16,14 +16,14 @@ from vigint_web.media.runner import Runner
 from vigint_web.media.tools import find_tools
 
 Post = Callable[..., dict[str, Any]]
-FRONT, REAR = 320, 160  # pixels: how wide each picture is
+FRONT, REAR = 320, 160  # pixels: the width of each track
 LANDSCAPE = (844, 390)
 _VIDEO = "document.querySelector('video')"
 
 
 @pytest.fixture(scope="module")
 def two(footage: Footage, tmp_path_factory: pytest.TempPathFactory) -> bytes:
-    """Give a file of 20 s with two pictures and sound."""
+    """Provide a file of 20 s with two tracks and sound."""
     front = footage.clip("front-20.mp4", seconds=20)
     rear = footage.clip("rear-20.mp4", seconds=20, size="160x120")
     path = tmp_path_factory.mktemp("two") / "two.mp4"

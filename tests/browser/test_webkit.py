@@ -32,7 +32,7 @@ _READ = "return [document.title, document.body.innerText];"
 
 @pytest.fixture(scope="module")
 def webkit(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebDriver]:
-    """Give WebKit in a window as tall and wide as a phone's."""
+    """Provide WebKit in a window of a phone's size."""
     try:
         with started(tmp_path_factory.mktemp("webkit"), PHONE) as driver:
             yield driver
@@ -42,7 +42,7 @@ def webkit(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebDriver]:
 
 @pytest.fixture(scope="module")
 def minute(footage: Footage) -> bytes:
-    """Give a clip that is longer than any test, and larger than what a range brings."""
+    """Provide a clip that is longer than any test, and larger than a range."""
     clip = footage.clip("webkit-minute.mp4", seconds=60, size="640x360").read_bytes()
     assert len(clip) > 1 << 20
     return clip
@@ -74,7 +74,7 @@ def test_a_mailed_link_plays_and_seeks(webkit: WebDriver, post: Post, minute: by
     _press(webkit, "forward")
     wait_until(lambda: _video(webkit, "currentTime") > 5, "it jumps by five seconds")
     _plays_on(webkit)
-    # Beyond what the first ranges brought.
+    # Beyond the first ranges.
     webkit.execute_script(
         """const seek = document.querySelector("[data-vp=seek]");
            seek.value = 50; seek.dispatchEvent(new Event("input"));"""

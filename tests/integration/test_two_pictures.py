@@ -1,4 +1,4 @@
-"""A file with two pictures: both are kept, streamed, offered, checked and deleted with it."""
+"""A file with two tracks: both are stored, streamed, offered, checked and deleted."""
 
 import io
 from collections.abc import Callable

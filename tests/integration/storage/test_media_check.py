@@ -1,4 +1,4 @@
-"""`vigint media check`: what rows name and what is stored, compared both ways."""
+"""`vigint media check`: rows and stored files, compared in both directions."""
 
 import json
 
@@ -17,7 +17,7 @@ from vigint_web.services.videos import storage_check
 from vigint_web.services.videos.storage_check import Problem
 
 only_files = pytest.mark.parametrize("settings", ["files"], indirect=True)
-AT_ONCE = -5.0  # seconds: younger than anything is
+AT_ONCE = -5.0  # seconds: younger than any file
 
 
 @pytest.fixture(params=["files", "s3"])
@@ -150,7 +150,7 @@ def test_many_files_are_asked_about_together(
             "videos/vid_gone/original.mp4"
         ]
     asked = [question for question in questions if question.startswith("SELECT")]
-    # By the check: for all files, for all rows, for their end, for what is missing; by the other.
+    # By the check: for all files, for all rows, for their end, for missing ones; by the other.
     assert len(asked) == 5, asked
 
 
