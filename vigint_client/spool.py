@@ -13,25 +13,18 @@ import re
 import secrets
 import stat
 import time
-import weakref
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from io import FileIO
 from pathlib import Path
-from types import ModuleType
 
+from vigint_client.file_locks import is_at, lock, open_file, sync_folder, unlock
 from vigint_client.refusals import Refusal, read_refusal
 from vigint_client.spool_config import SpoolSettings
 from vigint_client.spool_entry import Kept, read_entry, write_entry
 from vigint_client.spool_room import Stored, in_order_of_dropping
 from vigint_client.staging import ByteStore
-
-fcntl: ModuleType | None
-try:
-    import fcntl
-except ImportError:  # Windows: two processes may deliver one alert, which its key makes harmless
-    fcntl = None
 
 log = logging.getLogger("vigint_client")
 
@@ -44,6 +37,7 @@ _OURS = re.compile(r".*\.(alert|part|told|refused)|aside")
 _NOTE = re.compile(r"\.(reason|told|refused)$")
 # A machine without a clock battery starts in 1970: such times say nothing about age.
 _CLOCKS_ARE_SET = dt.datetime(2020, 1, 1, tzinfo=dt.UTC).timestamp()
+_told: dict[str, list[str]] = {}
 
 
 class SpoolFull(Exception):
@@ -85,7 +79,7 @@ class Claim:
             if refusal is not None:
                 self.spool.write_small(folder / f"{self.name}.refused", refusal.to_text())
         self.spool.path(self.name).replace(folder / self.name)
-        _sync_folder(folder)
+        sync_folder(folder)
         with suppress(OSError):
             self.spool.told_path(self.name).replace(folder / f"{self.name}.told")
         self.spool.path(f"{self.name}.refused").unlink(missing_ok=True)
@@ -98,10 +92,7 @@ class Claim:
 
     def release(self) -> None:
         """Let other processes take the entry."""
-        if fcntl is not None and not self.file.closed:
-            # Closing is not enough while a recently forked child shares the lock.
-            with suppress(OSError):
-                fcntl.flock(self.file.fileno(), fcntl.LOCK_UN)
+        unlock(self.file)
         self.file.close()
 
     @property
@@ -195,17 +186,17 @@ class Spool:
             file.close()
             raise
         claim = Claim(self, name, file)
-        _sync_folder(self.folder)
+        sync_folder(self.folder)
         return claim, dropped
 
     def claim(self, name: str) -> Claim | None:
         """Lock an entry; None when another process has it, or it is gone."""
         try:
             # Writing is not intended, but locks on network file systems require this mode.
-            file = _open(self.path(name), os.O_RDWR)
+            file = open_file(self.path(name), os.O_RDWR)
         except FileNotFoundError:
             return None
-        if _lock(file) and _is_at(file, self.path(name)):
+        if lock(file) and is_at(file, self.path(name)):
             return Claim(self, name, file)
         file.close()
         return None
@@ -284,9 +275,9 @@ class Spool:
     def _create(self) -> tuple[Path, FileIO]:
         while True:
             path = self.folder / f"{secrets.token_hex(8)}.part"
-            file = _open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL)
+            file = open_file(path, os.O_RDWR | os.O_CREAT | os.O_EXCL)
             # Another process may have removed it between creation and locking.
-            if _lock(file) and _is_at(file, path):
+            if lock(file) and is_at(file, path):
                 return path, file
             file.close()
 
@@ -308,11 +299,11 @@ class Spool:
 
     def _drop(self, path: Path) -> bool:
         try:
-            file = _open(path, os.O_RDWR)
+            file = open_file(path, os.O_RDWR)
         except FileNotFoundError:
             return False
         with file:
-            if not (_lock(file) and _is_at(file, path)):
+            if not (lock(file) and is_at(file, path)):
                 return False
             path.unlink(missing_ok=True)
         for companion in (*_COMPANIONS, ".reason"):
@@ -331,11 +322,6 @@ def staging_folder(settings: SpoolSettings | None) -> Path | None:
     return settings.folder
 
 
-_NO_LINK = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
-_told: dict[str, list[str]] = {}
-_files: "weakref.WeakSet[FileIO]" = weakref.WeakSet()
-
-
 def called_at(name: str) -> float:
     """Return the time of the call of an entry, in epoch seconds."""
     return int(name[:20]) / 1e9
@@ -352,51 +338,3 @@ def _listed(folder: Path) -> Iterator[str]:
         yield from [path.name for path in folder.iterdir()]
     except FileNotFoundError:
         return
-
-
-def _open(path: Path, flags: int) -> FileIO:
-    # Unbuffered: closing it in a forked child must not write.
-    file = FileIO(path, "r+", opener=lambda name, _flags: os.open(name, flags | _NO_LINK, 0o600))
-    _files.add(file)
-    return file
-
-
-def _lock(file: FileIO) -> bool:
-    if fcntl is None:
-        return True
-    try:
-        fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    except OSError as why:
-        # A file system without locks: two processes may deliver one alert, which its key makes
-        # harmless.
-        log.debug("%s cannot be locked: %s", file.name, why)
-    return True
-
-
-def _is_at(file: FileIO, path: Path) -> bool:
-    try:
-        return os.path.samestat(os.fstat(file.fileno()), path.lstat())
-    except FileNotFoundError:
-        return False
-
-
-def _sync_folder(folder: Path) -> None:
-    # Without this a power loss may lose the name of a synced file; Windows has no such call.
-    with suppress(OSError):
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
-
-
-def _close_files() -> None:
-    # A forked child shares its parent's locks, and would keep them after the parent's death.
-    for file in list(_files):
-        file.close()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_close_files)

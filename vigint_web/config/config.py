@@ -12,12 +12,11 @@ from zoneinfo import ZoneInfo
 from vigint_client.placeholders import is_placeholder
 from vigint_web.config import delivery, storage
 from vigint_web.config import values as parse
+from vigint_web.config.email import EmailConfig, default_sender, mail_warnings
 from vigint_web.config.secret_files import stored_secret
-from vigint_web.config.values import Network, is_mailbox
-from vigint_web.net.mail_reach import cannot_exist
+from vigint_web.config.values import Network
 
 FALLBACK_BASE_URL = "http://127.0.0.1:8000"
-_NO_SENDER = "vigint@localhost"
 
 
 class ConfigError(Exception):
@@ -26,21 +25,6 @@ class ConfigError(Exception):
     def __init__(self, mistakes: list[str]) -> None:
         super().__init__("\n".join(mistakes))
         self.mistakes = mistakes
-
-
-@dataclass(frozen=True)
-class EmailConfig:
-    """Settings for sending mail; without a server mails go to the outbox."""
-
-    server: str | None
-    port: int
-    username: str | None
-    password: str | None = field(repr=False)
-    sender: str
-    recipients: tuple[str, ...]
-    use_tls: bool
-    # Recipients with another language than French: (address or @domain, locale).
-    locales: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -225,9 +209,9 @@ def load_config(environ: Mapping[str, str], ini_path: Path | None = None) -> Con
     s3 = storage.s3_config(values, mistakes)
     if mistakes:
         raise ConfigError(mistakes)
-    values["smtp_from"] = values["smtp_from"] or _sender(values["smtp_username"])
+    values["smtp_from"] = values["smtp_from"] or default_sender(values["smtp_username"])
     warnings += storage.warnings(values, s3)
-    warnings += _mail_warnings(values)
+    warnings += mail_warnings(values)
     base_url = values["base_url"] or served_address(data_dir) or FALLBACK_BASE_URL
     if values["sparse_url"] not in {None, base_url} and is_placeholder(values["sparse_key"]):
         warnings.append(
@@ -286,34 +270,6 @@ def load_config(environ: Mapping[str, str], ini_path: Path | None = None) -> Con
         metrics_token=values["metrics_token"],
         warnings=tuple(warnings),
     )
-
-
-def _sender(username: str | None) -> str:
-    # Most mail providers use the mailbox as login and refuse any other sender.
-    return username if username and is_mailbox(username) else _NO_SENDER
-
-
-def _mail_warnings(values: Mapping[str, Any]) -> list[str]:
-    if values["smtp_server"] is None:
-        return []
-    found = []
-    if values["smtp_from"] == _NO_SENDER:
-        found.append(
-            f"mails are sent from {_NO_SENDER}, which many servers refuse: set [Email] from_email"
-            " (VIGINT_SMTP_FROM) to an address of yours."
-        )
-    if not values["smtp_to"]:
-        found.append(
-            "mails are sent by SMTP, but there are no default recipients: alerts without one go"
-            " to the administrators. Set [Email] to_email (VIGINT_SMTP_TO)."
-        )
-    lost = [who for who in values["smtp_to"] if cannot_exist(who, values["smtp_from"])]
-    if lost:
-        found.append(
-            f"no mailbox can have the address {', '.join(lost)}: correct [Email] to_email"
-            " (VIGINT_SMTP_TO)."
-        )
-    return found
 
 
 def _webhook(values: Mapping[str, Any], data_dir: Path) -> delivery.WebhookConfig:

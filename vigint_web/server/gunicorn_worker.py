@@ -20,7 +20,7 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from types import FrameType
@@ -38,7 +38,8 @@ from vigint_web.server.connection import SILENCE_SECONDS, Connection
 from vigint_web.server.incoming import Incoming, Waiting
 from vigint_web.server.outgoing import WaitingMakers
 from vigint_web.server.parking import Parking
-from vigint_web.server.refusals import too_long
+from vigint_web.server.refusals import BUSY, CONTINUE, TOO_LATE, too_long
+from vigint_web.server.settling import SettledBodies
 from vigint_web.server.shares import body_shares
 
 log = logging.getLogger(__name__)
@@ -55,13 +56,6 @@ _HURRIED_STALL_SECONDS = 0.5
 _HURRIED_LOOK_SECONDS = 0.05
 _TRANSIENT = {errno.EAGAIN, errno.EWOULDBLOCK, errno.ECONNABORTED, errno.EPROTO, errno.EINTR}
 _NO_DESCRIPTOR = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
-
-_CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
-_TOO_LATE = b"HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
-_BUSY = (
-    b"HTTP/1.1 503 Service Unavailable\r\n"
-    b"Connection: close\r\nRetry-After: 5\r\nContent-Length: 0\r\n\r\n"
-)
 
 
 class PatientWorker(ThreadWorker):  # type: ignore[misc] # an untyped base
@@ -91,7 +85,7 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc] # an untyped base
     def load_wsgi(self) -> None:
         """Load the application; settle the unread rest of a body before the answer."""
         super().load_wsgi()
-        self.wsgi: Any = _settling(self.wsgi)
+        self.wsgi: Any = SettledBodies(self.wsgi)
 
     def set_accept_enabled(self, enabled: bool) -> None:
         """Accept or not; gunicorn would accept connections that then wait for a busy thread."""
@@ -161,7 +155,7 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc] # an untyped base
                 self.enqueue_req(conn)
         elif conn.arriving.expects_continue:
             conn.arriving.expects_continue = False
-            conn.say(_CONTINUE)
+            conn.say(CONTINUE)
         return ready
 
     def _admit(self) -> None:
@@ -213,7 +207,7 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc] # an untyped base
 
         def begin() -> None:
             if is_expected:
-                conn.sock.sendall(_CONTINUE)
+                conn.sock.sendall(CONTINUE)
 
         def has_share() -> None:
             self.method_queue.defer(self._has_decided, conn)
@@ -297,10 +291,7 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc] # an untyped base
             self._go_on(conn)
 
     def _part_from(self, conn: Connection) -> None:
-        """Close; before that leave a sending client time to read its answer (RFC 9112, 9.6).
-
-        Closing a socket with unread bytes would discard the data sent last.
-        """
+        """Close, after a sending client had time to read its answer (RFC 9112, 9.6)."""
         conn.deadline = time.monotonic() + _GRACE_SECONDS
         conn.grace_ends = time.monotonic() + _LONGEST_GRACE_SECONDS
         try:
@@ -357,11 +348,9 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc] # an untyped base
     # Stopping.
 
     def handle_quit(self, _number: int, _frame: FrameType | None) -> None:
-        """Stop without waiting for idle connections.
+        """Stop without waiting for idle connections; gunicorn's own SIGQUIT aborts requests.
 
-        SIGTERM gives them two seconds, so that a client about to send another request is answered
-        and learns that its connection ends: another server then takes over. gunicorn's own SIGQUIT
-        aborts requests.
+        SIGTERM gives them two seconds: a client about to send another request is still answered.
         """
         self._hurries = True
         self.alive = False
@@ -395,11 +384,11 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc] # an untyped base
         self._next_look = now + _LOOK_SECONDS
         for conn in self._senders.overdue(now):
             if len(conn.arriving):
-                self._refuse(conn, _TOO_LATE)
+                self._refuse(conn, TOO_LATE)
             else:
                 self._forget(conn)
         for conn in self._large.waiting.overdue(now):
-            self._refuse(conn, _BUSY)
+            self._refuse(conn, BUSY)
         self._admit()
         for conn in self._readers.overdue(now):
             log.info("connection closed: its client read nothing")
@@ -409,16 +398,3 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc] # an untyped base
             for conn in self._under_way:
                 if now > conn.last_moment and not has_time(conn.sock):
                     conn.expel()
-
-
-def _settling(application: Callable[..., Iterable[bytes]]) -> Callable[..., Iterable[bytes]]:
-    def answer(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-        def start(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
-            incoming = environ["wsgi.input"]
-            if isinstance(incoming, Incoming):
-                incoming.settle()
-            return start_response(status, headers, exc_info)
-
-        return application(environ, start)
-
-    return answer

@@ -1,6 +1,13 @@
-"""Answers to requests whose head is too long for the application."""
+"""Answers that the server gives without the application."""
 
 import json
+
+CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+TOO_LATE = b"HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
+BUSY = (
+    b"HTTP/1.1 503 Service Unavailable\r\n"
+    b"Connection: close\r\nRetry-After: 5\r\nContent-Length: 0\r\n\r\n"
+)
 
 # Prefixes of program addresses; vigint_web.http.base.errors does this for all other errors.
 _OF_PROGRAMS = (b"/api/", b"/stream/")
@@ -19,7 +26,9 @@ _LONG_FIELDS = (
 
 
 def too_long(begun: bytes) -> bytes:
-    """Return the complete answer: JSON for programs, a sentence in both languages for people.
+    """Return the answer to a head that is too long.
+
+    Programs get JSON, people a sentence in both languages.
 
     Args:
         begun: the received bytes, from the request line on.

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from sqlalchemy import func, select
 
 from vigint_web.clock import utcnow
-from vigint_web.config.config import EmailConfig
+from vigint_web.config.email import EmailConfig
 from vigint_web.config.values import LOCALES, is_mailbox
 from vigint_web.errors import EmailTaken, Invalid, Mistake, MistakeCode, NotFound, UnknownUser
 from vigint_web.extensions import db
