@@ -4,10 +4,10 @@ Nothing else writes either, so that both say the same after every commit. What a
 version before writes, which is the columns alone, `late_files` brings over.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from sqlalchemy import ColumnElement, Update, and_, delete, exists, insert, or_, update
+from sqlalchemy import ColumnElement, and_, delete, exists, insert, or_, update
 from sqlalchemy.orm import Session
 
 from vigint_web.models import FileKind, NamedFile, Video, VideoFile
@@ -21,7 +21,8 @@ def add_video(session: Session, video: Video, files: Files) -> None:
     """Add a video that comes with its files, inside the caller's transaction."""
     session.add(video)
     session.flush()
-    publish_files(session, video.id, update(Video).where(Video.id == video.id), files)
+    added = update(Video).where(Video.id == video.id)
+    publish_files(session, video.id, lambda **said: change(session, added.values(**said)), files)
     session.refresh(video)
     video.stored_size = video.files_size
 
@@ -29,21 +30,22 @@ def add_video(session: Session, video: Video, files: Files) -> None:
 def publish_files(
     session: Session,
     video_id: int,
-    statement: Update,
+    write: Callable[..., int],
     files: Files,
     values: Mapping[str, Any] | None = None,
 ) -> int:
     """Change a video and name files of it, inside the caller's transaction; others it keeps.
 
     Args:
-        statement: finds the video if all of that may be written; nothing is named if it does not.
+        write: is given values of columns, and writes them to the video if that is allowed still;
+            returns how many videos that were. Nothing is named if it was none.
         files: what each is to the video; one that had that place is not named any more.
         values: what else the video's row will say.
 
     Returns:
-        How many videos were found: one or none.
+        What `write` did.
     """
-    found = change(session, statement.values(**column_values(files, values)))
+    found = write(**column_values(files, values))
     if found:
         _write_rows(session, video_id, files)
     return found
