@@ -14,9 +14,9 @@ WAIT = 60.0
 
 
 def main() -> int:
-    """Run the demo step by step; return 0 only when the link is there and nothing failed."""
+    """Run the demo step by step; return 0 only when there is a link and nothing failed."""
     logging.basicConfig(level=logging.ERROR, format="%(message)s")
-    # What goes wrong is printed once, as a sentence, from the result.
+    # Errors are printed once, as a sentence, from the result.
     logging.getLogger("vigint_client").setLevel(logging.CRITICAL)
     print("1/4 Reading the configuration")
     try:
@@ -28,7 +28,7 @@ def main() -> int:
     print(f"2/4 Drawing {FRAMES} frames, {INTERVAL * 1000:.0f} ms apart")
     frames = draw_incident(FRAMES, time.time() - FRAMES * INTERVAL)
     print("3/4 Sending the alert, and waiting for the video and the mail")
-    # Drawn footage is not worth keeping for later.
+    # Generated footage need not be spooled.
     manager = AlertManager(find_spool=lambda: None)
     result = manager.send_security_alert_with_video(
         message="Démonstration : une personne franchit la clôture et marche vers le quai.",
@@ -72,7 +72,7 @@ def _report(result: dict[str, object]) -> int:
         return 1
     if not result["video_link_provided"]:
         print(
-            f"The alert went out without a video: {result.get('error', 'see the server log')}",
+            f"The alert was sent without a video: {result.get('error', 'see the server log')}",
             file=sys.stderr,
         )
         return 1

@@ -24,7 +24,7 @@ from vigint_client.errors import ConfigError
 from vigint_client.retries import ONCE
 from vigint_client.video_links import VideoLinkService
 
-__test__ = False  # Test runners that collect by file name find nothing here.
+__test__ = False  # Test runners that collect by file name must find nothing here.
 
 WAIT = 60.0
 LONGEST_CLIP = 64 * 1024 * 1024
@@ -39,7 +39,7 @@ class Skipped(Exception):
 
 
 class Checks:
-    """The checks in their order; later ones use what earlier ones made."""
+    """The checks in their order; later ones use the results of earlier ones."""
 
     def __init__(self, server: ServerSettings) -> None:
         self._server = server
@@ -49,7 +49,7 @@ class Checks:
         self._hosted: dict[str, Any] = {}
 
     def all(self) -> list[tuple[str, Callable[[], str]]]:
-        """Return each check with the words for its line."""
+        """Return each check with its description."""
         return [
             ("frames: the server makes a video of 40 frames", self.frames),
             ("link: the private link streams exactly that video", self.link),
@@ -66,7 +66,7 @@ class Checks:
         _need(result["success"], result.get("error"))
         _need(not result["pending"], f"the video was not ready within {WAIT:.0f} seconds")
         self._info = result["video_link_info"] or {}
-        _need(self._info.get("file_hash"), "no SHA-256 was told")
+        _need(self._info.get("file_hash"), "no SHA-256 was returned")
         return f"works until {self._info['expiration_time']}"
 
     def link(self) -> str:

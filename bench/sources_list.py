@@ -1,11 +1,11 @@
-"""Compare turning pages by key with turning them by OFFSET, on a list of 100,000 sources.
+"""Compare paging by key with paging by OFFSET, on a list of 100,000 sources.
 
     .venv/bin/python -m bench.sources_list [--rows N] [--database URL]
 
 Fills a database of its own (SQLite in a temporary folder, or the empty PostgreSQL database of the
-URL), then prints, for each order, what the first page and a deep one cost by either way and how
-many times longer OFFSET takes; then what narrowing and adding up cost. Times are the fastest of
-several, in milliseconds, for the whole page: keys, rows, tags and cameras.
+URL), then prints, for each order, the cost of the first and of a deep page with both methods and
+their ratio; then the cost of filters and totals. Times are the fastest of several, in milliseconds,
+for the whole page: keys, rows, tags and cameras.
 """
 
 import argparse
@@ -33,7 +33,7 @@ from vigint_web.services.sources.listing import COLUMNS, SORTS, Sorting, SourceF
 
 _BATCH = 5000
 _REPEATS = 5
-# As large as what ffprobe tells of a common file: a row that no list should read in vain.
+# As large as ffprobe's answer for a common file: lists should not read it in vain.
 _DETAILS = {"streams": [{"codec_type": "video", "tags": "x" * 1800}]}
 
 
@@ -120,7 +120,7 @@ def _best(ask: Callable[[], object]) -> float:
 
 
 def _by_offset(sorting: Sorting, offset: int) -> list[Source]:
-    """Read a page as it is often done: all the rows before it are read and thrown away."""
+    """Read a page by OFFSET: all the rows before it are read and discarded."""
     column, _known = COLUMNS[sorting.by]
     order = [column.desc().nulls_last(), Video.id.desc()]
     query = select(Source).join(Video).where(Video.kind == VideoKind.SOURCE).order_by(*order)
@@ -128,7 +128,7 @@ def _by_offset(sorting: Sorting, offset: int) -> list[Source]:
 
 
 def _deep(sorting: Sorting, depth: int) -> SortedPlace:
-    """Return the place behind a row that many rows down."""
+    """Return the cursor after that many rows."""
     row = _by_offset(sorting, depth - 1)[0]
     column, _known = COLUMNS[sorting.by]
     value = getattr(row if column.class_ is Source else row.video, column.key)
@@ -177,7 +177,7 @@ def _narrow() -> dict[str, dict[str, float]]:
 
 
 def main() -> None:
-    """Fill, compare, print."""
+    """Fill the database, compare, and print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rows", type=int, default=100_000)
     parser.add_argument("--database", help="of an empty PostgreSQL database; SQLite otherwise")

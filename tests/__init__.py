@@ -1,1 +1,1 @@
-"""The tests, by what they need: nothing, real servers, a whole installation, a browser."""
+"""The tests, by their needs: nothing, real servers, a whole installation, a browser."""

@@ -26,6 +26,10 @@ def of_columns() -> dict[tuple[int, str, int], File]:
             found[row["id"], "playable", track["number"]] = (
                 track["key"], track["size"], track["sha256"],
             )  # fmt: skip
+            if poster := track.get("poster"):
+                found[row["id"], "poster", track["number"]] = (
+                    poster["key"], poster["size"], poster["sha256"],
+                )  # fmt: skip
     db.session.rollback()
     return found
 

@@ -37,7 +37,7 @@ from vigint_web.services.accounts import api_keys, sites, users
 from vigint_web.services.core.actors import command_line
 from vigint_web.system.processes import die_with_parent
 
-# On a busy machine a slow example is no bug.
+# On a busy machine a slow example is not a failure.
 settings_of_hypothesis.register_profile(
     "vigint", deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
@@ -48,7 +48,7 @@ PASSWORD = "correct horse battery"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add the switches for what an ordinary run leaves out."""
+    """Add the options for tests that an ordinary run leaves out."""
     parser.addoption("--campaign", action="store_true", help="run the long campaigns too")
     parser.addoption(
         "--screenshots",
@@ -58,7 +58,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Skip campaigns unless they are asked for; take screenshots alone or not at all."""
+    """Skip campaigns unless requested; take screenshots alone or not at all."""
     wanted = config.getoption("--screenshots") is not None
     left_out = [item for item in items if ("screenshots" in item.keywords) != wanted]
     if left_out:
@@ -73,7 +73,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Write the page that shows the screenshots, once all processes have taken theirs."""
+    """Write the index of screenshots, once all processes have finished."""
     folder = session.config.getoption("--screenshots")
     if folder is not None and not hasattr(session.config, "workerinput"):
         from tests.browser.photographs import write_index
@@ -140,7 +140,7 @@ def queue(queue_server: str) -> Iterator[Redis]:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Run what needs a database on SQLite, and on PostgreSQL too where that can differ."""
+    """Run database tests on SQLite, and on PostgreSQL too where the behaviour can differ."""
     for name in ("database", "empty_database"):
         if name in metafunc.fixturenames:
             mark = metafunc.definition.get_closest_marker
@@ -220,7 +220,7 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[dict[st
 
 @pytest.fixture
 def empty_database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[dict[str, str]]:
-    """Give the settings of a database that nothing is in, no table either."""
+    """Provide the settings of a database without any table."""
     settings = {"VIGINT_DATA_DIR": str(tmp_path / "data")}
     if request.param == "sqlite":
         yield settings
@@ -232,7 +232,7 @@ def empty_database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[d
 
 @pytest.fixture
 def settings() -> dict[str, str]:
-    """Hold environment settings; a test changes them before it asks for `app`."""
+    """Provide environment settings; a test changes them before it requests `app`."""
     return {}
 
 
@@ -244,7 +244,7 @@ def config(database: dict[str, str], queue_server: str, settings: dict[str, str]
         "VIGINT_REDIS_URL": queue_server,
         "VIGINT_BASE_URL": "http://vigint.test",
         "VIGINT_SMTP_TO": "garde@example.com",
-        # Tests post in a hurry; test_cooling.py is about what that does otherwise.
+        # Tests post quickly; test_cooling.py tests the cool-down.
         "VIGINT_ALERT_COOLDOWN_SECONDS": "0",
     }
     return load_config({**defaults, **settings})
@@ -252,7 +252,7 @@ def config(database: dict[str, str], queue_server: str, settings: dict[str, str]
 
 @pytest.fixture
 def _cheap_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Hash passwords in no time; what they are worth is test_passwords.py's matter."""
+    """Hash passwords fast; their strength is tested in test_passwords.py."""
     cheap = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
     monkeypatch.setattr("vigint_web.services.accounts.passwords._hasher", cheap)
     monkeypatch.setattr("vigint_web.services.accounts.passwords._NO_PASSWORD", cheap.hash(PASSWORD))
@@ -260,7 +260,7 @@ def _cheap_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="session")
 def _templates_as_code(tmp_path_factory: pytest.TempPathFactory) -> FileSystemBytecodeCache:
-    """Keep what templates were compiled to, from one application to the next."""
+    """Keep compiled templates from one application to the next."""
     return FileSystemBytecodeCache(str(tmp_path_factory.mktemp("templates")))
 
 
@@ -287,13 +287,13 @@ def app(
 
 @pytest.fixture
 def client(app: Flask) -> FlaskClient:
-    """Give a browser that nobody is logged in with."""
+    """Provide a browser without a login."""
     return app.test_client()
 
 
 @pytest.fixture
 def people(app: Flask) -> Callable[[Role], Person]:
-    """Give a function that returns a logged-in person of a role."""
+    """Provide a function that returns a logged-in user of a role."""
     made: dict[Role, Person] = {}
 
     def person(role: Role) -> Person:
@@ -325,7 +325,7 @@ def key_row(api_key: str) -> ApiKey:
 
 @pytest.fixture
 def work(app: Flask, queue: Redis) -> Callable[[], None]:
-    """Give a function that runs every queued job, by a real RQ worker in this process."""
+    """Provide a function that runs every queued job, by a real RQ worker in this process."""
 
     return run_jobs
 
@@ -338,18 +338,18 @@ def footage(tmp_path_factory: pytest.TempPathFactory) -> Footage:
 
 @pytest.fixture
 def library(app: Flask) -> Library:
-    """Give ready videos of any bytes, without encoding anything."""
+    """Provide ready videos with any bytes, without encoding."""
     return Library()
 
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    """Give a clock that services read and a test can set."""
+    """Provide a clock that services read and a test can set."""
     return Clock(monkeypatch)
 
 
 def pytest_report_header() -> list[str]:
-    """Say which ffmpeg the tests use."""
+    """Report the ffmpeg of the tests."""
     from vigint_web.media.tools import find_tools
 
     tools: Any = find_tools()

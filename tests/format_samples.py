@@ -1,4 +1,4 @@
-"""What cameras, phones and editors really write: containers, codecs and their oddities.
+"""Files of real cameras, phones and editors: containers, codecs and their oddities.
 
 Every sample lasts three seconds. Its corners are red, green, blue and yellow, clockwise from the
 upper left as displayed; at one second its middle turns white for a fifth of a second while a tone
@@ -50,10 +50,10 @@ ORIGINAL, REMUX, TRANSCODE = Plan.ORIGINAL, Plan.REMUX, Plan.TRANSCODE
 
 @dataclass(frozen=True)
 class Format:
-    """One kind of file, and what must be found out about it.
+    """One kind of file, and its expected facts.
 
-    ``size`` is as displayed, of square pixels; ``filters`` come before the encoder, ``turn`` is
-    what the container tells players to do, in degrees clockwise.
+    ``size`` is as displayed, of square pixels; ``filters`` come before the encoder, ``turn`` is the
+    container's rotation for players, in degrees clockwise.
     """
 
     name: str
@@ -202,7 +202,7 @@ def _run(command: list[str]) -> None:
 
 
 def _picture(form: Format) -> str:
-    """Return the graph of a picture that stands upright after the turn."""
+    """Return the graph of a picture that is upright after the rotation."""
     width, height = form.coded
     if form.turn in (90, 270):
         width, height = height, width

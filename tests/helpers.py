@@ -1,4 +1,4 @@
-"""What tests use besides fixtures."""
+"""Helpers of the tests besides fixtures."""
 
 import base64
 import email
@@ -52,29 +52,29 @@ def log_in(client: FlaskClient, email: str, password: str) -> None:
 
 
 class Browser(FlaskClient):
-    """Ask as a client of a real server does: nothing of one request is left to the next.
+    """Send requests like a client of a real server: no state of a request is kept for the next.
 
     The tests run inside an application context, which Flask would share with every request: the
-    person of the last one would still be logged in, and its database session still be open.
+    previous request's user would still be logged in, and its database session still open.
     """
 
     def open(self, *args: Any, **kwargs: Any) -> TestResponse:
-        """Send one request in a context of its own, and read its answer to the end."""
+        """Send one request in a context of its own, and read its answer completely."""
         with self.application.app_context():
             answer = super().open(*args, **{"buffered": True, **kwargs})
-        # A large form travels in a temporary file that Werkzeug's client leaves open.
+        # A large form uses a temporary file that Werkzeug's client leaves open.
         answer.request.environ["wsgi.input"].close()
         return answer
 
 
 def renew() -> None:
-    """Let the test see what others committed."""
+    """Let the test see commits of others."""
     db.session.rollback()
     db.session.expire_all()
 
 
 class InThisProcess(ListedWorker, SimpleWorker):
-    """What the application's worker is, but for the fork."""
+    """The application's worker, without the fork."""
 
 
 def run_jobs() -> None:
@@ -101,14 +101,14 @@ def close_pool(engine: Engine) -> None:
 
 
 def stored_files(config: Config) -> list[str]:
-    """Return the key of every file that is published."""
+    """Return the key of every published file."""
     root = config.media_dir
     found = (path.relative_to(root).as_posix() for path in root.rglob("*") if path.is_file())
     return sorted(name for name in found if not name.startswith(".incoming/"))
 
 
 def path_of(link: str) -> str:
-    """Return what a browser asks the server for when somebody opens a link."""
+    """Return the browser's request for a link."""
     assert link.startswith("http://vigint.test/"), f"{link} leads elsewhere"
     return link.removeprefix("http://vigint.test")
 
@@ -167,7 +167,7 @@ def post_form(
 
 @dataclass
 class Person:
-    """Somebody who is logged in."""
+    """A logged-in user."""
 
     browser: FlaskClient
     email: str
@@ -178,7 +178,7 @@ class Person:
         return self.browser.post(path, data={"csrf_token": token, **fields})
 
     def speaking(self, locale: str) -> "Person":
-        """Choose the language of the pages, which is French otherwise; return the person."""
+        """Choose the language of the pages, which is French otherwise; return the user."""
         self.post("/language", locale=locale)
         return self
 
@@ -193,9 +193,9 @@ class Person:
 
 
 class Clock:
-    """Move the application's time; none passes by itself, however busy a machine is.
+    """Control the application's time, which advances on demand only, however busy a machine is.
 
-    Each reading is a microsecond later than the one before, so that an order by time stays one.
+    Each reading is a microsecond later than the one before, so that an order by time is unique.
     """
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -215,7 +215,7 @@ class Clock:
 
 
 class Footage:
-    """Generate clips and frames by the ffmpeg that the application uses, each once."""
+    """Generate clips and frames with the application's ffmpeg, each once."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -223,7 +223,7 @@ class Footage:
         self._frames: dict[tuple[int, str], list[bytes]] = {}
 
     def clip(self, name: str, *options: str, seconds: float = 2, size: str = "320x240") -> Path:
-        """Return a clip with picture and sound; the name's ending chooses the container.
+        """Return a clip with picture and sound; the file extension selects the container.
 
         Args:
             options: ffmpeg's output options; H.264 and AAC when none are given.
@@ -257,7 +257,7 @@ class Footage:
 
 
 def incident_document(frames: list[bytes], *, step: float = 0.1, **more: Any) -> dict[str, Any]:
-    """Return the JSON that a detector posts: frames `step` seconds apart."""
+    """Return a detector's JSON: frames `step` seconds apart."""
     return {
         "message": "Mouvement suspect au rayon 4",
         "incident_data": {

@@ -1,4 +1,4 @@
-"""A real HTTP server that takes what webhooks are told, or answers what a test wants."""
+"""A real HTTP server that receives webhook calls, or answers as a test requires."""
 
 import contextlib
 import json
@@ -18,7 +18,7 @@ SECRET = "a secret of the tests"
 
 @dataclass
 class Told:
-    """One call as it arrived."""
+    """One call as received."""
 
     path: str
     headers: Message
@@ -30,7 +30,7 @@ class Told:
         return dict(json.loads(self.body))
 
     def is_signed(self, secret: str = SECRET) -> bool:
-        """Return whether the header is what the documentation says, worked out anew."""
+        """Return whether the header matches the documentation, computed independently."""
         said = dict(part.split("=") for part in self.headers["Vigint-Signature"].split(","))
         expected = signature(secret, int(said["t"]), self.body)
         return self.headers["Vigint-Signature"] == expected
@@ -38,17 +38,17 @@ class Told:
 
 @dataclass
 class Hook:
-    """Where webhooks arrive."""
+    """A receiver of webhook calls."""
 
     host: str = "127.0.0.1"
     told: list[Told] = field(default_factory=list)
-    # What is answered before 204 is: a status with its headers.
+    # The answers before 204: a status with its headers.
     answers: list[tuple[int, dict[str, str]]] = field(default_factory=list)
     port: int = 0
 
     @property
     def url(self) -> str:
-        """Return an address with something in it that is nobody's business."""
+        """Return an address that contains a secret."""
         return f"http://{self.host}:{self.port}/in/s3cr3t-path"
 
 
@@ -71,21 +71,21 @@ class _Handler(BaseHTTPRequestHandler):
     do_GET = do_POST  # noqa: N815 - http.server's name
 
     def log_message(self, *_: Any) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
 
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
 
     def handle_error(self, *_: Any) -> None:
-        """Say nothing of clients that hang up."""
+        """Ignore disconnecting clients."""
 
 
 @contextlib.contextmanager
 def listening(
     host: str = "127.0.0.1", port: int = 0, tls: ssl.SSLContext | None = None
 ) -> Iterator[Hook]:
-    """Run a server; yield what it is told."""
+    """Run a server; yield the received calls."""
     server = _Server((host, port), _Handler)
     if tls is not None:
         server.socket = tls.wrap_socket(server.socket, server_side=True)
@@ -104,7 +104,7 @@ def listening(
 
 @contextlib.contextmanager
 def saying(*pieces: bytes, then_wait: bool) -> Iterator[int]:
-    """Run a server that says these bytes to whoever connects, and is silent or gone after them."""
+    """Run a server that sends these bytes to each client, and is then silent or gone."""
     listener = socket.create_server(("127.0.0.1", 0))
     ended = threading.Event()
 

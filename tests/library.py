@@ -1,4 +1,4 @@
-"""Put videos on the shelf without encoding anything, for tests of how they are handed out."""
+"""Create videos without encoding, for tests of their delivery."""
 
 import hashlib
 import secrets
@@ -38,11 +38,11 @@ from vigint_web.services.videos.late_files import copy_files_of
 
 ACTOR = command_line("test")
 _AGENT = f"Werkzeug/{metadata.version('werkzeug')}"  # the test client's
-STREAMED = bytes(range(256)) * 8 * 1024  # 2 MiB, every position told by its value
+STREAMED = bytes(range(256)) * 8 * 1024  # 2 MiB, every position identified by its value
 
 
 class Library:
-    """Make sources and incidents whose videos are in any state, with any bytes."""
+    """Create sources and incidents whose videos are in any state, with any bytes."""
 
     def source(
         self,
@@ -54,7 +54,7 @@ class Library:
         actor: Actor = ACTOR,
         **values: Any,
     ) -> Source:
-        """Add a source; its video is ready and plays as it is unless `values` say otherwise."""
+        """Add a source; its video is ready and plays unchanged unless `values` differ."""
         source = sources.begin_upload(actor, filename, name, description)
         draft = storage().new_temp()
         draft.write_bytes(data)
@@ -107,18 +107,18 @@ class Library:
         return found
 
     def person_token(self, video: Video, **options: Any) -> str:
-        """Mint a link for a person and return its token."""
+        """Create a link for a person and return its token."""
         return token_of(self.person_link(video, **options))
 
     def person_link(self, video: Video, *, hours: int | None = 48, **options: Any) -> Link:
-        """Mint a link for a person."""
+        """Create a link for a person."""
         return mint_link(ACTOR, video, Audience.PERSON, hours=hours, **options)
 
     def view(self, token: str, **visitor: str) -> str:
-        """Return a name of a viewing, as a page that a browser without cookies opened carries it.
+        """Return a name of a viewing, as in a page opened by a browser without cookies.
 
         Args:
-            visitor: its address and user agent, where they are not the test client's.
+            visitor: its address and user agent, if they are not the test client's.
         """
         from vigint_web.services.links.links import find_link
 
@@ -134,7 +134,7 @@ class Library:
         return token_of(link)
 
     def change_link(self, token: str, **values: Any) -> None:
-        """Change a link's row behind everybody's back."""
+        """Change a link's row directly."""
         from vigint_web.services.links.links import find_link
 
         with transaction():
@@ -144,7 +144,7 @@ class Library:
                 setattr(link, name, value)
 
     def expire(self, token: str) -> None:
-        """Let a link's time be over."""
+        """Make a link expired."""
         self.change_link(token, expires_at=utcnow() - timedelta(seconds=1))
 
     def incident_of(self, video: Video) -> Incident:
@@ -166,17 +166,14 @@ class Library:
             _name_by_rows_too(video)
 
     def keep_track(self, video: Video, data: bytes = STREAMED[:1000]) -> str:
-        """Store one more picture of a file, such as of a rear camera; return its key."""
+        """Store one more track of a file, such as of a rear camera; return its key."""
         number = len(video.tracks or []) + 2
-        draft = storage().new_temp()
-        draft.write_bytes(data)
-        key = f"videos/{video.public_id}/a1/track{number}.mp4"
-        storage().publish(draft, key)
+        base = f"videos/{video.public_id}/a1"
+        kept = self._keep(f"{base}/track{number}.mp4", data)
         track = {
             "number": number,
-            "key": key,
-            "size": len(data),
-            "sha256": hashlib.sha256(data).hexdigest(),
+            **kept,
+            "poster": self._keep(f"{base}/poster{number}.jpg", b"a picture of " + data),
             "width": 640,
             "height": 480,
             "duration": video.duration,
@@ -185,10 +182,16 @@ class Library:
             video.tracks = [*(video.tracks or []), track]
             _name_by_rows_too(video)
             video.stored_size = video.files_size
-        return key
+        return str(kept["key"])
+
+    def _keep(self, key: str, data: bytes) -> dict[str, Any]:
+        draft = storage().new_temp()
+        draft.write_bytes(data)
+        storage().publish(draft, key)
+        return {"key": key, "size": len(data), "sha256": hashlib.sha256(data).hexdigest()}
 
     def look_over(self, video: Video) -> None:
-        """Give a video all that its player can show beside it."""
+        """Add a timeline and pictures to a video."""
         self.keep_picture(video, "sprite")
         sheet = {"columns": 1, "rows": 1, "width": 2, "height": 2, "interval": 120.5, "count": 1}
         with transaction():

@@ -1,4 +1,4 @@
-"""Files as recorders, broken copies and cut streams leave them, made of one whole clip.
+"""Files of recorders, broken copies and interrupted streams, made from one intact clip.
 
 The clip lasts three seconds at 25 pictures a second, see `tests.format_samples`.
 """
@@ -20,11 +20,11 @@ _MANY_BYTES = random.Random(7)
 
 @dataclass(frozen=True)
 class Odd:
-    """One odd file: how it is made in a folder, and what must come of it.
+    """One odd file: how it is made in a folder, and its expected result.
 
-    ``seconds`` is how long it plays, ``pictures`` how many are shown of 75 (a range where damage
-    took some); ``flash`` when the middle turns white, None where that is lost; ``sound`` whether it
-    is heard, at the flash; ``flaws`` what is said.
+    ``seconds`` is its duration, ``pictures`` the number shown of 75 (a range where damage took
+    some); ``flash`` when the middle turns white, None if that is lost; ``sound`` whether it is
+    audible, at the flash; ``flaws`` the reported ones.
     """
 
     name: str
@@ -38,7 +38,7 @@ class Odd:
 
 
 def whole_clip(folder: Path) -> Path:
-    """Write the clip that the odd files are made of; its key pictures are a half second apart."""
+    """Write the clip from which the odd files are made; its key frames are half a second apart."""
     plain = make(next(form for form in FORMATS if form.name == "h264-aac.mp4"), folder)
     whole = folder / "whole.mp4"
     keys = ("-g", "12", "-crf", "4", "-preset", "ultrafast", "-pix_fmt", "yuv420p")
@@ -85,13 +85,13 @@ def _replaced(data: bytearray, old: bytes, new: bytes) -> bytes:
 
 
 def jumping(seconds: int) -> tuple[str, ...]:
-    """Let picture and sound go on so many seconds later from their middle on."""
+    """Shift picture and sound by that many seconds from their middle on."""
     later = f"setts=ts='if(gte(N,{{}}),TS+{seconds}/TB,TS)'"
     return "-bsf:v", later.format(38), "-bsf:a", later.format(71)
 
 
 def _step_back(data: bytearray) -> bytearray:
-    """Let the clusters of a Matroska file from the second second on count from 0 again."""
+    """Restart the cluster times of a Matroska file at 0 from the second second on."""
     at = -1
     while (at := data.find(b"\x1f\x43\xb6\x75", at + 1)) >= 0:
         place = data.find(b"\xe7", at, at + 24)
@@ -116,7 +116,7 @@ def _wrong_index(data: bytearray, kind: str) -> bytearray:
 
 
 def _preallocated(data: bytearray) -> bytearray:
-    """Announce an hour, leave the index out and end in zeros, as a recorder that lost power."""
+    """Announce an hour, omit the index and end in zeros, like a recorder that lost power."""
     data = data[: data.rindex(b"idx1")]
     at = data.index(b"strh") + 8
     assert data[at : at + 4] == b"vids"

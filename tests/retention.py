@@ -35,7 +35,7 @@ class Machine:
         return self
 
     def looks(self, after: timedelta = LOOK) -> None:
-        """Let time pass, and the scheduler take its round."""
+        """Advance the time, and run a round of the scheduler."""
         self._clock.forward(seconds=after.total_seconds())
         runtime().config = self._config
         renew()
@@ -46,13 +46,13 @@ class Machine:
         renew()
 
     def waits(self, how_long: timedelta) -> None:
-        """Let the scheduler run for so long."""
+        """Let the scheduler run for that long."""
         for _ in range(int(how_long / timedelta(minutes=30))):
             self.looks(timedelta(minutes=30))
 
 
 def age(video: Video, days: float) -> int:
-    """Let a video have arrived so long ago, with the date that it got then."""
+    """Backdate the arrival of a video, with its date at that time."""
     with transaction():
         video.created_at -= timedelta(days=days)
         if video.purge_at is not None:
@@ -61,7 +61,7 @@ def age(video: Video, days: float) -> int:
 
 
 def kept_for(video_id: int) -> Days:
-    """Return for how many days a video is kept by its date."""
+    """Return the days for which a video is kept, from its date."""
     video = db.session.get_one(Video, video_id, populate_existing=True)
     return None if video.purge_at is None else (video.purge_at - video.created_at) // DAY
 

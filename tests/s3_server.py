@@ -79,7 +79,7 @@ _numbers = count(1)
 
 
 class NoS3(Exception):
-    """Say that no S3 could be run here, and why."""
+    """There is no usable S3; carries the reason."""
 
 
 class S3Server:
@@ -91,11 +91,11 @@ class S3Server:
 
     @property
     def log(self) -> str:
-        """Return what the server has said."""
+        """Return the server's log."""
         return (self._folder / "log").read_text(encoding="utf-8", errors="replace")
 
     def settings(self, prefix: str = "") -> dict[str, str]:
-        """Make a bucket; return the settings of an installation that keeps its footage there."""
+        """Create a bucket; return the settings of an installation with its footage there."""
         bucket = f"bucket-{os.getpid()}-{next(_numbers)}"
         self.client().create_bucket(Bucket=bucket)
         return {
@@ -107,7 +107,7 @@ class S3Server:
         }
 
     def client(self):  # type: ignore[no-untyped-def]  # a class that botocore makes at run time
-        """Return a client that is not the application's."""
+        """Return a client independent of the application's."""
         import boto3
 
         return boto3.client(
@@ -119,10 +119,10 @@ class S3Server:
         )
 
     def answers(self) -> bool:
-        """Return whether the server does."""
+        """Return whether the server answers."""
         connection = HTTPConnection("127.0.0.1", self._port, timeout=2)
         try:
-            connection.request("GET", "/")  # which is no request of S3
+            connection.request("GET", "/")  # which is not a request of S3
             return connection.getresponse().status == 404
         except OSError:
             return False
@@ -132,7 +132,7 @@ class S3Server:
 
 @contextmanager
 def s3_server() -> Iterator[S3Server]:
-    """Run a server in a folder that goes afterwards.
+    """Run a server in a temporary folder.
 
     Raises:
         NoS3: it cannot run on this machine, or does not start.
@@ -179,7 +179,9 @@ def _place() -> str:
 
 
 def _write_configuration(folder: Path) -> list[int]:
-    """Write what the servers read; return their ports, that of the proxy, which is the S3, last."""
+    """Write the servers' configuration; return their ports, that of the proxy, which is the S3,
+    last.
+    """
     (folder / "swift.conf").write_text(
         "[swift-hash]\nswift_hash_path_suffix = tests\n"
         "[storage-policy:0]\nname = one\ndefault = yes\n"

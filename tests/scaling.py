@@ -1,4 +1,4 @@
-"""Compare what a parser costs on a text and on one several times as long."""
+"""Compare the time of a parser on a text and on one several times as long."""
 
 import time
 from collections.abc import Callable
@@ -9,16 +9,16 @@ _LONGER = 6
 
 
 def assert_linear(parse: Callable[[Any], object], made: Callable[[int], Any], length: int) -> None:
-    """Fail if a parser takes more than linear time; what it raises is an answer like any other.
+    """Fail if a parser takes more than linear time; an exception is a valid result.
 
-    The thread's own CPU time is compared, so that a busy machine changes nothing. What is over
-    within 50 ms at the full length is not looked at further: a quadratic parser takes seconds.
+    The thread's own CPU time is compared, independent of other load. Times below 50 ms at the full
+    length are not examined further: a quadratic parser takes seconds.
     """
     given = made(length)
     long = _seconds(parse, given)
     if long < 0.05:
         return
-    # Caches that other processes empty cost processor time too: the least of three counts.
+    # Cache misses caused by other processes cost processor time too: the minimum of three counts.
     long = min(long, *(_seconds(parse, given) for _ in range(2)))
     short = min(_seconds(parse, made(length // _LONGER)) for _ in range(3))
     assert long < 2.5 * _LONGER * short, f"{long:.2f} s, and {short:.3f} s for a sixth of it"

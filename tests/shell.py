@@ -1,4 +1,4 @@
-"""Run Vigint's commands in the tests as somebody does at the shell of a machine."""
+"""Run Vigint's commands in the tests as from the command line of a machine."""
 
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from vigint_web.services.operations import database_dump
 
 
 class Shell:
-    """Run commands as somebody does at the shell of a machine."""
+    """Run commands as from the command line of a machine."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, environ: dict[str, str]) -> None:
         self._monkeypatch = monkeypatch
@@ -28,14 +28,14 @@ class Shell:
             return CliRunner().invoke(cli, [str(argument) for argument in arguments])
 
     def does(self, *arguments: str | Path) -> str:
-        """Run a command that works; return what it said."""
+        """Run a successful command; return its output."""
         result = self.run(*arguments)
         assert result.exception is None, result.exception
         assert result.exit_code == 0, result.output
         return result.output
 
     def is_refused(self, *arguments: str | Path) -> str:
-        """Run a command that is refused; return the sentence."""
+        """Run a refused command; return the sentence."""
         result = self.run(*arguments)
         assert result.exception is not None, f"it was not refused: {result.output}"
         said = str(result.exception)
@@ -49,7 +49,7 @@ def here(shell: Shell) -> Path:
 
 
 def nothing_is_there(place: Shell) -> bool:
-    """Return whether a data directory and a database are as empty as before."""
+    """Return whether a data directory and a database are still empty."""
     folder = here(place)
     if "VIGINT_DATABASE_URL" in place.environ:
         app = create_app(load_config({**place.environ, "VIGINT_DATA_DIR": str(folder) + "-x"}))

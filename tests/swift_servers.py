@@ -1,6 +1,6 @@
-"""Be Swift: an account, a container, an object and a proxy server, each a process.
+"""Run Swift: an account, a container, an object and a proxy server, each in a process.
 
-A program of its own that imports nothing of ours: eventlet changes every module there is.
+A separate program without our modules, because eventlet patches every module.
 """
 
 import ctypes
@@ -26,7 +26,7 @@ def _serve(path: Path, name: str, parent: int) -> None:
 
 
 def _make_ring(folder: Path, kind: str, port: int) -> None:
-    """Say where things are kept: on the one device, behind the one port."""
+    """Write the rings: one device, behind one port."""
     builder = RingBuilder(1, 1, 0)
     where = {"ip": "127.0.0.1", "port": port, "device": "one", "region": 1, "zone": 1}
     builder.add_dev({"id": 0, "weight": 1, **where})
@@ -43,7 +43,7 @@ def _main(folder: Path, ports: list[int]) -> None:
             name = "proxy-server" if kind == "proxy" else "keeper"
             _serve(folder / f"{kind}.conf", name, here)
             os._exit(1)
-    os.wait()  # none of them ends by itself, unless it could not start
+    os.wait()  # none of them ends, unless it could not start
     os._exit(1)
 
 

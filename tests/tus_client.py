@@ -12,7 +12,7 @@ DATA = bytes(range(256)) * 40
 
 
 def encoded(**said: str) -> str:
-    """Return Upload-Metadata that says so."""
+    """Return Upload-Metadata with these values."""
     return ",".join(f"{k} {base64.b64encode(v.encode()).decode()}" for k, v in said.items())
 
 

@@ -1,4 +1,4 @@
-"""`python -m vigint_client`: look at the alerts that wait on this machine, and deliver them."""
+"""`python -m vigint_client`: list the spooled alerts of this machine, and deliver them."""
 
 import argparse
 import datetime as dt
@@ -40,17 +40,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     flush.add_argument(
         "--anywhere",
         action="store_true",
-        help="deliver too what was meant for another server or key: after one of them changed",
+        help="also deliver alerts bound to another server or key: after one of them changed",
     )
     flush.add_argument(
-        "--again", action="store_true", help="try again what was set aside as refused or damaged"
+        "--again", action="store_true", help="retry alerts set aside as refused or damaged"
     )
-    commands.add_parser("list", help="show what waits and what was set aside, and why")
+    commands.add_parser("list", help="list queued alerts and those set aside, with the reason")
     options = parser.parse_args(arguments)
     if options.command is None:
         parser.print_help()
         return 0
-    # What goes wrong is printed once, on the line of its alert.
+    # Errors are printed once, on the line of their alert.
     logging.getLogger("vigint_client").setLevel(logging.CRITICAL)
     settings = find_spool_settings()
     if settings is None:

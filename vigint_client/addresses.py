@@ -1,4 +1,4 @@
-"""Which network addresses a webhook may be posted to."""
+"""Decide which network addresses a webhook may be posted to."""
 
 import socket
 
@@ -6,14 +6,14 @@ from vigint_client.special_addresses import is_public
 
 
 class PrivateAddress(Exception):
-    """A name leads to nothing but addresses of a private network."""
+    """A name resolves only to addresses of a private network."""
 
 
 def resolve(host: str, port: int, *, allow_private: bool) -> list[str]:
     """Return the addresses of a host that may be connected to, in the system's order.
 
-    Connect to one of these, not to the name: it may lead elsewhere the next time.
-    Raises PrivateAddress, or OSError when the name is not known.
+    Connect to one of these, not to the name: a second resolution may differ. Raises PrivateAddress,
+    or OSError when the name is not known.
     """
     found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     addresses = list(dict.fromkeys(str(item[4][0]) for item in found))

@@ -1,4 +1,4 @@
-"""Alerts from a detector: by the server with video, else by mail without it."""
+"""Send alerts from a detector: through the server with video, else by mail without it."""
 
 import logging
 import math
@@ -38,9 +38,9 @@ TransportFactory = Callable[..., Transport]
 
 
 class AlertManager:
-    """Sends alerts by the configured server; no method raises for anything outside.
+    """Sends alerts through the configured server; no method raises for external failures.
 
-    The arguments replace what is otherwise read from the environment at each call.
+    The arguments replace values that are otherwise read from the environment at each call.
     """
 
     def __init__(
@@ -76,8 +76,8 @@ class AlertManager:
     ) -> Result:
         """Send an alert by `email` through the server (the default), by `webhook`, or both.
 
-        `success` tells that every configured channel worked, `channels` which did; the result
-        of each channel is there under its name. `sms` and `whatsapp` answer that they are not
+        `success` is true if every configured channel worked, `channels` has the state of each; the
+        result of each channel is under its name. `sms` and `whatsapp` are reported as not
         configured.
         """
         say_ignored("send_alert", ignored)
@@ -135,7 +135,7 @@ class AlertManager:
         message: str,  # noqa: ARG002 - the arguments are those of every channel
         alert_type: str = "info",  # noqa: ARG002 - as above
     ) -> Result:
-        """Answer that no text messages can be sent."""
+        """Report that text messages are not supported."""
         return results.no_channel("sms")
 
     def send_whatsapp_alert(
@@ -143,15 +143,15 @@ class AlertManager:
         message: str,  # noqa: ARG002 - the arguments are those of every channel
         alert_type: str = "info",  # noqa: ARG002 - as above
     ) -> Result:
-        """Answer that no WhatsApp messages can be sent."""
+        """Report that WhatsApp messages are not supported."""
         return results.no_channel("whatsapp")
 
     def create_video_from_frames(
         self, frames: object, output_path: str | Path | None = None, fps: float | None = None
     ) -> str | None:
-        """Write the frames to an MP4 file on this machine; return its path, None without a frame.
+        """Write the frames to a local MP4 file; return its path, None without a frame.
 
-        The frames are stored as they are (Motion JPEG or PNG), at the pace of their times, else
+        The frames are stored unchanged (Motion JPEG or PNG), at the pace of their times, else at
         `fps` (25) per second. The caller removes the file. Never raises.
         """
         try:
@@ -178,11 +178,11 @@ class AlertManager:
         recipient_email: object = None,
         **ignored: object,
     ) -> Result:
-        """Send an alert whose mail carries a private link to the video of the frames.
+        """Send an alert whose mail has a private link to the video of the frames.
 
-        Waits at most `wait` seconds, once the server has accepted, for the hash and the
-        deliveries. With `background` it returns at once, and the outcome is logged.
-        Never raises; the keys of the result are listed in docs/detectors.md.
+        Waits at most `wait` seconds, once the server has accepted, for the hash and the deliveries.
+        With `background` it returns at once, and the outcome is logged. Never raises; the keys of
+        the result are listed in docs/detectors.md.
         """
         say_ignored("send_security_alert_with_video", ignored)
         try:
@@ -200,11 +200,11 @@ class AlertManager:
         waiting = Waiting(self._sender, report, held, SECURITY)
         count = held.count
         if queue.held_bytes + held.size > background.RAW_BYTES:
-            # Raw arrays would fill the memory: this caller pays with a moment of its time.
+            # Raw arrays would fill the memory: encode them in the caller's thread.
             waiting.encode()
 
         def send() -> None:
-            # What waits behind it would wait long: on the disk nothing can happen to it.
+            # Alerts queued behind it would wait long: move them to the disk, where they are safe.
             result = waiting.send(queue.spill, sleep=queue.sleep)
             if result["success"]:
                 log.info("The alert was accepted as incident %s.", result.get("incident_id"))
@@ -248,7 +248,7 @@ def _names_of(channels: object) -> tuple[str, ...]:
 
 
 def _typed(report: Report, alert_type: object) -> Report:
-    """Name the type of an alert, which its mail says, and which stands in for an incident's."""
+    """Return the type of an alert, which its mail shows, also in place of an incident's type."""
     kind = to_text(alert_type)
     report.incident_data.setdefault("incident_type", kind)
     if kind.lower() != SECURITY:
@@ -269,6 +269,6 @@ def _seconds(wait: object) -> float:
 
 
 def _unexpected(why: Exception) -> Result:
-    # A detector must go on watching whatever happens in here.
+    # No failure here may stop the detector.
     log.exception("The alert could not be sent.")
     return results.failed(surprise(why))

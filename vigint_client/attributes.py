@@ -1,4 +1,4 @@
-"""Settings as attributes of an object, as programs for earlier libraries read and set them."""
+"""Settings as attributes, as programs for earlier libraries read and set them."""
 
 from collections.abc import Callable
 from typing import Any, Generic, TypeVar, overload

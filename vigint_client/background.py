@@ -1,4 +1,4 @@
-"""A bounded queue that sends alerts behind the caller's back."""
+"""A bounded queue that sends alerts in a background thread."""
 
 import atexit
 import logging
@@ -13,17 +13,17 @@ log = logging.getLogger("vigint_client")
 
 MAX_WAITING = 64
 MAX_BYTES = 1024 * 1024 * 1024
-# What may wait unencoded; beyond it the caller's thread compresses first.
+# The limit of unencoded frames; beyond it the caller's thread compresses first.
 RAW_BYTES = 256 * 1024 * 1024
 EXIT_PATIENCE = 10.0
 
 
 @dataclass(frozen=True, eq=False)
 class Job:
-    """Something to do later, and the memory it holds until then in bytes.
+    """A deferred task, and the memory it holds until then in bytes.
 
-    `save` puts it on the disk instead and returns whether it is there: called with False when
-    there may be a better moment, with True when there will be none.
+    `save` writes it to the disk instead and returns whether it is there: called with False when it
+    may be retried later, with True when it cannot.
     """
 
     run: Callable[[], object]
@@ -32,7 +32,7 @@ class Job:
 
 
 class BackgroundQueue:
-    """Jobs done one after the other by one daemon thread, oldest first."""
+    """A queue of jobs run one after the other by one daemon thread, oldest first."""
 
     def __init__(self, max_waiting: int = MAX_WAITING, max_bytes: int = MAX_BYTES) -> None:
         self._max_waiting = max_waiting
@@ -47,21 +47,21 @@ class BackgroundQueue:
 
     @property
     def held_bytes(self) -> int:
-        """Memory that the waiting jobs hold."""
+        """Memory held by the queued jobs."""
         with self._changed:
             return self._bytes
 
     def submit(self, job: Job) -> bool:
         """Queue a job and return at once; False when the queue is full."""
         with self._changed:
-            # One job is always taken when nothing waits, however large.
+            # A job of any size is accepted when the queue is empty.
             too_large = self._jobs and self._bytes + job.size > self._max_bytes
             if len(self._jobs) >= self._max_waiting or too_large:
                 return False
             try:
                 self._start()
             except RuntimeError:
-                # No thread can start any more: the interpreter is ending.
+                # No thread can be started: the interpreter is ending.
                 return False
             self._jobs.append(job)
             self._bytes += job.size
@@ -69,13 +69,15 @@ class BackgroundQueue:
             return True
 
     def drain(self, timeout: float) -> int:
-        """Wait until everything is done or `timeout` seconds are over; return what is left."""
+        """Wait until everything is done or `timeout` seconds have passed; return the
+        number left.
+        """
         with self._changed:
             self._changed.wait_for(lambda: not self._jobs and self._running is None, timeout)
             return len(self._left())
 
     def close(self, timeout: float = EXIT_PATIENCE) -> None:
-        """Drain with short pauses between attempts; save what is left, or log that it is lost."""
+        """Drain with short pauses between attempts; save the rest, or log that it is lost."""
         if self._owner != os.getpid():
             # A forked child inherits the exit hook, but neither the thread nor its alerts.
             return
@@ -89,7 +91,7 @@ class BackgroundQueue:
             log.error("%d alert(s) could not be sent before the program ended.", lost)
 
     def spill(self) -> int:
-        """Save what waits, because it will wait long; return how many are on the disk now."""
+        """Save the queued jobs, because they will wait long; return how many are on disk now."""
         with self._changed:
             waiting = list(self._jobs)
         saved = 0
@@ -155,7 +157,7 @@ def shared_queue() -> BackgroundQueue:
 
 
 def drain_background(timeout: float = EXIT_PATIENCE) -> int:
-    """Wait for the alerts in the background; return how many are still under way."""
+    """Wait for the alerts in the background; return how many are unfinished."""
     return shared_queue().drain(timeout)
 
 

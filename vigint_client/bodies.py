@@ -1,4 +1,4 @@
-"""Request bodies that can be sent again without being held twice in memory."""
+"""Request bodies that can be sent repeatedly without a second copy in memory."""
 
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,7 +11,7 @@ from vigint_client.staging import CHUNK, Slice
 
 
 class Body(Protocol):
-    """What a request sends, as often as it is asked to."""
+    """The body of a request, which can be sent repeatedly."""
 
     @property
     def content_type(self) -> str:
@@ -43,7 +43,7 @@ class JsonBody:
 
 
 def json_body(document: Mapping[str, Any]) -> JsonBody:
-    """Return any document a detector may hold as JSON, NumPy numbers and times included."""
+    """Return any document as JSON, including NumPy numbers and times."""
     return JsonBody(to_json(document).encode())
 
 
@@ -67,7 +67,9 @@ class Part:
         return ("\r\n".join(lines) + "\r\n\r\n").encode()
 
     def chunks(self) -> Iterator[bytes]:
-        """Yield the content; raises FileChangedError when a file is not as long as declared."""
+        """Yield the content; raises FileChangedError when a file does not have the
+        declared length.
+        """
         if isinstance(self.content, bytes):
             yield self.content
             return
@@ -81,7 +83,7 @@ class Part:
                     left -= len(chunk)
                     yield chunk
         except OSError as why:
-            # Not to be mistaken for a failing network, which is tried again.
+            # Not a network failure, so it is not retried.
             raise FileChangedError(
                 f"{self.content.name} can no longer be read ({why.strerror})"
             ) from None
@@ -104,7 +106,7 @@ class MultipartBody:
     """multipart/form-data (RFC 7578), written part by part."""
 
     def __init__(self, parts: Sequence[Part]) -> None:
-        # 128 random bits: no part holds it by accident, and none can be made to hold it.
+        # 128 random bits: no part contains it by accident, or can be made to contain it.
         self._boundary = f"vigint-{secrets.token_hex(16)}"
         self._parts = parts
         self._heads = [part.head(self._boundary) for part in parts]

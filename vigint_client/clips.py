@@ -1,4 +1,4 @@
-"""Whole videos: one of the caller's as part of an alert, and one written of frames."""
+"""Whole videos: a file as part of an alert, and a file written from frames."""
 
 import datetime as dt
 import itertools
@@ -21,7 +21,7 @@ _SHORTEST_STEP = 1 / 240
 
 
 def read_clip(path: Path) -> FrameBatch:
-    """Return a video file as what an alert carries; its bytes are read when they are sent."""
+    """Return a video file as the frame of an alert; its bytes are read when they are sent."""
     try:
         if not path.is_file():
             raise OSError("there is no such file")
@@ -43,8 +43,8 @@ def write_video(
 ) -> str | None:
     """Write frames into an MP4 file; return its path, None when there are none.
 
-    Frames are of one kind in a file: where JPEG and PNG are mixed, those of the first one's kind
-    are taken. Raises OSError, ValueError for a picture without a size.
+    A file contains frames of one kind: where JPEG and PNG are mixed, those of the first one's kind
+    are used. Raises OSError, ValueError for a picture without a size.
     """
     if not frames:
         return None
@@ -72,7 +72,7 @@ def write_video(
 
 
 def _steps(frames: Sequence[Frame], fps: float | None) -> list[float]:
-    """Return how long each frame is shown, in seconds."""
+    """Return the display time of each frame, in seconds."""
     even = 1 / (fps if fps is not None and fps > 0 else DEFAULT_FPS)
     times = [_seconds(frame.timestamp) for frame in frames]
     known = [time for time in times if time is not None]
@@ -82,7 +82,7 @@ def _steps(frames: Sequence[Frame], fps: float | None) -> list[float]:
     if not all(0 <= step <= _LONGEST_STEP for step in steps):
         return [even] * len(frames)
     if sum(steps) < _SHORTEST_STEP * len(steps):
-        # The times of a loop that made the frames, not of a camera.
+        # The times of the loop that made the frames, not of a camera.
         return [even] * len(frames)
     return [*steps, statistics.median(steps) or even]
 

@@ -1,4 +1,4 @@
-"""Where the server is and which key opens it, from the environment or config.ini."""
+"""Read the server's address and key from the environment or config.ini."""
 
 import configparser
 import functools
@@ -52,10 +52,9 @@ def load_server_settings(
 ) -> ServerSettings:
     """Read address and key of the server.
 
-    VIGINT_SERVER_URL with VIGINT_API_KEY, else SPARSE_AI_BASE_URL with
-    SPARSE_AI_API_KEY, each of the latter two else from `[SparseAI]` in config.ini.
-    The pairs are never mixed, because a key must not reach a server it was not made for.
-    Raises ConfigError.
+    VIGINT_SERVER_URL with VIGINT_API_KEY, else SPARSE_AI_BASE_URL with SPARSE_AI_API_KEY, each of
+    the latter two else from `[SparseAI]` in config.ini. The pairs are never mixed, because a key
+    must not be sent to a server it was not made for. Raises ConfigError.
     """
     values = Values(environ, folders)
     hours = values.find(*_HOURS)
@@ -69,7 +68,7 @@ def load_server_settings(
             names = ("SPARSE_AI_BASE_URL", "SPARSE_AI_API_KEY")
     if url is None:
         if key is not None:
-            # A half-set pair is a mistake, not the wish to go without a server.
+            # An incomplete pair is an error, it does not mean «no server».
             raise ConfigError(_NO_SERVER)
         raise NoServerError(_NO_SERVER)
     if key is None:
@@ -85,7 +84,7 @@ def load_server_settings(
 
 
 def chosen_server(url: str, key: str, hours: object = None) -> ServerSettings:
-    """Return the settings of a server that a program names itself; raises ConfigError."""
+    """Return the settings of a server given by the program; raises ConfigError."""
     if not url:
         raise ConfigError(_NO_SERVER)
     if not key:
@@ -102,7 +101,7 @@ def chosen_server(url: str, key: str, hours: object = None) -> ServerSettings:
 def find_server_address(
     environ: Mapping[str, str] | None = None, folders: Sequence[Path] | None = None
 ) -> str:
-    """Return the configured address of the server, checked or not; empty where there is none."""
+    """Return the configured address of the server, unchecked; empty if there is none."""
     try:
         values = Values(environ, folders)
     except ConfigError:
@@ -116,7 +115,7 @@ def find_server_address(
 def find_mail_settings(
     environ: Mapping[str, str] | None = None, folders: Sequence[Path] | None = None
 ) -> MailSettings | None:
-    """Return the SMTP settings of this side, or None where there are none or wrong ones."""
+    """Return the detector's SMTP settings, or None if they are missing or invalid."""
     try:
         values = Values(environ, folders)
         server = values.find("VIGINT_SMTP_SERVER", "Email", "smtp_server")
@@ -125,7 +124,7 @@ def find_mail_settings(
         username = values.find("VIGINT_SMTP_USERNAME", "Email", "username")
         sender = values.find("VIGINT_SMTP_FROM", "Email", "from_email")
         if sender is None and username and "@" in username:
-            # Most mail providers log in by the mailbox and refuse any other sender.
+            # Most mail providers use the mailbox as login and refuse any other sender.
             sender = username
         recipients = values.find("VIGINT_SMTP_TO", "Email", "to_email") or ""
         return MailSettings(
@@ -204,7 +203,7 @@ def _read_ini(path: Path) -> configparser.ConfigParser:
     try:
         parser.read_string(path.read_text(encoding="utf-8-sig"))
     except (OSError, UnicodeDecodeError, configparser.Error):
-        # The parser's own text quotes the offending line, which may hold a secret.
+        # The parser's message quotes the offending line, which may contain a secret.
         raise ConfigError(
             f"{path} cannot be read: it must be UTF-8 text with [Section] lines "
             "and `key = value` lines."
@@ -289,7 +288,7 @@ def _checked_hours(text: str | None) -> float | None:
 
 
 def read_yes(text: str) -> bool:
-    """Read a switch; raises ValueError for what is neither yes nor no."""
+    """Parse a boolean; raises ValueError for any other value."""
     if text.lower() in ("1", "true", "yes", "on"):
         return True
     if text.lower() in ("0", "false", "no", "off"):

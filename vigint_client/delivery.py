@@ -1,4 +1,4 @@
-"""Bring what the spool keeps to the server, oldest first."""
+"""Deliver spooled alerts to the server, oldest first."""
 
 import hashlib
 import logging
@@ -22,16 +22,16 @@ log = logging.getLogger("vigint_client")
 
 State = Literal["sent", "kept", "aside", "busy", "elsewhere", "dropped"]
 
-# Refusals that blame the whole connection, not the alert: the next alert would fare the same.
+# Refusals that concern the connection, not the alert: the next alert would be refused too.
 _NOT_THE_ALERTS_FAULT = frozenset({401, 403, 404, 405, 407, 408, 421, 425, 426, 429})
 _SERVER_IS_AWAY = frozenset({502, 503, 504})
-# A problem of the server's own may be about one alert; after so many in a row it is not.
+# A server error may concern one alert; after this many in a row it does not.
 _MOST_PROBLEMS = 3
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one kept alert, and why."""
+    """The result of delivering one spooled alert, and its reason."""
 
     name: str
     state: State
@@ -40,7 +40,7 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Courier:
-    """All that it takes to deliver kept alerts."""
+    """The dependencies for delivering spooled alerts."""
 
     spool: Spool
     load_server: Callable[[], ServerSettings]
@@ -54,10 +54,10 @@ class Courier:
         anywhere: bool = False,
         report: Callable[[Outcome], object] = lambda _outcome: None,
     ) -> list[Outcome]:
-        """Deliver what is kept for this server and key; return what became of each alert.
+        """Deliver the alerts of this server and key; return the outcome of each.
 
-        `anywhere` delivers too what was meant for another server or key. Raises OSError when
-        the spool cannot be read.
+        `anywhere` also delivers those bound to another server or key. Raises OSError when the spool
+        cannot be read.
         """
         outcomes: list[Outcome] = []
 
@@ -95,8 +95,8 @@ class Courier:
                 finally:
                     claim.release()
             except OSError as why:
-                # What the disk does to one alert must not hold up the others.
-                note(name, "kept", f"the disk refuses: {why.strerror or why}")
+                # A disk error of one alert must not delay the others.
+                note(name, "kept", f"disk error: {why.strerror or why}")
                 continue
             note(name, state, said)
             if trouble is None:
@@ -112,10 +112,10 @@ class Courier:
         return outcomes
 
     def _bring_back(self, refused: Iterable[tuple[str, Refusal]], now: Refusal) -> bool:
-        """Let what was refused be tried again where its server, or a setting, has changed."""
+        """Return refused alerts to the queue if their server, or a setting, has changed."""
         changed = [name for name, then in refused if has_changed(then, now)]
         for name in changed:
-            log.info("A kept alert that was refused is tried again: something has changed.")
+            log.info("A refused alert is tried again, because a setting or the server has changed.")
             self.spool.bring_back(name)
         return bool(changed)
 
@@ -128,7 +128,7 @@ class Courier:
             log.error("A kept alert is set aside: %s", why)
             claim.set_aside(str(why))
             return "aside", str(why), None
-        # What was refused goes where the settings lead now: they are what was to be mended.
+        # Refused alerts go to the current settings, whose correction is the reason for the retry.
         if claim.refusal is None and not is_for(kept, target):
             return "elsewhere", "meant for another server or key", None
         posting = kept.posting if kept.posting.batch.frames else _unmailed(kept.posting, claim.told)
@@ -137,7 +137,7 @@ class Courier:
         except RequestError as why:
             return self._refused(claim, kept, why, transport)
         except Exception as why:
-            # Whatever it is, the alerts behind this one must not wait for its mending.
+            # An unexpected failure must not block the following alerts.
             log.exception("A kept alert is set aside.")
             reason = f"an unexpected {type(why).__name__}"
             claim.set_aside(reason)
@@ -155,8 +155,8 @@ class Courier:
         self, claim: Claim, kept: Kept, why: RequestError, transport: Transport
     ) -> tuple[State, str, RequestError | None]:
         if why.code == "idempotency_conflict":
-            # The key is of this alert alone, so an earlier attempt did arrive; since then the
-            # disk lost a frame, or a mail told somebody.
+            # The key belongs to this alert alone, so an earlier attempt did arrive; since then the
+            # disk lost a frame, or a mail notified a recipient.
             claim.remove()
             return "sent", "had arrived before", None
         if is_refused_as_a_whole(why):
@@ -171,7 +171,7 @@ class Courier:
         return "kept", str(why), why
 
     def _tell(self, names: Iterable[str], target: str | None, why: ClientError) -> None:
-        """Mail what nobody has been told of yet, until mailing fails too."""
+        """Send mails for alerts that have none yet, until mailing fails too."""
         for name in names:
             claim = None
             with suppress(OSError):
@@ -191,24 +191,26 @@ class Courier:
             except CorruptEntry:
                 continue
             except OSError as trouble:
-                log.warning("Whom a mail reached cannot be noted: %s", trouble)
+                log.warning("The recipients of a mail cannot be recorded: %s", trouble)
             finally:
                 claim.release()
 
 
 def target_of(settings: ServerSettings) -> str:
-    """Return what stands for a server and a key, without saying either."""
+    """Return a digest that identifies a server and a key without revealing either."""
     text = f"{settings.url}\0{settings.api_key}"
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
 def is_for(kept: Kept, target: str | None) -> bool:
-    """Tell whether a kept alert was meant for a server and key; None stands for any."""
+    """Return whether a spooled alert is bound to a server and key; None matches any."""
     return target is None or kept.target is None or kept.target == target
 
 
 def is_refused_as_a_whole(why: ClientError) -> bool:
-    """Tell whether an alert failed because of itself: the same again would fare the same."""
+    """Return whether the refusal concerns the alert itself: the same body would be refused
+    again.
+    """
     if why.code == FILE_CHANGED:
         return True
     status = why.status_code
@@ -221,15 +223,15 @@ def _is_about_the_alert(why: RequestError) -> bool:
 
 
 def _late(posting: Posting, kept: Kept) -> Posting:
-    """Mark an alert as one that was kept: the server gathers what comes late."""
+    """Mark an alert as spooled, so that the server groups late alerts."""
     since = (kept.kept_since or kept.called_at).isoformat(timespec="milliseconds")
     return replace(posting, document=posting.document | {"kept_since": since})
 
 
 def _unmailed(posting: Posting, told: list[str] | None) -> Posting:
-    """Spare those a second mail whom the first one told all there is: there is no video to come.
+    """Drop recipients whom the first mail told everything, because no video will follow.
 
-    Only where the alert named its recipients: whom the server alerts by itself is not known here.
+    Only if the alert names its recipients: those that the server selects are not known here.
     """
     named = posting.document.get("recipients")
     if not told or not named:

@@ -1,6 +1,6 @@
-"""Drawn footage of an incident, for trying a server without a camera.
+"""Generated footage of an incident, for trying a server without a camera.
 
-A loading bay at night: somebody walks through the light, and the detector's box follows.
+A loading bay at night: a person walks through the light, followed by the detector's box.
 """
 
 import base64
@@ -25,7 +25,7 @@ Colour = tuple[int, int, int]
 
 
 def draw_incident(number: int, start: float) -> list[dict[str, Any]]:
-    """Return frames of somebody who walks through a loading bay, as a detector posts them.
+    """Return frames of a person walking through a loading bay, as a detector posts them.
 
     `number` PNG frames of 640x480, 100 ms apart from `start` (epoch seconds).
     """
@@ -100,7 +100,7 @@ def _draw_crate(canvas: bytearray, left: int, top: int) -> None:
 
 
 def _draw_walker(canvas: bytearray, x: int, feet: int, index: int) -> None:
-    """Draw somebody in mid-stride; the stride repeats every eight frames."""
+    """Draw a person in mid-stride; the stride repeats every eight frames."""
     swing = (0, 8, 15, 8, 0, -8, -15, -8)[index % 8]
     bob = abs(swing) // 8
     for row in range(-7, 8):
@@ -126,11 +126,11 @@ def _mix(one: Colour, other: Colour, share: float) -> Colour:
 
 
 def _light(canvas: bytearray, left: int, row: int, width: int, share: float) -> None:
-    """Blend a stretch of a row towards the colour of the lamp."""
+    """Blend a part of a row with the colour of the lamp."""
     first, last = max(0, left), min(WIDTH, left + width)
     if last <= first or share <= 0:
         return
-    # A row may hold the door: each pixel keeps what it is made of.
+    # A row may contain the door: each pixel keeps its own base colour.
     for x in range(first, last):
         start = (row * WIDTH + x) * 3
         below: Colour = (canvas[start], canvas[start + 1], canvas[start + 2])

@@ -1,14 +1,13 @@
-"""What can go wrong on the detector's side, each as one sentence."""
+"""Errors on the detector's side, each as one sentence."""
 
-# The code of a channel that nobody has set up, which is no failure of the others.
+# The code of a channel that is not configured, which is no failure of the others.
 NOT_CONFIGURED = "channel_not_configured"
 
 
 class ClientError(Exception):
-    """Say in one sentence what failed and what to do next.
+    """Describe a failure and what to do next, in one sentence.
 
-    `status_code` is the server's HTTP status where there is one, `code` its
-    machine-readable error code.
+    `status_code` is the server's HTTP status if any, `code` its machine-readable error code.
     """
 
     def __init__(
@@ -21,17 +20,17 @@ class ClientError(Exception):
 
 
 class ConfigError(ClientError):
-    """A setting is missing or wrong."""
+    """A setting is missing or invalid."""
 
 
 class NoServerError(ConfigError):
-    """Nobody has said where the server is."""
+    """No server is configured."""
 
 
 class RequestError(ClientError):
     """The server could not be reached, or did not accept the request.
 
-    `attempt` tells at which attempt it failed for good; the first is 1.
+    `attempt` is the number of the attempt that failed permanently; the first is 1.
     """
 
     attempt = 1

@@ -1,4 +1,4 @@
-"""Failures of a request as sentences that say what to do next."""
+"""Describe failures of a request in sentences that say what to do next."""
 
 import http.client
 import socket
@@ -13,13 +13,13 @@ NOT_VIGINT = (
     "The address answered, but not as a Vigint server does: check that VIGINT_SERVER_URL names "
     "Vigint itself and not another site."
 )
-# The only failure of a request that is not about the network or the server.
+# The only failure of a request that concerns neither the network nor the server.
 FILE_CHANGED = "file_changed"
 _NEW_KEY = "make one with `./vigint create-api-key NAME` on the server and set VIGINT_API_KEY to it"
 
 
 def unreachable(url: str, why: Exception) -> str:
-    """Say why no answer came."""
+    """Explain why there was no answer."""
     if isinstance(why, ConnectionRefusedError):
         reason = "the connection was refused"
     elif isinstance(why, TimeoutError):
@@ -39,7 +39,7 @@ def unreachable(url: str, why: Exception) -> str:
 
 
 def untrusted(url: str, why: ssl.SSLCertVerificationError) -> str:
-    """Say why the server's certificate is not believed."""
+    """Explain why the server's certificate is not trusted."""
     return (
         f"The certificate of {_origin(url)} is not trusted ({why.verify_message}): let the "
         "server present a valid certificate, or name the file of your own authority in "
@@ -48,7 +48,7 @@ def untrusted(url: str, why: ssl.SSLCertVerificationError) -> str:
 
 
 def refusal(status: int, document: dict[str, Any], settings: ServerSettings) -> RequestError:
-    """Say what a status other than 2xx means for the person who runs the detector."""
+    """Explain a status other than 2xx to the person who runs the detector."""
     said = _said(document, settings.api_key)
     code = document.get("code")
     if 300 <= status < 400:
@@ -73,11 +73,9 @@ def refusal(status: int, document: dict[str, Any], settings: ServerSettings) -> 
             "[Hosting] max_size_mb there."
         )
     elif status == 429:
-        sentence = "The server had too many requests and kept saying so (429): try again later."
+        sentence = "The server limits the rate of requests (429): try again later."
     elif status >= 500:
-        sentence = (
-            f"The server has a problem of its own ({status}): look into its log, then try again."
-        )
+        sentence = f"The server failed ({status}): look into its log, then try again."
     else:
         sentence = f"The server refused the request ({status}): correct what it names."
     if said:

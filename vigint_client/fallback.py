@@ -1,4 +1,4 @@
-"""Tell people directly, by a mail without video, when the server does not take an alert."""
+"""Notify recipients directly, by a mail without video, when the server does not accept an alert."""
 
 import datetime as dt
 import logging
@@ -18,9 +18,9 @@ FindMail = Callable[[], MailSettings | None]
 def mail_directly(
     kept: Kept, why: ClientError, find_mail: FindMail, *, follows: bool
 ) -> list[str] | None:
-    """Send the French text-only mail; return whom it reached, None when there was nobody to try.
+    """Send the French text-only mail; return whom it reached, None without recipients.
 
-    `follows`: the alert is kept, and its video will come by the server's own mail.
+    `follows`: the alert is spooled, and its video will follow in the server's own mail.
     """
     try:
         settings = find_mail()

@@ -1,4 +1,4 @@
-"""One frame in any form in which a detector holds it, as JPEG or PNG bytes with its time."""
+"""Convert one frame of any supported form to JPEG or PNG bytes with its time."""
 
 import base64
 import binascii
@@ -16,13 +16,13 @@ from vigint_client.samples import copy_of, shape_of
 MAX_FRAME_BYTES = 10 * 1024 * 1024
 _DATA_URL = re.compile(r"data:[^,]{0,200},", re.IGNORECASE)
 _LONGEST_TIME = 100
-# The first is the one of the API; the others are what programs call it too.
+# The first is the API's name; the others are common alternatives.
 _CONTENT_KEYS = ("frame_data", "frame", "image", "data")
 
 
 @dataclass(frozen=True, slots=True)
 class Loose:
-    """A frame's content as the caller gave it, with its time and number beside it."""
+    """A frame's content as given, with its time and number beside it."""
 
     content: Any
     timestamp: float | str | None
@@ -30,7 +30,7 @@ class Loose:
 
 
 def is_one_frame(frames: object) -> bool:
-    """Tell one frame from a collection of them."""
+    """Distinguish one frame from a collection of them."""
     if isinstance(frames, (bytes, bytearray, memoryview, str, Path, Mapping)):
         return True
     if images.is_pil_image(frames):
@@ -38,7 +38,7 @@ def is_one_frame(frames: object) -> bool:
     if images.is_array(frames):
         shape = shape_of(frames)
         if len(shape) == 3:
-            # Channels last, or first; else it is a stack of grey frames.
+            # Channels last, or first; otherwise a stack of grey frames.
             return shape[2] in (1, 3, 4) or shape[0] in (1, 3)
         # One row is an encoded image.
         return len(shape) < 3
@@ -46,7 +46,7 @@ def is_one_frame(frames: object) -> bool:
 
 
 def loosen(frame: object) -> Loose:
-    """Return a frame's content apart from its time and number."""
+    """Separate a frame's content from its time and number."""
     if isinstance(frame, Loose):
         return frame
     if not isinstance(frame, Mapping):
@@ -58,7 +58,7 @@ def loosen(frame: object) -> Loose:
 
 
 def content_of(frame: object) -> object:
-    """Return the very object that a caller gave as content."""
+    """Return the object that a caller gave as content, uncopied."""
     if isinstance(frame, Loose):
         return frame.content
     if not isinstance(frame, Mapping):
@@ -68,7 +68,7 @@ def content_of(frame: object) -> object:
 
 
 def own(content: Any) -> Any:
-    """Return content that stays as it is, whatever the caller does with his."""
+    """Return content that is independent of the caller's object."""
     if isinstance(content, bytes):
         return content
     if images.is_pil_image(content):
@@ -79,7 +79,7 @@ def own(content: Any) -> Any:
 
 
 def encode(content: Any) -> bytes:
-    """Return content as JPEG or PNG; raises whatever a foreign image object raises."""
+    """Encode content as JPEG or PNG; raises whatever a foreign image object raises."""
     if isinstance(content, Exception):
         raise content
     if images.is_array(content):
@@ -107,12 +107,12 @@ def _from_path(path: Path) -> bytes:
 
 
 def _is_path(text: str) -> bool:
-    # Base64 of a picture is longer than any name, and holds no full stop.
+    # Base64 of a picture is longer than any name, and contains no full stop.
     return len(text) < 4096 and "." in text and not _DATA_URL.match(text.lstrip())
 
 
 def _from_base64(text: str | bytes) -> bytes:
-    """Return what base64 stands for, in either alphabet, with or without its padding (RFC 4648)."""
+    """Decode base64 of either alphabet, with or without padding (RFC 4648)."""
     try:
         if isinstance(text, bytes):
             text = text.decode("ascii", "strict")

@@ -1,4 +1,4 @@
-"""The frames of an alert, however many: read one by one, an even selection kept."""
+"""Read the frames of an alert, of any number: one by one, keeping an even selection."""
 
 import logging
 from collections import deque
@@ -25,14 +25,14 @@ _Item = TypeVar("_Item")
 
 MAX_FRAMES = 2_000
 _MOST_REASONS = 5
-# Encoded frames beyond this go to a file; without a file, this is where frames are left out.
+# Encoded frames beyond this go to a file; without a file, frames are dropped from here on.
 MEMORY_BYTES = 32 * 1024 * 1024
 MEMORY_WITHOUT_FILE = 256 * 1024 * 1024
 # Collections that another thread may change while they are read.
 _SHARED = (list, deque, Set, KeysView, ValuesView)
 
 
-# Asked only when a file is needed: most alerts leave no trace on this machine.
+# Called only when a file is needed: most alerts write nothing to this machine's disk.
 FindFolder = Callable[[], Path | None]
 
 
@@ -42,7 +42,7 @@ def _nowhere() -> None:
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """One encoded image, or a whole video; `timestamp` is what the detector gave.
+    """One encoded image, or a whole video; `timestamp` is the detector's value.
 
     `clip` is a video's format, as in the name of its file; None for an image.
     """
@@ -81,10 +81,10 @@ class Frame:
 
 @dataclass(frozen=True)
 class FrameBatch:
-    """The frames that could be read, and how many were left out, for whatever reason.
+    """The readable frames, and how many were skipped, for any reason.
 
-    Of these `unusable` could not be read; `reasons` says why, as (number from 1, reason), for the
-    first of them.
+    Of these `unusable` could not be read; `reasons` has the causes, as (number from 1, reason), for
+    the first of them.
     """
 
     frames: tuple[Frame, ...] = ()
@@ -94,7 +94,7 @@ class FrameBatch:
 
     @property
     def trouble(self) -> str | None:
-        """Name the frames that could not be used, in one sentence; None when all could."""
+        """Describe the unusable frames in one sentence; None if there are none."""
         if not self.unusable:
             return None
         named = ", ".join(f"frame {number} ({reason})" for number, reason in self.reasons)
@@ -111,9 +111,9 @@ class FrameBatch:
 
 
 class HeldFrames:
-    """Frames kept for later, safe against the caller reusing its buffers.
+    """Frames kept for later, independent of buffers that the caller reuses.
 
-    What has no length, such as a generator, is not read before `read`.
+    Values without a length, such as a generator, are not read before `read`.
     """
 
     def __init__(
@@ -130,21 +130,21 @@ class HeldFrames:
 
     @property
     def is_read(self) -> bool:
-        """Whether the caller's frames are all here."""
+        """Whether all of the caller's frames were read."""
         return self._unread is None
 
     @property
     def count(self) -> int | None:
-        """How many frames there are; None while nobody knows."""
+        """The number of frames; None if unknown."""
         return len(self._held) if self.is_read else None
 
     @property
     def size(self) -> int:
-        """About how many bytes of memory the frames take."""
+        """The approximate memory of the frames in bytes."""
         return sum(memory_of(loose.content) for loose in self._held)
 
     def read(self, folder: FindFolder = _nowhere) -> FrameBatch:
-        """Encode what is held; large batches go to a file in `folder`."""
+        """Encode the frames; large batches go to a file in `folder`."""
         if self._unread is not None:
             unread, self._unread = self._unread, None
             return read_frames(unread, folder)
@@ -153,19 +153,19 @@ class HeldFrames:
 
 
 def read_frames(frames: object, folder: FindFolder = _nowhere) -> FrameBatch:
-    """Return the frames as JPEG or PNG bytes; what cannot be read is counted, never raised.
+    """Return the frames as JPEG or PNG bytes; unreadable ones are counted, never raised.
 
-    Of more than 2,000 frames an even selection is taken, because the server takes no more.
-    Frames are read one after the other, and what exceeds 32 MiB goes to a file in `folder`:
-    the memory needed does not grow with their number.
+    Of more than 2,000 frames an even selection is taken, which is the server's limit. Frames are
+    read one after the other, and encoded bytes beyond 32 MiB go to a file in `folder`: the memory
+    needed does not grow with their number.
     """
-    # What lies in a collection of the caller's is in memory whatever happens here.
+    # The content of the caller's collection is in memory in any case.
     borrowed = isinstance(frames, (*_SHARED, tuple))
     return _collect(_each(frames), _Collector(folder, borrowed))
 
 
 def hold_frames(frames: object) -> HeldFrames:
-    """Copy the frames out of the caller's hands without encoding them yet."""
+    """Copy the caller's frames without encoding them yet."""
     if _is_lazy(frames):
         return HeldFrames([], unread=frames)
     given = list(_each(frames))
@@ -188,10 +188,10 @@ def _collect(frames: Iterable[object], collector: "_Collector", left_out: int = 
 
 
 class _Collector:
-    """Encodes frames one by one and keeps an even selection, however many there will be.
+    """Encodes frames one by one and keeps an even selection, whatever their final number.
 
-    Every `step`-th frame is taken. When twice as many as allowed are there, every second of
-    them goes and `step` doubles, so that even an endless walk needs little room.
+    Every `step`-th frame is taken. When there are twice as many as allowed, every second of them is
+    removed and `step` doubles, so that even an endless iterator needs bounded space.
     """
 
     def __init__(
@@ -204,7 +204,7 @@ class _Collector:
         self._found: list[Frame] = []
         self._seen = 0
         self._step = 1
-        # The last frame, where it was passed by, or taken and thinned out.
+        # The last frame, if it was skipped, or taken and thinned out.
         self._last: list[tuple[int, object]] = []
         self._tail: list[Frame] = []
         self._memory = 0
@@ -212,7 +212,7 @@ class _Collector:
         self._no_file = False
 
     def add(self, frame: object) -> None:
-        """Take a frame, or pass it by."""
+        """Take a frame, or skip it."""
         number = self._seen
         self._seen += 1
         if number % self._step:
@@ -227,7 +227,7 @@ class _Collector:
             self._step *= 2
 
     def finish(self, left_out: int) -> FrameBatch:
-        """Return the selection, which ends with the very last frame."""
+        """Return the selection, which ends with the last frame."""
         for number, frame in self._last:
             self._take(number, frame)
         self._found += self._tail
@@ -242,7 +242,7 @@ class _Collector:
             costs_nothing = self._borrowed and data is content_of(frame)
             content = data if costs_nothing else self._stored(data)
         except Exception as why:
-            # Whatever a foreign image object raises must not stop a detector.
+            # Exceptions of a foreign image object must not stop a detector.
             self._unusable += 1
             if len(self._reasons) < _MOST_REASONS:
                 self._reasons.append((number + 1, _said(why)))
@@ -295,12 +295,12 @@ def _each(frames: object) -> Iterator[object]:
 
 
 def _snapshot(frames: Iterable[object]) -> list[object]:
-    """Return what a collection holds at this moment, though another thread keeps filling it."""
+    """Return the current content of a collection, even if another thread keeps filling it."""
     for _attempt in range(1000):
         try:
             return list(frames)
         except RuntimeError as why:
-            # "deque mutated during iteration", and its likes of sets and dicts.
+            # "deque mutated during iteration", and similar errors of sets and dicts.
             trouble = why
     raise trouble
 

@@ -1,4 +1,4 @@
-"""Images of the caller's own libraries as JPEG or PNG bytes.
+"""Encode images of other libraries as JPEG or PNG bytes.
 
 numpy, cv2 and PIL are used only when the caller's frames come from them.
 """
@@ -15,33 +15,33 @@ from vigint_client.samples import range_of, to_numpy, to_picture
 
 JPEG_QUALITY = 90
 _SIGNATURES = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n")
-# Modes of PIL whose samples have more than 8 bits: converting cuts these off at 255.
+# Modes of PIL whose samples have more than 8 bits: converting clips them at 255.
 _DEEP_MODES = ("I", "F")
 
 
 def is_array(value: object) -> bool:
-    """Tell whether a value behaves like a NumPy array or a tensor, without importing either."""
+    """Return whether a value behaves like a NumPy array or a tensor, without importing either."""
     kind = type(value)
     given = any(hasattr(kind, name) for name in ("__array__", "__array_interface__"))
     return given and not is_pil_image(value) and not isinstance(value, (type, Mapping))
 
 
 def is_pil_image(value: object) -> bool:
-    """Tell whether a value is a PIL image, without importing PIL."""
+    """Return whether a value is a PIL image, without importing PIL."""
     image = sys.modules.get("PIL.Image")
     return image is not None and isinstance(value, image.Image)
 
 
 def find_image(data: bytes) -> bytes | None:
-    """Return JPEG or PNG bytes from where the picture begins; None when there is none."""
+    """Return JPEG or PNG bytes from the start of the picture; None when there is none."""
     starts = [place for place in (data.find(mark) for mark in _SIGNATURES) if place >= 0]
     return data[min(starts) :] if starts else None
 
 
 def encode_array(array: Any) -> bytes:
-    """Return an array as JPEG, else PNG; what it may be is said in `samples.to_picture`.
+    """Return an array as JPEG, else PNG; see `samples.to_picture` for its forms.
 
-    A row or a column of bytes is an encoded image, as `cv2.imencode` gives it. Raises ValueError.
+    A row or a column of bytes is an encoded image, as `cv2.imencode` returns it. Raises ValueError.
     """
     array = to_numpy(array)
     if str(array.dtype) == "uint8" and sum(side != 1 for side in array.shape) <= 1:
@@ -56,7 +56,7 @@ def encode_pil_image(image: Any) -> bytes:
     """Return a PIL image of any mode as JPEG, the right way up; raises ValueError."""
     turned = _find_module("PIL.ImageOps")
     if turned is not None:
-        # The orientation of EXIF is not kept by saving.
+        # Saving does not keep the orientation of EXIF.
         image = turned.exif_transpose(image)
     if image.mode.startswith(_DEEP_MODES):
         low, high = image.getextrema()
@@ -108,5 +108,5 @@ def _find_module(name: str) -> ModuleType | None:
     try:
         return importlib.import_module(name)
     except Exception:
-        # A half-installed library (cv2 without libGL) raises more than ImportError.
+        # A broken installation (cv2 without libGL) raises more than ImportError.
         return None

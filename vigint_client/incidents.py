@@ -1,4 +1,4 @@
-"""Say what happened as a Vigint server reads it, and follow what becomes of it."""
+"""Build an incident's document for a Vigint server, and follow its state."""
 
 import datetime as dt
 import logging
@@ -23,9 +23,9 @@ log = logging.getLogger("vigint_client")
 FIRST_POLL = 0.2
 LONGEST_POLL = 2.0
 _MOST_HOURS = 87_600
-# The document's key for how many frames the detector had but could not be used.
+# The document's key for the number of the detector's unusable frames.
 FRAMES_SKIPPED = "frames_skipped"
-# Earlier than any camera's clock that is set: a stream's position, not a time of day.
+# Earlier than any correctly set camera clock: a stream's position, not a time of day.
 _EARLIEST_CLOCK_YEAR = 2000
 _EARLIEST_CLOCK = dt.datetime(_EARLIEST_CLOCK_YEAR, 1, 1, tzinfo=dt.UTC).timestamp()
 _UNDER_WAY = ("waiting", "pending")
@@ -33,9 +33,9 @@ _UNDER_WAY = ("waiting", "pending")
 
 @dataclass(frozen=True)
 class Report:
-    """What a detector wants to tell, without the frames.
+    """A detector's alert, without the frames.
 
-    `recipients` None means whom the server is configured to alert, an empty tuple nobody.
+    `recipients` None means those configured on the server, an empty tuple none.
     """
 
     message: str
@@ -55,7 +55,7 @@ def make_report(
     *,
     alert: bool = True,
 ) -> Report:
-    """Return a report from whatever a detector passed; nothing here raises."""
+    """Return a report from any values a detector passed; nothing here raises."""
     return Report(
         message=to_text(message),
         incident_data=_as_data(incident_data),
@@ -66,7 +66,7 @@ def make_report(
 
 
 def make_posting(report: Report, batch: FrameBatch, default_hours: float | None) -> Posting:
-    """Return what a report and its frames say to the server."""
+    """Return the request for a report and its frames."""
     document: dict[str, Any] = {
         "message": report.message,
         "incident_data": _enriched(report, batch),
@@ -86,14 +86,14 @@ def make_posting(report: Report, batch: FrameBatch, default_hours: float | None)
 def follow_incident(
     transport: Transport, incident_id: str, wait: float
 ) -> tuple[dict[str, Any] | None, bool]:
-    """Ask for the incident's state until it is settled or `wait` seconds are over.
+    """Poll the incident's state until it is settled or `wait` seconds have passed.
 
-    Returns the last state seen, None when there was none, and whether it is settled.
+    Returns the last state, None when there was none, and whether it is settled.
     """
     deadline = transport.clock() + wait
     pause = FIRST_POLL
     state: dict[str, Any] | None = None
-    # The status_url of the answer may name a public address; the key stays with ours.
+    # The answer's status_url may have a public address; send the key to the configured one only.
     path = f"{INCIDENTS}/{quote(str(incident_id), safe='')}"
     while (left := deadline - transport.clock()) > 0:
         retry_after: float | None = None
@@ -117,7 +117,7 @@ def follow_incident(
 
 
 def is_settled(state: Mapping[str, Any]) -> bool:
-    """Tell whether the hash and every delivery are known, or nothing more will come."""
+    """Return whether the hash and every delivery are known, or final."""
     if state.get("done") is True:
         return True
     deliveries = deliveries_of(state)
@@ -133,7 +133,7 @@ def deliveries_of(state: Mapping[str, Any] | None) -> list[dict[str, Any]]:
 
 
 def as_hours(value: object) -> int | None:
-    """Return whole hours, rounded up, as the server takes them; None for its own default."""
+    """Return whole hours, rounded up, as the server requires; None for its own default."""
     if value is None:
         return None
     try:
@@ -150,10 +150,10 @@ def _enriched(report: Report, batch: FrameBatch) -> dict[str, Any]:
     data = dict(report.incident_data)
     counts = [frame.frame_count for frame in batch.frames if frame.frame_count is not None]
     if data.get("frame_count") is None and counts:
-        # Multipart carries no number per frame; the mail shows the last one.
+        # Multipart has no number per frame; the mail shows the last one.
         data["frame_count"] = counts[-1]
     if data.get("detected_at") in (None, "") and not _tells_the_hour(batch):
-        # The alert may wait in a queue for minutes: the call is nearer to what happened.
+        # The alert may wait in a queue for minutes: the time of the call is more accurate.
         data["detected_at"] = report.called_at.isoformat(timespec="milliseconds")
     if batch.unusable:
         data[FRAMES_SKIPPED] = batch.unusable
@@ -161,7 +161,7 @@ def _enriched(report: Report, batch: FrameBatch) -> dict[str, Any]:
 
 
 def _tells_the_hour(batch: FrameBatch) -> bool:
-    """Tell whether the first time of the frames is one of a clock, which the server goes by."""
+    """Return whether the frames' first time is a time of day, which the server uses."""
     stamps = [frame.timestamp for frame in batch.frames if frame.timestamp is not None]
     if not stamps:
         return False

@@ -1,4 +1,4 @@
-"""The place of one alert in the spool, taken as soon as its first attempt failed."""
+"""The spool entry of one alert, created as soon as its first attempt failed."""
 
 import logging
 import threading
@@ -12,7 +12,7 @@ log = logging.getLogger("vigint_client")
 
 
 class Keeping:
-    """Keeps one alert while it is being sent, so that not even a killed process loses it."""
+    """Keeps one alert on disk while it is being sent, so that a killed process does not lose it."""
 
     def __init__(self, spool: Spool | None, kept: Kept) -> None:
         self.kept = kept
@@ -36,16 +36,16 @@ class Keeping:
             return self._claim is not None
 
     def tell(self, reached: list[str]) -> None:
-        """Note whom a mail has told of the alert. Never raises."""
+        """Record the recipients that a mail has notified of the alert. Never raises."""
         with self._lock:
             try:
                 if self._claim is not None:
                     self._claim.told = reached
             except OSError as why:
-                log.warning("Whom the mail reached cannot be noted: %s", why)
+                log.warning("The recipients of the mail cannot be recorded: %s", why)
 
     def drop(self) -> None:
-        """The alert has arrived: forget it. Never raises."""
+        """The alert was accepted: remove it. Never raises."""
         with self._lock:
             claim, self._claim = self._claim, None
             if claim is None:
@@ -53,22 +53,25 @@ class Keeping:
             try:
                 claim.remove()
             except OSError as why:
-                # It will be sent once more, and its key makes that harmless.
+                # It will be sent once more, which its key makes harmless.
                 log.warning("A delivered alert cannot be removed from the disk: %s", why)
                 claim.release()
 
     def set_aside(self, reason: str, refusal: Refusal) -> None:
-        """The server refused the alert: let it wait for a change there or here. Never raises."""
+        """The server refused the alert: keep it until a setting or the server changes.
+
+        Never raises.
+        """
         with self._lock:
             try:
                 if self._claim is not None:
                     self._claim.set_aside(reason, refusal)
             except OSError as why:
-                # It stays among those that wait, and is refused, and set aside, once more.
+                # It stays in the queue, and is refused, and set aside, once more.
                 log.warning("A refused alert cannot be set aside: %s", why)
 
     def release(self) -> None:
-        """Let anybody deliver it."""
+        """Let any process deliver it."""
         with self._lock:
             if self._claim is not None:
                 self._claim.release()

@@ -1,4 +1,4 @@
-"""Fold mail headers that are not ASCII, so that each of their words stays in one piece. Pure."""
+"""Fold mail headers that are not ASCII, keeping each of their words in one piece. Pure."""
 
 import re
 import string
@@ -8,16 +8,17 @@ from typing import Any
 
 _LINE = 76  # columns of a line that holds an encoded word (RFC 2047, 2)
 _LONGEST_WORD = 75  # columns of an encoded word
-# What needs no encoding in a text (RFC 2047, 4.2), and in a name before an address (5, rule 3).
+# Characters that need no encoding in a text (RFC 2047, 4.2), and in a name before an address (5,
+# rule 3).
 _IN_TEXT = frozenset(string.ascii_letters + string.digits + string.punctuation) - set("=?_")
 _IN_NAMES = frozenset(string.ascii_letters + string.digits + "!*+-/")
 
 
 class WholeWords(EmailPolicy):
-    """Write headers as `EmailPolicy` does, but end encoded words between words (RFC 2047).
+    """Write headers like `EmailPolicy`, but end encoded words between words (RFC 2047).
 
-    The standard library's folding begins an encoded word wherever a line is full; mail programs
-    that show a space there, and parsers that add one, then show “vi déo”.
+    The standard library begins an encoded word wherever a line is full; mail programs that show a
+    space there, and parsers that add one, then show “vi déo”.
     """
 
     def fold(self, name: str, value: Any) -> str:
@@ -25,7 +26,7 @@ class WholeWords(EmailPolicy):
         return self._whole(name, value) or super().fold(name, value)
 
     def fold_binary(self, name: str, value: Any) -> bytes:
-        """Return the same as bytes, as a generator of bytes asks for it."""
+        """Return the same as bytes, for a generator of bytes."""
         whole = self._whole(name, value)
         return whole.encode("ascii") if whole else super().fold_binary(name, value)
 
@@ -46,7 +47,7 @@ class WholeWords(EmailPolicy):
 
 
 def encode_words(text: str, used: int) -> str:
-    """Return a text as encoded words, which are joined by line ends with a space behind them.
+    """Return a text as encoded words, separated by line ends and a space.
 
     Args:
         text: one line.
@@ -58,8 +59,8 @@ def encode_words(text: str, used: int) -> str:
 def named_address(name: str, address: str, used: int) -> str:
     """Return a mailbox with its name before it (RFC 5322, 3.4), folded.
 
-    The name is one encoded word, cut if it is too long: Python's own parser is one of those that
-    put a space between two of them there.
+    The name is one encoded word, truncated if it is too long: Python's own parser is one of those
+    that insert a space between two of them.
     """
     room = min(_LINE - used, _LONGEST_WORD)
     whole = name
@@ -72,7 +73,7 @@ def named_address(name: str, address: str, used: int) -> str:
 
 
 def _pieces(text: str, used: int) -> Iterator[str]:
-    # The space between two words belongs to the first: between encoded words none counts.
+    # The space between two words belongs to the first: between encoded words it is ignored.
     room, piece = min(_LINE - used, _LONGEST_WORD), ""
     for word in re.findall(r"\S+\s*|\s+", text):
         if piece and len(_framed(piece + word, _IN_TEXT)) > room:

@@ -1,4 +1,4 @@
-"""An MP4 file (ISO/IEC 14496-12 and -14) whose samples are JPEG or PNG pictures, as they are."""
+"""Write an MP4 file (ISO/IEC 14496-12 and -14) with JPEG or PNG pictures as samples."""
 
 import struct
 from collections.abc import Sequence
@@ -8,14 +8,14 @@ from typing import BinaryIO
 from vigint_client.staging import Slice
 
 _TIMESCALE = 90_000
-# Object types of ISO/IEC 14496-1, table 5: pictures that are each whole.
+# Object types of ISO/IEC 14496-1, table 5: independent pictures.
 _OBJECT_TYPES = {"jpeg": 0x6C, "png": 0x6D}
 _MATRIX = struct.pack(">9i", 0x10000, 0, 0, 0, 0x10000, 0, 0, 0, 0x40000000)
 
 
 @dataclass(frozen=True)
 class Sample:
-    """One encoded picture, and how long it is shown in seconds."""
+    """One encoded picture, and its display time in seconds."""
 
     content: bytes | Slice
     seconds: float

@@ -1,8 +1,8 @@
-"""Tell a key from what a sample file has in its place."""
+"""Distinguish keys from the placeholders of sample files."""
 
 import re
 
-# Of a key in small letters, each run of spaces, dots and dashes an underscore.
+# Compared in lower case, with each run of spaces, dots and dashes as an underscore.
 _SAMPLES = tuple(
     re.compile(sample)
     for sample in (
@@ -19,12 +19,12 @@ _SAMPLES = tuple(
     )
 )
 _BRACKETS = frozenset({"<>", "[]", "{}", "()", "%%", "$}"})
-# No sample is as long; what is foreign is not searched for longer.
+# No placeholder is longer; longer text is not searched.
 _LONGEST = 100
 
 
 def is_placeholder(key: str | None) -> bool:
-    """Return whether a key is missing, or what a sample has in its place (`your_api_key_here`)."""
+    """Return whether a key is missing, or a placeholder (`your_api_key_here`)."""
     text = (key or "").strip().strip("\"'").strip()
     if not text or text[0] + text[-1] in _BRACKETS:
         return True

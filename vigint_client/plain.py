@@ -1,4 +1,4 @@
-"""Values of a detector's own libraries as values of JSON, whatever they are."""
+"""Convert values of a detector's own libraries to JSON values."""
 
 import dataclasses
 import datetime as dt
@@ -12,22 +12,22 @@ from itertools import islice
 from typing import Any
 
 _MAX_DEPTH = 30
-# More than any detector means: an endless iterator, or lists that hold themselves.
+# More than any real document: an endless iterator, or lists that contain themselves.
 _MOST_VALUES = 200_000
-# JSON has no limit, but readers do: Python's own refuses a number of more than 4,300 digits.
+# JSON has no limit, but readers have: Python's own refuses a number of more than 4,300 digits.
 _LONGEST_NUMBER = 256  # bits
 
 
 def to_json(document: Mapping[str, Any]) -> str:
-    """Return a document as strict JSON (RFC 8259); what JSON cannot say becomes text or null."""
+    """Return a document as strict JSON (RFC 8259); other values become text or null."""
     return json.dumps(to_plain(document), allow_nan=False)
 
 
 def to_plain(value: Any) -> Any:
-    """Return a value of JSON's own types; what has no form in JSON becomes text.
+    """Return a value of JSON's own types; others become text.
 
-    NumPy and tensor values become numbers and lists, an Enum its value where that is text and
-    else its name, NaN and the infinities null. Never raises.
+    NumPy and tensor values become numbers and lists, an Enum its value where that is text and else
+    its name, NaN and the infinities null. Never raises.
     """
     try:
         return _Writer().write(value, 0)
@@ -36,7 +36,7 @@ def to_plain(value: Any) -> Any:
 
 
 def to_text(value: Any) -> str:
-    """Return a value as text that every encoding takes; bytes are read as UTF-8."""
+    """Return a value as text that every encoding supports; bytes are decoded as UTF-8."""
     if value is None:
         return ""
     if isinstance(value, (bytes, bytearray, memoryview)):
@@ -47,7 +47,7 @@ def to_text(value: Any) -> str:
         # A lone surrogate is no character: databases refuse it.
         return str(value).encode("utf-8", "replace").decode()
     except Exception:
-        # A foreign object that cannot even say what it is.
+        # A foreign object whose conversion to text fails.
         return f"<{type(value).__name__}>"
 
 
@@ -66,7 +66,7 @@ class _Writer:
         if isinstance(value, (dt.datetime, dt.date, dt.time)):
             return value.isoformat()
         if type(value).__name__ == "datetime64":
-            # As a number it would not say of what.
+            # A bare number would lose the unit or type.
             return str(value)
         if isinstance(value, (str, bytes, bytearray, memoryview)):
             return to_text(value)
@@ -103,7 +103,7 @@ def _number(value: Any) -> int | float | str | None:
 
 
 def _named(value: enum.Enum) -> Any:
-    # The number behind a name says nothing to people: Risk.HIGH is HIGH, not 3.
+    # The number of an enum member is meaningless to people: Risk.HIGH is HIGH, not 3.
     return value.value if isinstance(value.value, str) else value.name
 
 

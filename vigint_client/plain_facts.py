@@ -1,7 +1,7 @@
-"""The facts of an alert as every version of Vigint takes them.
+"""Convert the facts of an alert for earlier versions of Vigint.
 
-Earlier versions refuse a whole alert because of one fact that they do not know. What they would
-refuse is moved to a fact of another name, which they keep and show as it is.
+Earlier versions refuse a whole alert because of one unsupported fact. Such facts are moved to
+another name, under which they are kept and shown unchanged.
 """
 
 import datetime as dt
@@ -29,7 +29,7 @@ _LATEST = dt.datetime(2200, 1, 1, tzinfo=dt.UTC).timestamp()
 
 
 def in_plain_facts(document: Mapping[str, Any]) -> dict[str, Any]:
-    """Return an incident's document with nothing in it that an earlier version refuses."""
+    """Return an incident's document without facts that an earlier version refuses."""
     plain = dict(document)
     data = document.get("incident_data")
     plain["incident_data"] = _plain_data(data) if isinstance(data, Mapping) else {}
@@ -40,7 +40,7 @@ def in_plain_facts(document: Mapping[str, Any]) -> dict[str, Any]:
     if "recipients" in plain:
         named = [_mailbox(item) for item in plain.pop("recipients") or ()]
         usable = [item for item in named if item][:_MOST_RECIPIENTS]
-        # Whom the server is configured to alert stands in for a list that names nobody.
+        # The server's configured recipients replace an empty list.
         if usable or not named:
             plain["recipients"] = usable
     hours = plain.pop("expiration_hours", None)

@@ -11,8 +11,8 @@ _COLOUR_TYPES = {1: 0, 3: 2, 4: 6}
 def encode_png(pixels: bytes, width: int, height: int, channels: int) -> bytes:
     """Return 8-bit pixels as a PNG file.
 
-    `pixels` holds rows from the top, `channels` bytes a pixel: 1 grey, 3 RGB, 4 RGBA.
-    Raises ValueError when sizes do not fit together.
+    `pixels` has rows from the top, `channels` bytes a pixel: 1 grey, 3 RGB, 4 RGBA. Raises
+    ValueError when the sizes do not match.
     """
     if channels not in _COLOUR_TYPES or width < 1 or height < 1:
         raise ValueError("a PNG needs at least one pixel and 1, 3 or 4 channels")

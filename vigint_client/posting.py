@@ -1,4 +1,4 @@
-"""What is posted of one alert, and what of it a server takes."""
+"""Post an alert, in the form that a server accepts."""
 
 import logging
 from collections.abc import Callable
@@ -21,9 +21,9 @@ _FACTS_REFUSED = frozenset({400, 422})
 
 @dataclass(frozen=True)
 class Posting:
-    """What is posted: the same bytes in every attempt, from memory or from the spool.
+    """The content of a request: the same bytes in every attempt, from memory or from the spool.
 
-    `document` holds JSON's own types only.
+    `document` contains JSON's own types only.
     """
 
     key: str
@@ -48,9 +48,9 @@ class Posting:
         return MultipartBody(parts)
 
     def thinned(self) -> "Posting":
-        """Return the same with every second frame, for want of room.
+        """Return the same with every second frame, to save space.
 
-        The key stays: where the whole did arrive after all, the server takes no second one.
+        The key stays: if the complete alert did arrive after all, the server accepts no second one.
         """
         frames = self.batch.frames[::2] if len(self.batch.frames) > 1 else ()
         left_out = self.batch.left_out + len(self.batch.frames) - len(frames)
@@ -60,7 +60,7 @@ class Posting:
         return Posting(self.key, document, replace(self.batch, frames=frames, left_out=left_out))
 
     def in_plain_facts(self) -> "Posting":
-        """Return the same with the facts that every version of the server takes."""
+        """Return the same with facts that every version of the server accepts."""
         return replace(self, key=f"{self.key}-plain", document=in_plain_facts(self.document))
 
     def bare(self) -> "Posting":
@@ -73,14 +73,14 @@ class Posting:
 
 @dataclass(frozen=True)
 class Accepted:
-    """The server's answer, what it took, and why it did not take the whole, if so."""
+    """The server's answer, the accepted content, and why it is not complete, if so."""
 
     document: dict[str, Any]
     batch: FrameBatch
     refusal: RequestError | None = None
 
     def lacks(self, posting: Posting) -> bool:
-        """Tell whether frames of an alert were not taken."""
+        """Return whether frames of an alert were not accepted."""
         return len(self.batch.frames) < len(posting.batch.frames)
 
 
@@ -92,8 +92,8 @@ def post_incident(
 ) -> dict[str, Any]:
     """Send report and frames; return the server's document once it has stored both.
 
-    Every attempt carries the same Idempotency-Key, so that a repeated attempt whose
-    predecessor did arrive makes no second incident. Raises RequestError.
+    Every attempt carries the same Idempotency-Key, so that repeating an attempt that did arrive
+    creates no second incident. Raises RequestError.
     """
     answer = transport.call(
         "POST",
@@ -120,12 +120,12 @@ def post_what_is_taken(
     *,
     without_frames: bool = True,
 ) -> Accepted:
-    """Post an alert; where its content is refused, with plain facts, and then without frames.
+    """Post an alert; if its content is refused, with plain facts, and then without frames.
 
     An earlier version of the server refuses an alert for one fact: the frames are sent with the
-    facts that it knows. The alert without frames tells people; the caller keeps the frames for
-    when the server takes them. With `without_frames` False that is not tried. Raises
-    RequestError, the first refusal where all are refused.
+    facts that it supports. The alert without frames notifies people; the caller keeps the frames
+    for later. With `without_frames` False that is not tried. Raises RequestError, the first refusal
+    if all are refused.
     """
     try:
         return Accepted(post_incident(transport, posting, policy, on_trouble), posting.batch)
@@ -134,7 +134,7 @@ def post_what_is_taken(
             raise
         refusal = why
     if on_trouble is not None:
-        # Kept before anything else is tried: a process that is killed now must not lose frames.
+        # Kept before the next attempt: a process that is killed now must not lose frames.
         on_trouble()
     plain = posting.in_plain_facts()
     attempts = [plain] if _is_worth_it(refusal, plain, posting) else []
@@ -154,7 +154,7 @@ def post_what_is_taken(
 
 
 def is_about_content(why: RequestError) -> bool:
-    """Tell whether a refusal is about what was sent, which another form of it may mend."""
+    """Return whether a refusal concerns the content, so that another form of it may be accepted."""
     return why.status_code in _CONTENT_REFUSED and why.code != "idempotency_conflict"
 
 

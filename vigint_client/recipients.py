@@ -1,4 +1,4 @@
-"""Whom a detector names, in any of the forms in which it does."""
+"""Parse a detector's recipients, in any form."""
 
 from collections.abc import Iterable
 
@@ -8,11 +8,10 @@ _SEPARATORS = frozenset(",;\r\n")
 
 
 def read_recipients(value: object, one_more: object = None) -> tuple[str, ...] | None:
-    """Return the addresses as they were given, each once; the server judges them.
+    """Return the addresses as given, without duplicates; the server validates them.
 
-    None stands for those whom the server is configured to alert, an empty tuple for nobody: only
-    an empty list says so, not an empty text or a list of empty texts, which come from settings
-    that are not set.
+    None stands for the recipients configured on the server, an empty tuple for none: only an empty
+    list means that, not an empty text or a list of empty texts, which come from missing settings.
     """
     named = _read(value)
     more = _read(one_more) if one_more is not None else None
@@ -37,7 +36,7 @@ def _read(value: object) -> tuple[str, ...] | None:
 def _split(text: str) -> tuple[str, ...]:
     """Return the addresses in a text; a comma within quotes is part of a name (RFC 5322, 3.4)."""
     parts = [[""]]
-    # The last quote of an odd number of them opens nothing.
+    # With an odd number of quotes the last one is literal.
     last = text.rfind('"') if text.count('"') % 2 else -1
     quoted = False
     for place, letter in enumerate(text):

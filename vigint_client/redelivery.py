@@ -1,4 +1,4 @@
-"""A thread that brings kept alerts to the server once it can be reached, without a caller."""
+"""A thread that delivers spooled alerts once the server can be reached."""
 
 import atexit
 import logging
@@ -17,7 +17,7 @@ EXIT_PATIENCE = 10.0
 
 
 class Redelivery:
-    """Flushes a spool behind everybody's back until nothing is left in it."""
+    """Flushes a spool in the background until it is empty."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -31,9 +31,9 @@ class Redelivery:
         self._owner = os.getpid()
 
     def wake(self, courier: Courier, *, reached: bool) -> None:
-        """See to what is kept: at once when the server was just reached, else after a pause.
+        """Deliver spooled alerts: at once when the server was just reached, else after a pause.
 
-        Costs the caller one look into the folder. Never raises.
+        Costs the caller one listing of the folder. Never raises.
         """
         try:
             if not courier.spool.names() and not courier.spool.refused():
@@ -51,11 +51,11 @@ class Redelivery:
                     thread.start()
                     self._thread = thread
         except (OSError, RuntimeError) as why:
-            # No folder, or no thread because the interpreter is ending: the next one delivers.
-            log.debug("What is kept stays kept: %s", why)
+            # No folder, or no thread because the interpreter is ending: the next process delivers.
+            log.debug("The spooled alerts remain on disk: %s", why)
 
     def close(self, timeout: float = EXIT_PATIENCE) -> None:
-        """Wait for what is under way or due; what is left stays on disk."""
+        """Wait for work in progress or due; the rest stays on disk."""
         if self._owner != os.getpid():
             return
         with self._changed:
@@ -88,15 +88,15 @@ class Redelivery:
 
     @staticmethod
     def _flush(courier: Courier) -> bool:
-        """Deliver what can be; return whether it is worth another try."""
+        """Deliver the possible ones; return whether another attempt is worthwhile."""
         try:
             outcomes = courier.flush()
         except Exception:
-            log.exception("What is kept could not be delivered.")
+            log.exception("The spooled alerts could not be delivered.")
             return False
         if any(outcome.state in ("kept", "busy") for outcome in outcomes):
             return True
-        # What was refused is sent again when the server is another version: ask now and then.
+        # Refused alerts are sent again to another version of the server: query it now and then.
         return bool(courier.spool.refused())
 
 
@@ -105,7 +105,7 @@ _shared: tuple[int, Redelivery] | None = None
 
 
 def wake_shared(courier: Courier, *, reached: bool) -> None:
-    """Let this process's thread see to what is kept; a forked child gets one of its own."""
+    """Wake this process's delivery thread; a forked child gets one of its own."""
     global _shared  # noqa: PLW0603 - one thread per process is the point
     with _lock:
         if _shared is None or _shared[0] != os.getpid():

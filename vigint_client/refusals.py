@@ -1,4 +1,4 @@
-"""Which server, under which settings, refused an alert, to send it again when these change."""
+"""Record which server, under which settings, refused an alert, to retry when these change."""
 
 import hashlib
 import json
@@ -16,9 +16,9 @@ _PATIENCE = 5.0
 
 @dataclass(frozen=True)
 class Refusal:
-    """What refused an alert: the server's version, and a digest of the detector's settings.
+    """The origin of a refusal: the server's version, and a digest of the detector's settings.
 
-    The version is empty where the server names none, None where it could not be asked.
+    The version is empty if the server reports none, None if it could not be queried.
     """
 
     version: str | None
@@ -30,7 +30,7 @@ class Refusal:
 
 
 def read_refusal(path: Path) -> Refusal | None:
-    """Return a stored note; None where there is none that can be read."""
+    """Return a stored note; None if there is no readable one."""
     try:
         note = json.loads(path.read_bytes())
         return Refusal(note["version"], str(note["settings"]))
@@ -39,14 +39,14 @@ def read_refusal(path: Path) -> Refusal | None:
 
 
 def current(transport: Transport) -> Refusal:
-    """Return what would refuse an alert now."""
+    """Return the current server's version and settings."""
     return Refusal(_version_of(transport), _digest(transport.settings))
 
 
 def has_changed(then: Refusal, now: Refusal) -> bool:
-    """Tell whether an alert that was refused then is worth another attempt now."""
+    """Return whether a refused alert is worth another attempt now."""
     if now.version is None:
-        # The server cannot be reached: nothing is known of it, and nothing could be sent.
+        # The server cannot be reached: its version is unknown, and nothing could be sent.
         return False
     return then != now
 

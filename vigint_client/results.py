@@ -1,4 +1,4 @@
-"""The dicts that detectors get back."""
+"""The result dicts for detectors."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -59,7 +59,7 @@ def not_accepted(
     frames_kept: int,
     dropped: int,
 ) -> Result:
-    """Return that the server did not take an alert, and what was done instead."""
+    """Return that the server did not accept an alert, and the fallback that was used."""
     used = TEXT_ONLY_MAIL if recipient else SPOOL if spooled else None
     result = failed(why, fallback_used=used, recipient=recipient, batch=batch)
     result["spooled"] = spooled
@@ -79,7 +79,7 @@ def not_accepted(
 
 
 def note_refusal(result: Result, accepted: Accepted, frames_kept: int | None) -> None:
-    """Say in a success what the server refused at first; None frames were kept for later."""
+    """Add the server's first refusal to a success; None if frames were kept for later."""
     why = accepted.refusal
     if why is None:
         return
@@ -89,7 +89,7 @@ def note_refusal(result: Result, accepted: Accepted, frames_kept: int | None) ->
         said = "The server refused some facts, which were sent to it as text."
     else:
         result["fallback_used"] = TEXT_ONLY_MAIL
-        said = "The alert went out without its frames."
+        said = "The alert was sent without its frames."
         if frames_kept is not None:
             result["frames_kept"] = frames_kept
             said += f" {frames_kept} are kept on this machine's disk and will be sent {_AGAIN}."
@@ -101,9 +101,9 @@ def _add_error(result: Result, sentence: str) -> None:
 
 
 def of_channels(sent: Mapping[str, Result]) -> Result:
-    """Return what became of an alert on its channels: the first one's result, and that of each.
+    """Return the results of an alert's channels: the first one's result, and that of each.
 
-    A channel that is not configured is no failure where another one worked.
+    A channel that is not configured is no failure if another one worked.
     """
     result: Result = {}
     for channel in sent.values():
@@ -132,7 +132,7 @@ def no_channel(name: str) -> Result:
 
 
 def posted() -> Result:
-    """Return that a webhook took an alert."""
+    """Return that a webhook accepted an alert."""
     return {
         "success": True,
         "recipient": None,
@@ -150,9 +150,9 @@ def accepted(
     settled: bool,
     recipients: tuple[str, ...] | None,
 ) -> Result:
-    """Return what is known of an incident that the server has stored.
+    """Return the known facts of an incident that the server has stored.
 
-    `document` is the answer to the POST, `state` the last state seen, or None.
+    `document` is the answer to the POST, `state` the last state, or None.
     """
     seen = dict(document) | {key: value for key, value in (state or {}).items() if value}
     deliveries = deliveries_of(state)
@@ -161,7 +161,7 @@ def accepted(
     )
     asked_for_video = bool(batch.frames or batch.left_out)
     has_link = bool(seen.get("private_link") and batch.frames and not text_only)
-    # The server may call webhooks too: these are no people.
+    # The server may call webhooks too: these are not recipients.
     mails = [item for item in deliveries if item.get("channel", "mail") == "mail"]
     named = [str(item["recipient"]) for item in mails if item.get("recipient")]
     counts = seen.get("frames")
@@ -184,7 +184,7 @@ def accepted(
         "fallback_used": TEXT_ONLY_MAIL if text_only and asked_for_video else None,
     }
     if has_link and settled and not result["file_hash"]:
-        # Promised as a text to whoever does not have to wait.
+        # Guaranteed to be text for callers that do not wait.
         result["pending"] = True
     if seen.get("warnings"):
         result["warnings"] = seen["warnings"]
@@ -198,14 +198,14 @@ def accepted(
         result["success"] = False
         why = next((item["error"] for item in mails if item.get("error")), "no reason known")
         result["error"] = (
-            "The server has stored the incident, but could deliver its mail to nobody "
+            "The server has stored the incident, but could not deliver its mail to any recipient "
             f"({why}): check the server's mail settings and repeat the delivery there."
         )
     return result
 
 
 def queued(batch_size: int | None, *, spooled: bool = False) -> Result:
-    """Return what is known of an alert that waits in the background, or on disk for its turn."""
+    """Return the result for an alert that waits in the background, or on disk."""
     return {
         "success": True,
         "pending": True,
@@ -222,5 +222,5 @@ def queued(batch_size: int | None, *, spooled: bool = False) -> Result:
 
 
 def link_info(document: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the four things that people need of a link."""
+    """Return the four essential values of a link."""
     return {key: document.get(key) for key in _LINK_KEYS}

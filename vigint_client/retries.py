@@ -1,4 +1,4 @@
-"""Trying again: how often, how long, and with which pauses."""
+"""Retry requests: how often, how long, and with which pauses."""
 
 import datetime as dt
 import email.utils
@@ -30,12 +30,12 @@ class RetryPolicy:
 
 STANDARD = RetryPolicy()
 ONCE = RetryPolicy(attempts=1)
-# What was kept for minutes or days may wait for its turn a little longer.
+# An alert that was spooled for minutes or days may wait a little longer.
 UNHURRIED = RetryPolicy(attempts=3, longest_retry_after=120.0, budget=300.0)
 
 
 class PassingTrouble(Exception):
-    """An attempt failed in a way that another one may not."""
+    """An attempt failed in a way that may be temporary."""
 
     def __init__(self, failure: RequestError, retry_after: float | None = None) -> None:
         super().__init__(str(failure))
@@ -45,7 +45,7 @@ class PassingTrouble(Exception):
 
 @dataclass(frozen=True)
 class Persistence:
-    """Repeats what fails in passing, on a clock of its own choice."""
+    """Repeats an operation after temporary failures, with an injectable clock."""
 
     clock: Callable[[], float] = time.monotonic
     sleep: Callable[[float], object] = time.sleep
@@ -57,10 +57,10 @@ class Persistence:
         policy: RetryPolicy,
         on_trouble: Callable[[], object] | None = None,
     ) -> _Answer:
-        """Call `once` until it returns, fails for good, or patience ends.
+        """Call `once` until it returns, fails permanently, or the time is over.
 
-        `once` raises PassingTrouble for what is worth another attempt, RequestError for what
-        is not. `on_trouble` is called once, before the first pause. Raises RequestError.
+        `once` raises PassingTrouble for temporary failures, RequestError for others. `on_trouble`
+        is called once, before the first pause. Raises RequestError.
         """
         give_up_at = self.clock() + policy.budget
         for attempt in range(1, policy.attempts + 1):
@@ -86,7 +86,7 @@ class Persistence:
 
     def _pause(self, attempt: int, retry_after: float | None, policy: RetryPolicy) -> float:
         grown = min(policy.first_pause * 2.0 ** (attempt - 1), policy.longest_pause)
-        # Half fixed, half random: many detectors must not come back in the same instant.
+        # Half fixed, half random, so that many detectors do not retry at the same instant.
         pause = grown * (0.5 + self.jitter() / 2)
         if retry_after is None:
             return pause

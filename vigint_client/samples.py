@@ -1,31 +1,31 @@
-"""Arrays and tensors in the layouts and number ranges of detectors, as 8-bit pictures."""
+"""Convert detectors' arrays and tensors of any layout and number range to 8-bit pictures."""
 
 import importlib
 import sys
 from typing import Any
 
 _CHANNELS = (1, 3, 4)
-# Depths in which cameras give samples within 16 bits.
+# Sample depths of cameras within 16 bits.
 _DEPTHS = (8, 10, 12, 14, 16)
-# Interpolation overshoots a range by some per cent.
+# Interpolation exceeds a range by some per cent.
 _OVERSHOOT = 0.1
 
 
 def to_numpy(value: Any) -> Any:
-    """Return an array or a tensor as a NumPy array, without copying where that is possible.
+    """Return an array or a tensor as a NumPy array, without copying if possible.
 
     Raises ValueError without numpy, and whatever a foreign object raises.
     """
     numpy = _numpy()
     for step in ("detach", "cpu"):
-        # Tensors that carry gradients, or lie on a graphics card, give no array.
+        # Tensors with gradients, or on a graphics card, cannot be converted directly.
         if callable(act := getattr(value, step, None)):
             value = act()
     return numpy.asarray(value)
 
 
 def _numpy() -> Any:
-    # Whoever has an array has loaded it: importing anew may fail where that did not.
+    # The owner of an array has loaded numpy: a new import may fail where that did not.
     loaded = sys.modules.get("numpy")
     if loaded is not None:
         return loaded
@@ -36,13 +36,13 @@ def _numpy() -> Any:
 
 
 def copy_of(value: Any) -> Any:
-    """Return a NumPy array of its own with the content of an array or a tensor."""
+    """Return an independent NumPy array with the content of an array or a tensor."""
     array = to_numpy(value)
     return array.copy()
 
 
 def shape_of(value: Any) -> tuple[int, ...]:
-    """Return the sides of an array or a tensor; empty where they cannot be told."""
+    """Return the shape of an array or a tensor; empty if unknown."""
     try:
         shape = getattr(value, "shape", None)
         return tuple(to_numpy(value).shape if shape is None else shape)
@@ -51,11 +51,11 @@ def shape_of(value: Any) -> tuple[int, ...]:
 
 
 def to_picture(value: Any) -> Any:
-    """Return an array or a tensor as an HxW or HxWx3 array of uint8, in BGR order as it came.
+    """Return an array or a tensor as an HxW or HxWx3 array of uint8, in BGR order as given.
 
     HxW, HxWx1, HxWx3, HxWx4 and the same with the channels first, also in a batch of one; bool,
-    integers of up to 16 bits, floats of 0 to 1 or of 0 to 255. NaN and the infinities become
-    black. Raises ValueError with what is unclear.
+    integers of up to 16 bits, floats of 0 to 1 or of 0 to 255. NaN and the infinities become black.
+    Raises ValueError with the ambiguity.
     """
     array = to_numpy(value)
     if 0 in array.shape:
@@ -75,13 +75,13 @@ def to_picture(value: Any) -> Any:
 
 
 def range_of(low: float, high: float, *, is_float: bool) -> tuple[float, float]:
-    """Return by what to multiply samples, and what to add then, to have them from 0 to 255.
+    """Return factor and offset that map samples to 0 to 255.
 
-    Raises ValueError where the range does not tell its meaning.
+    Raises ValueError where the range is ambiguous.
     """
     if is_float:
         for most in (1.0, 255.0):
-            # Below 0 by more than that lies what was made to have a mean of 0.
+            # Values further below 0 are normalized to a mean of 0.
             if low >= -_OVERSHOOT * min(most, max(high, 1.0)) and high <= (1 + _OVERSHOOT) * most:
                 return 255.0 / most, 0.0
         raise ValueError(f"floats from {low:g} to {high:g} are neither of 0 to 1 nor of 0 to 255")

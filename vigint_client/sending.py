@@ -1,4 +1,4 @@
-"""One alert's way to the server: prepared, posted, followed; else kept on disk and told by mail."""
+"""Send one alert: prepare, post, follow; on failure keep it on disk and notify by mail."""
 
 import logging
 from collections.abc import Callable
@@ -29,7 +29,7 @@ log = logging.getLogger("vigint_client")
 
 @dataclass(frozen=True)
 class Prepared:
-    """An alert as it will be posted, and the server for it, or why there is none."""
+    """An alert ready to be posted, and the server for it, or why there is none."""
 
     report: Report
     keeping: Keeping
@@ -38,7 +38,7 @@ class Prepared:
 
 @dataclass(frozen=True)
 class Sender:
-    """All that it takes to send an alert."""
+    """The dependencies for sending an alert."""
 
     load_server: Callable[[], ServerSettings]
     find_mail: Callable[[], MailSettings | None]
@@ -48,7 +48,7 @@ class Sender:
     wake: Callable[..., None]
 
     def prepare(self, report: Report, batch: FrameBatch, alert_type: str) -> Prepared:
-        """Say what will be posted, the same in every attempt."""
+        """Build the request, which is the same in every attempt."""
         server: ServerSettings | ConfigError
         hours = target = None
         try:
@@ -67,7 +67,7 @@ class Sender:
         on_trouble: Callable[[], object] | None = None,
         **transport_options: Any,
     ) -> Result:
-        """Post an alert and follow it for `wait` seconds; when that fails, keep and tell.
+        """Post an alert and follow it for `wait` seconds; on failure, keep it and mail.
 
         `on_trouble` is called when the first attempt failed and another one follows.
         """
@@ -105,7 +105,7 @@ class Sender:
 
     @staticmethod
     def _keep_what_is_left(keeping: Keeping, accepted: Accepted, transport: Transport) -> bool:
-        """Keep the whole of an alert whose frames were refused; return whether it is kept."""
+        """Spool the complete alert if its frames were refused; return whether it is kept."""
         if accepted.refusal is None or not accepted.lacks(keeping.kept.posting):
             keeping.drop()
             return False
@@ -142,14 +142,14 @@ class Sender:
         )
 
     def wake_courier(self, *, reached: bool) -> None:
-        """Let somebody see to what is kept."""
+        """Start delivery of the spooled alerts."""
         spool = self._spool()
         if spool is not None:
             courier = Courier(spool, self.load_server, self.find_mail, self.make_transport)
             self.wake(courier, reached=reached)
 
     def staging_folder(self) -> Path | None:
-        """Return where frames that fill the memory may wait."""
+        """Return the folder for frames that do not fit into memory."""
         return staging_folder(self.find_spool())
 
     def _spool(self) -> Spool | None:
@@ -158,8 +158,8 @@ class Sender:
 
 
 def surprise(why: Exception) -> str:
-    """Say that something happened which nobody thought of."""
+    """Log an unexpected exception."""
     return (
         f"The alert could not be sent because of an unexpected {type(why).__name__}: "
-        "the detector's log tells where."
+        "see the detector's log."
     )

@@ -1,4 +1,4 @@
-"""Alerts by one call each, as programs for earlier libraries send them."""
+"""Functions that send an alert in one call, for programs written for earlier libraries."""
 
 from collections.abc import Iterable
 
@@ -54,7 +54,7 @@ def send_alert(
 
 
 def send_critical_alert(message: str, **more: object) -> Result:
-    """Send an alert of the type `critical` by every channel; those not configured say so."""
+    """Send an alert of the type `critical` by every channel; those not configured are reported."""
     return send_alert(message, "critical", _ALL, **more)  # type: ignore[arg-type]  # as above
 
 

@@ -1,4 +1,4 @@
-"""Wait for a mail server as long as RFC 5321 asks a client to, for each step its own time."""
+"""Wait for a mail server as long as RFC 5321 requires of a client, with a timeout per step."""
 
 import smtplib
 import socket
@@ -10,7 +10,8 @@ from typing import Any
 
 SUBMISSIONS_PORT = 465
 _BLOCK = 65_536
-# A machine that has gone answers no probe: seconds until the first, between them, how many.
+# TCP keep-alive detects a dead peer: seconds until the first probe, between probes, and their
+# number.
 _KEEPALIVE = {"TCP_KEEPIDLE": 30, "TCP_KEEPINTVL": 10, "TCP_KEEPCNT": 6}
 
 
@@ -20,13 +21,13 @@ class Patience:
 
     # The connection and the greeting.
     connect: float = 300.0
-    # EHLO, STARTTLS, AUTH, MAIL, RCPT and whatever else has no time of its own.
+    # EHLO, STARTTLS, AUTH, MAIL, RCPT and all steps without a time of their own.
     command: float = 300.0
     # The answer to DATA.
     data: float = 120.0
-    # Each block of the message until the network has taken it.
+    # Each block of the message until the network has accepted it.
     block: float = 180.0
-    # The answer to the final dot: giving up earlier makes duplicates.
+    # The answer to the final dot: a shorter timeout creates duplicates.
     final_dot: float = 600.0
 
 
@@ -34,16 +35,16 @@ RFC_5321 = Patience()
 
 
 class _Patient(smtplib.SMTP):
-    """The steps of SMTP, each with its own time-out."""
+    """The steps of SMTP, each with its own timeout."""
 
     def _expect(self, patience: Patience, handing_over: Callable[[], None] | None) -> None:
-        """Say how long to wait; before the connection is made."""
+        """Set the timeout of the next step, before the connection exists too."""
         self.patience = patience
         self._handing_over = handing_over
         self._is_command = False
 
     def putcmd(self, cmd: str, args: str = "") -> None:
-        """Send a command, and let its answer take as long as it may."""
+        """Send a command, and set the timeout of its answer."""
         known = self.patience
         self._wait(known.data if cmd.lower() == "data" else known.command)
         self._is_command = True
@@ -53,7 +54,7 @@ class _Patient(smtplib.SMTP):
             self._is_command = False
 
     def send(self, s: Any) -> None:
-        """Send a command whole, a message block by block."""
+        """Send a command at once, a message block by block."""
         if self._is_command:
             super().send(s)
             return
@@ -68,7 +69,7 @@ class _Patient(smtplib.SMTP):
         try:
             handing_over()
         except BaseException:
-            # Without its end the server has no message, and no command may follow in its place.
+            # Without its end the server has no message, and no command may follow instead.
             self.close()
             raise
 
@@ -82,9 +83,9 @@ class _Patient(smtplib.SMTP):
 
 
 class PatientSMTP(_Patient):
-    """An SMTP client that waits for each step as `patience` says.
+    """An SMTP client that waits for each step according to `patience`.
 
-    A server that is slow is waited for; one whose machine has gone is noticed by TCP keep-alive.
+    A slow server is waited for; one whose machine is gone is detected by TCP keep-alive.
     """
 
     def __init__(
@@ -98,9 +99,9 @@ class PatientSMTP(_Patient):
         """Connect and read the greeting.
 
         Args:
-            handing_over: called before the last block of a message is sent: from then on the
-                server may have accepted it, whether or not an answer arrives. If it raises,
-                the message is not sent.
+            handing_over: called before the last block of a message is sent: from then on the server
+            may have accepted it, whether or not an answer arrives. If it raises, the message is not
+            sent.
 
         Raises:
             OSError, smtplib.SMTPException: as `smtplib.SMTP`.
@@ -121,13 +122,13 @@ class PatientSMTPS(_Patient, smtplib.SMTP_SSL):
         patience: Patience = RFC_5321,
         handing_over: Callable[[], None] | None = None,
     ) -> None:
-        """Connect, check the certificate by `context`, and read the greeting."""
+        """Connect, verify the certificate by `context`, and read the greeting."""
         self._expect(patience, handing_over)
         super().__init__(host, port, timeout=patience.connect, context=context)
 
 
 def _kept_alive(sock: socket.socket) -> socket.socket:
-    # Not every system has every option; without them its own times hold.
+    # Not every system has every option; without them the system's times apply.
     with suppress(OSError):
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
         for name, value in _KEEPALIVE.items():

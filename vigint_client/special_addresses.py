@@ -1,9 +1,8 @@
-"""Say which addresses belong to the Internet at large, independent of the running Python.
+"""Decide which addresses are public, independent of the running Python.
 
-`ipaddress.is_global` follows the registry as it was when the interpreter was made: 192.0.0.8,
-192.88.99.1 and 3fff::1 are global to some. The blocks stand here instead, from the IANA IPv4 and
-IPv6 Special-Purpose Address Registries (RFC 6890), as of 2025-10, with the document that reserves
-each.
+`ipaddress.is_global` follows the registry as of the interpreter's release: 192.0.0.8, 192.88.99.1
+and 3fff::1 are global to some. The blocks are listed here instead, from the IANA IPv4 and IPv6
+Special-Purpose Address Registries (RFC 6890), as of 2025-10, with the document that reserves each.
 """
 
 import ipaddress
@@ -29,19 +28,19 @@ _BLOCKS_V4 = (
     "240.0.0.0/4",  # RFC 1112, reserved, and RFC 919, limited broadcast
     "168.63.129.16/32",  # Azure's platform services (WireServer), inside a global block
 )
-# Of IPv6 only 2000::/3 is given out (RFC 4291, 2.4); these parts of it are special.
+# Of IPv6 only 2000::/3 is allocated (RFC 4291, 2.4); these parts of it are special.
 _GLOBAL_UNICAST = ipaddress.IPv6Network("2000::/3")
 _BLOCKS_V6 = (
     "2001::/23",  # RFC 2928, protocol assignments: Teredo, ORCHID, benchmarking, anycast
     "2001:db8::/32",  # RFC 3849, documentation
-    "2002::/16",  # RFC 3056, 6to4: judged by the address inside
+    "2002::/16",  # RFC 3056, 6to4: decided by the address inside
     "2620:4f:8000::/48",  # RFC 7534, AS112
     "3fff::/20",  # RFC 9637, documentation
 )
 _SPECIAL_V4 = tuple(ipaddress.IPv4Network(block) for block in _BLOCKS_V4)
 _SPECIAL_V6 = tuple(ipaddress.IPv6Network(block) for block in _BLOCKS_V6)
 
-# Blocks whose addresses lead to an IPv4 address.
+# Blocks that embed an IPv4 address.
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")  # RFC 6052
 _MAPPED = ipaddress.IPv6Network("::ffff:0:0/96")  # RFC 4291, 2.5.5.2
 _6TO4 = ipaddress.IPv6Network("2002::/16")  # RFC 3056
@@ -49,11 +48,10 @@ _TEREDO = ipaddress.IPv6Network("2001::/32")  # RFC 4380: the server, and the cl
 
 
 def is_public(text: str) -> bool:
-    """Return whether an address belongs to the Internet at large, whatever it is wrapped in.
+    """Return whether an address is public, including any embedded one.
 
     Args:
-        text: an address as getaddrinfo writes it, perhaps with a zone (`fe80::1%eth0`).
-
+        text: an address as getaddrinfo formats it, perhaps with a zone (`fe80::1%eth0`).
     """
     try:
         address = ipaddress.ip_address(text.partition("%")[0])
@@ -68,7 +66,7 @@ def is_public(text: str) -> bool:
 
 
 def _embedded(address: ipaddress.IPv6Address) -> list[ipaddress.IPv4Address]:
-    """Return the IPv4 addresses that an IPv6 address leads to."""
+    """Return the IPv4 addresses embedded in an IPv6 address."""
     bits = int(address)
     if address in _MAPPED or address in _NAT64:
         return [_low_32_bits(bits)]

@@ -1,4 +1,4 @@
-"""Arguments that this library does not know: named in the log, so that no alert fails for one."""
+"""Unknown arguments: logged, so that no alert fails because of one."""
 
 import logging
 from collections.abc import Mapping
@@ -7,7 +7,7 @@ log = logging.getLogger("vigint_client")
 
 
 def say_ignored(function: str, ignored: Mapping[str, object]) -> None:
-    """Warn of arguments that have no effect."""
+    """Warn about arguments without effect."""
     if ignored:
         named = ", ".join(sorted(ignored))
         log.warning("%s does not know %s, which has no effect here.", function, named)

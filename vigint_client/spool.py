@@ -1,8 +1,8 @@
-"""Alerts that wait on disk until the server can be reached.
+"""Alerts on disk until the server can be reached.
 
-Each is one file in one folder. It is written beside, synced and renamed, so that it is there
-whole or not at all. Who works on one holds the kernel's lock on it: a process that dies lets
-go of it in the same instant, and several processes share a folder without a word.
+Each is one file in one folder. It is written beside, synced and renamed, so that it appears
+atomically. A process that works on one holds the kernel's lock on it: the lock of a dead process is
+released at once, and several processes can share a folder without coordination.
 """
 
 import datetime as dt
@@ -38,33 +38,33 @@ log = logging.getLogger("vigint_client")
 # Call time in nanoseconds, then the Idempotency-Key: names sort by age.
 _NAME = re.compile(r"(\d{20})-[0-9A-Za-z-]{1,64}\.alert")
 _ASIDE = "aside"
-# What is noted beside an entry, and goes where it goes.
+# Notes beside an entry, which are moved with it.
 _COMPANIONS = (".told", ".refused")
 _OURS = re.compile(r".*\.(alert|part|told|refused)|aside")
 _NOTE = re.compile(r"\.(reason|told|refused)$")
-# A machine without a clock battery begins in 1970: such times say nothing about age.
+# A machine without a clock battery starts in 1970: such times say nothing about age.
 _CLOCKS_ARE_SET = dt.datetime(2020, 1, 1, tzinfo=dt.UTC).timestamp()
 
 
 class SpoolFull(Exception):
-    """An alert is larger than all the room there is."""
+    """An alert is larger than the whole spool."""
 
 
 @dataclass(eq=False)
 class Claim:
-    """An entry that nobody else can take until it is let go."""
+    """An entry that is locked until it is released."""
 
     spool: "Spool"
     name: str
     file: FileIO
 
     def read(self) -> Kept:
-        """Return what is kept; raises CorruptEntry."""
+        """Return the content; raises CorruptEntry."""
         return read_entry(self.file)
 
     def remove(self) -> None:
-        """Remove the entry: it is where it belongs."""
-        # The name goes before the lock: nobody may find the entry in between.
+        """Remove the entry after its delivery."""
+        # Remove the name before the lock, so that no process finds the entry in between.
         with suppress(FileNotFoundError):
             self.spool.path(self.name).unlink()
         for kind in _COMPANIONS:
@@ -73,13 +73,13 @@ class Claim:
         self.release()
 
     def set_aside(self, reason: str, refusal: Refusal | None = None) -> None:
-        """Move the entry out of the way of the others, with the reason beside it.
+        """Move the entry out of the queue, with the reason beside it.
 
-        `refusal` is what refused it: it is worth another attempt when that has changed.
+        `refusal` is the origin of the refusal: a change of it makes another attempt worthwhile.
         """
         folder = self.spool.folder / _ASIDE
         folder.mkdir(mode=0o700, exist_ok=True)
-        # A full disk must not keep it in the way of the others.
+        # A full disk must not keep it in the queue.
         with suppress(OSError):
             self.spool.write_small(folder / f"{self.name}.reason", f"{reason}\n")
             if refusal is not None:
@@ -93,20 +93,20 @@ class Claim:
 
     @property
     def refusal(self) -> Refusal | None:
-        """What refused the entry before it was brought back, if it was."""
+        """The origin of the refusal before the entry was brought back, if any."""
         return read_refusal(self.spool.path(f"{self.name}.refused"))
 
     def release(self) -> None:
-        """Let others take the entry."""
+        """Let other processes take the entry."""
         if fcntl is not None and not self.file.closed:
-            # Closing is not enough while a child that was just forked shares the lock.
+            # Closing is not enough while a recently forked child shares the lock.
             with suppress(OSError):
                 fcntl.flock(self.file.fileno(), fcntl.LOCK_UN)
         self.file.close()
 
     @property
     def told(self) -> list[str] | None:
-        """Whom a mail without video has told of it; None when nobody tried."""
+        """The recipients that a mail without video notified; None if it was not tried."""
         if self.name in _told:
             return _told[self.name]
         try:
@@ -116,13 +116,13 @@ class Claim:
 
     @told.setter
     def told(self, reached: list[str]) -> None:
-        # Where the disk does not take it, this process at least does not mail again and again.
+        # If the disk does not accept it, at least this process does not mail repeatedly.
         _told[self.name] = reached
         self.spool.write_small(self.spool.told_path(self.name), json.dumps(reached))
 
 
 class Spool:
-    """The folder of kept alerts; methods raise OSError where the disk does."""
+    """The folder of spooled alerts; methods raise OSError on disk errors."""
 
     def __init__(self, settings: SpoolSettings) -> None:
         self.folder = settings.folder
@@ -133,13 +133,14 @@ class Spool:
         return self.folder / name
 
     def told_path(self, name: str) -> Path:
-        """Return where it is noted whom a mail has told of an entry."""
+        """Return the path of the note about an entry's notified recipients."""
         return self.folder / f"{name}.told"
 
     def names(self) -> list[str]:
-        """Return what is kept, oldest first.
+        """Return the queued entries, oldest first.
 
-        Raises PermissionError for another user's folder: he could have others' alerts sent.
+        Raises PermissionError for another user's folder, whose owner could make us send foreign
+        alerts.
         """
         if not os.path.lexists(self.folder):
             return []
@@ -147,7 +148,7 @@ class Spool:
         return sorted(name for name in _listed(self.folder) if _NAME.fullmatch(name))
 
     def aside(self) -> list[tuple[str, str]]:
-        """Return what was set aside, oldest first, each with its reason."""
+        """Return the entries set aside, oldest first, each with its reason."""
         found = []
         for name in _listed(self.folder / _ASIDE):
             if _NAME.fullmatch(name):
@@ -159,7 +160,7 @@ class Spool:
         return sorted(found)
 
     def refused(self) -> list[tuple[str, Refusal]]:
-        """Return what was set aside because it was refused, oldest first, and what refused it."""
+        """Return the refused entries set aside, oldest first, and the origin of each refusal."""
         names = (name for name in _listed(self.folder / _ASIDE) if _NAME.fullmatch(name))
         noted = [
             (name, read_refusal(self.folder / _ASIDE / f"{name}.refused")) for name in sorted(names)
@@ -167,7 +168,7 @@ class Spool:
         return [(name, refusal) for name, refusal in noted if refusal is not None]
 
     def bring_back(self, name: str) -> None:
-        """Let an entry that was set aside be tried again; one that is gone is no mistake."""
+        """Return an entry set aside to the queue; a missing one is ignored."""
         aside = self.folder / _ASIDE
         for kind in ("", *_COMPANIONS):
             with suppress(FileNotFoundError):
@@ -175,7 +176,7 @@ class Spool:
         (aside / f"{name}.reason").unlink(missing_ok=True)
 
     def put(self, kept: Kept) -> tuple[Claim, list[str]]:
-        """Keep an alert; return the claim on it, and what had to go to make room.
+        """Keep an alert; return the claim on it, and the entries deleted to make room.
 
         Raises SpoolFull when it is larger than the whole spool may be.
         """
@@ -198,9 +199,9 @@ class Spool:
         return claim, dropped
 
     def claim(self, name: str) -> Claim | None:
-        """Take an entry; None when somebody else has it, or it is gone."""
+        """Lock an entry; None when another process has it, or it is gone."""
         try:
-            # Writing is not meant, but locks on network file systems ask for it.
+            # Writing is not intended, but locks on network file systems require this mode.
             file = _open(self.path(name), os.O_RDWR)
         except FileNotFoundError:
             return None
@@ -210,10 +211,11 @@ class Spool:
         return None
 
     def tidy(self, room_for: int = 0) -> list[str]:
-        """Remove what is too old, too much, or left by the dead; return the alerts among it.
+        """Remove entries that are too old, too many, or left by dead processes; return the alerts
+        among them.
 
-        For want of room what the disk damaged goes first, then the lowest risk, of one risk the
-        oldest; the newest stays, and so does what somebody works on.
+        For lack of space damaged entries are removed first, then those of the lowest risk, of one
+        risk the oldest; the newest stays, and so do locked ones.
         """
         dropped: list[str] = []
         if not os.path.lexists(self.folder):
@@ -253,21 +255,21 @@ class Spool:
         return dropped
 
     def prepare(self) -> None:
-        """Make the folder, readable by its owner only; raises OSError."""
+        """Create the folder, readable by its owner only; raises OSError."""
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         found = self.folder.lstat()
         owner = getattr(os, "getuid", lambda: found.st_uid)()
         if not stat.S_ISDIR(found.st_mode) or found.st_uid != owner:
             raise PermissionError(f"{self.folder} is not a folder of this user's own")
         if stat.S_IMODE(found.st_mode) != 0o700:
-            # Nobody may lose access to a folder that he shares: /tmp, say.
+            # Do not restrict a folder shared with other users, such as /tmp.
             foreign = [name for name in _listed(self.folder) if not _OURS.fullmatch(name)]
             if foreign or found.st_mode & stat.S_ISVTX:
                 raise PermissionError(f"{self.folder} is shared with others: name one of its own")
             self.folder.chmod(0o700)
 
     def write_small(self, path: Path, text: str) -> None:
-        """Write a small file whole or not at all."""
+        """Write a small file atomically."""
         part, file = self._create()
         try:
             ByteStore(file).append(text.encode("utf-8", "replace"))
@@ -283,7 +285,7 @@ class Spool:
         while True:
             path = self.folder / f"{secrets.token_hex(8)}.part"
             file = _open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL)
-            # Somebody tidying up may have come between the making and the locking.
+            # Another process may have removed it between creation and locking.
             if _lock(file) and _is_at(file, path):
                 return path, file
             file.close()
@@ -319,7 +321,7 @@ class Spool:
 
 
 def staging_folder(settings: SpoolSettings | None) -> Path | None:
-    """Return where frames on their way may be written; None for the system's usual place."""
+    """Return the folder for frames in transit; None for the system's default."""
     if settings is None:
         return None
     try:
@@ -335,7 +337,7 @@ _files: "weakref.WeakSet[FileIO]" = weakref.WeakSet()
 
 
 def called_at(name: str) -> float:
-    """Return when the alert of an entry's name was called, in epoch seconds."""
+    """Return the time of the call of an entry, in epoch seconds."""
     return int(name[:20]) / 1e9
 
 
@@ -353,7 +355,7 @@ def _listed(folder: Path) -> Iterator[str]:
 
 
 def _open(path: Path, flags: int) -> FileIO:
-    # Without a buffer: what a forked child closes, it must not write.
+    # Unbuffered: closing it in a forked child must not write.
     file = FileIO(path, "r+", opener=lambda name, _flags: os.open(name, flags | _NO_LINK, 0o600))
     _files.add(file)
     return file
@@ -367,7 +369,8 @@ def _lock(file: FileIO) -> bool:
     except BlockingIOError:
         return False
     except OSError as why:
-        # A file system without locks: two may deliver one alert, which its key makes harmless.
+        # A file system without locks: two processes may deliver one alert, which its key makes
+        # harmless.
         log.debug("%s cannot be locked: %s", file.name, why)
     return True
 
@@ -380,7 +383,7 @@ def _is_at(file: FileIO, path: Path) -> bool:
 
 
 def _sync_folder(folder: Path) -> None:
-    # Without this a loss of power may forget the name of a synced file; Windows has no such call.
+    # Without this a power loss may lose the name of a synced file; Windows has no such call.
     with suppress(OSError):
         handle = os.open(folder, os.O_RDONLY)
         try:
@@ -390,7 +393,7 @@ def _sync_folder(folder: Path) -> None:
 
 
 def _close_files() -> None:
-    # A forked child shares its parent's locks, and would keep them beyond the parent's death.
+    # A forked child shares its parent's locks, and would keep them after the parent's death.
     for file in list(_files):
         file.close()
 

@@ -1,4 +1,4 @@
-"""Where alerts wait when the server cannot be reached, and how many may."""
+"""The folder and limits of the spool."""
 
 import logging
 import os
@@ -14,13 +14,13 @@ log = logging.getLogger("vigint_client")
 
 _DEFAULT_MB = 1024.0
 _DEFAULT_DAYS = 29.0
-# The server remembers an Idempotency-Key for 30 days; beyond, an alert could arrive twice.
+# The server remembers an Idempotency-Key for 30 days; later an alert could arrive twice.
 _MOST_DAYS = 29.0
 
 
 @dataclass(frozen=True)
 class SpoolSettings:
-    """Folder of the kept alerts; limits in bytes and seconds."""
+    """Folder of the spooled alerts; limits in bytes and seconds."""
 
     folder: Path
     max_bytes: int
@@ -30,11 +30,11 @@ class SpoolSettings:
 def find_spool_settings(
     environ: Mapping[str, str] | None = None, folders: Sequence[Path] | None = None
 ) -> SpoolSettings | None:
-    """Return where to keep alerts; None where VIGINT_SPOOL_MAX_MB is 0."""
+    """Return the settings of the spool; None if VIGINT_SPOOL_MAX_MB is 0."""
     try:
         values = Values(environ, folders)
     except ConfigError:
-        # A file that cannot be read is told by whoever looks for the server in it.
+        # An unreadable file is reported when the server's settings are read from it.
         values = Values(environ, ())
     megabytes = _number(values, "VIGINT_SPOOL_MAX_MB", _DEFAULT_MB, float("inf"))
     days = _number(values, "VIGINT_SPOOL_MAX_DAYS", _DEFAULT_DAYS, _MOST_DAYS)
@@ -70,7 +70,7 @@ def _default_folder(values: Values) -> Path:
             return home / ".local" / "state" / "vigint" / "spool"
     except RuntimeError:
         pass
-    # A service without a home. /var/tmp outlives a restart of the machine.
+    # A service without a home. /var/tmp survives a reboot.
     lasting = Path("/var/tmp")  # noqa: S108 - the spool refuses a folder of another user
     place = lasting if lasting.is_dir() else Path(tempfile.gettempdir())
     return place / f"vigint-spool-{getattr(os, 'getuid', lambda: 'user')()}"

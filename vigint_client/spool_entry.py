@@ -1,7 +1,7 @@
-"""One kept alert as one file: the frames, then what is known of them, then a seal.
+"""One spooled alert as one file: the frames, then their description, then a seal.
 
-The frames come first because they are written while nobody knows yet how many there will be.
-A file without a whole seal is no entry.
+The frames come first because they are written before their number is known. A file without a
+complete seal is no entry.
 """
 
 import datetime as dt
@@ -20,7 +20,7 @@ from vigint_client.posting import Posting
 from vigint_client.staging import ByteStore, Slice
 
 _MAGIC = b"VIGINT-ALERT-1\n"
-# Length of the notes, their SHA-256, and the end mark.
+# Length of the description, its SHA-256, and the end mark.
 _SEAL = struct.Struct(">Q32s16s")
 _END = b"VIGINT-ALERT-END"
 _LONGEST_NOTES = 64 * 1024 * 1024
@@ -28,15 +28,15 @@ _DAMAGES = (OSError, ValueError, KeyError, TypeError, AttributeError, struct.err
 
 
 class CorruptEntry(Exception):
-    """A file of the spool does not hold what was written into it."""
+    """The content of a file of the spool is damaged."""
 
 
 @dataclass(frozen=True)
 class Kept:
-    """An alert as it is kept: what to post, for whom it was meant, and when it was called.
+    """A spooled alert: the request, its target, and the time of the call.
 
-    `target` stands for the server and the key it was made for; None where nobody knew them.
-    `kept_since` is when it was put on the disk; None while it is not.
+    `target` identifies the server and the key it was made for; None if they are unknown.
+    `kept_since` is when it was written to disk; None before.
     """
 
     posting: Posting
@@ -47,7 +47,7 @@ class Kept:
 
     @property
     def size(self) -> int:
-        """About how many bytes it takes on disk."""
+        """Its approximate size on disk in bytes."""
         return self.posting.batch.size + 64 * len(self.posting.batch.frames) + 16 * 1024
 
 
@@ -80,7 +80,7 @@ def write_entry(file: FileIO, kept: Kept) -> None:
 
 
 def read_entry(file: FileIO) -> Kept:
-    """Read an entry; its frames stay in the file, and damaged ones are left out.
+    """Read an entry; its frames stay in the file, and damaged ones are skipped.
 
     Raises CorruptEntry.
     """
@@ -91,7 +91,7 @@ def read_entry(file: FileIO) -> Kept:
 
 
 def read_risk(file: FileIO) -> str:
-    """Return the risk that an entry tells, without looking at its frames; empty for none.
+    """Read the risk of an entry without its frames; empty if it has none.
 
     Raises CorruptEntry.
     """
@@ -113,7 +113,7 @@ def _read(file: FileIO) -> Kept:
     left_out = int(notes["left_out"]) + len(frames) - len(whole)
     posting = Posting(str(notes["key"]), document, FrameBatch(whole, left_out))
     called_at = dt.datetime.fromisoformat(notes["called_at"])
-    # An earlier version noted only when it was called, a moment before.
+    # An earlier version stored only the time of the call, which is slightly earlier.
     since = dt.datetime.fromisoformat(notes.get("kept_since") or notes["called_at"])
     return Kept(posting, called_at, str(notes["alert_type"]), notes["target"], since)
 

@@ -1,4 +1,4 @@
-"""Which kept alerts go first when there is no room for all."""
+"""Choose the alerts to delete when the spool is full."""
 
 import os
 from collections.abc import Sequence
@@ -8,14 +8,14 @@ from pathlib import Path
 
 from vigint_client.spool_entry import CorruptEntry, read_risk
 
-# The server's ranks: what is not understood may be anything.
+# The server's ranks: an unrecognized level may be anything.
 _RANKS = {"LOW": 0, "MEDIUM": 1, "HIGH": 3, "CRITICAL": 4}
 _UNKNOWN = 2
 
 
 @dataclass(frozen=True)
 class Stored:
-    """An entry's file, its size in bytes, and whether the disk damaged it."""
+    """An entry's file, its size in bytes, and whether it is damaged."""
 
     path: Path
     size: int
@@ -23,7 +23,7 @@ class Stored:
 
 
 def in_order_of_dropping(entries: Sequence[Stored], *, keep_newest: bool) -> list[Stored]:
-    """Return what may go, the first to go first: damaged, then by risk, then by age."""
+    """Return the deletable entries in order: damaged, then by risk, then by age."""
     ranked = sorted(entries, key=lambda entry: entry.path.name)
     if keep_newest:
         whole = [entry for entry in ranked if not entry.damaged]

@@ -1,4 +1,4 @@
-"""Bytes that wait in a file instead of in memory."""
+"""Bytes in a file instead of in memory."""
 
 import logging
 import tempfile
@@ -15,7 +15,7 @@ CHUNK = 256 * 1024
 
 
 class ByteStore:
-    """An unbuffered file that several threads may read from, each at its own place."""
+    """An unbuffered file that several threads may read from, each at its own position."""
 
     def __init__(self, file: FileIO, end: int = 0) -> None:
         self._file = file
@@ -24,11 +24,11 @@ class ByteStore:
 
     @property
     def end(self) -> int:
-        """How many bytes there are."""
+        """The number of bytes."""
         return self._end
 
     def append(self, data: bytes) -> "Slice":
-        """Write data behind what is there; return where it is. Raises OSError."""
+        """Append data; return its position. Raises OSError."""
         with self._lock:
             self._file.seek(self._end)
             left = memoryview(data)
@@ -58,14 +58,14 @@ class ByteStore:
 
 @dataclass(frozen=True, slots=True)
 class Slice:
-    """A stretch of a ByteStore."""
+    """A range of a ByteStore."""
 
     store: ByteStore
     offset: int
     size: int
 
     def read(self) -> bytes:
-        """Return all of it."""
+        """Return the whole range."""
         return self.store.read(self.offset, self.size)
 
     def chunks(self) -> Iterator[bytes]:
@@ -75,10 +75,9 @@ class Slice:
 
 
 def open_staging(folder: Path | None) -> ByteStore | None:
-    """Return a file without a name, which ends with the process; None when none can be made.
+    """Return an unnamed file, removed with the process; None when none can be created.
 
-    It lies in `folder` where possible: the system's own place for temporary files is often
-    nothing but memory.
+    It is in `folder` if possible: the system's own place for temporary files is often in memory.
     """
     for place in (folder, None) if folder is not None else (None,):
         try:

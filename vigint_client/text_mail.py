@@ -1,4 +1,4 @@
-"""The French text-only mail that goes out directly when the server cannot be reached."""
+"""The French text-only mail that is sent directly when the server cannot be reached."""
 
 import datetime as dt
 import email.errors
@@ -20,8 +20,8 @@ from vigint_client.smtp import SUBMISSIONS_PORT, Patience, PatientSMTP, PatientS
 
 log = logging.getLogger("vigint_client")
 
-# Seconds until a mail is handed over, in all: a detector waits for this. Once it is, the answer is
-# waited for as long as RFC 5321 says, because whoever gives up then sends a second copy.
+# The total time in seconds for transmitting a mail, which a detector waits for. After that its
+# answer is waited for as long as RFC 5321 says, because a shorter timeout sends a second copy.
 LONGEST = 60.0
 _GOODBYE = Patience(command=2.0)
 _MONTHS = (
@@ -77,7 +77,7 @@ def send_text_mail(
     recipients: Sequence[str],
     make_context: Callable[[], ssl.SSLContext] = ssl.create_default_context,
 ) -> list[str]:
-    """Hand a mail to the SMTP server; return the recipients it accepted, maybe none.
+    """Send a mail to the SMTP server; return the recipients it accepted, maybe none.
 
     The server's certificate is verified. Network failures are logged, not raised.
     """
@@ -92,7 +92,7 @@ def send_text_mail(
                 reached = [recipient for recipient in recipients if recipient not in refused]
                 smtp.patience = _GOODBYE
         except (OSError, smtplib.SMTPException):
-            # What was accepted stays accepted, however the goodbye went.
+            # Accepted recipients stay accepted, whatever the answer to QUIT.
             if reached is None:
                 raise
         return reached
@@ -100,7 +100,7 @@ def send_text_mail(
     try:
         return _Sending(send).wait(LONGEST)
     except (OSError, smtplib.SMTPException, UnicodeError) as why:
-        # The text of an SMTP answer may repeat what was sent, so only its kind is logged.
+        # The text of an SMTP answer may repeat the request, so only its type is logged.
         log.error(
             "The text-only mail could not be sent by %s:%d (%s): check VIGINT_SMTP_SERVER, "
             "VIGINT_SMTP_PORT, VIGINT_SMTP_USE_TLS and the account.",
@@ -110,7 +110,7 @@ def send_text_mail(
 
 
 class _Sending:
-    """One attempt in a thread of its own: names are looked up without a time-out."""
+    """One attempt in a thread of its own, because name resolution has no timeout."""
 
     def __init__(self, work: Callable[[Callable[[], None]], list[str]]) -> None:
         self._work = work
@@ -120,15 +120,15 @@ class _Sending:
         self._failures: list[Exception] = []
 
     def wait(self, seconds: float) -> list[str]:
-        """Return what work returns, or raise TimeoutError, after which nothing is sent any more.
+        """Return the result, or raise TimeoutError, after which nothing is sent.
 
-        A mail that was handed over in time is waited for as long as it takes.
+        A mail that was transmitted in time is waited for as long as necessary.
         """
         thread = threading.Thread(target=self._run, name="vigint-mail", daemon=True)
         try:
             thread.start()
         except RuntimeError:
-            # The interpreter is ending and starts no thread any more.
+            # The interpreter is ending and cannot start a thread.
             return self._work(lambda: None)
         thread.join(seconds)
         with self._lock:
@@ -155,7 +155,7 @@ class _Sending:
 
 
 def local_moment(moment: dt.datetime, timezone: str) -> dt.datetime:
-    """Return a moment in the configured zone; one without offset is taken to be in it."""
+    """Return a time in the configured zone, which is also assumed for one without offset."""
     try:
         zone: dt.tzinfo | None = zoneinfo.ZoneInfo(timezone)
     except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
@@ -218,13 +218,13 @@ def _lines(
 
 
 def _day(local: dt.datetime) -> str:
-    """Return a date as French people write it."""
+    """Return a date in French format."""
     number = "1er" if local.day == 1 else str(local.day)
     return f"{number} {_MONTHS[local.month - 1]} {local.year}"
 
 
 def _zone(local: dt.datetime) -> str:
-    """Return the zone as the server's mail names it: its offset, and its name if it has one."""
+    """Return the zone as in the server's mail: its offset, and its name if it has one."""
     offset = f"{local:%z}"
     name = getattr(local.tzinfo, "key", None)
     return f"UTC{offset[:3]}:{offset[3:5]}" + (f", {name}" if name else "")
@@ -232,7 +232,7 @@ def _zone(local: dt.datetime) -> str:
 
 def _told(key: str, value: object) -> str:
     text = _one_line(value)
-    # What programs write when nobody gave a risk, in the words of the server's mail.
+    # Values that programs send without a risk, in the words of the server's mail.
     return "non précisé" if key == "risk_level" and text.upper() == "UNKNOWN" else text
 
 

@@ -1,4 +1,4 @@
-"""HTTP to a Vigint server: time-outs, retries, and failures that explain themselves."""
+"""HTTP to a Vigint server: timeouts, retries, and failures with explanations."""
 
 import http.client
 import json
@@ -30,7 +30,7 @@ _NETWORK_ERRORS = (OSError, http.client.HTTPException)
 
 @dataclass(frozen=True)
 class Timeouts:
-    """How long one attempt may stay silent, in seconds."""
+    """The maximum silence of one attempt, in seconds."""
 
     connect: float = 5.0
     answer: float = 30.0
@@ -41,7 +41,7 @@ DEFAULT_TIMEOUTS = Timeouts()
 
 @dataclass(frozen=True)
 class Answer:
-    """What the server said."""
+    """The server's answer."""
 
     status: int
     document: dict[str, Any]
@@ -80,11 +80,11 @@ class Transport:
         answer_timeout: float | None = None,
         on_trouble: Callable[[], object] | None = None,
     ) -> Answer:
-        """Send a request until it is answered with 2xx, a final refusal, or patience ends.
+        """Send a request until it is answered with 2xx, a final refusal, or the time is over.
 
-        Connection errors, 429 and 5xx are tried again with growing pauses, Retry-After
-        honoured; every other refusal is final. `on_trouble` is called once, when the first
-        attempt failed and another one follows. Raises RequestError.
+        Connection errors, 429 and 5xx are retried with increasing pauses, respecting Retry-After;
+        every other refusal is final. `on_trouble` is called once, when the first attempt failed and
+        another one follows. Raises RequestError.
         """
         target = f"{path}?{urlencode(query)}" if query else path
         timeout = self._timeouts.answer if answer_timeout is None else answer_timeout
@@ -148,7 +148,7 @@ class Transport:
                 for chunk in body.chunks() if body is not None else ():
                     connection.send(chunk)
             except (BrokenPipeError, ConnectionResetError):
-                # A server may refuse and close before the body is through: read why.
+                # A server may refuse and close before the body was sent: read the reason.
                 return _early_refusal(connection)
             return _read_answer(connection.getresponse())
         finally:
@@ -177,7 +177,7 @@ def _read_answer(response: http.client.HTTPResponse) -> Answer:
     data = response.read(MAX_ANSWER + 1)
     length = response.getheader("Content-Length")
     if length is not None and length.isdigit() and response.status != 204:
-        # read(n) does not complain about a connection cut in mid-answer.
+        # read(n) does not raise for a connection closed within an answer.
         missing = min(int(length), MAX_ANSWER + 1) - len(data)
         if missing > 0:
             raise http.client.IncompleteRead(data, missing)

@@ -35,9 +35,9 @@ log = logging.getLogger("vigint_client")
 
 UPLOAD = "/api/v1/videos/upload"
 LINKS = "/api/v1/videos/link"
-# What a server uses that is not told otherwise.
+# The server's default.
 DEFAULT_HOURS = 48
-# A server checks and stores up to 2 GiB before it answers.
+# A server verifies and stores up to 2 GiB before it answers.
 UPLOAD_TIMEOUT = 300.0
 UPLOAD_POLICY = RetryPolicy(budget=900.0)
 
@@ -45,8 +45,8 @@ UPLOAD_POLICY = RetryPolicy(budget=900.0)
 class VideoLinkService:
     """Uploads videos and manages their links; every result is a dict with `success`.
 
-    The arguments replace what is otherwise read from the environment at each call. The
-    attributes say what is configured, and may be set.
+    The arguments replace values that are otherwise read from the environment at each call. The
+    attributes have the configured values, and may be set.
     """
 
     def __init__(
@@ -82,19 +82,19 @@ class VideoLinkService:
 
     @Setting
     def default_expiration_hours(self) -> float:
-        """How long links live when a call does not say; the server's own default is 48."""
+        """The default validity of links in hours; the server's own default is 48."""
         settings = self._configured()
         hours = as_hours(settings.expiration_hours) if settings is not None else None
         return hours or DEFAULT_HOURS
 
     @Setting
     def upload_endpoint(self) -> str:
-        """Where videos are uploaded."""
+        """The address for uploads of videos."""
         return f"{self.base_url}{UPLOAD}"
 
     @Setting
     def link_endpoint(self) -> str:
-        """Where links are verified and extended."""
+        """The address for verifying and extending links."""
         return f"{self.base_url}{LINKS}"
 
     def upload_video(
@@ -106,10 +106,10 @@ class VideoLinkService:
         path: str | Path = "",
         **ignored: object,
     ) -> Result:
-        """Upload a video file and get its private link; the file itself stays as it is.
+        """Upload a video file and return its private link; the file itself is unchanged.
 
-        `video_id` in `incident_data` names the video, else one is made here, so that a
-        repeated attempt cannot make a second video. `path` is another name of `video_path`.
+        `video_id` in `incident_data` sets the video's id, else one is generated here, so that a
+        repeated attempt creates no second video. `path` is another name of `video_path`.
         """
         say_ignored("upload_video", ignored)
         return _guarded(
@@ -117,7 +117,7 @@ class VideoLinkService:
         )
 
     def verify_link_access(self, video_id: str, token: str) -> Result:
-        """Ask whether a link works: `valid`, `expiration_time`, `remaining_hours`, `reason`."""
+        """Query whether a link works: `valid`, `expiration_time`, `remaining_hours`, `reason`."""
 
         def verify() -> Result:
             query = {"video_id": str(video_id), "token": str(token)}
@@ -128,7 +128,7 @@ class VideoLinkService:
         return {"valid": False} | _guarded(verify)
 
     def extend_link_expiration(self, video_id: str, additional_hours: float = 24) -> Result:
-        """Make a link live longer; returns `new_expiration` and `total_hours`."""
+        """Extend a link; returns `new_expiration` and `total_hours`."""
 
         def extend() -> Result:
             body = json_body({"video_id": video_id, "additional_hours": additional_hours})
@@ -151,7 +151,7 @@ class VideoLinkService:
             try:
                 transport.call("DELETE", path, policy=self._policy)
             except RequestError as why:
-                # The answer to an earlier attempt may have been lost: gone is gone.
+                # The answer to an earlier attempt may have been lost: not found counts as deleted.
                 if why.status_code != 404 or why.attempt == 1:
                     raise
             return {"success": True, "video_id": video_id}
@@ -166,7 +166,7 @@ class VideoLinkService:
         wait: float = 30.0,
         **ignored: object,
     ) -> Result:
-        """Have the server make a video of frames and host it, without alerting anyone."""
+        """Let the server make a video of frames and host it, without notifying anyone."""
         say_ignored("create_and_upload_video_from_frames", ignored)
 
         def create() -> Result:
@@ -196,7 +196,7 @@ class VideoLinkService:
         return _guarded(create)
 
     def _server(self) -> ServerSettings:
-        """Return the configured server, or what a program has set instead; raises ConfigError."""
+        """Return the configured server, or the one that a program has set; raises ConfigError."""
         own = vars(self)
         hours = own.get("default_expiration_hours")
         try:
@@ -213,7 +213,7 @@ class VideoLinkService:
     def _at(
         self, endpoint: str, usual: str, timeouts: Timeouts = DEFAULT_TIMEOUTS
     ) -> tuple[Transport, str]:
-        """Return what speaks to the host of an endpoint, and the endpoint's path there."""
+        """Return a transport to the host of an endpoint, and the endpoint's path there."""
         server = self._server()
         if endpoint == f"{server.url}{usual}":
             return self._make_transport(server, timeouts=timeouts), usual
@@ -260,7 +260,7 @@ class VideoLinkService:
         try:
             answer = upload(metadata)
         except RequestError as why:
-            # An earlier version of the host refuses a video for one fact that it does not know.
+            # An earlier version of the host refuses a video for one unsupported fact.
             plain = in_plain_facts({"incident_data": metadata})["incident_data"]
             if (
                 why.status_code not in (400, 422)
@@ -291,7 +291,7 @@ def create_and_upload_video_from_frames(
     expiration_hours: float | None = None,
     **ignored: object,
 ) -> Result:
-    """Have the configured server make and host a video of frames, without an alert."""
+    """Let the configured server make and host a video of frames, without an alert."""
     say_ignored("create_and_upload_video_from_frames", ignored)
     return VideoLinkService().create_and_upload_video_from_frames(
         frames, incident_data, expiration_hours
@@ -323,9 +323,9 @@ def _guarded(step: Callable[[], Result]) -> Result:
     except ClientError as why:
         return results.failed(why)
     except Exception as why:
-        # A detector must go on watching whatever happens in here.
+        # No failure here may stop the detector.
         log.exception("A request about a video failed.")
         return results.failed(
             f"The request failed because of an unexpected {type(why).__name__}: "
-            "the detector's log tells where."
+            "see the detector's log."
         )

@@ -1,4 +1,4 @@
-"""An alert that waits for its turn behind the caller's back."""
+"""An alert that waits in the background queue."""
 
 import logging
 from collections.abc import Callable
@@ -31,7 +31,7 @@ class Waiting:
         return held.size if held is not None else self._batch.size if self._batch else 0
 
     def encode(self) -> None:
-        """Read and encode the frames now, into a file where they are many."""
+        """Read and encode the frames now, into a file if they are many."""
         held = self._held
         if held is not None:
             self._batch = held.read(self._sender.staging_folder)
@@ -43,17 +43,17 @@ class Waiting:
         return self._sender.send(self._prepared(), 0.0, on_trouble, **transport_options)
 
     def save(self, final: bool) -> bool:
-        """Keep it on disk, for lack of time or room; return whether it is there. Never raises.
+        """Keep it on disk, for lack of time or space; return whether it is there. Never raises.
 
-        A repeated delivery does no harm: the Idempotency-Key is the same. Frames that nobody
-        has read yet are not read here: unless this is the `final` chance, it is not taken.
+        A repeated delivery does no harm: the Idempotency-Key is the same. Frames that were not read
+        yet are not read here: unless this is the `final` chance, the alert is not saved.
         """
         try:
             held = self._held
             if held is None or held.is_read:
                 self.encode()
             elif final:
-                # To read a camera to its end is no way to end a program.
+                # Reading a camera to its end would block the end of the program.
                 self._batch = FrameBatch()
             else:
                 return False

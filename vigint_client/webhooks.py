@@ -1,4 +1,4 @@
-"""Alerts as signed JSON to an address of the user's own."""
+"""Post alerts as signed JSON to configured addresses."""
 
 import hashlib
 import hmac
@@ -27,14 +27,14 @@ from vigint_client.retries import (
 
 SIGNATURE = "Vigint-Signature"
 TIMEOUT = 15.0
-# How far a receiver's clock may be from the sender's, in seconds.
+# The tolerated difference of the receiver's and the sender's clocks, in seconds.
 TOLERANCE = 300
 _MARK = re.compile(r"t=(\d{1,12}),v1=([0-9a-f]{64})")
 
 
 @dataclass(frozen=True)
 class WebhookSettings:
-    """Where to post, and the secret that signs."""
+    """The addresses, and the secret for signing."""
 
     urls: tuple[str, ...] = field(repr=False)
     secret: str = field(repr=False)
@@ -46,7 +46,7 @@ def load_webhook_settings(
 ) -> WebhookSettings:
     """Read the settings that the server has under the same names; raises ConfigError.
 
-    VIGINT_WEBHOOK_URL holds one address or several, VIGINT_WEBHOOK_SECRET what signs.
+    VIGINT_WEBHOOK_URL has one address or several, VIGINT_WEBHOOK_SECRET the secret for signing.
     """
     values = Values(environ, folders)
     urls = (values.find("VIGINT_WEBHOOK_URL", "Webhook", "url") or "").replace(",", " ").split()
@@ -91,7 +91,7 @@ def sign(secret: str, body: bytes, moment: int) -> str:
 
 
 def verify(secret: str, header: str, body: bytes, now: float | None = None) -> bool:
-    """Tell whether a body came from who knows the secret, within the last five minutes."""
+    """Return whether a body was signed with the secret within the last five minutes."""
     found = _MARK.fullmatch(header)
     if found is None:
         return False
@@ -106,7 +106,7 @@ def post_webhooks(
     policy: RetryPolicy = STANDARD,
     **options: Any,
 ) -> None:
-    """Post a document to every address; raises RequestError when one did not take it."""
+    """Post a document to every address; raises RequestError when one did not accept it."""
     failures = []
     for url in settings.urls:
         try:
@@ -127,10 +127,10 @@ def post_webhook(
     make_context: Callable[[], ssl.SSLContext] = ssl.create_default_context,
     now: Callable[[], float] = time.time,
 ) -> int:
-    """Post a document, signed anew at every attempt; return the status, which is 2xx.
+    """Post a document, signed for every attempt; return the status, which is 2xx.
 
-    Connection errors, 429 and 5xx are tried again. Redirections are not followed, and private
-    addresses refused unless allowed. Raises RequestError.
+    Connection errors, 429 and 5xx are retried. Redirects are not followed, and private addresses
+    refused unless allowed. Raises RequestError.
     """
     body = to_json(document).encode()
     context = make_context() if url.startswith("https:") else None
@@ -206,12 +206,13 @@ def _post(
 
 
 class _Connection(http.client.HTTPConnection):
-    """A connection to one of the addresses that were checked, for the name they were found by."""
+    """A connection to one of the checked addresses, for the host name they were resolved from."""
 
     def __init__(
         self, host: str, port: int, addresses: Sequence[str], context: ssl.SSLContext | None
     ) -> None:
-        # Else the Host header would name the port of https, which not every receiver expects.
+        # Otherwise the Host header would have the port of https, which some receivers do not
+        # expect.
         self.default_port = 443 if context is not None else 80
         super().__init__(host, port, timeout=TIMEOUT)
         self._addresses = addresses

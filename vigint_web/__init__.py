@@ -51,7 +51,7 @@ def read_config() -> Config:
 
 
 def create_app(config: Config | None = None) -> Flask:
-    """Make the application: named steps in order, no logic."""
+    """Create the application in named steps, without logic of its own."""
     config = config or read_config()
     app = Flask(__name__, static_folder="static", template_folder="templates")
     logs.configure_logging(config.log_format)
@@ -74,9 +74,9 @@ def _settings(app: Flask, config: Config) -> None:
         SESSION_COOKIE_SAMESITE="Lax",
         SESSION_COOKIE_SECURE=config.is_https,
         PERMANENT_SESSION_LIFETIME=timedelta(hours=12),
-        # What takes more says so itself, before it reads.
+        # Routes that need more set their own limit before they read the body.
         MAX_CONTENT_LENGTH=1024 * 1024,
-        # Tokens live as long as their session: a form left open over lunch still works.
+        # CSRF tokens live as long as their session, so that a form left open for hours still works.
         WTF_CSRF_TIME_LIMIT=None,
         BOOTSTRAP_SERVE_LOCAL=True,
         SEND_FILE_MAX_AGE_DEFAULT=timedelta(hours=1),

@@ -1,8 +1,8 @@
-"""Tell the time, always in UTC and always aware."""
+"""Return the current time, always aware and in UTC."""
 
 from datetime import UTC, datetime
 
 
 def utcnow() -> datetime:
-    """Return now in UTC."""
+    """Return the current time in UTC."""
     return datetime.now(UTC)

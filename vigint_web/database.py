@@ -1,4 +1,4 @@
-"""Bind the database: SQLite tuned for many readers and one writer, PostgreSQL as it is."""
+"""Bind the database: SQLite tuned for many readers and one writer, PostgreSQL with its defaults."""
 
 import sqlite3
 import time
@@ -15,9 +15,9 @@ from vigint_web.config.config import Config
 from vigint_web.extensions import db, migrate
 from vigint_web.system.private_files import private_database
 
-__all__ = ["models", "set_up_database"]  # importing the models tells the metadata every table
+__all__ = ["models", "set_up_database"]  # importing the models registers every table
 
-# How long a writer waits for SQLite's lock, and how often it looks for it meanwhile.
+# The maximum time a writer waits for SQLite's lock, and its polling interval.
 _LOCK_SECONDS = 15.0
 _LOOK_SECONDS = 0.002
 
@@ -25,16 +25,16 @@ _LOOK_SECONDS = 0.002
 def set_up_database(app: Flask, config: Config) -> None:
     """Bind engine and migrations to the application."""
     options: dict[str, Any] = {
-        # Parameters hold handles and password hashes: they stay out of error messages.
+        # Parameters contain handles and password hashes: keep them out of error messages.
         "hide_parameters": True,
         "pool_pre_ping": True,
     }
     if not config.database_url.startswith("sqlite"):
-        # PostgreSQL takes 100 by default, for all processes of all machines together.
+        # PostgreSQL allows 100 by default, for all processes of all machines together.
         options |= {"pool_size": 5, "max_overflow": 15, "pool_timeout": 10}
         options["connect_args"] = {"connect_timeout": 5}
     else:
-        # A thread that serves bytes holds no connection; pages hold one for milliseconds.
+        # A thread that serves bytes uses no connection; pages use one for milliseconds.
         options |= {
             "pool_size": 16,
             "max_overflow": 112,
@@ -61,10 +61,10 @@ def _tune_sqlite(engine: Engine) -> None:
     def connect(connection: sqlite3.Connection, _record: object) -> None:
         # SQLAlchemy begins transactions itself, below; the driver would begin them too late.
         connection.isolation_level = None
-        # Connections that make a new file's journal at once are refused without waiting.
+        # Connections that create a new file's journal concurrently fail without waiting.
         _until_unlocked(lambda: connection.execute("PRAGMA journal_mode=WAL"))
         for pragma in (
-            # Accepted means stored: every commit is on the disk before anybody is told.
+            # Accepted means stored: every commit is on disk before it is acknowledged.
             "synchronous=FULL",
             "foreign_keys=ON",
             f"busy_timeout={int(_LOCK_SECONDS * 1000)}",
@@ -73,7 +73,7 @@ def _tune_sqlite(engine: Engine) -> None:
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
-        # A reader that becomes a writer half-way is refused without waiting (SQLITE_BUSY).
+        # A reader that starts writing in its transaction fails without waiting (SQLITE_BUSY).
         if connection.get_execution_options().get("vigint_write", False):
             _begin_writing(connection)
         else:
@@ -81,10 +81,10 @@ def _tune_sqlite(engine: Engine) -> None:
 
 
 def _begin_writing(connection: Connection) -> None:
-    """Begin as the one writer; look for the lock often enough to get it among busy processes.
+    """Begin as the only writer; poll the lock often enough to get it beside busy processes.
 
-    SQLite itself looks ten times a second, and beside a process that writes all the time finds it
-    free by luck only.
+    SQLite's own busy handler polls ten times a second, and beside a process that writes
+    continuously finds the lock free by chance only.
     """
     connection.exec_driver_sql("PRAGMA busy_timeout=0")
     try:
@@ -94,7 +94,7 @@ def _begin_writing(connection: Connection) -> None:
 
 
 def _until_unlocked(statement: Callable[[], object]) -> None:
-    """Repeat a statement while SQLite says that the database is locked, up to `_LOCK_SECONDS`."""
+    """Repeat a statement while the database is locked, up to `_LOCK_SECONDS`."""
     deadline = time.monotonic() + _LOCK_SECONDS
     while True:
         try:

@@ -13,7 +13,7 @@ from types import MappingProxyType
 
 
 class VigintError(Exception):
-    """Be the base of everything a service refuses.
+    """Base of all refusals of the services.
 
     `facts` are what the sentence of its code names.
     """
@@ -23,17 +23,17 @@ class VigintError(Exception):
 
 
 class CommandRefused(VigintError):
-    """Say why a command did nothing: a line on the terminal, in English, and never an answer."""
+    """The reason why a command did nothing: a line on the terminal, in English, never an answer."""
 
 
 class NotFound(VigintError):
-    """Say that a thing does not exist, or not for whoever asked."""
+    """The thing does not exist, or is not visible to the caller."""
 
     code = "not_found"
 
 
 class UnknownUser(NotFound):
-    """Say that nobody has this address."""
+    """There is no user with this address."""
 
     code = "unknown_user"
 
@@ -43,13 +43,13 @@ class UnknownUser(NotFound):
 
 
 class Conflict(VigintError):
-    """Say that a thing is not in a state that allows what was asked."""
+    """The thing is in a state that does not allow the request."""
 
     code = "conflict"
 
 
 class EmailTaken(Conflict):
-    """Say that somebody has this address."""
+    """Another user has this address."""
 
     code = "email_taken"
 
@@ -59,7 +59,7 @@ class EmailTaken(Conflict):
 
 
 class NoSecondFactor(Conflict):
-    """Say that somebody has no second factor that could be taken away."""
+    """The user has no second factor to remove."""
 
     code = "no_second_factor"
 
@@ -69,37 +69,37 @@ class NoSecondFactor(Conflict):
 
 
 class IdempotencyConflict(Conflict):
-    """Say that an Idempotency-Key came back with another body."""
+    """An Idempotency-Key was reused with another body."""
 
     code = "idempotency_conflict"
 
 
 class VideoDeleted(Conflict):
-    """Say that a video of this id was deleted; ids are never given out twice."""
+    """A video of this id was deleted; ids are never reused."""
 
     code = "video_deleted"
 
 
 class VideoIdTaken(Conflict):
-    """Say that another video has this id."""
+    """Another video has this id."""
 
     code = "video_id_taken"
 
 
 class HashMismatch(VigintError):
-    """Say that other bytes arrived than were announced; nothing was kept."""
+    """The bytes received do not match the announced hash; nothing was kept."""
 
     code = "hash_mismatch"
 
 
 class SourceIdTaken(Conflict):
-    """Say that another source has this id."""
+    """Another source has this id."""
 
     code = "source_id_taken"
 
 
 class WrongOffset(Conflict):
-    """Say that an upload goes on at another byte."""
+    """The upload continues at another offset."""
 
     code = "wrong_offset"
 
@@ -109,43 +109,43 @@ class WrongOffset(Conflict):
 
 
 class UploadFinished(Conflict):
-    """Say that all bytes of an upload are here."""
+    """All bytes of the upload have arrived."""
 
     code = "upload_finished"
 
 
 class UploadExpired(VigintError):
-    """Say that an upload was not finished in time; what had come of it is gone."""
+    """The upload was not finished in time; its bytes were removed."""
 
     code = "upload_expired"
 
 
 class UploadTooLong(VigintError):
-    """Say that more bytes came than were announced; none of them was kept."""
+    """More bytes arrived than were announced; none of them was kept."""
 
     code = "upload_too_long"
 
 
 class ChecksumMismatch(VigintError):
-    """Say that bytes arrived changed; none of them was kept (status of the tus protocol)."""
+    """The bytes do not match their checksum; none was kept (status of the tus protocol)."""
 
     code = "checksum_mismatch"
 
 
 class EmptyFile(VigintError):
-    """Say that there is nothing in a file."""
+    """The file is empty."""
 
     code = "empty_file"
 
 
 class Locked(VigintError):
-    """Say that another request is writing the same thing."""
+    """Another request is writing the same thing."""
 
     code = "locked"
 
 
 class MistakeCode(StrEnum):
-    """Name what can be wrong with a request; `i18n.refusals` has a sentence for each."""
+    """The possible errors of a request; `i18n.refusals` has a sentence for each."""
 
     # Of documents and forms of programs.
     BODY_NOT_JSON = "body_not_json"
@@ -209,7 +209,7 @@ class MistakeCode(StrEnum):
 
 @dataclasses.dataclass(frozen=True)
 class Mistake:
-    """One thing that is wrong with a request: what, in which field, and what its sentence names."""
+    """One error of a request: its code, its field, and the parameters of its sentence."""
 
     code: MistakeCode
     field: str | None = None
@@ -217,7 +217,7 @@ class Mistake:
 
 
 class Invalid(VigintError):
-    """Say what is wrong with a request, every mistake at once; none: its code says it."""
+    """A request is invalid; carries all errors at once, or none if its code says it."""
 
     code = "invalid_request"
 
@@ -228,7 +228,7 @@ class Invalid(VigintError):
 
 
 class Mistakes:
-    """Collect what is wrong with a request, so that all of it is named at once."""
+    """Collect the errors of a request, to report all of them at once."""
 
     def __init__(self) -> None:
         self.found: list[Mistake] = []
@@ -236,7 +236,7 @@ class Mistakes:
 
     @contextmanager
     def collected(self) -> Iterator[None]:
-        """Go on after what is refused within, and remember why."""
+        """Continue after a refusal in the block, and record its reason."""
         try:
             yield
         except Invalid as refused:
@@ -244,61 +244,61 @@ class Mistakes:
             self._malformed = self._malformed or isinstance(refused, Malformed)
 
     def refusal(self) -> Invalid:
-        """Return what names them all: Malformed where what the request is made of is wrong."""
+        """Return the exception with all errors: Malformed if the request's form is invalid."""
         return (Malformed if self._malformed else Invalid)(self.found)
 
     def refuse(self) -> None:
-        """Raise Invalid if anything was wrong."""
+        """Raise Invalid if there was an error."""
         if self.found:
             raise self.refusal()
 
 
 class EmptyIncident(Invalid):
-    """Say that an incident has no message, no facts and no footage."""
+    """The incident has no message, no facts and no footage."""
 
     def __init__(self, mistakes: Sequence[Mistake] = ()) -> None:
         super().__init__(mistakes, "empty_incident")
 
 
 class Malformed(Invalid):
-    """Say that what a request is made of is wrong: a header, a form, an id."""
+    """A part of the request is malformed: a header, a form, an id."""
 
 
 class FileRefused(Invalid):
-    """Say that a file of this name is none of the formats that are read."""
+    """A file of this name has no supported format."""
 
     def __init__(self, failure: str, megabytes: int) -> None:
-        """Take the code of the failure, and the limit that holds for files that are read."""
+        """Take the code of the failure, and the size limit of supported files."""
         limit = Mistake(MistakeCode.SIZE_LIMIT, "filename", {"number": megabytes})
         super().__init__([Mistake(MistakeCode(failure), "filename"), limit], failure)
 
 
 class TooLarge(VigintError):
-    """Say that a body or a file is larger than allowed."""
+    """A body or a file is larger than allowed."""
 
     code = "too_large"
 
 
 class Busy(VigintError):
-    """Say that too much is under way; the same request may be sent again soon."""
+    """Too many requests are in progress; the same request may be repeated soon."""
 
     code = "unavailable"
 
 
 class StorageFull(VigintError):
-    """Say that the disk has no room; nothing was kept."""
+    """The disk is full; nothing was kept."""
 
     code = "storage_full"
 
 
 class LeaseLost(VigintError):
-    """Say that another worker owns the row now; whatever was made must not be published."""
+    """Another worker owns the row now; results must not be published."""
 
     code = "lease_lost"
 
 
 class LinkRefused(VigintError):
-    """Say why a link does not open what was asked (contract of the public token API)."""
+    """The reason why a link does not give access (contract of the public token API)."""
 
     def __init__(
         self, code: str, audience: str | None = None, opens_at: datetime | None = None
@@ -306,8 +306,8 @@ class LinkRefused(VigintError):
         """Take the reason.
 
         Args:
-            audience: whom the link was made for; None where there is no such link.
-            opens_at: from when on a link is valid that is not valid yet.
+            audience: the kind of user the link was made for; None where there is no such link.
+            opens_at: the start of validity of a link that is not valid yet.
         """
         super().__init__(code)
         self.code = code
@@ -316,6 +316,6 @@ class LinkRefused(VigintError):
 
 
 class RevokedForGood(Conflict):
-    """Say that a link was revoked, and that nothing revives it."""
+    """The link was revoked, which is final."""
 
     code = "link_revoked"

@@ -1,4 +1,4 @@
-"""Hold the Flask extensions, unbound; create_app binds them."""
+"""The Flask extensions, unbound; create_app binds them."""
 
 from flask_babel import Babel
 from flask_bootstrap import Bootstrap5
@@ -14,7 +14,7 @@ from sqlalchemy.orm import DeclarativeBase
 
 
 class Base(DeclarativeBase):
-    """Be the base of every table; constraint names are stable so that migrations can name them."""
+    """Base of every table; constraint names are stable so that migrations can reference them."""
 
     metadata = MetaData(
         naming_convention={
@@ -29,7 +29,7 @@ class Base(DeclarativeBase):
 
 db = SQLAlchemy(
     metadata=Base.metadata,
-    # Rows stay readable after the commit: views render what a service returned.
+    # Keep rows readable after the commit: views render what a service returned.
     session_options={"expire_on_commit": False},
 )
 migrate = Migrate(render_as_batch=True)

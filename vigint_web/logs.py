@@ -1,4 +1,4 @@
-"""Write log lines that machines can read, with request and job ids and without secrets."""
+"""Write log lines as JSON or text, with request and job ids and without secrets."""
 
 import contextvars
 import json
@@ -15,23 +15,23 @@ from typing import Any, TextIO
 _NOTHING: Mapping[str, str] = MappingProxyType({})
 log_context = contextvars.ContextVar("log_context", default=_NOTHING)
 
-# A defence, not a licence: no line should hold a token or key in the first place. Lines may hold
-# foreign text: a token begins where a word begins, so that a long word is read once.
+# A safety net: no line should contain a token or key in the first place. Lines may contain
+# untrusted text: a token starts at a word boundary, so that a long word is scanned once.
 _WORD = r"[A-Za-z0-9_-]"
 _SECRETS = (
     re.compile(rf"(?<!{_WORD}){_WORD}{{20,}}+\.{_WORD}{{4,12}}\.{_WORD}{{20,}}"),  # link tokens
     re.compile(r"vgk_[A-Za-z0-9_-]{8,}"),  # API keys
-    re.compile(r"(?<=://)[^/\s:@]*:[^/\s@]+(?=@)"),  # passwords in addresses
+    re.compile(r"(?<=://)[^/\s:@]*:[^/\s@]+(?=@)"),  # passwords in URLs
     re.compile(r"(?i)(?<=bearer )\S+"),
 )
 
 
-# The field that names what a line is about, where a person at the terminal is told of it.
+# The field with the event of a line, for lines that are also shown on a terminal.
 EVENT = "event"
 
 
 class Event(StrEnum):
-    """Name what the person who runs an installation wants to know of."""
+    """The events that are shown to the person who runs an installation."""
 
     INCIDENT_RECEIVED = "incident_received"
     ALERT_SENT = "alert_sent"
@@ -46,7 +46,7 @@ class Event(StrEnum):
 
 
 def about(event: Event, **fields: object) -> dict[str, dict[str, object]]:
-    """Return the `extra` of a log line that is about an event."""
+    """Return the `extra` of a log line about an event."""
     return {"fields": {EVENT: event.value, **fields}}
 
 
@@ -92,7 +92,7 @@ class JsonFormatter(logging.Formatter):
 
 
 class TextFormatter(logging.Formatter):
-    """Write lines for eyes: what the message does not say follows it as `name=value`."""
+    """Write text lines: fields that are not in the message follow it as `name=value`."""
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the record as text, redacted."""
@@ -100,7 +100,7 @@ class TextFormatter(logging.Formatter):
 
 
 def as_text(fields: Mapping[str, Any]) -> str:
-    """Return the fields of a log line as text for eyes."""
+    """Return the fields of a log line as text."""
     rest = dict(fields)
     time, level, logger, message, exception = (
         rest.pop(name, None) for name in ("time", "level", "logger", "message", "exception")
@@ -109,7 +109,7 @@ def as_text(fields: Mapping[str, Any]) -> str:
     more = "".join(
         f" {name}={_quoted(value)}" for name, value in rest.items() if str(value) not in said
     )
-    # Nobody writes a line of their own into the log by a line break in a name.
+    # Prevents forged log lines by line breaks in names.
     line = f"{time} {level} {logger}: {message}{more}".replace("\n", "\\n")
     return f"{line}\n{exception}" if exception else line
 
@@ -127,9 +127,9 @@ def formatter(name: str) -> logging.Formatter:
 def configure_logging(
     log_format: str = "json", level: int = logging.INFO, stream: TextIO | None = None
 ) -> logging.Handler | None:
-    """Send all log lines to a stream, standard error unless told otherwise.
+    """Send all log lines to a stream, standard error by default.
 
-    Calling it again changes nothing. Returns the handler, if it is new.
+    Further calls change nothing. Return the handler if it is new.
     """
     root = logging.getLogger()
     ours = (JsonFormatter, TextFormatter)
@@ -139,7 +139,7 @@ def configure_logging(
     handler.setFormatter(formatter(log_format))
     root.addHandler(handler)
     root.setLevel(level)
-    # Alembic tells every step, RQ every poll.
+    # Alembic logs every step, RQ every poll.
     for name in ("alembic", "rq", "rq.worker", "flask_limiter"):
         logging.getLogger(name).setLevel(logging.WARNING)
     return handler

@@ -1,4 +1,4 @@
-"""Decide, in this one place, what each role may do."""
+"""Define the permissions of each role, in one place."""
 
 from enum import StrEnum
 
@@ -6,19 +6,19 @@ from vigint_web.models import Role
 
 
 class Permission(StrEnum):
-    """Name one thing that a person may be allowed to do."""
+    """One permission of a user."""
 
     VIEW = "view"  # lists, pages, playback of the sites granted
     MANAGE_SOURCES = "manage_sources"  # upload, retry, rotate, delete
     MANAGE_INCIDENTS = "manage_incidents"  # retry encoding and delivery
-    MANAGE_LINKS = "manage_links"  # share, extend, send again, end one; see who used it
-    REVOKE_LINKS = "revoke_links"  # many at once; what is revoked so, others cannot undo
+    MANAGE_LINKS = "manage_links"  # share, extend, send again, revoke one; see its log
+    REVOKE_LINKS = "revoke_links"  # in bulk; others cannot undo such a revocation
     READ_OUTBOX = "read_outbox"  # mails carry live links
-    RELEASE_MAILS = "release_mails"  # what waited in a backup that was restored
+    RELEASE_MAILS = "release_mails"  # notifications that were pending in a restored backup
     MANAGE_KEYS = "manage_keys"
-    MANAGE_PEOPLE = "manage_people"  # who may log in, as what, and which sites there are
-    MANAGE_RETENTION = "manage_retention"  # whether a shorter one deletes now; see how much
-    READ_HEALTH = "read_health"  # the machine in detail; all are told what affects them
+    MANAGE_PEOPLE = "manage_people"  # users, their roles, and sites
+    MANAGE_RETENTION = "manage_retention"  # confirm a shorter one; see what it deletes
+    READ_HEALTH = "read_health"  # details of the machine; other users see what affects them
 
 
 ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {

@@ -1,4 +1,4 @@
-"""An address of every route, for tests that walk them all."""
+"""An address of every route, for tests that iterate over all of them."""
 
 from collections.abc import Callable, Iterator
 
@@ -25,7 +25,7 @@ def routes_of(app: Flask) -> list[Rule]:
 
 
 def methods_of(app: Flask) -> Iterator[tuple[str, str]]:
-    """Yield endpoint and method of all that may be asked for."""
+    """Yield endpoint and method of all permitted requests."""
     for rule in routes_of(app):
         for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"}):
             yield rule.endpoint, method
@@ -40,7 +40,7 @@ def urls(
     work: Callable[[], None],
     config: Config,
 ) -> dict[str, str]:
-    """Give an address of every route, with arguments that lead to real things."""
+    """Return an address of every route, with arguments of existing things."""
     post_incident(client, api_key, {"message": "m"})
     work()
     source, video = library.source(), library.incident()

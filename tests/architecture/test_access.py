@@ -1,4 +1,6 @@
-"""Who may ask for what: everybody against every route, expectations derived from its rule."""
+"""Access control: every kind of visitor against every route, with expectations derived from its
+rule.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -18,23 +20,23 @@ from vigint_web.models import Role, Scope
 from vigint_web.permissions import may
 from vigint_web.services.accounts import api_keys, sites, users
 
-# A person may come from the site that everything is of, or from another one.
+# A person may belong to the site of all things, or to another one.
 WHO = ["nobody", *Role, "stranger", *(f"{scope} key" for scope in Scope), "revoked key"]
-# What an allowed GET answers where it is not 200.
+# The status of an allowed GET if it is not 200.
 INSTEAD = {
     "auth.two_factor_off": 302,  # there is none
     "auth.recovery_codes": 302,
-    "sharing.revocation": 302,  # nothing is chosen
+    "sharing.revocation": 302,  # nothing is selected
     "sources.chosen_sources": 302,
 }
 ELSEWHERE = {"REMOTE_ADDR": "192.0.2.9"}  # not this machine itself
-# Routes that lead to nothing of a site, though something is named in their address.
+# Routes whose argument does not identify a thing of a site.
 OF_NO_SITE = {"auth.end_session"}
 
 
 @dataclass
 class Visitor:
-    """Somebody who asks, and what their rights are."""
+    """The sender of a request, and their permissions."""
 
     browser: FlaskClient
     role: Role | None = None
@@ -43,7 +45,7 @@ class Visitor:
     headers: dict[str, str] = field(default_factory=dict)
 
     def ask(self, address: str, method: str) -> TestResponse:
-        """Ask for an address; forms carry a CSRF token, as far as one can be had."""
+        """Send a request; forms carry a CSRF token if one is available."""
         if method == "GET":
             return self.browser.get(address, headers=self.headers, environ_base=ELSEWHERE)
         form = {}
@@ -63,7 +65,7 @@ class Visitor:
 def visitor(
     app: Flask, people: Callable[[Role], Person], request: pytest.FixtureRequest
 ) -> Visitor:
-    """Give whoever the test is about."""
+    """Provide the visitor of the test."""
     who: str = request.param
     if who == "nobody":
         return Visitor(app.test_client())
@@ -88,7 +90,7 @@ def visitor(
 
 
 def _is_let_in(answer: TestResponse) -> bool:
-    """Return whether the view answered; what it thinks of an empty form is another matter."""
+    """Return whether the view answered; its treatment of an empty form does not matter."""
     to_login = answer.status_code == 302 and answer.headers["Location"].startswith("/login?next=")
     return answer.status_code not in {401, 403, 500} and not to_login
 
@@ -96,13 +98,13 @@ def _is_let_in(answer: TestResponse) -> bool:
 def _check(
     who: Visitor, endpoint: str, method: str, rule: Rule, answer: TestResponse, *, named: bool
 ) -> None:
-    """Compare an answer with the one that the route's rule asks for."""
+    """Compare an answer with the one required by the route's rule."""
     status = answer.status_code
     match rule:
         case Anyone():
             assert _is_let_in(answer)
         case Token():
-            assert status == 200, "the token is the key, whoever holds it"
+            assert status == 200, "the token is the credential"
         case Monitor():
             assert status == 404, "neither this machine nor its token"
         case Key(scope, other):
@@ -114,7 +116,7 @@ def _check(
                 assert (status, answer.get_json()["code"]) == (403, "insufficient_scope")
             else:
                 assert _is_let_in(answer)
-                # Another key's incident is there for keys that read, and for no other.
+                # Another key's incident is visible to keys that read, and to no other.
                 foreign = endpoint == "ingest.status" and who.scope != Scope.READ
                 assert method != "GET" or status == (404 if foreign else 200)
         case PersonOrKey(permission, scope):
@@ -130,7 +132,7 @@ def _check(
                 assert not named or status in {404, 412}, "only who began it sees it"
         case People(permission):
             if who.role is None:
-                assert not _is_let_in(answer), "neither nobody nor a key is a person"
+                assert not _is_let_in(answer), "neither an anonymous visitor nor a key is a person"
                 assert status == (302 if method == "GET" else 401)
             elif permission is not None and not may(who.role, permission):
                 assert status == 403
@@ -147,7 +149,7 @@ def test_everybody_gets_what_the_rule_says_and_nothing_else(
 ) -> None:
     """The whole table: a route without a rule is missing in it, and fails."""
     arguments = {rule.endpoint: bool(rule.arguments) for rule in routes_of(app)}
-    # First what only shows; last what would end the session that the others need.
+    # First read-only requests; last those that would end the session of the others.
     order = sorted(methods_of(app), key=lambda e: (e[1] != "GET", e[0] == "auth.logout"))
     wrong = []
     for endpoint, method in order:

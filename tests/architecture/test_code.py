@@ -1,4 +1,6 @@
-"""Hold the code to the house's rules: layers, types, style, and no secrets in the repository."""
+"""Check the code against the project's rules: layers, types, style, and no secrets in the
+repository.
+"""
 
 import re
 import subprocess

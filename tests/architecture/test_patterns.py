@@ -1,7 +1,7 @@
-"""No regular expression of ours takes more than linear time, whatever text it meets.
+"""No regular expression of ours takes more than linear time, on any text.
 
-Every pattern of the tree is found in the source, and tried with texts that are made of its own
-characters: repeated ones and pairs, which is what makes a backtracking search start over.
+Every pattern is found in the source, and tested with texts made of its own characters: repeated
+ones and pairs, which cause catastrophic backtracking.
 """
 
 import ast
@@ -26,7 +26,7 @@ FILES = [
     if "migrations" not in path.parts
 ]
 _USES = {"match", "fullmatch", "search", "sub", "subn", "split", "findall", "finditer"}
-# Patterns that are put together when they are used, each with what goes in.
+# Patterns that are composed at run time, each with its parts.
 REVIEWED = {
     (
         "vigint_web/services/notifications/token_masking.py",
@@ -34,7 +34,7 @@ REVIEWED = {
     ): "a hexadecimal word and 18 digits",
     ("vigint_client/placeholders.py", ""): "constants, asked about at most 100 characters",
 }
-# Patterns that meet short texts only, by file: how long, as their code makes sure.
+# Patterns that are applied to short texts only, by file: the length that their code ensures.
 BOUNDED = {
     "vigint_web/blueprints/api/incidents/bodies.py": 64,
     "vigint_web/services/core/moments.py": 100,
@@ -67,7 +67,7 @@ def _is_re(call: ast.Call, names: set[str]) -> bool:
 
 
 def _value(path: Path, node: ast.expr) -> str | bytes | None:
-    """Return a pattern that is written down, constants of its module put in; else None."""
+    """Return a literal pattern, with constants of its module inserted; else None."""
     if isinstance(node, ast.Constant) and isinstance(node.value, str | bytes):
         return node.value
     try:
@@ -79,7 +79,7 @@ def _value(path: Path, node: ast.expr) -> str | bytes | None:
 
 
 def _functions(tree: ast.Module) -> Iterator[tuple[str, ast.Call]]:
-    """Yield each call with the function that it stands in."""
+    """Yield each call with the function that contains it."""
 
     def walk(node: ast.AST, name: str) -> Iterator[tuple[str, ast.Call]]:
         for child in ast.iter_child_nodes(node):
@@ -92,7 +92,7 @@ def _functions(tree: ast.Module) -> Iterator[tuple[str, ast.Call]]:
 
 
 def _uses() -> tuple[list[Use], list[tuple[str, str]]]:
-    """Return every use of a pattern, and where one is put together at its use."""
+    """Return every use of a pattern, and the places where one is composed."""
     found: list[Use] = []
     unknown: list[tuple[str, str]] = []
     for path in FILES:
@@ -117,7 +117,7 @@ def _uses() -> tuple[list[Use], list[tuple[str, str]]]:
 
 
 def _applications(source: str, line: int) -> set[str]:
-    """Return how the pattern is applied that is given a name in a line."""
+    """Return how a pattern assigned in a line is applied."""
     named = re.match(r"(\w+) = re\.compile", source.splitlines()[line - 1])
     if named is None:
         return set()
@@ -136,7 +136,9 @@ def _flags(path: Path, call: ast.Call) -> int:
 
 
 def _characters(tree: Any) -> set[int]:
-    """Return characters that a pattern tells apart: each it names, and one of each class."""
+    """Return the characters that a pattern distinguishes: each one it names, and one of
+    each class.
+    """
     found: set[int] = set()
     for operation, argument in tree:
         if operation in (codes.LITERAL, codes.NOT_LITERAL):
@@ -165,13 +167,13 @@ def _characters(tree: Any) -> set[int]:
 def _alphabet(pattern: re.Pattern[Any]) -> list[str]:
     found = _characters(parser.parse(pattern.pattern, pattern.flags & ~re.UNICODE))
     letters = sorted(found)
-    # Many letters are words of a list: their first ones stand for all.
+    # Many letters are words of a list: their first ones represent all.
     few = letters if len(letters) <= 12 else letters[:: max(1, len(letters) // 12)]
     return [chr(code) for code in few] + ["a", "\x01"]
 
 
 def _texts(pattern: re.Pattern[Any]) -> Iterator[Callable[[int], Any]]:
-    """Yield functions that make a text of a length: a pair of characters again and again."""
+    """Yield functions that make a text of a length: a repeated pair of characters."""
     letters = _alphabet(pattern)
     for one, two, end in product(letters, letters, ["", "\x01"]):
 

@@ -1,4 +1,4 @@
-"""Every route states its rule, and really follows it."""
+"""Every route states its rule, and follows it."""
 
 import io
 import re
@@ -13,7 +13,7 @@ from vigint_web.extensions import Base, db
 from vigint_web.http.security.rules import RULES, Anyone, Key, Token
 from vigint_web.models import Role
 
-# Everything that changes something is in this list, and nothing that changes something is a GET.
+# Every changing route is in this list, and none of them is a GET.
 CHANGING = {
     "auth.login", "auth.logout", "auth.language", "auth.account", "auth.preferences",
     "sources.upload", "sources.retry", "sources.cancel", "sources.delete", "sources.rotate",
@@ -30,7 +30,7 @@ CHANGING = {
     "uploads.create", "uploads.receive", "uploads.terminate",
     "outbox.retry", "outbox.send_held", "outbox.drop_held", "retention.confirm", "retention.keep",
 }  # fmt: skip
-# A form of a browser knows GET and POST only: other methods are for programs, and their own.
+# Browser forms support GET and POST only: other methods are for programs, and for scripts.
 OF_PROGRAMS = {
     ("hosting.delete", "DELETE"),
     ("uploads.receive", "PATCH"),
@@ -64,7 +64,7 @@ def test_methods_are_get_and_post_and_changes_are_posts(app: Flask) -> None:
 def test_no_get_changes_the_database(
     app: Flask, urls: dict[str, str], people: Callable[[Role], Person]
 ) -> None:
-    """Accesses are logged and the reading of a mail is audited; all else stays as it is."""
+    """Accesses are logged and reading a mail is audited; everything else is unchanged."""
     admin = people(Role.ADMIN)
     logs = {"accesses", "audit_events", "playbacks", "user_sessions"}
 
@@ -118,7 +118,7 @@ def test_every_answer_carries_the_protecting_headers(
         assert answer.headers["X-Frame-Options"] in {"DENY", "SAMEORIGIN"}, path
         kept = answer.headers.get("Cache-Control", "")
         if path.endswith(("/poster", "/thumbnail", "/sprite.jpg")):
-            # A list of fifty pictures is looked at again and again by the same person.
+            # A list of fifty pictures is opened repeatedly by the same user.
             assert kept == "private, max-age=300", path
         elif not path.startswith(("/static/", "/bootstrap/")):
             assert "no-store" in kept, path

@@ -1,4 +1,4 @@
-"""A real Chromium in front of a real installation; whatever it complains of fails the test."""
+"""A real Chromium in front of a real installation; any browser error fails the test."""
 
 import os
 import shutil
@@ -38,20 +38,20 @@ _ARGUMENTS = (
     "--no-proxy-server",
     "--autoplay-policy=document-user-activation-required",
 )
-# Tells of violations that no console message would tell of.
+# Reports violations without a console message.
 _TELL_VIOLATIONS = """
 addEventListener("securitypolicyviolation", (event) => {
   console.error(`CSP: ${event.violatedDirective} ${event.blockedURI}`);
 });
 """
-# Reached only when what is waited for never comes, however busy the machine is.
+# Reached only when the condition never becomes true, even on a busy machine.
 PATIENCE = 90_000  # milliseconds
 expect.set_options(timeout=PATIENCE)
 DESKTOP, PHONE = (1280, 800), (390, 844)
 
 
 def missing(sentence: str) -> NoReturn:
-    """Skip what needs it, or fail where everything must run."""
+    """Skip a test for a missing program, or fail where everything must run."""
     if os.environ.get("CI"):
         pytest.fail(sentence)
     pytest.skip(sentence)
@@ -59,14 +59,14 @@ def missing(sentence: str) -> NoReturn:
 
 @dataclass
 class Browsers:
-    """Start the system's Chromium with fonts of a test's choice, each set once."""
+    """Start the system's Chromium with selected fonts, one for each set."""
 
     playwright: Playwright
     folder: Path
     started: dict[str, Browser] = field(default_factory=dict)
 
     def with_fonts(self, name: str) -> Browser:
-        """Return the browser that sees one of FONT_SETS and no other fonts."""
+        """Return the browser with only the fonts of one of FONT_SETS."""
         if name not in self.started:
             program = next(filter(None, map(shutil.which, _PROGRAMS)), None)
             if program is None:
@@ -83,7 +83,7 @@ class Browsers:
 
 @pytest.fixture(scope="session")
 def browsers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browsers]:
-    """Give the system's Chromium, by the fonts that it sees."""
+    """Provide the system's Chromium, by its fonts."""
     with sync_playwright() as playwright:
         browsers = Browsers(playwright, tmp_path_factory.mktemp("fonts"))
         yield browsers
@@ -93,13 +93,13 @@ def browsers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browsers]:
 
 @pytest.fixture(scope="session")
 def chromium(browsers: Browsers) -> Browser:
-    """Give the system's Chromium with the fonts that most tests use."""
+    """Provide the system's Chromium with the usual fonts."""
     return browsers.with_fonts("dejavu")
 
 
 @pytest.fixture(scope="session")
 def vigint(chromium: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
-    """Give an installation that listens on all networks of this machine."""
+    """Provide an installation that listens on all networks of this machine."""
     folder = tmp_path_factory.mktemp("browsed")
     with Installation(folder, host="0.0.0.0").lived_in() as running:  # noqa: S104
         yield running
@@ -107,7 +107,7 @@ def vigint(chromium: Browser, tmp_path_factory: pytest.TempPathFactory) -> Itera
 
 @dataclass
 class Window:
-    """A page, and what the browser complained of."""
+    """A page, and the browser's errors."""
 
     page: Page
     context: BrowserContext
@@ -116,7 +116,7 @@ class Window:
 
 @dataclass
 class Windows:
-    """Open windows, and remember them until the test's end."""
+    """Open windows, and check them at the end of the test."""
 
     browser: Browser
     base: str
@@ -134,7 +134,7 @@ class Windows:
         """Return an empty window.
 
         Args:
-            expected: parts of complaints that belong to the test, such as "410".
+            expected: parts of errors that belong to the test, such as "410".
         """
         context = self.browser.new_context(
             base_url=self.base,
@@ -173,7 +173,7 @@ class Windows:
         return page
 
     def close(self) -> None:
-        """Close all windows; none of them may have complained."""
+        """Close all windows; none may have errors."""
         complaints = [text for window in self.opened for text in window.complaints]
         for window in self.opened:
             window.context.close()
@@ -196,7 +196,7 @@ def _logged_in(chromium: Browser, vigint: Installation) -> Any:
 
 @pytest.fixture
 def window(chromium: Browser, vigint: Installation, _logged_in: Any) -> Iterator[Windows]:
-    """Give a function that opens windows; at the end none of them may have complained."""
+    """Provide a function that opens windows; at the end none may have errors."""
     windows = Windows(chromium, vigint.url, _logged_in)
     yield windows
     windows.close()
@@ -209,7 +209,7 @@ def houses(
     queue_server: str,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Houses]:
-    """Give filled installations, one after the other."""
+    """Provide filled installations, one after the other."""
     houses = Houses(
         lambda state: furnished(
             state, tmp_path_factory.mktemp(state.name), footage, chromium, queue_server
@@ -221,7 +221,7 @@ def houses(
 
 @pytest.fixture
 def post(vigint: Installation, footage: Footage) -> Callable[..., dict[str, Any]]:
-    """Give a function that posts an incident and returns its end, with the mailed link."""
+    """Provide a function that posts an incident and returns its result, with the mailed link."""
 
     def do(count: int = 12, video: bytes | None = None, **more: Any) -> dict[str, Any]:
         recipients = ["garde@example.com"]

@@ -1,4 +1,4 @@
-"""The fonts that the browser sees: a test's own choice, not what a machine happens to have."""
+"""The browser's fonts: selected by the test, independent of the machine."""
 
 import os
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ _EMOJI = "NotoColorEmoji.ttf"
 
 @dataclass(frozen=True)
 class FontSet:
-    """A family for words and one for code, the files that have them, and Debian's package."""
+    """A font for text and one for code, their files, and Debian's package."""
 
     sans: str
     mono: str
@@ -39,17 +39,17 @@ FONT_SETS = {
 
 
 class MissingFontError(Exception):
-    """A font is not on this machine; says which package has it."""
+    """A font is missing; names its package."""
 
 
 def font_environment(folder: Path, chosen: FontSet) -> dict[str, str]:
-    """Return the environment of a program that sees these fonts, and emoji, and no others.
+    """Return the environment of a program with these fonts, and emoji, and no others.
 
     Args:
-        folder: where the fonts and what fontconfig needs are put; must not exist.
+        folder: for the fonts and fontconfig's files; must not exist.
 
     Raises:
-        MissingFontError: a font is not on this machine.
+        MissingFontError: a font is missing.
     """
     seen = folder / "fonts"
     seen.mkdir(parents=True)

@@ -1,4 +1,4 @@
-"""An installation that holds what a state tells, and somebody who is logged in to it."""
+"""An installation with the content of a state, and a logged-in user."""
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class Furnished:
-    """A running installation, what it was filled with, and a browser's memory of the login."""
+    """A running installation, its content, and the browser's login state."""
 
     state: State
     installation: Installation
@@ -30,12 +30,12 @@ class Furnished:
     logins: dict[str, Any]
 
     def open(self, windows: "Windows", place: Place, **more: Any) -> Page:
-        """Open a page and do what leads to it; its status must be the one that is told."""
+        """Open a page and perform its action; check its status."""
         page = windows(
             expected=place.complaints, storage_state=self.logins.get(place.visitor), **more
         )
         if place.is_mail:
-            # Where it is shown no script may run, not even a checker's: looked at by itself.
+            # Where it is shown no script may run, not even a checker's: tested separately.
             mail = page.request.get(place.address(self.filled))
             assert mail.status == place.status
             page.set_content(mail.text())
@@ -51,7 +51,9 @@ class Furnished:
 
 @dataclass
 class Houses:
-    """Give the installation of a state; only one of them runs at a time, so ask state by state."""
+    """Provide the installation of a state; only one of them runs at a time, so use them state by
+    state.
+    """
 
     furnish: Callable[[State], AbstractContextManager[Furnished]]
     _open: AbstractContextManager[Furnished] | None = None
@@ -66,7 +68,7 @@ class Houses:
         return self._running
 
     def close(self) -> None:
-        """Stop what runs."""
+        """Stop the running installation."""
         if self._open is not None:
             self._open.__exit__(None, None, None)
         self._open = self._running = None
@@ -79,7 +81,7 @@ def furnished(
     """Fill an installation and run it.
 
     Args:
-        queue_url: what takes the jobs of filling; nobody does them, nothing needs them.
+        queue_url: receives the jobs of filling, which are never run.
     """
     installation = Installation(folder)
     settings = {

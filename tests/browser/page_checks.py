@@ -1,4 +1,4 @@
-"""Look at a page for what nobody may find in it; every function returns sentences, none if fine."""
+"""Check a page for errors; every function returns sentences, none if there are none."""
 
 from collections.abc import Iterator
 from importlib.resources import files
@@ -88,8 +88,8 @@ _CLIPPED = """
   return found.slice(0, 5);
 }
 """
-# WCAG 2.2, 2.5.8: what is operated is 24 by 24 pixels, but for links in a sentence. A height that
-# follows from a font passes on one machine and fails on another, so the style sheet says it.
+# WCAG 2.2, 2.5.8: controls are 24 by 24 pixels, except for links in a sentence. A height that
+# depends on a font passes on one machine and fails on another, so the style sheet must set it.
 _TARGETS = """
 () => {
   const found = [];
@@ -146,12 +146,12 @@ def look(page: Page, scheme: str, width: int) -> None:
 
 
 def accessibility(page: Page, *, is_mail: bool = False) -> Iterator[str]:
-    """Ask axe-core; a mail has no landmarks, which are best practice on pages."""
+    """Run axe-core; a mail has no landmarks, which are best practice on pages."""
     yield from _axe(page, _STANDARDS if is_mail else [*_STANDARDS, "best-practice"])
 
 
 def sizes_of_targets(page: Page) -> Iterator[str]:
-    """Ask axe-core for what is too small to be hit, and nothing else."""
+    """Run axe-core's check of target sizes only."""
     yield from _axe(page, {"type": "rule", "values": ["target-size"]})
 
 
@@ -168,7 +168,7 @@ def _axe(page: Page, what: object) -> Iterator[str]:
 
 
 def layout(page: Page) -> Iterator[str]:
-    """Look for what does not fit."""
+    """Check for overflow."""
     for found in page.evaluate(_WIDE):
         yield f"too wide: {found}"
     for found in page.evaluate(_CLIPPED):
@@ -176,12 +176,12 @@ def layout(page: Page) -> Iterator[str]:
 
 
 def targets(page: Page) -> Iterator[str]:
-    """Look for what is operated and whose size the style sheet leaves to fonts."""
+    """Check for controls whose size the style sheet leaves to fonts."""
     yield from page.evaluate(_TARGETS)
 
 
 def structure(page: Page, language: str) -> Iterator[str]:
-    """Look at heading, language and title."""
+    """Check heading, language and title."""
     headings = page.evaluate(_HEADINGS)
     if headings != 1:
         yield f"{headings} headings h1"
@@ -231,10 +231,10 @@ _MARK = """
 
 
 def keyboard(page: Page, most: int = 300) -> Iterator[str]:
-    """Press Tab until the page is through: everything is reached, seen, and shows its focus."""
+    """Press Tab through the page: every control is reached, visible, and shows its focus."""
     expected: list[str] = page.evaluate(_MARK)
     focused = page.evaluate("() => window.whereTheFocusIs()")
-    # A page that begins in its first field has something before it, which comes last.
+    # A page that starts in its first field has elements before it, which come last.
     seen: set[int] = {focused["number"]} if focused else set()
     rounds = 2 if focused else 1
     for _ in range(most):

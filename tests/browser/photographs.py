@@ -1,4 +1,4 @@
-"""Photograph pages, and lay the pictures side by side to look at them quickly."""
+"""Take screenshots of pages, and arrange them side by side."""
 
 from html import escape
 from pathlib import Path
@@ -16,12 +16,12 @@ _TALLEST_WINDOW = 16_000  # beyond which Chromium paints nothing
 
 
 def photograph(page: Page, folder: Path, language: str) -> None:
-    """Take a page whole, in every width and scheme."""
+    """Take the whole page, in every width and scheme."""
     folder.mkdir(parents=True, exist_ok=True)
     for width in WIDTHS:
         for scheme in SCHEMES:
             look(page, scheme, width)
-            # Pictures that are fetched when they come near are fetched now.
+            # Load lazily loaded pictures now.
             page.evaluate(
                 """async () => {
                   for (const image of document.images) image.loading = "eager";
@@ -30,14 +30,14 @@ def photograph(page: Page, folder: Path, language: str) -> None:
                   scrollTo(0, 0);
                 }"""
             )
-            # A window as tall as the page: what sticks to a window's end is at the page's then.
+            # A window as tall as the page, so that fixed elements are at the page's end.
             height = page.evaluate("() => document.documentElement.scrollHeight")
             page.set_viewport_size({"width": width, "height": min(height, _TALLEST_WINDOW)})
             page.screenshot(path=folder / f"{language}-{width}-{scheme}.png", animations="disabled")
 
 
 def lay_out(folder: Path, language: str) -> None:
-    """Put the photographs of a page in a language on one sheet beside their folder."""
+    """Put the screenshots of a page in a language on one sheet beside their folder."""
     row = []
     for width in WIDTHS:
         for scheme in SCHEMES:

@@ -1,4 +1,4 @@
-"""Name every page that a person can open, and how to get there; a route without a word fails."""
+"""List every page for people, and how to open it; a route without an entry fails."""
 
 import secrets
 from collections.abc import Callable
@@ -19,19 +19,19 @@ class Place:
 
     name: str
     address: Address
-    # "admin", "guarded" (by a second factor) or "nobody".
+    # "admin", "guarded" (by a second factor) or "nobody" (not logged in).
     visitor: str = "admin"
-    # Whether it exists in an installation that nothing was put into.
+    # Whether it exists in an empty installation.
     always: bool = False
     status: int = 200
-    # What leads from the page at the address to the page that is meant.
+    # The action that leads from the address to the intended page.
     act: Callable[[Page], None] | None = None
     # A mail has no heading, no language and no style of this application.
     is_mail: bool = False
 
     @property
     def complaints(self) -> tuple[str, ...]:
-        """Return what the browser may complain of here: a refusal that is the page's point."""
+        """Return the expected browser errors: the refusal that the page shows."""
         return () if self.status < 400 else (f"status of {self.status}",)
 
 
@@ -71,8 +71,8 @@ def _wrong_password(page: Page) -> None:
 
 
 def _create_key(page: Page) -> None:
-    page.fill("#name", f"Détecteur {secrets.token_hex(4)}")  # no two living keys share a name
-    if page.locator("#site").count():  # of several sites none is chosen beforehand
+    page.fill("#name", f"Détecteur {secrets.token_hex(4)}")  # no two valid keys share a name
+    if page.locator("#site").count():  # of several sites none is preselected
         page.select_option("#site", index=1)
     page.locator("main form [type=submit]").click()
     page.wait_for_selector("#new-key")
@@ -93,14 +93,14 @@ def _ask_for_password(page: Page) -> None:
 
 def _begin_two_factor(page: Page) -> None:
     begin = page.locator("form[action$='/begin'] [type=submit]")
-    if begin.count():  # done once, the page goes on showing it
+    if begin.count():  # after the first time the page shows the result
         page.fill("#password", PASSWORD)
         begin.click()
     page.wait_for_selector("#code")
 
 
 def _press(action: str, then: str) -> Callable[[Page], None]:
-    """Return what presses the button of a form and waits for the page that follows."""
+    """Return an action that presses a form's button and waits for the next page."""
 
     def press(page: Page) -> None:
         page.locator(f"form[action$='{action}'] [type=submit]").first.click()
@@ -131,7 +131,7 @@ class Places:
     by_endpoint: dict[str, list[Place]] = field(default_factory=dict)
 
     def add(self, endpoint: str, *places: Place) -> None:
-        """Tell the pages of an endpoint."""
+        """Add the pages of an endpoint."""
         self.by_endpoint.setdefault(endpoint, []).extend(places)
 
     @property
@@ -300,12 +300,12 @@ PLACES.add(
         status=404,
     ),
 )  # fmt: skip
-# Not the answer of a page's own address.
+# Not the answer of the page's own address.
 ELSEWHERE = [
     Place("nowhere", _fixed("/nowhere"), always=True, status=404),
     Place("nowhere-nobody", _fixed("/nowhere"), visitor="nobody", always=True, status=404),
 ]
-# GET routes that show no page, and what they are instead.
+# GET routes without a page, with their purpose.
 NO_PAGES = {
     "static": "style sheets and scripts",
     "bootstrap.static": "style sheets and scripts",

@@ -1,11 +1,11 @@
-"""Count what a page asks by itself, on a clock of its own that only a test moves on."""
+"""Count a page's polls, with a clock controlled by the test."""
 
 from datetime import UTC, datetime, timedelta
 from urllib.parse import urlsplit
 
 from playwright.sync_api import Locator, Page, Request
 
-# Says to a page that it is hidden, or shown, as the browser does.
+# Tells a page that it is hidden, or visible, like the browser does.
 HIDE = """hidden => {
   Object.defineProperty(document, "visibilityState", {
     configurable: true, get: () => (hidden ? "hidden" : "visible"),
@@ -37,18 +37,18 @@ class Polls:
         self._under_way.discard(request)
 
     def during(self, seconds: int) -> int:
-        """Let a clock that stands run, all answers arriving; return how often the page asked."""
+        """Advance a stopped clock, with all answers arriving; return the number of requests."""
         before = self.count
         for _ in range(seconds):
             self._page.clock.run_for(1000)
-            # Whatever was asked is answered before the next second begins.
+            # All requests are answered before the next second begins.
             while self._under_way:
                 self._page.wait_for_timeout(10)
             self._page.evaluate("new Promise((done) => done())")
         return self.count - before
 
     def seconds_until(self, shown: Locator, most: int) -> int:
-        """Let a clock that stands run until something shows; return the seconds that it took."""
+        """Advance a stopped clock until an element is visible; return the seconds."""
         for passed in range(most + 1):
             if shown.is_visible():
                 return passed
@@ -57,17 +57,17 @@ class Polls:
 
 
 def give_a_clock(page: Page) -> None:
-    """Give a page a clock of its own, which goes on until it is stopped."""
+    """Install a controllable clock in a page, which runs until it is stopped."""
     page.clock.install(time=_OPENED)
 
 
 def stop_the_clock(page: Page) -> None:
-    """Let the time of a page that was given a clock pass only where a test lets it."""
+    """Stop the clock of a page."""
     page.clock.pause_at(_OPENED + timedelta(hours=1))
 
 
 def open_with_a_clock_that_stands(page: Page, path: str) -> Polls:
-    """Open a page whose time passes only where a test lets it, however slow the machine is."""
+    """Open a page with a stopped clock, independent of the machine's speed."""
     give_a_clock(page)
     stop_the_clock(page)
     polls = Polls(page, "/live")

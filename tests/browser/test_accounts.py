@@ -1,4 +1,4 @@
-"""From an invitation to a guarded account, as the invited person goes through it."""
+"""From an invitation to a protected account, as the invited person."""
 
 import re
 import time
@@ -50,9 +50,9 @@ class Phone:
     _used: int = 0
 
     def code(self) -> str:
-        """Return the next code that was not typed yet; it stays valid for a step of 30 seconds.
+        """Return the next unused code; it is valid for a step of 30 seconds.
 
-        A code of the step before the present one may end while it is typed.
+        A code of the previous step may expire while it is typed.
         """
 
         def now() -> int:
@@ -66,7 +66,7 @@ class Phone:
 
 @pytest.fixture
 def invited(vigint: Installation, window: Windows, request: pytest.FixtureRequest) -> str:
-    """Give the address of somebody whom the administrator has just invited by the form."""
+    """Provide the address of a person invited by the form."""
     name = re.sub(r"[^a-z]+", "-", request.node.originalname)[-40:]
     email = f"{name}@example.com"
     admin = window(logged_in=True)
@@ -74,7 +74,7 @@ def invited(vigint: Installation, window: Windows, request: pytest.FixtureReques
     admin.fill("#email", email)
     admin.get_by_label("Opérateur").check()
     admin.locator("main form button[type=submit]").click()
-    # No mail server is configured: the link to hand over is in the answer.
+    # Without a mail server the link to pass on is in the answer.
     shown = admin.input_value("#account-link")
     vigint.secrets.update({shown.partition("token=")[2], CHOSEN})
     admin.get_by_role("link", name="Retour").click()
@@ -87,7 +87,7 @@ def test_an_invited_person_sets_a_guarded_account_up(
 ) -> None:
     page = window(expected=FIRST_IS_WRONG)
     page.goto(_mailed_link(vigint, invited))
-    assert "token" not in page.url, "the address that everybody sees opens nothing"
+    assert "token" not in page.url, "the visible address contains no token"
     page.fill("#new", "trop court")
     page.fill("#repeated", "trop court")
     page.press("#repeated", "Enter")
@@ -108,7 +108,7 @@ def test_an_invited_person_sets_a_guarded_account_up(
     box = drawing.bounding_box()
     assert box is not None
     assert box["width"] > 120, "telephones read it from the screen"
-    phone = Phone(page.input_value("#totp-key"))
+    phone = Phone(page.inner_text("#totp-key"))
     vigint.secrets.add(phone.secret)
     page.fill("#code", phone.code())
     page.press("#code", "Enter")

@@ -1,4 +1,4 @@
-"""A file with two pictures: the choice on a recipient's page, both on an operator's."""
+"""A file with two tracks: the switch on a recipient's page, both on an operator's."""
 
 from collections.abc import Callable
 from typing import Any
@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.browser import page_checks
 from tests.browser.conftest import DESKTOP, PHONE, Windows
 from tests.browser.polls import Polls, give_a_clock, stop_the_clock
 from tests.functional.installation import Installation
@@ -15,19 +16,31 @@ from vigint_web.media.runner import Runner
 from vigint_web.media.tools import find_tools
 
 Post = Callable[..., dict[str, Any]]
-FRONT, REAR = 320, 160  # pixels: how wide each picture is
+FRONT, REAR = 320, 160  # pixels: the width of each track
 LANDSCAPE = (844, 390)
 _VIDEO = "document.querySelector('video')"
 
 
 @pytest.fixture(scope="module")
 def two(footage: Footage, tmp_path_factory: pytest.TempPathFactory) -> bytes:
-    """Give a file of 20 s with two pictures and sound."""
+    """Provide a file of 20 s with two tracks and sound."""
     front = footage.clip("front-20.mp4", seconds=20)
     rear = footage.clip("rear-20.mp4", seconds=20, size="160x120")
     path = tmp_path_factory.mktemp("two") / "two.mp4"
     both = ["-i", str(front), "-i", str(rear), "-map", "0", "-map", "1:v", "-c", "copy"]
     Runner(find_tools()).run([*both, str(path)])
+    return path.read_bytes()
+
+
+@pytest.fixture(scope="module")
+def four(footage: Footage, tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """Give a file with four pictures of as many shapes."""
+    sizes = ("320x240", "160x120", "320x180", "120x160")
+    clips = [footage.clip(f"of-four-{size}.mp4", size=size) for size in sizes]
+    inputs = [part for clip in clips for part in ("-i", str(clip))]
+    chosen = [part for number in range(4) for part in ("-map", f"{number}:v")]
+    path = tmp_path_factory.mktemp("four") / "four.mp4"
+    Runner(find_tools()).run([*inputs, *chosen, "-c", "copy", str(path)])
     return path.read_bytes()
 
 
@@ -95,7 +108,7 @@ def test_before_anything_plays_a_choice_fetches_nothing(
     page.on("request", lambda request: asked.append(request.url))
     choice = page.locator("#tracks a")
     choice.nth(1).click()
-    assert page.evaluate(f"{_VIDEO}.poster") == "", "the poster is of the first picture"
+    assert page.evaluate(f"{_VIDEO}.poster").endswith("/thumbnail/?track=2")
     choice.nth(0).click()
     assert "thumbnail" in page.evaluate(f"{_VIDEO}.poster")
     choice.nth(1).click()
@@ -168,3 +181,24 @@ def test_an_operator_sees_both_and_opening_the_page_plays_neither(
     wait_until(lambda: rear.evaluate("(video) => video.currentTime") > 0.2, "the rear plays")
     assert rear.evaluate("(video) => video.videoWidth") == REAR
     assert page.locator("#video").evaluate("(video) => video.paused"), "each plays by itself"
+
+
+def test_nothing_is_wrong_with_the_pages_of_four_pictures(
+    window: Windows, vigint: Installation, post: Post, four: bytes
+) -> None:
+    incident = post(video=four)
+    mailed = str(incident["mailed_link"]).replace(vigint.served_url, vigint.url)
+    wrong: list[str] = []
+    for logged_in, address, videos in (
+        (True, f"/incidents/{incident['reference']}/", 4),
+        (False, mailed, 1),
+    ):
+        page = window(logged_in=logged_in)
+        page.goto(address, wait_until="networkidle")
+        expect(page.locator("video[poster]")).to_have_count(videos)
+        for scheme, width in (("light", 1280), ("dark", 390), ("light", 320)):
+            page_checks.look(page, scheme, width)
+            found = [*page_checks.layout(page), *page_checks.accessibility(page)]
+            wrong += [f"{width} {scheme} {address[:11]}: {text}" for text in found]
+        wrong += page_checks.targets(page)
+    assert not wrong, "\n".join(wrong)

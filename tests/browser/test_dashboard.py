@@ -1,4 +1,4 @@
-"""Work in the dashboard: log in, look at incidents, revoke; with keyboard, phone, no script."""
+"""Work in the dashboard: log in, view incidents, revoke; with keyboard, phone, no script."""
 
 import re
 from collections.abc import Callable
@@ -35,7 +35,7 @@ def _press_until(page: Page, selector: str, key: str = "Tab", most: int = 60) ->
 def test_one_logs_in_and_out_by_the_keyboard(vigint: Installation, window: Windows) -> None:
     page = window(expected=("401",))
     page.goto("/incidents/")
-    assert urlsplit(page.url).path == "/login", "whoever is nobody is asked to log in"
+    assert urlsplit(page.url).path == "/login", "an anonymous visitor is asked to log in"
     page.fill("#email", ADMIN)
     page.fill("#password", "not the password")
     page.keyboard.press("Enter")
@@ -177,7 +177,7 @@ def test_the_language_is_chosen_and_kept(window: Windows) -> None:
     assert urlsplit(page.url).path == "/links/", "one stays where one was"
     page.goto("/incidents/")
     expect(page.locator("html")).to_have_attribute("lang", "en")
-    # The choice is the person's, in every browser: the next test has the same person.
+    # The preference is the user's, in every browser: the next test has the same user.
     page.goto("/account")
     page.select_option("#locale", "")
     page.locator("form", has=page.locator("#locale")).locator("[type=submit]").click()

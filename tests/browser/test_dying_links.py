@@ -1,4 +1,4 @@
-"""A page that is open when its link dies learns of it, and shows what the link then shows."""
+"""An open page detects the end of its link, and shows what the link then shows."""
 
 from collections.abc import Callable
 from typing import Any
@@ -15,7 +15,7 @@ from tests.helpers import Footage
 
 Post = Callable[..., dict[str, Any]]
 
-# What somebody reads, and the name of the window.
+# The visible text, and a marker of the window.
 _READ = "[document.title, document.body.innerText]"
 _DEATHS = {
     "revoked": "revoked_at = '2026-01-01 00:00:00'",
@@ -59,7 +59,7 @@ def test_an_ended_clip_asks_slowly_while_it_is_looked_at(
     page.click("#play")
     wait_until(lambda: page.evaluate("document.querySelector('video').ended"), "it has ended")
     stop_the_clock(page)
-    polls.during(2)  # what playing asked for last
+    polls.during(2)  # the last request of playback
     assert polls.during(60) in range(4, 9), "every ten seconds or so"
     page.evaluate(HIDE, True)
     assert polls.during(120) == 0, "a hidden page asks nothing"

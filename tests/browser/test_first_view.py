@@ -1,4 +1,4 @@
-"""The home page in an empty browser: few bytes, nothing that jumps, nothing to complain of."""
+"""The home page in an empty browser: few bytes, no layout shifts, no errors."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -33,14 +33,14 @@ def house(houses: Houses) -> Furnished:
 
 @pytest.fixture
 def windows(chromium: Browser, house: Furnished) -> Iterator[Windows]:
-    """Give a function that opens windows; at the end none of them may have complained."""
+    """Provide a function that opens windows; at the end none may have errors."""
     windows = Windows(chromium, house.installation.url, house.logins["admin"])
     yield windows
     windows.close()
 
 
 def _count_bytes(page: Page) -> list[tuple[str, float]]:
-    """Let a list grow by what the network carries for a page: head and body, as compressed."""
+    """Append the bytes transferred for a page: header and body, compressed."""
     wire = page.context.new_cdp_session(page)
     wire.send("Network.enable")
     wire.send("Network.setCacheDisabled", {"cacheDisabled": True})
@@ -64,7 +64,8 @@ def test_home_is_light_and_nothing_jumps(windows: Windows, size: tuple[int, int]
     page.add_init_script(_WATCH_SHIFTS)
     carried = _count_bytes(page)
     page.goto("/", wait_until="networkidle")
-    # What is below the first view is fetched when one comes near; it may not push anything either.
+    # Content below the first view is fetched when it comes near; it must not shift the layout
+    # either.
     page.evaluate("() => new Promise((done) => requestIdleCallback(done, { timeout: 2000 }))")
     total = sum(size for _, size in carried)
     told = "\n".join(f"{size / 1024:8.1f} kB {url}" for url, size in carried)

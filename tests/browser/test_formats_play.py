@@ -1,4 +1,4 @@
-"""What people upload plays in a browser: its size, its turn and its colours right, sound too."""
+"""Uploaded formats play in a browser: with the right size, rotation and colours, and sound."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,7 +13,7 @@ from tests.functional.installation import Installation
 from tests.functional.processes import wait_until
 
 _SAMPLE = {"phone-90-h264.mp4", "h264-pcm.mov", "xvid-mp3.avi", "vp8-vorbis.webm"}
-# Plays a little, goes to two seconds, and tells what is seen there.
+# Plays a little, seeks to two seconds, and reports the picture there.
 _WATCH = """
 async (address) => {
   const video = document.createElement("video");

@@ -1,4 +1,4 @@
-"""The home page in a browser: it follows by itself, and a person's own test alert comes through."""
+"""The home page in a browser: it updates automatically, and a test alert arrives."""
 
 from collections.abc import Callable
 from typing import Any

@@ -1,4 +1,4 @@
-"""Open pages follow by themselves: quickly, politely, and without a burden to the server."""
+"""Open pages update automatically: quickly, and with little load on the server."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -27,7 +27,7 @@ def _log_in(page: Page, vigint: Installation) -> None:
 
 
 def _mark(page: Page) -> None:
-    """Remember this document: a reload would forget it."""
+    """Mark this document: a reload would remove the mark."""
     page.evaluate("window.stillHere = true")
 
 
@@ -156,13 +156,22 @@ def test_a_busy_page_asks_often_but_never_twice_at_once(
     assert polls.most_at_once == 1
 
 
-def test_an_offline_page_asks_nothing_and_says_since_when(window: Windows) -> None:
-    page = window(logged_in=True, expected=("ERR_INTERNET_DISCONNECTED",))
+@pytest.mark.parametrize(
+    ("locale", "sentence"),
+    [
+        ("fr-FR", r"La connexion est perdue.* \d\d:\d\d\."),
+        ("en-US", r"The connection is lost.* \d\d:\d\d\."),
+    ],
+)
+def test_an_offline_page_asks_nothing_and_says_since_when(
+    window: Windows, locale: str, sentence: str
+) -> None:
+    page = window(logged_in=True, locale=locale, expected=("ERR_INTERNET_DISCONNECTED",))
     polls = open_with_a_clock_that_stands(page, "/incidents/")
     page.context.set_offline(True)
     lost = page.locator("#live-lost")
     expect(lost).to_be_visible()
-    expect(lost).to_have_text(re.compile(r"La connexion est perdue.* \d\d:\d\d\."))
+    expect(lost).to_have_text(re.compile(sentence))
     assert polls.during(120) == 0
     page.context.set_offline(False)
     assert polls.during(2) in {1, 2}
@@ -171,7 +180,7 @@ def test_an_offline_page_asks_nothing_and_says_since_when(window: Windows) -> No
 
 @pytest.fixture
 def fragile(tmp_path: Path) -> Iterator[Installation]:
-    """Give an installation that a test may stop."""
+    """Provide an installation that a test may stop."""
     with Installation(tmp_path).lived_in() as running:
         yield running
 
@@ -222,7 +231,7 @@ def test_whoever_is_logged_out_elsewhere_comes_to_the_login(
     page.wait_for_url("**/login?next=**")
 
 
-# The script that brings parts up to date, on pages made for it.
+# The script that updates parts, on pages made for it.
 _UPDATE = """async ([before, after]) => {
   const address = document.querySelector("script[src*='/js/live.js']").src;
   const { update } = await import(address.replace("live.js", "parts.js"));
@@ -247,18 +256,18 @@ _UPDATE = """async ([before, after]) => {
 
 @dataclass
 class Bench:
-    """A page whose parts are brought from one fragment to another; none begins anew."""
+    """A page whose parts are updated from one fragment to another, without a reload."""
 
     page: Page
 
     def __call__(self, before: str | None, after: str) -> dict[str, Any]:
-        """Return what was said, which parts are new, which are the same, and what is shown."""
+        """Return the announcement, which parts are new, which are the same, and the content."""
         return dict(self.page.evaluate(_UPDATE, [before, after]))
 
 
 @pytest.fixture
 def bench(window: Windows) -> Bench:
-    """Give a page that does not follow by itself."""
+    """Provide a page without automatic updates."""
     page = window(logged_in=True)
     page.goto("/incidents/?q=nothing-of-the-kind")
     page.evaluate(HIDE, True)
@@ -278,7 +287,7 @@ def _list(*names: str, **more: str) -> str:
         (("b", "a"), ("b", "a"), ""),
         (("b", "a"), ("c", "b", "a"), "1 new"),
         (("b", "a"), ("e", "d", "c", "b", "a"), "3 new"),
-        # An older entry that takes a gone one's place at the end is no news.
+        # An older entry that fills a gap at the end is not news.
         (("c", "b"), ("b", "a"), ""),
         (("b", "a"), ("d", "c"), "2 new"),
         ((), ("a",), "1 new"),
@@ -306,7 +315,7 @@ def test_columns_hold_sections_that_hold_lists(bench: Bench) -> None:
     assert done["kept"] == ["columns", "list", "b", "a"]
     assert done["changed"] == ["c", "side"]
     assert done["said"] == "1 new"
-    # A section that is not there any more does not give its place to another one's list.
+    # A removed section does not give its place to another one's list.
     done = bench(page.format(_list("a"), "old"), page.format("", "new"))
     assert done["names"] == ["columns", "side"]
     assert "new" in done["text"]
@@ -433,6 +442,6 @@ def test_a_source_that_is_deleted_leads_to_the_list(
             page.goto(f"/source-management/{source_id}/")
         one.click("#delete summary")
         one.locator("#delete-dialog form button").last.click()
-        # The window in which it is deleted, and one that learns of it by its next question.
+        # The window of the deletion, and one that detects it by its next poll.
         for page in (one, other):
             page.wait_for_url(re.compile(r"/source-management/$"))

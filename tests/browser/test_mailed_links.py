@@ -1,4 +1,4 @@
-"""What a mailed link opens on a phone: it plays, it stops when revoked, it says why."""
+"""A mailed link on a phone: it plays, it stops when revoked, it shows the reason."""
 
 from collections.abc import Callable
 from typing import Any
@@ -25,7 +25,7 @@ def operator(vigint: Installation) -> Session:
 
 
 def _on(link: str, vigint: Installation, network: str) -> str:
-    """Return a link as it opens on loopback, or as it was mailed: on this machine's network."""
+    """Return a link on loopback, or as mailed: on this machine's network."""
     if network == "loopback":
         return link.replace(vigint.served_url, vigint.url)
     if vigint.served_url == vigint.url:
@@ -66,7 +66,7 @@ def test_a_mailed_link_plays_and_stops_when_it_is_revoked(
     assert answer.status == 200
     expect(page.locator("h1")).to_have_text("Vol à l'étalage")
     _play(page)
-    # However busy this machine is, the clip has not ended before its link does.
+    # Even on a busy machine the clip has not ended before its link does.
     page.evaluate("document.querySelector('video').playbackRate = 0.1")
     assert not page.evaluate("document.querySelector('video').paused")
     stop_the_clock(page)
@@ -137,7 +137,7 @@ def test_a_dead_link_says_so_on_a_phone(
 
 @pytest.fixture(scope="module")
 def dead_link(vigint: Installation, footage: Footage) -> str:
-    """Give a mailed link that tests may kill."""
+    """Provide a mailed link that tests may revoke."""
     document = incident_document(footage.frames(12), recipients=["police@example.com"])
     return vigint.mailed_link(vigint.finished(vigint.post(document))["reference"])
 
@@ -169,7 +169,7 @@ def test_the_page_is_small_and_loads_no_video_unasked(
     page.goto(link, wait_until="networkidle")
     kinds = {answer.request.resource_type for answer in answers}
     assert {"document", "stylesheet", "script"} <= kinds
-    # The still picture comes with the video's page, but is no part of what must arrive first.
+    # The poster is loaded with the video's page, but does not count for the first view.
     weight = sum(
         answer.request.sizes()["responseBodySize"]
         for answer in answers

@@ -1,4 +1,6 @@
-"""Damaged, late, jumping and lying files play from 0 to their end, for as long as is said."""
+"""Damaged, late, jumping and inconsistent files play from 0 to their end, with the stated
+duration.
+"""
 
 from pathlib import Path
 from typing import Any
@@ -9,7 +11,7 @@ from tests.functional.processes import wait_until
 from tests.odd_footage import ODD, whole_clip
 
 _KINDS = {"hole.mp4", "cut.mp4", "hour.mp4", "jump.mkv", "unknown-sound.avi", "two-sizes.mp4"}
-# Plays at eight times the pace and tells how that ended.
+# Plays at eight times the speed and reports the end.
 _PLAY = """
 async (address) => {
   const video = document.createElement("video");

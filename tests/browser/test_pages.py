@@ -1,4 +1,4 @@
-"""Every page a person can open: nothing that axe-core finds, nothing too wide, nothing cut off."""
+"""Every page for people: no findings of axe-core, no overflow, nothing cut off."""
 
 import re
 from collections import defaultdict
@@ -21,8 +21,7 @@ from tests.populated_words import STATES
 Visit = tuple[str, Place]
 
 EVERYWHERE = [*PLACES.all, *ELSEWHERE]
-# What breaks is what is long, lists that are full, and lists that are empty; a form is the same
-# in every state.
+# Layouts break with long texts, full lists, and empty lists; a form is the same in every state.
 LISTS = {"home", "incidents", "sources", "links", "link-program", "outbox", "keys", "people"}
 EMPTY = LISTS | {"sites", "security", "developers"}
 LOOKED_AT = [
@@ -30,10 +29,10 @@ LOOKED_AT = [
     *(("none", place) for place in EVERYWHERE if place.always and place.name in EMPTY),
     *(("long", place) for place in EVERYWHERE),
 ]
-# By the keyboard: pages that have something to do on them.
+# By keyboard: pages with controls.
 WALKED = {"home", "incident-ready", "source-ready", "links", "link-live", "keys"}
 WALKED |= {"account", "key-add", "source-add-chosen", "share", "public-live", "login", "mail"}
-# With other fonts: pages that are dense, each of another kind.
+# With other fonts: dense pages, each of another kind.
 FONTS_TRIED = {"home", "developers", "incidents", "incident-ready", "sources", "source-ready"}
 FONTS_TRIED |= {"link-live", "keys", "share", "public-live", "login"}
 
@@ -44,13 +43,13 @@ def _name(visit: Visit) -> str:
 
 @pytest.fixture
 def house(houses: Houses, visit: Visit) -> Furnished:
-    """Give the installation that a visit goes to."""
+    """Provide the installation of a visit."""
     return houses.of(STATES[visit[0]])
 
 
 @pytest.fixture
 def windows(chromium: Browser, house: Furnished) -> Iterator[Windows]:
-    """Give a function that opens windows; at the end none of them may have complained."""
+    """Provide a function that opens windows; at the end none may have errors."""
     windows = Windows(chromium, house.installation.url, house.logins["admin"])
     yield windows
     windows.close()
@@ -75,7 +74,7 @@ def test_nothing_is_wrong_with_a_page(house: Furnished, windows: Windows, visit:
     wrong: list[str] = []
     if not place.is_mail:
         wrong += page_checks.structure(page, "fr")
-    # Colours depend on the scheme, arrangement on the width: each of both is seen.
+    # Colours depend on the scheme, layout on the width: each is tested.
     for scheme, width in (("light", 1280), ("dark", 390)):
         page_checks.look(page, scheme, width)
         found = page_checks.accessibility(page, is_mail=place.is_mail)
@@ -136,7 +135,7 @@ def test_each_title_names_its_page_in_both_languages(house: Furnished) -> None:
                 assert f'<html lang="{language}"' in page, f"{place.name} is not in {language}"
                 title = re.search(r"<title>\s*(.+?)\s*</title>", page, re.DOTALL)
                 assert title, f"{place.name} has no title"
-                # Refusals of one link may be called the same; a thing has a name of its own.
+                # Refusals of one link may have the same title; other pages have their own.
                 thing = place.name if endpoint.endswith(".show") else endpoint
                 named[place.visitor, title.group(1)].add(thing)
         twice = {title: names for title, names in named.items() if len(names) > 1}

@@ -1,4 +1,4 @@
-"""What every page of the dashboard does with scripts: messages, menus, questions, buttons."""
+"""Behaviour of all dashboard pages with scripts: messages, menus, confirmations, buttons."""
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -13,7 +13,7 @@ _SHOW = """([text, kind]) =>
 
 @pytest.fixture
 def page(window: Windows) -> Page:
-    """Give a page whose clock only the test moves on."""
+    """Provide a page whose clock is controlled by the test."""
     page = window(logged_in=True)
     page.clock.install()
     page.goto("/incidents/")

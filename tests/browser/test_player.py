@@ -1,4 +1,4 @@
-"""The player, as people use it: by key, by finger, by pointer, by ear, and without scripts."""
+"""The player: by key, touch, pointer, screen reader, and without scripts."""
 
 import re
 from collections.abc import Callable
@@ -15,7 +15,7 @@ from tests.helpers import START, Footage, incident_document
 
 Post = Callable[..., dict[str, Any]]
 
-# Tells which picture is on the screen, by the browser's own word.
+# Reports the picture on the screen, from the browser's own data.
 _TELL_PICTURE = """
 (video) => {
   const presented = (_now, frame) => {
@@ -77,7 +77,7 @@ def _paused(page: Page) -> None:
 
 @pytest.fixture(scope="module")
 def source(vigint: Installation, footage: Footage) -> str:
-    """Give the page of a source of 20 seconds at 25 pictures per second, with sound."""
+    """Provide the page of a source of 20 seconds at 25 pictures per second, with sound."""
     clip = footage.clip("twenty.mp4", seconds=20)
     browser = vigint.session()
     landed = browser.upload(("twenty.mp4", clip.read_bytes()))
@@ -100,7 +100,7 @@ def _posted(vigint: Installation, footage: Footage, times: list[Any]) -> str:
 
 @pytest.fixture(scope="module")
 def irregular(vigint: Installation, footage: Footage) -> str:
-    """Give a link to pictures that follow each other at very different distances."""
+    """Provide a link to pictures at very different intervals."""
     return _posted(vigint, footage, [START.timestamp() + t for t in accumulate(_GAPS, initial=0)])
 
 

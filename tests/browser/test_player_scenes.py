@@ -1,4 +1,4 @@
-"""Previews, scenes and movement in the player: by pointer, by key, by finger, and by ear."""
+"""Previews, scenes and motion in the player: by pointer, key, touch, and screen reader."""
 
 import re
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ from tests.functional.processes import wait_until
 from tests.helpers import START, Footage, incident_document
 
 _LENGTH = 12
-# Four seconds of red, four of green, then what moves.
+# Four seconds of red, four of green, then motion.
 _THREE_SCENES = (
     "drawbox=color=red:t=fill:enable='lt(t,4)',drawbox=color=lime:t=fill:enable='between(t,4,7.99)'"
 )
@@ -31,7 +31,7 @@ _COLOUR = """
   return red > 150 && green < 100 ? "red" : green > 150 && red < 100 ? "lime" : "other";
 }
 """
-# A page that follows by itself gets its parts anew while somebody looks at it.
+# An automatically updated page replaces its parts while it is used.
 _RENEW = """
 async () => {
   const place = document.getElementById("live");
@@ -76,7 +76,7 @@ def _at(page: Page, seconds: float, *, within: float = 0.02) -> None:
 
 
 def _point(page: Page, part: str, seconds: float) -> None:
-    """Move the pointer over a moment; half of the handle is free at both ends of the bar."""
+    """Move the pointer over a position; half of the handle is free at both ends of the bar."""
     bar, box = _part(page, "seek").bounding_box(), _part(page, part).bounding_box()
     assert bar
     assert box
@@ -112,7 +112,7 @@ def player(window: Windows, scenes: str) -> Page:
 
 @pytest.fixture
 def known(vigint: Installation) -> Iterator[None]:
-    """Let a test change what is known of videos."""
+    """Provide a change of the videos' timeline."""
     before = vigint.sql("SELECT sprite_key, timeline, scenes, id FROM videos")
     yield
     for row in before:
@@ -184,7 +184,7 @@ def test_scenes_by_name_by_button_and_by_key(player: Page) -> None:
     tracks = player.locator("video").evaluate("(video) => [...video.textTracks].map((t) => t.kind)")
     assert tracks == ["chapters"]
 
-    # A picture goes along with the keys, too.
+    # A preview follows the keys, too.
     preview = _part(player, "preview")
     player.keyboard.press("Tab")
     _part(player, "seek").focus()
@@ -197,7 +197,7 @@ def test_scenes_by_name_by_button_and_by_key(player: Page) -> None:
     player.keyboard.press("Escape")
     expect(preview).to_be_hidden()
 
-    # The page follows by itself, and leaves all of this alone.
+    # The page updates automatically, and leaves all of this unchanged.
     player.locator("video").evaluate("(video) => { video.known = true; }")
     player.evaluate(_RENEW)
     expect(player.locator("[data-part=facts] h2")).to_have_text("Tout autre chose")
@@ -242,7 +242,7 @@ def test_fingers_look_for_a_moment(window: Windows, scenes: str) -> None:
         touched = {"type": kind, "touchPoints": [at] if at else []}
         finger.send("Input.dispatchTouchEvent", touched)
 
-    # Who scrolls the page by the strip looks for no moment; who taps on it does.
+    # Scrolling the page by the strip does not seek; a tap on it does.
     strip = _part(page, "strip").bounding_box()
     assert strip
     before = page.evaluate("scrollY")
@@ -289,7 +289,7 @@ def test_what_a_video_has_not_is_not_shown_and_pictures_wait_until_they_are_want
     assert sum("sprite.jpg" in url for url in asked) == 1
     expect(_part(page, "circumstance")).to_be_empty()
 
-    # A video of before all this has the player that it had.
+    # A video processed before this feature has the earlier player.
     vigint.sql("UPDATE videos SET sprite_key = NULL, timeline = NULL, scenes = NULL")
     asked.clear()
     page.reload()

@@ -1,4 +1,4 @@
-"""The recipient's page: where things stand on each screen, and what it weighs."""
+"""The recipient's page: its layout on each screen, and its size."""
 
 from collections.abc import Callable
 from typing import Any
@@ -71,7 +71,9 @@ def test_video_and_controls_stand_on_the_first_screen(
         assert big["right"] < middle[0], f"{seen}: the button covers the middle"
         assert big["top"] > middle[1], f"{seen}: the button covers the middle"
         _play(page)
-        page.evaluate("document.querySelector('video').pause()")  # what rests hides nothing
+        page.evaluate(
+            "document.querySelector('video').pause()"
+        )  # a paused player hides no controls
         for part in ("seek", "play", "speed", "full"):
             expect(page.locator(f"[data-vp={part}]")).to_be_in_viewport(ratio=1)
         assert page.evaluate("scrollY") == 0, f"{seen}: the page moved"
@@ -111,7 +113,7 @@ def test_controls_over_the_picture_go_while_it_plays_untouched_and_come_back(
 def test_the_page_weighs_less_than_60_kb_before_its_video(
     window: Windows, post: Post, footage: Footage
 ) -> None:
-    # Noise is the heaviest picture that a camera makes.
+    # Noise is the largest picture of a camera.
     noise = ("-vf", "noise=alls=90:allf=t", "-c:v", "libx264", "-pix_fmt", "yuv420p")
     noisy = footage.clip("recipient-noise.mp4", *noise, seconds=2, size="1280x720").read_bytes()
     page = window(size=PHONE)

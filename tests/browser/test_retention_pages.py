@@ -1,4 +1,4 @@
-"""A shorter retention as an administrator meets it: told on the home page, asked, then done."""
+"""A shorter retention for an administrator: shown on the home page, confirmed, then applied."""
 
 from collections.abc import Iterator
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""The list of sources by hand: narrowed, sorted, chosen, deleted; and one of them described."""
+"""The list of sources: filtered, sorted, selected, deleted; and one of them edited."""
 
 import re
 
@@ -14,7 +14,7 @@ LIST = "/source-management/"
 
 @pytest.fixture
 def page(vigint: Installation, window: Windows, footage: Footage) -> Page:
-    """Give a window that lists three sources, sent by the plain form."""
+    """Provide a window that lists three sources, sent by the plain form."""
     page = window(logged_in=True)
     page.goto(f"{LIST}add/?type=file")
     token = page.locator("#upload input[name=csrf_token]").get_attribute("value")
@@ -57,7 +57,7 @@ def test_a_list_is_narrowed_sorted_chosen_and_emptied(page: Page, window: Window
     expect(page.locator("[data-part=sum]")).to_contain_text("3 sur")
     here = page.url
 
-    # By keyboard: one, then a stretch, then all, then none.
+    # By keyboard: one, then a range, then all, then none.
     bar, count = page.locator("[data-bulk]"), page.locator("[data-bulk-count]")
     boxes = page.locator("input[form=chosen]")
     expect(bar).to_be_hidden()
@@ -75,7 +75,7 @@ def test_a_list_is_narrowed_sorted_chosen_and_emptied(page: Page, window: Window
     boxes.nth(1).uncheck()
     assert page.locator("#select-page").evaluate("box => box.indeterminate")
 
-    # What goes is named, and nothing goes before somebody says so.
+    # The affected sources are listed, and nothing is deleted before the confirmation.
     page.locator("[data-bulk] [value=delete]").click()
     expect(page.locator("h1")).to_contain_text("Supprimer 2 sources")
     expect(page.locator("tbody")).to_contain_text("étagère 10")

@@ -32,7 +32,7 @@ CUT = ("ERR_INTERNET_DISCONNECTED", "ERR_FAILED", "ERR_CONNECTION")
 
 @pytest.fixture
 def big(footage: Footage, tmp_path: Path) -> Path:
-    """Give a clip of some megabytes that no other test sends."""
+    """Provide a clip of some megabytes that no other test sends."""
     return large(footage.clip("court.mp4"), tmp_path / f"{tmp_path.name}.mp4", 5 * MEGABYTE)
 
 
@@ -227,7 +227,7 @@ def test_of_what_is_stored_already_one_keeps_both_or_deletes_one(
     copies = [tmp_path / "copie 1.mp4", tmp_path / "copie 2.mp4"]
     for copy in copies:
         copy.write_bytes(first.read_bytes())
-    # What became of a file may be asked for at the moment at which it is deleted.
+    # The state of a file may be polled at the moment of its deletion.
     page = window(logged_in=True, expected=("status of 404",))
     with vigint.stopped_workers():
         send(page, first)
@@ -328,6 +328,10 @@ def test_what_was_begun_elsewhere_is_offered_and_can_be_forgotten(
         wait_until(lambda: sent(page) > 0.05, "some of it is sent")
         page.click("[data-pause-all]")
         expect(page.locator("[data-resume-all]")).to_be_visible()
+    english = window(logged_in=True, locale="en-US")
+    english.goto(ADD)
+    kept = re.compile(r"kept until \d{1,2} [A-Z][a-z]+ at \d\d:\d\d$")
+    expect(english.locator("#unfinished [data-about]")).to_have_text(kept)
     other = window(logged_in=True)
     other.goto(ADD)
     offered = other.locator("#unfinished li")
@@ -343,7 +347,7 @@ def test_what_was_begun_elsewhere_is_offered_and_can_be_forgotten(
     other.click("#upload-question [data-yes]")
     expect(other.locator("#unfinished")).to_be_hidden()
     assert vigint.sql("SELECT 1 FROM videos WHERE original_name = ?", big.name) == []
-    # The window that began it finds it gone, and begins anew.
+    # The window that began it finds it gone, and starts again.
     with slow(page, MEGABYTE):
         page.click("[data-resume-all]")
         wait_until(lambda: 0 < sent(page) < 0.5, "it begins anew")
@@ -476,7 +480,7 @@ def test_a_double_click_on_upload_cancels_nothing(
         at = (place["x"] + place["width"] / 2, place["y"] + place["height"] / 2)
         page.mouse.dblclick(*at)
         for button in page.locator(".queue-buttons button:visible").all():
-            # Whatever stands there now is not meant by a click of the same moment.
+            # The second click of a double click does not hit the button that replaced the first.
             button.dispatch_event("click")
         expect_state(page.locator(".queue-row"), "waiting", "checking", "sending")
         expect(page.locator("#upload-question")).to_be_hidden()

@@ -108,7 +108,7 @@ def test_upload_and_deletion_work_without_scripts(
     _upload_plainly(page, footage.clip("sans-script.mp4"))
     page.wait_for_url("**/source-management/file_*/")
     source_id = page.url.rstrip("/").rpartition("/")[2]
-    # Without scripts the page asks for itself anew every few seconds.
+    # Without scripts the page reloads every few seconds.
     expect(page.locator("video")).to_be_visible()
     page.click("#delete > summary")
     page.locator("#delete .confirm-box button[type=submit]").click()

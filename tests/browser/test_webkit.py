@@ -1,6 +1,7 @@
 """A mailed link in WebKit, the engine of iPhones: it plays, seeks, and stops when revoked."""
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +14,8 @@ from tests.browser.webkit import MissingWebKitError, started
 from tests.functional.installation import Installation
 from tests.functional.processes import wait_until
 from tests.helpers import Footage
+from vigint_web.media.runner import Runner
+from vigint_web.media.tools import find_tools
 
 Post = Callable[..., dict[str, Any]]
 
@@ -29,7 +32,7 @@ _READ = "return [document.title, document.body.innerText];"
 
 @pytest.fixture(scope="module")
 def webkit(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebDriver]:
-    """Give WebKit in a window as tall and wide as a phone's."""
+    """Provide WebKit in a window of a phone's size."""
     try:
         with started(tmp_path_factory.mktemp("webkit"), PHONE) as driver:
             yield driver
@@ -39,7 +42,7 @@ def webkit(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebDriver]:
 
 @pytest.fixture(scope="module")
 def minute(footage: Footage) -> bytes:
-    """Give a clip that is longer than any test, and larger than what a range brings."""
+    """Provide a clip that is longer than any test, and larger than a range."""
     clip = footage.clip("webkit-minute.mp4", seconds=60, size="640x360").read_bytes()
     assert len(clip) > 1 << 20
     return clip
@@ -71,7 +74,7 @@ def test_a_mailed_link_plays_and_seeks(webkit: WebDriver, post: Post, minute: by
     _press(webkit, "forward")
     wait_until(lambda: _video(webkit, "currentTime") > 5, "it jumps by five seconds")
     _plays_on(webkit)
-    # Beyond what the first ranges brought.
+    # Beyond the first ranges.
     webkit.execute_script(
         """const seek = document.querySelector("[data-vp=seek]");
            seek.value = 50; seek.dispatchEvent(new Event("input"));"""
@@ -98,6 +101,28 @@ def test_a_revoked_link_stops_and_shows_what_a_reload_shows(
     assert "révoqué" in shown[0]
     webkit.refresh()
     assert webkit.execute_script(_READ) == shown
+
+
+def test_the_other_picture_of_a_file_goes_on_at_the_same_moment(
+    webkit: WebDriver, post: Post, footage: Footage, tmp_path: Path
+) -> None:
+    front = footage.clip("webkit-front.mp4", seconds=20)
+    rear = footage.clip("webkit-rear.mp4", seconds=20, size="160x120")
+    both = ["-i", str(front), "-i", str(rear), "-map", "0", "-map", "1:v", "-c", "copy"]
+    Runner(find_tools()).run([*both, str(tmp_path / "two.mp4")])
+    webkit.get(post(video=(tmp_path / "two.mp4").read_bytes())["mailed_link"])
+    second = webkit.find_element(By.CSS_SELECTOR, "#tracks a:nth-child(2)")
+    second.click()
+    assert _video(webkit, "poster").endswith("track=2"), "before it plays its picture stands there"
+    webkit.find_element(By.CSS_SELECTOR, "#tracks a").click()
+    _press(webkit, "play")
+    wait_until(lambda: _video(webkit, "videoWidth") == 320, "the front plays")
+    webkit.execute_script("document.querySelector('video').currentTime = 8;")
+    wait_until(lambda: _video(webkit, "currentTime") > 8, "it plays on from 8 s")
+    second.click()
+    wait_until(lambda: _video(webkit, "videoWidth") == 160, "the rear is shown")
+    wait_until(lambda: _video(webkit, "currentTime") > 8, "it goes on there")
+    _plays_on(webkit)
 
 
 def test_bold_figures_are_as_large_as_their_strokes_need(

@@ -1,4 +1,4 @@
-"""Use the page that adds sources, as a person does."""
+"""Use the page that adds sources."""
 
 import random
 import re
@@ -21,14 +21,14 @@ def give(page: Page, *files: Path) -> None:
 
 
 def send(page: Page, *files: Path) -> None:
-    """Open the page, choose files, and have them sent."""
+    """Open the page, choose files, and send them."""
     page.goto(ADD)
     give(page, *files)
     page.click("[data-start]")
 
 
 def open_source(page: Page, file: Path) -> str:
-    """Send a file and open the page of its source; return what models call it."""
+    """Send a file and open the page of its source; return its id for models."""
     send(page, file)
     row(page, file.name).locator("a").first.click()
     page.wait_for_url("**/source-management/file_*/")
@@ -51,7 +51,7 @@ def _pattern(text: str) -> re.Pattern[str]:
 
 
 def large(clip: Path, target: Path, size: int) -> Path:
-    """Write a clip that is as long as wanted: MP4 has boxes for what is of no use."""
+    """Write a clip of any length: MP4 has boxes for unused bytes."""
     data = clip.read_bytes()
     rest = size - len(data)
     noise = random.Random(size).randbytes(rest - 8)
@@ -61,7 +61,7 @@ def large(clip: Path, target: Path, size: int) -> Path:
 
 @contextmanager
 def slow(page: Page, bytes_per_second: int) -> Iterator[None]:
-    """Let the page's connection be slow inside the block."""
+    """Throttle the page's connection inside the block."""
     wire = page.context.new_cdp_session(page)
     wire.send("Network.enable")
 
@@ -77,13 +77,13 @@ def slow(page: Page, bytes_per_second: int) -> Iterator[None]:
 
 
 def sent(page: Page) -> float:
-    """Return how much of the only file is sent, from 0 to 1."""
+    """Return the sent share of the only file, from 0 to 1."""
     value = page.locator(".queue-row [data-bar]").evaluate("(bar) => bar.value / bar.max")
     return float(value)
 
 
 def stored(vigint: Installation, name: str) -> dict[str, Any]:
-    """Return what is stored of the newest source made from a file."""
+    """Return the stored bytes of the newest source of a file."""
     [found] = vigint.sql(
         "SELECT source_id, status, original_sha256, original_size, sources.name, description"
         " FROM sources JOIN videos ON videos.id = video_id WHERE original_name = ?"
@@ -95,7 +95,9 @@ def stored(vigint: Installation, name: str) -> dict[str, Any]:
 
 
 def forget_work(vigint: Installation, but: str = "") -> None:
-    """Let the workers, which wait, not process what a test only had to send."""
+    """Remove the jobs, which waiting workers have not taken, of files that a test only had
+    to send.
+    """
     vigint.sql(
         "UPDATE videos SET status = 'failed', error_code = 'cancelled'"
         " WHERE status = 'processing' AND original_name != ?",

@@ -23,15 +23,15 @@ return document.createElement("video").canPlayType('video/mp4; codecs="avc1.42E0
 
 
 class MissingWebKitError(Exception):
-    """Something that WebKit needs is not on this machine; says which package has it."""
+    """A requirement of WebKit is missing; names its package."""
 
 
 @contextmanager
 def started(folder: Path, size: tuple[int, int]) -> Iterator[WebDriver]:
-    """Give a WebKit that plays H.264, in a window of this size.
+    """Provide a WebKit that plays H.264, in a window of this size.
 
     Args:
-        folder: where it keeps what it remembers; must exist.
+        folder: for its data; must exist.
 
     Raises:
         MissingWebKitError: a program or a decoder is missing.
@@ -76,7 +76,7 @@ def _options() -> Options:
 
 @contextmanager
 def _screen() -> Iterator[str]:
-    """Give the name of a display of its own: the server chooses one that is free."""
+    """Provide the name of a separate display, which the server chooses."""
     reading, writing = os.pipe()
     server = subprocess.Popen(
         ["Xvfb", "-displayfd", str(writing), "-screen", "0", "1280x1024x24", "-nolisten", "tcp"],

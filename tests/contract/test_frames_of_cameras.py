@@ -68,7 +68,7 @@ def test_what_surrounds_the_picture_costs_no_frame(
     assert accepted["warnings"] == []
     work()
     status = _status(client, api_key, accepted)
-    # The two that were cut in half are left out, and the frame before stays on.
+    # The two truncated ones are skipped, and the previous frame stays.
     assert status["frames"] == {"received": 8, "used": 6, "left_out": 2}
     assert status["duration"] == pytest.approx(0.8, abs=0.01)
     [video] = db.session.query(Video)
@@ -101,7 +101,7 @@ def test_frames_of_a_camera_held_sideways_are_upright(
 
 
 def _sideways(number: int) -> bytes:
-    """Return a picture, red above blue, as a camera that was turned stores it."""
+    """Return a picture, red above blue, as a rotated camera stores it."""
     image = Image.new("RGB", (320, 180), "red")
     image.paste("blue", (0, 90, 320, 180))
     image.paste("white", (100 + 8 * number, 60, 140, 120))

@@ -55,7 +55,7 @@ def _facts(**values: Any) -> AlertMail:
 
 
 def _mail(config: Config, **values: Any) -> tuple[EmailMessage, str, str]:
-    """Compose a mail and read it back as a mail program does: headers, text, what HTML shows."""
+    """Compose a mail and read it back like a mail program: headers, text, visible HTML."""
     raw = compose_alert(_facts(**values), config).as_bytes()
     message = email.message_from_bytes(raw, policy=policy.default)
     text, html = message.get_body(("plain",)), message.get_body(("html",))

@@ -1,4 +1,4 @@
-"""Contracts, section 5: programs have their videos hosted."""
+"""Contracts, section 5: programs host their videos."""
 
 import hashlib
 import io
@@ -31,7 +31,7 @@ API = "/api/v1/videos"
 
 @pytest.fixture
 def key(app: Flask) -> str:
-    """Give a key that hosts."""
+    """Provide a key with the scope `host`."""
     return _new_key("host")
 
 
@@ -43,7 +43,7 @@ def _new_key(name: str, *scopes: Scope) -> str:
 
 @pytest.fixture(scope="session")
 def clip(footage: Footage) -> bytes:
-    """Give a short clip that plays as it is."""
+    """Provide a short clip that plays unchanged."""
     return footage.clip("hosted.mp4", seconds=1).read_bytes()
 
 
@@ -189,7 +189,7 @@ def test_two_keys_use_one_id_without_learning_of_each_other(
     assert _upload(client, key, clip, {"video_id": "one"}).get_json()["code"] == "video_deleted"
     assert _hosted(client, other, clip + b"\0", video_id="one") == theirs
     third = _hosted(client, _new_key("third"), clip, video_id="one")
-    assert third["video_id"] == "one", "a deleted id tells of another key"
+    assert third["video_id"] == "one", "a deleted id reveals another key"
     assert not any("one" in name.split("/") for name in stored_files(config))
     told = " ".join(event.subject for event in db.session.query(AuditEvent))
     assert "video:one" not in told, "the audit trail names a program's id"
@@ -277,7 +277,7 @@ def test_no_fact_refuses_an_upload(
     assert warned == {"confidence", "camera", "detected_at", "access_type", "expiration_hours"}
     assert _upload(client, key, b"y", "[]").status_code == 200
     work()
-    assert not mails(config), "the hosting API tells nobody"
+    assert not mails(config), "the hosting API notifies no one"
 
 
 @pytest.mark.parametrize("settings", [{"VIGINT_MAX_HOSTED_MB": "1"}])

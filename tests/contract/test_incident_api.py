@@ -349,7 +349,7 @@ def test_a_deeply_nested_document_is_no_accident(client: FlaskClient, api_key: s
             answer = client.post(
                 URL, data=body, content_type="application/json", headers={"X-API-Key": api_key}
             )
-            # As deeply as JSON is read at all, a fact is kept.
+            # A fact is kept at any depth of nesting that JSON is read with.
             allowed = {202} if depth < 900 else {202, 422}
             assert answer.status_code in allowed, (depth, answer.text)
 

@@ -1,4 +1,4 @@
-"""Contracts, section 4: the page behind a mailed link, its state, and what counts as a view."""
+"""Contracts, section 4: the page of a mailed link, its state, and what counts as a view."""
 
 import re
 from collections import Counter
@@ -62,7 +62,7 @@ def test_the_page_plays_by_its_own_view_and_asks_for_its_state(
     assert source
     stream = unescape(source.group(1))
     assert stream.startswith(f"/stream/{token}/?view=")
-    assert len(stream.partition("view=")[2]) >= 16, "a view is nobody else's"
+    assert len(stream.partition("view=")[2]) >= 16, "a view has an unguessable name"
     assert client.get(stream, headers={"Range": "bytes=0-1"}).status_code == 206
     state = re.search(r'data-state="([^"]+)"', answer.text)
     assert state
@@ -120,7 +120,7 @@ def test_a_dead_link_is_a_page_that_says_so(
     page = client.get(_page(video, token))
     assert (page.status_code, page.mimetype) == (status, "text/html")
     assert "<video" not in page.text
-    assert "Intrusion" not in page.text, "a dead link tells nothing of the incident"
+    assert "Intrusion" not in page.text, "an ended link reveals nothing of the incident"
     state = _state(client, video, token)
     assert (state["alive"], state["code"]) == (False, code)
     assert state["sentence"]
@@ -150,7 +150,7 @@ def test_being_prepared_and_failed(client: FlaskClient, library: Library) -> Non
         assert f'data-status="{code}"' in page.text
         assert "<video" not in page.text
         assert ("Retry-After" in page.headers) == (code == "processing")
-        # Exporting a file again is advice for operators: a recipient has nothing to upload.
+        # Advice about exporting a file is for operators: a recipient uploads nothing.
         advice = str(failure_sentence("broken"))
         assert advice not in unescape(page.text)
         assert ("Contactez la personne" in page.text) == (code == "failed")
@@ -174,7 +174,7 @@ def test_opening_the_page_is_logged_and_no_view_playing_is_one(
 ) -> None:
     one, other = library.view(token), library.view(token)
     client.get(_page(video, token), headers={"User-Agent": "a mail scanner"})
-    client.delete_cookie("vigint_visitor")  # the names are a browser's without cookies
+    client.delete_cookie("vigint_visitor")  # names for a browser without cookies
     client.head(f"/stream/{token}/?view={one}")
     client.get(f"/api/video/{token}/thumbnail/")
     for _ in range(3):
@@ -264,7 +264,7 @@ def test_parallel_ranges_of_one_viewing_are_one_view(
     assert db.session.query(Link).filter(Link.views > 1).count() == 0
 
 
-# What mail programs, and people who copy, take for the end of an address or put around it.
+# Characters that mail programs, and people who copy, append to an address or put around it.
 EXTENSIONS = [
     ".", "..", ")", ").", ">", "%3E", "%20", "+", ",", ";", "%3B", "!", "?", ":", "'", "%22", "%27",
     "%E2%80%99", "%C2%BB", "%C2%A0%C2%BB", "%0D%0A", "%E2%80%8B", "%5D", "*", "&gt;",

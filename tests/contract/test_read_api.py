@@ -1,4 +1,4 @@
-"""What programs with the scope `read` read, and the document that describes the API."""
+"""The read API for programs with the scope `read`, and its OpenAPI document."""
 
 import re
 from collections.abc import Callable
@@ -30,7 +30,7 @@ def _key(*scopes: Scope, site: Site | None = None) -> str:
 
 @pytest.fixture
 def read(client: FlaskClient) -> Any:
-    """Give a function that asks with a key that may read."""
+    """Provide a function that sends requests with a key that may read."""
     key = _key(Scope.READ)
 
     def get(path: str, status: int = 200, key: str = key) -> Any:
@@ -180,7 +180,7 @@ def test_documents_are_what_their_schemas_say(
         wrong = [error.message for error in Draft202012Validator(schema).iter_errors(answer)]
         assert wrong == [], f"{name}: {wrong}"
         told = set(answer) - set(document["components"]["schemas"][name]["properties"])
-        assert told == set(), f"{name} holds what its schema does not tell: {told}"
+        assert told == set(), f"{name} has values that are not in its schema: {told}"
 
 
 def test_the_page_for_developers_has_a_line_in_french_for_each_operation(

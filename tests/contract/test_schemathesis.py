@@ -1,4 +1,4 @@
-"""The API answers whatever it is asked as its own OpenAPI document says: schemathesis asks."""
+"""The API answers every request according to its OpenAPI document, tested by schemathesis."""
 
 import io
 from collections.abc import Callable, Iterable, Mapping
@@ -39,7 +39,7 @@ CHECKS = [
     response_headers_conformance,
     response_schema_conformance,
 ]
-# How often each operation is asked with what its description allows, and with what it does not.
+# The number of valid and of invalid requests per operation.
 ORDINARY, CAMPAIGN = 12, 400
 
 
@@ -50,7 +50,7 @@ schemathesis.serializer.alias(OFFSET_TYPE, "application/octet-stream")
 def real(
     app: Flask, library: Library, client: FlaskClient, api_key: str, keys: list[str]
 ) -> dict[str, list[str | int]]:
-    """Give what there is, by the names that addresses have for it: else all answers were 404."""
+    """Provide existing things, by the names of path parameters: otherwise all answers were 404."""
     source, video = library.source(), library.incident()
     waiting = library.source(status="processing")
     posted = post_incident(client, api_key, incident_document([]))
@@ -73,7 +73,7 @@ def real(
 
 
 def _hosted(client: FlaskClient, key: str, number: int) -> str:
-    """Have a video hosted; return its id."""
+    """Host a video; return its id."""
     answer = client.post(
         "/api/v1/videos/upload",
         data={"video": (io.BytesIO(b"of no format"), "clip.mp4")},
@@ -84,7 +84,7 @@ def _hosted(client: FlaskClient, key: str, number: int) -> str:
 
 
 def _uploads(key: str) -> dict[str, list[str | int]]:
-    """Begin uploads; return their names, and headers that fit them."""
+    """Begin uploads; return their names, and matching headers."""
     row = api_keys.find_api_key(key)
     assert row is not None
     announced = uploads.Announced(length=100_000, filename="clip.mp4")
@@ -99,7 +99,7 @@ def _uploads(key: str) -> dict[str, list[str | int]]:
 
 @pytest.fixture
 def keys(app: Flask) -> list[str]:
-    """Give a key that may everything, and what is none."""
+    """Provide a key with all scopes, and an invalid one."""
     key = api_keys.create_api_key(ACTOR, "all", sites.default_site(), set(Scope))
     ingest = api_keys.create_api_key(ACTOR, "few", sites.default_site(), {Scope.INGEST})
     return [*[key] * 10, ingest, "vgk_unknown", ""]
@@ -107,7 +107,7 @@ def keys(app: Flask) -> list[str]:
 
 def _schema(app: Flask) -> Any:
     def fresh(environ: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:
-        # As on a real server: nothing of one request is left to the next.
+        # As on a real server: no state of a request is kept for the next.
         with app.app_context(), closing(ClosingIterator(app.wsgi_app(environ, start))) as answer:
             return [b"".join(answer)]
 
@@ -127,7 +127,7 @@ def _ask(
     real: Mapping[str, list[str | int]],
     keys: list[str],
 ) -> set[int]:
-    """Ask an operation so often; return the statuses that were answered."""
+    """Send requests to an operation; return the statuses."""
     statuses = set()
 
     @settings(
@@ -168,7 +168,7 @@ def _ask_both(
     operation = _operation(_schema(app), endpoint)
     statuses = _ask(operation, GenerationMode.POSITIVE, examples, real, keys)
     assert statuses & {200, 201, 202, 204, 206}, f"nothing but refusals: {statuses}"
-    with suppress(Unsatisfiable):  # some take nothing that could be wrong
+    with suppress(Unsatisfiable):  # some operations have no invalid input
         _ask(operation, GenerationMode.NEGATIVE, examples, real, keys)
 
 

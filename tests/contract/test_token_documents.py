@@ -1,4 +1,4 @@
-"""Contracts, section 3: the JSON documents, and what each kind of link opens."""
+"""Contracts, section 3: the JSON documents, and the permissions of each kind of link."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime

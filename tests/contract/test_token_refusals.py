@@ -1,4 +1,4 @@
-"""Contracts, section 3: who is refused, with which status and code."""
+"""Contracts, section 3: refusals, with their status and code."""
 
 from collections.abc import Iterator
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""Resumable uploads as tus 1.0.0 says them, and what is said beside the protocol."""
+"""Resumable uploads according to tus 1.0.0, and extensions of the protocol."""
 
 import base64
 import hashlib
@@ -386,7 +386,7 @@ def test_a_source_may_be_given_its_id(tus: Tus) -> None:
     assert begin(source_id="file_002").headers["Vigint-Source"] == "file_002"
     taken = begin(source_id="file_002")
     assert (taken.status_code, taken.get_json()["code"]) == (409, "source_id_taken")
-    # The numbers go on around what was given.
+    # The numbers continue around the given ids.
     assert [begin().headers["Vigint-Source"] for _ in range(2)] == ["file_001", "file_003"]
     for wrong in ("-a", "a b", "a/b", "é", "x" * 65, "."):
         answer = begin(source_id=wrong)

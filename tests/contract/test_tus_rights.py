@@ -1,4 +1,4 @@
-"""Who may upload by tus: its own key or session only, proved on every request."""
+"""Permissions for uploads by tus: only the own key or session, checked on every request."""
 
 from collections.abc import Callable
 

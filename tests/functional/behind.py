@@ -1,4 +1,4 @@
-"""An installation that is reached through nginx, and what must hold of its logs in the end."""
+"""An installation behind nginx, and the checks of its logs at the end."""
 
 import re
 from collections.abc import Iterator
@@ -11,13 +11,13 @@ from tests.functional.web import request
 
 
 class Behind(Installation):
-    """An installation that is reached through nginx only."""
+    """An installation that is reachable through nginx only."""
 
     nginx: Nginx
 
     @property
     def url(self) -> str:
-        """Return the address under which people reach it."""
+        """Return the public address."""
         return self.nginx.url
 
 
@@ -25,10 +25,10 @@ class Behind(Installation):
 def behind_nginx(
     folder: Path, certificate: Path, *, accel: bool = False, **settings: str
 ) -> Iterator[Behind]:
-    """Run Vigint behind nginx; in the end no log line of either holds a token or a key.
+    """Run Vigint behind nginx; at the end no log line of either contains a token or a key.
 
     Args:
-        accel: nginx sends what Vigint hands over to it.
+        accel: nginx sends the answers that Vigint hands over.
     """
     installation = Behind(folder, VIGINT_TRUSTED_PROXIES="127.0.0.1", **settings)
     nginx = installation.nginx = Nginx(
@@ -50,7 +50,7 @@ def behind_nginx(
     assert told.count("\n") > 50, "nginx has logged little"
     found = [secret for secret in installation.secrets if secret in told]
     assert not found, f"nginx has logged {len(found)} of {len(installation.secrets)} secrets"
-    # Not a piece of one either: the handle of a link is what its row is found by.
+    # Not a part of one either: the handle of a link identifies its row.
     pieces = {
         piece for said in installation.secrets for piece in said.split(".") if len(piece) > 15
     }
@@ -58,7 +58,7 @@ def behind_nginx(
 
 
 def stream_of(behind: Behind, link: str) -> str:
-    """Return the address that a link's page plays; it is a secret too."""
+    """Return the address played by a link's page; it is a secret too."""
     page = request(link)
     assert page.status == 200, page.text
     found = re.search(r'src="(/stream/[^"]+)"', page.text)

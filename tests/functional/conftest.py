@@ -1,4 +1,4 @@
-"""One installation for all functional tests of a test process, and what they do with it."""
+"""One installation for all functional tests of a test process, and its checks."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,10 +14,10 @@ from tests.helpers import Footage, incident_document
 
 @pytest.fixture(scope="session")
 def vigint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
-    """Give a running installation with an administrator and an API key.
+    """Provide a running installation with an administrator and an API key.
 
-    When all tests are through it must stop without a trace, its log must hold no secret, and its
-    storage nothing that no row names.
+    At the end it must stop without a trace, its log must contain no secret, and its storage no
+    unreferenced file.
     """
     with Installation(tmp_path_factory.mktemp("vigint")).lived_in() as running:
         yield running
@@ -27,7 +27,7 @@ def vigint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
 
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Make a certificate, and let this process believe it."""
+    """Create a certificate, and make this process trust it."""
     made = make_certificate(tmp_path_factory.mktemp("tls"))
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SSL_CERT_FILE", str(made))
@@ -36,7 +36,7 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 @pytest.fixture
 def fresh(tmp_path: Path) -> Iterator[Callable[..., Installation]]:
-    """Give a function that makes installations of this test's own, not started yet."""
+    """Provide a function that creates installations for this test, not started yet."""
     made: list[Installation] = []
 
     def make(name: str = "vigint", **settings: str) -> Installation:
@@ -52,7 +52,7 @@ def fresh(tmp_path: Path) -> Iterator[Callable[..., Installation]]:
 
 @pytest.fixture
 def document(footage: Footage) -> Callable[..., dict[str, Any]]:
-    """Give a function that makes the JSON a detector posts."""
+    """Provide a function that creates a detector's JSON."""
 
     def make(count: int = 8, size: str = "320x240", **more: Any) -> dict[str, Any]:
         told = {"recipients": ["garde@example.com"], **more}

@@ -1,4 +1,4 @@
-"""Start the real thing: `vigint up` with its own data directory, and everything around it."""
+"""Start the real installation: `vigint up` with its own data directory, and its surroundings."""
 
 import email
 import json
@@ -49,7 +49,7 @@ class Installation:
         self.log_path = folder / "log"
         self.port = free_port()
         self.host = host
-        # Tests post in a hurry; gathering their mails is a test of its own.
+        # Tests post quickly; the cool-down has a test of its own.
         hurried = {"VIGINT_ALERT_COOLDOWN_SECONDS": "0", **settings}
         self.environment = clean_environment(self.data_dir, **hurried)
         self.password = secrets.token_urlsafe(12)
@@ -58,17 +58,17 @@ class Installation:
 
     @property
     def url(self) -> str:
-        """Return the address under which this machine reaches it."""
+        """Return the address on this machine."""
         return f"http://127.0.0.1:{self.port}"
 
     @property
     def served_url(self) -> str:
-        """Return the address it said it is ready on, which its links begin with."""
+        """Return the address of the ready line, with which its links begin."""
         return re.findall(r"Vigint is ready on (\S+)", self.log)[-1]
 
     @property
     def log(self) -> str:
-        """Return all that its processes have said."""
+        """Return all output of its processes."""
         return self.log_path.read_text(encoding="utf-8", errors="replace")
 
     @property
@@ -78,7 +78,7 @@ class Installation:
         return self._process.pid
 
     def start(self, *options: str) -> float:
-        """Start it; return the seconds until it said that it is ready."""
+        """Start it; return the seconds until the ready line."""
         began = time.monotonic()
         said_before = self.log.count("Vigint is ready on") if self.log_path.exists() else 0
         with self.log_path.open("ab") as log:
@@ -104,7 +104,7 @@ class Installation:
         return time.monotonic() - began
 
     def people(self) -> None:
-        """Create an administrator and an API key, as the README tells."""
+        """Create an administrator and an API key, as in the README."""
         self.command(
             "create-user", ADMIN, "--role", "admin", "--password-stdin", given=self.password
         )
@@ -114,9 +114,9 @@ class Installation:
         self.secrets |= {self.api_key, first.read_text().strip()}
 
     def is_tidy(self) -> bool:
-        """Return whether rows and storage agree and no working file is left; say what is.
+        """Return whether rows and storage agree and no working file is left; print the difference.
 
-        An empty folder that a killed worker left does no harm until the sweep takes it.
+        An empty folder of a killed worker does no harm until the sweep removes it.
         """
         said = self.command("media", "check", "--older-than", "0", "--json", statuses={0, 1})
         told = json.loads(said)
@@ -142,7 +142,7 @@ class Installation:
         return done.stdout
 
     def stop(self, number: signal.Signals = signal.SIGTERM, *, group: bool = False) -> None:
-        """Stop it by a signal, and make sure that nothing of it is left."""
+        """Stop it by a signal, and check that nothing is left."""
         assert self._process is not None, "it is not started"
         below = descendants_of(self.pid)
         if group:
@@ -186,7 +186,7 @@ class Installation:
             self.stop()
 
     def is_ready(self) -> bool:
-        """Return whether /readyz says that everything is up."""
+        """Return whether /readyz reports that everything is up."""
         try:
             return request(f"{self.url}/readyz").status == 200
         except OSError:
@@ -201,7 +201,7 @@ class Installation:
         return [pid for master in self.children("gunicorn") for pid in children_of(master)]
 
     def encoders(self) -> list[int]:
-        """Return the ffmpegs that encode an incident at this moment."""
+        """Return the ffmpeg processes that encode an incident now."""
         return [pid for pid in descendants_of(self.pid) if "libx264" in command_of(pid)]
 
     def session(self) -> Session:
@@ -211,7 +211,7 @@ class Installation:
         return browser
 
     def post(self, document: dict[str, Any], video: bytes | None = None) -> dict[str, Any]:
-        """Post an incident; return what was answered, which is 202."""
+        """Post an incident; return the answer, which is 202."""
         body, kind = json.dumps(document).encode(), "application/json"
         if video is not None:
             told = {name: value for name, value in document.items() if name != "frames"}
@@ -235,14 +235,14 @@ class Installation:
         return accepted
 
     def status(self, accepted: Mapping[str, Any]) -> dict[str, Any]:
-        """Return how far an incident has come."""
+        """Return the state of an incident."""
         address = f"{self.url}/api/v1/incidents/{accepted['incident_id']}"
         answer = request(address, X_API_Key=self.api_key)
         assert answer.status == 200, answer.text
         return dict(answer.json())
 
     def finished(self, accepted: Mapping[str, Any], seconds: float = 60) -> dict[str, Any]:
-        """Wait until nothing more happens to an incident; return how it ended."""
+        """Wait until an incident is settled; return its state."""
         wait_until(
             lambda: self.status(accepted)["done"], f"{accepted['reference']} is done", seconds
         )
@@ -258,7 +258,7 @@ class Installation:
 
     @contextmanager
     def stopped_workers(self) -> Iterator[list[int]]:
-        """Let no work be done inside the block."""
+        """Stop the workers inside the block."""
         workers = self.children("worker.py")
         for worker in workers:
             os.kill(worker, signal.SIGSTOP)
@@ -276,7 +276,7 @@ class Installation:
         return found.group(1)
 
     def link_id(self, link: str) -> int:
-        """Return the row behind a mailed link."""
+        """Return the row id of a mailed link."""
         public_id = urlsplit(link).path.rpartition("/")[2]
         [(found,)] = self.sql(
             "SELECT links.id FROM links JOIN videos ON videos.id = links.video_id"
@@ -286,7 +286,7 @@ class Installation:
         return int(found)
 
     def sql(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
-        """Change or read the database behind the application's back."""
+        """Change or read the database without the application."""
         connection = sqlite3.connect(self.data_dir / "vigint.sqlite3", timeout=20)
         try:
             with connection:
@@ -295,7 +295,7 @@ class Installation:
             connection.close()
 
     def sql_text(self) -> str:
-        """Return the whole database as SQL, for whoever looks for what must not be in it."""
+        """Return the whole database as SQL, for searching it."""
         connection = sqlite3.connect(self.data_dir / "vigint.sqlite3", timeout=20)
         try:
             return "\n".join(connection.iterdump())

@@ -1,4 +1,4 @@
-"""Run the nginx site that ships, without root, on ports and paths of a test's own."""
+"""Run the shipped nginx site, without root, on ports and paths of the test."""
 
 import os
 import re
@@ -16,7 +16,7 @@ from tests.substitution import substituted
 ROOT = Path(__file__).resolve().parents[2]
 SITE = ROOT / "deploy" / "nginx" / "vigint.conf"
 
-# What a distribution's nginx.conf says around a site, with its careless logs.
+# The surroundings of a site in a distribution's nginx.conf, with its verbose logs.
 _AROUND = """
 {user}
 daemon off;
@@ -52,7 +52,7 @@ def nginx_program() -> str:
 
 
 def make_certificate(folder: Path) -> Path:
-    """Make a certificate for localhost that signs itself; its key lies beside it."""
+    """Create a self-signed certificate for localhost; its key is beside it."""
     certificate = folder / "fullchain.pem"
     subprocess.run(
         [
@@ -83,9 +83,9 @@ class Nginx:
         """Write its configuration.
 
         Args:
-            upstream: the port that Vigint listens on.
-            said: the level from which it logs complaints.
-            media: the footage that it sends itself where Vigint says so; None as it ships.
+            upstream: Vigint's port.
+            said: the level of its error log.
+            media: the footage that it sends itself for Vigint; None as shipped.
         """
         self.folder = folder
         self.logs = folder / "logs"
@@ -95,7 +95,7 @@ class Nginx:
         site = SITE.read_text(encoding="utf-8")
         footage = {}
         if media is not None:
-            # As docs/operations.md tells.
+            # As in docs/operations.md.
             site = re.sub(r"(?m)^( *)#accel ", r"\1", site)
             footage = {"/var/lib/vigint/media/": f"{media}/"}
         site = substituted(
@@ -118,7 +118,7 @@ class Nginx:
         if not _has_ipv6():
             site = re.sub(r"\n *listen \[::\].*", "", site)
         (folder / "site.conf").write_text(site, encoding="utf-8")
-        # Started by root, nginx would hand its work to nobody, who may not write here.
+        # Started by root, nginx would run its workers as «nobody», who may not write here.
         user = "user root;" if os.geteuid() == 0 else ""
         (folder / "nginx.conf").write_text(_AROUND.format(folder=folder, user=user))
         self._argv = [
@@ -144,7 +144,7 @@ class Nginx:
             self._process = None
 
     def told(self) -> str:
-        """Return all that it has logged, wherever."""
+        """Return all its log lines."""
         return "\n".join(
             path.read_text(encoding="utf-8", errors="replace")
             for path in sorted(self.logs.iterdir())
@@ -155,7 +155,7 @@ class Nginx:
         return (self.logs / "vigint-access.log").read_text(encoding="utf-8")
 
     def temporary_bytes(self) -> int:
-        """Return what it holds of bodies in temporary files."""
+        """Return the size of its temporary files for bodies."""
         return sum(
             path.stat().st_size
             for name in ("client_body", "proxy")

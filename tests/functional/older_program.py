@@ -1,4 +1,4 @@
-"""A detector's program as it was written for the earlier library; prints what it saw as JSON."""
+"""A detector's program written for the earlier library; prints its results as JSON."""
 
 import base64
 import json

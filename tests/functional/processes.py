@@ -10,17 +10,17 @@ from typing import TypeVar
 Found = TypeVar("Found")
 
 
-# Reached only when what is waited for never comes, however busy the machine is.
+# Reached only when the condition never becomes true, even on a busy machine.
 PATIENCE_SECONDS = 120.0
 
 
 def wait_until(
     condition: Callable[[], Found], what: str, seconds: float = PATIENCE_SECONDS
 ) -> Found:
-    """Return the first true answer of a condition; fail, naming it, when none comes in time.
+    """Return the first true result of a condition; fail with its name after the time limit.
 
     Args:
-        seconds: what a busy machine may need; less only where less is what is tested.
+        seconds: enough for a busy machine; less only where that is tested.
     """
     deadline = time.monotonic() + seconds
     while True:
@@ -59,7 +59,7 @@ def children_of(pid: int) -> list[int]:
 
 
 def descendants_of(pid: int) -> list[int]:
-    """Return the processes below one."""
+    """Return the descendants of a process."""
     parents = {other: parent_of(other) for other in all_processes()}
     found, level = [], {pid}
     while level:
@@ -91,7 +91,7 @@ def processes_that_name(text: str) -> list[int]:
 
 
 def freeze(pid: int) -> bool:
-    """Stop a process where it is; return whether it still was there to be stopped."""
+    """Stop a process (SIGSTOP); return whether it still existed."""
     try:
         os.kill(pid, signal.SIGSTOP)
     except ProcessLookupError:

@@ -1,4 +1,4 @@
-"""Crowds of clients that send or read next to nothing, and what others are answered meanwhile."""
+"""Crowds of clients that send or read very slowly, and the answers to others meanwhile."""
 
 import json
 import random
@@ -13,17 +13,18 @@ from urllib.parse import urlsplit
 
 from tests.functional.web import Answer, request
 
-# Linux answers for all of 127.0.0.0/8, so a crowd can come from as many addresses as it has.
-# Another than those who ask meanwhile have: what an address may do is limited.
+# Linux answers for all of 127.0.0.0/8, so a crowd can use any number of addresses. They differ from
+# those of the other clients, because addresses are limited.
 ONE = ("127.99.0.1",)
 MANY = tuple(f"127.0.{n // 250}.{n % 250 + 2}" for n in range(250))
 _TRICKLE_SECONDS = 0.5
-# Whoever is sent away comes again: this is about slow clients, not about floods of new ones.
+# Closed connections are reopened at a limited rate: this tests slow clients, not floods of new
+# ones.
 _AGAIN_SECONDS = 3.0
 
 
 class Crowd:
-    """Connections that say how they begin and go on byte by byte, each again when it is ended."""
+    """Connections that send byte by byte, each reopened when it is closed."""
 
     def __init__(
         self,
@@ -35,12 +36,12 @@ class Crowd:
         reads: int = 65536,
         trickles: bool = True,
     ) -> None:
-        """Take what the crowd does.
+        """Take the crowd's behaviour.
 
         Args:
-            begin: what the connection of a number says first, at once.
-            reads: how much each reads of what it is answered, at most.
-            trickles: it sends a further byte now and then.
+            begin: returns the first bytes of a connection, sent at once.
+            reads: the maximum bytes that each reads of its answer.
+            trickles: it sends another byte now and then.
         """
         parts = urlsplit(address)
         self._host, self._port = parts.hostname or "", parts.port or 80
@@ -78,7 +79,7 @@ class Crowd:
         self.begun += 1
 
     def run(self) -> None:
-        """Go on until told to end."""
+        """Run until stopped."""
         while not self._ended.is_set():
             for number in range(self._size):
                 if self._ended.is_set():
@@ -114,7 +115,7 @@ class Crowd:
 
     @contextmanager
     def about(self) -> Iterator["Crowd"]:
-        """Let it do its worst inside the block; the block begins when all have begun."""
+        """Run the crowd inside the block; the block begins when all are connected."""
         thread = threading.Thread(target=self.run, name="crowd", daemon=True)
         thread.start()
         try:
@@ -127,13 +128,13 @@ class Crowd:
 
 @dataclass
 class Others:
-    """People and programs who ask meanwhile, and how long they waited."""
+    """Other clients that send requests meanwhile, and their waits."""
 
     questions: dict[str, Callable[[], Answer]]
     seconds: dict[str, list[float]] = field(default_factory=dict)
 
     def ask(self, rounds: int) -> None:
-        """Ask each question so often, in another order each time."""
+        """Send each request several times, in varying order."""
         names = list(self.questions)
         for _ in range(rounds):
             random.shuffle(names)

@@ -1,4 +1,4 @@
-"""Ask a hundred times a second, whatever happens to the server, and tell what failed."""
+"""Send a hundred requests a second, whatever happens to the server, and count failures."""
 
 import asyncio
 import threading
@@ -8,18 +8,19 @@ from contextlib import contextmanager
 from urllib.parse import urlsplit
 
 _PER_SECOND = 100
-# How long an answer may take: while the web server starts, who has connected waits.
+# The maximum time of an answer: connections wait while the web server starts.
 _PATIENCE = 90.0
 
 
 class SteadyLoad:
-    """Requests on connections of their own, and by clients that keep theirs."""
+    """Requests on separate connections, and by clients with keep-alive."""
 
     def __init__(self, address: str, *, keeping: int = 4) -> None:
-        """Take what to ask for.
+        """Take the requests.
 
         Args:
-            keeping: how many clients keep their connection, and ask again when it was closed idle.
+            keeping: how many clients keep their connection, and retry when it was closed while
+            idle.
         """
         parts = urlsplit(address)
         self._host, self._port = parts.hostname or "", parts.port or 80
@@ -30,7 +31,7 @@ class SteadyLoad:
 
     @property
     def failures(self) -> dict[str, int]:
-        """Return how often what went wrong."""
+        """Return the number of each failure."""
         return {what: count for what, count in self.answers.items() if not what.endswith(" 200")}
 
     async def _ask_once(self) -> None:
@@ -66,7 +67,7 @@ class SteadyLoad:
                 begun = isinstance(error, asyncio.IncompleteReadError) and error.partial
                 if is_new or begun:
                     self.answers[f"kept: {type(error).__name__}"] += 1
-                # Otherwise it was closed while it was idle: the same is asked again.
+                # Otherwise it was closed while idle: retry.
                 connection = None
                 continue
             self.answers[f"kept: {head[:12].decode('latin-1')}"] += 1
@@ -91,7 +92,7 @@ class SteadyLoad:
 
     @contextmanager
     def about(self) -> Iterator["SteadyLoad"]:
-        """Ask inside the block; behind it every answer has come."""
+        """Send requests inside the block; after it every answer has arrived."""
         thread = threading.Thread(target=lambda: asyncio.run(self._run()), daemon=True)
         thread.start()
         try:

@@ -1,4 +1,4 @@
-"""Run a command on a terminal of its own, 80 × 24, and read what stands on it."""
+"""Run a command on a terminal of its own, 80 × 24, and read its screen."""
 
 import fcntl
 import os
@@ -33,7 +33,7 @@ class OnTerminal:
             stdout=slave,
             stderr=slave,
             start_new_session=True,
-            # The terminal is the one that controls it: Ctrl-C is a signal then.
+            # It is the controlling terminal, so Ctrl-C is a signal.
             preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),  # noqa: PLW1509 - one system call
         )
         os.close(slave)
@@ -41,11 +41,11 @@ class OnTerminal:
 
     @property
     def seen(self) -> str:
-        """Return all that was printed so far."""
+        """Return all output so far."""
         return self._seen.decode("utf-8", "replace").replace("\r\n", "\n")
 
     def read_until(self, text: str) -> str:
-        """Read on until a text was printed; return all that was."""
+        """Read until a text was printed; return all output."""
         deadline = time.monotonic() + _PATIENCE
         while text not in self.seen:
             assert self._read(), f"it ended before it said {text!r}: {self.seen}"
@@ -63,7 +63,7 @@ class OnTerminal:
         return self.process.wait(_PATIENCE)
 
     def close(self) -> None:
-        """Leave nothing running."""
+        """End the process."""
         if self.process.poll() is None:
             self.process.kill()
             self.process.wait()
@@ -74,7 +74,7 @@ class OnTerminal:
             return True
         try:
             got = os.read(self._master, 65_536)
-        except OSError:  # EIO: no process has it open any more
+        except OSError:  # EIO: no process has it open
             return False
         self._seen += got
         return bool(got)

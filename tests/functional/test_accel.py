@@ -1,4 +1,4 @@
-"""Footage by nginx (X-Accel-Redirect): the same answers, to the last header, and no way around."""
+"""Footage by nginx (X-Accel-Redirect): identical answers and headers, and no bypass."""
 
 import re
 import stat
@@ -24,7 +24,7 @@ _SMALL, _LARGE = 700_001, 3 * _MIB + 5
 
 @dataclass(frozen=True)
 class Place:
-    """One Vigint behind two nginx, of which one sends what is handed over and one does not."""
+    """One Vigint behind two nginx, of which one sends handed-over files and one does not."""
 
     behind: Behind
     plain: Nginx
@@ -41,7 +41,7 @@ class Place:
         )
 
     def handed(self, kind: str, method: str = "GET", **headers: str) -> str | None:
-        """Return what Vigint tells an nginx to send itself."""
+        """Return what Vigint hands over to an nginx."""
         answer = request(
             f"http://127.0.0.1:{self.behind.port}{self.paths[kind]}",
             method=method,
@@ -49,7 +49,7 @@ class Place:
             **headers,
         )
         found: str | None = answer.headers["X-Accel-Redirect"]
-        assert not (found and answer.body), "who hands over sends nothing itself"
+        assert not (found and answer.body), "an answer that is handed over has no body"
         return found
 
 
@@ -88,7 +88,7 @@ def place(
 
 
 def padded(clip: bytes, size: int) -> bytes:
-    """Return a clip made exactly that long by a `free` box (ISO/IEC 14496-12, 8.1.2)."""
+    """Return a clip padded to a length by a `free` box (ISO/IEC 14496-12, 8.1.2)."""
     padding = size - len(clip)
     assert padding >= 8, f"the clip has {len(clip)} bytes already"
     return clip + struct.pack(">I4s", padding, b"free") + bytes(padding - 8)
@@ -110,7 +110,7 @@ def uploaded(behind: Behind, browser: Session, name: str, data: bytes) -> str:
 
 
 def mailed(behind: Behind, footage: Footage) -> str:
-    """Return the link that a guard was mailed about an incident."""
+    """Return the link mailed to a guard about an incident."""
     accepted = behind.post(
         {
             "message": "porte forcée",
@@ -275,7 +275,7 @@ def test_nobody_outside_reaches_the_internal_location(place: Place) -> None:
         "/_media/.incoming/",
     ):
         asked = f"GET {path} HTTP/1.1\r\nHost: localhost:{port}\r\nConnection: close\r\n"
-        # What a client says of these headers goes towards Vigint, not back to nginx.
+        # The client's values of these headers are sent to Vigint, not back to nginx.
         asked += f"X-Accel-Redirect: {named}\r\nX-Accel-Prefix: {PREFIX}\r\n\r\n"
         status = send_raw(port, asked.encode())[:13]
         assert status == b"HTTP/1.1 404 ", (path, status)

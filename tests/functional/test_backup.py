@@ -1,4 +1,4 @@
-"""Back up while uploads and incidents come in; destroy everything; restore; go on."""
+"""Back up while uploads and incidents arrive; destroy everything; restore; continue."""
 
 import shutil
 import sqlite3
@@ -19,7 +19,7 @@ Rows = dict[str, list[tuple[Any, ...]]]
 
 @contextmanager
 def _business(vigint: Installation, clip: bytes, document: dict[str, Any]) -> Iterator[list[str]]:
-    """Upload sources and post incidents all the while; give the private links."""
+    """Upload sources and post incidents continuously; provide the private links."""
     ended, links, trouble = threading.Event(), list[str](), list[BaseException]()
     browser = vigint.session()
 
@@ -53,7 +53,9 @@ def _read(archive: Path) -> dict[str, bytes]:
 
 
 def _rows(database: Path) -> Rows:
-    """Return all rows of a database, without what a restore changes: what is owed is on hold."""
+    """Return all rows of a database, except for the changes of a restore: notifications are on
+    hold.
+    """
     with closing(sqlite3.connect(database)) as connection:
         tables = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
         return {name: _rows_of(connection, name) for (name,) in tables.fetchall()}
@@ -93,7 +95,7 @@ def test_backup_while_it_runs_destroy_restore_and_go_on(
     assert after == before
     with closing(sqlite3.connect(tmp_path / "snapshot")) as snapshot:
         owed = snapshot.execute(_OWED).fetchall()
-    assert vigint.sql(f"{_OWED} AND on_hold") == owed, "what was owed waits for a decision"
+    assert vigint.sql(f"{_OWED} AND on_hold") == owed, "pending notifications wait for a decision"
     assert [event for event in events if event not in told] == []
     media = vigint.data_dir / "media"
     stored = {
@@ -109,7 +111,7 @@ def test_backup_while_it_runs_destroy_restore_and_go_on(
     assert "whole" in vigint.command("verify-audit")
     wait_until(lambda: not vigint.sql(_UNFINISHED), "what was unfinished")
     for link in known:
-        assert request(link).status == 200, "a private link does not open any more"
+        assert request(link).status == 200, "a private link no longer works"
         played = request(f"{vigint.url}/stream/{token_of(link)}/", Range="bytes=0-")
         assert (played.status, played.headers["Content-Type"]) == (206, "video/mp4")
     kept = vigint.sql("SELECT original_key FROM videos WHERE kind = 'source' AND status = 'ready'")

@@ -1,4 +1,4 @@
-"""Behind the nginx site that ships: the main job, ranges, revocation, and logs without tokens."""
+"""Behind the shipped nginx site: the workflow, ranges, revocation, and logs without tokens."""
 
 import contextlib
 import hashlib
@@ -75,7 +75,7 @@ def big(behind: Behind, browser: Session, footage: Footage) -> Source:
 
 @pytest.fixture(scope="module")
 def mailed(behind: Behind, footage: Footage) -> str:
-    """Give the link that a guard was mailed about an incident."""
+    """Provide the link mailed to a guard about an incident."""
     accepted = behind.post(
         {
             "message": "porte forcée",
@@ -203,7 +203,7 @@ def test_an_upload_reaches_vigint_while_it_arrives(behind: Behind, browser: Sess
 
         wait_until(arrived, "the first half is at Vigint before the second is sent")
         assert behind.nginx.temporary_bytes() == 0, "nginx holds nothing of it"
-    # Its sender has left in the middle: that must end at Vigint too.
+    # Its sender disconnected in the middle, which must reach Vigint too.
     wait_until(lambda: set(incoming.iterdir()) <= before, "the half is gone again")
 
 
@@ -211,7 +211,7 @@ def test_an_upload_reaches_vigint_while_it_arrives(behind: Behind, browser: Sess
 def upload_begun(
     behind: Behind, browser: Session, head: bytes, rest: int
 ) -> Iterator[ssl.SSLSocket]:
-    """Send a form as far as the beginning of its file."""
+    """Send a form up to the beginning of its file."""
     cookies = "; ".join(f"{cookie.name}={cookie.value}" for cookie in browser.cookies)
     lines = (
         "POST /source-management/add/ HTTP/1.1",
@@ -245,7 +245,7 @@ def test_a_revocation_cuts_what_is_under_way(
         assert browser.submit(f"/links/{link_id}/revoke", reason="test").status == 200
         began = time.monotonic()
         while reader.read(64 * 1024):
-            # Ten seconds, and what nginx and the kernel held by then is read this slowly.
+            # Ten seconds, and the buffers of nginx and the kernel are read this slowly.
             assert time.monotonic() - began < 60, "it goes on after its link's death"
             time.sleep(0.05)  # as fast as a line of 1.3 MB/s
         print(f"{address}: cut after {time.monotonic() - began:.1f} s, {reader.received} bytes")
@@ -298,7 +298,7 @@ def test_what_a_client_claims_about_itself_is_not_believed(
 
 
 def test_an_address_behind_nginx_is_told_by_the_name_of_the_client(behind: Behind) -> None:
-    # Another address of this machine, so that believing nginx makes a difference.
+    # Another address of this machine, so that trusting nginx makes a difference.
     source = ("127.0.0.9", 0)
     with (
         socket.create_connection(("127.0.0.1", behind.nginx.https_port), PATIENCE, source) as plain,
@@ -334,6 +334,29 @@ def test_pages_are_not_compressed_but_style_sheets_are(behind: Behind) -> None:
     assert "immutable" in answer.headers["Cache-Control"]
 
 
+@pytest.mark.parametrize("length", [8_200, 60_000])
+def test_a_long_address_gets_the_answer_of_vigint(behind: Behind, length: int) -> None:
+    answer = request(f"{behind.url}/stream/{'a' * length}/")
+    assert (answer.status, json.loads(answer.body)["code"]) == (404, "not_found")
+
+
+@pytest.mark.parametrize(
+    ("line", "field", "status", "sentence"),
+    [
+        ("/" + "a" * 70_000, "x", 414, "Cette adresse est trop longue."),
+        ("/", "a" * 70_000, 431, "Les en-têtes de cette requête sont trop longs."),
+    ],
+)
+def test_what_is_longer_than_any_head_gets_the_sentences_of_vigint(
+    behind: Behind, line: str, field: str, status: int, sentence: str
+) -> None:
+    head = f"GET {line} HTTP/1.1\r\nHost: localhost\r\nX-Field: {field}\r\n\r\n"
+    said = send_raw(behind.nginx.https_port, head.encode()).decode()
+    assert said.startswith(f"HTTP/1.1 {status} ")
+    assert sentence in said
+    assert "<html" not in said, "that is the page of nginx"
+
+
 def test_from_outside_nobody_reads_the_metrics(behind: Behind) -> None:
     assert request(f"{behind.url}/metrics").status == 404
     assert request(f"{behind.url}/metrics", X_Forwarded_For="127.0.0.1").status == 404
@@ -341,7 +364,7 @@ def test_from_outside_nobody_reads_the_metrics(behind: Behind) -> None:
 
 
 def send_raw(port: int, data: bytes) -> bytes:
-    """Send bytes that no well-behaved client sends; return what comes back."""
+    """Send bytes of a misbehaving client; return the answer."""
     with (
         socket.create_connection(("127.0.0.1", port), PATIENCE) as plain,
         ssl.create_default_context().wrap_socket(plain, server_hostname="localhost") as connection,
@@ -355,7 +378,7 @@ def send_raw(port: int, data: bytes) -> bytes:
 
 
 def provoke(nginx: Nginx, token: str) -> None:
-    """Make nginx complain about requests that carry a token; behind it nothing answers."""
+    """Make nginx log errors about requests with a token; there is no upstream."""
     host = f"Host: localhost:{nginx.https_port}\r\nConnection: close\r\n"
     refused = request(f"{nginx.url}/stream/{token}/")
     assert (refused.status, refused.json()["code"]) == (503, "unavailable")
@@ -382,7 +405,7 @@ def provoke(nginx: Nginx, token: str) -> None:
     plain = f"http://localhost:{nginx.http_port}"
     assert request(f"{plain}/stream/{token}/").status == 301
     assert request(f"{plain}/.well-known/acme-challenge/{token}").status == 404
-    # On one connection, so that they come fast on a busy machine too.
+    # On one connection, so that they are fast on a busy machine too.
     one = f"GET /video/x?token={token} HTTP/1.1\r\nHost: localhost:{nginx.https_port}\r\n"
     flood = f"{one}\r\n" * 400 + f"{one}Connection: close\r\n\r\n"
     answers = send_raw(nginx.https_port, flood.encode())
@@ -406,6 +429,6 @@ def test_no_complaint_of_nginx_holds_a_token(tmp_path: Path, certificate: Path, 
         assert {"502"} & {line["upstream_status"] for line in lines}, "that Vigint is away shows"
         assert {"REJECTED"} & {line["limit"] for line in lines}, "the flood shows"
     else:
-        # The reason for the level, and the proof that the complaints above were provoked.
+        # The reason for the level, and the proof that errors were provoked above.
         for complaint in ("connect() failed", "limiting requests", "open()"):
             assert any(complaint in line and token in line for line in told.splitlines())

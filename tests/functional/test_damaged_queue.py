@@ -29,7 +29,7 @@ def test_damaged_files_of_the_queue_lose_nothing(
     [server] = vigint.children("valkey-server") + vigint.children("redis-server")
     with vigint.stopped_workers():
         accepted = [vigint.post(document(4)) for _ in range(3)]
-        os.kill(vigint.pid, signal.SIGSTOP)  # it brings nothing back meanwhile
+        os.kill(vigint.pid, signal.SIGSTOP)  # it restarts nothing meanwhile
         try:
             os.kill(server, signal.SIGKILL)
             wait_until(lambda: not runs(server), "the queue server is dead")

@@ -1,4 +1,6 @@
-"""Every example in the documentation works as it is written, or says here why it is only read."""
+"""Every example in the documentation works as written, or is only checked for the reason given
+here.
+"""
 
 import configparser
 import json
@@ -43,12 +45,12 @@ class Example:
 
     @property
     def key(self) -> str:
-        """Return what the tables below call it: its page and its first line."""
+        """Return its key in the tables below: its page and its first line."""
         return f"{self.page}: {self.text.strip().partition(chr(10))[0].strip()}"
 
 
-# Everything that is only read, and why. What is read must still be right: shell that parses,
-# commands that exist.
+# The examples that are not run, and why. They must still be valid: shell that parses, commands that
+# exist.
 NOT_RUN = {
     "README.md: ./vigint demo": "stays up; test_start.py runs it",
     "README.md: ./vigint up                                    # dashboard, workers and queue on "
@@ -57,22 +59,22 @@ NOT_RUN = {
         "would run these tests",
 }  # fmt: skip
 NOT_RUN_PAGES = {"docs/operations.md": "sets up a machine as root"}
-# Drawings and answers, not for any program.
+# Diagrams and answers, not programs.
 PICTURES = {"docs/architecture.md", "docs/hosting.md"}
-# Shell that is no command: settings as in .env.
+# Shell without commands: settings as in .env.
 SETTINGS = {
     "README.md: VIGINT_BASE_URL=https://vigint.example.com",
     "docs/hosting.md: SPARSE_AI_BASE_URL=https://video.example.com",
 }
 
-# What an example takes as given.
+# The preconditions of an example.
 BEFORE = {
     "docs/detectors.md: from alerts import send_security_alert_with_video": "frames = FRAMES",
     "docs/detectors.md: from video_link_service import (": (
         "frames, video_id, token = FRAMES, 'vid_0', 'none'"
     ),
 }
-# What must be true afterwards.
+# The assertions after an example.
 AFTER = {
     "README.md: export VIGINT_SERVER_URL=http://127.0.0.1:8000": (
         "case $VIGINT_API_KEY in vgk_*) ;; *) exit 1 ;; esac"
@@ -96,7 +98,7 @@ AFTER = {
         "cmp original.mp4 uploaded.mp4"
     ),
 }
-# What the answer of a command that prints one holds.
+# The expected output of an example.
 PRINTED = {
     "README.md: import sys": r"/video/vid_\w+\?token=\S+",
     "docs/models.md: curl http://127.0.0.1:8000/api/video/<token>/": r'"status": ?"ready"',
@@ -130,7 +132,7 @@ def _id(example: Example) -> str:
 
 @dataclass
 class Place:
-    """A folder with what the examples speak of, an installation and its token."""
+    """A folder with the examples' files, an installation and its token."""
 
     folder: Path
     vigint: Installation
@@ -174,14 +176,14 @@ def token(vigint: Installation, footage: Footage) -> str:
 
 @pytest.fixture
 def place(tmp_path: Path, vigint: Installation, token: str, footage: Footage) -> Place:
-    """Give a folder in which the examples find what they take as given."""
+    """Provide a folder with the preconditions of the examples."""
     clip = footage.clip("uploaded.mp4").read_bytes()
     for name, data in {
         "frame1.jpg": footage.frames(2)[0],
         "frame2.jpg": footage.frames(2)[1],
         "incident.mp4": clip,
         "uploaded.mp4": clip,
-        "original.mp4": clip[:10_000],  # a download that broke off
+        "original.mp4": clip[:10_000],  # an interrupted download
     }.items():
         (tmp_path / name).write_bytes(data)
     programs = tmp_path / "programs"
@@ -252,7 +254,7 @@ def _run(example: Example, place: Place) -> None:
 
 
 def _read(example: Example) -> None:
-    """Check what can be checked without running it."""
+    """Run the checks that need no execution."""
     text = example.text
     match example.language:
         case "sh":
@@ -302,7 +304,7 @@ def _check_settings(text: str, folder: Path) -> None:
 
 
 def _check_document(example: Example, place: Place) -> None:
-    """Compare a document with the answer of the address that it is shown for."""
+    """Compare a document with the answer of its address."""
     shown = json.loads(example.text)
     path = urlsplit(shown["api_links"]["api_endpoint"]).path
     real = request(place.real(place.vigint.url + path)).json()

@@ -1,4 +1,4 @@
-"""Hundreds of incidents while everything that can be killed is: none lost, none told twice."""
+"""Hundreds of incidents while everything is killed: none lost, none mailed twice."""
 
 import json
 import os
@@ -48,7 +48,7 @@ def mailing(postbox: Postbox, fresh: Callable[..., Installation]) -> Iterator[In
 
 
 class Killer(threading.Thread):
-    """Kill something at random, again and again, until it is told to stop."""
+    """Kill random processes repeatedly, until stopped."""
 
     def __init__(self, vigint: Installation) -> None:
         super().__init__(daemon=True)
@@ -58,7 +58,7 @@ class Killer(threading.Thread):
         self.killed: Counter[str] = Counter()
 
     def run(self) -> None:
-        """Kill; the pauses leave the supervisor time to bring things back."""
+        """Kill; the pauses give the supervisor time for restarts."""
         while not self._ended.wait(self._random.uniform(1.5, 5)):
             kind = self._random.choice(["worker", "worker", "web", "queue"])
             victims = {
@@ -79,13 +79,13 @@ class Killer(threading.Thread):
         self.killed[kind] += 1
 
     def stop(self) -> None:
-        """Let the rest live."""
+        """Stop killing."""
         self._ended.set()
         self.join()
 
 
 def _post(vigint: Installation, document: dict[str, Any], number: int) -> str:
-    """Post an incident as a detector does: under one key, until it is answered."""
+    """Post an incident like a detector: under one key, until it is answered."""
     body = json.dumps({**document, "message": f"Incident {number}"}).encode()
     deadline = time.monotonic() + 300
 
@@ -126,7 +126,7 @@ def test_five_hundred_incidents_under_fire(
         [(left,)] = mailing.sql(unfinished)
         if left < COUNT // 10 and not done.is_set():
             done.set()
-            killer.stop()  # the last ones are finished in peace: what is measured is loss
+            killer.stop()  # the last ones are finished undisturbed: loss is measured
         return int(left) == 0
 
     try:

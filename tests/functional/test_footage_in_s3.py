@@ -1,4 +1,4 @@
-"""A whole installation whose footage is in S3: in, prepared, watched, cut off, gone."""
+"""A whole installation with footage in S3: received, processed, watched, cut off, deleted."""
 
 import hashlib
 import json
@@ -18,12 +18,12 @@ from tests.functional.web import Reader, Session, request
 from tests.helpers import Footage
 from tests.s3_server import S3Server
 
-_BIG = 24 * 1024 * 1024  # more than any buffer on the way, and several parts in S3
+_BIG = 24 * 1024 * 1024  # more than any buffer, and several parts in S3
 
 
 @pytest.fixture(scope="module")
 def away(tmp_path_factory: pytest.TempPathFactory, s3: S3Server) -> Iterator[Installation]:
-    """Give a running installation that keeps its footage in S3."""
+    """Provide a running installation with its footage in S3."""
     settings = s3.settings("footage/of-vigint")
     with Installation(tmp_path_factory.mktemp("s3"), **settings).lived_in() as running:
         yield running
@@ -36,7 +36,7 @@ def browser(away: Installation) -> Session:
 
 
 def objects(s3: S3Server, installation: Installation) -> list[str]:
-    """Return what the bucket holds, looked at past Vigint; no unfinished uploads are there."""
+    """Return the bucket's content, read without Vigint; there are no unfinished uploads."""
     bucket = urlsplit(installation.environment["VIGINT_STORAGE_URL"]).netloc
     client = s3.client()
     assert "Uploads" not in client.list_multipart_uploads(Bucket=bucket)

@@ -1,4 +1,4 @@
-"""A good alert among hostile footage goes out in seconds, whichever parser that is meant for."""
+"""A good alert among hostile footage is mailed in seconds, whichever parser is attacked."""
 
 import base64
 import os
@@ -92,7 +92,7 @@ def _post_video(made: Callable[[], bytes]) -> Post:
 
 
 def _post_body(kind: str, body: bytes) -> Post:
-    """Return what posts a body, whatever is answered to it."""
+    """Return a function that posts a body and ignores the answer."""
 
     def post(vigint: Installation) -> None:
         headers = {"Content_Type": kind, "X_API_Key": vigint.api_key}
@@ -128,7 +128,7 @@ BODIES: dict[str, Post] = {
         b"--b\r\nContent-Disposition: form-data; " + b"filename*0=a; " * 4_000 + b"\r\n\r\n",
     ),
 }
-# The others run with --campaign: they meet parsers of which the parser tests know more.
+# The others run with --campaign: they attack parsers with tests of their own.
 ORDINARY = {
     "jpeg of fill bytes",
     "png of chunks",
@@ -158,11 +158,11 @@ def test_a_good_alert_among_hostile_footage_goes_out(
     began = time.monotonic()
     for _ in range(HOSTILE // 2):
         post(vigint)
-    # Ten seconds of a machine that does nothing else.
+    # Ten seconds on an otherwise idle machine.
     allowed = 10 * max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
     wait_until(lambda: vigint.mails(accepted["reference"]), "the good alert's mail", allowed)
     print(f"{name}: {time.monotonic() - began:.1f} s of {allowed:.0f}")
-    assert vigint.status(accepted)["state"] == "ready", "it went out without its video"
+    assert vigint.status(accepted)["state"] == "ready", "it was mailed without its video"
     wait_until(lambda: not _unfinished(vigint), "the hostile ones are settled", 10 * allowed)
 
 

@@ -1,4 +1,4 @@
-"""Two Vigints, one hosting for the other; and what is mailed when that one will not."""
+"""Two Vigints, one hosting for the other; and the mails when that one refuses."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -13,7 +13,7 @@ from tests.functional.web import request
 
 @pytest.fixture
 def asking(vigint: Installation, fresh: Callable[..., Installation]) -> Iterator[Installation]:
-    """Give an installation whose clips the other one hosts."""
+    """Provide an installation whose clips the other one hosts."""
     key = vigint.command("create-api-key", "branch office", "--scope", "host").strip()
     vigint.secrets.add(key)
     asks = fresh("asks", SPARSE_AI_BASE_URL=vigint.url, SPARSE_AI_API_KEY=key)
@@ -43,7 +43,7 @@ def test_the_hosts_link_is_mailed_and_ours_when_it_refuses(
     assert f"{vigint.url} héberge la vidéo" in page
     assert token_of(link) not in asking.sql_text(), "the host's token is sealed in the database"
 
-    # The host will not have us any more: nobody waits for it longer than it takes to say so.
+    # The host refuses: no mail waits longer than the refusal takes.
     vigint.sql("UPDATE api_keys SET revoked_at = created_at WHERE name = 'branch office'")
     refused = asking.post(document(count=5))
     asking.finished(refused)

@@ -1,4 +1,4 @@
-"""Kill -9 in the middle of an encode: the incident is finished once, and told of once."""
+"""Kill -9 in the middle of an encode: the incident is finished once, and mailed once."""
 
 import os
 import re
@@ -58,7 +58,7 @@ def _finished_once(vigint: Installation, encode: _Encode, *, attempts: int) -> N
     assert attempt == attempts, "every attempt is counted"
     folder = vigint.data_dir / "media" / "videos" / video_id
     found = (str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
-    # What was received has a random part in its name.
+    # The received file has a random part in its name.
     kept = sorted(re.sub(r"^[0-9a-f]{8}-", "", name) for name in found)
     made = [
         f"a{attempts}/{name}"
@@ -76,7 +76,7 @@ def test_a_killed_ffmpeg_is_no_fault_of_the_video(vigint: Installation, document
 def test_killed_workers_and_work_horses_are_replaced_and_their_work_is_done(
     vigint: Installation, document: Document
 ) -> None:
-    # Both wait for their leases to run out; waiting for them together halves the time.
+    # Both wait for their leases to expire; waiting for them together halves the time.
     of_horse = _in_mid_encode(vigint, document(80, "1280x720"))
     os.kill(of_horse.horse, signal.SIGKILL)
     wait_until(lambda: parent_of(of_horse.ffmpeg) is None, "ffmpeg dies with its work-horse")

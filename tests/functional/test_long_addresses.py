@@ -1,4 +1,4 @@
-"""Addresses longer than a parser of requests usually takes: answered like any other."""
+"""Addresses longer than the usual limit of parsers are answered like any other."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""Metrics of a running installation: of all its processes, and not forgotten when one is killed."""
+"""Metrics of a running installation: of all its processes, and kept when one is killed."""
 
 import os
 import signal
@@ -13,7 +13,7 @@ from tests.functional.installation import Installation, token_of
 from tests.functional.processes import runs, wait_until
 from tests.functional.web import request
 
-# Processes tell each second what they counted.
+# Processes send their counts every second.
 _REST_SECONDS = 3
 
 
@@ -29,7 +29,7 @@ def _value(vigint: Installation, name: str, **labels: str) -> float:
 
 
 def _settled(vigint: Installation, name: str, **labels: str) -> float:
-    """Return a value that rests for longer than a process takes to add its own."""
+    """Return a value that is stable for longer than a process takes to add its own."""
     since, seen = time.monotonic(), _value(vigint, name, **labels)
 
     def rests() -> bool:
@@ -84,6 +84,6 @@ def test_bytes_that_the_kernel_sent_and_work_that_others_did_are_counted(
     wait_until(counted, "the bytes counted")
     assert _value(vigint, "vigint_jobs_total", queue="incidents", outcome="done") == jobs + 1
     assert _value(vigint, "vigint_mail_delivery_lag_seconds_count") == mails + 1
-    # A worker that another test killed counts until its silence is noticed.
+    # A worker killed by another test counts until its missing heartbeat is noticed.
     wait_until(lambda: _value(vigint, "vigint_workers") == 2, "two living workers")
     assert _value(vigint, "vigint_up") == 2

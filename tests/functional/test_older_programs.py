@@ -43,7 +43,7 @@ def test_an_older_program_runs_unchanged(vigint: Installation, tmp_path: Path) -
         True, True, True, False,
     )  # fmt: skip
     token = parse_qs(urlsplit(seen["private_link"]).query)["token"][0]
-    # What the library writes by itself is converted to what browsers play.
+    # A file written by the library is converted for browsers.
     wait_until(
         lambda: request(f"{vigint.url}/stream/{token}/").status == 200,
         "the hosted video plays",

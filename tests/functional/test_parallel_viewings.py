@@ -1,4 +1,4 @@
-"""A limit of viewings under real parallel requests: to several processes, on real sockets."""
+"""A limit of viewings with real parallel requests: to several processes, on real sockets."""
 
 import re
 import secrets
@@ -20,7 +20,7 @@ LIMIT, ASKED = 3, 100
 
 @pytest.fixture
 def page(vigint: Installation, footage: Footage) -> str:
-    """Give the page of a video that may be watched three times."""
+    """Provide the page of a video that may be watched three times."""
     ended = vigint.finished(vigint.post(incident_document(footage.frames(12), recipients=[])))
     assert ended["state"] == "ready", ended
     vigint.sql(
@@ -33,7 +33,7 @@ def page(vigint: Installation, footage: Footage) -> str:
 
 
 def _played_by(vigint: Installation, page: str, **headers: str) -> str:
-    """Open the page without keeping its cookie; return the address that its player asks."""
+    """Open the page without keeping its cookie; return its player's address."""
     found = re.search(r'src="(/stream/[^"]+)"', request(page, **headers).text)
     assert found, "the page has a player"
     return vigint.url + unescape(found.group(1))
@@ -68,7 +68,7 @@ def test_of_a_hundred_plays_at_once_three_are_served(
     assert told == {206: LIMIT, 410: ASKED - LIMIT}
     assert sum(len(answer.body) for answer in answers if answer.status == 206) == LIMIT * 100
     assert {a.json()["code"] for a in answers if a.status == 410} == {"link_used_up"}
-    # The three that began go on, in as many ranges as they like; no other does.
+    # The three current viewings continue, with any number of ranges; no other does.
     again = _together(lambda n: request(views[n], **asked[n]))
     assert [a.status for a in again] == [a.status for a in answers]
 
@@ -77,7 +77,7 @@ def test_of_a_hundred_plays_at_once_three_are_served(
 def test_of_a_hundred_plays_at_once_all_are_served_when_nothing_limits_them(
     vigint: Installation, page: str, named: bool
 ) -> None:
-    """Each writes twice, a viewing and an access; the database takes one write after the other."""
+    """Each writes twice, a viewing and an access; the database serializes the writes."""
     stream = f"{vigint.url}/stream/{token_of(page)}/"
     vigint.sql("UPDATE links SET max_views = NULL")
     for _ in range(3):

@@ -45,7 +45,7 @@ def _run(code: str, vigint: Installation, folder: Path) -> "subprocess.Completed
 
 
 def _clip_of(said: str, vigint: Installation) -> float:
-    """Return how many seconds the clip lasts that an example printed the link of."""
+    """Return the duration of the clip whose link an example printed."""
     [link] = re.findall(r"/video/(vid_\w+)\?token=([\w.~-]+)", said)
     vigint.secrets.add(link[1])
     asked = "SELECT duration FROM videos WHERE public_id = ?"
@@ -101,7 +101,7 @@ def test_on_a_camera_the_clip_lasts_as_long_as_it_was_watched(
 ) -> None:
     done = _run(_example().replace(_FILE, f'= "{camera}"'), vigint, tmp_path)
     assert done.returncode == 0, done.stderr
-    # Forty pictures, ten a second; the first may have waited for OpenCV to look at the stream.
+    # Forty pictures, ten a second; the first may have waited for OpenCV to probe the stream.
     assert _clip_of(done.stdout, vigint) > 1
 
 

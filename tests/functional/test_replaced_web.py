@@ -1,4 +1,4 @@
-"""The web server is replaced under a hundred requests a second, and nobody is refused."""
+"""The web server is replaced under a hundred requests a second, without a refused connection."""
 
 import os
 import signal
@@ -24,7 +24,7 @@ def _masters(vigint: Installation) -> list[int]:
 
 
 def _replace(load: SteadyLoad, end: Callable[[], int], find: Callable[[], list[int]]) -> None:
-    """End the web server, and go on until another one has answered for a while."""
+    """End the web server, and continue until another one has answered for a while."""
 
     def answered() -> int:
         return load.answers.total()
@@ -60,7 +60,7 @@ def test_up_replaces_its_web_server_and_refuses_nobody(
 
 
 def test_who_connects_while_a_killed_web_server_is_replaced_waits(vigint: Installation) -> None:
-    """What it was answering ends with it; nobody else is refused."""
+    """Its running answers are lost; no other connection is refused."""
     wait_until(vigint.is_ready, "everything is up")
     load = SteadyLoad(f"{vigint.url}/healthz", keeping=0)
     with load.about():
@@ -77,7 +77,7 @@ def test_who_connects_while_a_killed_web_server_is_replaced_waits(vigint: Instal
 
 
 class Activator:
-    """Do what systemd does for vigint-web.socket and .service: listen, start, start again."""
+    """Act like systemd for vigint-web.socket and .service: listen, start, restart."""
 
     def __init__(self, environment: dict[str, str]) -> None:
         self.environment = environment
@@ -91,7 +91,7 @@ class Activator:
         return subprocess.Popen(
             [
                 "/bin/sh", "-c", 'export LISTEN_PID=$$ LISTEN_FDS=1; exec "$@"', "sh",
-                # The address is another one: it counts only without a socket.
+                # The configured address differs: it is used only without a socket.
                 sys.executable, "-m", "vigint_web", "web", "--port", str(self.port),
             ],
             cwd=ROOT,
@@ -102,7 +102,7 @@ class Activator:
         )  # fmt: skip
 
     def end_and_start_again(self) -> int:
-        """Do what `systemctl restart` does; return the process that ended."""
+        """Act like `systemctl restart`; return the process that ended."""
         self.process.send_signal(signal.SIGTERM)
         ended = self.process
         assert ended.wait(30) == 0, "it ended as asked"
@@ -121,7 +121,7 @@ class Activator:
 
 @pytest.fixture
 def activated(fresh: Callable[..., Installation], tmp_path: Path) -> Iterator[Activator]:
-    """Give a web server that was handed its socket."""
+    """Provide a web server with an inherited socket."""
     installation = fresh("activated")
     installation.command("migrate")
     activator = Activator(installation.environment)

@@ -1,4 +1,6 @@
-"""Uploads against the real server: cut, killed, raced, revoked, and byte-identical at the end."""
+"""Uploads against the real server: interrupted, killed, raced, revoked, and byte-identical at the
+end.
+"""
 
 import hashlib
 import io
@@ -73,13 +75,15 @@ def test_a_killed_server_goes_on_from_the_last_durable_byte(
     )
     assert uploader.offset(path) >= 2 * MIB
     offset = uploader.offset(path)
-    assert uploader.patch(path, data[offset:], offset).status == 204, "nobody is waited for"
+    assert uploader.patch(path, data[offset:], offset).status == 204, (
+        "there is no wait for the dead writer"
+    )
     assert uploader.document(path)["sha256"] == _sha256(data)
     _no_temporary_file(vigint)
 
 
 def _at_once(uploader: Uploader, path: str, pieces: list[bytes], offset: int) -> list[int]:
-    """Send several pieces to the same place at the same moment; return their statuses."""
+    """Send several pieces to the same upload concurrently; return their statuses."""
     together = threading.Barrier(len(pieces))
 
     def send(piece: bytes) -> int:

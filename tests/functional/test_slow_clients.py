@@ -1,7 +1,7 @@
-"""250 clients whose bodies do not come, and 50 that do not read: others are answered as ever.
+"""250 clients whose bodies do not arrive, and 50 that do not read: others are answered normally.
 
-The figure that counts is printed: the longest wait for an answer, which is below a second on a
-machine that does nothing else. The assertion allows for one that does.
+The relevant figure is printed: the longest wait for an answer, which is below a second on an idle
+machine. The assertion allows for a busy one.
 """
 
 import hashlib
@@ -37,7 +37,7 @@ _ROUNDS = 6
 
 @dataclass
 class Place:
-    """An installation under attack, and what is needed to attack it as somebody it knows."""
+    """An installation under attack, and the attackers' credentials."""
 
     installation: Installation
     other_key: str
@@ -46,11 +46,11 @@ class Place:
 
     @property
     def url(self) -> str:
-        """Return the address under which people reach it."""
+        """Return the public address."""
         return self.installation.url
 
     def new_key(self) -> str:
-        """Return a key of its own: what one has used up of its limits, another has not."""
+        """Return a separate key, whose limits are unused."""
         key = f"vgk_{secrets.token_urlsafe(32)}"
         self.installation.sql(
             "INSERT INTO api_keys (site_id, name, prefix, key_hash, scopes, created_at)"
@@ -85,7 +85,7 @@ def _furnished(installation: Installation, footage: Footage) -> Place:
 
 @pytest.fixture(scope="module")
 def bare(vigint: Installation, footage: Footage) -> Place:
-    """Give the installation without anything before it."""
+    """Provide the installation without a proxy."""
     return _furnished(vigint, footage)
 
 
@@ -93,7 +93,7 @@ def bare(vigint: Installation, footage: Footage) -> Place:
 def behind(
     tmp_path_factory: pytest.TempPathFactory, certificate: Path, footage: Footage
 ) -> Iterator[Place]:
-    """Give one behind the nginx site that ships."""
+    """Provide one behind the shipped nginx site."""
     with behind_nginx(tmp_path_factory.mktemp("slow"), certificate) as running:
         assert isinstance(running, Behind)
         yield _furnished(running, footage)
@@ -194,7 +194,7 @@ def _others(place: Place) -> Others:
 
 
 def _suffer(place: Place, kinds: Sequence[str], sources: Sequence[str]) -> None:
-    """Let crowds of these kinds do their worst, with readers that do not read, and ask."""
+    """Run these crowds, with readers that do not read, and send requests meanwhile."""
     named = f"Host: localhost:{place.url.rpartition(':')[2]}"
     begins = []
     for kind in kinds:
@@ -220,7 +220,7 @@ def _suffer(place: Place, kinds: Sequence[str], sources: Sequence[str]) -> None:
         begun = [crowd.begun for crowd in (*crowds, readers)]
     words = {word for crowd in crowds for word in crowd.first_words}
     print(f"{', '.join(kinds)}, {len(sources)} addresses: {others.longest}; {begun} began; {words}")
-    assert min(begun) > 0, "nobody attacked"
+    assert min(begun) > 0, "there was no attack"
     assert max(others.longest.values()) < _MOST_SECONDS, others.longest
 
 
@@ -239,14 +239,14 @@ def test_others_are_answered_as_ever_behind_nginx(
 
 
 def test_one_key_has_its_share_and_another_its_own(bare: Place, document: Document) -> None:
-    """Detectors on a line that stalls: what they may hold is theirs, not everybody's."""
+    """Detectors on a line that stalls use their own share, not that of others."""
     begin = _json(bare)
     body = json.dumps({**document(), "message": "une alerte " * 100_000}).encode()
     with Crowd(bare.url, 40, lambda _n: begin).about() as crowd:
         wait_until(lambda: len(crowd.first_words) >= 40 - 2 * 8, "those without a share are told")
         assert set(crowd.first_words) == {b"HTTP/1.1 503 SE"}
         small = begin.replace(b"Content-Length: 25000000", b"Content-Length: 99999")
-        # One process may have places left of this key's share for a moment.
+        # One process may briefly have places of this key's share.
         refused = wait_until(lambda: _refusal(bare, small), "the key has used up its share")
         assert b"HTTP/1.1 503" in refused
         assert b"Retry-After: 5" in refused
@@ -260,7 +260,7 @@ def test_one_key_has_its_share_and_another_its_own(bare: Place, document: Docume
 
 
 def _refusal(place: Place, begin: bytes) -> bytes:
-    """Begin a request; return the head of its refusal, nothing if its body is waited for."""
+    """Begin a request; return the header of its refusal, or nothing if its body is waited for."""
     try:
         return _slowly(place, begin, patience=2)
     except TimeoutError:
@@ -268,12 +268,12 @@ def _refusal(place: Place, begin: bytes) -> bytes:
 
 
 def _slowly(place: Place, begin: bytes, body: bytes = b"", *, patience: float = 30) -> bytes:
-    """Send a request in pieces with pauses, as a slow line does; return the answer's head."""
+    """Send a request in pieces with pauses, like a slow line; return the answer's header."""
     parts = urlsplit(place.url)
     with socket.create_connection((parts.hostname or "", parts.port or 80), patience) as connection:
         connection.sendall(begin)
         for at in range(0, len(body), len(body) // 8 + 1):
-            time.sleep(0.1)  # the pause is what is tried
+            time.sleep(0.1)  # the pause is tested
             connection.sendall(body[at : at + len(body) // 8 + 1])
         received = b""
         while b"\r\n\r\n" not in received:

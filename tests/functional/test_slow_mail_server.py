@@ -1,4 +1,4 @@
-"""A mail server that thinks for long gets each mail once, and holds up nothing else."""
+"""A slow mail server gets each mail once, and delays nothing else."""
 
 import asyncio
 import signal
@@ -22,7 +22,7 @@ _WITHIN = 90.0
 
 
 class Thoughtful(Postbox):
-    """Answer the final dot of some recipients' mails only when the test says so."""
+    """Delay the answer to the final dot for some recipients until released by the test."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -34,7 +34,7 @@ class Thoughtful(Postbox):
     async def handle_DATA(  # noqa: N802 - aiosmtpd's name
         self, server: SMTP, session: Session, envelope: Envelope
     ) -> str:
-        """Take the mail, think, and accept it."""
+        """Receive the mail, wait, and accept it."""
         [recipient] = envelope.rcpt_tos
         if self.everything or recipient in self.slow:
             self.thinking[recipient] += 1
@@ -43,7 +43,7 @@ class Thoughtful(Postbox):
         return await super().handle_DATA(server, session, envelope)
 
     def copies(self) -> Counter[str]:
-        """Return how many mails each recipient got."""
+        """Return the number of mails of each recipient."""
         return Counter(envelope.rcpt_tos[0] for envelope in self.taken)
 
 
@@ -95,7 +95,7 @@ def test_one_copy_while_other_mails_and_a_video_go_on(
     wait_until(lambda: len(postbox.taken) == 11, "the other mails go out meanwhile", _WITHIN)
     wait_until(lambda: _lease(vigint, "slow@example.com") > first_lease, "it is renewed", _WITHIN)
     if request.config.getoption("--campaign"):
-        # Longer than a lease, and than RQ's patience with a job that gives no sign.
+        # Longer than a lease, and than RQ's heartbeat timeout of a job.
         wait_until(lambda: time.monotonic() - began > 100, "100 seconds", 120)
     assert not vigint.status(slow)["done"]
     postbox.goes_on.set()
@@ -134,7 +134,7 @@ def test_a_stop_waits_for_a_mail_that_may_have_been_accepted(
     postbox.everything = True
     _post(vigint, "slow@example.com")
     wait_until(lambda: postbox.thinking, "the server has the mail", _WITHIN)
-    wait_until(lambda: "goes on waiting beside others" in vigint.log, "it is set aside", _WITHIN)
+    wait_until(lambda: "was set aside and keeps waiting" in vigint.log, "it is set aside", _WITHIN)
     stops = threading.Thread(target=vigint.stop, args=(signal.SIGTERM,))
     stops.start()
     wait_until(lambda: not vigint.children("scheduler"), "everything is told to stop", _WITHIN)

@@ -28,7 +28,7 @@ from tests.ports import free_port
 Fresh = Callable[..., Installation]
 Document = Callable[..., dict[str, Any]]
 
-# What a POSIX shell script may count on. No ffmpeg, no queue server, no uv, no Python.
+# The tools available to a POSIX shell script. No ffmpeg, no queue server, no uv, no Python.
 _TOOLS = ("sh", "cksum", "tr", "readlink", "grep", "tail", "rm", "mv")
 
 
@@ -63,7 +63,7 @@ def test_readyz_names_what_is_missing(fresh: Fresh) -> None:
     installation = fresh()
     installation.start("--workers", "1")
     supervisor, *queue = [installation.pid, *installation.children("valkey-server")]
-    os.kill(supervisor, signal.SIGSTOP)  # so that nobody starts it again
+    os.kill(supervisor, signal.SIGSTOP)  # so that it is not restarted
     try:
         os.kill(queue[0], signal.SIGKILL)
         answer = wait_until(
@@ -81,20 +81,20 @@ def test_a_second_ctrl_c_cuts_short_and_leaves_nothing(fresh: Fresh, document: D
     installation.start("--workers", "1")
     installation.people()
     installation.post(document(40, "640x480"))
-    # A stopped ffmpeg keeps its worker from ending by itself.
+    # A stopped ffmpeg prevents the normal end of its worker.
     wait_until(lambda: any(freeze(pid) for pid in installation.encoders()), "an encode hangs")
     began = time.monotonic()
     os.kill(installation.pid, signal.SIGINT)
     wait_until(lambda: not installation.children("gunicorn"), "the first Ctrl-C ends the web")
     assert installation.children("worker.py"), "the worker is given time for its work"
     installation.stop(signal.SIGINT)
-    # One Ctrl-C alone waits for work for ten seconds.
+    # A single Ctrl-C waits for running work for ten seconds.
     assert time.monotonic() - began < 10, "nothing waits any longer"
 
 
 @pytest.fixture
 def taken_port() -> Iterator[int]:
-    """Give a port that somebody listens on."""
+    """Provide a port that is in use."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen()
@@ -102,7 +102,7 @@ def taken_port() -> Iterator[int]:
 
 
 def _refusal(data_dir: Path, *options: str, **settings: str) -> list[str]:
-    """Start in vain; return what was said."""
+    """Start without success; return the output."""
     done = subprocess.run(
         [sys.executable, "-m", "vigint_web", "up", *options],
         cwd=ROOT,
@@ -188,7 +188,7 @@ def test_a_second_start_on_one_data_directory_is_refused(fresh: Fresh) -> None:
 
 @pytest.fixture
 def clone(tmp_path: Path) -> Path:
-    """Give what a clone would hold once everything here is committed, prepared already."""
+    """Provide a clone of the current files, already prepared."""
     listed = subprocess.run(
         ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
         cwd=ROOT,

@@ -1,4 +1,4 @@
-"""Kill -9 of any process: it is back, and so is the work."""
+"""Kill -9 of any process: it is restarted, and the work resumes."""
 
 import os
 import signal
@@ -55,7 +55,7 @@ def test_work_outlives_the_loss_of_the_queue_servers_data(
     vigint: Installation, document: Document
 ) -> None:
     with vigint.stopped_workers() as workers:
-        # The queue server hands a job to each worker that was waiting, stopped or not.
+        # The queue server gives a job to each waiting worker, stopped or not.
         accepted = [vigint.post(document()) for _ in range(len(workers) + 2)]
         with Redis.from_url(queue_url(vigint.data_dir)) as redis:
             assert redis.llen("rq:queue:incidents") >= 2, "jobs wait in the queue"

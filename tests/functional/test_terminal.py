@@ -1,4 +1,4 @@
-"""What a person sees who starts Vigint at a terminal, and stops it."""
+"""The terminal output of starting and stopping Vigint."""
 
 import json
 import os
@@ -23,7 +23,7 @@ Start = Callable[..., OnTerminal]
 
 @pytest.fixture
 def at_terminal() -> Iterator[Start]:
-    """Give a function that runs a command for an installation on a terminal."""
+    """Provide a function that runs a command for an installation on a terminal."""
     opened: list[OnTerminal] = []
     started: list[Installation] = []
 
@@ -31,7 +31,7 @@ def at_terminal() -> Iterator[Start]:
         port = str(installation.port)
         folder, environment = installation.data_dir.parent, installation.environment
         opened.append(OnTerminal(folder, environment, command, "--port", port, *options))
-        # The installation's helpers look at its children.
+        # The installation's helpers read its child processes.
         installation._process = opened[-1].process  # type: ignore[assignment]  # text or bytes
         started.append(installation)
         return opened[-1]
@@ -44,7 +44,7 @@ def at_terminal() -> Iterator[Start]:
 
 
 def _stop(installation: Installation, terminal: OnTerminal) -> str:
-    """Press Ctrl-C; return what was said from then on."""
+    """Press Ctrl-C; return the output from then on."""
     before = len(terminal.seen)
     began = time.monotonic()
     terminal.type("\x03")
@@ -104,7 +104,7 @@ def test_a_first_start_shows_address_and_password_last_and_ctrl_c_ends_it(
     again = at_terminal(vigint, "up", "--workers", "1", "--verbose")
     said = again.read_until("Ctrl-C stops everything.\n")
     assert "First login" not in said, "it is shown once"
-    again.read_until("worker starts; 0 unfinished rows found")
+    again.read_until("worker starts; 0 unfinished rows enqueued")
     _stop(vigint, again)
 
 
@@ -116,7 +116,7 @@ def test_with_work_under_way_it_says_what_it_waits_for(
     terminal.read_until("Ctrl-C stops everything.\n")
     vigint.api_key = vigint.command("create-api-key", "detector", "--scope", "ingest").strip()
     vigint.post(document(40, "640x480"))
-    # A stopped ffmpeg keeps its worker from ending by itself.
+    # A stopped ffmpeg prevents the normal end of its worker.
     wait_until(lambda: any(freeze(pid) for pid in vigint.encoders()), "an encode hangs")
     terminal.type("\x03")
     said = terminal.read_until("at the next start.")

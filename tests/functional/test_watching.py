@@ -1,4 +1,4 @@
-"""Watch by the link: as curl, OpenCV and ffmpeg do, slowly, not at all, until it is revoked."""
+"""Watch by the link: like curl, OpenCV and ffmpeg, slowly, not at all, until it is revoked."""
 
 import hashlib
 import json
@@ -191,7 +191,7 @@ def test_a_download_under_way_is_cut_when_its_link_dies(
             assert reader.read(), "the download goes on while its link lives"
         kill(vigint, browser, link_id)
         began = time.monotonic()
-        # As fast as a good line; what the buffers hold already arrives.
+        # At the speed of a good line; buffered bytes still arrive.
         while reader.read(128 * 1024):
             assert time.monotonic() - began < 60, "the download goes on after its link's death"
             time.sleep(0.05)
@@ -208,7 +208,7 @@ def test_fifty_readers_that_do_not_read_hinder_nobody_and_are_cut(
     vigint: Installation, big: Source, clip: Source
 ) -> None:
     readers = [Reader(big.stream, asked=f"bytes=0-{_BIG - 1}") for _ in range(50)]
-    # These never finish their request; others finish it, say good-bye, and do not leave.
+    # These never finish their request; others finish it, shut down, and stay connected.
     mutes = [Reader(vigint.url, end="") for _ in range(10)]
     loiterers = [
         Reader(f"{vigint.url}/healthz", end="Connection: close\r\n\r\n") for _ in range(20)
@@ -220,7 +220,9 @@ def test_fifty_readers_that_do_not_read_hinder_nobody_and_are_cut(
         answers: dict[str, list[float]] = {}
 
         def all_are_cut() -> bool:
-            """Ask until they are cut: the cutting must hinder nobody either."""
+            """Send requests until the connections are closed: closing must delay no other client
+            either.
+            """
             for name, address in {
                 "healthz": f"{vigint.url}/healthz",
                 "login": f"{vigint.url}/login",
@@ -232,7 +234,8 @@ def test_fifty_readers_that_do_not_read_hinder_nobody_and_are_cut(
             return established(vigint.port) == 0
 
         wait_until(all_are_cut, "those who do not read or write are cut")
-        # A machine that is busy otherwise may hiccup once; who waits for the stalled waits often.
+        # An otherwise busy machine may delay one request; waiting for stalled readers would delay
+        # many.
         usual = {name: sorted(found)[int(len(found) * 0.95)] for name, found in answers.items()}
         print("95 of 100 answers took at most:", usual)
         assert min(map(len, answers.values())) >= 10, "too few to tell"

@@ -14,7 +14,7 @@ OFFSETS = "application/offset+octet-stream"
 
 
 def encoded(**said: str) -> str:
-    """Return Upload-Metadata that says so."""
+    """Return Upload-Metadata with these values."""
     return ",".join(f"{k} {base64.b64encode(v.encode()).decode()}" for k, v in said.items())
 
 
@@ -40,7 +40,7 @@ class Uploader:
         return str(answer.headers["Location"])
 
     def offset(self, path: str) -> int:
-        """Ask how far an upload has come."""
+        """Request the offset of an upload."""
         answer = self.ask("HEAD", path)
         assert answer.status == 200, answer.status
         return int(answer.headers["Upload-Offset"])
@@ -52,7 +52,7 @@ class Uploader:
         )
 
     def go_on(self, path: str, data: bytes) -> Answer:
-        """Send what is missing, as soon as nobody else does."""
+        """Send the rest, as soon as no other request writes."""
 
         def sent() -> Answer | None:
             offset = self.offset(path)
@@ -63,11 +63,11 @@ class Uploader:
         return wait_until(sent, "the upload goes on")
 
     def document(self, path: str) -> dict[str, Any]:
-        """Read what became of an upload."""
+        """Read the document of an upload."""
         return dict(self.ask("GET", path).json())
 
     def begin(self, path: str, announced: int, offset: int = 0) -> socket.socket:
-        """Open a connection on which a piece is announced and no byte of it sent."""
+        """Open a connection that announces a piece, without sending its bytes."""
         parts = urlsplit(self.base)
         connection = socket.create_connection((parts.hostname, parts.port), timeout=PATIENCE)
         lines = [
@@ -80,7 +80,7 @@ class Uploader:
 
 
 def break_off(connection: socket.socket) -> None:
-    """Close a connection as a cable that is pulled out does not, but a crashing program does."""
+    """Close a connection like a crashing program, not like an unplugged cable."""
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     connection.close()
 

@@ -1,4 +1,4 @@
-"""Speak HTTP to an installation: as a person with cookies, as a program, or byte by byte."""
+"""Use an installation by HTTP: as a user with cookies, as a program, or byte by byte."""
 
 import json
 import secrets
@@ -51,8 +51,8 @@ class Session:
     def open(
         self, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None
     ) -> Answer:
-        """Send a request and follow where it leads."""
-        # Over https a form is believed only when it says where it comes from.
+        """Send a request and follow redirects."""
+        # Over https a form is accepted only with its origin.
         named = {"Referer": f"{self.base}/", **(headers or {})}
         request = urllib.request.Request(  # noqa: S310 - an installation's own address
             self.base + path, body, named
@@ -76,7 +76,7 @@ class Session:
         assert urlsplit(answer.url).path != "/login", "the login was refused"
 
     def upload(self, *files: tuple[str, bytes], name: str = "") -> Answer:
-        """Upload sources by the plain form; returns the page it leads to."""
+        """Upload sources by the plain form; returns the resulting page."""
         token = csrf_token(self.open("/source-management/add/?type=file").text)
         body, kind = multipart(
             [("csrf_token", None, token.encode()), ("name", None, name.encode())]
@@ -102,7 +102,9 @@ def multipart(parts: Iterable[tuple[str, str | None, bytes]]) -> tuple[bytes, st
 def request(
     address: str, *, method: str = "GET", body: bytes | None = None, **headers: str
 ) -> Answer:
-    """Send one request as a program does, following nothing; header names with underscores."""
+    """Send one request like a program, without following redirects; header names with
+    underscores.
+    """
     parts = urlsplit(address)
     kind = HTTPSConnection if parts.scheme == "https" else HTTPConnection
     connection = kind(parts.hostname or "", parts.port, timeout=PATIENCE)
@@ -117,12 +119,12 @@ def request(
 
 
 class Reader:
-    """A connection that asks for bytes and reads them only when told to."""
+    """A connection that requests bytes and reads them only on demand."""
 
     def __init__(self, address: str, *, asked: str | None = None, end: str = "\r\n") -> None:
         parts = urlsplit(address)
         self._socket = socket.socket()
-        # Without a small buffer the kernel would read on for whoever does not.
+        # Without a small buffer the kernel would read ahead.
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 32 * 1024)
         self._socket.settimeout(PATIENCE)
         self._socket.connect((parts.hostname or "", parts.port or 80))

@@ -1,4 +1,4 @@
-"""Mails about accounts: what is said when they are asked for, and what can be read of them."""
+"""Mails about accounts: the answers to requests, and what can be read of them."""
 
 import re
 from collections.abc import Callable
@@ -31,7 +31,7 @@ def admin(people: People) -> Person:
 
 @pytest.fixture
 def with_server(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Configure a mail server, which nothing is sent to before the workers run."""
+    """Configure a mail server, which receives nothing before the workers run."""
     from dataclasses import replace
 
     here = runtime()

@@ -1,4 +1,4 @@
-"""What a detector kept through an outage: one mail lists it, HIGH and CRITICAL go out singly."""
+"""Alerts spooled during an outage: one mail lists them, HIGH and CRITICAL are mailed singly."""
 
 import re
 from collections.abc import Callable
@@ -51,7 +51,7 @@ def _kept(
 
 
 def _turns(clock: Clock, work: Work, seconds: float) -> None:
-    """Let time pass, and do what is due."""
+    """Advance the time, and run what is due."""
     work()
     clock.forward(seconds=seconds)
     for _ in range(2):
@@ -140,7 +140,7 @@ def test_a_digest_of_one_is_the_usual_mail(
 def test_one_late_alert_alone_is_told_of_at_once_and_a_row_of_them_is_gathered(
     client: FlaskClient, api_key: str, work: Work, config: Config, clock: Clock
 ) -> None:
-    """Without a word of a spool a late alert may come from a clock in another zone."""
+    """Without a detector's mark a late alert may come from a clock in another zone."""
     post_incident(client, api_key, _kept(clock, 2, kept=False))
     work()
     assert len(mails(config)) == 1
@@ -184,4 +184,4 @@ def test_death_before_the_commit_loses_none_and_what_comes_meanwhile_is_told_by_
     _turns(clock, work, 31)
     references = [re.findall(r"INC-\d{4}-\d{6}", _text(mail)) for mail in mails(config)]
     told = [reference for mail in references for reference in set(mail)]
-    assert len(told) == len(set(told)) == 3, "each is told of once"
+    assert len(told) == len(set(told)) == 3, "each is mailed once"

@@ -1,4 +1,4 @@
-"""A person's own test alert: by the whole way of a real one, to this person alone."""
+"""A user's own test alert: through the whole workflow, to this user alone."""
 
 import re
 from collections.abc import Callable

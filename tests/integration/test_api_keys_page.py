@@ -1,4 +1,4 @@
-"""API keys in the dashboard: made, shown once, used, revoked."""
+"""API keys in the dashboard: created, shown once, used, revoked."""
 
 import re
 import shlex
@@ -131,7 +131,7 @@ def test_a_key_may_what_was_chosen_and_a_scope_that_opens_nothing_is_not_offered
     keys = (rule for rule in RULES.values() if isinstance(rule, Key | PersonOrKey))
     assert offered == {str(rule.scope) for rule in keys}
     [chosen] = re.findall(r'<input checked[^>]*name="scopes"[^>]*value="(\w+)"', form)
-    assert chosen == "ingest", "no more than a detector needs, unless somebody asks for it"
+    assert chosen == "ingest", "the default is what a detector needs"
     answer = admin.post(NEW, page=NEW, name="reader", scopes="read")
     assert answer.status_code == 200
     assert "curl" not in answer.text, "the example posts an incident, which this key may not"

@@ -1,4 +1,4 @@
-"""The audit trail: written with the change it tells, and tampering shows."""
+"""The audit trail: written with the recorded change, and tampering is detected."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.both_databases(reason="the lock around the chain's head
 
 @pytest.fixture
 def history(library: Library) -> int:
-    """Let a few things happen; return how many events tell of them."""
+    """Create some events; return their number."""
     source = library.source(name="Entrée é")
     link = links.program_link(source.video_id)
     assert link is not None

@@ -1,4 +1,4 @@
-"""What `verify-audit` finds beside a broken chain: removed beginnings, tails, everything."""
+"""The findings of `verify-audit` beside a broken chain: removed beginnings, tails, everything."""
 
 from typing import Any
 
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.both_databases(reason="JSON as each database returns it
 
 @pytest.fixture
 def head(library: Library, api_key: str, client: Any) -> Head:
-    """Let a few things happen, and note the head."""
+    """Create some events, and record the head."""
     library.source(name="Entrée")
     users.create_user(ACTOR, "a@example.com", "a long enough word", Role.VIEWER)
     post_incident(client, api_key, {"message": "seen", "incident_data": {}})
@@ -36,7 +36,7 @@ def _sql(statement: str, **values: Any) -> None:
 
 
 def _forge(events: list[AuditEvent]) -> None:
-    """Write events as somebody does who knows how hashes are computed."""
+    """Write events with knowledge of the hash computation."""
     rows = [
         (e.at, e.actor, e.action, e.subject, e.site_id, e.detail) for e in events
     ]  # fmt: skip
@@ -97,7 +97,7 @@ def test_a_missing_beginning_is_found(head: Head) -> None:
     ["user:created", "api_key:created", "source:added", "incident:received", "link:minted"],
 )
 def test_a_creation_that_was_taken_out_is_found(head: Head, action: str) -> None:
-    """The chain is whole again, but a row tells that an event is gone."""
+    """The chain is valid again, but a row shows that an event is missing."""
     _forge([event for event in _events() if event.action != action])
     assert trail.first_broken_event() is None, "the forged chain is not whole"
     [found] = check_trail().findings
@@ -108,7 +108,7 @@ def test_a_cut_tail_is_found_by_a_noted_head(head: Head) -> None:
     users.set_password(ACTOR, "a@example.com", "another long enough word")
     noted = check_trail().head
     _sql("DELETE FROM audit_events WHERE id > :count", count=head.count)
-    assert check_trail().findings == (), "no row tells of a password that was set"
+    assert check_trail().findings == (), "no row records that a password was set"
     [found] = check_trail(noted).findings
     assert "the newest are gone" in found
 

@@ -1,4 +1,4 @@
-"""Who did something, as pages say it: no label of the code reaches a reader."""
+"""The author of an action on pages: no label of the code reaches a reader."""
 
 import re
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Cancelling the processing of a source: soon, for good, and not for ever."""
+"""Cancelling the processing of a source: soon, reliably, and not permanently."""
 
 import os
 import signal
@@ -32,7 +32,7 @@ def operator(people: Callable[[Role], Person]) -> Person:
 
 @pytest.fixture
 def waiting(operator: Person, footage: Footage) -> int:
-    """Give the id of a source's video that waits for its worker and must be encoded anew."""
+    """Provide the id of a source's video that waits for its worker and must be re-encoded."""
     path = footage.clip("long.avi", "-c:v", "mpeg4", seconds=4)
     operator.upload(("long.avi", path.read_bytes()))
     return _video().id
@@ -45,7 +45,7 @@ def _video() -> Video:
 
 @contextmanager
 def _encoding(app: Flask, video_id: int) -> Iterator[int]:
-    """Process in a thread; give the ffmpeg, stopped in mid-encode, so that it cannot end."""
+    """Process in a thread; provide the ffmpeg, stopped during the encode, so that it cannot end."""
 
     def run() -> None:
         with app.app_context():
@@ -82,7 +82,7 @@ def test_an_encode_that_is_cancelled_ends_and_leaves_nothing(
     assert (video.status, video.error_code, video.attempt) == (VideoStatus.FAILED, "cancelled", 2)
     assert stored_files(config) == video.stored_keys == [video.original_key]
     assert list(config.temp_dir.iterdir()) == []
-    assert reconcile() == 0, "nobody takes it up by themselves"
+    assert reconcile() == 0, "it is not enqueued again"
     work()
     assert _video().status == VideoStatus.FAILED
 

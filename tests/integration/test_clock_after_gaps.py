@@ -1,4 +1,4 @@
-"""The time of recording is right on each side of what a recorder did not film."""
+"""The time of recording is right on both sides of an interruption."""
 
 import re
 from collections.abc import Callable
@@ -19,19 +19,19 @@ Work = Callable[[], None]
 People = Callable[[Role], Person]
 BEGAN = datetime(2026, 11, 21, 13, 30, 5, tzinfo=UTC)
 CUE = re.compile(r"00:00:([\d.]+) --> 00:00:([\d.]+)\n(.+)")
-# The clip lasts 3 s; its pictures go on so much later from the 39th on, after 1.52 s.
+# The clip lasts 3 s; its pictures are later by this from the 39th on, after 1.52 s.
 GAP, AT = 5000, 1.52
 
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Give the clip that files with gaps are made of."""
+    """Provide the clip from which files with gaps are made."""
     return whole_clip(tmp_path_factory.mktemp("whole"))
 
 
 @pytest.fixture
 def processed(people: People, work: Work) -> Callable[[Path], Video]:
-    """Give a function that uploads a file and returns its video, ready and with a time."""
+    """Provide a function that uploads a file and returns its video, ready and with a time."""
 
     def do(path: Path) -> Video:
         people(Role.OPERATOR).upload((path.name, path.read_bytes()))
@@ -94,7 +94,7 @@ def test_where_nothing_is_left_out_the_clock_only_runs(
 def test_no_time_is_told_where_an_unknown_one_was_left_out(
     library: Library, people: People
 ) -> None:
-    # As the version before kept it: that the clock jumps, and not where.
+    # As the previous version stored it: that the clock jumps, and not where.
     source = library.source(recorded_at=BEGAN, flaws=["clock_jumps"], gaps=None)
     person = people(Role.VIEWER)
     assert person.browser.get(f"/videos/{source.video.public_id}/clock.vtt").status_code == 404

@@ -45,7 +45,7 @@ Work = Callable[[], None]
 
 @pytest.fixture
 def tomorrow(clock: Clock) -> Clock:
-    """Give a clock that is a day ahead, until it is set back."""
+    """Provide a clock that is a day ahead, until it is set back."""
     clock.forward(days=1)
     return clock
 

@@ -1,4 +1,4 @@
-"""Under https cookies belong to this host alone; those of before go on."""
+"""Under https cookies belong to this host only; earlier ones stay valid."""
 
 import pytest
 from flask import Flask
@@ -55,7 +55,7 @@ def test_cookies_are_of_this_host_alone(secure: FlaskClient) -> None:
 
 
 def _of_before(app: Flask, value: dict[str, object]) -> str:
-    """Return the cookie of a session as it was written before it had a prefix."""
+    """Return a session's cookie as written before it had a prefix."""
     serializer = SecureCookieSessionInterface().get_signing_serializer(app)
     assert serializer is not None
     written = serializer.dumps(value)
@@ -74,7 +74,7 @@ def test_a_session_of_before_goes_on_under_the_new_name(app: Flask, secure: Flas
     earlier = _of_before(app, _content(app, secure))
     browser = app.test_client()
     browser.set_cookie("vigint_session", earlier, domain="vigint.test", secure=True)
-    assert _logged_in(browser), "the upgrade logged somebody out"
+    assert _logged_in(browser), "the upgrade ended a session"
     browser.delete_cookie("vigint_session", domain="vigint.test")
     assert _logged_in(browser), "the session was not written anew"
 

@@ -1,4 +1,4 @@
-"""The cool-down: every report is an incident, one mail tells of all repeats, none is lost."""
+"""The cool-down: every report is an incident, one mail covers all repeats, none is lost."""
 
 import re
 import threading
@@ -90,7 +90,7 @@ def test_the_first_is_told_at_once_and_the_others_together(
     status = _status(client, api_key, second)
     assert (status["deliveries"][0]["state"], status["grouped_under"]) == ("gathered", first)
     assert status["done"] is True, "nothing more is done for this one alone"
-    assert _status(client, api_key, first)["done"] is True, "its own mail went out"
+    assert _status(client, api_key, first)["done"] is True, "its own mail was sent"
     assert len(_status(client, api_key, first)["deliveries"]) == 1
     _end_of_span(clock, work)
     _, told = _sent(config)
@@ -356,7 +356,7 @@ def test_pages_show_what_belongs_together(
 
 @pytest.mark.campaign
 class TestManyHands:
-    """Detectors post while workers send, all at once: every report is told of once."""
+    """Detectors post while workers send, concurrently: every report is mailed once."""
 
     @pytest.fixture
     def settings(self) -> dict[str, str]:
@@ -388,7 +388,7 @@ class TestManyHands:
                 one.result(120)
             deadline = time.monotonic() + 120
             while self._untold():
-                assert time.monotonic() < deadline, "somebody was never told"
+                assert time.monotonic() < deadline, "a report was never mailed"
             over.set()
             for one in senders:
                 one.result(30)
@@ -409,7 +409,7 @@ class TestManyHands:
 
 
 class TestOff:
-    """Without a cool-down every report is told of alone."""
+    """Without a cool-down every report is mailed separately."""
 
     @pytest.fixture
     def settings(self) -> dict[str, str]:

@@ -1,6 +1,7 @@
-"""Death between any two lines of a delivery: never lost, and twice only where that is unavoidable.
+"""A crash between any two lines of a delivery: never lost, and twice only where that is
+unavoidable.
 
-A trace function stands in for kill -9: it raises what nothing catches, at the n-th line.
+A trace function simulates kill -9: it raises an uncatchable exception at the n-th line.
 """
 
 import sys
@@ -43,11 +44,11 @@ HOOK = "http://127.0.0.1:9/hook"
 
 
 class Killed(BaseException):
-    """What kill -9 is to a test: nothing after it runs."""
+    """Simulates kill -9: nothing after it runs."""
 
 
 class Death:
-    """Come at the n-th line of what is traced."""
+    """Raise at the n-th line of the traced code."""
 
     def __init__(self, at: int) -> None:
         self.at, self.lines = at, 0
@@ -76,7 +77,7 @@ def settings() -> dict[str, str]:
 
 @pytest.fixture
 def accepted(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
-    """Count what a server would have accepted, by its id."""
+    """Count the mails that a server would have accepted, by id."""
     found: Counter[str] = Counter()
 
     def send(message: Letter, _: Config) -> str:
@@ -129,7 +130,7 @@ def _digest(first: Incident, second: Incident) -> list[Alert]:
 
 
 def _dies(alert_id: int, at: int) -> int | None:
-    """Deliver up to a line; return how many lines there were if it came to its end."""
+    """Deliver up to a line; return the number of lines if it was completed."""
     death = Death(at)
     before = sys.gettrace()
     sys.settrace(death)

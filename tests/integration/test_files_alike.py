@@ -104,7 +104,7 @@ def test_a_source_with_two_pictures(
     Runner(find_tools()).run([*both, str(path)])
     operator.upload(("two.mp4", path.read_bytes()))
     work()
-    assert _kinds() == {"original", "playable", "playable 2", *PICTURES}
+    assert _kinds() == {"original", "playable", "playable 2", "poster 2", *PICTURES}
     assert content_types()["playable 2"] == "video/mp4"
 
 

@@ -1,4 +1,4 @@
-"""Files of further pictures are kept, counted, checked and deleted as all files of their video."""
+"""Files of further tracks are kept, counted, checked and deleted like all files of their video."""
 
 from datetime import timedelta
 
@@ -19,7 +19,7 @@ from vigint_web.services.videos import storage_check
 from vigint_web.services.videos.lifecycle import detach_and_delete_video
 from vigint_web.services.videos.storage_check import Problem
 
-AT_ONCE = -5.0  # seconds: younger than anything is
+AT_ONCE = -5.0  # seconds: younger than any file
 
 
 @pytest.fixture(params=["source", "incident"])

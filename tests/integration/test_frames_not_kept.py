@@ -1,4 +1,4 @@
-"""Where the images of an incident are not to be kept: the video stays, and their digests."""
+"""Without keeping an incident's images: the video is kept, and their digests."""
 
 import hashlib
 import json

@@ -1,4 +1,4 @@
-"""A full disk: nothing half kept, a sentence that says so, and the alert still goes."""
+"""A full disk: nothing half kept, a message that says so, and the alert is still sent."""
 
 import base64
 import errno
@@ -96,7 +96,7 @@ def test_a_disk_that_fails_at_the_last_moment_keeps_nothing(
     config: Config,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """File systems that allocate late tell of a full disk when the file is synced."""
+    """File systems that allocate late report a full disk when the file is synced."""
 
     def full(_descriptor: int) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")

@@ -1,4 +1,4 @@
-"""Guessing: of ten thousand tokens that are not quite right none opens anything, or tells why."""
+"""Guessing: of ten thousand almost correct tokens none gives access, or reveals why."""
 
 import random
 import statistics
@@ -37,7 +37,7 @@ ADDRESSES = (
 )
 NOT_FOUND, EXPIRED, REVOKED = (404, "not_found"), (410, "link_expired"), (410, "link_revoked")
 ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
-# The same digits and letters, as other alphabets have them.
+# The same digits and letters in other alphabets.
 WIDE = {ord(c): ord(c) + 0xFEE0 for c in ALPHABET}
 DIGITS = str.maketrans("0123456789", "٠١٢٣٤٥٦٧٨٩")
 
@@ -52,7 +52,7 @@ Guess = tuple[str, tuple[int, str]]
 
 @pytest.fixture
 def good(library: Library) -> list[Link]:
-    """Give links that open all there is: of two videos, for people and for programs."""
+    """Provide links with all permissions: of two videos, for people and for programs."""
     one, other = library.source(b"one").video, library.source(b"other").video
     with transaction():
         return [
@@ -88,7 +88,7 @@ def _mutated(token: str, dice: random.Random) -> str:
 
 
 def _spellings(token: str) -> Iterator[str]:
-    """Yield other spellings of a good token; a `%` here is in the address as it is sent."""
+    """Yield other spellings of a valid token; a `%` here is literal in the address."""
     payload, moment, signature = token.split(".")
     for padding in ("=", "==", "%3D"):
         yield from (
@@ -120,13 +120,13 @@ def _spellings(token: str) -> Iterator[str]:
 
 
 def _forged(video: Video, config: Config, dice: random.Random) -> Iterator[str]:
-    """Yield tokens that nobody of us signed, or that were signed for something else."""
+    """Yield tokens not signed here, or signed for another purpose."""
     now = utcnow()
     stranger = LinkTokens("another secret of the tests, long enough")
     real = [link.handle for link in db.session.query(Link).limit(8)]
     for handle in cycle(real):
         yield stranger.mint(handle, now)
-        yield runtime().tokens.mint(new_handle(), now)  # genuinely signed, and of no link
+        yield runtime().tokens.mint(new_handle(), now)  # validly signed, and of no link
         yield runtime().tokens.mint(handle, now - timedelta(days=dice.randrange(1, 3650)))
         for salt in ("vigint.invitation.v1", "vigint.password-reset.v1", "cookie-session"):
             yield str(URLSafeSerializer(config.secret_key, salt=salt).dumps(handle))
@@ -138,7 +138,7 @@ def _forged(video: Video, config: Config, dice: random.Random) -> Iterator[str]:
 
 
 def _swapped(tokens: list[str], dice: random.Random) -> Iterator[str]:
-    """Yield the parts of one token with those of another."""
+    """Yield the parts of one token combined with those of another."""
     while True:
         parts = [token.split(".") for token in dice.sample(tokens, 2)]
         mixed = [dice.choice(parts)[n] for n in range(3)]
@@ -148,7 +148,7 @@ def _swapped(tokens: list[str], dice: random.Random) -> Iterator[str]:
 
 
 def _guesses(good: list[Link], config: Config, dice: random.Random) -> Iterator[Guess]:
-    """Yield ten thousand tokens that open nothing, each with what it is to be answered."""
+    """Yield ten thousand invalid tokens, each with its expected answer."""
     video = good[0].video
     tokens = [links.token_of(link) for link in good]
     # Different seconds, so that parts can be swapped.
@@ -183,7 +183,7 @@ def test_of_ten_thousand_guesses_none_opens_anything(
     names = [link.video.public_id for link in good]
     guesses = list(_guesses(good, config, dice))
     genuine = {links.token_of(link) for link in good}
-    minted = {links.token_of(link) for link in db.session.query(Link)}  # dead ones, too
+    minted = {links.token_of(link) for link in db.session.query(Link)}  # including ended ones
     asked: Counter[tuple[int, str]] = Counter()
     for number, (token, wanted) in enumerate(guesses):
         assert token not in genuine, f"{token!r} (seed {seed}) is a good token"
@@ -192,7 +192,7 @@ def test_of_ten_thousand_guesses_none_opens_anything(
         answer = client.get(url, headers={"Range": "bytes=0-9"})
         said = _said(answer)
         if answer.status_code == 302:
-            # A page's address that was extended, as mail programs do, leads to the page itself.
+            # A page's address extended by mail programs leads to the page itself.
             assert url.startswith("/video/"), url
             meant = answer.headers["Location"].partition("?token=")[2]
             assert meant in minted, f"{url} (seed {seed})"
@@ -210,7 +210,7 @@ def test_of_ten_thousand_guesses_none_opens_anything(
     renew()
     sent = db.session.query(Access).filter(Access.status < 400).count()
     assert (sent, db.session.query(Playback).count()) == (0, 0)
-    # None of this was in vain: what is spelled right opens everything.
+    # The checks were valid: the correct spelling gives access to everything.
     for link in good:
         for address in ADDRESSES:
             url = address.format(token=links.token_of(link), video=link.video.public_id)
@@ -226,7 +226,7 @@ def _said(answer: TestResponse) -> tuple[int, str]:
 
 
 def _median_times(client: FlaskClient, kinds: dict[str, Callable[[], str]]) -> dict[str, float]:
-    """Return how long each kind of question takes; they take turns, so that noise hits all."""
+    """Return the time of each kind of request; they are interleaved, so that noise affects all."""
     times: dict[str, list[float]] = {name: [] for name in kinds}
     for _ in range(250):
         for name, make in kinds.items():
@@ -254,7 +254,7 @@ def test_the_time_of_an_answer_does_not_tell_a_forged_token_from_an_unknown_one(
         "misspelt": lambda: f"{token}=",
     }
     slowest: dict[str, float] = {}
-    # Somebody else's work on this machine may slow one down by chance, but not time after time.
+    # Other load on this machine may slow one down by chance, but not repeatedly.
     for _ in range(10):
         told = _median_times(client, kinds)
         print({name: f"{seconds * 1000:.2f} ms" for name, seconds in told.items()})

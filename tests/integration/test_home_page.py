@@ -1,4 +1,4 @@
-"""The home page: for each role, from the first steps to a busy day, and as it follows by itself."""
+"""The home page: for each role, from the first steps to a busy day, and with automatic updates."""
 
 import re
 from collections.abc import Callable
@@ -171,7 +171,7 @@ def test_days_are_those_of_the_reader(people: People, library: Library) -> None:
     incident = library.incident_of(library.incident(b"x"))
     person = people(Role.VIEWER)
     with transaction() as session:
-        # Half an hour ago is this day at one end of the world, or the day before at the other.
+        # Half an hour ago is today in one time zone, and yesterday in another.
         moment = utcnow() - timedelta(minutes=30)
         incident.created_at = moment
         user = session.query(User).filter_by(email=person.email).one()

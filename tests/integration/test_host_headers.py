@@ -1,4 +1,4 @@
-"""Whatever the Host header says, a request is answered: 400 with a sentence where it is no host."""
+"""Any Host header is answered: 400 with a sentence if it is invalid."""
 
 from collections.abc import Callable
 from typing import Any
@@ -20,7 +20,7 @@ PLACES = [
 
 
 def _ask(app: Flask, place: str, host: str | None, **options: Any) -> Response:
-    """Ask without the client of Werkzeug, which fails at such a header itself."""
+    """Send a request without Werkzeug's client, which fails on such a header itself."""
     builder = EnvironBuilder(place, **options)
     environ = builder.get_environ()
     builder.close()

@@ -1,4 +1,4 @@
-"""When another host shall take the clips: retries, refusals, and the local link in the end."""
+"""Hosting on another server: retries, refusals, and finally the local link."""
 
 import socket
 from collections.abc import Callable, Iterator
@@ -30,7 +30,7 @@ pytestmark = pytest.mark.both_databases(reason="leases are taken by update")
 
 @pytest.fixture(scope="module")
 def silent_port() -> Iterator[int]:
-    """Give a port at which nobody answers."""
+    """Provide a port without a listener."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))  # bound, never listening: refused for as long as this lasts
         yield taken.getsockname()[1]
@@ -128,10 +128,10 @@ def test_an_alert_waits_15_seconds_once_and_not_for_a_host_known_to_be_away(
     clock.forward(seconds=6.5)
     reconcile()
     work()
-    assert len(mails(config)) == 1, "the local link goes out before 15 seconds have passed"
+    assert len(mails(config)) == 1, "the local link is mailed before 15 seconds have passed"
     _post(client, api_key, footage)
     work()
-    assert len(mails(config)) == 2, "nobody waits for a host that let the last alert wait in vain"
+    assert len(mails(config)) == 2, "no alert waits for a host that timed out before"
     clock.forward(minutes=6)
     _post(client, api_key, footage)
     work()

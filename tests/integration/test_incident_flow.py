@@ -1,4 +1,4 @@
-"""An incident's way: posted, stored, encoded, linked, mailed, watched."""
+"""An incident's workflow: posted, stored, encoded, linked, mailed, watched."""
 
 import re
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Mailed links: invitations and new passwords. One mail, one link, once."""
+"""Mailed links: invitations and new passwords. One mail, one link, used once."""
 
 import re
 from collections.abc import Callable
@@ -45,7 +45,7 @@ def _link(mail: EmailMessage) -> str:
 
 
 def _opened(app: Flask, link: str) -> FlaskClient:
-    """Open a link in a browser of its own, as its recipient does."""
+    """Open a link in a browser of its own, like its recipient."""
     browser = app.test_client()
     answer = browser.get(path_of(link))
     assert (answer.status_code, answer.headers["Location"]) == (302, "/password/set")
@@ -134,7 +134,7 @@ def test_a_link_opens_once(
 def test_opening_the_link_uses_nothing_up(
     app: Flask, guest: User, work: Callable[[], None], config: Config
 ) -> None:
-    """Mail scanners open every link there is."""
+    """Mail scanners open every link."""
     work()
     link = _link(mails(config)[0])
     for _n in range(5):
@@ -169,7 +169,7 @@ def test_a_new_password_ends_sessions_and_links_and_is_told(
     links = [_link(mail) for mail in mails(config)]
     assert len(links) == 2
     assert _set(_opened(app, links[0]), FRESH) == 302
-    assert client.get("/").status_code == 302, "whoever had the old password is out"
+    assert client.get("/").status_code == 302, "sessions with the old password end"
     assert _opened(app, links[1]).get("/password/set").status_code == 410
     assert users.authenticate(GUEST, PASSWORD) is None
     assert users.authenticate(GUEST, FRESH) is not None
@@ -217,7 +217,7 @@ def test_the_answer_does_not_tell_whether_there_is_an_account(
     work()
     [mail] = mails(config)
     assert mail["To"] == GUEST
-    assert db.session.query(AccountMail).count() == 1, "nothing is kept of who is nobody"
+    assert db.session.query(AccountMail).count() == 1, "nothing is kept about unknown addresses"
 
 
 def test_without_a_mail_server_the_page_says_once_whom_to_ask(app: Flask, config: Config) -> None:
@@ -280,7 +280,7 @@ def test_the_link_sets_a_password_and_passes_no_second_factor(
     work()
     browser = _opened(app, _link(mails(config)[0]))
     assert _set(browser, FRESH) == 302
-    assert browser.get("/").status_code == 302, "one logs in after that, like everybody"
+    assert browser.get("/").status_code == 302, "a login is required after that"
 
 
 def test_whoever_reads_the_mail_is_let_in_however_often_a_stranger_failed(

@@ -1,4 +1,4 @@
-"""A job's record may vanish at any moment of its run: that is no error of a healthy worker."""
+"""A job's record may disappear at any moment of its run, which is no error of a healthy worker."""
 
 import logging
 from collections.abc import Callable
@@ -39,7 +39,7 @@ class Run:
         self.execution = self.worker.prepare_execution(self.job)
 
     def again(self) -> tuple[Job, Execution]:
-        """Take the same job a second time, as after the reconciler's second call."""
+        """Take the same job a second time, as after the reconciler enqueued it again."""
         job = self.worker.job_class.fetch(
             self.job.id, connection=runtime().redis, serializer=JSONSerializer
         )
@@ -65,7 +65,7 @@ def _queue_is_wiped(_: Run) -> None:
 
 def _other_run_was_killed(run: Run) -> None:
     _, execution = run.again()
-    # After a while without heartbeat the record has expired, and its number has not yet.
+    # Without heartbeats the record has expired, and its entry has not yet.
     runtime().redis.delete(execution.key)
 
 

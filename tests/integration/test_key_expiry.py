@@ -1,4 +1,4 @@
-"""API keys live as long as they were given, and say who made and who ended them."""
+"""API keys are valid as long as given, and record who created and who revoked them."""
 
 from datetime import timedelta
 

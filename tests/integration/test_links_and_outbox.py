@@ -1,4 +1,4 @@
-"""What an administrator does with links and mails, by the pages."""
+"""An administrator's work with links and mails, on the pages."""
 
 import re
 import socket
@@ -119,7 +119,7 @@ def test_a_response_that_lasts_is_cut_when_its_link_dies_and_others_go_on(
         else:
             delete_source(ACTOR, source.source_id)
         pairs[0][1].settimeout(10)
-        assert pairs[0][1].recv(1) == b"", "the reader of the dead link is let go"
+        assert pairs[0][1].recv(1) == b"", "the reader of the ended link is disconnected"
         with pytest.raises(TimeoutError):
             pairs[1][1].recv(1)
         for number in numbers:
@@ -131,7 +131,7 @@ def test_a_response_that_lasts_is_cut_when_its_link_dies_and_others_go_on(
 
 
 def _owed(library: Library, link: Link) -> int:
-    """Let a mail with that link be owed; return its id."""
+    """Store a pending mail with that link; return its id."""
     with transaction() as session:
         alert = Alert(
             incident_id=library.incident_of(link.video).id,

@@ -1,4 +1,4 @@
-"""A worker runs listed jobs alone, whatever else reaches its queue."""
+"""A worker runs listed jobs only, whatever else is in its queue."""
 
 import inspect
 import json
@@ -36,7 +36,7 @@ MISSING = 10**9
 
 @pytest.fixture(params=[InThisProcess, VigintWorker])
 def run(app: Flask, queue: Redis, request: pytest.FixtureRequest) -> Iterator[Work]:
-    """Give a function that lets a worker run everything; it must not stop at anything."""
+    """Provide a function that lets a worker run everything; nothing may stop it."""
 
     def work() -> None:
         worker: Worker = request.param(
@@ -50,7 +50,7 @@ def run(app: Flask, queue: Redis, request: pytest.FixtureRequest) -> Iterator[Wo
 
 @pytest.fixture
 def foreign(app: Flask, queue: Redis) -> Queue:
-    """Give the queue as a stranger uses it who knows the server's address."""
+    """Provide the queue as used by a stranger who knows the server's address."""
     return Queue("mail", connection=queue, serializer=JSONSerializer)
 
 
@@ -196,14 +196,14 @@ def test_the_remains_of_a_dead_worker_call_nothing_either(
 
 
 def fail(*_arguments: object) -> None:
-    """Be named by a job."""
+    """Fail if a job calls it."""
     pytest.fail("a callback ran")
 
 
 def test_a_listed_job_runs_whatever_lies_before_it(
     run: Work, foreign: Queue, queue: Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Rows that are no rows, ids that are no ids, calls that are no calls: none stops a worker."""
+    """Invalid rows, ids and calls: none stops a worker."""
     rows: dict[str, Any] = {
         "empty": {"data": b""},
         "garbage": {"data": b"\x9c\x78\0\xff" * 100},
@@ -249,7 +249,7 @@ def test_a_foreign_row_under_our_id_is_replaced_by_the_job(
 
 
 def test_keys_of_another_type_are_removed(run: Work, queue: Redis) -> None:
-    """Each key that RQ reads holds something else; the next worker begins anew."""
+    """Each key that RQ reads has another type; the next worker starts with empty ones."""
     per_queue = [key.format(name) for name in job_queue.QUEUES for key in _KEYS]
     for key in ["rq:queues", "rq:workers", "rq:groups", *per_queue]:
         queue.set(key, "something else")

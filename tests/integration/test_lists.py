@@ -1,4 +1,4 @@
-"""Lists are searched and turned page by page; nonsense in an address shows a page all the same."""
+"""Lists are searched and paged; invalid values in an address show a page all the same."""
 
 import re
 from collections.abc import Callable
@@ -34,7 +34,7 @@ NONSENSE = (
 
 @pytest.fixture
 def incidents(app: Flask) -> list[Incident]:
-    """Give seven incidents without video, a day and a risk apart."""
+    """Provide seven incidents without video, with different days and risks."""
     site = sites.default_site()
     rows = [
         Incident(
@@ -106,7 +106,7 @@ def _found(wanted: IncidentFilter, actor: Actor = SYSTEM) -> list[str]:
         (IncidentFilter(text="100% dép"), "3"),
         (IncidentFilter(text="t_N"), "3"),
         (IncidentFilter(text="t%N"), ""),
-        # A site's own name counts where the detector gave no other.
+        # A site's own name is used if the detector gave no other.
         (IncidentFilter(text="vigint"), "654210"),
         (IncidentFilter(text="nothing of the kind"), ""),
         (IncidentFilter(since=datetime(2026, 3, 29, 22, 30, tzinfo=UTC)), "654"),
@@ -129,7 +129,7 @@ def test_nobody_finds_another_sites(incidents: list[Incident]) -> None:
 
 
 def test_a_links_state_in_a_list_is_the_one_that_decides(app: Flask, library: Library) -> None:
-    """Every combination of what a link's row can say is in one state, and live ones open."""
+    """Every combination of a link's values is in one state, and valid links are usable."""
     video = library.incident()
     now = utcnow()
     past, future = now - timedelta(hours=1), now + timedelta(hours=1)
@@ -250,6 +250,6 @@ def test_days_are_the_readers(
     day: str,
     found: str,
 ) -> None:
-    """What was detected at 22:30 UTC was at 23:30 in Paris; since the 29th at 00:30 of the next."""
+    """A detection at 22:30 UTC was at 23:30 in Paris; since the 29th at 00:30 of the next."""
     page = people(Role.VIEWER).browser.get(f"/incidents/?from={day}&to={day}").text
     assert "".join(re.findall(r'<tr data-part="INC-2026-00000(\d)"', page)) == found

@@ -1,4 +1,4 @@
-"""Guessing is slowed down; nobody is locked out by it, least of all by somebody else."""
+"""Guessing is delayed; no user is locked out by it, least of all by another person."""
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ HOME = "192.0.2.1"
 
 
 class Stopped:
-    """A clock that stands still until a test moves it: checking a password takes real time."""
+    """A clock controlled by the test: checking a password takes real time."""
 
     def __init__(self) -> None:
         self._now = START
@@ -68,7 +68,7 @@ def _try(client: FlaskClient, email: str, password: str, address: str = HOME) ->
 
 
 def _fail(email: str, address: str = HOME, device: str | None = None) -> int:
-    """Fail once; return how many seconds to wait instead, if it may not be tried."""
+    """Fail once; return the delay in seconds, if the attempt is refused."""
     try:
         take_attempt("password", email, address, device)
     except TooSoon as error:
@@ -77,7 +77,7 @@ def _fail(email: str, address: str = HOME, device: str | None = None) -> int:
 
 
 def _fail_until_wait(email: str, address: str = HOME) -> int:
-    """Fail until a wait is asked for; return how many attempts could be made."""
+    """Fail until there is a delay; return the number of attempts."""
     return next(made for made in range(50) if _fail(email, address))
 
 
@@ -140,7 +140,7 @@ def test_an_unknown_account_is_answered_alike(app: Flask, owner: str) -> None:
 
 
 def test_a_strangers_failures_are_not_the_owners(app: Flask, owner: str, clock: Stopped) -> None:
-    """Whoever keeps failing on purpose, from everywhere, makes no known browser wait."""
+    """Deliberate failures from everywhere delay no known browser."""
     mine = app.test_client()
     assert _try(mine, owner, PASSWORD).status == 302
     mine.post("/logout", data={"csrf_token": csrf_token(mine.get("/account").text)})
@@ -165,7 +165,9 @@ def test_one_network_is_one_address(app: Flask) -> None:
 
 
 def test_one_address_tries_each_account_but_twice_at_full_speed(app: Flask) -> None:
-    """A spray of passwords: the first two per account are free, all further ones take turns."""
+    """A password spray: the first two attempts per account are free, all further ones take
+    turns.
+    """
     accounts = [f"person{n}@example.com" for n in range(60)]
     made = [sum(_fail(email) == 0 for email in accounts) for _round in range(4)]
     assert made == [60, 60, 0, 0]

@@ -1,4 +1,4 @@
-"""One whole run, every log line read: no token, key, password or session in any of them."""
+"""One complete run, every log line read: no token, key, password or session in any of them."""
 
 import logging
 import re
@@ -30,7 +30,7 @@ pytestmark = pytest.mark.both_databases(reason="errors of the database hold para
 
 
 class _Collector(logging.Handler):
-    """Keep lines as they were meant, before anything is redacted, and as they are written."""
+    """Collect lines before redaction, and as written."""
 
     def __init__(self) -> None:
         super().__init__(logging.INFO)
@@ -108,7 +108,7 @@ def test_a_whole_run_logs_no_secret(
         before = len(lines.meant)
         revived = library.program_token(library.source())
         assert client.get(f"/api/video/{revived}/").status_code == 500
-        del lines.meant[before:]  # the accident itself says it; what is written must not
+        del lines.meant[before:]  # the test itself logs it; the written line must not
 
     session = admin.browser.get_cookie("vigint_session")
     assert session is not None

@@ -1,4 +1,4 @@
-"""Mails in their readers' language, and what they look like before they are sent."""
+"""Mails in their recipients' language, and their previews."""
 
 from collections.abc import Callable
 from email.message import EmailMessage

@@ -1,4 +1,6 @@
-"""An alert to an address that cannot exist is no delivery, and all who can mend it are told."""
+"""An alert to an impossible address is not a delivery, and everyone who can correct it is
+notified.
+"""
 
 from collections.abc import Callable, Iterator
 
@@ -16,7 +18,7 @@ from vigint_web.models import Alert, AlertState, Role
 from vigint_web.services.accounts import users
 
 Work = Callable[[], None]
-NOBODY = "alerts reach nobody"
+NOBODY = "alerts have no valid recipient"
 
 
 @pytest.fixture
@@ -70,7 +72,7 @@ def test_the_first_administrator_alone_is_nobody(
     assert _alerts() == {users.FIRST_ADMIN: AlertState.FAILED}
     [alert] = db.session.query(Alert)
     assert alert.error == "impossible_address"
-    assert not postbox[0].taken, "the server would accept it, and nobody read it"
+    assert not postbox[0].taken, "the server would accept it, without a reader"
     page = viewer.browser.get("/", headers={"Accept-Language": "en"}).text
     assert "Everything works" not in page
     assert "Alerts do not reach everyone" in page

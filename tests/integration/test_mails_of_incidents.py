@@ -1,4 +1,4 @@
-"""A mail and its incident lead to each other: what, where and when, and the mail as it was sent."""
+"""A mail and its incident link to each other: type, place and time, and the mail as sent."""
 
 from collections.abc import Callable
 from html import unescape
@@ -26,7 +26,7 @@ def incident(
     footage: Footage,
     work: Work,
 ) -> str:
-    """Post an incident that one address is mailed about; give its page's address."""
+    """Post an incident with one recipient; return its page's address."""
     frames = footage.frames(3) if request.param == "with a video" else []
     document = incident_document(frames, recipients=["garde@example.com"])
     accepted = post_incident(client, api_key, document)

@@ -1,4 +1,6 @@
-"""SQLite has one writer at a time: of many at once, in several processes, none is refused."""
+"""SQLite has one writer at a time: of many concurrent ones, in several processes, none is
+refused.
+"""
 
 import os
 import sqlite3
@@ -13,7 +15,7 @@ from sqlalchemy import Engine, create_engine
 from vigint_web.database import _tune_sqlite
 from vigint_web.services.core.write_turns import Turns
 
-# Writes for most of the time, as a process with many threads that write does.
+# Writes for most of the time, like a process with many writing threads.
 _GREEDY = """
 import sqlite3, sys, time
 database = sqlite3.connect(sys.argv[1], timeout=60, isolation_level=None)

@@ -1,4 +1,4 @@
-"""What Prometheus collects: right over all processes, for those who may see it, and discreet."""
+"""Prometheus metrics: right over all processes, for permitted clients, and without secrets."""
 
 import multiprocessing
 import os
@@ -36,7 +36,7 @@ COUNTED = metrics.REQUESTS
 
 @pytest.fixture
 def settings(queue_server: str) -> dict[str, str]:
-    # Of its own: what other tests counted in this process arrives up to a second late.
+    # A separate one: counts of other tests in this process arrive up to a second late.
     return {"VIGINT_REDIS_URL": f"{queue_server}?db=9", "VIGINT_METRICS_TOKEN": TOKEN}
 
 
@@ -242,7 +242,7 @@ def test_a_thread_tells_by_itself(client: FlaskClient, config: Config) -> None:
     series = (COUNTED.name, "/x", "GET", "200")
     deadline = utcnow() + timedelta(seconds=20)
     while reader.read().get(series) != 1:
-        assert utcnow() < deadline, "nobody told"
+        assert utcnow() < deadline, "the counts did not arrive"
 
 
 def test_without_the_queue_server_the_rest_is_there(
@@ -293,7 +293,7 @@ def test_who_may_see_them(
 
 
 class TestWithoutToken:
-    """With no token configured no token opens anything."""
+    """Without a configured token no token gives access."""
 
     @pytest.fixture
     def settings(self) -> dict[str, str]:
@@ -306,7 +306,7 @@ class TestWithoutToken:
 
 
 class TestBehindAProxy:
-    """A proxy of this machine opens them to nobody."""
+    """A proxy on this machine gives access to no remote client."""
 
     @pytest.fixture
     def settings(self) -> dict[str, str]:
@@ -361,7 +361,7 @@ def test_nothing_secret_or_personal_is_in_them(
         "Rayon",
         "127.0.0.1",
     ):
-        assert secret not in shown, "a label tells too much"
+        assert secret not in shown, "a label reveals a secret"
     known = {
         "route", "method", "status", "le", "kind", "queue", "outcome", "state", "part",
     }  # fmt: skip

@@ -61,7 +61,9 @@ def _add(number: int, status: str, kinds: str = "", **values: Any) -> None:
 def _track(number: int, of: int) -> dict[str, Any]:
     key = f"videos/vid_{of}/a1/track{number}.mp4"
     sizes = {"width": 640, "height": 480, "duration": 1.0}
-    return {"number": number, "key": key, "size": 9, "sha256": DIGEST, **sizes}
+    poster = {"key": key.replace(".mp4", ".jpg"), "size": 3, "sha256": DIGEST}
+    more = {"poster": poster} if number == 2 else {}
+    return {"number": number, "key": key, "size": 9, "sha256": DIGEST, **sizes, **more}
 
 
 def _fill() -> None:
@@ -94,7 +96,7 @@ def test_every_file_that_a_column_names_gets_its_row(before: Flask) -> None:
     assert content_types() | {"frames 1": None} == {
         "original 1": None, "frames 1": None, "playable 1": content_types()["playable 1"],
         "playable 2": "video/mp4", "playable 3": "video/mp4", "poster 1": "image/jpeg",
-        "thumbnail 1": "image/jpeg", "sprite 1": "image/jpeg",
+        "thumbnail 1": "image/jpeg", "sprite 1": "image/jpeg", "poster 2": "image/jpeg",
     }  # fmt: skip
 
 

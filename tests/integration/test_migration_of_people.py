@@ -1,4 +1,4 @@
-"""The migration of people keeps everybody, on the way up and on the way down."""
+"""The migration of people keeps all users, up and down."""
 
 import flask_migrate
 import pytest

@@ -120,7 +120,7 @@ def test_sqlite_is_tuned(empty_database: dict[str, str]) -> None:
 
 
 def test_the_id_of_a_deleted_row_never_comes_back(app: Flask) -> None:
-    """A worker that still holds a deleted video must not settle the next one."""
+    """A worker that still owns a deleted video must not settle the next one."""
     made = []
     for number in range(2):
         site_id = sites.default_site().id

@@ -1,4 +1,4 @@
-"""Migrating a database that is in use: every row of the first revision is there in the last."""
+"""Migrating a database with content: every row of the first revision is in the last."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
@@ -18,7 +18,7 @@ from vigint_web.extensions import db
 pytestmark = pytest.mark.both_databases(reason="migrations")
 
 FIRST = "0001"
-# What a later revision did away with; a column that is not named here may not get lost.
+# Columns removed by a later revision; no other column may be lost.
 GONE = {("users", "session_nonce")}
 AT = datetime(2026, 3, 29, 0, 30, tzinfo=UTC)
 Rows = dict[str, list[dict[str, Any]]]
@@ -42,7 +42,7 @@ def _tables() -> sa.MetaData:
 
 
 def _value(column: sa.Column[Any], number: int) -> Any:
-    """Return a value that no other row has, wherever the type knows as many."""
+    """Return a value unique among rows, if the type has enough."""
     match column.type:
         case sa.Boolean():
             return number % 2 == 0
@@ -63,7 +63,7 @@ def _value(column: sa.Column[Any], number: int) -> Any:
 
 
 def _fill(tables: sa.MetaData, count: int) -> None:
-    """Put rows in every table, a value in every column, each referring to rows that are there."""
+    """Put rows in every table, a value in every column, each referencing existing rows."""
     with db.engine.begin() as connection:
         for table in tables.sorted_tables:
             if table.name == "alembic_version":
@@ -77,7 +77,7 @@ def _fill(tables: sa.MetaData, count: int) -> None:
 
 
 def _rows(columns: Mapping[str, Sequence[str]] | None = None) -> Rows:
-    """Return what the tables hold, only in these columns if some are given."""
+    """Return the content of the tables, or of some columns."""
     tables = _tables()
     with db.engine.connect() as connection:
         held: Rows = {}
@@ -92,7 +92,7 @@ def _rows(columns: Mapping[str, Sequence[str]] | None = None) -> Rows:
 
 
 def _shape() -> dict[str, Any]:
-    """Return what the tables are: columns, keys, indexes, constraints."""
+    """Return the schema of the tables: columns, keys, indexes, constraints."""
     made = sa.inspect(db.engine)
     return {
         table: {
@@ -145,7 +145,7 @@ def test_every_row_of_the_first_revision_is_kept(first: Flask) -> None:
 
 
 def test_names_are_folded_and_sizes_added_up_for_what_is_there(first: Flask) -> None:
-    """Sources of the version before are sorted, found and counted as new ones are."""
+    """Sources of the previous version are sorted, found and counted like new ones."""
     tables = _tables()
     _fill(tables, 1)
     videos, sources = tables.tables["videos"], tables.tables["sources"]

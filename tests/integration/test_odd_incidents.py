@@ -1,4 +1,6 @@
-"""Incidents of any facts at all: each is accepted, told of, shown in both languages, and whole."""
+"""Incidents with arbitrary facts: each is accepted, mailed, shown in both languages, and
+complete.
+"""
 
 import base64
 import json
@@ -26,7 +28,7 @@ pytestmark = pytest.mark.both_databases(
 
 ORDINARY, CAMPAIGN = 60, 2_000
 _REFERENCE = re.compile(r"INC-\d{4}-\d{6}")
-_LETTERS = st.characters(min_codepoint=0)  # NUL and halves of pairs included
+_LETTERS = st.characters(min_codepoint=0)  # NUL and lone surrogates included
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(_LETTERS, max_size=20),
     lambda inner: (
@@ -42,7 +44,7 @@ TIMES = st.sampled_from(
         "29/11/2026 14:30:00", "2026-11-29T14:30:00Z", "2026-11-29 14h30", "hier", "", 0, -1, 1e300,
         1795959000, 1795959000.25, 1795959000000, 1795959000000000, "1795959000000", float("nan"),
         "Sun, 29 Nov 2026 14:30:00 +0100", "le 29 novembre 2026 à 14h30", "2026-03-29T02:30:00",
-        # Received late enough to have been kept through an outage.
+        # Received late enough to have been spooled during an outage.
         (datetime.now(UTC) - timedelta(hours=1)).isoformat(),
     ]
 )  # fmt: skip
@@ -95,7 +97,7 @@ BODIES = st.fixed_dictionaries(
 
 @pytest.fixture
 def readers(people: Callable[[Role], Person]) -> dict[str, Person]:
-    """Give somebody for each language."""
+    """Provide a user for each language."""
     return {
         "fr": people(Role.ADMIN).speaking("fr"),
         "en": people(Role.OPERATOR).speaking("en"),
@@ -117,7 +119,7 @@ def _says_something(body: dict[str, Any]) -> bool:
 
 
 def _check_stored(body: dict[str, Any], incident: Incident, warned: set[str]) -> None:
-    """Nothing of an incident is lost: it is used, or named with what came."""
+    """Nothing of an incident is lost: each value is used, or listed as received."""
     data = body.get("incident_data")
     if not isinstance(data, dict):
         return
@@ -192,7 +194,7 @@ def _examine(
 
     post()
     run_jobs()
-    # What seems to have been kept through an outage is told in one mail, when no more of it comes.
+    # Alerts that seem to have been spooled are mailed together, when no more arrive.
     clock.forward(minutes=11)
     reconcile()
     run_jobs()
@@ -210,7 +212,7 @@ def _check_mailed(expected: dict[str, set[str]], config: Config) -> None:
         for reference in named:
             told.setdefault(reference, set()).add(mail["To"])
     owed = {reference: who for reference, who in expected.items() if who}
-    assert told == owed, "somebody was not mailed, or somebody else was"
+    assert told == owed, "the mailed recipients are not the expected ones"
 
 
 def _text(mail: EmailMessage) -> str:

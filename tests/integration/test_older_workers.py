@@ -181,8 +181,10 @@ def test_what_an_older_web_stored_and_failed_is_retried_here(app: Flask, config:
 def test_fewer_pictures_than_rows(library: Library, config: Config) -> None:
     """An older worker's last word on how many pictures a file has counts."""
     source = library.source()
-    gone = library.keep_track(source.video)
-    storage().delete(gone)
+    library.keep_track(source.video)
+    for key in source.video.stored_keys:
+        if "2." in key:
+            storage().delete(key)
     _write(source.video_id, tracks="[]")
     _all_is_well(config)
     copy_late_files()

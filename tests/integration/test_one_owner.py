@@ -1,4 +1,4 @@
-"""One owner at a time: claims, leases, and what becomes of the work of the dead and the slow."""
+"""One owner at a time: leases, and the work of dead and slow workers."""
 
 import threading
 import time
@@ -136,7 +136,7 @@ def test_a_lost_lease_stops_the_encode(waiting: int, monkeypatch: pytest.MonkeyP
     def endless(video: Video, folder: Any, lease: Lease) -> Any:
         _steal(video.id)
         assert lease.lost.wait(10), "the heartbeat did not notice"
-        raise MediaError(MediaErrorCode.CANCELLED, "was told to stop")
+        raise MediaError(MediaErrorCode.CANCELLED, "was cancelled")
 
     monkeypatch.setattr(pipeline, "produce", endless)
     pipeline.process_video(waiting)
@@ -255,5 +255,5 @@ def test_a_source_deleted_while_it_is_processed_is_no_accident(
         return real(video, folder, lease)
 
     monkeypatch.setattr(pipeline, "produce", too_late)
-    work()  # which says so if a job ended with a stack trace
+    work()  # reports a job that ended with a stack trace
     assert db.session.query(Video).count() == 0

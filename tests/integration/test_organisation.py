@@ -1,4 +1,4 @@
-"""Who runs an installation and whom to ask, in every mail and on every page behind a link."""
+"""The organisation and its contact, in every mail and on every page of a link."""
 
 from collections.abc import Callable
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""What belongs to another site does not exist: not in lists, not in counts, not by its URL."""
+"""Things of another site do not exist: not in lists, not in counts, not by their URL."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -37,7 +37,7 @@ UNSAFE = {"POST", "PUT", "PATCH", "DELETE"}
 
 @dataclass
 class Other:
-    """Things of the other site."""
+    """The things of the other site."""
 
     source: Source
     video: Video
@@ -50,7 +50,7 @@ class Other:
     session_id: int
 
     def arguments(self) -> dict[str, object]:
-        """Return what leads to them, by the names that routes have for it."""
+        """Return their arguments, by the names in routes."""
         return {
             "name": "days",  # a retention: of the installation, so of no site
             "source_id": self.source.source_id,
@@ -67,7 +67,7 @@ class Other:
         }
 
     def marks(self) -> list[str]:
-        """Return words that no page for others may show."""
+        """Return words that must not be on a page for other sites."""
         return [
             "Their source",
             "Their incident",
@@ -122,7 +122,7 @@ def other(app: Flask, library: Library) -> Other:
 
 
 def _routes(app: Flask, *, with_arguments: bool) -> Iterator[tuple[str, str, list[str]]]:
-    """Yield endpoint, method and argument names of what people and keys may ask for."""
+    """Yield endpoint, method and argument names of all requests by people and keys."""
     for rule in app.url_map.iter_rules():
         if bool(rule.arguments) != with_arguments:
             continue
@@ -180,7 +180,7 @@ def test_no_route_leads_there(app: Flask, other: Other, role: Role) -> None:
 
 
 def test_no_address_leads_there_by_a_mixture(app: Flask, other: Other, library: Library) -> None:
-    """An alert of theirs under an incident of ours."""
+    """One of their alerts under one of our incidents."""
     own = library.incident_of(library.incident(b"ours"))
     stranger = _person(app, Role.OPERATOR)
     address = f"/incidents/{own.reference}/alerts/{other.alert_id}/retry"
@@ -208,7 +208,7 @@ def test_the_keys_of_another_site_find_nothing(app: Flask, other: Other) -> None
 
 
 def _pages_without_arguments(app: Flask, person: Person, role: Role) -> dict[str, str]:
-    """Return every page that this role may ask for, without what changes at every look."""
+    """Return every page that this role may request, without values that change on each request."""
     shown = {}
     for endpoint, method, _names in _routes(app, with_arguments=False):
         rule = RULES[endpoint]
@@ -224,7 +224,7 @@ def _pages_without_arguments(app: Flask, person: Person, role: Role) -> dict[str
 
 @pytest.mark.parametrize("role", [Role.OPERATOR, Role.VIEWER])
 def test_no_page_changes_by_what_they_do(app: Flask, library: Library, role: Role) -> None:
-    """Not a line, not a count, not a curve."""
+    """Not a line, not a count, not a chart."""
     library.source(name="Our source")
     stranger = _person(app, role)
     before = _pages_without_arguments(app, stranger, role)

@@ -1,4 +1,4 @@
-"""A mail server that is away or hangs: nothing is lost, nobody waits for ever, oldest first."""
+"""An unavailable mail server: nothing is lost, no mail waits for ever, oldest first."""
 
 import contextlib
 import socket
@@ -125,7 +125,7 @@ def test_the_first_sign_of_life_wakes_all_that_wait(
     assert _took(postbox) == ["r1"]
     work()
     assert _took(postbox) == ["r1", "r2", "r3"], "without waiting for their own next attempt"
-    assert [one.attempt for one in _alerts()] == [2, 1, 1], "one asked for all"
+    assert [one.attempt for one in _alerts()] == [2, 1, 1], "one probed for all"
 
 
 @pytest.mark.only_sqlite(reason="the database has no part in it")
@@ -170,7 +170,7 @@ _STEPS = ["greeting", "EHLO", "MAIL", "RCPT", "DATA", "end", "QUIT"]
 
 
 class _Hanging:
-    """Speak SMTP up to a step, then say nothing more."""
+    """Implement SMTP up to a step, then stay silent."""
 
     def __init__(self, port: int) -> None:
         self.step = ""
@@ -195,7 +195,7 @@ class _Hanging:
 
     def _talk(self, found: socket.socket, lines: Any) -> None:
         if self.step == "greeting":
-            lines.readline()  # until the other side goes away
+            lines.readline()  # until the other side disconnects
             return
         found.sendall(b"220 here\r\n")
         for line in lines:

@@ -1,4 +1,4 @@
-"""Every mail as it was sent: kept without its token, read by administrators, told, forgotten."""
+"""Every mail as it was sent: stored without its token, read by administrators, deleted."""
 
 import email
 import importlib
@@ -30,7 +30,7 @@ People = Callable[[Role], Person]
 
 
 class _Server:
-    """Keep what arrives, as it arrives."""
+    """Store mails as they arrive."""
 
     def __init__(self) -> None:
         self.taken: list[bytes] = []
@@ -77,7 +77,7 @@ def _everything_stored() -> str:
 
 
 class TestBySmtp:
-    """With a mail server the outbox holds what the server was given."""
+    """With a mail server the outbox has the mails that the server received."""
 
     @pytest.fixture
     def server(self) -> Iterator[tuple[_Server, Controller]]:

@@ -1,4 +1,4 @@
-"""What the home page gathers: counted right, within the actor's sites, by the indexes."""
+"""The data of the home page: correct, within the actor's sites, from the indexes."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -142,7 +142,7 @@ def test_links_about_to_expire_are_those_that_somebody_could_still_use(library: 
     soon = library.person_link(video, hours=20, recipient="b@example.com")
     next_one = library.person_link(video, hours=3, recipient="a@example.com")
     library.person_link(video, hours=30, recipient="later@example.com")
-    library.person_link(video, hours=5)  # the detector holds it
+    library.person_link(video, hours=5)  # the detector has it
     revoked = library.person_link(video, hours=5, recipient="revoked@example.com")
     links.revoke_link(SYSTEM, revoked.id)
     used_up = library.person_link(video, hours=5, recipient="used@example.com", max_views=1)
@@ -238,7 +238,7 @@ def test_no_question_goes_through_all_incidents_alerts_or_videos(library: Librar
             cursor = connection.cursor()
             cursor.execute(f"EXPLAIN QUERY PLAN {statement}", parameters)
             plan = [row[3] for row in cursor.fetchall()]
-            # A table of the question itself; "SCAN … USING" an index in its order ends early.
+            # A table of the query itself; "SCAN … USING" an index in its order ends early.
             scanned = [line for line in plan if line in {"SCAN incidents", "SCAN alerts"}]
             limited = "LIMIT" in statement and "ORDER BY incidents.id DESC" in statement
             limited = limited or "EXISTS" in statement

@@ -1,4 +1,4 @@
-"""Managing people: what administrators may do to others, and never to themselves or the last."""
+"""Managing users: what administrators may do to others, and never to themselves or the last one."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor

@@ -1,4 +1,4 @@
-"""What a processed video carries: its two pictures, and the moment it was recorded."""
+"""The pictures of a processed video, and its time of recording."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -106,7 +106,7 @@ def test_a_clip_that_begins_later_says_so(
     client: FlaskClient, api_key: str, work: Work, footage: Footage
 ) -> None:
     frames = footage.frames(4)
-    # Cut off: left out before encoding, so the second frame is the clip's first.
+    # Truncated: skipped before encoding, so the second frame is the clip's first.
     post_incident(client, api_key, incident_document([frames[0][:200], *frames[1:]]))
     work()
     video = _only_video()

@@ -1,4 +1,4 @@
-"""Language, zone and shortcuts are each person's own; what a link shows is everybody's."""
+"""Language, zone and shortcuts are each user's own; a link's page is the same for all."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -150,7 +150,7 @@ def test_a_person_beats_a_browser_that_beats_what_it_says_itself(
     with transaction():
         user.locale = "fr"
     assert _language(visitor) == "fr", "the person's own choice counts more"
-    # Same as the browser: the choice made before the login is over, too.
+    # Same as the browser: the choice before the login ends, too.
     token = csrf_token(visitor.get("/account").text)
     visitor.post("/account/preferences", data={"csrf_token": token, "locale": "", "timezone": ""})
     assert _language(visitor, Accept_Language="fr") == "fr"
@@ -171,7 +171,7 @@ def test_times_are_the_readers_and_on_a_links_page_the_places(
     assert "UTC-04:00, America/New_York" in page
     token = library.person_token(video)
     public = operator.browser.get(f"/video/{video.public_id}?token={token}").text
-    assert "12:00:00" in public, "a link shows the same to everybody"
+    assert "12:00:00" in public, "a link's page is the same for all"
     assert "UTC+02:00, Europe/Paris" in public
 
 

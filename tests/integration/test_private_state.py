@@ -1,4 +1,4 @@
-"""What holds state is its owner's alone, whatever the umask and the folders that were there."""
+"""State is readable by its owner only, regardless of the umask and of existing folders."""
 
 import os
 import stat
@@ -29,7 +29,7 @@ def careless() -> Iterator[None]:
 
 
 def _live(data_dir: Path) -> None:
-    """Let an installation write something of everything that it keeps."""
+    """Let an installation write some of all its state."""
     check_data_dir(data_dir)
     with DataDirLock(data_dir):
         prepare_queue_socket(data_dir)
@@ -44,7 +44,7 @@ def _live(data_dir: Path) -> None:
             message = Message("s", recipients=["a@example.com"], sender="v@example.com", body="b")
             message.msgId = make_msgid()
             send(message, config())
-            # While it is in use: its log and its index are there.
+            # While it is in use: its journal and index exist.
             _assert_private(data_dir)
             db.session.remove()
             close_pool(db.engine)

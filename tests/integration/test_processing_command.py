@@ -1,4 +1,4 @@
-"""`vigint test-video-processing`: what it prints, and that it keeps nothing."""
+"""`vigint test-video-processing`: its output, and that it keeps nothing."""
 
 import json
 import logging

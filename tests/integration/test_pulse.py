@@ -1,4 +1,4 @@
-"""An open page learns at once that something changed, and costs nothing while nothing does."""
+"""An open page detects changes at once, and causes no load without changes."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -57,7 +57,7 @@ def _mail(site_id: int) -> Mail:
 
 
 class Still:
-    """A clock that stands in the middle of a bucket until it is moved."""
+    """A clock in the middle of a bucket that moves on demand."""
 
     def __init__(self) -> None:
         self.now = datetime(2026, 11, 21, 12, 0, BUCKET_SECONDS // 2, tzinfo=UTC)
@@ -173,7 +173,7 @@ def test_what_did_not_change_is_not_sent_again(
         f"/source-management/{source.source_id}/live",
         f"/links/{link.id}/live",
     ]
-    # That somebody was shown a source's addresses is recorded, once: a change of its own.
+    # Showing a source's addresses to a user is recorded, once: a change of its own.
     admin.browser.get(f"/source-management/{source.source_id}/")
     for path in paths:
         tag = _tag(admin, path)
@@ -184,7 +184,7 @@ def test_what_did_not_change_is_not_sent_again(
         assert "no-store" in again.headers["Cache-Control"], (
             "a shared browser keeps no footage list"
         )
-        # A proxy that compresses weakens what is strong.
+        # A compressing proxy makes strong tags weak.
         assert _asks(admin, path, tag.removeprefix("W/")) == 304, path
         assert _asks(admin, path, '"something else"') == 200, path
     tags = {_tag(admin, path) for path in paths}
@@ -251,7 +251,7 @@ def test_another_sites_things_never_come_along(
     theirs = library.incident(site=there)
     tag = before.headers["ETag"]
     after = operator.browser.get("/incidents/live", headers={"If-None-Match": tag})
-    # Whether it is made again or not, it says the same.
+    # Rendered again or not, its content is the same.
     assert after.status_code in {200, 304}
     if after.status_code == 200:
         assert theirs.public_id not in after.text
@@ -261,14 +261,14 @@ def test_another_sites_things_never_come_along(
 
 @dataclass
 class Statements:
-    """What a block of code asks of the database."""
+    """The SQL statements of a block of code."""
 
     said: list[str]
 
 
 @pytest.fixture
 def statements(app: Flask) -> Statements:
-    """Give the SQL statements that are executed from now on."""
+    """Provide the SQL statements that are executed from now on."""
     seen = Statements([])
 
     def note(_c: object, _k: object, statement: str, *_more: object) -> None:
@@ -290,7 +290,7 @@ def test_a_poll_without_news_asks_little_and_writes_nothing(
     for _ in range(3):
         library.incident()
     tag = _tag(operator, "/incidents/live")
-    clock.forward(minutes=5)  # long enough for anything that notes who was seen when
+    clock.forward(minutes=5)  # long enough for all records of last use
     statements.said.clear()
     assert _asks(operator, "/incidents/live", tag) == 304
     asked = [one for one in statements.said if not one.startswith(("BEGIN", "PRAGMA"))]

@@ -1,4 +1,4 @@
-"""The row is the truth, the queue only carries: losing the queue loses nothing."""
+"""The row is the source of truth, the queue only transport: losing the queue loses nothing."""
 
 import signal
 import subprocess
@@ -164,7 +164,7 @@ def test_the_same_work_is_never_queued_twice(
 def test_a_job_whose_worker_died_before_it_began_is_queued_again(
     client: FlaskClient, api_key: str, footage: Footage, queue: Redis, work: Work
 ) -> None:
-    """A popped job says it is queued although no queue holds it any more."""
+    """A popped job's status is "queued" although no queue has it."""
     post_incident(client, api_key, incident_document(footage.frames(5)))
     target = job_queue.queue(job_queue.INCIDENTS)
     assert queue.rpop(target.key), "the worker took it and died"

@@ -1,4 +1,4 @@
-"""Footage is forgotten on its date, and that it was is told."""
+"""Footage is deleted on its date, and the deletion is recorded."""
 
 import os
 import time
@@ -70,7 +70,7 @@ def test_sources_are_kept_until_deleted(library: Library, clock: Clock) -> None:
 
 
 class TestWithADateForSources:
-    """With a retention of sources they go too."""
+    """With a retention of sources they are deleted too."""
 
     @pytest.fixture
     def settings(self) -> dict[str, str]:
@@ -109,7 +109,7 @@ def test_what_a_dead_worker_left_is_swept_and_what_lives_is_not(
     assert purge.sweep_orphans() == 0, "all of it may still be under way"
     old = time.time() - 7 * 3600
     os.utime(workspace, (old, old))
-    assert purge.sweep_orphans() == 0, "somebody writes into it"
+    assert purge.sweep_orphans() == 0, "it is being written to"
     os.utime(workspace / "half.mp4", (old, old))
     monkeypatch.setattr(purge, "_ABANDONED_SECONDS", 6 * 3600)
     assert purge.sweep_orphans() == 1

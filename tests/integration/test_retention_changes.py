@@ -1,4 +1,6 @@
-"""The stored dates follow [Retention]; what would be lost by it waits for a person or for time."""
+"""The stored dates follow [Retention]; a change that deletes earlier waits for a user or
+for time.
+"""
 
 from datetime import datetime, timedelta
 
@@ -295,7 +297,7 @@ def test_the_time_of_a_stopped_installation_does_not_count(
 
 
 class TestInstallationsOfAnEarlierVersion:
-    """They have dates, and no record of the days that these were made with."""
+    """They have dates, and no record of the days from which they were computed."""
 
     def _dated(self, library: Library, days: int) -> int:
         video = library.incident()

@@ -1,4 +1,4 @@
-"""From a shell: what is kept for how long, what waits, and the decision about it."""
+"""From the command line: the retention in force, pending changes, and their decision."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -39,7 +39,7 @@ def command(app: Flask, monkeypatch: pytest.MonkeyPatch) -> Command:
 
 @pytest.fixture
 def shortened(library: Library, config: Config) -> Config:
-    """Store a video of ten days ago, and configure seven days, which no scheduler read yet."""
+    """Store a video of ten days ago, and configure seven days, which no scheduler has read yet."""
     video = library.incident()
     with transaction():
         video.created_at -= timedelta(days=10)

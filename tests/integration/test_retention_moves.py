@@ -1,4 +1,4 @@
-"""Dates are moved in batches that a kill, a new video or a busy row does no harm to."""
+"""Dates are moved in batches, unaffected by a kill, a new video or a locked row."""
 
 import threading
 import time
@@ -51,7 +51,7 @@ class _Killed(BaseException):
 
 
 def _kills(work: Callable[[float], int], is_done: Callable[[], bool]) -> int:
-    """Run something, killed one statement later each time, until it gets through; count kills."""
+    """Run something, killed one statement later each time, until it is completed; count kills."""
     kills, left = 0, 0
 
     def count(*_: object) -> None:
@@ -136,7 +136,7 @@ def test_a_link_in_use_delays_its_batch_and_no_other_transaction(
     renew()
     with db.engine.begin() as other:
         other.execute(update(Link).where(Link.id == link_id).values(note="in use"))
-        assert move_dates(60) == 0, "it waits for nobody"
+        assert move_dates(60) == 0, "it does not wait for locks"
         assert kept_for(video.id) == 30
         renew()
     assert move_dates(60) == 1

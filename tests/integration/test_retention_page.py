@@ -1,4 +1,4 @@
-"""The home page shows a shorter retention that waits, and administrators decide about it there."""
+"""The home page shows a pending shorter retention, and administrators decide about it there."""
 
 import re
 from collections.abc import Callable
@@ -21,7 +21,7 @@ People = Callable[[Role], Person]
 
 @pytest.fixture
 def waiting(library: Library, config: Config) -> Video:
-    """Let a retention of 7 days wait, that would delete one video of two."""
+    """Make a retention of 7 days pending that would delete one video of two."""
     video = library.incident()
     library.incident()
     with transaction():

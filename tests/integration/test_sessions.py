@@ -1,4 +1,4 @@
-"""Sessions are rows: a cookie is worth what its row says, wherever it was copied to."""
+"""Sessions are rows: a cookie is valid as long as its row is, on any machine."""
 
 from collections.abc import Callable
 
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.both_databases(reason="row locks")
 
 
 def _copy(app: Flask, person: Person) -> FlaskClient:
-    """Return a browser that holds somebody's cookie."""
+    """Return a browser with a copy of a cookie."""
     cookie = person.browser.get_cookie("vigint_session")
     assert cookie is not None
     thief = app.test_client()
@@ -63,7 +63,7 @@ def test_the_database_does_not_hold_what_the_cookie_holds(app: Flask, person: Pe
 def test_a_session_ends_when_it_is_idle(person: Person, clock: Clock) -> None:
     for _n in range(3):
         clock.forward(hours=11)
-        assert _is_in(person.browser), "whoever works is not thrown out"
+        assert _is_in(person.browser), "an active session does not end"
     clock.forward(hours=12, minutes=1)
     assert not _is_in(person.browser)
 
@@ -71,7 +71,7 @@ def test_a_session_ends_when_it_is_idle(person: Person, clock: Clock) -> None:
 def test_no_session_lasts_longer_than_a_month(person: Person, clock: Clock) -> None:
     for _n in range(71):
         clock.forward(hours=10)
-        # Whoever is logged in is led on from there.
+        # A logged-in user is redirected from there.
         assert person.browser.get("/login").status_code == 302
     clock.forward(hours=11)
     assert not _is_in(person.browser)
@@ -147,7 +147,7 @@ def test_an_administrator_ends_the_sessions_of_somebody(
 
 
 def test_a_new_login_is_a_new_session(app: Flask, person: Person) -> None:
-    """A cookie planted in a browser before its owner logs in is worth nothing after."""
+    """A cookie planted in a browser before its owner logs in is worthless afterwards."""
     planted = _copy(app, person)
     person.post("/logout")
     log_in(planted, person.email, PASSWORD)

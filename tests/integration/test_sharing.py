@@ -1,4 +1,4 @@
-"""Sharing: a link for each recipient, mailed; the sharer is told of the first use, once."""
+"""Sharing: a link for each recipient, mailed; the sharer is notified of the first use, once."""
 
 from collections.abc import Callable
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""Sharing by the pages: the form, a link's own page, its address and its end."""
+"""Sharing on the pages: the form, a link's own page, its address and its end."""
 
 import re
 from collections.abc import Callable
@@ -6,6 +6,7 @@ from datetime import timedelta
 from html import unescape
 
 import pytest
+from flask.testing import FlaskClient
 
 from tests.helpers import Person, renew
 from tests.library import ACTOR, Library
@@ -132,7 +133,7 @@ def test_pasted_text_is_read_and_what_is_no_address_is_shown_first(
     page = unescape(_share(operator, video, 422, recipients=prose))
     assert ">\r\njean@example.com\npaul@example.com</textarea>" in page, "they are ready to send"
     assert "Non compris et laissé de côté\xa0: «\xa0Merci d’envoyer à\xa0»" in page
-    assert db.session.query(Link).count() == before, "no mail goes out before it is asked for"
+    assert db.session.query(Link).count() == before, "no mail is sent before the confirmation"
 
     _share(operator, video, recipients="Dupont, Jean <jean@example.com>;\tb@example.com")
     made = db.session.query(Link).order_by(Link.id.desc()).limit(2)
@@ -197,7 +198,7 @@ def test_all_that_match_end_after_a_question_that_counts_them(
     admin, other = people(Role.ADMIN), library.source(name="Autre")
     admin.browser.environ_base["HTTP_ACCEPT_LANGUAGE"] = "en"
     source = library.source(b"another", name="Parking nord")
-    for number in range(60):  # more than a page of the list shows
+    for number in range(60):  # more than a page of the list
         library.person_token(source.video, recipient=f"{number}@example.com")
     library.person_token(other.video, recipient="kept@example.com")
     page = admin.browser.get("/links/?q=parking").text
@@ -216,3 +217,19 @@ def test_all_that_match_end_after_a_question_that_counts_them(
     assert "kept@example.com" in names
     assert late.recipient in names, "what came after the question is not meant"
     assert not any(name and name[0].isdigit() for name in names)
+
+
+def test_a_page_offers_the_original_where_that_was_granted(
+    people: People, library: Library, client: FlaskClient
+) -> None:
+    operator, video = people(Role.OPERATOR), library.incident(b"the original")
+    _share(operator, video, download="y")
+    granted = f"/video/{video.public_id}?token={token_of(_made())}"
+    _share(operator, video, recipients="b@example.com")
+    other = f"/video/{video.public_id}?token={token_of(_made())}"
+    offered = re.findall(r'href="(/api/video/[^"]+/download/[^"]*)"', client.get(granted).text)
+    assert len(offered) == 1
+    original = client.get(unescape(offered[0]))
+    assert (original.status_code, original.data) == (200, b"the original")
+    assert "attachment" in original.headers["Content-Disposition"]
+    assert "/download/" not in client.get(other).text

@@ -1,4 +1,4 @@
-"""What people see by their login is audited: once for each sitting, not for every range."""
+"""Staff access by login is audited: once per period of activity, not for every range."""
 
 from collections.abc import Callable
 
@@ -48,7 +48,7 @@ def test_playing_by_login_is_told_once_for_a_person_and_a_video(
     assert _told("video:played") == [], "neither heads nor pictures are playing"
     for _ in range(5):
         play(viewer)
-        clock.forward(minutes=20)  # a long sitting is one
+        clock.forward(minutes=20)  # a long period of activity is one
     assert _told("video:played") == [(viewer.email, subject)]
     play(viewer, f"/videos/{other.video.public_id}/stream")
     play(people(Role.OPERATOR))
@@ -66,7 +66,7 @@ def test_another_process_does_not_tell_it_again(
     viewer = people(Role.VIEWER)
     for _ in range(3):
         viewer.browser.get(f"/videos/{source.video.public_id}/stream", headers=PART)
-        runtime().seen.clear()  # as in a process that has answered nobody yet
+        runtime().seen.clear()  # as in a process that has served no request yet
     assert len(_told("video:played")) == 1
 
 

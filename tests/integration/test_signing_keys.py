@@ -1,4 +1,6 @@
-"""Rotating the signing key: links go on, new ones are the new key's, forgetting ends the old."""
+"""Rotating the signing key: links stay valid, new ones use the new key, removal ends the
+old ones.
+"""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -34,7 +36,7 @@ class _Restarted:
 
 @pytest.fixture
 def run(config: Config, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Result]]:
-    """Give a function that runs the command as somebody on the server does."""
+    """Provide a function that runs the command like a person on the server."""
     for name, value in _environment(config).items():
         monkeypatch.setenv(name, value)
     made: list[Flask] = []
@@ -83,7 +85,7 @@ def test_links_live_through_a_rotation(
     assert done.exit_code == 0, done.output
     ring = secret_key_path(config.data_dir).read_text().split()
     assert len(ring) == 2
-    assert not any(key in done.output for key in ring), "a key was told"
+    assert not any(key in done.output for key in ring), "a key was printed"
     assert secret_key_path(config.data_dir).stat().st_mode & 0o777 == 0o600
     with _restarted(config) as again:
         assert again.status(before) == 200
@@ -102,7 +104,7 @@ def test_forgetting_the_old_key_ends_what_it_signed(
     assert done.exit_code == 0, done.output
     assert "2 links revoked" in done.output, "the mailed one and the detector's"
     with _restarted(config) as again:
-        assert again.status(before) == 404, "no key knows this token any more"
+        assert again.status(before) == 404, "no key verifies this token any longer"
         assert again.status(after) == 200
     actions = db.session.query(AuditEvent.action).all()
     assert ("signing_key:retired",) in actions

@@ -1,4 +1,6 @@
-"""A key made at the shell belongs to a site that is known; one that is not is said, or added."""
+"""A key created from the command line belongs to a known site; an unknown one is reported, or
+added.
+"""
 
 import pytest
 from flask import Flask

@@ -1,4 +1,6 @@
-"""Mail by a real SMTP server: accepted, refused for now, refused for good, silent, untrusted."""
+"""Mail by a real SMTP server: accepted, refused temporarily, refused permanently, silent,
+untrusted.
+"""
 
 import email
 import email.policy
@@ -231,7 +233,7 @@ def test_a_server_without_tls_gets_no_mail_when_starttls_is_wanted(
 
 
 class Killed(BaseException):
-    """What kill -9 is to a test: nothing after it runs."""
+    """Simulates kill -9: nothing after it runs."""
 
 
 def test_death_between_acceptance_and_commit_means_one_more_mail_at_most(
@@ -255,7 +257,7 @@ def test_death_between_acceptance_and_commit_means_one_more_mail_at_most(
             delivery.deliver_alert(_alert().id)
     db.session.rollback()
     work()
-    assert len(postbox.taken) == 1, "the row is leased: whoever sent it may still live"
+    assert len(postbox.taken) == 1, "the row is leased: its sender may still run"
     clock.forward(seconds=21)
     for _ in range(3):
         reconcile()
@@ -351,7 +353,7 @@ def test_with_no_usable_recipient_the_configured_ones_are_told(
 def test_the_subject_arrives_in_whole_words(
     client: FlaskClient, api_key: str, work: Work, postbox: Postbox, server: PostOffice
 ) -> None:
-    """A parser that puts a space between encoded words must find none inside of a word."""
+    """A parser that inserts a space between encoded words must not find any inside a word."""
     kind = "Intrusion dans l’entrepôt frigorifique de Saint-Étienne-du-Rouvray, côté rivière"
     document = {"incident_data": {"incident_type": kind}, "recipients": ["garde@example.com"]}
     post_incident(client, api_key, document)

@@ -1,4 +1,4 @@
-"""Many sources at once: first it is said what goes, then exactly what was done and what not."""
+"""Bulk actions on sources: first a confirmation, then an exact report."""
 
 from collections.abc import Callable
 from html import unescape
@@ -22,7 +22,7 @@ PAGE = "/source-management/chosen"
 
 
 def _change(person: Person, deed: str, ids: list[str], **fields: str):  # type: ignore[no-untyped-def]  # a response
-    """Read the question, then answer it."""
+    """Open the confirmation, then submit it."""
     asked = person.browser.get(PAGE, query_string={"do": deed, "source": ids})
     token = csrf_token(asked.text if asked.status_code == 200 else _any_form(person))
     form = {"csrf_token": token, "do": deed, "source": ids, **fields}
@@ -45,7 +45,7 @@ def test_deleting_names_what_goes_and_leaves_nothing_but_the_trail(
     made = [library.source(b"x" * 1000, stored_size=1_500_000) for _ in range(3)]
     ids = [source.source_id for source in made]
     library.person_link(made[0].video)
-    for source in made:  # all that processing makes
+    for source in made:  # everything that processing creates
         for name in ("thumbnail", "sprite"):
             library.keep_picture(source.video, name)
     assert len(stored_files(config)) == 3 * 4

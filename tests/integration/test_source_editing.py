@@ -1,4 +1,4 @@
-"""What people say of a source is changed by one at a time, and the trail tells what it was."""
+"""A source is edited by one user at a time, and the trail records the old values."""
 
 import re
 from collections.abc import Callable
@@ -31,7 +31,7 @@ def _page(source: Source) -> str:
 
 
 def _save(person: Person, source: Source, **fields: str):  # type: ignore[no-untyped-def]  # a response
-    """Send the form as it was shown, with some fields filled in otherwise."""
+    """Send the form as shown, with some fields changed."""
     page = person.browser.get(_page(source)).text
     version = re.search(r'name="version"[^>]*value="([^"]*)"', page)
     assert version is not None
@@ -81,17 +81,17 @@ def test_everything_that_is_said_can_be_changed(
     listed = operator.browser.get("/source-management/").text
     assert "Caméra 4" in listed
     assert "Affaire 12" in listed
-    # Saved as it is, nothing changes and nothing is told.
+    # Saved unchanged, nothing changes and nothing is recorded.
     same = {
         "name": "Quai nord", "description": "Une\nnuit", "camera": "Caméra 4",
         "tags": "Affaire 12, nuit", "recorded_at": "2026-07-14T23:30:05",
     }  # fmt: skip
     assert _save(operator, source, **same).status_code == 302
     assert len(_told()) == 1
-    # All of it can be taken back.
+    # All values can be cleared.
     assert _save(operator, source).status_code == 302
     assert _now(source) == Facts("Quai", "", (), "", None)
-    assert db.session.scalars(select(Tag)).all() == [], "nothing carries them any more"
+    assert db.session.scalars(select(Tag)).all() == [], "unused tags are deleted"
 
 
 def test_a_time_keeps_what_a_form_cannot_show(
@@ -121,7 +121,7 @@ def test_the_second_of_two_is_told_and_nothing_is_lost(
     assert "Von der Ersten" in answer.text
     assert 'value="Du second"' in answer.text, "what was typed is there still"
     assert _now(source).name == "Von der Ersten"
-    # Having read that, the second one may insist.
+    # Having read that, the second one may overwrite it.
     again = re.search(r'name="version"[^>]*value="([^"]*)"', answer.text)
     assert again is not None
     assert again.group(1) != version.group(1)
@@ -193,7 +193,7 @@ def test_tags_are_those_of_the_site_however_spelt(app: Flask, library: Library) 
     assert len(_now(second).tags) == 20
     sources.delete_source(ACTOR, second.source_id)
     renew()
-    assert [tag.name for tag in tags.list_tags(ACTOR)] == ["Été"], "nobody is offered a dead tag"
+    assert [tag.name for tag in tags.list_tags(ACTOR)] == ["Été"], "a deleted tag is not offered"
 
 
 @pytest.mark.parametrize(

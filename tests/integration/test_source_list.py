@@ -1,4 +1,4 @@
-"""The list of sources: narrowed, sorted and turned page by page, by keys that nothing moves."""
+"""The list of sources: filtered, sorted and paged, by keys that insertions do not shift."""
 
 import re
 from collections.abc import Callable, Sequence
@@ -46,7 +46,7 @@ def _row(
     site_id: int = 1,
     **video: object,
 ) -> dict[str, object]:
-    """Return what `_put` makes a source of."""
+    """Return the values from which `_put` creates a source."""
     return {
         "id": number,
         "name": name,
@@ -93,7 +93,7 @@ def _clear() -> None:
 
 
 def _plain(order: Sorting) -> list[int]:
-    """Return the ids as a list sorts them: unknown values last, whichever way."""
+    """Return the ids in list order: unknown values last, in either direction."""
     values = {
         "added": lambda source: source.video.created_at,
         "name": lambda source: source.sort_name,
@@ -153,7 +153,7 @@ def test_every_order_is_that_of_a_plain_list_down_and_up_again(
         down = _down(order, size)
         assert [number for page in down for number in page] == plain, order
         assert all(len(page) == size for page in down[:-1]), order
-        # Up again from the last page.
+        # Back from the last page.
         place = SORTED_TOP
         for _ in down[:-1]:
             following = SourceList(SYSTEM).page(order, place, size).next
@@ -181,7 +181,7 @@ def test_what_is_added_or_gone_meanwhile_moves_no_row_to_another_page(app: Flask
         before = _plain(order)
         first = SourceList(SYSTEM).page(order, size=5)
         assert first.next is not None
-        gone = first.next.id  # the very row that the next page begins behind
+        gone = first.next.id  # the very row after which the next page begins
         with transaction() as session:
             session.execute(delete(Source).where(Source.video_id == gone))
             session.execute(delete(Video).where(Video.id == gone))
@@ -203,7 +203,7 @@ def test_names_are_sorted_as_people_expect(app: Flask) -> None:
 
 @pytest.fixture
 def shelf(app: Flask) -> dict[str, int]:
-    """Give thirty sources of two sites, with cameras and tags; return the ids that filters take."""
+    """Provide thirty sources of two sites, with cameras and tags; return the ids for filters."""
     first, second = sites.default_site().id, sites.get_or_add_site("second").id
     _put(
         [
@@ -265,7 +265,7 @@ def test_filters_narrow_every_order_and_the_sum(app: Flask, shelf: dict[str, int
 
 
 def test_words_are_found_wherever_they_are(app: Flask, shelf: dict[str, int]) -> None:
-    """In any case and with or without accents; every word, each in any of the places."""
+    """In any case and with or without accents; every word, each in any of the fields."""
     for text, found in (
         ("elephant", [7]),
         ("ÉLÉ", [7]),
@@ -284,7 +284,7 @@ def test_words_are_found_wherever_they_are(app: Flask, shelf: dict[str, int]) ->
 def test_many_are_found_as_few_are(
     app: Flask, shelf: dict[str, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whichever way the database is asked, by how many there are, the answer is the same."""
+    """With either query, chosen by the number of rows, the result is the same."""
     wanted = [
         SourceFilter(camera_id=shelf["camera"]),
         SourceFilter(tag="Nuit", format="avi"),
@@ -313,7 +313,7 @@ def test_nobody_sees_or_counts_another_sites(app: Flask, shelf: dict[str, int]) 
 def test_a_page_asks_a_handful_of_questions(
     app: Flask, shelf: dict[str, int], people: Callable[[Role], Person]
 ) -> None:
-    """However many rows it shows: nothing is asked per row."""
+    """Independent of the number of rows: no query per row."""
     browser = people(Role.OPERATOR).browser
     asked: list[str] = []
 
@@ -334,7 +334,7 @@ def test_a_page_asks_a_handful_of_questions(
 
 
 def _followed(browser: object, path: str, direction: str = "next") -> tuple[list[str], str]:
-    """Turn pages until there is no further one; return what was seen, and the last page."""
+    """Follow pages until the last; return the entries, and the last page."""
     seen: list[str] = []
     while True:
         page = browser.get(path).text  # type: ignore[attr-defined]  # a FlaskClient

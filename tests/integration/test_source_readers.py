@@ -1,4 +1,4 @@
-"""Who read a source, when and how much; and the token by which programs do."""
+"""The readers of a source: who, when and how much; and the token for programs."""
 
 import re
 from collections.abc import Callable
@@ -90,7 +90,7 @@ def test_the_page_of_a_source_follows_what_is_read(
 ) -> None:
     now = utcnow()
     monkeypatch.setattr("vigint_web.services.core.change_token.utcnow", lambda: now)
-    operator.browser.get(_page(source))  # that somebody was shown the addresses is told once
+    operator.browser.get(_page(source))  # showing the addresses to a user is recorded once
     first = operator.browser.get(_page(source, "live"))
     tag = first.headers["ETag"]
     same = operator.browser.get(_page(source, "live"), headers={"If-None-Match": tag})
@@ -135,7 +135,7 @@ def test_a_long_log_is_turned_page_by_page(
     place = SortedPlace(before=Mark(now, 1))
     assert access_log.page_of_readings(source.video, place).rows == []
     assert operator.browser.get(_page(source, f"accesses?before={place.before}")).status_code == 200
-    # However many links there are, the answer is the same.
+    # With any number of links the result is the same.
     merged = access_log.page_of_readings(source.video)
     monkeypatch.setattr(access_log, "_MOST_MERGED", 1)
     renew()
@@ -176,7 +176,7 @@ def test_the_token_ends_when_it_is_told_to_and_opens_again(
     operator.post(f"{page}token-end", page, period="never")
     assert _status(client, token) == 200
     assert len(_told("link:expiry_changed")) == 2
-    # A new token opens what has expired, too, and the old one nothing any more.
+    # A new token replaces an expired one too, and the old one is invalid.
     operator.post(f"{page}token-end", page, period="24")
     library.expire(token)
     operator.post(f"{page}rotate", page)

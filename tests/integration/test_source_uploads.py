@@ -1,4 +1,4 @@
-"""Sources by the plain form: what arrives, what does not, and what is said of it."""
+"""Sources by the plain form: accepted files, refused ones, and the messages."""
 
 import io
 from collections.abc import Callable
@@ -236,7 +236,7 @@ def test_no_file_is_asked_for_again(operator: Person) -> None:
     answer = operator.upload()
     assert (answer.status_code, answer.headers["Location"]) == (302, PAGE)
     token = csrf_token(operator.browser.get(PAGE).text)
-    empty = (  # what a browser sends of a file field that nothing was chosen in
+    empty = (  # a browser's data for an empty file field
         '--x\r\nContent-Disposition: form-data; name="csrf_token"\r\n\r\n'
         f'{token}\r\n--x\r\nContent-Disposition: form-data; name="files"; filename=""\r\n'
         "Content-Type: application/octet-stream\r\n\r\n\r\n--x--\r\n"

@@ -1,4 +1,4 @@
-"""Style sheets, scripts and drawings: small on the way, kept for ever, fresh after a change."""
+"""Style sheets, scripts and drawings: compressed, cached for ever, fresh after a change."""
 
 import gzip
 import re
@@ -19,7 +19,7 @@ _GZIP = {"Accept-Encoding": "gzip, br"}
 
 @pytest.fixture
 def style(app: Flask) -> str:
-    """Give the address that a page names for the style sheet."""
+    """Provide the address of the style sheet in a page."""
     with app.test_request_context():
         return url_for("static", filename="css/frame.css")
 
@@ -100,7 +100,7 @@ def test_a_changed_file_has_another_address(
     set_up_static_files(upgraded)
     with upgraded.test_request_context():
         assert url_for("static", filename="css/frame.css") != style
-    # A page of before the upgrade still shows something, which is not kept.
+    # A page from before the upgrade still gets a file, which is not cached.
     answer = upgraded.test_client().get(style)
     assert answer.status_code == 200
     assert answer.data.endswith(b"/* a new release */\n")
@@ -111,7 +111,7 @@ def test_a_module_and_what_it_imports_have_one_version(client: FlaskClient, app:
     with app.test_request_context():
         script = url_for("static", filename="js/live.js")
     imported = re.findall(r'from "\./([\w-]+\.js)"', client.get(script).text)
-    assert imported, "live.js imports nothing any more: choose another module"
+    assert imported, "live.js no longer imports anything: choose another module"
     for name in imported:
         with app.test_request_context():
             named_by_pages = url_for("static", filename=f"js/{name}")

@@ -1,4 +1,4 @@
-"""Whatever clients, processes and crashes do in whatever order, an upload holds what it says."""
+"""With any order of actions by clients, processes and crashes, an upload matches its reports."""
 
 import hashlib
 from collections import OrderedDict
@@ -48,12 +48,12 @@ MOST = 2_000
 
 
 class Killed(BaseException):
-    """Stand for SIGKILL: nothing that follows is run."""
+    """Simulates SIGKILL: nothing after it runs."""
 
 
 @dataclass
 class Told:
-    """An upload as its client knows it."""
+    """An upload as known by its client."""
 
     public_id: str
     length: int
@@ -62,7 +62,7 @@ class Told:
 
     @property
     def missing(self) -> int:
-        """Return how many bytes are still to come."""
+        """Return the number of missing bytes."""
         return self.length - len(self.held)
 
 
@@ -71,7 +71,7 @@ def _content(seed: int, size: int) -> bytes:
 
 
 class Uploads(RuleBasedStateMachine):
-    """Clients of one person, served by two processes that are killed now and then."""
+    """Clients of one user, served by two processes that are killed now and then."""
 
     actor: Actor
     begun = Bundle("begun")
@@ -150,7 +150,7 @@ class Uploads(RuleBasedStateMachine):
     def break_off(
         self, told: Told, process: int, share: float, checked: bool, killed: bool
     ) -> None:
-        """The connection breaks, or the whole process dies, when some bytes have come."""
+        """The connection breaks, or the whole process dies, after some bytes."""
         if told.whole:
             return
         piece = _content(7, round(told.missing * share))
@@ -228,7 +228,7 @@ class Uploads(RuleBasedStateMachine):
         assert staged <= {told.public_id for told in self.alive.values() if not told.whole}
 
     def teardown(self) -> None:
-        """Begin the next story with nothing."""
+        """Start the next run empty."""
         renew()
         for told in self.alive.values():
             upload = uploads.find(self.actor, told.public_id)
@@ -236,7 +236,7 @@ class Uploads(RuleBasedStateMachine):
 
 
 def _reconcile_after_the_lease() -> None:
-    """Let the sweep come by when the dead writer's lease is over."""
+    """Run the sweep after the dead writer's lease has expired."""
     with transaction() as session:
         session.execute(update(Upload).values(lease_until=utcnow() - timedelta(seconds=1)))
     renew()
@@ -265,7 +265,7 @@ def _run(app: Flask, examples: int) -> None:
             stateful_step_count=15,
             deadline=None,
             derandomize=True,
-            phases=[Phase.generate],  # to shrink a story takes minutes
+            phases=[Phase.generate],  # shrinking takes minutes
             database=None,
             suppress_health_check=list(HealthCheck),
         ),

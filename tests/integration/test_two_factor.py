@@ -1,4 +1,4 @@
-"""Second factors: set up, asked for, used once, lost, required."""
+"""Second factors: set up, required, used once, lost."""
 
 import re
 from collections.abc import Callable
@@ -28,7 +28,7 @@ SETUP = "/account/security/two-factor"
 
 
 def _secret(page: str) -> str:
-    found = re.search(r'id="totp-key" value="([A-Z2-7]{32})"', page)
+    found = re.search(r'id="totp-key">([A-Z2-7]{32})<', page)
     assert found, "the page shows no key"
     return found.group(1)
 
@@ -44,7 +44,7 @@ class Phone:
         self._totp, self._clock = pyotp.TOTP(secret), clock
 
     def code(self, steps: int = 0) -> str:
-        """Return the code it shows now, or so many steps of 30 seconds later."""
+        """Return its current code, or that of later steps of 30 seconds."""
         return self._totp.generate_otp(int(self._clock.now().timestamp()) // 30 + steps)
 
 
@@ -188,7 +188,7 @@ def test_a_code_opens_once(app: Flask, person: Person, clock: Clock) -> None:
     for browser in (first, second):
         _password(browser, person.email)
     assert _code(first, f" {code[:3]} {code[3:]} ") == 302
-    assert _code(second, code) == 401, "whoever looked over the shoulder is too late"
+    assert _code(second, code) == 401, "an observed code cannot be reused"
     assert _code(second, phone.code(-1)) == 401, "an earlier code as well"
     assert _code(second, phone.code(1)) == 302
 
@@ -354,7 +354,7 @@ def test_the_command_line_helps_whoever_lost_everything(
 
 
 class TestRequired:
-    """Where the configuration asks for it."""
+    """With the requirement in the configuration."""
 
     @pytest.fixture
     def settings(self) -> dict[str, str]:

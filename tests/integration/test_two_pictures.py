@@ -1,10 +1,12 @@
-"""A file with two pictures: both are kept, streamed, offered, checked and deleted with it."""
+"""A file with two tracks: both are stored, streamed, offered, checked and deleted."""
 
+import io
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from flask.testing import FlaskClient
+from PIL import Image
 
 from tests.helpers import Footage, Person, renew, stored_files
 from tests.library import ACTOR, Library
@@ -63,6 +65,13 @@ def test_both_pictures_are_offered_and_go_with_the_video(
     assert "track=2" in page
     own = admin.browser.get(f"/videos/{video.public_id}/stream?track=2")
     assert own.status_code == 200
+    poster = f"/videos/{video.public_id}/poster?track="
+    assert poster + "2" in page
+    for shown in (f"/api/video/{token}/thumbnail/?track=", poster):
+        seen = admin.browser.get(shown + "2")
+        assert (seen.status_code, seen.mimetype) == (200, "image/jpeg")
+        assert Image.open(io.BytesIO(seen.data)).size == (160, 120)
+        assert admin.browser.get(shown + "3").status_code == 404
     mailed = library.person_token(video)
     behind = client.get(f"/video/{video.public_id}?token={mailed}&track=2").text
     assert "&amp;track=2" in behind

@@ -1,4 +1,4 @@
-"""A mail that nobody got is an alert to administrators: once, never to itself, never in a loop."""
+"""An undeliverable mail alerts administrators: once, never about itself, never in a loop."""
 
 import threading
 from collections.abc import Callable
@@ -29,7 +29,7 @@ GONE = {"gone@example.com", "too@example.com"}
 
 @pytest.fixture(autouse=True)
 def refused_addresses(monkeypatch: pytest.MonkeyPatch) -> set[str]:
-    """Refuse some addresses for good."""
+    """Refuse some addresses permanently."""
     refused = set(GONE)
     real = delivery.send
 
@@ -52,7 +52,7 @@ def admins(app: Flask) -> list[str]:
 
 def _told(config: Config) -> dict[str, EmailMessage]:
     found = [mail for mail in mails(config) if "🚨" not in mail["Subject"]]
-    assert len(found) == len({mail["To"] for mail in found}), "somebody was told twice"
+    assert len(found) == len({mail["To"] for mail in found}), "an administrator was mailed twice"
     return {mail["To"]: mail for mail in found}
 
 
@@ -80,7 +80,7 @@ def test_administrators_are_told_once_for_an_incident_whoever_it_failed_for(
     [failed, *_] = db.session.query(Alert).filter_by(state=AlertState.FAILED)
     delivery.retry_alert(ACTOR, reference, failed.id)
     work()
-    assert len(_told(config)) == 2, "whoever tries again sees what comes of it"
+    assert len(_told(config)) == 2, "the result of a manual retry is visible to its user"
 
 
 def test_an_administrator_whose_own_address_fails_is_not_told_by_it_and_there_is_no_loop(

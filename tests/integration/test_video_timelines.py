@@ -1,4 +1,4 @@
-"""Previews, chapters and motion of processed videos, as a session and as a token get them."""
+"""Previews, chapters and motion of processed videos, by session and by token."""
 
 import io
 import json
@@ -41,7 +41,7 @@ def _video() -> Video:
 
 
 def _look(person: Person, video: Video) -> dict[str, object]:
-    """Get all that there is, and check that it fits together."""
+    """Fetch all parts, and check that they are consistent."""
     base = f"/videos/{video.public_id}"
     previews = person.browser.get(f"{base}/previews.vtt")
     assert previews.headers["Content-Type"] == "text/vtt; charset=utf-8"

@@ -1,4 +1,6 @@
-"""A link with a limit of viewings: exactly so many begin, however many ask at the same moment."""
+"""A link with a limit of viewings: exactly that many begin, with any number of concurrent
+requests.
+"""
 
 import threading
 from collections import Counter
@@ -28,12 +30,12 @@ PHONE = "Mozilla/5.0 (iPhone; CPU iPhone OS 19_0 like Mac OS X) Version/19.0 Saf
 
 @pytest.fixture
 def link(library: Library) -> Link:
-    """Give a link that may be watched three times."""
+    """Provide a link that may be watched three times."""
     return library.person_link(library.incident(), max_views=LIMIT)
 
 
 def _together(count: int, ask: Callable[[int], str]) -> Counter[str]:
-    """Ask so often, by as many threads, all let go at once; return what was said how often."""
+    """Send concurrent requests from as many threads; return the number of each answer."""
     gate = threading.Barrier(count)
 
     def run(number: int) -> str:
@@ -70,7 +72,7 @@ def test_of_a_hundred_at_the_same_moment_three_play(app: Flask, link: Link, name
         visitor = phone if named else Visitor("192.0.2.7", f"{PHONE} {number}")
         return _play(app, token, visitor, views[number] if named else None)
 
-    # As many at once as a web process has threads; the databases' own limits are not the matter.
+    # As many as a web process has threads; the databases' own limits are not tested.
     told: Counter[str] = Counter()
     for first in range(0, ASKED, 20):
         told += _together(20, lambda number, first=first: ask(first + number))
@@ -97,7 +99,7 @@ def test_asking_for_the_head_is_no_viewing(
     assert _views(link) == (0, 0)
     for _ in range(LIMIT):
         assert client.get(f"{address}?view={library.view(token)}").status_code == 200
-    assert client.head(address).status_code == 410, "used up, also for whoever only asks"
+    assert client.head(address).status_code == 410, "used up, also for HEAD"
     assert _views(link) == (LIMIT, LIMIT)
 
 
@@ -141,7 +143,7 @@ def test_half_an_hour_of_silence_ends_a_viewing(
         return client.get(address, headers={"User-Agent": PHONE}).status_code
 
     assert plays() == 200
-    for _ in range(4):  # a long film with pauses is one viewing, however long
+    for _ in range(4):  # a long video with pauses is one viewing
         clock.forward(minutes=29)
         assert plays() == 200
     assert _views(link)[0] == 1

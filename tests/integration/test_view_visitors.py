@@ -1,4 +1,4 @@
-"""A viewing is its visitor's: nobody joins it, it does not slide on for ever, downloads count."""
+"""A viewing is bound to its visitor: it cannot be joined, it ends, downloads count."""
 
 import re
 from collections.abc import Callable
@@ -37,7 +37,7 @@ def browsers(app: Flask) -> Callable[[], FlaskClient]:
 
 
 def _open(browser: FlaskClient, video: Video, token: str) -> str:
-    """Open the page of a link, and return the address that its player asks."""
+    """Open the page of a link, and return its player's address."""
     page = browser.get(f"/video/{video.public_id}?token={token}")
     assert page.status_code == 200
     found = re.search(r'src="(/stream/[^"]+)"', page.text)
@@ -150,7 +150,7 @@ def test_downloads_count_unless_made_within_a_viewing(
     for _ in range(3):
         assert viewer.get(download).status_code == 200
     assert _views(token) == 1, "made within the viewing"
-    for first in (0, 100, 200):  # in parts, as programs that resume do
+    for first in (0, 100, 200):  # in parts, like programs that resume
         part = {"Range": f"bytes={first}-{first + 99}", "User-Agent": "curl/8"}
         assert program.get(download, headers=part).status_code == 206
     assert _views(token) == 2

@@ -1,4 +1,4 @@
-"""What a worker loads before it forks is there for each of its work-horses."""
+"""Objects loaded by a worker before the fork exist in each of its work-horses."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-"""Whichever picture of a file somebody plays: it is one viewing, and what was sent is told."""
+"""Any track of a file that is played: it is one viewing, and the log has the parts sent."""
 
 from collections.abc import Callable
 
@@ -25,7 +25,7 @@ PHONE = "Mozilla/5.0 (iPhone; CPU iPhone OS 19_0 like Mac OS X) Version/19.0 Mob
 
 @pytest.fixture
 def video(library: Library) -> Video:
-    """Give a video of 100 s with two pictures: 2 MiB, and a rear one of 1,000 bytes."""
+    """Provide a video of 100 s with two tracks: 2 MiB, and a rear one of 1,000 bytes."""
     made = library.incident(duration=100.0)
     library.keep_track(made, STREAMED[:1000])
     return made
@@ -39,16 +39,16 @@ class Visit:
         self.view = library.view(self._token, user_agent=PHONE)
 
     def opens(self, video: Video, track: int) -> TestResponse:
-        """Choose a picture on the page."""
+        """Choose a track on the page."""
         address = f"/video/{video.public_id}?token={self._token}&view={self.view}&track={track}"
         return self._client.get(address, headers={"User-Agent": PHONE})
 
     def plays(self, track: int | str | None = None, *, first: int = 0, last: int = 99) -> int:
-        """Ask for bytes of a picture; return the status."""
+        """Request bytes of a track; return the status."""
         return self.asks(track, Range=f"bytes={first}-{last}").status_code
 
     def asks(self, track: int | str | None = None, **headers: str) -> TestResponse:
-        """Ask for a picture as the player does."""
+        """Request a track like the player."""
         chosen = "" if track is None else f"&track={track}"
         address = f"/stream/{self._token}/?view={self.view}{chosen}"
         return self._client.get(address, headers={"User-Agent": PHONE, **headers})
@@ -56,7 +56,7 @@ class Visit:
 
 @pytest.fixture
 def visit(client: FlaskClient, library: Library) -> Callable[[Link], Visit]:
-    """Give a function that begins a visit behind a link."""
+    """Provide a function that opens a link as a visitor."""
     return lambda link: Visit(client, library, link)
 
 
@@ -88,7 +88,7 @@ def test_both_pictures_in_one_visit_are_one_viewing(
     assert [guest.plays(track) for track in (None, 2, "1", 2)] == [206] * 4
     assert _told(link).sent == 400
     assert links.get_link(ACTOR, link.id).views == 1
-    # The page of the other picture belongs to the same viewing, though no other may begin.
+    # The page of the other track belongs to the same viewing, although no other may begin.
     chosen = guest.opens(video, 2)
     assert chosen.status_code == 200
     assert f"view={guest.view}&amp;track=2" in chosen.text
@@ -169,6 +169,6 @@ def test_a_log_of_before_tells_what_it_told(
 ) -> None:
     link = library.person_link(video)
     visit(link).plays(2)
-    with transaction() as session:  # as the version before wrote it
+    with transaction() as session:  # as the previous version wrote it
         session.query(Access).update({"track": None, "first_byte": None, "last_byte": None})
     assert (_told(link).sent, _told(link).parts) == (0, [])

@@ -1,4 +1,6 @@
-"""Webhooks: real HTTP servers are told of alerts and videos, signed, retried, never led astray."""
+"""Webhooks: real HTTP servers are called about alerts and videos, signed, retried, never
+redirected.
+"""
 
 import hashlib
 import hmac
@@ -182,7 +184,7 @@ def test_what_is_final_is_final_said_and_can_be_tried_again_by_hand(
     assert operator.post(f"/incidents/{reference}/alerts/{call.id}/retry").status_code == 302
     work()
     assert _call().state == AlertState.SENT
-    assert len(hook.told) == 2, "nobody followed anything"
+    assert len(hook.told) == 2, "no redirect was followed"
 
 
 @pytest.mark.only_sqlite(reason="the other tests ask both databases the same")

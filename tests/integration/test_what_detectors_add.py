@@ -1,4 +1,6 @@
-"""What the detector's library says beside the facts: what it kept, could not read, and the type."""
+"""Additions of the detector's library beside the facts: spooled alerts, unreadable frames, the
+type.
+"""
 
 from collections.abc import Callable
 from email.message import EmailMessage

@@ -1,4 +1,4 @@
-"""How long a mail waits before it is tried again, and what it says of its link's hours."""
+"""The pause before a mail is retried, and its sentence about its link's hours."""
 
 from datetime import UTC, datetime, timedelta
 

@@ -1,4 +1,4 @@
-"""decode_base64: every usual spelling of the same bytes is read alike."""
+"""decode_base64: every usual spelling of the same bytes is decoded alike."""
 
 import base64
 from collections.abc import Callable

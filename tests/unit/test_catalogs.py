@@ -1,4 +1,4 @@
-"""The French catalogue says everything that the English sentences say, and nothing else."""
+"""The French catalogue has everything in the English sentences, and nothing else."""
 
 import os
 import re
@@ -20,7 +20,7 @@ FRENCH = ROOT / "vigint_web/translations/fr/LC_MESSAGES/messages.po"
 KEYWORDS = {**DEFAULT_KEYWORDS, "lazy_gettext": None}
 PLACEHOLDER = re.compile(r"%(?:\((\w+)\))?([a-z%])")
 
-# What programs and people know the mail by (contract of the French mail).
+# Words by which programs and people identify the mail (contract of the French mail).
 MAIL = {
     "VIGINT SYSTEM ALERT": "ALERTE SYSTÈME VIGINT",
     "Type of alert": "Type d'alerte",
@@ -133,7 +133,7 @@ def test_french_typography(french: Catalog) -> None:
     found = {
         string: mistakes(string, "fr")
         for message in _messages(french)
-        if message.id not in MAIL  # literal words, which a contract names
+        if message.id not in MAIL  # literal words, fixed by a contract
         for string in _strings(message)
     }
     assert {string: rules for string, rules in found.items() if rules} == {}
@@ -145,7 +145,7 @@ def test_english_typography(used: set[str | tuple[str, ...]]) -> None:
     assert {string: rules for string, rules in found.items() if rules} == {}
 
 
-# Words that a French page says otherwise.
+# Words for which a French page uses others.
 _ANGLICISMS = re.compile(
     r"\b(?:email|emails|login|logout|upload\w*|download\w*|token|tokens|dashboard|tracker|"
     r"supporté\w*|librairie|digital\w*|checker|updat\w+|click\w*|error|failed|ready)\b",
@@ -209,7 +209,7 @@ def test_a_folder_that_cannot_be_written_is_told_not_fatal(
     def refuse(self: Path, target: Path) -> Path:
         raise PermissionError(13, "Permission denied")
 
-    # Not by file modes: whoever runs the tests as root may write everywhere.
+    # Not by file modes: root, who may run the tests, can write everywhere.
     monkeypatch.setattr(Path, "replace", refuse)
     compile_catalogs(tmp_path)
     assert "cannot be compiled" in caplog.text

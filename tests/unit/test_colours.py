@@ -1,4 +1,4 @@
-"""Hold the colours of the style sheets to what eyes need, in every theme and for every eye."""
+"""Check the colours of the style sheets for contrast, in every theme and with any colour vision."""
 
 import itertools
 import math
@@ -18,7 +18,7 @@ GROUNDS = ("paper", "surface", "sunk")
 STATES = ("accent", "good", "warn", "bad")
 RISKS = ("risk-low", "risk-medium", "risk-unknown", "risk-high", "risk-critical")
 
-# Linear RGB as eyes without one kind of cone see it: Machado, Oliveira, Fernandes 2009, severity 1.
+# Linear RGB for eyes without one kind of cone: Machado, Oliveira, Fernandes 2009, severity 1.
 EYES = {
     "common": ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0)),
     "protanopia": (
@@ -42,7 +42,7 @@ Colours = dict[str, str]
 
 
 def _theme(wanted: str) -> Colours:
-    """Return the tokens that hold under the given preferences, the later rule winning."""
+    """Return the tokens under the given preferences, the later rule winning."""
     text = re.sub(r"/\*.*?\*/", "", (CSS / "tokens.css").read_text(), flags=re.DOTALL)
     found: Colours = {}
     for condition, body in re.findall(r"(?:@media ([^{]+)\{\s*)?:root \{([^}]*)\}", text):
@@ -54,7 +54,7 @@ def _theme(wanted: str) -> Colours:
 
 @pytest.fixture(params=THEMES)
 def theme(request: pytest.FixtureRequest) -> tuple[bool, Colours]:
-    """Give whether a theme promises high contrast, and its colours."""
+    """Provide whether a theme has high contrast, and its colours."""
     wanted = THEMES[request.param]
     return "more" in wanted, _theme(wanted)
 
@@ -78,7 +78,7 @@ def contrast(one: str, other: str) -> float:
 
 
 def seen(colour: str, eye: str) -> tuple[float, float, float]:
-    """Return a colour's place in CIELAB (D65) as an eye sees it."""
+    """Return a colour's CIELAB coordinates (D65) for an eye."""
     light = _linear(colour)
     red, green, blue = (
         min(1.0, max(0.0, sum(part * weight for part, weight in zip(light, row, strict=True))))
@@ -100,7 +100,7 @@ def _distance(one: str, other: str, eye: str) -> float:
 
 
 def _words() -> list[tuple[str, str]]:
-    """Return every pair of words and ground that the style sheets make."""
+    """Return every pair of text and background colours in the style sheets."""
     pairs = list(itertools.product(("ink", "muted", *STATES, "accent-hover"), GROUNDS))
     pairs += [(words, f"{state}-soft") for state in STATES for words in ("ink", state)]
     pairs += [("on-accent", "accent"), ("on-accent", "accent-hover")]
@@ -135,7 +135,7 @@ def test_states_differ_to_every_eye(theme: tuple[bool, Colours], eye: str) -> No
     _, colours = theme
     for one, other in itertools.combinations(STATES, 2):
         assert _distance(colours[one], colours[other], eye) >= 8, (one, other)
-    # What went well and what did not differ even in a black and white print.
+    # Success and failure differ even in a black and white print.
     assert abs(seen(colours["good"], eye)[0] - seen(colours["bad"], eye)[0]) >= 4
 
 
@@ -161,11 +161,11 @@ def test_every_token_that_is_used_exists() -> None:
     text = "".join(path.read_text() for path in CSS.glob("*.css"))
     declared = set(re.findall(r"(--[\w-]+):", text))
     used = set(re.findall(r"var\((--[\w-]+)", text))
-    assert used <= declared, "style sheets use what nobody declared"
+    assert used <= declared, "style sheets use undeclared tokens"
 
 
 def test_colours_are_chosen_in_one_place() -> None:
-    """Only tokens name colours of words and grounds; black, white and shadows stay as they are."""
+    """Only tokens name colours of text and backgrounds; black, white and shadows are exempt."""
     for name in ("frame.css", "forms.css", "pieces.css", "lists.css"):
         text = (CSS / name).read_text()
         named = set(re.findall(r"#[0-9a-fA-F]{3,8}\b", text))

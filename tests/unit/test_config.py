@@ -1,4 +1,4 @@
-"""The configuration: who wins, what is said about mistakes, where secrets come from."""
+"""The configuration: precedence, error messages, sources of secrets."""
 
 import subprocess
 import sys
@@ -91,7 +91,7 @@ def test_every_mistake_is_told_at_once_with_its_section_key_and_remedy(data_dir:
         "VIGINT_TRUSTED_PROXIES",
         "VIGINT_BASE_URL",
     ):
-        assert any(told in mistake for mistake in mistakes), f"{told} is not told: {mistakes}"
+        assert any(told in mistake for mistake in mistakes), f"{told} is not reported: {mistakes}"
     assert len(mistakes) == 8
     assert not data_dir.exists(), "a start that is refused leaves nothing"
 
@@ -133,7 +133,7 @@ def test_a_wrong_value_says_what_would_be_right(data_dir: Path, variable: str, v
     assert mistake.startswith(variable)
     assert "it must be " in mistake
     assert not mistake.endswith("it must be .")
-    assert "Invalid" not in mistake, "the library's own words help nobody"
+    assert "Invalid" not in mistake, "the library's own message does not help"
 
 
 def test_handing_over_to_an_nginx_that_nobody_named_is_warned_of(data_dir: Path) -> None:
@@ -239,7 +239,7 @@ def test_a_second_factor_is_asked_of_roles_that_exist(data_dir: Path) -> None:
 def test_how_alerts_are_delivered(data_dir: Path) -> None:
     plain = _load(data_dir)
     assert (plain.cooldown_seconds, plain.email.locales, plain.webhook.urls) == (60, (), ())
-    assert not (data_dir / "webhook-secret").exists(), "nobody needs one"
+    assert not (data_dir / "webhook-secret").exists(), "none is needed"
     ini = (
         "[Email]\nlocales = Chief@Example.com=en, @example.org=en\n[Alerts]\ncooldown_seconds = 0\n"
         "[Webhook]\nurl = https://a.example/x?y=z, https://b.example:8443/\n"

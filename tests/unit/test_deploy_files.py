@@ -1,4 +1,4 @@
-"""The files of deploy/, the container's and compose.yaml: they say what the program understands."""
+"""The files of deploy/, the container's and compose.yaml: the program accepts their commands."""
 
 import os
 import re
@@ -21,15 +21,15 @@ from vigint_web.services.core.job_queue import QUEUES
 ROOT = Path(__file__).resolve().parents[2]
 UNITS = ROOT / "deploy" / "systemd"
 SERVICES = sorted(path.name for path in UNITS.glob("*.service"))
-# What `systemd-analyze security` may say at most: 0 is perfectly safe, 10 runs as root unhindered.
+# The maximum of `systemd-analyze security`: 0 is perfectly safe, 10 runs as root without limits.
 _MOST_EXPOSED = 1.3
 
 
 def is_understood(words: list[str]) -> None:
-    """Fail unless the command line understands these words."""
+    """Fail unless the command line accepts these words."""
     command = cli.get_command(click.Context(cli), words[0])
     assert command is not None, f"there is no command {words[0]}"
-    # Parsed as at a start, options and arguments included, but not carried out.
+    # Parsed as at a start, options and arguments included, but not executed.
     parsed = command.make_context(words[0], list(words[1:]))
     if words[0] == "worker":
         assert set(parsed.params["queues"]) <= set(QUEUES), words
@@ -37,7 +37,7 @@ def is_understood(words: list[str]) -> None:
 
 @pytest.fixture(scope="module")
 def systemd_analyze() -> str:
-    """Give systemd's checker."""
+    """Provide systemd's checker."""
     found = shutil.which("systemd-analyze")
     if found is None:
         pytest.skip("there is no systemd-analyze on this machine (Debian: apt install systemd)")
@@ -46,7 +46,7 @@ def systemd_analyze() -> str:
 
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Give the units in a folder of their own, with this checkout as /opt/vigint."""
+    """Provide the units in a folder of their own, with this checkout as /opt/vigint."""
     folder = tmp_path_factory.mktemp("units")
     shutil.copytree(UNITS, folder, dirs_exist_ok=True)
     for path in folder.glob("*.*"):
@@ -107,13 +107,13 @@ def test_the_target_wants_services_that_exist() -> None:
 
 
 def test_the_socket_outlives_what_a_restart_restarts() -> None:
-    """Else an upgrade would refuse who connects in its middle."""
+    """Otherwise an upgrade would refuse new connections."""
     unit = (UNITS / "vigint-web.socket").read_text()
     assert not re.search(r"^(PartOf|BindsTo|Requires)=", unit, re.MULTILINE)
     service = (UNITS / "vigint-web.service").read_text()
     assert re.search(r"^Requires=.*vigint-web\.socket", service, re.MULTILINE)
     assert "vigint-web.socket" in (UNITS / "vigint.target").read_text()
-    # A service that is started by hand listens where the socket does.
+    # A manually started service listens where the socket does.
     [address] = re.findall(r"^ListenStream=(.*)$", unit, re.MULTILINE)
     host, _, port = address.rpartition(":")
     assert f"web --host {host} --port {port}\n" in service
@@ -175,7 +175,7 @@ def test_the_image_holds_what_it_needs_and_nothing_else() -> None:
 
 
 def test_the_composed_queue_answers_with_its_password_alone(tmp_path: Path) -> None:
-    """The command of compose.yaml, run here: it must not show its password either."""
+    """The command of compose.yaml, run here: it must not reveal its password either."""
     composed = yaml.safe_load((ROOT / "compose.yaml").read_text(encoding="utf-8"))
     password = secrets.token_hex(16)
     program, option, script = composed["services"]["queue"]["command"]

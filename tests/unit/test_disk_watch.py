@@ -1,4 +1,4 @@
-"""A disk that gets short of room is told of once."""
+"""A disk that runs short of space is reported once."""
 
 import logging
 

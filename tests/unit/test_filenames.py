@@ -1,4 +1,4 @@
-"""File names that people give: safe to show, to store and to send back."""
+"""File names from users: safe to show, to store and to return."""
 
 import unicodedata
 

@@ -23,7 +23,7 @@ PARIS = ZoneInfo("Europe/Paris")
         (datetime(2026, 7, 1, 10, 0, tzinfo=UTC), "2026-07-01T12:00:00", "UTC+02:00"),
         (datetime(2026, 3, 29, 0, 59, 59, tzinfo=UTC), "2026-03-29T01:59:59", "UTC+01:00"),
         (datetime(2026, 3, 29, 1, 0, tzinfo=UTC), "2026-03-29T03:00:00", "UTC+02:00"),
-        # The hour that comes twice: the offset tells which one is meant.
+        # The hour that occurs twice: the offset distinguishes the two.
         (datetime(2026, 10, 25, 0, 30, tzinfo=UTC), "2026-10-25T02:30:00", "UTC+02:00"),
         (datetime(2026, 10, 25, 1, 30, tzinfo=UTC), "2026-10-25T02:30:00", "UTC+01:00"),
     ],
@@ -156,7 +156,7 @@ def test_lists_show_distances_while_they_are_short(app: Flask) -> None:
 
 @given(MOMENTS, ZONES)
 def test_a_wall_clock_and_its_offset_are_the_moment(moment: datetime, zone: ZoneInfo) -> None:
-    """Whatever the zone, and however often an hour comes: clock and offset name one moment."""
+    """In any zone, and with repeated hours: clock and offset identify one time."""
     clock, offset = formats.wall_clock(moment, zone), timezones.offset_of(zone, moment)
     found = re.fullmatch(r"UTC([+-]\d\d:\d\d)", offset)
     assert found is not None
@@ -173,7 +173,7 @@ def test_a_wall_clock_and_its_offset_are_the_moment(moment: datetime, zone: Zone
 def test_what_people_read_is_the_wall_clock_of_their_zone(
     app: Flask, moment: datetime, name: str
 ) -> None:
-    """Babel keeps a table of zones of its own: both must say the same."""
+    """Babel has time zone data of its own: both must agree."""
     ours, babels = ZoneInfo(name), get_timezone(name)
     with app.test_request_context("/login"), pytest.MonkeyPatch.context() as patch:
         patch.setattr("flask_babel.get_timezone", lambda: babels)

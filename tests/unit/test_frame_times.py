@@ -1,4 +1,4 @@
-"""read_frame_times: when frames were taken, however their detector stamps them."""
+"""read_frame_times: when frames were taken, with any detector's time stamps."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -25,14 +25,14 @@ def read(values: list[Any]) -> tuple[FrameTimes, list[tuple[str, str]]]:
 
 
 def offsets(found: FrameTimes) -> list[int]:
-    """Return when a clip shows each frame, in the order of the frames, in milliseconds."""
+    """Return the clip's time of each frame, in the order of the frames, in milliseconds."""
     times = timeline(steady([one.seconds if one else None for one in found.moments]).times)
     assert times.known
     shown = dict(zip(times.order, times.offsets_ms, strict=True))
     return [shown[place] for place in range(len(shown))]
 
 
-# How detectors write the moment of a frame.
+# Detectors' formats of a frame's time.
 STAMPS: dict[str, Callable[[datetime], Any]] = {
     "epoch seconds": datetime.timestamp,
     "epoch seconds as text": lambda moment: str(moment.timestamp()),
@@ -106,7 +106,7 @@ def _local(moment: datetime) -> str:
     return moment.astimezone(PARIS).strftime("%Y-%m-%d %H:%M:%S.%f")
 
 
-# Summer time ends in Paris at this moment: 03:00 becomes 02:00.
+# Summer time ends in Paris at this time: 03:00 becomes 02:00.
 END_OF_SUMMER = datetime(2026, 10, 25, 1, tzinfo=UTC)
 
 

@@ -1,4 +1,4 @@
-"""Frames are kept as they came, byte for byte, in a file that says so."""
+"""Frames are stored unchanged, byte for byte, in a file that says so."""
 
 import hashlib
 import json

@@ -1,4 +1,4 @@
-"""Judging a password takes bounded time, whatever is typed, and takes no easy password."""
+"""Estimating a password takes bounded time, for any input, and accepts no easy one."""
 
 import itertools
 import random
@@ -14,7 +14,8 @@ from vigint_web.errors import Busy
 from vigint_web.services.accounts import password_strength, passwords
 
 STAND_INS = "4@8({[<3691!|70$5+%2"
-# Parts of passwords that zxcvbn looks up, at most: 30 times those of 72 different letters.
+# The maximum number of parts of passwords that zxcvbn looks up: 30 times those of 72 different
+# letters.
 MOST_LOOKUPS = 30 * 72 * 72
 
 
@@ -82,7 +83,7 @@ def test_good_passwords_of_symbols_are_taken() -> None:
 def test_hashing_has_few_places_and_refuses_at_once_beyond(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Waiting for a place holds a thread: only so many wait."""
+    """Waiting for a place occupies a thread: only a limited number wait."""
     monkeypatch.setattr(passwords, "_places", threading.BoundedSemaphore(1))
     monkeypatch.setattr(passwords, "_queue", threading.BoundedSemaphore(2))
     kept = passwords.hash_password("quatre mots sans rapport")

@@ -1,4 +1,4 @@
-"""What readings mean, and that everything they can mean has a sentence in both languages."""
+"""The evaluation of measurements, and that every result has a sentence in both languages."""
 
 import re
 from collections.abc import Iterator
@@ -66,7 +66,7 @@ def test_a_whole_installation_is_well() -> None:
 def test_a_silent_queue_server_hides_its_workers() -> None:
     found = _found(workers=None, oldest_alert_job=_ago(days=1))
     assert found[Part.QUEUE] == (State.SILENT, Level.BAD)
-    assert not {Part.WORKERS, Part.BACKLOG} & set(found), "nobody knows these"
+    assert not {Part.WORKERS, Part.BACKLOG} & set(found), "these are unknown"
     assert _found(workers=0)[Part.WORKERS] == (State.NONE_UP, Level.BAD)
 
 
@@ -214,7 +214,9 @@ def test_those_who_cannot_mend_the_machine_hear_what_it_does_to_them(app: Flask)
     readings = _readings(workers=None, mails=secret, disk=Disk(5 * GIB - 1, 60 * GIB, False))
     with force_locale("en"):
         lines = tell_effects(examine(readings), readings)
-    assert [line.part for line in lines] == [Part.QUEUE, Part.MAIL], "little room hurts nobody yet"
+    assert [line.part for line in lines] == [Part.QUEUE, Part.MAIL], (
+        "little space has no effect yet"
+    )
     said = " ".join(line.sentence for line in lines)
     assert not re.search(r"secret|535|GB|up”", said), said
     assert "administrator" in said

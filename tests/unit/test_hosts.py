@@ -1,4 +1,4 @@
-"""A Host header names a host, or the request is refused; nothing else comes of it."""
+"""A Host header is valid, or the request is refused."""
 
 import ipaddress
 

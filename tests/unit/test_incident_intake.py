@@ -1,4 +1,4 @@
-"""What a detector says: nothing that it says refuses an incident, nothing of it is lost."""
+"""A detector's document: no value is a reason for refusal, no value is lost."""
 
 import math
 from typing import Any
@@ -140,7 +140,7 @@ def test_nobody_and_nothing() -> None:
     for value in (False, "false", "non", 0):
         assert _parse(alert=value, recipients=["a@example.com"]).silent
     for value in (None, True, "yes", 1, "quiet", [], {}):
-        assert not _parse(alert=value).silent, "what is not understood silences nobody"
+        assert not _parse(alert=value).silent, "an unrecognized value silences no alert"
 
 
 def test_only_allowed_domains_are_mailed() -> None:

@@ -1,4 +1,4 @@
-"""What a link opens now, and if not why."""
+"""What a link permits now, and if not why."""
 
 from datetime import UTC, datetime, timedelta
 

@@ -1,4 +1,4 @@
-"""How much may be guessed, and who waits for whom: over any order of attempts."""
+"""The limits of guessing, and who is delayed by whom: over any order of attempts."""
 
 from collections import Counter
 
@@ -23,13 +23,13 @@ ATTEMPTS = st.lists(
 
 
 class Guard:
-    """Count as one process does while the queue server is away, by a clock of its own."""
+    """Count like one process while the queue server is unavailable, with its own clock."""
 
     def __init__(self) -> None:
         self._memory, self.now = login_throttling._Memory(), 0
 
     def fail(self, account: str, address: str, device: str | None = None) -> int:
-        """Fail once; return the seconds to wait where it may not be tried."""
+        """Fail once; return the delay in seconds if the attempt is refused."""
         network = login_throttling._network(address)
         counted = login_throttling._counted("password", account, network, device)
         return -(-self._memory.take(counted, self.now * 1000) // 1000)
@@ -39,7 +39,7 @@ class Guard:
 def test_nobody_waits_for_failures_on_other_accounts(
     attempts: list[tuple[str, str, int]],
 ) -> None:
-    """Two tries are always free, whatever others did from the same address."""
+    """Two attempts are always free, whatever others did from the same address."""
     guard = Guard()
     for account, address, pause in attempts:
         guard.now += pause
@@ -69,7 +69,7 @@ def test_no_wait_is_longer_than_the_longest(attempts: list[tuple[str, str, int]]
 
 @pytest.mark.parametrize("addresses", [1, 50])
 def test_how_many_guesses_an_account_takes_in_a_day(addresses: int) -> None:
-    """The figures of docs/security.md, against somebody who never loses a second."""
+    """The figures of docs/security.md, with an attacker who loses no time."""
     guard, made = Guard(), 0
     while guard.now < DAY:
         waits = []
@@ -82,7 +82,7 @@ def test_how_many_guesses_an_account_takes_in_a_day(addresses: int) -> None:
 
 
 def test_how_many_guesses_one_address_has_in_a_day() -> None:
-    """On a hundred accounts at once: two for each at once, and one a minute after that."""
+    """On a hundred accounts: two for each at once, and one a minute after that."""
     guard, made = Guard(), Counter[str]()
     accounts = [f"person{n}@example.com" for n in range(100)]
     while guard.now < DAY:

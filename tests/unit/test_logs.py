@@ -1,4 +1,4 @@
-"""Log lines: JSON, one each, and nothing secret in them."""
+"""Log lines: JSON, one each, and without secrets."""
 
 import hashlib
 import json

@@ -1,4 +1,6 @@
-"""Whatever a detector says, a mail has the same headers, parts and tags, and hides no direction."""
+"""With any text of a detector a mail has the same headers, parts and tags, and no bidirectional
+tricks.
+"""
 
 import email
 import re
@@ -100,7 +102,7 @@ class _Tags(HTMLParser):
         self.addresses |= {value or "" for name, value in attributes if name in {"href", "src"}}
 
     def handle_comment(self, data: str) -> None:
-        """Count, too: Outlook reads some."""
+        """Count, because Outlook interprets some."""
         self.tags["comment"] += 1
 
 
@@ -141,7 +143,7 @@ _EXAMPLES = settings(
 @given(texts=st.tuples(*[TEXTS] * 7), locale=LOCALES)
 def test_an_alert(application: tuple[Flask, Config], texts: tuple[str, ...], locale: str) -> None:
     names = ("message", "analysis", "site", "camera", "incident_type", "alert_type", "risk_level")
-    # What is left out where it is empty.
+    # Omitted if empty.
     plain = replace(FACTS, locale=locale)
     evil = replace(plain, **dict(zip(names, texts, strict=True)))
     _check(compose_alert(evil, application[1]), compose_alert(plain, application[1]))

@@ -1,4 +1,4 @@
-"""A mail without its token gives the mail back, byte for byte."""
+"""Unmasking a masked mail restores it, byte for byte."""
 
 import re
 from base64 import b64decode

@@ -1,4 +1,4 @@
-"""Which addresses no mailbox can have, and what the settings make of it."""
+"""Addresses without a possible mailbox, and their treatment in the settings."""
 
 from pathlib import Path
 
@@ -63,7 +63,11 @@ def test_without_an_smtp_server_nothing_is_warned_of(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("to", "words"),
-    [("", "nobody is named"), ("admin@vigint.local", "no mailbox can have"), ("guard@shop.fr", "")],
+    [
+        ("", "no default recipients"),
+        ("admin@vigint.local", "no mailbox can have"),
+        ("guard@shop.fr", ""),
+    ],
 )
 def test_who_is_alerted_by_default_is_checked_at_the_start(
     tmp_path: Path, to: str, words: str

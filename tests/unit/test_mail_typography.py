@@ -1,4 +1,4 @@
-"""Every mail follows the typographic rules of its language, but for an alert's literal lines."""
+"""Every mail follows the typographic rules of its language, except for an alert's literal lines."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -33,12 +33,12 @@ from vigint_web.mail.messages import (
 )
 from vigint_web.models import AccountMailPurpose
 
-# The first of a month, in the afternoon: where dates and ordinals go wrong.
+# The first of a month, in the afternoon: a difficult case for dates and ordinals.
 SEEN = datetime(2026, 12, 1, 12, 30, 7, tzinfo=UTC)
 URL = "http://vigint.test/video/vid_1?token=a.b.c"
 PAGE = "http://vigint.test/incidents/INC-1/"
 CLIP = ClipFacts(URL, "vid_1", 2_300_000, SEEN + timedelta(hours=48), 48, pace_known=False)
-# What a contract fixes to the letter.
+# Literal texts of a contract.
 LITERAL = (
     "Type d'alerte", "Horodatage:", "DÉTAILS DE L'INCIDENT:", "Niveau de risque:", "Numéro d'image",
     "Confiance:", "Analyse IA:", "Lien privé sécurisé:", "Taille du fichier:", "Expiration:",
@@ -85,7 +85,7 @@ def _letters(config: Config, locale: str) -> Iterator[tuple[str, Letter]]:
 
 
 class _Texts(HTMLParser):
-    """Collect what stands between two tags; where those end a word, only the whole is judged."""
+    """Collect the text between two tags; if a tag splits a word, only the whole is checked."""
 
     def __init__(self) -> None:
         super().__init__()

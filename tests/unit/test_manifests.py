@@ -1,4 +1,4 @@
-"""Whatever the documents of a backup say: a manifest, or a sentence that names the part."""
+"""Any documents of a backup: a manifest, or a sentence that names the part."""
 
 import json
 from typing import Any

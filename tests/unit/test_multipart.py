@@ -22,7 +22,7 @@ _CONTENT = st.lists(st.binary(max_size=40) | _AWKWARD, max_size=12).map(b"".join
 
 
 class _Pieces(io.BytesIO):
-    """Give a body in pieces of a few bytes, as a network may."""
+    """Provide a body in pieces of a few bytes, like a network."""
 
     def __init__(self, body: bytes, size: int) -> None:
         super().__init__(body)

@@ -1,4 +1,4 @@
-"""One odd value: what is used of it, and whether that is said."""
+"""One odd value: the value used for it, and its warning."""
 
 import json
 import math

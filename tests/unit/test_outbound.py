@@ -1,4 +1,4 @@
-"""Calls to addresses that a person configured: pinned, checked, bounded, against real servers."""
+"""Calls to configured addresses: pinned, checked, bounded, against real servers."""
 
 import shutil
 import socket
@@ -32,7 +32,7 @@ def test_private_addresses_are_refused_before_anything_is_sent(host: str) -> Non
 def test_the_address_that_was_checked_is_the_one_connected_to(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """DNS rebinding: whoever asks twice gets another answer the second time."""
+    """DNS rebinding: a second resolution has another answer."""
     asked: list[str] = []
 
     def look_up(host: str, port: int, **_: Any) -> list[Any]:
@@ -76,7 +76,7 @@ def test_what_answers_mean(status: int, error: type[Exception] | None) -> None:
         with pytest.raises(error) as caught:
             _post(hook.url)
         if isinstance(caught.value, CallFailed):
-            assert caught.value.retry_after == 3600, "nobody keeps us waiting for years"
+            assert caught.value.retry_after == 3600, "the wait is bounded"
 
 
 @pytest.mark.parametrize(

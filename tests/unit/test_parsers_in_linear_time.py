@@ -1,4 +1,4 @@
-"""Every parser that meets foreign bytes or text takes time in proportion to their length."""
+"""Every parser of untrusted bytes or text takes time proportional to their length."""
 
 import io
 import json
@@ -43,7 +43,7 @@ def chunk(name: bytes, content: bytes = b"") -> bytes:
 
 
 _PNG = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", 16, 16, 8, 2, 0, 0, 0))
-# What a picture begins with, and what follows again and again.
+# The beginning of a picture, and a repeated continuation.
 PICTURES = {
     "fill bytes in a scan": (_HEAD + SOS, b"\xff"),
     "fill bytes before a marker": (b"\xff\xd8", b"\xff"),
@@ -144,7 +144,7 @@ _FACTS = (
     "incident_type", "risk_level", "confidence", "frame_count", "analysis", "site", "camera",
     "detected_at", "model", "model_version", "boxes",
 )  # fmt: skip
-# What makes one or another way to read go back to where it was.
+# Texts that make some parsers backtrack.
 WORDS = [
     "a", " ", "\n", "\r\n", "\t ", "0", "-", ".", "..", "/", "a/", "\\", "\u0300\u0316", "\u0f73",
     "é", "\u202e", "\ud800", '"', '"a', "<", "<a", "a@", "a@b,", ",", ";", "(", "((", "=?",
@@ -167,7 +167,7 @@ def test_text_is_read_in_linear_time(app_context: Flask, name: str) -> None:
 
 @pytest.fixture
 def app_context() -> Any:
-    """Give what messages are translated in, without a database."""
+    """Provide a context for translations, without a database."""
     from vigint_web.extensions import babel
 
     app = Flask("vigint_web")

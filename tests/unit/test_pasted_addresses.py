@@ -1,4 +1,4 @@
-"""What people paste where addresses are asked for: found whole, or shown as not understood."""
+"""Pasted text in address fields: addresses are found whole, or shown as not understood."""
 
 import pytest
 from hypothesis import given

@@ -1,4 +1,4 @@
-"""What each role may do, in full: a change here is a decision, not an accident."""
+"""The permissions of each role, in full: a change here is a decision, not an accident."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Forwarded addresses are believed of the named proxies only."""
+"""Forwarded addresses are trusted from the configured proxies only."""
 
 from ipaddress import ip_network
 from typing import Any

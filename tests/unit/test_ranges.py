@@ -21,7 +21,7 @@ def _ask(size: int = SIZE, *, bounded: bool = False, **header: str | None) -> An
 
 
 def _oracle(size: int, first: int | None, last: int | None) -> tuple[int, range]:
-    """Answer by looking at every byte, from the words of RFC 9110, 14.1.2."""
+    """Answer by examining every byte, from the text of RFC 9110, 14.1.2."""
     if first is not None and last is not None and last < first:
         return 200, range(size)
     if first is None:

@@ -1,4 +1,4 @@
-"""Whom a program names: each address is judged by itself."""
+"""Recipients named by a program: each address is checked separately."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""A shorter retention waits for a person or for time; nothing else ever destroys earlier."""
+"""A shorter retention waits for a user or for time; nothing else ever deletes earlier."""
 
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -22,7 +22,7 @@ STEPS = st.timedeltas(timedelta(0), timedelta(minutes=5))
 
 @dataclass
 class Installation:
-    """What the database knows, driven by machines that decide one after the other."""
+    """The state in the database, driven by machines that decide one after the other."""
 
     in_force: Days
     proposal: Proposal | None = None

@@ -1,4 +1,4 @@
-"""Sealed texts: readable under the ring of keys that closed them, and under nothing else."""
+"""Encrypted texts: readable under the ring of keys that encrypted them, and under no other."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""name_refusal: which files are sources by their names."""
+"""name_refusal: the files accepted as sources by their names."""
 
 import pytest
 from hypothesis import given

@@ -1,4 +1,4 @@
-"""Which alerts are repeats of one another goes by when they were detected, in whatever order."""
+"""Repeats are determined by times of detection, in any order of arrival."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -16,7 +16,7 @@ _arrivals = st.lists(
 
 
 def _group(arrivals: list[tuple[datetime, int]]) -> dict[int, int]:
-    """Return the first of each arrival, by its number."""
+    """Return the first report of each arrival, by its number."""
     spans: list[Span] = []
     firsts: dict[int, int] = {}
     for number, (moment, risk) in enumerate(arrivals):
@@ -38,7 +38,7 @@ def test_two_further_apart_than_the_cool_down_are_never_repeats_of_one_another(
         for other in range(number):
             if firsts[other] == firsts[number]:
                 assert abs(moment - arrivals[other][0]) < _COOL_DOWN
-        assert arrivals[firsts[number]][1] >= risk, "a rising risk is told of at once"
+        assert arrivals[firsts[number]][1] >= risk, "a rising risk is mailed at once"
 
 
 @given(_arrivals)

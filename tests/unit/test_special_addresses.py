@@ -1,4 +1,4 @@
-"""Webhooks go to addresses of the Internet at large only: every block of IANA's registries."""
+"""Webhooks are posted to public addresses only: every block of IANA's registries."""
 
 import ipaddress
 
@@ -16,7 +16,8 @@ REGISTRY_V4 = (
     "192.52.193.0/24", "192.88.99.0/24", "192.168.0.0/16", "192.175.48.0/24", "198.18.0.0/15",
     "198.51.100.0/24", "203.0.113.0/24", "240.0.0.0/4", "255.255.255.255/32", "224.0.0.0/4",
 )  # fmt: skip
-# The IPv6 one, whole, but for the blocks that embed an IPv4 address; and what is not given out.
+# The complete IPv6 one, except for the blocks that embed an IPv4 address; and unallocated
+# addresses.
 REGISTRY_V6 = (
     "::1/128", "::/128", "64:ff9b:1::/48", "100::/64", "100:0:0:1::/64", "2001:1::1/128",
     "2001:1::2/128", "2001:1::3/128", "2001:2::/48", "2001:3::/32", "2001:4:112::/48",
@@ -38,7 +39,7 @@ PRIVATE_V4 = st.sampled_from(REGISTRY_V4).flatmap(
 
 
 def wrapped(address: ipaddress.IPv4Address) -> list[str]:
-    """Return the IPv6 addresses that lead to an IPv4 address."""
+    """Return the IPv6 addresses that embed an IPv4 address."""
     bits, server = int(address), int(ipaddress.IPv4Address("8.8.8.8"))
     teredo = 0x20010000 << 96
     forms = (

@@ -1,4 +1,4 @@
-"""No key leaves the storage, whatever is in it."""
+"""No key leaves the storage, with any content."""
 
 import os
 import string
@@ -14,7 +14,7 @@ from vigint_web.storage.base import check_name, is_key
 _PLAIN = string.ascii_letters + string.digits + "._-"
 _SEGMENTS = st.text(_PLAIN, min_size=1, max_size=20).filter(lambda text: text[0] not in ".-")
 _KEYS = st.lists(_SEGMENTS, min_size=1, max_size=5).map("/".join)
-# What turns a good key into one that could lead elsewhere, or be read otherwise than it is written.
+# Changes that turn a valid key into one that leads elsewhere, or has several readings.
 _ODD = [
     "../", "./", "/", "//", "\\", "\0", "\n", "\r", "\t", " ", "\x7f", "\x1b", "%", "?", "#",
     "*", ":", "~", "é", "e\u0301", "\u202e", "\u2024", "\u2215", "\uff0e\uff0e\uff0f",
@@ -63,7 +63,7 @@ def test_what_is_taken_stays_inside(text: str) -> None:
 
 
 def _stays(key: str) -> bool:
-    """Return whether a key names one place below the root, and by one spelling."""
+    """Return whether a key identifies one place below the root, with one spelling."""
     path = PurePosixPath("/root", key)
     inside = os.path.normpath(path) == str(path) and str(path) == f"/root/{key}"
     return inside and key.isascii() and key.isprintable() and not key.startswith(("/", "."))

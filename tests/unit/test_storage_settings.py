@@ -1,4 +1,4 @@
-"""What the configuration says about S3, and what it says about mistakes."""
+"""The configuration of S3, and its error messages."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""What tests are built from: ports that nobody else is given, texts replaced in one pass."""
+"""Test helpers: reserved ports, texts replaced in one pass."""
 
 import socket
 import subprocess
@@ -71,7 +71,7 @@ def test_no_two_processes_are_given_one_port() -> None:
 
 
 def test_a_port_is_none_that_the_system_hands_out() -> None:
-    # A connection or a socket of port 0 takes one of these at any moment.
+    # A connection or a socket of port 0 may get one of these at any time.
     said = Path("/proc/sys/net/ipv4/ip_local_port_range")
     first, last = map(int, said.read_text().split())
     port = free_port()

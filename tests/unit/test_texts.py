@@ -54,7 +54,7 @@ MODULES = sorted(
 LETTERS = re.compile(r"[^\W\d_]{2}")
 TRANSLATES = {"_", "gettext", "ngettext", "lazy_gettext", "lazy_ngettext", "pgettext"}
 
-# What is the same in every language.
+# Texts that are the same in every language.
 SAME_EVERYWHERE = {
     "Vigint": "our name",
     "VIGINT": "our name",
@@ -71,10 +71,10 @@ SAME_EVERYWHERE = {
     "curl": "a name",
     "(no route)": "for the log",
 }
-# Code that pages show to be copied, and what mails show as it is for mail programs.
+# Code for copying, and markup of mails for mail programs.
 CODE = {"code", "pre", "kbd", "samp", "script", "style"}
 SAID_BY_ATTRIBUTES = {"title", "alt", "aria-label", "placeholder", "aria-description", "label"}
-# Attributes of `data-` hold codes or sentences; these are sentences.
+# Attributes of `data-` contain codes or sentences; these are sentences.
 _SENTENCE = re.compile(r"[A-ZÀ-Ý][^\W\d_]+(?: |$|[.?!…])|[^\W\d_]{2,} [^\W\d_]{2,}")
 _ENVIRONMENT = Environment(  # noqa: S701 - it parses, and renders nothing
     extensions=["jinja2.ext.i18n"], trim_blocks=True, lstrip_blocks=True
@@ -89,7 +89,7 @@ def _is_said(text: str) -> bool:
 
 
 class _Reader(HTMLParser):
-    """Collect what a page says in words of its own."""
+    """Collect a page's literal texts."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -114,19 +114,19 @@ class _Reader(HTMLParser):
 
 
 def _own_words(source: str) -> list[str]:
-    """Return the words of a template that are not made by an expression."""
-    # A block that fills an attribute of the page around it.
+    """Return the literal texts of a template."""
+    # A block that fills an attribute of the surrounding page.
     plain = re.sub(r"\{% block \w+_class %\}[\w -]*\{% endblock %\}", "", source)
     data = [value for _line, kind, value in _ENVIRONMENT.lex(plain) if kind == "data"]
     reader = _Reader()
-    # An expression stands where it was, so that the words around it stay apart.
+    # An expression is replaced by a separator, so that the words around it stay apart.
     reader.feed("\N{OBJECT REPLACEMENT CHARACTER}".join(data))
     reader.close()
     return [*reader.said, *_printed_constants(_ENVIRONMENT.parse(source))]
 
 
 def _printed_constants(template: nodes.Template) -> Iterator[str]:
-    """Yield the strings that expressions print without asking a catalogue."""
+    """Yield the strings that expressions print without a catalogue."""
 
     def values(node: nodes.Node) -> Iterator[str]:
         match node:
@@ -150,7 +150,8 @@ def _printed_constants(template: nodes.Template) -> Iterator[str]:
     for output in template.find_all(nodes.Output):
         for child in output.nodes:
             if not isinstance(child, nodes.TemplateData):
-                # A class or an attribute is no text: text begins large or has several words.
+                # A class or an attribute is not text: text starts with a capital or has several
+                # words.
                 yield from (
                     text for text in values(child) if _SENTENCE.search(text) and _is_said(text)
                 )
@@ -192,7 +193,7 @@ def test_templates_say_nothing_of_their_own(path: Path) -> None:
     assert _own_words(path.read_text(encoding="utf-8")) == []
 
 
-# A script's text: two words in a row, or anything given to what is shown or read out.
+# A script's text: two consecutive words, or anything passed to display or announcement.
 _COMMENT = re.compile(r"/\*.*?\*/|(?<![:\"'`])//[^\n]*", re.DOTALL)
 _STRING = re.compile(r'"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])*\'|`(?:\\.|[^`\\])*`', re.DOTALL)
 _SHOWN = re.compile(
@@ -244,7 +245,7 @@ def test_scripts_get_their_sentences_from_the_page(path: Path) -> None:
     assert _spoken(path.read_text(encoding="utf-8")) == []
 
 
-# What is written for programs, logs and headers, by whom it is called or what it is given to.
+# Texts for programs, logs and headers, by the called function or its argument.
 _FOR_PROGRAMS = re.compile(
     r"^(?:log|logging|logger)\.|Error$|Exception$|abort$|^re\.|field\(|Anyone$"
 )

@@ -1,4 +1,4 @@
-"""Tokens: one spelling each, under one secret, and nobody else's."""
+"""Tokens: one spelling each, under one secret, and no other."""
 
 import base64
 import string
@@ -63,7 +63,7 @@ def test_no_piece_of_a_token_opens(cut: int, tail: str) -> None:
 
 
 def test_only_one_of_the_last_characters_opens() -> None:
-    """Some bits of a signature's last character have no meaning to base64."""
+    """Some bits of a signature's last character have no meaning in base64."""
     accepted = [c for c in URL_SAFE if _opens(TOKEN[:-1] + c)]
     assert accepted == [TOKEN[-1]]
 

@@ -1,4 +1,4 @@
-"""Turns: what takes much memory is done by few at once, and one owner keeps nobody out."""
+"""Turns: memory-intensive work has a limit, and one owner excludes no other."""
 
 import threading
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from vigint_web.http.security.turns import Turns
 
 @pytest.fixture
 def stack() -> Iterator[ExitStack]:
-    """Give what ends every turn."""
+    """Provide a context that ends every turn."""
     with ExitStack() as entered:
         yield entered
 
@@ -35,7 +35,7 @@ def test_whose_turn_does_not_come_is_told_so_and_leaves_no_trace(stack: ExitStac
 
 
 def test_those_who_wait_for_their_own_are_few() -> None:
-    """Each holds a thread: the third of an owner that may do one thing at once is sent away."""
+    """Each occupies a thread: the third of an owner with one place is refused."""
     turns, waits, ended = Turns(width=2, seconds=20), threading.Event(), threading.Event()
 
     def second() -> None:

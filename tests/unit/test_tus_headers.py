@@ -1,4 +1,4 @@
-"""Headers of tus: whatever comes is understood or refused with a sentence."""
+"""Headers of tus: any value is parsed or refused with a sentence."""
 
 import base64
 from contextlib import suppress

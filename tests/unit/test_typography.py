@@ -1,4 +1,4 @@
-"""The typographic rules: what is computed follows them, and they find what they are for."""
+"""The typographic rules: computed texts follow them, and violations are detected."""
 
 from datetime import UTC, date, datetime, timedelta
 

@@ -1,4 +1,4 @@
-"""User-Agent headers in words that people recognise."""
+"""User-Agent headers in recognizable words."""
 
 import pytest
 from flask import Flask

@@ -1,4 +1,4 @@
-"""Names of viewings: bound to a link and a visitor, made nowhere else."""
+"""Names of viewings: bound to a link and a visitor, generated nowhere else."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -55,7 +55,7 @@ def test_one_other_character_makes_it_none(at: int, other: str) -> None:
     changed = NAME[:at] + other + NAME[at + 1 :]
     assume(changed != NAME)
     for visitor in (HERE, replace(HERE, mark=None)):
-        # Each visitor is judged by the code that is theirs.
+        # Each visitor is checked by their own code.
         judged = at < 13 or (at < 29) == (visitor.mark is not None)
         assert _bound(visitor, changed) is (not judged and other in "AZaz09-_")
 

@@ -1,4 +1,4 @@
-"""Viewings: which parts were sent, and who looks like a program."""
+"""Viewings: the parts sent, and the detection of programs."""
 
 from datetime import timedelta
 from itertools import pairwise
@@ -27,7 +27,7 @@ def test_merging_keeps_every_byte_and_adds_none(spans: list[Span]) -> None:
     merged = merge_spans(spans)
     sent = {byte for span in spans for byte in range(span.first, span.last + 1)}
     kept = [byte for span in merged for byte in range(span.first, span.last + 1)]
-    assert kept == sorted(sent), "bytes were lost, added or told twice"
+    assert kept == sorted(sent), "bytes were lost, added or counted twice"
     assert all(a.last + 1 < b.first for a, b in pairwise(merged))
 
 

@@ -1,4 +1,4 @@
-"""One word per thing: no message uses a word or a turn that the glossary rejects."""
+"""One word per concept: no message uses a word or a phrase that the glossary rejects."""
 
 import re
 from pathlib import Path
@@ -82,12 +82,12 @@ def test_words_are_found_where_they_stand_alone(word: str, text: str, *, there: 
     assert _stands_in(word, text) is there
 
 
-# Names, and what is no word: the classes of a page that stand in a block of their own.
+# Names, and strings that are not words: the classes of a page in a block of their own.
 _NOT_TRANSLATED = {"Vigint", "Français", "English", "door", "frame", "./vigint create-api-key"}
 
 
 def _outside_of_messages(source: str) -> set[str]:
-    """Return the words of a template that stand neither in a tag nor in a message."""
+    """Return the words of a template that are neither in a tag nor in a message."""
     tokens = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).lex(source)
     plain = "".join(value if kind == "data" else "\0" for _line, kind, value in tokens)
     plain = re.sub(r"<(style|script)\b.*?</\1>|<[^<>]*>|&\w+;", "\1", plain, flags=re.DOTALL)
@@ -107,7 +107,7 @@ def test_templates_hold_no_words_but_messages() -> None:
 
 
 def test_scripts_hold_no_sentences() -> None:
-    """What a script says comes from the page that loads it, in the reader's language."""
+    """A script's texts come from the page that loads it, in the reader's language."""
     sentence = re.compile(r"""["'`][A-ZÀ-Ý][\w’']+ [a-zà-ÿ][^"'`]*["'`]""")
     folder = ROOT / "vigint_web/static/js"
     found = {path.name: sentence.findall(path.read_text("utf-8")) for path in folder.glob("*.js")}

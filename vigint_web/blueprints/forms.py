@@ -1,4 +1,4 @@
-"""Forms that pages of several domains use. Times are typed on the reader's own clock."""
+"""Forms used by several domains. Times are entered on the reader's own clock."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -22,12 +22,12 @@ PERIODS: dict[str, LazyString] = {
 
 
 def on_reader_clock(typed: datetime) -> datetime:
-    """Return what a naive local time means in the reader's zone, in UTC."""
+    """Convert a naive local time in the reader's zone to UTC."""
     return typed.replace(tzinfo=reader_zone()).astimezone(UTC)
 
 
 class PeriodForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF ships no types
-    """Ask until when a link works."""
+    """Ask for the end of a link's validity."""
 
     period = SelectField(
         _("Works for"),
@@ -37,7 +37,7 @@ class PeriodForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF ships no types
     until = DateTimeLocalField(_("Until"), validators=[Optional()])
 
     def validate(self, extra_validators: Any = None) -> bool:
-        """Ask for the date that was announced: an empty field stops its own validators."""
+        """Require the date if that option was chosen: an empty field skips its own validators."""
         valid = bool(super().validate(extra_validators))
         if self.period.data == OTHER and self.until.data is None and not self.until.errors:
             self.until.errors = [_("Enter the date and time until which the link works.")]
@@ -45,17 +45,17 @@ class PeriodForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF ships no types
         return valid
 
     def expires_at(self) -> datetime:
-        """Return the end that was chosen."""
+        """Return the chosen end."""
         if self.period.data == OTHER:
             return on_reader_clock(self.until.data)
         return utcnow() + timedelta(hours=int(self.period.data))
 
 
 class ActionForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF ships no types
-    """Carry nothing but the CSRF token: a button that does something."""
+    """Contains only the CSRF token: for buttons."""
 
 
 class ReasonForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF ships no types
-    """Ask why."""
+    """Ask for a reason."""
 
     reason = StringField(_("Reason"), validators=[Length(max=500)])

@@ -14,7 +14,9 @@ from vigint_web.i18n.refusals import error_sentence
 
 
 class _LazyGroup(click.Group):
-    """Import a command's module only when it is asked for: a start is quick, `--help` too."""
+    """Import a command's module only when the command is needed, which keeps start and `--help`
+    fast.
+    """
 
     def get_help(self, ctx: click.Context) -> str:  # noqa: ARG002 - click's signature
         """Return the overview of all commands."""
@@ -40,7 +42,7 @@ def cli() -> None:
 
 
 def main() -> None:
-    """Run a command; a refusal is a sentence and a status, never a stack trace."""
+    """Run a command; print a refusal as a message with an exit status, without a stack trace."""
     load_environment()
     try:
         cli(prog_name="./vigint")
@@ -52,11 +54,11 @@ def main() -> None:
         print(error, file=sys.stderr)
         sys.exit(1)
     except VigintError as error:
-        # No application, no reader's language: English, as all that commands say.
+        # Without an application there is no reader's language: use English, as all commands do.
         print(error_sentence(error), file=sys.stderr)
         sys.exit(1)
     except SQLAlchemyError as error:
-        # The kind alone: the rest may hold a password.
+        # Only the type of the error: its text may contain a password.
         said = "The database cannot be used" + f" ({type(error).__name__}): "
         print(said + "check VIGINT_DATABASE_URL, or ask ./vigint doctor.", file=sys.stderr)
         sys.exit(1)

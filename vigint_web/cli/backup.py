@@ -1,4 +1,4 @@
-"""Back up an installation from a shell, check a backup, and restore one."""
+"""Back up an installation, verify a backup, and restore one from the command line."""
 
 import os
 import signal
@@ -25,7 +25,7 @@ from vigint_web.services.operations import restore as restoring
 from vigint_web.services.operations.backup_archive import Archive, Manifest
 
 _ASIDE = "before-restore-"
-# What a new file system, or a start that is over, leaves in an empty directory.
+# Files that a new file system, or a finished start, leaves in an empty directory.
 _NOTHING = {"lost+found", "vigint.lock"}
 _KEYS = ("VIGINT_SECRET_KEY", "VIGINT_OLD_SECRET_KEYS")
 
@@ -36,7 +36,7 @@ _KEYS = ("VIGINT_SECRET_KEY", "VIGINT_OLD_SECRET_KEYS")
 @click.option(
     "--leave-out-missing",
     is_flag=True,
-    help="Go on without files that are missing in the storage though a row names them.",
+    help="Continue without files that are missing in the storage though a row references them.",
 )
 def backup(place: Path, verify: bool, leave_out_missing: bool) -> None:
     """Write database, videos, mails and secret key into one file, while Vigint runs or not.
@@ -55,13 +55,13 @@ def backup(place: Path, verify: bool, leave_out_missing: bool) -> None:
 @click.option(
     "--force",
     is_flag=True,
-    help="Move what the data directory holds aside, into a folder in it, and restore then.",
+    help="Move the content of the data directory into a folder in it, then restore.",
 )
 def restore(file: Path, force: bool) -> None:
     """Restore a backup into an empty data directory, and migrate it.
 
-    Every byte is checked before anything is put in place. Nothing is ever deleted or overwritten:
-    with --force what was there is moved into a folder that is named.
+    Every byte is checked before anything is installed. Nothing is ever deleted or overwritten:
+    with --force the existing data is moved into a folder whose name is printed.
     """
     with _ending_properly(), Archive(file) as archive:
         manifest = _checked(archive)
@@ -126,7 +126,7 @@ def _verify(path: Path) -> None:
         manifest = _checked(archive)
         url = ""
         if manifest.dialect == "postgresql":
-            # A key of its own: checking makes none in the data directory.
+            # A temporary key: verifying must not create one in the data directory.
             url = _config(_data_dir(), manifest).database_url
         restoring.verify(archive, manifest, url or "sqlite://")
     click.echo(f"The backup is whole: {_told(manifest)}. Every hash and every row count is right.")
@@ -141,7 +141,7 @@ def _checked(archive: Archive) -> Manifest:
 
 
 def _config(data_dir: Path, manifest: Manifest) -> Config:
-    """Return the configuration with the backup's keys, so that none is made here."""
+    """Return the configuration with the backup's keys, so that none is generated here."""
     given = _given_key(os.environ)
     newest, *older = manifest.secret_keys
     if given is not None and given != newest:
@@ -165,15 +165,15 @@ def _given_key(environ: Mapping[str, str]) -> str | None:
             Path(named).read_text(encoding="utf-8").strip() if named else ""
         )
     except (OSError, UnicodeDecodeError):
-        return None  # the start will say so
+        return None  # reported by the start itself
     return given or None
 
 
 @contextmanager
 def _emptied(data_dir: Path, force: bool) -> Iterator[Path | None]:
-    """Give an empty data directory; what is there moves aside, if that is wanted.
+    """Provide an empty data directory; with `--force` move its content aside.
 
-    After an error everything is as it was.
+    After an error the directory is as before.
     """
     there = _entries(data_dir)
     if there and not force:
@@ -210,7 +210,7 @@ def _entries(data_dir: Path) -> list[Path]:
 
 
 def _remove_empty(path: Path) -> None:
-    """Remove folders that a start made; a file is never touched."""
+    """Remove empty folders that a start created; never touch a file."""
     if path.is_dir() and not path.is_symlink():
         for inner in path.iterdir():
             _remove_empty(inner)
@@ -242,7 +242,7 @@ def _size(size: int) -> str:
 
 
 class _Progress:
-    """Tell on a terminal how far it is."""
+    """Show progress on a terminal."""
 
     def __init__(self, what: str, total: int = 0) -> None:
         self._what, self._total = what, total
@@ -250,12 +250,12 @@ class _Progress:
         self._next = 0.0
 
     def add(self, count: int) -> None:
-        """Go on by some bytes."""
+        """Add processed bytes."""
         self._done += count
         self.show(self._done, self._total)
 
     def show(self, done: int, total: int) -> None:
-        """Say it, some times a second."""
+        """Print the progress, a few times a second."""
         if not sys.stderr.isatty() or time.monotonic() < self._next:
             return
         self._next = time.monotonic() + 0.2
@@ -263,7 +263,7 @@ class _Progress:
         click.echo(f"\r{self._what}: {share} % of {_size(total)} ", nl=False, err=True)
 
     def end(self) -> None:
-        """Make room for what is said next."""
+        """Clear the progress line before other output."""
         if self._next:
             click.echo("\r" + " " * 60 + "\r", nl=False, err=True)
 
@@ -281,7 +281,7 @@ def _application(config: Config) -> Iterator[Flask]:
 
 @contextmanager
 def _ending_properly() -> Iterator[None]:
-    """Let a SIGTERM end the block as an error does: half-written files are removed."""
+    """Treat SIGTERM inside the block like an error, so that partial files are removed."""
 
     def end(number: int, _frame: FrameType | None) -> None:
         raise SystemExit(128 + number)

@@ -1,10 +1,10 @@
-"""Every command, its module and what `./vigint --help` says of it, which imports none of them."""
+"""List every command with its module and its line in `./vigint --help`, importing none of them."""
 
 from typing import NamedTuple
 
 
 class Listed(NamedTuple):
-    """The module of a command, and its line in the help; none: named in its section's heading."""
+    """The module of a command, and its line in the help; None: it is in its section's heading."""
 
     module: str
     summary: str = ""
@@ -13,24 +13,26 @@ class Listed(NamedTuple):
 # The help fits a terminal of 24 lines by 80 columns, the prompt included.
 SECTIONS: dict[str, dict[str, Listed]] = {
     "Begin": {
-        "demo": Listed("demo", "show everything once, on footage it makes itself"),
+        "demo": Listed("demo", "run the whole workflow once, on generated footage"),
         "up": Listed("up", "start everything, and keep it running until Ctrl-C"),
-        "doctor": Listed("doctor", "say what would be used here, and what is missing"),
+        "doctor": Listed("doctor", "report what would be used here, and what is missing"),
     },
     "People and programs": {
-        "create-user": Listed("people", "create a person, print a password once"),
-        "reset-password": Listed("people", "give a person a new password, end their sessions"),
-        "reset-two-factor": Listed("people", "remove the second factor of a person who lost it"),
+        "create-user": Listed("people", "create a user, print a password once"),
+        "reset-password": Listed("people", "set a user's new password, end their sessions"),
+        "reset-two-factor": Listed("people", "remove a user's lost second factor"),
         "create-api-key": Listed("people", "print a key for a program, once"),
     },
     "Footage and data": {
-        "test-video-processing": Listed("media", "process one file here, print what it found"),
-        "media": Listed("media_check", "compare the rows with the stored files"),
+        "test-video-processing": Listed("media", "process one file here, print its metadata"),
+        "media": Listed("media_check", "compare the database with the stored files"),
         "backup": Listed("backup", "write everything into one file, or check one"),
         "restore": Listed("backup", "restore it into an empty data directory"),
         "retention": Listed("retention", "show or decide what is kept for how long"),
         "verify-audit": Listed("people", "check the audit trail"),
-        "rotate-signing-key": Listed("signing", "sign new links with a new key; live ones go on"),
+        "rotate-signing-key": Listed(
+            "signing", "sign new links with a new key; old ones stay valid"
+        ),
     },
     "One by one, for production": {
         "migrate": Listed("up"),
@@ -45,7 +47,7 @@ MODULES = {name: listed.module for section in SECTIONS.values() for name, listed
 
 
 def overview() -> str:
-    """Return what `./vigint --help` prints."""
+    """Return the text of `./vigint --help`."""
     width = max(map(len, MODULES)) + 2
     lines = [
         "Vigint: private video links and alerts for security incidents.",

@@ -1,4 +1,4 @@
-"""Show everything once, for real, on footage made here."""
+"""Run the complete workflow on generated footage."""
 
 import os
 import re
@@ -38,14 +38,14 @@ _PATIENCE = 90.0
 
 
 class DemoFailed(Exception):
-    """Say which step of the demonstration did not work."""
+    """Report the step of the demo that failed."""
 
 
 @click.command()
 @click.option("--host", default=DEFAULT_HOST, show_default=True)
 @click.option("--port", default=DEFAULT_PORT, show_default=True)
 @click.option("--workers", default=DEFAULT_WORKERS, show_default=True, type=click.IntRange(1, 64))
-@click.option("--exit", "and_exit", is_flag=True, help="Stop after the printing.")
+@click.option("--exit", "and_exit", is_flag=True, help="Exit after printing the results.")
 @click.option("--verbose", is_flag=True, help="Show log lines on the terminal too.")
 def demo(host: str, port: int, workers: int, and_exit: bool, verbose: bool) -> None:
     """Start everything, upload a source, post an incident, and show where to look.
@@ -53,7 +53,7 @@ def demo(host: str, port: int, workers: int, and_exit: bool, verbose: bool) -> N
     Log lines go to vigint.log in the data directory.
     """
     served, output = Served(host, port), output_for(verbose=verbose, always_to_file=True)
-    output.is_muted = True  # the steps say what happens
+    output.is_muted = True  # the steps print their own progress
 
     def show(config: Config, supervisor: Supervisor) -> None:
         try:
@@ -141,13 +141,15 @@ class _Demonstration:
         return password, key
 
     def _film(self, folder: Path) -> Path:
-        """Film the drawn scene by two cameras: ten seconds in 720p, with a cut and with sound."""
+        """Generate footage of the drawn scene from two cameras: ten seconds in 720p, with a cut and
+        sound.
+        """
         for number in range(60):
             (folder / f"drawn-{number:03d}.png").write_bytes(draw_frame(number, 60))
         clip = folder / "parking-nord.mp4"
         views = (
             "[0:v]fps=25,split[far][near];"
-            # Two still seconds before anybody comes, and two after they have gone.
+            # Two still seconds before the person appears, and two after.
             "[far]trim=end=3.6,setpts=PTS-STARTPTS,tpad=start_mode=clone:start_duration=2,"
             "hflip,scale=1280:960,crop=1280:720:0:200,hue=h=35:s=0.8[first];"
             "[near]trim=start=3.6,setpts=PTS-STARTPTS,tpad=stop_mode=clone:stop_duration=2,"
@@ -223,7 +225,7 @@ class _Demonstration:
     def _post(self, key: str) -> dict[str, Any]:
         os.environ["VIGINT_SERVER_URL"], os.environ["VIGINT_API_KEY"] = self.base, key
         recipients = list(self.config.email.recipients) or [_DEMO_RECIPIENT]
-        # What fails here is told here: nothing of a demonstration waits to be sent another day.
+        # Failures are reported here; the demo spools nothing for later.
         result = AlertManager(find_spool=lambda: None).send_security_alert_with_video(
             message="Intrusion détectée près du quai de livraison.",
             frames=draw_incident(40, datetime.now(UTC).timestamp() - 4),

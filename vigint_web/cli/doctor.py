@@ -1,4 +1,4 @@
-"""Say what this installation would use, and what is missing."""
+"""Report the components this installation would use, and what is missing."""
 
 import shutil
 import smtplib
@@ -19,7 +19,6 @@ from vigint_web.cli.queue_server import find_queue_binary
 from vigint_web.config.config import Config
 from vigint_web.extensions import db
 from vigint_web.i18n.deliveries import delivery_sentence
-from vigint_web.i18n.formats import megabytes
 from vigint_web.media.tools import ToolMissing, find_tools, tool_abilities
 from vigint_web.net.outbound_http import CallFailed, checked_addresses
 from vigint_web.services.accounts import users
@@ -34,7 +33,7 @@ _LOW_DISK = 1_000_000_000
 
 @dataclass(frozen=True)
 class Finding:
-    """One line of the report; what is not good and vital stops the main job."""
+    """One line of the report; a finding that is vital and not good prevents the basic workflow."""
 
     good: bool
     what: str
@@ -135,9 +134,9 @@ def _database() -> Finding:
 def _storage(config: Config) -> Finding:
     place = runtime().storage
     free = shutil.disk_usage(config.temp_dir).free
-    says = f"{place.describe()}, {megabytes(free)} free"
+    says = f"{place.describe()}, {free / 1e9:.1f} GB free"
     if config.s3 is not None:
-        says = f"{place.describe()}; working files in {config.temp_dir}, {megabytes(free)} free"
+        says = f"{place.describe()}; working files in {config.temp_dir}, {free / 1e9:.1f} GB free"
     try:
         place.check()
     except NoRoom as error:
@@ -169,7 +168,7 @@ def _mail(config: Config) -> Finding:
         with kind(email.server, email.port, timeout=5) as host:
             host.noop()
     except (smtplib.SMTPException, OSError) as error:
-        # Not vital: mails wait and are tried again for a day.
+        # Not vital: mails are retried for a day.
         return Finding(
             False,
             "mail",
@@ -184,8 +183,9 @@ def _mail(config: Config) -> Finding:
         return Finding(
             False,
             "mail",
-            f"{email.server}:{email.port} answers, but alerts reach nobody: no mailbox can have the"
-            f" address {', '.join(nowhere)}. Set [Email] to_email (VIGINT_SMTP_TO)",
+            f"{email.server}:{email.port} answers, but alerts have no valid"
+            f" recipient: no mailbox can have the address {', '.join(nowhere)}."
+            " Set [Email] to_email (VIGINT_SMTP_TO)",
         )
     return Finding(True, "mail", f"{email.server}:{email.port} answers; for {to}")
 
@@ -204,7 +204,7 @@ def _webhooks(config: Config) -> Iterator[Finding]:
                 vital=False,
             )
         else:
-            yield Finding(True, "webhook", f"{name} is told of alerts and videos")
+            yield Finding(True, "webhook", f"{name} is called about alerts and videos")
 
 
 def _retention() -> Iterator[Finding]:

@@ -1,4 +1,4 @@
-"""Says in words what log lines tell of that a person at the terminal cares about."""
+"""Translate log lines about notable events into sentences for the terminal."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -22,13 +22,13 @@ _WORDS = {
 
 
 def sentence(fields: Mapping[str, Any]) -> str | None:
-    """Return what a log line means for a person, with its local time; None for most lines."""
+    """Return a log line as a sentence with its local time; None for most lines."""
     try:
         words = _WORDS[Event(fields[EVENT])]
     except (KeyError, ValueError):
         return None
     said = words.format_map(_Known(fields))
-    # Reasons hold what other servers answered: no control characters reach the terminal.
+    # Reasons contain answers of other servers: remove control characters before printing.
     printable = "".join(sign if sign.isprintable() else " " for sign in said)
     return f"{_local_time(fields)}  {printable[:_LONGEST]}"
 

@@ -1,6 +1,6 @@
-"""Keeps what an installation's processes log in one file that rotates, readable by its owner alone.
+"""Collect the logs of an installation's processes in one rotating file, readable by its owner only.
 
-They write into a pipe: a file that several processes hold open cannot be renamed under them.
+The processes write into a pipe, because a file that several processes hold open cannot be renamed.
 """
 
 import json
@@ -22,14 +22,14 @@ from vigint_web.system.private_files import narrow, private_folder
 _LARGEST = 10_000_000
 _KEPT = 5
 _LONGEST_LINE = 1_000_000
-# All that write have ended by then; what is left lies in the pipe.
+# All writers have ended by then; the remaining lines are in the pipe.
 _PATIENCE_SECONDS = 2.0
 
 Listener = Callable[[str, Mapping[str, Any]], None]
 
 
 class _PrivateFile(RotatingFileHandler):
-    """A file of mode 0600, that stays one when it rotates."""
+    """A file that keeps mode 0600 when it is rotated."""
 
     def __init__(self, path: Path) -> None:
         super().__init__(path, maxBytes=_LARGEST, backupCount=_KEPT, encoding="utf-8")
@@ -42,17 +42,17 @@ class _PrivateFile(RotatingFileHandler):
         return open(self.baseFilename, "a", encoding="utf-8", opener=private)
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's name
-        """Go on: on a full disk a lost line is better than processes that wait for it."""
+        """Continue: on a full disk a lost line is better than blocked processes."""
 
 
 class LogFile:
-    """A log of one installation: a context manager, whose `writer` its processes write into.
+    """The log of one installation: a context manager with a `writer` for its processes.
 
-    `listener` is given each line, and its fields where it is JSON, in a thread of its own.
+    `listener` is called with each line, and its fields if it is JSON, in a thread of its own.
     """
 
     def __init__(self, path: Path, log_format: str, listener: Listener | None = None) -> None:
-        """Take where to write, and how: `json` or `text`."""
+        """Take the path and the format: `json` or `text`."""
         self.path = path
         self._format = log_format
         self._listener = listener
@@ -60,7 +60,7 @@ class LogFile:
         self.writer = -1
 
     def __enter__(self) -> Self:
-        """Begin, and write what this process logs there too.
+        """Open the file and add this process's own log lines.
 
         Raises:
             OSError: the file cannot be written.
@@ -80,13 +80,13 @@ class LogFile:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """Write what is left; it comes after the last process has ended."""
+        """Write the remaining lines; call it after the last process has ended."""
         if isinstance(self._handler, logging.StreamHandler):
             logging.getLogger().removeHandler(self._handler)
             self._handler.stream.close()
         os.close(self.writer)
         self._thread.join(_PATIENCE_SECONDS)
-        with suppress(OSError):  # on a full disk what could not be written is lost
+        with suppress(OSError):  # on a full disk unwritten lines are lost
             self._file.close()
 
     def _read(self, reader: int) -> None:
@@ -103,8 +103,8 @@ class LogFile:
             try:
                 self._listener(line, fields)
             except Exception as error:
-                # What is said of a line must not cost the next ones.
-                sys.stderr.write(f"a log line was not shown: {type(error).__name__}\n")
+                # A failing listener must not affect the following lines.
+                sys.stderr.write(f"a log line could not be shown: {type(error).__name__}\n")
 
 
 def _fields(line: str) -> dict[str, Any]:

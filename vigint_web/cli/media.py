@@ -1,4 +1,4 @@
-"""Process a file from a shell, the way the workers do."""
+"""Process a file from the command line like the workers do."""
 
 import json
 import tempfile

@@ -1,4 +1,4 @@
-"""Compare rows and storage from a shell, and clear what nobody names."""
+"""Compare database rows and storage from the command line, and delete unreferenced files."""
 
 import json
 import sys
@@ -20,26 +20,30 @@ _SAFE_HOURS = 6
 
 @click.group()
 def media() -> None:
-    """Look after stored footage."""
+    """Check stored footage."""
 
 
 @media.command()
-@click.option("--delete", is_flag=True, help="Remove what no row names; without it nothing is.")
+@click.option(
+    "--delete",
+    is_flag=True,
+    help="Remove files that no row references; without this option nothing is removed.",
+)
 @click.option(
     "--older-than",
     "hours",
     type=click.FloatRange(min=0),
     default=_SAFE_HOURS,
     show_default=True,
-    help="Hours after which nobody can be about to name a file. 0 only while nothing runs.",
+    help="Minimum age in hours of a file to remove. Use 0 only while Vigint is stopped.",
 )
 @click.option("--hash", "hashes", is_flag=True, help="Read every file and compare its SHA-256.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of sentences.")
 def check(delete: bool, hours: float, hashes: bool, as_json: bool) -> None:
-    """Compare the rows of the database with the files of the storage, both ways.
+    """Compare the rows of the database with the files of the storage, in both directions.
 
-    Lists files that rows name and that are missing or other than the row says, and what no row
-    names: files, working files, uploads. The status is 0 if nothing is wrong, or was removed.
+    Lists referenced files that are missing or differ from their row, and unreferenced files,
+    working files and uploads. The status is 0 if there is none, or if they were removed.
     """
     with create_app().app_context():
         try:
@@ -153,7 +157,7 @@ def _age(seconds: float) -> str:
 
 
 class _Progress:
-    """Tell on a terminal how far it is, some times a second."""
+    """Show progress on a terminal, a few times a second."""
 
     def __init__(self) -> None:
         self._next = 0.0

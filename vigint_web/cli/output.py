@@ -1,4 +1,4 @@
-"""What a start prints: words for a person at a terminal, plain lines for everything else."""
+"""Print the output of a start: sentences on a terminal, plain lines elsewhere."""
 
 import sys
 from collections.abc import Mapping
@@ -17,25 +17,25 @@ from vigint_web.services.accounts.users import FIRST_ADMIN
 
 
 class Output:
-    """Where one start prints, and where its processes log."""
+    """The output of one start, and the destination of its processes' logs."""
 
     def __init__(self, terminal: Terminal | None, *, log_to_file: bool, verbose: bool) -> None:
-        """Take where to print.
+        """Set up the output.
 
         Args:
-            terminal: where a person reads, if one does.
+            terminal: the interactive terminal, if there is one.
             log_to_file: whether log lines go to the file instead of standard error.
-            verbose: whether log lines are shown on the terminal besides.
+            verbose: whether log lines are also shown on the terminal.
         """
         self.terminal = terminal
         self.log_path: Path | None = None
-        self.is_muted = False  # about what log lines tell of
+        self.is_muted = False  # suppresses sentences about log lines
         self._log_to_file = log_to_file
         self._verbose = verbose
         self._first_password: str | None = None
 
     def log_file(self, config: Config) -> AbstractContextManager[LogFile | None]:
-        """Return the log that the processes write into, or None: they write to standard error."""
+        """Return the log file of the processes, or None if they write to standard error."""
         if not self._log_to_file:
             return nullcontext()
         self.log_path = config.data_dir / "vigint.log"
@@ -51,7 +51,7 @@ class Output:
             sys.stdout.flush()
 
     def progress(self, text: str) -> None:
-        """Print what is being done, where a person waits for it."""
+        """Print the current step if a user is waiting on a terminal."""
         if self.terminal is not None:
             self.terminal.say(text)
 
@@ -73,11 +73,11 @@ class Output:
 
     @property
     def where_processes_speak(self) -> str:
-        """Return where a person reads what the processes said."""
+        """Return the place where the processes' output can be read."""
         return f"in {shown(self.log_path)}" if self.log_path is not None else "above"
 
     def close(self) -> None:
-        """Print what must not be lost, and wait until all is printed."""
+        """Print the pending important lines, and wait until everything is printed."""
         login = self.first_login()
         if login is not None:
             self.say(f"First login:  {login}")
@@ -94,13 +94,13 @@ class Output:
 
 
 def shown(path: Path) -> Path:
-    """Return a path as short as it can be said from the current folder."""
+    """Return a path, relative to the current folder if that is shorter."""
     here = Path.cwd()
     return path.relative_to(here) if path.is_relative_to(here) else path
 
 
 def output_for(*, verbose: bool, always_to_file: bool = False) -> Output:
-    """Return how a start prints, by what its standard output and standard error are."""
+    """Return the kind of output for this process's standard output and standard error."""
     terminal = terminal_of_a_person()
     to_file = always_to_file or terminal is not None
     return Output(terminal, log_to_file=to_file, verbose=verbose)

@@ -19,10 +19,10 @@ from vigint_web.system.processes import run_and_exit
 
 
 def web_command(bind: str) -> list[str]:
-    """Return what runs the web server, in the checkout's folder.
+    """Return the command of the web server, run in the checkout's folder.
 
     Args:
-        bind: `address:port` to listen on, or `fd://` and a socket that listens already.
+        bind: `address:port` to listen on, or `fd://` and the number of a listening socket.
     """
     return [
         sys.executable, "-m", "vigint_web.server.serving",
@@ -36,8 +36,8 @@ def web_command(bind: str) -> list[str]:
 def web(host: str, port: int) -> None:
     """Run the web server alone; the database must be migrated.
 
-    A socket that systemd hands over (`vigint-web.socket`) comes before --host and --port: it goes
-    on listening while the web server is replaced.
+    A socket from systemd (`vigint-web.socket`) takes precedence over --host and --port: it keeps
+    listening while the web server is replaced.
     """
     config = read_config()
     check_data_dir(config.data_dir)
@@ -52,9 +52,9 @@ def web(host: str, port: int) -> None:
 
 
 def _is_given_a_socket() -> bool:
-    """Return whether a service manager started this very process with a socket (sd_listen_fds).
+    """Return whether a service manager passed a socket to this process (sd_listen_fds).
 
-    gunicorn, which this process turns into, finds it by the same variables.
+    gunicorn, which replaces this process, finds it by the same variables.
     """
     for_whom, how_many = os.environ.get("LISTEN_PID", ""), os.environ.get("LISTEN_FDS", "")
     return for_whom == str(os.getpid()) and how_many.isdecimal() and int(how_many) > 0
@@ -86,13 +86,13 @@ def queue() -> None:
     with DataDirLock(data_dir) as lock:
         server.prepare()
         server.begin_anew_if_damaged()
-        # As long as it runs, `up` shall not start another one there.
+        # While it runs, `up` must not start another one in this directory.
         lock.outlive_exec()
         _become(server.argv)
 
 
 def _become(argv: list[str]) -> None:
-    """Turn into a program: the service manager then signals it, not a go-between."""
+    """Replace this process by a program (exec), so that the service manager signals it directly."""
     sys.stdout.flush()
     sys.stderr.flush()
     os.execv(argv[0], argv)  # noqa: S606 - an argument list of our own, no shell

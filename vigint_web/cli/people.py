@@ -1,4 +1,4 @@
-"""Manage people, keys and the audit trail from a shell."""
+"""Manage people, keys and the audit trail from the command line."""
 
 import sys
 
@@ -15,7 +15,7 @@ from vigint_web.services.core.actors import command_line
 
 
 def _password(from_stdin: bool) -> tuple[str, bool]:
-    """Return a password, and whether it was made here and has to be told."""
+    """Return a password, and whether it was generated here and must be printed."""
     if from_stdin:
         return sys.stdin.readline().rstrip("\r\n"), False
     return users.generate_password(), True
@@ -26,12 +26,12 @@ def _password(from_stdin: bool) -> tuple[str, bool]:
 @click.option("--role", type=click.Choice([role.value for role in Role]), required=True)
 @click.option("--password-stdin", is_flag=True, help="Read the password from standard input.")
 def create_user(email: str, role: str, password_stdin: bool) -> None:
-    """Create a person who can log in."""
+    """Create a user who can log in."""
     password, told = _password(password_stdin)
     app = create_app()
     with app.app_context():
         migrate_database(app)
-        with force_locale("en"):  # what is wrong with it is said as all else here
+        with force_locale("en"):  # errors are printed in English, like all other output
             users.create_user(command_line(), email, password, Role(role))
     click.echo(f"{users.normalise_email(email)} is {role} now.", err=True)
     if told:
@@ -42,12 +42,12 @@ def create_user(email: str, role: str, password_stdin: bool) -> None:
 @click.argument("email")
 @click.option("--password-stdin", is_flag=True, help="Read the password from standard input.")
 def reset_password(email: str, password_stdin: bool) -> None:
-    """Give a person a new password; their sessions end."""
+    """Set a new password for a user; their sessions end."""
     password, told = _password(password_stdin)
     app = create_app()
     with app.app_context():
         migrate_database(app)
-        with force_locale("en"):  # what is wrong with it is said as all else here
+        with force_locale("en"):  # errors are printed in English, like all other output
             users.set_password(command_line(), email, password)
     click.echo(f"{users.normalise_email(email)} has a new password.", err=True)
     if told:
@@ -57,7 +57,7 @@ def reset_password(email: str, password_stdin: bool) -> None:
 @click.command("reset-two-factor")
 @click.argument("email")
 def reset_two_factor(email: str) -> None:
-    """Take away the second factor of somebody who lost it; their sessions end."""
+    """Remove a user's lost second factor; their sessions end."""
     app = create_app()
     with app.app_context():
         migrate_database(app)

@@ -1,4 +1,4 @@
-"""Finds out, before anything is started, what would keep Vigint from running here."""
+"""Check, before anything is started, for conditions that would prevent Vigint from running."""
 
 import errno
 import fcntl
@@ -14,29 +14,29 @@ from vigint_web.system.private_files import private_folder
 
 
 class StartError(Exception):
-    """Say in one sentence why Vigint cannot start and what to do about it."""
+    """Explain in one sentence why Vigint cannot start and what to do about it."""
 
 
-# What waits to be accepted while the web server is replaced, and what the kernel allows at most.
+# The backlog of connections while the web server is replaced, the kernel's usual maximum.
 _BACKLOG = 2048
 
 
 def check_port(host: str, port: int) -> None:
-    """Make sure that the web server will be able to listen there; raises what `listen` raises."""
+    """Check that the web server can listen on the port; raises what `listen` raises."""
     listen(host, port).close()
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """Return a socket that listens there.
+    """Return a listening socket.
 
-    Whoever holds it may start one web server after the other on it: who connects meanwhile waits
-    and is not refused.
+    Several web servers can be started on it one after the other: meanwhile new connections wait and
+    are not refused.
 
     Raises:
         StartError: the port is taken or not allowed, or the host is not of this machine.
     """
     try:
-        # getaddrinfo() takes 70000 for 4464.
+        # getaddrinfo() reduces 70000 modulo 65536 to 4464.
         if not 0 <= port <= 65535:
             raise OverflowError
         family, kind, protocol, _, address = socket.getaddrinfo(
@@ -48,7 +48,7 @@ def listen(host: str, port: int) -> socket.socket:
             " with --host, such as 127.0.0.1, and a port from 1 to 65535 with --port."
         ) from None
     listener = socket.socket(family, kind, protocol)
-    # As the web server does; without it a port closed a moment ago counts as taken.
+    # The web server sets it too; without it a recently closed port counts as taken.
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind(address)
@@ -78,9 +78,9 @@ def check_data_dir(data_dir: Path) -> None:
 
 
 class DataDirLock:
-    """Hold a data directory for one supervisor; a context manager.
+    """Lock a data directory for one supervisor; a context manager.
 
-    The kernel ends the lock with the process, however that ends.
+    The kernel releases the lock when the process ends, for whatever reason.
     """
 
     def __init__(self, data_dir: Path) -> None:
@@ -120,7 +120,7 @@ class DataDirLock:
         return self
 
     def outlive_exec(self) -> None:
-        """Let the program that this process turns into hold the lock on."""
+        """Keep the lock across exec, for the program that replaces this process."""
         if self._descriptor is not None:
             os.set_inheritable(self._descriptor, True)
 
@@ -130,8 +130,8 @@ class DataDirLock:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """Give the lock back."""
-        # The file stays: removing it would let two processes lock two files of one name.
+        """Release the lock."""
+        # The file is not removed: otherwise two processes could lock two files of the same name.
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None

@@ -1,4 +1,4 @@
-"""Make what a checkout needs before somebody who may not write there runs it."""
+"""Prepare a checkout for a service user without write access to it."""
 
 import compileall
 import sys
@@ -19,7 +19,7 @@ def prepare() -> None:
     compiled = [compileall.compile_dir(package, quiet=2) for package in packages]
     sources = list(catalogs.glob("*/LC_MESSAGES/*.po"))
     if not all(compiled) or not all(source.with_suffix(".mo").exists() for source in sources):
-        raise StartError(f"{ROOT} cannot be written: run this as whoever owns it (sudo).")
+        raise StartError(f"{ROOT} cannot be written: run this as its owner (sudo).")
     click.echo(f"Prepared {ROOT} for Python {sys.version_info[0]}.{sys.version_info[1]}.")
 
 

@@ -1,8 +1,8 @@
-"""Put the files of the embedded queue server aside when they keep it from starting.
+"""Move the files of the embedded queue server aside when they prevent its start.
 
-A power cut leaves zeros in files, or half of them. The queue is disposable: the database knows all
-that is unfinished. Whether the files are at fault is tried: the server starts without them, and
-does not start with them. Everything else (no memory, a full disk) stays for a person to see.
+A power cut leaves zeros in files, or truncates them. The queue is disposable: the database has all
+unfinished work. The files are the cause if the server starts without them, but not with them. All
+other causes (no memory, a full disk) are left for the administrator.
 """
 
 import logging
@@ -26,23 +26,23 @@ from vigint_web.system.processes import die_with_parent
 
 log = logging.getLogger(__name__)
 
-# What servers of all versions write and read: multi-part AOF since 7.0, one file before, snapshots.
+# The files that servers of all versions use: multi-part AOF since 7.0, one file before, snapshots.
 _FILES = ("appendonlydir", "appendonly.aof", "dump.rdb")
 _ASIDE = "damaged"
 MOST_KEPT = 3
 MOST_KEPT_BYTES = 256 * 1024 * 1024
-# A server that reads for longer is not one that refuses its files.
+# A server that is still reading after this time has not rejected its files.
 _TRIAL_SECONDS = 20.0
 _LOOK_SECONDS = 0.02
 
-# Makes the command that runs the server: in a directory, on a socket, with a log.
+# Returns the command that runs the server: in a directory, on a socket, with a log.
 Command = Callable[[Path, Path, Path], list[str]]
 
 
 def put_damaged_aside(home: Path, command: Command) -> Path | None:
-    """Move the queue's files away if the server cannot start with them; return where they lie.
+    """Move the queue's files away if the server cannot start with them; return their new folder.
 
-    Nothing may run on these files meanwhile.
+    No server may be running on these files.
 
     Args:
         home: the server's directory.
@@ -70,7 +70,7 @@ def put_damaged_aside(home: Path, command: Command) -> Path | None:
 
 
 def _starts(folder: Path, command: Command) -> bool | None:
-    """Return whether the server starts in a directory; None: it did not say in time."""
+    """Return whether the server starts in a directory; None: unknown within the time limit."""
     place = Path(tempfile.mkdtemp(prefix="vigint-"))
     socket = place / "s"
     try:
@@ -80,7 +80,7 @@ def _starts(folder: Path, command: Command) -> bool | None:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             start_new_session=True,
-            # Nothing may be left that writes to these files.
+            # No process may remain that writes to these files.
             preexec_fn=partial(die_with_parent, os.getpid()),  # noqa: PLW1509 - between fork and exec
         )
         try:
@@ -110,7 +110,7 @@ def _answers(socket: Path) -> bool:
 
 
 def _forget_old(folder: Path) -> None:
-    """Keep the newest few, as far as they are small."""
+    """Keep the newest few, within a size limit."""
     room = MOST_KEPT_BYTES
     for number, kept in enumerate(sorted(folder.iterdir(), reverse=True)):
         room -= _size(kept)

@@ -1,4 +1,4 @@
-"""Runs the embedded queue server (Valkey or Redis) of a data directory.
+"""Run the embedded queue server (Valkey or Redis) of a data directory.
 
 It listens on a unix socket only, keeps an append-only file, and evicts nothing.
 """
@@ -36,7 +36,7 @@ _LONGEST_LOG = 1_000_000
 
 @dataclass(frozen=True)
 class QueueBinary:
-    """A queue server program that runs on this machine; `version` as it says itself."""
+    """A queue server program that runs on this machine; `version` as the program reports it."""
 
     path: Path
     version: str
@@ -60,7 +60,7 @@ def find_queue_binary() -> QueueBinary:
 
 
 def check_queue_server(url: str) -> None:
-    """Make sure that the configured queue server answers, before anything is started.
+    """Check that the configured queue server answers, before anything is started.
 
     Raises:
         StartError: it does not.
@@ -69,7 +69,7 @@ def check_queue_server(url: str) -> None:
         with _client(url) as client:
             client.ping()
     except (RedisError, OSError, ValueError) as error:
-        # Only the kind of error is told: the address may hold a password.
+        # Only the type of the error: the address may contain a password.
         raise StartError(
             f"The queue server of VIGINT_REDIS_URL does not answer ({type(error).__name__}): start"
             " it, correct the address, or remove it to use the queue server that comes with Vigint."
@@ -96,7 +96,7 @@ class QueueServer:
     def argv(self) -> list[str]:
         """Return the command that runs the server in the foreground; `prepare` comes first."""
         if self._socket is None:
-            raise RuntimeError("QueueServer.prepare() must be called before argv is asked for")
+            raise RuntimeError("QueueServer.prepare() must be called before argv is used")
         return self._command(self._home, self._socket, self.log_path)
 
     def _command(self, home: Path, socket: Path, log_path: Path) -> list[str]:
@@ -111,10 +111,10 @@ class QueueServer:
             "save": "",
             "appendonly": "yes",
             "appendfsync": "everysec",
-            # kill -9 may cut the last command in half.
+            # kill -9 may truncate the last command.
             "aof-load-truncated": "yes",
-            # Plain commands load in every version of Valkey and Redis; their snapshots do not,
-            # and the next start may find another one on PATH.
+            # Plain commands load in every version of Valkey and Redis, their snapshots do not; the
+            # next start may find another version on PATH.
             "aof-use-rdb-preamble": "no",
             "maxmemory-policy": "noeviction",
         }
@@ -124,7 +124,7 @@ class QueueServer:
         return argv
 
     def prepare(self) -> None:
-        """Make the directories and clear away what a killed start left.
+        """Create the directories and remove the remains of a killed start.
 
         Only for the holder of the data directory's lock: a server that still runs there is an
         orphan, and is shut down.
@@ -145,11 +145,13 @@ class QueueServer:
             ) from None
 
     def begin_anew_if_damaged(self) -> None:
-        """Put the queue's files aside if the server cannot start with them; it must not run."""
+        """Move the queue's files aside if the server cannot start with them; it must not be
+        running.
+        """
         try:
             put_damaged_aside(self._home, self._command)
         except OSError as error:
-            log.warning("the queue's files could not be tried: %s", error)
+            log.warning("the queue's files could not be checked: %s", error)
 
     def ready(self) -> bool:
         """Return whether the server answers and has read its data."""
@@ -160,7 +162,7 @@ class QueueServer:
             return False
 
     def child(self) -> Child:
-        """Return what the supervisor runs: first to start, last to stop."""
+        """Return the supervisor's child: the first to start, the last to stop."""
         return Child(
             name="queue server",
             argv=self.argv,

@@ -1,26 +1,26 @@
-"""What a supervisor reports while it runs."""
+"""Reports of a supervisor while it runs."""
 
 from collections.abc import Mapping
 
 
 class Report:
-    """Receive what a supervisor does; this one keeps it to itself."""
+    """Receive the events of a supervisor; this implementation ignores them."""
 
     def died(self, name: str, what: str, pause: float) -> None:
-        """A child has ended, as `what` says, and is started again after `pause` seconds."""
+        """A child has ended, as `what` describes, and is restarted after `pause` seconds."""
 
     def failed(self, sentence: str) -> None:
-        """What was to be done once all children were ready has failed; everything stops."""
+        """The callback for readiness has failed; everything is stopped."""
 
     def stopping(self) -> None:
-        """All children are about to be told to end."""
+        """All children are about to be terminated."""
 
     def still_waiting(self, left: Mapping[str, int], seconds: float) -> None:
-        """Children are still ending a while later; they have `seconds` more.
+        """Children are still ending after a while; `seconds` remain until they are killed.
 
         Args:
             left: their process ids by name.
         """
 
     def cut_short(self) -> None:
-        """The stop was asked for again: what still runs is killed."""
+        """A second stop was requested: the remaining processes are killed."""

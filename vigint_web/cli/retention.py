@@ -1,4 +1,4 @@
-"""Say which retention is in force, and decide about a shorter one that waits, from a shell."""
+"""Show the retention in force, and decide about a pending shorter one, from the command line."""
 
 import click
 

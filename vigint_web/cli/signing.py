@@ -1,4 +1,4 @@
-"""Rotate the key that signs links and sessions, from a shell on the server."""
+"""Rotate the key that signs links and sessions, from the command line on the server."""
 
 import os
 import secrets
@@ -79,7 +79,7 @@ def _is_given() -> bool:
 
 
 def _write(path: Path, keys: tuple[str, ...]) -> None:
-    """Replace the file at once: a reader sees the old keys or the new ones, never half."""
+    """Replace the file atomically: readers see the old keys or the new ones, never a mixture."""
     draft = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:

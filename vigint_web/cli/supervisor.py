@@ -1,7 +1,8 @@
-"""Starts the processes of one installation, keeps them running, and stops them.
+"""Start the processes of one installation, restart those that end, and stop them.
 
-Wakes for a signal, a death or a due restart only. Must run in the main thread: signal handlers
-live there, and children die with the thread that started them (see `vigint_web.system.processes`).
+It wakes up only for a signal, the end of a child, or a due restart. It must run in the main thread:
+signal handlers run there, and children die with the thread that started them (see
+`vigint_web.system.processes`).
 """
 
 import logging
@@ -25,19 +26,20 @@ from vigint_web.system.processes import die_with_parent
 
 log = logging.getLogger(__name__)
 
-# Pauses before the first, second, … restart in a row; the last one repeats. With the time a child
-# takes to start they keep the promise that a killed child is back within 3 seconds.
+# Pauses before the first, second, … restart in a row; the last one repeats. Together with a child's
+# start time they ensure that a killed child is back within 3 seconds.
 _PAUSES = (0.0, 0.25, 0.5, 1.0, 2.0, 2.5)
 # A child that ran this long (seconds) has recovered, and its next death counts as the first.
 _RECOVERED_AFTER = 5.0
 _START_ATTEMPTS = 3
 _PROBE_INTERVAL = 0.05
-# Some senders (timeout(1), process managers) signal the process and then its group, which is no
-# second Ctrl-C.
+# Some senders (timeout(1), process managers) signal the process and then its group, which must not
+# count as a second Ctrl-C.
 _REPEAT_AFTER = 0.1
-# How long a stop may take before it says what it waits for.
+# The time after which a running stop reports what it waits for.
 _SILENT_SECONDS = 1.0
-# What a later group (the queue server) gets for its own orderly end when the first used it all.
+# The time for a later group (the queue server) to end properly when the first group used up its
+# own.
 _LEAST_WARM_SECONDS = 2.0
 
 
@@ -45,12 +47,12 @@ _LEAST_WARM_SECONDS = 2.0
 class Child:
     """One process to keep running.
 
-    `env` is the whole environment (None: this process's). Children of a lower `order` start
-    first, and stop last; those of one order start and stop together. `ready` must answer within
-    about a second; without it a child counts as ready once started. `failure_hint` is a sentence
-    for the person whose start fails. `before_restart` is called when it has ended, before it is
-    started again. `descriptors` are open in the child under the same numbers. `output` is a
-    descriptor that it writes to (None: this process's standard output and standard error).
+    `env` is the whole environment (None: this process's). Children of a lower `order` start first,
+    and stop last; those of one order start and stop together. `ready` must return within about a
+    second; without it a child counts as ready once started. `failure_hint` is a sentence for the
+    user whose start fails. `before_restart` is called between the end of the child and its restart.
+    `descriptors` are open in the child under the same numbers. `output` is a descriptor that it
+    writes to (None: this process's standard output and standard error).
     """
 
     name: str
@@ -77,7 +79,7 @@ class _Slot:
 
 
 class Supervisor:
-    """Runs children until it is told to stop."""
+    """Run children until a stop is requested."""
 
     def __init__(
         self,
@@ -92,13 +94,13 @@ class Supervisor:
         """Take the children to run.
 
         Args:
-            children: what to run.
-            on_ready: called once in a thread of its own when all are ready, so it may take its
-                time; if it raises, everything is stopped and the status is 1.
-            report: is told what happens.
-            said_where: where a person finds what the children said.
-            warm_seconds: what children get to end by themselves, before SIGKILL.
-            start_seconds: what the children of one order get to become ready.
+            children: the processes to run.
+            on_ready: called once in a thread of its own when all are ready, so it may block; if it
+            raises, everything is stopped and the status is 1.
+            report: receives the events.
+            said_where: the place where the children's output can be read.
+            warm_seconds: the time for children to end before SIGKILL.
+            start_seconds: the time for the children of one order to become ready.
         """
         ordered = sorted(children, key=lambda child: child.order)
         self._slots = [_Slot(child) for child in ordered]
@@ -111,7 +113,7 @@ class Supervisor:
         self._cold = False
         self._first_signal_at: float | None = None
         self._status = 0
-        # Guards the pipe against a thread that asks for a stop when `run` has closed it.
+        # Guards the pipe against a thread that requests a stop after `run` has closed it.
         self._pipe_lock = threading.Lock()
         self._pipe_open = True
         self._wake_reader, self._wake_writer = os.pipe()
@@ -119,11 +121,14 @@ class Supervisor:
         os.set_blocking(self._wake_writer, False)
 
     def request_stop(self, status: int = 0) -> None:
-        """Stop everything and let `run` return `status`; from any thread. The first call counts."""
+        """Stop everything and let `run` return `status`; from any thread.
+
+        Only the first call counts.
+        """
         if not self._stopping.is_set():
             self._status = status
             self._stopping.set()
-        with self._pipe_lock, suppress(BlockingIOError):  # A full pipe wakes as well.
+        with self._pipe_lock, suppress(BlockingIOError):  # a full pipe wakes it up as well
             if self._pipe_open:
                 os.write(self._wake_writer, b"\0")
 
@@ -131,7 +136,7 @@ class Supervisor:
         """Run the children until SIGINT, SIGTERM, SIGHUP or `request_stop`; once per object.
 
         Returns:
-            The exit status: 0 when the stop was asked for.
+            The exit status: 0 after a requested stop.
 
         Raises:
             StartError: a child did not become ready. Everything is stopped again then.
@@ -158,7 +163,7 @@ class Supervisor:
             self._report.failed(str(error))
             self.request_stop(1)
         except Exception:
-            log.exception("What was to be done once everything was ready has failed; stopping.")
+            log.exception("The callback for readiness has failed; stopping.")
             self._report.failed(f"Something unexpected went wrong; see {self._said_where}.")
             self.request_stop(1)
 
@@ -201,8 +206,8 @@ class Supervisor:
                 stderr=child.output,
                 start_new_session=True,
                 pass_fds=tuple(child.descriptors),
-                # It must be done between fork and exec. Safe with threads: it neither imports
-                # nor takes a lock.
+                # Required between fork and exec. Safe with threads: it neither imports nor takes a
+                # lock.
                 preexec_fn=partial(die_with_parent, os.getpid()),  # noqa: PLW1509 - see above
             )
         except (OSError, subprocess.SubprocessError) as error:
@@ -219,7 +224,7 @@ class Supervisor:
             process = slot.process
             if process is not None and process.poll() is not None:
                 slot.process = None
-                # What it started must not go on without it (and hold its port).
+                # Its own children must not outlive it (and hold its port).
                 _kill_group(process.pid)
                 if time.monotonic() - slot.started_at >= _RECOVERED_AFTER:
                     slot.deaths = 0
@@ -289,10 +294,10 @@ class Supervisor:
         handlers: dict[int, Callable[[int, FrameType | None], None]] = {
             signal.SIGINT: self._on_stop_signal,
             signal.SIGTERM: self._on_stop_signal,
-            # Without a handler of its own a signal would not reach the pipe below.
+            # Without a Python handler a signal would not be written to the pipe below.
             signal.SIGCHLD: lambda _number, _frame: None,
         }
-        # nohup ignores it, and that shall stay so.
+        # nohup ignores SIGHUP; keep it ignored.
         if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
             handlers[signal.SIGHUP] = self._on_stop_signal
         before = signal.set_wakeup_fd(self._wake_writer, warn_on_full_buffer=False)
@@ -301,8 +306,7 @@ class Supervisor:
             yield
         finally:
             for number, old in previous.items():
-                # Whoever was told to stop is about to end; one more impatient Ctrl-C must not cut
-                # the tidying-up that follows.
+                # After a stop request another Ctrl-C must not interrupt the cleanup that follows.
                 signal.signal(number, old if self._first_signal_at is None else signal.SIG_IGN)
             signal.set_wakeup_fd(before)
             with self._pipe_lock:

@@ -1,4 +1,4 @@
-"""Talks to the person at the terminal: what happens, in words, one line for each."""
+"""Print events on the terminal, one sentence per line."""
 
 import math
 import queue
@@ -9,7 +9,8 @@ from contextlib import suppress
 
 from vigint_web.cli.reports import Report
 
-# What is said while a terminal is held (Ctrl-S) is dropped from here on; the log has it all.
+# The size of the output buffer while the terminal is stopped (Ctrl-S); beyond it lines are dropped,
+# but are in the log.
 _MOST_WAITING = 1_000
 _PATIENCE_SECONDS = 1.0
 
@@ -17,11 +18,11 @@ _PATIENCE_SECONDS = 1.0
 class Terminal(Report):
     """A terminal that is written to by a thread of its own.
 
-    A terminal may be held for as long as somebody likes, and nothing else may wait for it.
+    Output to a terminal may be stopped (Ctrl-S) for any time, and must not block anything else.
     """
 
     def __init__(self) -> None:
-        """Write to standard output; `work` is asked what the process with an id is doing."""
+        """Write to standard output; `work` returns a description of the work of a process id."""
         self.work: Callable[[], Mapping[int, str]] = dict
         self._lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._write, name="terminal", daemon=True)
@@ -33,33 +34,33 @@ class Terminal(Report):
             self._lines.put(text + end)
 
     def close(self) -> None:
-        """Wait until all is written, but not for a terminal that is held."""
+        """Wait until everything is written, but not for a stopped terminal."""
         self._lines.put(None)
         self._thread.join(_PATIENCE_SECONDS)
 
     def _write(self) -> None:
         while (text := self._lines.get()) is not None:
-            # The terminal may be gone; what was started goes on or ends by SIGHUP, as it is told.
+            # The terminal may be gone; the started processes continue, or end by SIGHUP.
             with suppress(OSError, ValueError):
                 sys.stdout.write(text)
                 sys.stdout.flush()
 
     def died(self, name: str, what: str, pause: float) -> None:
-        """Say that a process is started again."""
+        """Report the restart of a process."""
         when = f"in {pause:g} s" if pause else "now"
         part = _named(name)
         self.say(f"{part[0].upper()}{part[1:]} {what}; it is started again {when}.")
 
     def failed(self, sentence: str) -> None:
-        """Say why everything stops."""
+        """Report why everything stops."""
         self.say(sentence)
 
     def stopping(self) -> None:
-        """Answer Ctrl-C."""
+        """Acknowledge Ctrl-C."""
         self.say("\nStopping…")
 
     def still_waiting(self, left: Mapping[str, int], seconds: float) -> None:
-        """Say what keeps Vigint from stopping, and how to stop it at once."""
+        """Report what Vigint waits for while stopping, and how to stop it at once."""
         doing = self.work()
         names = [_described(name, doing.get(pid)) for name, pid in left.items()]
         self.say(
@@ -68,12 +69,12 @@ class Terminal(Report):
         )
 
     def cut_short(self) -> None:
-        """Answer the second Ctrl-C."""
+        """Acknowledge the second Ctrl-C."""
         self.say("Stopping at once.")
 
 
 def terminal_of_a_person() -> Terminal | None:
-    """Return the terminal that this process writes to, if it does."""
+    """Return the terminal that this process writes to, or None."""
     return Terminal() if sys.stdout.isatty() and sys.stderr.isatty() else None
 
 
@@ -84,5 +85,5 @@ def _described(name: str, work: str | None) -> str:
 
 
 def _named(name: str) -> str:
-    # One of several needs no article: "worker 2".
+    # A numbered process has no article: "worker 2".
     return name if name[-1].isdigit() else f"the {name}"

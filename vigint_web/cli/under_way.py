@@ -1,4 +1,4 @@
-"""Says what workers are doing, from what RQ keeps of them in the queue server."""
+"""Describe the current work of the workers, from RQ's data in the queue server."""
 
 import socket
 
@@ -28,9 +28,10 @@ _BY_JOB = {function.rsplit(".", 1)[1]: said for function, said in _WORK.items()}
 
 
 def work_under_way(queue_url: str) -> dict[int, str]:
-    """Return what this machine's workers do, by process id; nothing if the queue does not answer.
+    """Return the work of this machine's workers by process id; empty if the queue does not answer.
 
-    Jobs are told by their ids: reading one would mean trusting what the queue server holds.
+    Jobs are described by their ids only: reading a job would mean trusting the content of the queue
+    server.
     """
     try:
         with Redis.from_url(

@@ -42,26 +42,26 @@ from vigint_web.system.queue_socket import queue_url
 
 DEFAULT_HOST, DEFAULT_PORT, DEFAULT_WORKERS = "127.0.0.1", 8000, 2
 _READY_SECONDS = 60.0
-# Between questions whether all is ready.
+# The interval of the checks for readiness.
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 0.5
 
 
 @dataclass(frozen=True)
 class Served:
-    """Where the web server listens, and under which address people reach it."""
+    """The address where the web server listens, and the one by which users reach it."""
 
     host: str
     port: int
 
     @property
     def url(self) -> str:
-        """Return the address to say and to put into links."""
+        """Return the address for output and links."""
         host = _reachable_host() if self.host in {"0.0.0.0", "::"} else self.host  # noqa: S104 - compared, not bound
         return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
 
     @property
     def local_url(self) -> str:
-        """Return the address under which this machine itself reaches it."""
+        """Return the address by which this machine itself reaches it."""
         host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(self.host, self.host)  # noqa: S104 - as above
         return f"http://{host}:{self.port}"
 
@@ -72,7 +72,7 @@ def run_up(
     output: Output,
     on_ready: Callable[[Config, Supervisor], None],
 ) -> int:
-    """Start queue server, web, workers and scheduler, and supervise them until told to stop.
+    """Start queue server, web, workers and scheduler, and supervise them until a stop is requested.
 
     Args:
         served: where to listen.
@@ -81,7 +81,7 @@ def run_up(
         on_ready: called once everything answers, in a thread of its own.
 
     Raises:
-        StartError, ConfigError: with a sentence for whoever starts it.
+        StartError, ConfigError: with a sentence for the user.
     """
     try:
         status = _run(served, workers, output, on_ready)
@@ -106,7 +106,7 @@ def _run(
         stack.enter_context(DataDirLock(data_dir))
         config = _configured(data_dir, served)
         log = stack.enter_context(output.log_file(config))
-        # It outlives the web server, which may be replaced at any moment.
+        # The socket outlives the web server, which may be replaced at any time.
         listener = stack.enter_context(listen(served.host, served.port))
         try:
             find_tools(config.ffmpeg, config.ffprobe)
@@ -157,9 +157,10 @@ def _configured(data_dir: Path, served: Served) -> Config:
 
 
 def _prepare(config: Config, output: Output) -> tuple[list[str], list[str]]:
-    """Bring the database up to date.
+    """Migrate the database.
 
-    Returns the default recipients, if no mail can reach any, and what waits of the retention.
+    Return the default recipients if no mail can reach any of them, and the pending changes of the
+    retention.
     """
     app = create_app(config)
     with app.app_context():
@@ -193,7 +194,7 @@ def _tell_first_password(config: Config, password: str) -> None:
 
 
 def migrate_database(app: Flask) -> None:
-    """Bring the database to the newest revision; quick when it is there already."""
+    """Migrate the database to the newest revision; fast if it is up to date."""
     scripts = ScriptDirectory(f"{app.root_path}/migrations")
     with db.engine.connect() as connection:
         present = MigrationContext.configure(connection).get_current_heads()
@@ -210,13 +211,14 @@ def _warnings(config: Config, nowhere: list[str]) -> list[str]:
         )
     if config.base_url_is_loopback and config.email.server is not None:
         found.append(
-            f"mails leave by {config.email.server}, but their links begin with {config.base_url},"
-            " which opens on this machine only: set VIGINT_BASE_URL to the address people reach."
+            f"mails are sent by {config.email.server}, but their links begin with"
+            f" {config.base_url}, which opens on this machine only: set"
+            " VIGINT_BASE_URL to the address people reach."
         )
     if nowhere:
         found.append(
-            f"alerts reach nobody: no mailbox can have the address {', '.join(nowhere)}. Set"
-            " [Email] to_email (VIGINT_SMTP_TO)."
+            "alerts have no valid recipient: no mailbox can have the address"
+            f" {', '.join(nowhere)}. Set [Email] to_email (VIGINT_SMTP_TO)."
         )
     return found
 
@@ -226,9 +228,9 @@ def _processes(
 ) -> list[Child]:
     environment = {**os.environ, "VIGINT_DATA_DIR": str(config.data_dir)}
     environment["PYTHONUNBUFFERED"] = "1"
-    # What a killed worker leaves there is swept with the other working files.
+    # Remains of a killed worker there are removed with the other working files.
     environment["TMPDIR"] = str(config.temp_dir)
-    # A log file reads what it is given, and writes it as it is configured.
+    # A log file receives JSON, and writes the configured format.
     environment["VIGINT_LOG_FORMAT"] = "json" if log is not None else config.log_format
     web = web_command(f"fd://{listener.fileno()}")
 
@@ -242,14 +244,15 @@ def _processes(
             environment,
             order=1,
             ready=answers,
-            # Idle connections are closed at once: nobody serves them here after this.
+            # Idle connections are closed at once: no server will use them after this.
             stop_signal=signal.SIGQUIT,
             cwd=ROOT,
             descriptors=[listener.fileno()],
         )
     ]
     for number in range(workers):
-        # With several workers the first one takes no sources: an alert never waits for a transcode.
+        # Of several workers the first takes no sources, so that an alert never waits for a
+        # transcode.
         queues = URGENT_QUEUES if number == 0 and workers > 1 else QUEUES
         argv = [sys.executable, str(ROOT / "worker.py"), *queues]
         children.append(Child(f"worker {number + 1}", argv, environment, order=1, cwd=ROOT))

@@ -1,1 +1,1 @@
-"""Settings: defaults, config.ini, environment; each mistake is a sentence."""
+"""Settings: defaults, config.ini, environment; one sentence per error."""

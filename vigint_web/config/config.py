@@ -1,4 +1,4 @@
-"""Read the configuration: built-in default < config.ini < environment, every mistake at once."""
+"""Read the configuration: default < config.ini < environment; report all errors at once."""
 
 import configparser
 import re
@@ -21,7 +21,7 @@ _NO_SENDER = "vigint@localhost"
 
 
 class ConfigError(Exception):
-    """Carry one sentence per mistake in the configuration."""
+    """Carry one sentence per error in the configuration."""
 
     def __init__(self, mistakes: list[str]) -> None:
         super().__init__("\n".join(mistakes))
@@ -30,7 +30,7 @@ class ConfigError(Exception):
 
 @dataclass(frozen=True)
 class EmailConfig:
-    """Say how mail leaves; no server means the outbox."""
+    """Settings for sending mail; without a server mails go to the outbox."""
 
     server: str | None
     port: int
@@ -39,23 +39,23 @@ class EmailConfig:
     sender: str
     recipients: tuple[str, ...]
     use_tls: bool
-    # Who reads another language than French: (address or @domain, locale).
+    # Recipients with another language than French: (address or @domain, locale).
     locales: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)
 class Config:
-    """Hold every setting, checked and frozen; sizes in bytes, times in the unit of the name."""
+    """All settings, validated and frozen; sizes in bytes, times in the unit of the name."""
 
     data_dir: Path
     base_url: str
     secret_key: str = field(repr=False)
-    # Keys of before the last rotations: what they signed stays valid, they sign nothing new.
+    # Keys from before the last rotations: their signatures stay valid, they sign nothing new.
     old_secret_keys: tuple[str, ...] = field(repr=False)
     trusted_proxies: tuple[Network, ...]
     default_locale: str
     timezone: ZoneInfo
-    # Who runs this installation, and whom to ask; None: not said.
+    # The organisation and its contact; None: not set.
     organisation: str | None
     contact: str | None
     database_url: str = field(repr=False)
@@ -68,51 +68,51 @@ class Config:
     webhook: delivery.WebhookConfig
     # How long repeats of an alert are gathered into one mail; 0: never.
     cooldown_seconds: int
-    # The only domains whose addresses programs may have alerted, in ASCII letters; empty: all.
+    # The only domains whose addresses programs may notify, in ASCII; empty: all.
     recipient_domains: tuple[str, ...]
-    # Another server that hosts incidents' clips, and the key for it; both name ourselves, or nobody,
-    # where clips are hosted here.
+    # Another server that hosts incidents' clips, and its key; clips are hosted here if both refer
+    # to this server, or if none is set.
     sparse_url: str | None
     sparse_key: str | None = field(repr=False)
-    # How long an alert waits for the other host.
+    # The time that an alert waits for the other host.
     sparse_wait_seconds: int
     link_hours: int
     retention_days: int
     source_retention_days: int | None
-    # Whether the frames of an incident stay, byte for byte, beside the clip made of them.
+    # Whether the frames of an incident are kept byte for byte beside the clip.
     keep_frames: bool
     log_days: int
-    # Whether browsers are told to reach the hosts below this one over https only, too.
+    # Whether HSTS includes the subdomains of this host.
     hsts_subdomains: bool
-    # Roles that may not work without a second factor.
+    # Roles that require a second factor.
     require_two_factor: tuple[str, ...]
     ffmpeg: str | None
     ffprobe: str | None
     log_format: str
-    # Where nginx finds footage that Vigint tells it to send; None: Vigint sends everything itself.
+    # The location from which nginx sends footage for Vigint; None: Vigint sends everything itself.
     accel_redirect: str | None
     # Where footage is kept, if not in the data directory.
     s3: storage.S3Config | None
-    # Opens /metrics to programs of other machines; without one it is for this machine alone.
+    # Allows other machines to read /metrics; without it only this machine can.
     metrics_token: str | None = field(repr=False)
     warnings: tuple[str, ...]
 
     @property
     def media_dir(self) -> Path:
-        """Return where footage is kept, unless it is in S3."""
+        """Return the folder of footage, unless it is in S3."""
         return self.data_dir / "media"
 
     @property
     def temp_dir(self) -> Path:
-        """Return where working copies live; same file system as the media, so that publishing is a rename.
+        """Return the folder of working files, with either storage.
 
-        The one place for them, wherever footage is kept.
+        It is on the same file system as the media, so that files are published by rename.
         """
         return self.media_dir / ".incoming"
 
     @property
     def outbox_dir(self) -> Path:
-        """Return where mail is written while there is no SMTP server."""
+        """Return the folder of mails while there is no SMTP server."""
         return self.data_dir / "outbox"
 
     @property
@@ -122,7 +122,7 @@ class Config:
 
     @property
     def is_https(self) -> bool:
-        """Return whether people reach this installation over https."""
+        """Return whether the public address uses https."""
         return self.base_url.startswith("https://")
 
     @property
@@ -133,7 +133,7 @@ class Config:
 
     @property
     def base_url_is_loopback(self) -> bool:
-        """Return whether mailed links would only open on this machine."""
+        """Return whether mailed links would work on this machine only."""
         host = urlsplit(self.base_url).hostname or ""
         return host == "localhost" or host.startswith("127.") or host == "::1"
 
@@ -149,7 +149,7 @@ class _Setting:
     secret: bool = False
 
 
-# Their addresses may hold a password, and so may be named by file as secrets are.
+# These addresses may contain a password, so they can be set by file like secrets.
 _MAY_HOLD_PASSWORDS = ("Database", "Redis", "Webhook")
 _SETTINGS = (
     _Setting("base_url", "Vigint", "base_url", "VIGINT_BASE_URL", parse.base_url, None),
@@ -202,14 +202,14 @@ _SETTINGS = (
 
 
 def load_config(environ: Mapping[str, str], ini_path: Path | None = None) -> Config:
-    """Read and check the whole configuration; make the secret key on first use.
+    """Read and validate the whole configuration; generate the secret key on first use.
 
     Args:
-        environ: the environment, `.env` already merged in.
+        environ: the environment, with `.env` merged in.
         ini_path: `config.ini`, if there is one.
 
     Raises:
-        ConfigError: with one sentence per mistake.
+        ConfigError: with one sentence per error.
     """
     mistakes: list[str] = []
     warnings: list[str] = []
@@ -289,7 +289,7 @@ def load_config(environ: Mapping[str, str], ini_path: Path | None = None) -> Con
 
 
 def _sender(username: str | None) -> str:
-    # Most mail providers log in by the mailbox and refuse any other sender.
+    # Most mail providers use the mailbox as login and refuse any other sender.
     return username if username and is_mailbox(username) else _NO_SENDER
 
 
@@ -304,7 +304,7 @@ def _mail_warnings(values: Mapping[str, Any]) -> list[str]:
         )
     if not values["smtp_to"]:
         found.append(
-            "mail leaves by SMTP, but nobody is named for alerts: those that name no recipient go"
+            "mails are sent by SMTP, but there are no default recipients: alerts without one go"
             " to the administrators. Set [Email] to_email (VIGINT_SMTP_TO)."
         )
     lost = [who for who in values["smtp_to"] if cannot_exist(who, values["smtp_from"])]
@@ -327,7 +327,7 @@ def _webhook(values: Mapping[str, Any], data_dir: Path) -> delivery.WebhookConfi
 
 
 def served_address(data_dir: Path) -> str | None:
-    """Return the address the running `up` of this data directory serves, if one does."""
+    """Return the address served by a running `up` of this data directory, if there is one."""
     try:
         return (data_dir / "address").read_text(encoding="utf-8").strip() or None
     except OSError:
@@ -387,12 +387,12 @@ def _value(
 def _database_url(url: str | None, data_dir: Path) -> str:
     if url is None:
         return f"sqlite:///{data_dir / 'vigint.sqlite3'}"
-    # psycopg 3 is the driver that is installed; plain "postgresql:" would ask for psycopg2.
+    # psycopg 3 is the installed driver; plain "postgresql:" would select psycopg2.
     return re.sub(r"^postgresql:", "postgresql+psycopg:", url)
 
 
 def _key_ring(key: str | None, old: tuple[str, ...], data_dir: Path) -> tuple[str, ...]:
-    """Return the secret keys, the newest first: of the environment, else of the generated file."""
+    """Return the secret keys, the newest first, from the environment or the generated file."""
     ring = (key, *old) if key else (*_stored_secret(data_dir).split(), *old)
     if not ring or any(len(secret) < 16 for secret in ring):
         raise ConfigError(

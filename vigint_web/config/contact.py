@@ -1,16 +1,16 @@
-"""Name who runs an installation and whom to ask. Pure."""
+"""Parse the contact of an installation. Pure."""
 
 import re
 from urllib.parse import urlsplit
 
 from vigint_web.config.values import is_mailbox
 
-# Figures as people group them, in France and elsewhere: 01 23 45 67 89, +33 (0)1.23.45.67.89.
+# Digits grouped as usual in France and elsewhere: 01 23 45 67 89, +33 (0)1.23.45.67.89.
 _TELEPHONE = re.compile(r"\+?[\d(][\d\s().-]{4,24}\d")
 
 
 def contact_url(contact: str) -> str | None:
-    """Return what opens a contact: mailto:, tel: or its own address; None where nothing does."""
+    """Return the URL of a contact: mailto:, tel: or its own address; None if there is none."""
     if is_mailbox(contact):
         return f"mailto:{contact}"
     if urlsplit(contact).scheme == "https":

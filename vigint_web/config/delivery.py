@@ -1,4 +1,4 @@
-"""Read the settings of how alerts reach people and programs: languages, webhooks, cool-down."""
+"""Read the settings of notifications: languages, webhooks, cool-down."""
 
 import re
 from dataclasses import dataclass, field
@@ -13,9 +13,9 @@ _MOST_WEBHOOKS = 10
 
 @dataclass(frozen=True)
 class WebhookConfig:
-    """Say which programs are told of alerts, and how they know that it was us."""
+    """The addresses to call about alerts and videos, and the secret that signs the calls."""
 
-    # They may carry a secret in their path, as those of chat systems do.
+    # Their path may contain a secret, as in those of chat systems.
     urls: tuple[str, ...] = field(repr=False)
     secret: str | None = field(repr=False)
     # Whether addresses of this machine and of private networks may be called.
@@ -23,7 +23,9 @@ class WebhookConfig:
 
 
 def webhook_urls(value: str) -> tuple[str, ...]:
-    """Read addresses separated by blanks or commas; raises ValueError with what is right."""
+    """Read addresses separated by blanks or commas; raise ValueError with a description of valid
+    values.
+    """
     found = tuple(dict.fromkeys(part for part in re.split(r"[\s,]+", value) if part))
     if len(found) > _MOST_WEBHOOKS or not all(_is_webhook(url) for url in found):
         raise ValueError(
@@ -34,7 +36,7 @@ def webhook_urls(value: str) -> tuple[str, ...]:
 
 
 def _is_webhook(url: str) -> bool:
-    # What goes into a request line and a Host header as it is.
+    # The characters that are copied into the request line and the Host header.
     if len(url) > 2000 or re.search(r"[^\x21-\x7e]|[\"<>\\^`{|}#]", url):
         return False
     try:
@@ -47,7 +49,7 @@ def _is_webhook(url: str) -> bool:
 
 
 def webhook_mistake(urls: tuple[str, ...], allow_private: bool) -> str | None:
-    """Return what is wrong with these addresses taken together with the other setting."""
+    """Return the error in the combination of these addresses with the other setting, or None."""
     if allow_private or all(url.startswith("https:") for url in urls):
         return None
     return (
@@ -57,7 +59,7 @@ def webhook_mistake(urls: tuple[str, ...], allow_private: bool) -> str | None:
 
 
 def mail_locales(value: str) -> tuple[tuple[str, str], ...]:
-    """Read `address=en, @domain=en`; raises ValueError with what is right."""
+    """Read `address=en, @domain=en`; raise ValueError with a description of valid values."""
     pairs = []
     for part in re.split(r"[\s,;]+", value):
         whom, equals, locale = part.rpartition("=")
@@ -75,7 +77,9 @@ _RIGHT_LOCALES = "pairs such as chief@example.com=en, @example.org=en (fr or en)
 
 
 def recipient_domains(value: str) -> tuple[str, ...]:
-    """Read domains separated by blanks or commas; raises ValueError with what is right."""
+    """Read domains separated by blanks or commas; raise ValueError with a description of valid
+    values.
+    """
     try:
         return tuple(
             dict.fromkeys(ascii_domain(part) for part in re.split(r"[\s,;]+", value) if part)

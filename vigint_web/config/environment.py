@@ -8,5 +8,5 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def load_environment() -> None:
-    """Add what `.env` says to the environment; what is set already wins."""
+    """Add the variables of `.env` to the environment; existing ones take precedence."""
     load_dotenv(ROOT / ".env", override=False)

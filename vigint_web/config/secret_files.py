@@ -1,4 +1,4 @@
-"""Keep generated secrets in files of the data directory that only their owner reads."""
+"""Keep generated secrets in files of the data directory that only their owner can read."""
 
 import os
 import secrets
@@ -9,7 +9,7 @@ from vigint_web.system.private_files import narrow, private_folder
 
 
 def stored_secret(path: Path) -> str:
-    """Return the text of a secret file, made on first use; raises OSError."""
+    """Return the content of a secret file, generated on first use; raises OSError."""
     if not path.parent.is_dir():
         private_folder(path.parent)
     if not path.exists():
@@ -20,7 +20,7 @@ def stored_secret(path: Path) -> str:
             file.flush()
             os.fsync(file.fileno())
         try:
-            # A link never overwrites: of two first starts at once, one secret wins for both.
+            # A link never overwrites: of two concurrent first starts both use the same secret.
             os.link(draft, path)
         except FileExistsError:
             pass

@@ -1,4 +1,4 @@
-"""Read what the configuration says about the storage: where it is, and how to get in."""
+"""Read the settings of the storage: its address and its keys."""
 
 import re
 from dataclasses import dataclass, field
@@ -12,10 +12,10 @@ _S3 = re.compile(rf"s3://(?P<bucket>{_BUCKET})(?:/(?P<prefix>{_PREFIX})?/?)?")
 
 @dataclass(frozen=True)
 class S3Config:
-    """Say where an S3 bucket is, and who asks; no keys: the ones the machine has, as AWS looks."""
+    """The address and keys of an S3 bucket; without keys boto3 uses those of the machine."""
 
     bucket: str
-    # Without slashes around it; may be empty.
+    # Without leading and trailing slashes; may be empty.
     prefix: str
     endpoint: str | None
     region: str | None
@@ -24,7 +24,7 @@ class S3Config:
 
     @property
     def url(self) -> str:
-        """Return the address as it is configured."""
+        """Return the address as configured."""
         return f"s3://{self.bucket}" + (f"/{self.prefix}" if self.prefix else "")
 
 
@@ -60,7 +60,7 @@ def region(value: str) -> str:
 
 
 def s3_config(values: dict[str, Any], mistakes: list[str]) -> S3Config | None:
-    """Return where the footage is kept if that is S3; add a sentence per contradiction."""
+    """Return the S3 settings if the footage is in S3; add a sentence per contradiction."""
     access, secret = values["s3_access_key"], values["s3_secret_key"]
     if bool(access) != bool(secret):
         missing, there = "VIGINT_S3_SECRET_KEY", "VIGINT_S3_ACCESS_KEY"
@@ -74,7 +74,7 @@ def s3_config(values: dict[str, Any], mistakes: list[str]) -> S3Config | None:
 
 
 def warnings(values: dict[str, Any], s3: S3Config | None) -> list[str]:
-    """Return a sentence for each setting that does not do what it seems to."""
+    """Return a sentence for each setting that has no effect or an unexpected one."""
     found = []
     if s3 is None:
         if any(values[name] for name in ("s3_endpoint_url", "s3_region", "s3_access_key")):
@@ -89,7 +89,7 @@ def warnings(values: dict[str, Any], s3: S3Config | None) -> list[str]:
         )
     if s3.endpoint and s3.endpoint.startswith("http:") and not _is_near(s3.endpoint):
         found.append(
-            "[Storage] endpoint is not encrypted: whoever is in between sees the footage. Use"
+            "[Storage] endpoint is not encrypted: footage can be read on the network. Use"
             " https, unless that network is trusted."
         )
     return found

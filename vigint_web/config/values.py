@@ -1,4 +1,4 @@
-"""Read one value of the configuration; what is wrong is a ValueError that says what is right."""
+"""Parse single configuration values; ValueError describes the valid values."""
 
 import re
 from collections.abc import Callable
@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 Network = IPv4Network | IPv6Network
 
-# What SMTP servers take without extensions: ASCII, no quoting (RFC 5321, 4.1.2).
+# The addresses that SMTP servers accept without extensions: ASCII, no quoting (RFC 5321, 4.1.2).
 _MAILBOX = r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9][A-Za-z0-9.-]{0,188}"
 LOCALES = ("fr", "en")
 ROLES = ("admin", "operator", "viewer")
@@ -33,7 +33,7 @@ def long_secrets(value: str) -> tuple[str, ...]:
 
 
 def integer(low: int, high: int) -> Callable[[str], int]:
-    """Return what reads a whole number within limits."""
+    """Return a parser of whole numbers within limits."""
 
     def parse(value: str) -> int:
         if not re.fullmatch(r"\d{1,9}", value) or not low <= int(value) <= high:
@@ -54,14 +54,14 @@ def flag(value: str) -> bool:
 
 
 def locale(value: str) -> str:
-    """Return a language that Vigint speaks."""
+    """Return a supported language."""
     if value not in LOCALES:
         raise ValueError("fr or en")
     return value
 
 
 def log_format(value: str) -> str:
-    """Return a form of log lines."""
+    """Return a format of log lines."""
     if value not in LOG_FORMATS:
         raise ValueError("json or text")
     return value
@@ -80,9 +80,9 @@ def base_url(value: str) -> str:
     try:
         parts = urlsplit(value)
         good = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
-    except ValueError:  # a bracket that does not close, a port that is none
+    except ValueError:  # an unclosed bracket, an invalid port
         good = False
-    # Pages and links are absolute: below a path of somebody else's they would not be found.
+    # Pages and links have absolute paths: they would not be found below a path of another site.
     if not good or parts.username is not None or parts.path.strip("/") or set("?#") & set(value):
         raise ValueError("an address such as https://vigint.example.com")
     return value.rstrip("/")
@@ -114,7 +114,7 @@ def address(value: str) -> str:
 
 
 def one_line(longest: int) -> Callable[[str], str]:
-    """Return what reads a text that mails and pages show on one line."""
+    """Return a parser of texts that mails and pages show on one line."""
 
     def parse(value: str) -> str:
         if len(value) > longest or not value.isprintable():
@@ -133,7 +133,7 @@ def roles(value: str) -> tuple[str, ...]:
 
 
 def scheme(*allowed: str) -> Callable[[str], str]:
-    """Return what reads an address of one of these schemes."""
+    """Return a parser of addresses with one of these schemes."""
 
     def parse(value: str) -> str:
         if value.split(":", 1)[0] not in allowed or ":" not in value:
@@ -144,13 +144,13 @@ def scheme(*allowed: str) -> Callable[[str], str]:
 
 
 def internal_path(value: str) -> str:
-    """Return the path of a location that only nginx itself reaches."""
-    # No page of Vigint begins with an underscore: such a location hides none.
+    """Return the path of a location that is internal to nginx."""
+    # No page of Vigint begins with an underscore, so such a location hides none.
     if not re.fullmatch(r"/_[a-z0-9_-]{1,40}/", value):
         raise ValueError("the path of an internal location, such as /_media/")
     return value
 
 
 def is_mailbox(text: str) -> bool:
-    """Return whether a text is one mail address that every server takes."""
+    """Return whether a text is one mail address that every server accepts."""
     return re.fullmatch(_MAILBOX, text) is not None

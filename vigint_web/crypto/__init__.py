@@ -1,1 +1,1 @@
-"""Link tokens, and the encryption of secrets that are stored."""
+"""Link tokens, and the encryption of stored secrets."""

@@ -1,4 +1,4 @@
-"""Encrypt what the database must not tell by itself, under the installation's secret keys."""
+"""Encrypt secrets before they are stored in the database, under the installation's secret keys."""
 
 from base64 import urlsafe_b64encode
 
@@ -8,14 +8,14 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 
 class SealBroken(Exception):
-    """Say that a text was sealed under a key that is not there any more, or changed since."""
+    """Report a text that was encrypted under a removed key, or modified since."""
 
 
 class Seal:
-    """Close and open texts for one purpose, under a ring of keys."""
+    """Encrypt and decrypt texts for one purpose, under a ring of keys."""
 
     def __init__(self, purpose: str, *keys: str) -> None:
-        """Take the keys, the newest first; the others only open what they closed before."""
+        """Take the keys, the newest first; the others are for decryption only."""
         self._fernet = MultiFernet([Fernet(_derived(purpose, key)) for key in keys])
 
     def close(self, text: str) -> str:
@@ -23,7 +23,7 @@ class Seal:
         return self._fernet.encrypt(text.encode()).decode("ascii")
 
     def open(self, sealed: str) -> str:
-        """Return what was sealed; raises SealBroken."""
+        """Return the decrypted text; raises SealBroken."""
         try:
             return self._fernet.decrypt(sealed.encode()).decode()
         except InvalidToken:
@@ -31,6 +31,6 @@ class Seal:
 
 
 def _derived(purpose: str, key: str) -> bytes:
-    # RFC 5869: a key of its own for each purpose, from secrets of at least 128 bits.
+    # RFC 5869: a separate key for each purpose, from secrets of at least 128 bits.
     derived = HKDF(algorithm=SHA256(), length=32, salt=None, info=purpose.encode())
     return urlsafe_b64encode(derived.derive(key.encode()))

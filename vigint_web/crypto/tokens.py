@@ -19,7 +19,7 @@ from itsdangerous import BadData, TimestampSigner, URLSafeSerializer, URLSafeTim
 
 _SHA256 = {"digest_method": hashlib.sha256}
 _LONGEST = 200
-# A token among other characters: what it names and the signature in base64, the time between them.
+# A token within other text: handle and signature in base64, with the time between them.
 _SPELLED = r"[A-Za-z0-9_-]{46}\.[A-Za-z0-9_-]{4,11}\.[A-Za-z0-9_-]{43}"
 _AMONG_OTHERS = re.compile(rf"(?<![A-Za-z0-9_-]){_SPELLED}(?![A-Za-z0-9_=-])")
 
@@ -36,12 +36,14 @@ class Purpose(StrEnum):
 
 
 class BadToken(Exception):
-    """Say that a text is not a token of ours, in its one canonical spelling."""
+    """Report a text that is not a token of this installation in its canonical spelling."""
 
 
 @dataclass(frozen=True)
 class Opened:
-    """What a genuine token names: the link's handle, the second it was minted, and by which key."""
+    """The content of a valid token: the link's handle, the second of its creation, and the signing
+    key.
+    """
 
     handle: str
     minted_at: datetime
@@ -49,22 +51,22 @@ class Opened:
 
 
 def extended_token(text: str) -> str | None:
-    """Return what looks like a token within a text that is more than that, or None.
+    """Return the part of a longer text that looks like a token, or None.
 
-    Programs that turn texts into links take in what follows an address: a full stop, a bracket, a
-    quotation mark. Nothing of it is checked here.
+    Programs that detect links include characters that follow an address: a full stop, a bracket, a
+    quotation mark. The result is not verified.
     """
     found = _AMONG_OTHERS.search(text[: 2 * _LONGEST])
     return found[0] if found is not None and found[0] != text else None
 
 
 class _DatedSigner(TimestampSigner):
-    """Sign with a given second instead of the clock's."""
+    """Sign with a given second instead of the current time."""
 
     moment: int | None = None
 
     def get_timestamp(self) -> int:
-        """Return the second the link was minted."""
+        """Return the second of the link's creation."""
         return super().get_timestamp() if self.moment is None else self.moment
 
 
@@ -90,12 +92,12 @@ def code(purpose: Purpose, key: str, *said: str) -> bytes:
 
 
 def key_id(key: str) -> str:
-    """Return the name of a signing key: it tells two keys apart and nothing about either."""
+    """Return the id of a signing key, which identifies the key and reveals nothing about it."""
     return hashlib.sha256(f"vigint.key-id\n{key}".encode()).hexdigest()[:12]
 
 
 class Tokens:
-    """Sign what is named for one purpose, without a date: its row has one."""
+    """Sign a handle for one purpose, without a time: its row has one."""
 
     def __init__(self, purpose: Purpose, *keys: str) -> None:
         """Take the keys, the newest first; the others only read what they signed before."""
@@ -106,7 +108,7 @@ class Tokens:
         return URLSafeSerializer(keys[::-1], salt=self._purpose, signer_kwargs=_SHA256)
 
     def mint(self, named: object) -> str:
-        """Return the token of what is named."""
+        """Return the token of a handle."""
         return _text(self._serializer(*self._keys).dumps(named))
 
     def read(self, token: str) -> Any:
@@ -124,14 +126,14 @@ class Tokens:
 
 
 class DatedTokens:
-    """Sign what is named for one purpose, with the moment of doing so."""
+    """Sign a handle for one purpose, with the current time."""
 
     def __init__(self, purpose: Purpose, *keys: str) -> None:
         """Take the keys, the newest first; the others only read what they signed before."""
         self._serializer = URLSafeTimedSerializer(keys[::-1], salt=purpose, signer_kwargs=_SHA256)
 
     def mint(self, named: object) -> str:
-        """Return a token of what is named."""
+        """Return a token of a handle."""
         return _text(self._serializer.dumps(named))
 
     def read(self, token: str, seconds: int) -> Any:
@@ -176,20 +178,20 @@ class LinkTokens:
         )
 
     def mint(self, handle: str, minted_at: datetime, signed_by: str | None = None) -> str:
-        """Return the one token of a handle minted at that second.
+        """Return the token of a handle created at that second.
 
         Args:
-            signed_by: id of the key; the newest one signs for a key that is not in the ring any
-                more, and such a token opens nothing, because its link names another key.
+            signed_by: id of the key; if that key is no longer in the ring, the newest one signs,
+            and the token is not accepted, because its link references another key.
         """
         key = self._keys.get(signed_by or "") or self._keys[self.newest]
         return _text(self._serializer(key, int(minted_at.timestamp())).dumps(handle))
 
     def read(self, token: str) -> Opened:
-        """Return what a token names.
+        """Return the content of a token.
 
         itsdangerous accepts several spellings of one token (bits beyond the last character,
-        padding, the other alphabet), so a token counts only if it equals its re-serialization.
+        padding, the other alphabet), so a token is accepted only if it equals its re-serialization.
 
         Raises:
             BadToken: forged, damaged, or another spelling.
@@ -208,7 +210,7 @@ class LinkTokens:
             if not _are_equal(canonical, token):
                 raise BadToken
             return Opened(handle=handle, minted_at=minted_at, key_id=signed_by)
-        # The time must not tell whether a signature was right: spell something all the same.
+        # Constant work: the time must not reveal whether a signature was valid.
         self.mint(new_handle(), datetime.now(UTC))
         raise BadToken
 

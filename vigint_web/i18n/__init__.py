@@ -1,1 +1,1 @@
-"""How moments, numbers, codes and texts are shown in French and English."""
+"""Format times, numbers, codes and texts in French and English."""

@@ -13,11 +13,11 @@ log = logging.getLogger(__name__)
 def compile_catalogs(directory: Path) -> None:
     """Compile each catalogue under a directory whose compiled form is missing or older.
 
-    A directory that cannot be written is logged, not fatal: an installation made by somebody else
+    A directory that cannot be written is logged, not fatal: an installation owned by another user
     may be read-only and compiled already.
 
     Args:
-        directory: holds `<locale>/LC_MESSAGES/<domain>.po`.
+        directory: contains `<locale>/LC_MESSAGES/<domain>.po`.
     """
     for source in sorted(directory.glob("*/LC_MESSAGES/*.po")):
         target = source.with_suffix(".mo")
@@ -26,7 +26,7 @@ def compile_catalogs(directory: Path) -> None:
                 _compile(source, target)
         except OSError as error:
             log.warning(
-                "the translations in %s cannot be compiled (%s); make its folder writable once",
+                "the translations in %s cannot be compiled (%s); make its folder writable",
                 source,
                 error.strerror,
             )
@@ -42,7 +42,7 @@ def _is_current(target: Path, source: Path) -> bool:
 def _compile(source: Path, target: Path) -> None:
     with source.open("rb") as file:
         catalog = read_po(file, locale=source.parent.parent.name, domain=source.stem)
-    # Several processes start at once: each writes a draft of its own, and a rename is whole or not.
+    # Several processes start at once: each writes a draft of its own, and renames it atomically.
     draft = target.with_name(f".{target.name}.{os.getpid()}")
     try:
         with draft.open("wb") as file:

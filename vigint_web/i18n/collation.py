@@ -16,5 +16,5 @@ def fold(text: str) -> str:
 
 
 def sort_key(name: str) -> str:
-    """Return what a name is sorted by, character by character: numbers by their value."""
+    """Return the sort key of a name, by character, with numbers by their value."""
     return _DIGITS.sub(lambda found: found.group().zfill(12), fold(name))[:_LONGEST]

@@ -1,4 +1,4 @@
-"""Say in the reader's language what is kept of a delivery that did not come about.
+"""Translate the stored reason of a failed delivery to the reader's language.
 
 A code of ours, perhaps with what it names after a colon. All else is what a mail server or another
 program answered: repeated as it came, in whatever language that is.
@@ -12,7 +12,7 @@ from flask_babel import lazy_gettext as _
 from vigint_web.i18n.sentences import RECIPIENTS, recipient_sentence
 
 _SENTENCES: Mapping[str, LazyString] = {
-    # The mail or the call made no sense any more.
+    # The mail or the call was obsolete.
     "link_gone": _("The link was revoked or deleted before the mail could be sent."),
     "subject_gone": _("What it was about no longer exists."),
     "incident_gone": _("What it is about was deleted before the mail could be sent."),
@@ -28,7 +28,7 @@ _SENTENCES: Mapping[str, LazyString] = {
         "The mail server takes no addresses with letters beyond a to z (SMTPUTF8, RFC 6531)."
     ),
     "outbox_unwritable": _("The outbox cannot be written: %(fact)s"),
-    # What was called did not take it.
+    # The receiver did not accept it.
     "too_slow": _("The whole call took too long."),
     "answered": _("It answered %(fact)s."),
     "redirected": _("It answered %(fact)s: redirects are not followed, name the new address."),
@@ -46,7 +46,7 @@ _SENTENCES: Mapping[str, LazyString] = {
 
 
 def delivery_sentence(kept: str | None) -> str:
-    """Return why something was not delivered; nothing where nothing is kept."""
+    """Return why a delivery failed; empty if no reason is stored."""
     code, _colon, fact = (kept or "").partition(":")
     if code in _SENTENCES:
         return str(_SENTENCES[code]) % {"fact": fact}

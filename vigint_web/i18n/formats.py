@@ -1,4 +1,4 @@
-"""Write times, durations and sizes the way people of a locale read them."""
+"""Format times, durations and sizes for a locale."""
 
 import re
 from datetime import date, datetime, timedelta
@@ -19,17 +19,17 @@ _DIALECTS = {"en": "en_GB"}
 
 
 def reader_zone() -> ZoneInfo:
-    """Return the zone of whoever reads: a logged-in person's own, else the installation's."""
+    """Return the reader's zone: a logged-in user's own, else the installation's."""
     return ZoneInfo(str(get_timezone()))
 
 
 def local(moment: datetime, zone: ZoneInfo) -> datetime:
-    """Return a moment on the wall clock of a zone."""
+    """Return a time as local time of a zone."""
     return moment.astimezone(zone)
 
 
 def wall_clock(moment: datetime, zone: ZoneInfo) -> str:
-    """Return a moment as ISO 8601 local time to the second, without offset (contracts, mail)."""
+    """Return a time as ISO 8601 local time to the second, without offset (contracts, mail)."""
     return local(moment, zone).replace(tzinfo=None).isoformat(timespec="seconds")
 
 
@@ -39,22 +39,22 @@ def offset_name(moment: datetime, zone: ZoneInfo) -> str:
 
 
 def date_and_time(moment: datetime) -> str:
-    """Return a moment in the reader's locale and zone, to the second."""
+    """Return a time in the reader's locale and zone, to the second."""
     return _shown(moment, "d MMM yyyy, HH:mm:ss")
 
 
 def date_and_minute(moment: datetime) -> str:
-    """Return a moment in the reader's locale and zone, to the minute."""
+    """Return a time in the reader's locale and zone, to the minute."""
     return _shown(moment, "d MMM yyyy, HH:mm")
 
 
 def day(moment: datetime) -> str:
-    """Return the date of a moment in the reader's locale and zone."""
+    """Return the date of a time in the reader's locale and zone."""
     return _shown(moment, "d MMM yyyy")
 
 
 def short_day(of: date) -> str:
-    """Return a day and its month, as a chart names it."""
+    """Return a day and its month, as a label in charts."""
     return _in_words(format_date(of, "d MMM", locale=get_locale()))
 
 
@@ -64,29 +64,29 @@ def long_day(of: date) -> str:
 
 
 def clock_to_the_second(moment: datetime) -> str:
-    """Return the time of a moment on its own wall clock."""
+    """Return a time of day in its own zone."""
     return f"{moment:%H:%M:%S}"
 
 
 def day_and_minute(moment: datetime, zone: ZoneInfo) -> str:
-    """Return a moment with its month in full and its zone, as mails write it."""
+    """Return a time with its month in full and its zone, for mails."""
     seen = local(moment, zone)
     return f"{long_day(seen.date())}, {seen:%H:%M} ({offset_name(moment, zone)})"
 
 
 def day_and_second(moment: datetime, zone: ZoneInfo) -> str:
-    """Return a moment with its month in full, to the second; its zone is told elsewhere."""
+    """Return a time with its month in full, to the second, without its zone."""
     seen = local(moment, zone)
     return f"{long_day(seen.date())}, {clock_to_the_second(seen)}"
 
 
 def is_recent(moment: datetime, now: datetime | None = None) -> bool:
-    """Return whether a moment is so near that people count hours, not days."""
+    """Return whether a time is near enough to be given in hours instead of days."""
     return abs((now or utcnow()) - moment) < _RECENT
 
 
 def ago(moment: datetime, now: datetime | None = None) -> str:
-    """Return how far a moment is from now: 5 min ago, in 2 h, just now; never rounded up."""
+    """Return the distance of a time from now: 5 min ago, in 2 h, just now; never rounded up."""
     delta = moment - (now or utcnow())
     if -_JUST_NOW < delta <= timedelta():
         return str(gettext("just now"))
@@ -96,24 +96,24 @@ def ago(moment: datetime, now: datetime | None = None) -> str:
     locale = str(get_locale())
     said = format_timedelta(
         whole if delta > timedelta() else -whole,
-        # Never the next unit before it is full: 59 minutes are not an hour.
+        # The next unit only when it is full: 59 minutes are not an hour.
         threshold=1,
         add_direction=True,
-        # “2 sem.” and “1 a” are short, but not what people write.
+        # “2 sem.” and “1 a” are short, but unusual.
         format="short" if unit <= _DAY else "long",
         locale=_DIALECTS.get(locale, locale),
     )
-    # The symbols of the units (BIPM), which British newspapers write: 16 h ago, 45 s ago.
+    # The symbols of the units (BIPM), as in British newspapers: 16 h ago, 45 s ago.
     return re.sub(r"\b(h)r\b|\b(s)ec\b", r"\1\2", said) if locale == "en" else said
 
 
 def since(moment: datetime, now: datetime | None = None) -> str:
-    """Return a moment as lists show it: by its distance while it is recent, else by its date."""
+    """Return a time for lists: its distance while it is recent, else its date."""
     return ago(moment, now) if is_recent(moment, now) else date_and_minute(moment)
 
 
 def duration(seconds: float | None) -> str:
-    """Return a duration as people say it: 4.0 s, 1:05, 1:02:03."""
+    """Return a duration for people: 4.0 s, 1:05, 1:02:03."""
     if seconds is None:
         return "–"
     if round(seconds, 1) < 60:
@@ -128,12 +128,12 @@ def _clock(whole: int) -> str:
 
 
 def number(value: float | None) -> str:
-    """Return a number as the locale groups and points it."""
+    """Return a number with the locale's grouping and decimal separator."""
     return "–" if value is None else str(format_decimal(value))
 
 
 def share(value: float | None) -> str:
-    """Return a number from 0 to 1 with two digits, as the locale writes it."""
+    """Return a number from 0 to 1 with two digits, in the locale's format."""
     return "–" if value is None else str(format_decimal(value, "0.00"))
 
 
@@ -146,12 +146,12 @@ def file_size(size: int | None) -> str:
     while value >= 999.5 and unit < len(units) - 1:
         value, unit = value / 1000, unit + 1
     shown = format_decimal(round(value, 1) if unit else int(value))
-    # Figure and unit stay on one line.
+    # Keep number and unit on one line.
     return f"{shown}{NO_BREAK}{units[unit]}"
 
 
 def resolution(written: str | None) -> str:
-    """Return the size of a picture, stored as 640x480, as people write it."""
+    """Return the size of a picture, stored as 640x480, for people."""
     width, _x, height = (written or "").partition("x")
     if not (width.isdecimal() and height.isdecimal()):
         return "–"
@@ -159,27 +159,27 @@ def resolution(written: str | None) -> str:
 
 
 def part_of(start: float, end: float) -> str:
-    """Return a part of a video: 0 s – 4.2 s, or as on a clock at both ends, 0:04 – 1:05."""
+    """Return a part of a video: 0 s – 4.2 s, or in clock format at both ends, 0:04 – 1:05."""
     if round(end, 1) < 60:
         return f"{duration(start)} – {duration(end)}"
     return f"{_clock(int(start))} – {_clock(round(end))}"
 
 
 def end_of_span(end: datetime, start: datetime) -> str:
-    """Return the end of a span to the second; its date only where it is another."""
+    """Return the end of a span to the second; with its date only if that differs."""
     zone = reader_zone()
     same_day = local(end, zone).date() == local(start, zone).date()
     return _shown(end, "HH:mm:ss") if same_day else date_and_time(end)
 
 
 def megabytes(size: int) -> str:
-    """Return a size as the mail contract writes it: `2.3 MB`."""
+    """Return a size as the mail contract writes it: `2.3 MB`, at least `0.1 MB`."""
     return f"{max(0.1, size / 1_000_000):.1f} MB"
 
 
 def _shown(moment: datetime, pattern: str) -> str:
-    # By the machine's table of zones, as everything else here: that of pytz, which Flask-Babel
-    # would take, may be another year's.
+    # With the machine's time zone database, like everything else here: that of pytz, which
+    # Flask-Babel would use, may be of another year.
     shown = format_datetime(moment, pattern, tzinfo=reader_zone(), locale=get_locale())
     return _in_words(shown)
 

@@ -1,8 +1,8 @@
-"""Bring text that people or programs sent into a Unicode normal form, in linear time. Pure.
+"""Normalize untrusted text to a Unicode normal form, in linear time. Pure.
 
-`unicodedata.normalize` sorts a run of combining marks by insertion, without letting other threads
-run: 100,000 marks on one letter hold a process for minutes. No language has more than a few;
-UAX #15 (section 13, Stream-Safe Text Format) allows 30, and what goes beyond is left out here.
+`unicodedata.normalize` sorts a run of combining marks by insertion, without releasing the GIL:
+100,000 marks on one letter block a process for minutes. No language has more than a few; UAX #15
+(section 13, Stream-Safe Text Format) allows 30, and further ones are removed here.
 """
 
 import unicodedata
@@ -28,7 +28,7 @@ def normalized(form: Form, text: str) -> str:
 
 @lru_cache(maxsize=4096)
 def _is_mark(character: str) -> bool:
-    """Return whether a character begins with a mark once it is taken apart."""
+    """Return whether the decomposition of a character begins with a mark."""
     return character > "\x7f" and bool(
         unicodedata.combining(unicodedata.normalize("NFKD", character)[0])
     )

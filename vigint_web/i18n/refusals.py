@@ -1,4 +1,4 @@
-"""Turn what services refuse into sentences, in the reader's language."""
+"""Turn the services' refusals into sentences, in the reader's language."""
 
 from collections.abc import Mapping
 
@@ -89,13 +89,13 @@ _MISTAKES: Mapping[MistakeCode, LazyString | str] = {
 
 
 def mistake_sentence(mistake: Mistake) -> str:
-    """Return what is wrong, and where."""
+    """Return the error and its field as a sentence."""
     facts = {"field": mistake.field, **mistake.facts}
     return str(_MISTAKES[mistake.code]) % facts
 
 
 def error_sentence(error: VigintError) -> str:
-    """Return why something was refused, and what to do; every mistake of a request at once."""
+    """Return why a request was refused, and what to do; all of its errors at once."""
     if isinstance(error, CommandRefused):
         return str(error)
     if isinstance(error, Invalid) and error.mistakes:

@@ -1,4 +1,4 @@
-"""Turn codes into the sentences that people read, in their language."""
+"""Turn codes into sentences in the reader's language."""
 
 from flask_babel import LazyString, gettext, ngettext
 from flask_babel import lazy_gettext as _
@@ -119,16 +119,16 @@ _WARNINGS: dict[str, LazyString] = {
 
 
 def recipient_sentence(code: str) -> LazyString:
-    """Return why a recipient that a program named is not mailed, and what to do."""
+    """Return why a recipient named by a program is not mailed, and what to do."""
     return RECIPIENTS.get(code, RECIPIENTS["not_an_address"])
 
 
 def warning_words(code: str) -> LazyString:
-    """Return in a few words how a value that was received differs from what is used."""
+    """Return a short description of how a received value differs from the one used."""
     return _WARNINGS.get(code, _WARNINGS["not_understood"])
 
 
-# Actors' labels that are no person's address.
+# Labels of actors that are not a person's address.
 _AUTHORS: dict[str, LazyString] = {
     "system": _("Vigint (automatic)"),
     "command line": _("By a command on the server"),
@@ -138,7 +138,7 @@ _AUTHORS: dict[str, LazyString] = {
 
 
 def author_words(label: str) -> str:
-    """Return who did something as people say it: an actor's label that names no person in words."""
+    """Return the author of an action for people; labels that are no address become words."""
     if label in _AUTHORS:
         return str(_AUTHORS[label])
     if label.startswith("key:"):
@@ -146,24 +146,24 @@ def author_words(label: str) -> str:
     return label
 
 
-# Reasons of revocations that no person gave.
+# Reasons of automatic revocations.
 _REVOCATIONS: dict[str, LazyString] = {
     "signing key retired": _("The signing key was retired."),
 }
 
 
 def revocation_reason(reason: str | None) -> str:
-    """Return why a link was revoked: what a person wrote, or what we did."""
+    """Return why a link was revoked: a user's text, or the automatic reason."""
     return str(_REVOCATIONS.get(reason or "", reason or ""))
 
 
 def risk_words(level: str) -> str:
-    """Return a risk level as mails name it: its code, but for the one that says nothing is known."""
+    """Return a risk level for mails: its code, except for the unknown level."""
     return str(gettext("not specified")) if level == "UNKNOWN" else level
 
 
 def flaw_sentence(code: str) -> LazyString | str:
-    """Return what is wrong with a video that plays nevertheless."""
+    """Return the defect of a video that plays nevertheless."""
     return _FLAWS.get(code, code)
 
 
@@ -190,7 +190,7 @@ def refusal_sentence(code: str) -> LazyString:
     return _REFUSALS.get(code, _REFUSALS["error"])
 
 
-# What a mail about an account is for.
+# The purposes of mails about accounts.
 ACCOUNT_MAIL_WORDS = {
     "invitation": _("Invitation"),
     "password_reset": _("Link for a new password"),

@@ -1,4 +1,4 @@
-"""Know the time zones that people can choose from."""
+"""List the time zones that users can choose from."""
 
 from datetime import datetime
 from functools import cache
@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from babel.dates import get_timezone, get_timezone_location
 
-# Where the readers of a French page mostly are, then the rest of the world by name.
+# The most common zones of French readers first, then the rest of the world by name.
 COMMON = (
     "Europe/Paris",
     "Europe/Brussels",
@@ -39,7 +39,7 @@ _REGIONS = {
 
 
 def is_zone(name: str) -> bool:
-    """Return whether both this machine's zone table and Babel's know a name."""
+    """Return whether a name is in both this machine's and Babel's time zone data."""
     try:
         ZoneInfo(name)
         get_timezone(name)
@@ -50,7 +50,7 @@ def is_zone(name: str) -> bool:
 
 @cache
 def offered_zones() -> tuple[str, ...]:
-    """Return the names worth offering: the common ones, then places by region."""
+    """Return the names to offer: the common ones, then places by region."""
     known = available_timezones()
     places = {name for name in known if name.partition("/")[0] in _REGIONS}
     common = [name for name in COMMON if name in known]
@@ -58,7 +58,7 @@ def offered_zones() -> tuple[str, ...]:
 
 
 def find_zone(text: str, locale: str) -> str | None:
-    """Return the zone that somebody means by a name, however typed, or by a city in a language."""
+    """Return the zone for a typed name, in any spelling, or for a city in a language."""
     wanted = " ".join(text.replace("_", " ").split()).casefold()
     if not wanted:
         return None
@@ -70,14 +70,14 @@ def find_zone(text: str, locale: str) -> str | None:
             for name in offered_zones()
             if wanted in {_plain(name.rpartition("/")[2]), city_of(name, locale).casefold()}
         ]
-        # Of the names of one place (London, Belfast, Jersey) the common one is meant.
+        # Of the names of one place (London, Belfast, Jersey) prefer the common one.
         usual = [name for name in cities if name in COMMON or _plain(name).endswith(f"/{wanted}")]
         found = next(iter(usual if len(cities) > 1 else cities), None)
     return found if found is not None and is_zone(found) else None
 
 
 def city_of(name: str, locale: str) -> str:
-    """Return the place that a zone is named after, in a language."""
+    """Return the place that gives a zone its name, in a language."""
     try:
         return get_timezone_location(name, locale=locale, return_city=True)
     except LookupError:
@@ -85,7 +85,7 @@ def city_of(name: str, locale: str) -> str:
 
 
 def offset_of(zone: ZoneInfo, moment: datetime) -> str:
-    """Return how far a zone is from UTC at a moment, such as `UTC+01:00`."""
+    """Return a zone's offset from UTC at a time, such as `UTC+01:00`."""
     offset = moment.astimezone(zone).strftime("%z")
     return f"UTC{offset[:3]}:{offset[3:5]}"
 

@@ -1,4 +1,4 @@
-"""Hold the typographic rules of both languages, for what is computed and what is written. Pure.
+"""Implement the typographic rules of both languages, for computed and written text. Pure.
 
 Those of French are the “Lexique des règles typographiques en usage à l'Imprimerie nationale”.
 """
@@ -8,7 +8,7 @@ import re
 NO_BREAK = "\N{NO-BREAK SPACE}"
 _MONTHS = r"(?:janv|févr|mars|avr|mai|juin|juil|août|sept|oct|nov|déc)"
 _FIRST = re.compile(rf"(?<!\d)1(?=[ \u00a0\u202f]{_MONTHS})")
-# What is code is written as code is: a header, a command, an address, a time, a placeholder.
+# Code is exempt: a header, a command, an address, a time, a placeholder.
 _CODE = re.compile(
     r"Authorization: Bearer(?: <key>)?|Tus-Resumable: 1\.0\.0|tus 1\.0\.0|Upload-[A-Z]\w+"
     r"|https?://\S+|%\(\w+\)[a-z]|\{\w+\}|\[\w+\]|\d{1,4}(?::\d\d)+|\w{1,40}_\w+|\w{1,40}/[\w-]{1,80}\.\w+"
@@ -18,7 +18,7 @@ _FRENCH = {
     "straight or English quotation marks": re.compile(r'["“”]'),
     "three dots": re.compile(r"\.\.\."),
     "no narrow no-break space before ; ! or ?": re.compile(r"[^\u202f][;!?]"),
-    # In front of a colon and within « » the space is a wide one; both do not break.
+    # Before a colon and within « » the space is a full one; both are non-breaking.
     "no no-break space before a colon": re.compile(r"[^\u00a0\u202f]:|^:"),
     "no no-break space within « »": re.compile(r"«[^\u00a0\u202f]|[^\u00a0\u202f]»"),
     "no no-break space before %": re.compile(r"[^\u00a0\u202f]%%|\d%"),
@@ -46,7 +46,7 @@ _ENGLISH = {
 
 
 def first_of_month(text: str) -> str:
-    """Return a French date with 1er for the first day of a month; all else is kept."""
+    """Return a French date with 1er for the first day of a month; all others unchanged."""
     return _FIRST.sub("1er", text)
 
 
@@ -56,15 +56,15 @@ def dimensions(width: int, height: int) -> str:
 
 
 def without_code(text: str) -> str:
-    """Return a text with a word of one letter for each placeholder and piece of code in it."""
+    """Return a text with each placeholder and piece of code replaced by a one-letter word."""
     return _CODE.sub("x", text)
 
 
 def mistakes(text: str, locale: str) -> list[str]:
-    """Return which rules a text breaks.
+    """Return the rules that a text breaks.
 
     Args:
-        text: a sentence or less; placeholders and code in it are not judged.
+        text: a sentence or less; placeholders and code in it are not checked.
         locale: fr or en.
     """
     plain = without_code(text)

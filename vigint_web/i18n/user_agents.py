@@ -1,8 +1,8 @@
-"""Say in words which browser on which system a User-Agent header claims to be."""
+"""Name the browser and system that a User-Agent header claims."""
 
 from flask_babel import gettext
 
-# The first that is found counts: each claims to be most of those below it.
+# The first match counts: each of them also claims to be most of those below it.
 _BROWSERS = (
     ("Edg", "Edge"),
     ("OPR/", "Opera"),
@@ -30,7 +30,7 @@ _SYSTEMS = (
 
 
 def browser_words(user_agent: str) -> str:
-    """Return what a person recognises: “Firefox on Windows”."""
+    """Return a recognizable name: “Firefox on Windows”."""
     browser = next((name for part, name in _BROWSERS if part in user_agent), "")
     system = next((name for part, name in _SYSTEMS if part in user_agent), "")
     if browser and system:

@@ -1,4 +1,4 @@
-"""What RQ runs: take an id, open an application context, call a service."""
+"""Functions that RQ runs: take an id, open an application context, call a service."""
 
 from vigint_web.jobs.functions import (
     deliver_account_mail,

@@ -13,14 +13,14 @@ _application: Flask | None = None
 
 
 def use_application(app: Flask) -> None:
-    """Set the application whose context every job of this process opens."""
+    """Set the application whose context all jobs of this process use."""
     global _application  # noqa: PLW0603 - one worker process has one application
     _application = app
 
 
 @contextmanager
 def job_context() -> Iterator[None]:
-    """Open a fresh application context, its log lines bound to the job's id."""
+    """Open a fresh application context that adds the job's id to log lines."""
     if _application is None:
         raise RuntimeError("no application: start workers by worker.py or ./vigint worker")
     job = get_current_job()

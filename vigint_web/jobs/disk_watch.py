@@ -1,4 +1,4 @@
-"""Log when the disk under the data directory gets short of room, and when it has room again."""
+"""Log when the disk under the data directory runs short of space, and when it has recovered."""
 
 import logging
 import time
@@ -19,14 +19,14 @@ _EVENTS = {
 
 
 class DiskWatch:
-    """Look once a minute, and write a line when the answer is another one than before."""
+    """Check once a minute, and log changes of the state."""
 
     def __init__(self) -> None:
         self._next = time.monotonic()
         self._known = Event.DISK_FINE
 
     def go_on(self) -> None:
-        """Look when it is time."""
+        """Check if it is time."""
         if time.monotonic() < self._next:
             return
         self._next = time.monotonic() + _LOOK_SECONDS

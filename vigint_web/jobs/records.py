@@ -1,8 +1,8 @@
-"""Read what RQ keeps of jobs, where a record may vanish at any moment.
+"""Read RQ's records of jobs, which may disappear at any moment.
 
 A job's record is deleted as it ends (`result_ttl=0`), and the same job may run twice: the
-reconciler enqueues again what a worker has popped and not yet begun. RQ 3.0 takes a record that
-vanished in between for an error, fails the job with a traceback, and keeps it as failed.
+reconciler enqueues again a job that a worker has popped and not yet begun. RQ 3.0 treats a record
+that disappeared in between as an error, fails the job with a traceback, and keeps it as failed.
 """
 
 from contextlib import suppress
@@ -15,20 +15,20 @@ from vigint_web.services.core.listed_jobs import ListedJob
 
 
 class LivingExecutions(ExecutionRegistry):
-    """Executions of one job, without those whose worker died and whose record has expired."""
+    """Executions of one job, except those whose worker died and whose record has expired."""
 
     def get_executions(self, start: int = 0, end: int = -1) -> list[Execution]:
-        """Return the executions of which there is a record."""
+        """Return the executions that have a record."""
         found = []
         for execution_id in self.get_execution_ids(start, end):
-            # ValueError is how RQ says that there is no such record.
+            # RQ raises ValueError when there is no such record.
             with suppress(ValueError):
                 found.append(Execution.fetch(execution_id, self.job_id, self.connection))
         return found
 
 
 class TransientJob(ListedJob):
-    """A listed job whose end is no error when its record has gone before."""
+    """A listed job whose end is no error when its record was removed before."""
 
     @property
     def execution_registry(self) -> LivingExecutions:
@@ -38,6 +38,6 @@ class TransientJob(ListedJob):
     def _remove_from_registries(
         self, pipeline: Pipeline | None = None, remove_from_queue: bool = True
     ) -> None:
-        # Without a status there is no registry to be removed from.
+        # Without a status there is no registry to remove it from.
         with suppress(InvalidJobOperation):
             super()._remove_from_registries(pipeline, remove_from_queue)

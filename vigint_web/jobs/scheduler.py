@@ -1,4 +1,4 @@
-"""Do what comes back by the clock: reconcile every few seconds, purge every few minutes."""
+"""Run periodic tasks: reconcile every few seconds, purge every few minutes."""
 
 import logging
 import signal
@@ -34,16 +34,16 @@ log = logging.getLogger(__name__)
 _RECONCILE_SECONDS = 3.0
 _COUNTERS_SECONDS = 30.0
 _PURGE_SECONDS = 300.0
-# How often the retention is compared with the configuration, and for how long dates are moved or
-# footage is purged in one round.
+# The interval of comparing the retention with the configuration, and the time per round for moving
+# dates and purging footage.
 _LOOK_SECONDS = 30.0
 _SPAN_SECONDS = 1.0
-# It lists all that is stored, to find what has been nobody's for six hours.
+# It lists the whole storage, to find files that no row has referenced for six hours.
 _SWEEP_SECONDS = 3600.0
 
 
 def run_scheduler(app: Flask) -> None:
-    """Run until SIGTERM or SIGINT. Several at once, on several machines, do no harm."""
+    """Run until SIGTERM or SIGINT. Several schedulers, on several machines, do not conflict."""
     ended = threading.Event()
 
     def end(_number: int, _frame: FrameType | None) -> None:
@@ -68,28 +68,28 @@ def run_scheduler(app: Flask) -> None:
         tell_manager("WATCHDOG=1")
         ended.wait(_RECONCILE_SECONDS)
     with app.app_context(), bound(job="scheduler"):
-        # Another one may follow with other settings.
+        # Another scheduler may follow with other settings.
         _attempt(withdraw_report)
 
 
 def _attempt(step: Callable[[], object]) -> None:
-    """Take one step of a round; whatever happens in it, the others are taken."""
+    """Run one step of a round; its failure does not affect the others."""
     try:
         step()
     except Exception:
-        log.exception("a step of the scheduler failed; it is tried again")
+        log.exception("a step of the scheduler failed; it will be retried")
     finally:
         db.session.remove()
 
 
 class _Counters:
-    """Look twice a minute for counters that the clock, set back, would keep."""
+    """Check twice a minute for counters that would not expire after the clock was set back."""
 
     def __init__(self) -> None:
         self._next = time.monotonic()
 
     def go_on(self) -> None:
-        """Look when it is time."""
+        """Check if it is time."""
         if time.monotonic() >= self._next:
             self._next = time.monotonic() + _COUNTERS_SECONDS
             forget_overlong_counters()
@@ -107,13 +107,13 @@ class _LateFiles:
 
 
 class _Housekeeping:
-    """Forget what has had its time, every few minutes."""
+    """Delete expired records, every few minutes."""
 
     def __init__(self) -> None:
         self._next = time.monotonic()
 
     def go_on(self) -> None:
-        """Forget when it is time."""
+        """Delete them if it is time."""
         if time.monotonic() < self._next:
             return
         self._next = time.monotonic() + _PURGE_SECONDS
@@ -129,14 +129,14 @@ class _Housekeeping:
 
 
 class _Retention:
-    """Follow the retention settings, move dates and purge, a little in each round."""
+    """Apply the retention settings: move dates and purge, a part in each round."""
 
     def __init__(self) -> None:
         self._looked: float | None = None
         self._next_purge = time.monotonic()
 
     def go_on(self) -> None:
-        """Do what is due, for a few seconds at most: alerts are put back by the same thread."""
+        """Run due work for a few seconds at most, because the same thread enqueues alerts."""
         now = time.monotonic()
         if self._looked is None or now - self._looked >= _LOOK_SECONDS:
             follow(timedelta(seconds=now - self._looked if self._looked is not None else 0))
@@ -144,12 +144,12 @@ class _Retention:
         moved = move_dates(_SPAN_SECONDS)
         if moved or now >= self._next_purge:
             purged = purge_due(_SPAN_SECONDS)
-            # What is left of a large purge goes on in the next round.
+            # The rest of a large purge continues in the next round.
             self._next_purge = now if purged else now + _PURGE_SECONDS
 
 
 class _Sweep:
-    """Look for orphans now and then, beside the rest: a large storage takes minutes to list."""
+    """Look for orphaned files in a thread of its own: listing a large storage takes minutes."""
 
     def __init__(self, app: Flask) -> None:
         self._app = app
@@ -157,7 +157,7 @@ class _Sweep:
         self._thread: threading.Thread | None = None
 
     def go_on(self) -> None:
-        """Begin when it is time, unless the last one is still under way."""
+        """Start if it is time, unless the previous run is still in progress."""
         under_way = self._thread is not None and self._thread.is_alive()
         if time.monotonic() >= self._next and not under_way:
             self._next = time.monotonic() + _SWEEP_SECONDS
@@ -169,8 +169,8 @@ class _Sweep:
             try:
                 sweep_orphans()
             except StorageError as error:
-                log.warning("orphans could not be looked for: %s", error)
+                log.warning("the search for orphaned files failed: %s", error)
             except Exception:
-                log.exception("the sweep failed; the next one goes on")
+                log.exception("the sweep failed; the next one will continue")
             finally:
                 db.session.remove()

@@ -1,9 +1,9 @@
-"""Let a worker go on while its work-horses wait for other servers.
+"""Let a worker continue while its work-horses wait for other servers.
 
-A mail server may think for ten minutes (RFC 5321, 4.5.3.2), and workers are few. A work-horse on
-the mail queue that has not ended after a moment is set aside: it goes on as before, tied to its
-worker and owner of its row, and the worker takes the next job. How many may be set aside is
-bounded; while all places are taken the worker leaves the mail queue alone and goes on with videos.
+A mail server may take ten minutes to answer (RFC 5321, 4.5.3.2), and workers are few. A work-horse
+on the mail queue that has not ended after a second is set aside: it keeps running, tied to its
+worker and owner of its row, and the worker takes the next job. The number of those set aside is
+bounded; at the limit the worker leaves the mail queue alone and continues with videos.
 """
 
 import logging
@@ -24,32 +24,32 @@ from vigint_web.services.core.job_queue import MAIL
 
 log = logging.getLogger(__name__)
 
-# Work-horses that one worker leaves waiting.
+# The maximum number of work-horses set aside per worker.
 MOST_ASIDE = 8
-# How long a worker waits for one before it goes on: all of a mail where the server is quick.
+# The time a worker waits before it sets one aside: enough for a whole mail on a fast server.
 _MOMENT_SECONDS = 1.0
 _LOOK_SECONDS = 0.02
 # Without it (macOS before Python 3.13) a worker waits for each.
 _CAN_LOOK = hasattr(os, "waitid")
-# While some wait, the worker looks after them this often.
+# The interval of checking those that are set aside.
 _LOOK_AFTER_SECONDS = 1
 
 
 @dataclass
 class _Aside:
-    """A work-horse that waits, and what RQ knows of its job."""
+    """A work-horse that was set aside, with RQ's data about its job."""
 
     pid: int
     job: Job
     queue: Queue
     execution: Execution
     next_beat: float
-    # Told to end because the worker ends.
+    # Terminated because the worker ends.
     ended: bool = False
 
 
 class WaitingWorker(Worker):
-    """A worker that is not held up by mails that wait for their server."""
+    """A worker that does not wait for slow mail servers."""
 
     def __init__(self, queues: list[Queue], **settings: Any) -> None:
         super().__init__(queues, **settings)
@@ -57,12 +57,12 @@ class WaitingWorker(Worker):
         self._cold = False
 
     def monitor_work_horse(self, job: Job, queue: Queue, execution: Execution) -> None:
-        """Wait for the work-horse; for one that may wait for another server, a moment only."""
+        """Wait for the work-horse; soon set it aside if it may wait for another server."""
         may_be_left = _CAN_LOOK and queue.name == MAIL and len(self._aside) < MOST_ASIDE
         if not may_be_left or self._ends_within(_MOMENT_SECONDS):
             super().monitor_work_horse(job, queue, execution)
             return
-        log.info("job %s goes on waiting beside others", job.id)
+        log.info("job %s was set aside and keeps waiting", job.id)
         next_beat = time.monotonic() + self.job_monitoring_interval
         aside = _Aside(self.horse_pid, job, queue, execution, next_beat)
         job.started_at = now()
@@ -74,8 +74,8 @@ class WaitingWorker(Worker):
             _ask_to_end(aside)
 
     def _ends_within(self, seconds: float) -> bool:
-        # The more wait already, the sooner the next is left: a server that is slow for all
-        # must not take a moment for each from everything else.
+        # The more are set aside, the shorter the wait for the next: with a server that is slow for
+        # all mails, each wait delays other jobs.
         deadline = time.monotonic() + seconds / (1 + len(self._aside))
         while not _has_ended(self.horse_pid):
             if time.monotonic() > deadline:
@@ -86,7 +86,7 @@ class WaitingWorker(Worker):
     def dequeue_job_and_maintain_ttl(
         self, timeout: int | None, max_idle_time: int | None = None
     ) -> tuple[Job, Queue] | None:
-        """Wait for a job, and look after those that were set aside meanwhile."""
+        """Wait for a job, and check those set aside meanwhile."""
         while timeout is not None and self._aside:
             self._look_after()
             if not self._ordered_queues:
@@ -99,12 +99,12 @@ class WaitingWorker(Worker):
         return super().dequeue_job_and_maintain_ttl(timeout, max_idle_time)
 
     def maintain_heartbeats(self, job: Job, execution: Execution) -> None:
-        """Give a sign of life, of those that were set aside too."""
+        """Send heartbeats, including those of work-horses set aside."""
         super().maintain_heartbeats(job, execution)
         self._look_after()
 
     def _look_after(self) -> None:
-        """Settle what has ended, and give signs of life of the rest."""
+        """Settle those that have ended, and send heartbeats for the rest."""
         for one in list(self._aside):
             if _has_ended(one.pid):
                 self._aside.remove(one)
@@ -120,13 +120,13 @@ class WaitingWorker(Worker):
         if len(self._aside) < MOST_ASIDE:
             return list(self.queues)
         rest = [queue for queue in self.queues if queue.name != MAIL]
-        # Twice, because of a single one RQ keeps a list of its own of what it has popped, which
-        # it forgets to clear where there are several.
+        # Twice, because for a single one RQ keeps its own list of popped jobs, which it forgets to
+        # clear where there are several.
         return rest * 2 if len(rest) == 1 else rest
 
     def _settle(self, one: _Aside) -> None:
         if one.ended:
-            # Its row is free again when the lease runs out; the job is nothing to keep.
+            # Its row is released when the lease expires; the job need not be kept.
             os.waitpid(one.pid, 0)
             with self.connection.pipeline() as pipeline:
                 one.job.delete(pipeline=pipeline)
@@ -140,13 +140,15 @@ class WaitingWorker(Worker):
             self._horse_pid = current
 
     def handle_warm_shutdown_request(self) -> None:
-        """End what only waits for a server's word; wait for mails that it may have accepted."""
+        """Terminate those that only wait for a server's answer; wait for mails that it may have
+        accepted.
+        """
         super().handle_warm_shutdown_request()  # type: ignore[no-untyped-call]  # RQ leaves it untyped
         for one in self._aside:
             _ask_to_end(one)
 
     def request_force_stop(self, signum: int, frame: FrameType | None) -> None:
-        """Stop at once, and those that were set aside with it."""
+        """Stop at once, including those set aside."""
         try:
             super().request_force_stop(signum, frame)
         except SystemExit:
@@ -172,7 +174,7 @@ class WaitingWorker(Worker):
 
 
 def _has_ended(pid: int) -> bool:
-    """Return whether a child has ended, without reaping it: RQ does that."""
+    """Return whether a child has ended, without reaping it, which RQ does."""
     try:
         return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
     except ChildProcessError:
@@ -180,13 +182,13 @@ def _has_ended(pid: int) -> bool:
 
 
 def _is_overdue(job: Job) -> bool:
-    # As RQ does it: a work-horse ends by itself at its time-out, unless something is really wrong.
+    # As in RQ: a work-horse ends at its own time limit, unless it hangs.
     began, most = job.started_at, job.timeout
     return bool(began and most and most > 0 and (now() - began).total_seconds() > most + 60)
 
 
 def _ask_to_end(one: _Aside) -> None:
-    # Ignored by one whose mail the server may have accepted (`processes.Shield`).
+    # Ignored by a work-horse whose mail the server may have accepted (`processes.Shield`).
     one.ended = True
     with suppress(ProcessLookupError):
         os.kill(one.pid, signal.SIGTERM)

@@ -34,30 +34,30 @@ from vigint_web.system.processes import die_with_parent
 
 log = logging.getLogger(__name__)
 
-# A worker gives a sign of life at least every 15 seconds (RQ: 15 less than this, or as below while
-# it works); the work of a dead one comes back by its lease.
+# A worker sends a heartbeat at least every 15 seconds (RQ: 15 less than this, or as below while it
+# works); the work of a dead one is recovered when its lease expires.
 _TTL_SECONDS = 30
 _SIGN_SECONDS = 10
 
 
 class ListedWorker(BaseWorker):
-    """What makes an RQ worker run listed jobs alone, whatever its queue server holds."""
+    """Restrict an RQ worker to listed jobs, whatever its queue server contains."""
 
     job_class = TransientJob
     queue_class: type[Queue] = ListedQueue
 
     def heartbeat(self, timeout: int | None = None, pipeline: Pipeline | None = None) -> None:
-        """Give a sign of life, also to a queue that has begun anew and knows no worker."""
+        """Send a heartbeat, also to a restarted queue that has no record of this worker."""
         super().heartbeat(timeout, pipeline)
         known_to = pipeline if pipeline is not None else self.connection
         worker_registration.register(self, known_to)  # type: ignore[arg-type]  # as RQ does itself
 
     def run_maintenance_tasks(self) -> None:
-        """Clean RQ's registries; those that it cannot read are removed."""
+        """Clean RQ's registries; remove unreadable ones."""
         try:
             super().run_maintenance_tasks()  # type: ignore[no-untyped-call]  # RQ leaves it untyped
         except (ConnectionError, TimeoutError):
-            raise  # RQ waits until the queue server is back
+            raise  # RQ waits until the queue server answers again
         except Exception as error:
             log.warning("RQ's records are unreadable and removed: %s", type(error).__name__)
             discard_unreadable(self.connection, self.queue_names())
@@ -71,14 +71,14 @@ class VigintWorker(ListedWorker, WaitingWorker):
     counters: Counters | None = None
 
     def setup_work_horse_signals(self) -> None:
-        """Tie the freshly forked work-horse to its worker, and give it its own connections."""
+        """Tie the newly forked work-horse to its worker, and give it its own connections."""
         super().setup_work_horse_signals()  # type: ignore[no-untyped-call]  # RQ leaves it untyped
         die_with_parent(self.pid)
 
     def handle_work_horse_killed(
         self, job: Job, retpid: int, ret_val: int, rusage: struct_rusage
     ) -> None:
-        """Count a work-horse that died, which could not do so itself."""
+        """Count a work-horse that was killed, which could not do so itself."""
         super().handle_work_horse_killed(job, retpid, ret_val, rusage)  # type: ignore[no-untyped-call]  # as above
         if self.counters is not None:
             self.counters.count(JOBS, job.origin or "(none)", "killed")
@@ -98,14 +98,14 @@ def make_worker(queues: tuple[str, ...]) -> VigintWorker:
 
 
 def run_worker(app: Flask, queues: tuple[str, ...] = job_queue.QUEUES) -> None:
-    """Reconcile, then work on these queues, the first ones first, until told to stop."""
+    """Reconcile, then work on these queues in order of priority, until stopped."""
     use_application(app)
     with app.app_context():
         try:
             found = reconcile()
-            log.info("worker starts; %s unfinished rows found", found)
+            log.info("worker starts; %s unfinished rows enqueued", found)
         except Exception:
-            log.exception("reconciling at start failed; the scheduler goes on with it")
+            log.exception("reconciling at start failed; the scheduler will retry it")
         finally:
             db.session.remove()
             # The work-horses are forked: no open database connection may be shared with them.

@@ -1,1 +1,1 @@
-"""Compose mails and hand them to a mail server."""
+"""Compose mails and send them to a mail server."""

@@ -15,13 +15,13 @@ from vigint_web.models import AccountMailPurpose
 
 @dataclass(frozen=True)
 class AccountLetter:
-    """Everything a mail about an account tells."""
+    """The content of a mail about an account."""
 
     recipient: str
     purpose: AccountMailPurpose
     locale: str
     message_id: str
-    # Null: a notice, which opens nothing.
+    # None: a notice without a link.
     url: str | None
     expires_at: datetime
     base_url: str

@@ -1,4 +1,4 @@
-"""Compose the mails about several things: gathered repeats, mails that nobody got."""
+"""Compose mails about several things: gathered repeats, undeliverable mails."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,13 +15,13 @@ from vigint_web.mail.messages import ClipFacts, Letter, composed
 from vigint_web.mail.sanitize import one_line, paragraphs
 from vigint_web.mail.words import moment_of, place_of, risk_in_words, verification
 
-# More than anybody follows one by one; the first incident's page has them all.
+# A readable number; the first incident's page lists all of them.
 MOST_LISTED = 200
 
 
 @dataclass(frozen=True)
 class RepeatFacts:
-    """What a mail about several says of one."""
+    """One entry of a mail about several repeats."""
 
     reference: str
     risk_level: str
@@ -33,7 +33,7 @@ class RepeatFacts:
 
 @dataclass(frozen=True)
 class RepeatsMail:
-    """Everything that a mail about several repeats of an alert tells."""
+    """The content of a mail about several repeats of an alert."""
 
     recipient: str
     message_id: str
@@ -44,7 +44,7 @@ class RepeatsMail:
     site: str
     camera: str | None
     first_detected_at: datetime
-    # The worst of them.
+    # The highest of them.
     risk_level: str
     repeats: tuple[RepeatFacts, ...]
     page: str
@@ -52,7 +52,7 @@ class RepeatsMail:
 
 @dataclass(frozen=True)
 class KeptFacts:
-    """What a digest says of one alert: its type, its place, and the rest."""
+    """One alert in a digest: its type, its place, and further facts."""
 
     kind: str
     place: str
@@ -61,14 +61,14 @@ class KeptFacts:
 
 @dataclass(frozen=True)
 class DigestMail:
-    """Everything that a mail tells about alerts that a detector kept through an outage."""
+    """The content of a mail about alerts that a detector spooled during an outage."""
 
     recipient: str
     message_id: str
     locale: str
-    # The incident of the first that was received.
+    # The incident received first.
     reference: str
-    # The worst of them.
+    # The highest of them.
     risk_level: str
     # By time of detection; at most MOST_LISTED.
     entries: tuple[KeptFacts, ...]
@@ -77,14 +77,14 @@ class DigestMail:
 
 @dataclass(frozen=True)
 class UndeliverableMail:
-    """Everything that a mail about mails that nobody got tells."""
+    """The content of a mail about undeliverable mails."""
 
     recipient: str
     message_id: str
     locale: str
     reference: str | None
     about: str
-    # Who got nothing, and why: as `i18n.deliveries` reads it.
+    # The recipients who got nothing, and why, in the form of `i18n.deliveries`.
     failures: tuple[tuple[str, str], ...]
     page: str
     # Of an incident.
@@ -92,7 +92,7 @@ class UndeliverableMail:
 
 
 def compose_repeats(facts: RepeatsMail, config: Config) -> Letter:
-    """Return the mail that tells of all repeats of an alert, text and HTML of equal content."""
+    """Return the mail about all repeats of an alert, text and HTML of equal content."""
     zone, kind = config.timezone, one_line(facts.incident_type)
     with force_locale(facts.locale):
         number = len(facts.repeats)
@@ -118,7 +118,7 @@ def compose_repeats(facts: RepeatsMail, config: Config) -> Letter:
         }
         headers = {"X-Vigint-Incident": facts.reference}
         if facts.first_message_id:
-            # Mail programs show it below the alert that it goes on from.
+            # Mail programs show it in the thread of the first alert.
             headers["References"] = headers["In-Reply-To"] = facts.first_message_id
         subject = f"{subject} - {repeats}"
         return composed("repeats", facts, config, subject=subject, headers=headers, **shown)
@@ -138,7 +138,7 @@ def _shown(one: RepeatFacts, config: Config) -> dict[str, Any]:
 
 
 def compose_digest(facts: DigestMail, config: Config) -> Letter:
-    """Return the mail that lists alerts that came late, text and HTML of equal content."""
+    """Return the mail that lists late alerts, text and HTML of equal content."""
     with force_locale(facts.locale):
         number, risk = len(facts.entries), risk_words(one_line(facts.risk_level))
         shown = {
@@ -169,7 +169,7 @@ def compose_digest(facts: DigestMail, config: Config) -> Letter:
 
 
 def compose_undeliverable(facts: UndeliverableMail, config: Config) -> Letter:
-    """Return the mail that tells an administrator who got nothing, and why."""
+    """Return the mail to an administrator about undeliverable mails, with the reasons."""
     with force_locale(facts.locale):
         subject = _("⚠️ Vigint could not deliver an alert")
         if facts.reference:

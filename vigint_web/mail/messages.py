@@ -45,7 +45,7 @@ SMTP = "smtp"
 
 @dataclass(frozen=True)
 class ClipFacts:
-    """What a mail says of the video behind its link."""
+    """The facts about the video of a mail's link."""
 
     url: str
     video_id: str
@@ -57,7 +57,7 @@ class ClipFacts:
 
 @dataclass(frozen=True)
 class AlertMail:
-    """Everything an alert mail tells."""
+    """The content of an alert mail."""
 
     recipient: str
     message_id: str
@@ -76,20 +76,20 @@ class AlertMail:
     clip: ClipFacts | None
     failure_code: str | None
     locale: str = "fr"
-    # None: no person has looked at it yet.
+    # None: not reviewed by a person yet.
     confirmed: Confirmation | None = None
 
 
 @dataclass(frozen=True)
 class LinkMail:
-    """Everything that a mail about a shared link tells."""
+    """The content of a mail about a shared link."""
 
     recipient: str
     message_id: str
     url: str
     sharer: str
     link_recipient: str
-    # What the video shows: an incident's type, a source's name.
+    # The content of the video: an incident's type, a source's name.
     about: str
     note: str
     not_before: datetime | None
@@ -106,7 +106,7 @@ class LinkMail:
 
 
 class Letter(Message):
-    """A mail whose bytes are made once: what is recorded is what was sent, boundaries included."""
+    """A mail that is serialized once: the recorded bytes are those sent, boundaries included."""
 
     progress: Progress | None = None
     _bytes: bytes | None = None
@@ -118,9 +118,9 @@ class Letter(Message):
         return self._bytes
 
     def _message(self) -> MIMEBase:
-        """Return text and HTML as alternatives of each other, in nothing else."""
+        """Return text and HTML as alternatives, without an outer part."""
         whole = self._addressed()
-        # Flask-Mail has encoded them; only what is not encoded is folded between words.
+        # Flask-Mail has encoded them; only unencoded ones are folded between words.
         whole.replace_header("From", str(self.sender))
         if self.subject is not None:
             whole.replace_header("Subject", self.subject)
@@ -132,13 +132,13 @@ class Letter(Message):
         return whole
 
     def _addressed(self) -> MIMEBase:
-        """Return what Flask-Mail makes; headers in UTF-8 if an address needs it (RFC 6532)."""
+        """Return Flask-Mail's message; with headers in UTF-8 if an address needs it (RFC 6532)."""
         recipients = self.recipients
         if all(str(address).isascii() for address in recipients):
             whole: MIMEBase = super()._message()
             whole.policy = WholeWords(linesep="\r\n")
             return whole
-        self.recipients = ["not-written@example.com"]  # Flask-Mail would fail at the real one
+        self.recipients = ["not-written@example.com"]  # Flask-Mail would fail on the real one
         try:
             whole = super()._message()
         finally:
@@ -148,10 +148,10 @@ class Letter(Message):
         return whole
 
     def _mimetext(self, text: str | None, subtype: str = "plain") -> MIMEText:
-        """Return a part; base64 where a line is longer than SMTP takes (RFC 5321, 4.5.3.1.6)."""
+        """Return a part; in base64 if a line is longer than SMTP allows (RFC 5321, 4.5.3.1.6)."""
         written, charset = text or "", Charset("utf-8")
         longest = max(len(line.encode()) for line in written.split("\n"))
-        # None: as it is, which typeshed does not know.
+        # None: unencoded, which typeshed does not declare.
         charset.body_encoding = BASE64 if longest > _LONGEST_LINE else None  # type: ignore[assignment]  # see above
         return MIMEText(written, subtype, charset)  # type: ignore[arg-type]  # typeshed's gap
 
@@ -208,15 +208,15 @@ def _harmless(facts: AlertMail, locale: str) -> AlertMail:
 
 
 class Addressed(Protocol):
-    """What a mail says, and whom it is for."""
+    """The content and the recipient of a mail."""
 
     @property
     def recipient(self) -> str:
-        """The address that it goes to."""
+        """The recipient's address."""
 
     @property
     def message_id(self) -> str:
-        """The Message-ID that all attempts to send it share."""
+        """The Message-ID shared by all attempts to send it."""
 
 
 def composed(
@@ -228,7 +228,7 @@ def composed(
     headers: Mapping[str, str] | None = None,
     **shown: object,
 ) -> Letter:
-    """Return a mail whose text and HTML, of equal content, are rendered in the current language."""
+    """Return a mail with text and HTML of equal content, in the current language."""
     shown |= {"facts": facts, "subject": subject, **sender_of(config)}
     return make_letter(
         config,
@@ -251,14 +251,14 @@ def make_letter(
     html: str,
     headers: Mapping[str, str],
 ) -> Letter:
-    """Return a mail that no person answers and no program should."""
+    """Return a mail marked as automatic."""
     message = Letter(
         subject=subject,
         recipients=[recipient],
         body=text,
         html=html,
         sender=_sender(config),
-        # Whoever answers reaches a person.
+        # Replies go to a person.
         reply_to=config.contact if is_mailbox(config.contact or "") else None,
         date=time.time(),
         charset="utf-8",
@@ -269,7 +269,7 @@ def make_letter(
 
 
 def _sender(config: Config) -> str:
-    """Return whom mails come from, by name where a name is known (RFC 5322, 3.4)."""
+    """Return the sender of mails, with a name where one is known (RFC 5322, 3.4)."""
     address = config.email.sender
     if config.organisation is None or not is_mailbox(address):
         return address
@@ -277,14 +277,14 @@ def _sender(config: Config) -> str:
 
 
 def compose_shared(facts: LinkMail, config: Config) -> Letter:
-    """Return the mail that brings somebody a link."""
+    """Return the mail that brings a recipient a link."""
     with force_locale(facts.locale or config.default_locale):
         subject = gettext("%(sharer)s shares a video with you", sharer=facts.sharer)
         return _about_link("shared", subject, facts, config)
 
 
 def compose_played(facts: LinkMail, config: Config) -> Letter:
-    """Return the mail that tells a sharer of the first use of a link."""
+    """Return the mail that notifies a sharer of the first use of a link."""
     with force_locale(facts.locale or config.default_locale):
         subject = gettext("The link sent to %(recipient)s was used", recipient=facts.link_recipient)
         return _about_link("played", subject, facts, config)
@@ -317,17 +317,17 @@ def _about_link(template: str, subject: str, facts: LinkMail, config: Config) ->
 
 
 def send(message: Letter, config: Config) -> str:
-    """Hand a mail to the SMTP server, or write it to the outbox; return which.
+    """Send a mail to the SMTP server, or write it to the outbox; return which.
 
     Raises:
-        MailRefused: refused for good.
-        MailUndelivered: not accepted this time.
+        MailRefused: refused permanently.
+        MailUndelivered: not accepted; may succeed later.
     """
     if config.email.server is None:
         _write_to_outbox(message, config.outbox_dir)
         return OUTBOX
     if not reachable(map(str, message.recipients), config.email.sender):
-        # A server may well accept it, to drop it or to return it to nobody.
+        # A server may accept it, and then drop or bounce it.
         raise MailRefused("impossible_address")
     smtp.hand_over(message, current_app.extensions["mail"], message.progress)
     return SMTP
@@ -350,6 +350,6 @@ def _write_to_outbox(message: Message, folder: Path) -> None:
 
 
 def header_text(text: str) -> str:
-    """Return a text as it may stand in a header."""
-    # Whoever writes an encoded word themselves (RFC 2047) has it shown, not decoded.
+    """Return a text that is safe in a header."""
+    # An encoded word (RFC 2047) in the text is shown literally, not decoded.
     return one_line(text, 200).replace("=?", "= ?")

@@ -1,8 +1,8 @@
-"""Make what strangers wrote harmless in a mail: no line of its own, no hidden direction. Pure."""
+"""Sanitize untrusted text for mails: no extra lines, no bidirectional formatting. Pure."""
 
 import re
 
-# Marks that turn the direction of text around, so that what is read is not what is written.
+# Characters that change the direction of text and so make it misleading.
 _DIRECTIONS = r"\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"
 _LINE_ENDS = re.compile(r"\r\n|[\r\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")
 _CONTROLS = re.compile(rf"[\x00-\x08\x0e-\x1f\x7f-\x9f{_DIRECTIONS}\ufeff]")
@@ -10,14 +10,14 @@ _HALVES = re.compile(r"[\ud800-\udfff]")
 
 
 def paragraphs(text: str, longest: int = 20_000) -> str:
-    """Return a text of several lines without anything that a mail program would act upon."""
+    """Return a text of several lines without characters that mail programs interpret."""
     told = _LINE_ENDS.sub("\n", text).replace("\t", " ")
     told = _HALVES.sub("\ufffd", _CONTROLS.sub("", told))
     return _cut(told.strip("\n"), longest)
 
 
 def one_line(text: str, longest: int = 300) -> str:
-    """Return a text that stays on its line."""
+    """Return a text on one line."""
     return _cut(" ".join(paragraphs(text).split()), longest)
 
 

@@ -1,4 +1,4 @@
-"""Hand one mail to the configured SMTP server, and say what became of it."""
+"""Send one mail to the configured SMTP server, and return the outcome."""
 
 import smtplib
 import ssl
@@ -11,30 +11,30 @@ from vigint_client.smtp import RFC_5321, Patience, PatientSMTP, PatientSMTPS
 
 patience = RFC_5321
 NO_SMTPUTF8 = "no_smtputf8"
-# Seconds; the mail is accepted or not by then.
+# Seconds; the mail was accepted or refused before.
 _GOODBYE = Patience(command=2.0)
 
 
 class MailUndelivered(Exception):
-    """Say why a mail was not accepted this time; trying again may help."""
+    """A mail was not accepted; retrying may help."""
 
     def __init__(self, sentence: str, *, unreachable: bool = False) -> None:
         super().__init__(sentence)
-        # The server did not even listen: it says nothing about this mail.
+        # The failure concerns the server, not this mail.
         self.unreachable = unreachable
 
 
 class MailRefused(Exception):
-    """Say why a mail was refused for good."""
+    """A mail was refused permanently."""
 
 
 @dataclass(frozen=True)
 class Progress:
-    """What is called while a mail is being sent."""
+    """Callbacks while a mail is being sent."""
 
-    # The server has answered, and has taken the password: it can be reached.
+    # The server has answered and accepted the password: it can be reached.
     reached: Callable[[], None]
-    # From now on the server may have accepted it, whether or not an answer arrives.
+    # From now on the server may have accepted the mail, whether or not an answer arrives.
     handing_over: Callable[[], None]
 
 
@@ -42,14 +42,14 @@ def hand_over(message: Message, settings: Mail, progress: Progress | None) -> No
     """Send a mail; return once the server has accepted it.
 
     Raises:
-        MailRefused: refused for good.
-        MailUndelivered: not accepted this time.
+        MailRefused: refused permanently.
+        MailUndelivered: not accepted; may succeed later.
     """
     connection = _Connection(settings, progress)
     try:
         connection.host = connection.configure_host()
     except (smtplib.SMTPException, OSError) as error:
-        # About the server, its certificate or the password: settings that may be mended.
+        # Concerns the server, its certificate or the password: settings that may be corrected.
         raise MailUndelivered(_said(error), unreachable=True) from None
     try:
         if progress is not None:
@@ -63,7 +63,7 @@ def hand_over(message: Message, settings: Mail, progress: Progress | None) -> No
     except smtplib.SMTPDataError as error:
         raise _verdict(error.smtp_code, error.smtp_error) from None
     except smtplib.SMTPResponseException as error:
-        # About our own address: a setting that may be mended.
+        # Concerns the sender's address: a setting that may be corrected.
         raise MailUndelivered(_said(error)) from None
     except (smtplib.SMTPException, OSError) as error:
         raise MailUndelivered(_said(error)) from None
@@ -72,7 +72,7 @@ def hand_over(message: Message, settings: Mail, progress: Progress | None) -> No
 
 
 class _Connection(Connection):
-    """Connect with the RFC's time-outs and a checked certificate; Flask-Mail has neither."""
+    """Connect with the RFC's timeouts and certificate verification; Flask-Mail has neither."""
 
     host: PatientSMTP | PatientSMTPS | None
 
@@ -94,7 +94,7 @@ class _Connection(Connection):
                 host.starttls(context=context)
             if settings.username and settings.password:
                 host.login(settings.username, settings.password)
-            # Now and not with the mail: whoever does not answer this says nothing about that.
+            # Before the mail: a server that does not answer this refuses no mail.
             host.ehlo_or_helo_if_needed()
         except BaseException:
             host.close()
@@ -112,7 +112,7 @@ class _Connection(Connection):
         self.host.sendmail(sender, recipients, message.as_bytes(), options)
 
     def part(self) -> None:
-        """Say goodbye; the mail is accepted or not by now, whatever is answered to that."""
+        """Send QUIT; the mail was accepted or refused before, whatever the answer."""
         if self.host is not None:
             self.host.patience = _GOODBYE
             try:

@@ -1,4 +1,4 @@
-"""Say in words what every mail says: where and when, how sure, how bad, and from whom."""
+"""Provide the phrases common to all mails: place and time, confidence, risk, and sender."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -25,14 +25,14 @@ _RISKS: dict[str, LazyString] = {
 
 @dataclass(frozen=True)
 class Confirmation:
-    """Say who has looked at a detection and confirmed it, and when."""
+    """The person who confirmed a detection, and when."""
 
     person: str
     at: datetime
 
 
 def risk_in_words(level: str) -> str:
-    """Return a risk level as people say it."""
+    """Return a risk level in words."""
     return str(_RISKS.get(level, _RISKS["UNKNOWN"]))
 
 
@@ -42,7 +42,7 @@ def place_of(site: str, camera: str | None) -> str:
 
 
 def moment_of(moment: datetime, zone: ZoneInfo) -> dict[str, str]:
-    """Return a moment in the current language: its `day`, its `clock` to the second, its `zone`."""
+    """Return a time in the current language: its `day`, its `clock` to the second, its `zone`."""
     seen = local(moment, zone)
     return {
         "day": long_day(seen.date()),
@@ -52,7 +52,7 @@ def moment_of(moment: datetime, zone: ZoneInfo) -> dict[str, str]:
 
 
 def verification(confirmed: Confirmation | None, detected_at: datetime, zone: ZoneInfo) -> str:
-    """Return the sentence about whether a person has verified a detection."""
+    """Return the sentence about whether a detection was verified by a person."""
     if confirmed is None:
         return str(gettext("Automatic detection, not verified by a person."))
     at = local(confirmed.at, zone)
@@ -70,7 +70,7 @@ def verification(confirmed: Confirmation | None, detected_at: datetime, zone: Zo
 
 
 def sender_of(config: Config) -> dict[str, str | None]:
-    """Return what a mail says of who sends it, `sent_by`, and whom to ask, `contact`."""
+    """Return the sender of a mail, `sent_by`, and the contact, `contact`."""
     sent_by = (
         gettext("Sent by Vigint for %(organisation)s.", organisation=config.organisation)
         if config.organisation

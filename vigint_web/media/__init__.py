@@ -1,1 +1,1 @@
-"""Turn footage into facts, pictures and playable video with ffmpeg; no Flask, no database."""
+"""Extract facts, pictures and playable video from footage with ffmpeg; no Flask, no database."""

@@ -1,4 +1,4 @@
-"""Read what an AVI says of itself, and whether its index is right (Microsoft's AVI RIFF format)."""
+"""Read the headers of an AVI, and check its index (Microsoft's AVI RIFF format)."""
 
 import struct
 from collections.abc import Iterator
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-# As many entries of an index are compared with what is in the file.
+# The number of index entries that are compared with the file.
 _COMPARED = 200
 _RIGHT_SHARE = 0.9
 _LONGEST_INDEX = 64 * 1024 * 1024
@@ -17,10 +17,10 @@ _STREAM = struct.Struct("<4s4s I HH I II II III")
 
 @dataclass(frozen=True)
 class AviHead:
-    """What the headers say.
+    """The content of the headers.
 
-    ``seconds`` is how long the first stream of pictures announces to last; ``index_is_right`` is
-    None where there is no index.
+    ``seconds`` is the announced length of the first stream of pictures; ``index_is_right`` is None
+    where there is no index.
     """
 
     seconds: float | None = None
@@ -65,7 +65,9 @@ def _announced(file: BinaryIO, start: int, end: int) -> float | None:
 
 
 def _agrees(file: BinaryIO, at: int, length: int, data_at: int) -> bool:
-    """Return whether an index points to chunks, counted from the data or from the file's start."""
+    """Return whether an index points to chunks, with offsets from the data or from the file's
+    start.
+    """
     entries = list(_ENTRY.iter_unpack(_at(file, at, length - length % 16)))
     step = max(1, len(entries) // _COMPARED)
     compared = [entry for entry in entries[::step] if entry[0] != b"rec "]
@@ -80,7 +82,7 @@ def _agrees(file: BinaryIO, at: int, length: int, data_at: int) -> bool:
 
 
 def _chunks(file: BinaryIO, start: int, end: int) -> Iterator[tuple[bytes, int, int]]:
-    """Yield name, place of the content and length of each chunk in a row."""
+    """Yield name, position of the content and length of each consecutive chunk."""
     for _ in range(_MOST_CHUNKS):
         head = _at(file, start, 8)
         if start >= end or len(head) < 8:

@@ -1,25 +1,26 @@
-"""Decide when each picture and sound of a file plays, whatever clock it was stamped with."""
+"""Compute when each picture and sound of a file plays, from whatever clock stamped them."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal
 
-# A stretch of a file in which neither picture nor sound comes for longer than this was not filmed.
+# An interval without picture and sound longer than this was not filmed.
 LONGEST_STILL = 60.0
-# Reordered pictures are closer together than this; a clock that goes back was set or began anew.
+# Reordered pictures are closer together than this; a larger step back means a clock that was set or
+# restarted.
 STEP_BACK = 0.4
-# Pictures come no faster than this, in seconds: where many seem to, the clock stands still.
+# The minimum interval of pictures, in seconds: where many are closer, the clock stands still.
 SHORTEST_STEP = 0.001
 _STILL_SHARE = 0.2
-# Two streams jump together if they go on within so many seconds of each other.
+# Two streams jump together if they resume within this many seconds of each other.
 _TOGETHER = 5.0
-# With more steps than this there is no order in the times worth keeping.
+# With more steps than this the order of the times is not worth keeping.
 _MOST_STEPS = 100
-# Times are told in milliseconds by some containers.
+# Some containers store times in milliseconds.
 _ROUNDING = 0.002
 
-# More gaps than this are too many to be told with every page.
+# The maximum number of gaps to include in every page.
 _MOST_GAPS = 1_000
 
 Span = tuple[float, float]
@@ -27,11 +28,11 @@ Span = tuple[float, float]
 
 @dataclass(frozen=True)
 class Track:
-    """When one stream has something to show: spans of seconds, in the order of the file.
+    """The times at which one stream has packets: spans of seconds, in the order of the file.
 
     ``stretches`` are separated where the stream's clock goes back; the spans of one of them are
-    apart by more than is usual between two packets. ``interval`` is usual, in seconds; ``tiny``
-    counts the packets that come at the time of the one before.
+    further apart than usual for two packets. ``interval`` is the usual one, in seconds; ``tiny``
+    counts the packets with the time of their predecessor.
     """
 
     stretches: Sequence[Sequence[Span]]
@@ -41,11 +42,13 @@ class Track:
 
     @property
     def stands_still(self) -> bool:
-        """Return whether its times, or many of them, are no times: one is as the one before."""
+        """Return whether its times, or many of them, are unusable because they equal their
+        predecessor.
+        """
         return self.count > 2 and self.tiny > self.count * _STILL_SHARE
 
     def resumes(self, still: float) -> list[float]:
-        """Return when it goes on after each gap that is longer than this, in seconds."""
+        """Return when it resumes after each gap longer than this, in seconds."""
         return [
             after[0]
             for spans in self.stretches
@@ -64,10 +67,10 @@ class Shift:
 
 @dataclass(frozen=True)
 class Gap:
-    """Time that was not filmed, and does not play.
+    """An interruption of the recording, which is omitted from playback.
 
-    From ``at`` on, in seconds of what plays, ``left_out`` seconds more have passed since the first
-    picture than have played; those of earlier gaps included.
+    At ``at``, in seconds of playback, ``left_out`` more seconds have passed since the first picture
+    than have played; those of earlier gaps included.
     """
 
     at: float
@@ -76,13 +79,13 @@ class Gap:
 
 @dataclass(frozen=True)
 class Clock:
-    """How the times of a file become times that play from 0 without a jump.
+    """The mapping from a file's times to times that play from 0 without a jump.
 
-    ``start`` and ``end`` are the first and last moment as the file counts, ``duration`` what
-    plays, all in seconds. ``stretches`` hold the shifts of each part between two steps back.
-    ``apart``: the streams' clocks do not go together, so each goes on where it was.
-    ``gaps`` are what is left out of the pictures, in order; None where that is not known. How much
-    time a step back took is unknown: it counts as none.
+    ``start`` and ``end`` are the first and last time in the file, ``duration`` that of playback,
+    all in seconds. ``stretches`` hold the shifts of each part between two steps back. ``apart``:
+    the streams' clocks do not agree, so each continues where it was. ``gaps`` are omitted from the
+    pictures, in order; None where they are unknown. The duration of a step back is unknown: it
+    counts as none.
     """
 
     start: float
@@ -94,13 +97,13 @@ class Clock:
 
     @property
     def jumps(self) -> bool:
-        """Return whether the file's times must be changed by more than where they begin."""
+        """Return whether the file's times must be changed by more than their start."""
         return self.apart or len(self.stretches) != 1 or len(self.stretches[0]) != 1
 
     def expression(self, kind: Literal["video", "audio"], interval: float) -> str:
         """Return the new time of a picture or sound, for ffmpeg's filters setpts and asetpts.
 
-        ``interval``: seconds from one picture to the next where nothing else is known.
+        ``interval``: seconds from one picture to the next, used where nothing else is known.
         """
         if self.apart:
             usual = "NB_SAMPLES/SR/TB" if kind == "audio" else f"{interval:.6f}/TB"
@@ -119,8 +122,8 @@ class Clock:
 def read_clock(tracks: Sequence[Track]) -> Clock:
     """Return the clock of the streams that play together; the first is the picture's.
 
-    Gaps of all streams together for longer than `LONGEST_STILL` are left out, unless such gaps are
-    the picture's usual pace; after a step back the times go on where they were. Raises ValueError
+    Gaps of all streams together longer than `LONGEST_STILL` are omitted, unless such gaps are the
+    picture's usual pace; after a step back the times continue where they were. Raises ValueError
     when no stream has a packet.
     """
     tracks = [track for track in tracks if track.count]
@@ -161,7 +164,9 @@ def _gaps_between(stretches: Sequence[Sequence[Shift]]) -> tuple[Gap, ...]:
 
 
 def _gaps_of(track: Track) -> tuple[Gap, ...] | None:
-    """Return the gaps of pictures that go on alone; None where their times are none."""
+    """Return the gaps of pictures with a clock of their own; None where their times are
+    unusable.
+    """
     if track.stands_still:
         return None
     gaps: list[Gap] = []
@@ -180,7 +185,7 @@ def _gaps_of(track: Track) -> tuple[Gap, ...] | None:
 
 
 def _go_together(tracks: Sequence[Track], still: float) -> bool:
-    """Return whether all streams leave out the same parts of time."""
+    """Return whether all streams have the same gaps."""
     resumed = [track.resumes(still) for track in tracks]
     return all(
         len(times) == len(resumed[0])
@@ -197,7 +202,7 @@ def _added_up(shifts: Sequence[Shift]) -> str:
 
 
 def _alone(track: Track, still: float) -> float:
-    """Return how long a stream lasts when each jump of its clock takes no time."""
+    """Return the duration of a stream if each jump of its clock takes no time."""
     lasts = track.tiny * track.interval if track.stands_still else 0.0
     for spans in track.stretches:
         lasts += sum(end - start for start, end in spans)
@@ -207,7 +212,7 @@ def _alone(track: Track, still: float) -> float:
 
 
 def _united(spans: Iterable[Span]) -> list[Span]:
-    """Return spans in order, those that touch each other made one."""
+    """Return spans in order, with adjacent ones merged."""
     united: list[Span] = []
     for start, end in sorted(spans):
         if united and start <= united[-1][1]:

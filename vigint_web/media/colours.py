@@ -1,4 +1,4 @@
-"""Keep colours right where a picture is encoded anew: HDR for screens without it, and RGB."""
+"""Preserve colours in re-encoded pictures: HDR for screens without it, and RGB."""
 
 import logging
 from collections.abc import Sequence
@@ -12,12 +12,12 @@ log = logging.getLogger(__name__)
 # Transfer functions of HDR: PQ (SMPTE ST 2084) and HLG (ARIB STD-B67), as ffprobe names them.
 _HDR = {"smpte2084", "arib-std-b67"}
 _NEEDED = ("zscale", "tonemap")
-# What HDR is made with; the first of each where a file tells another or none.
+# The usual parameters of HDR; the first of each where a file has another or none.
 _PRIMARIES = ("bt2020", "bt709", "smpte432")
 _MATRICES = ("bt2020nc", "bt709")
-# Nits of a white sheet in HDR (ITU-R BT.2408): it stays bright, what is brighter is fitted in.
+# Nits of reference white in HDR (ITU-R BT.2408): it stays bright, brighter parts are compressed.
 _WHITE = 203
-# What scalers know, as ffprobe names it; the rest of what a file may tell is refused by ffmpeg 9.
+# The values that scalers support, in ffprobe's names; ffmpeg 9 refuses all others.
 _KNOWN_MATRICES = {"bt709", "fcc", "bt470bg", "smpte170m", "smpte240m", "bt2020nc", "gbr"}
 _KNOWN_TRANSFERS = {
     "bt709", "bt470m", "bt470bg", "smpte170m", "smpte240m", "linear", "iec61966-2-1",
@@ -30,15 +30,15 @@ _RGB = ("rgb", "bgr", "gbr", "argb", "abgr", "0rgb", "0bgr", "x2rgb", "x2bgr", "
 
 
 def is_hdr(probe: Probe) -> bool:
-    """Tell whether a video's brightness goes beyond what ordinary screens show."""
+    """Return whether a video's brightness exceeds that of ordinary screens."""
     return probe.colours.get("color_transfer") in _HDR
 
 
 def told_anew(probe: Probe) -> str | None:
-    """Return a filter that corrects what a video tells of its colours; None where it is usable.
+    """Return a filter that corrects a video's colour metadata; None where it is usable.
 
-    What cannot be meant (a matrix of RGB with a picture that is none) or is not known counts as not
-    told, so that it is shown as players show it.
+    Values that are impossible (a matrix of RGB with another picture) or unknown count as missing,
+    so that the picture looks as in players.
     """
     told, corrected = probe.colours, {}
     matrix = told.get("color_space")
@@ -65,8 +65,8 @@ def as_told(video: Any, probe: Probe) -> Any:
 def for_every_screen(video: Any, probe: Probe, width: int, height: int, tool: Tool) -> Any:
     """Add the filters that make a picture of this size, limited range, 4:2:0 with 8 bits.
 
-    Brightness of HDR is fitted into that of ordinary screens, if the program can; RGB becomes
-    BT.709 and says so, for browsers would guess by the height.
+    HDR is tone-mapped for ordinary screens, if the program can; RGB becomes BT.709 and is marked
+    so, because browsers would guess by the height.
     """
     if is_hdr(probe):
         if has_filters(tool, *_NEEDED):
@@ -86,9 +86,9 @@ def for_every_screen(video: Any, probe: Probe, width: int, height: int, tool: To
 
 
 def fitted(width: int, height: int) -> dict[str, str]:
-    """Return a scale filter's size that fits pictures in, whose size may change on the way.
+    """Return a scale filter's size that fits in pictures, whose size may change within the file.
 
-    One that has the shape of the whole, but for a line, fills it.
+    A picture with the aspect ratio of the whole, except for a line, fills it.
     """
     alike = f"lte(abs({width}*ih-{height}*iw),2*max(iw,ih))"
     return {
@@ -99,10 +99,10 @@ def fitted(width: int, height: int) -> dict[str, str]:
 
 def _tone_mapped(video: Any, probe: Probe, width: int, height: int) -> Any:
     told = probe.colours
-    # Scaled first: what follows is done in floating point, pixel by pixel.
+    # Scaled first: the following filters compute in floating point, per pixel.
     video = video.filter("scale", width, height)
-    # A combination that zscale does not know makes ffmpeg 5.1 try for ever: no such word of the
-    # file's reaches it.
+    # A combination that zscale does not support makes ffmpeg 5.1 retry for ever: pass none of the
+    # file's values to it.
     video = video.filter(
         "setparams",
         color_trc=told["color_transfer"],
@@ -121,7 +121,7 @@ def _is_rgb(probe: Probe) -> bool:
 
 
 def _usual_matrix(probe: Probe) -> str:
-    # As players guess where nothing is told.
+    # The guess of players for missing values.
     return "bt709" if min(probe.width, probe.height) >= 720 else "smpte170m"
 
 

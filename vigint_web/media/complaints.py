@@ -1,4 +1,4 @@
-"""Read what ffmpeg complained of, and say which failure it was."""
+"""Classify ffmpeg's error messages."""
 
 import re
 import signal
@@ -21,7 +21,7 @@ _SHORTAGES = (
     ),
 )
 _NOISE = re.compile(r"Last message repeated \d+ times?|^Conversion failed!$|^\s*$")
-# Said of files that are whole, or of our own outputs.
+# Messages about intact files, or about our own outputs.
 _HARMLESS = re.compile(
     r"non monoton\w+ increasing dts|Application provided (?:duration|invalid)"
     r"|co located POCs unavailable|max_analyze_duration|unable to decode APP fields"
@@ -37,10 +37,10 @@ _BY_SIGNAL = {
 
 
 def failure(status: int, stderr: str, command: Sequence[str] = ()) -> MediaError:
-    """Return the error that a non-zero exit status, or a signal (negative), stands for.
+    """Return the error for a non-zero exit status, or a signal (negative).
 
-    ``stderr`` is text that a hostile file may have had a part in; the detail made of it is
-    short, printable, and free of the paths in ``command`` and of any other absolute path.
+    ``stderr`` may contain text from a hostile file; the detail derived from it is short, printable,
+    and free of the paths in ``command`` and of any other absolute path.
     """
     shortage = resource_failure(stderr, command)
     if shortage is not None:
@@ -54,10 +54,10 @@ def failure(status: int, stderr: str, command: Sequence[str] = ()) -> MediaError
 
 
 def resource_failure(stderr: str, command: Sequence[str] = ()) -> MediaError | None:
-    """Return the error for a shortage of space or memory, if one was complained of.
+    """Return the error for a shortage of space or memory, if there was a message about one.
 
-    To be asked of every run: ffmpeg 5.1 exits with 0 when only the end of the file could not be
-    written, and every version does when a decoder that found no memory just dropped pictures.
+    To be called after every run: ffmpeg 5.1 exits with 0 when only the end of the file could not be
+    written, and every version does when a decoder without memory dropped pictures.
     """
     for pattern, code in _SHORTAGES:
         if pattern.search(stderr):
@@ -66,9 +66,9 @@ def resource_failure(stderr: str, command: Sequence[str] = ()) -> MediaError | N
 
 
 def is_damage(stderr: str, *, unused: Iterable[str | None] = ()) -> bool:
-    """Return whether ffmpeg complained of what it read, rather than of what it was to write.
+    """Return whether ffmpeg's messages are about its input, rather than about its output.
 
-    ``unused`` are codecs of streams that are left out: that they cannot be read does not count.
+    ``unused`` are codecs of streams that are left out: errors of theirs do not count.
     """
     named = tuple(f"[{codec}" for codec in unused if codec)
     return any(
@@ -78,7 +78,7 @@ def is_damage(stderr: str, *, unused: Iterable[str | None] = ()) -> bool:
 
 
 def summary(stderr: str, command: Sequence[str] = ()) -> str:
-    """Return the last meaningful complaints in one short line."""
+    """Return the last relevant messages in one short line."""
     for word in command:
         path = word.removeprefix("file:")
         if path.startswith("/"):

@@ -1,4 +1,4 @@
-"""Tell containers apart by the first bytes of a file."""
+"""Recognize containers by the first bytes of a file."""
 
 from dataclasses import dataclass
 from pathlib import Path, PurePath
@@ -17,7 +17,7 @@ _WEBM_CODECS = {"vp8", "vp9", "av1", "opus", "vorbis"}
 _BY_DEMUXER = {"avi": "avi", "asf": "wmv", "flv": "flv", "live_flv": "flv"}
 
 
-# What recorders write: Dahua's DAV, Hikvision's own, MPEG program and transport streams, and H.264
+# Formats of recorders: Dahua's DAV, Hikvision's own, MPEG program and transport streams, and H.264
 # or HEVC without a container (Annex B: a start code, then a parameter set or a delimiter).
 _RECORDERS = (
     b"DHAV", b"DAHUA", b"IMKH", b"HKMI", b"\x00\x00\x01\xba",
@@ -29,11 +29,11 @@ _TS_PACKETS = (188, 192)
 
 @dataclass(frozen=True)
 class Head:
-    """What the first bytes say: the container's family, None if unknown, and its own kind.
+    """The result of the first bytes: the container's family, None if unknown, and its kind.
 
-    ``kind`` is the major brand of the MP4 family (four characters, empty for QuickTime files
-    older than brands), the document type of the Matroska family, else empty. ``from_recorder``: it
-    is what a recorder writes for itself, to be exported before others can read it.
+    ``kind`` is the major brand of the MP4 family (four characters, empty for QuickTime files older
+    than brands), the document type of the Matroska family, else empty. ``from_recorder``: a
+    recorder's own format, which must be exported before others can read it.
     """
 
     family: str | None
@@ -46,16 +46,16 @@ class Head:
 
 
 def read_head(path: Path) -> Head:
-    """Recognise the container that a file begins as."""
+    """Recognize the container of a file."""
     with path.open("rb") as file:
         return recognise(file.read(HEAD_LENGTH))
 
 
 def recognise(head: bytes) -> Head:
-    """Recognise the container that these first bytes begin.
+    """Recognize the container from these first bytes.
 
-    Sources: ISO/IEC 14496-12 (boxes), RFC 8794 and RFC 9559 (EBML, Matroska), Microsoft's RIFF
-    and ASF specifications, Adobe's FLV specification.
+    Sources: ISO/IEC 14496-12 (boxes), RFC 8794 and RFC 9559 (EBML, Matroska), Microsoft's RIFF and
+    ASF specifications, Adobe's FLV specification.
     """
     if head.startswith(_EBML_HEADER):
         at = head.find(_EBML_DOCTYPE)
@@ -83,11 +83,11 @@ def _is_transport_stream(head: bytes) -> bool:
 
 
 def short_format(demuxer: str, head: Head, codecs: set[str], filename: str | None) -> str:
-    """Return the name people use for a container: mp4, m4v, mov, mkv, webm, avi, wmv or flv.
+    """Return the usual name of a container: mp4, m4v, mov, mkv, webm, avi, wmv or flv.
 
-    ``demuxer`` is ffprobe's ``format_name``. The original file name decides only where the
-    content may be called either: a branded MP4 may be .mp4, .m4v or .mov, and Matroska that
-    holds nothing but WebM's codecs may be .webm.
+    ``demuxer`` is ffprobe's ``format_name``. The original file name decides only where the content
+    permits several: a branded MP4 may be .mp4, .m4v or .mov, and Matroska with only WebM's codecs
+    may be .webm.
     """
     suffix = PurePath(filename).suffix.lower() if filename else ""
     names = demuxer.split(",")

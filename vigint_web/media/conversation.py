@@ -1,4 +1,4 @@
-"""Talk with a running program through its pipes, without ever blocking on one."""
+"""Communicate with a running program through its pipes, without blocking on any of them."""
 
 import os
 import selectors
@@ -15,7 +15,7 @@ _CHUNK = 64 * 1024
 
 
 class Conversation:
-    """Everything that passes through one program's three pipes."""
+    """The data passing through one program's three pipes."""
 
     def __init__(
         self,
@@ -52,7 +52,7 @@ class Conversation:
         return bool(self._selector.get_map())
 
     def exchange(self, seconds: float) -> None:
-        """Move what can be moved now, after waiting for it up to ``seconds``.
+        """Transfer the available data, after waiting for it up to ``seconds``.
 
         Raises what the feeder or the progress callback raises, and `MediaError` too_large.
         """
@@ -65,7 +65,7 @@ class Conversation:
                 self._read_stderr()
 
     def stop_feeding(self) -> None:
-        """Close standard input: its reader is gone."""
+        """Close standard input: its reader has closed it."""
         if self._stdin is not None and not self._stdin.closed:
             self._drop(self._stdin)
 
@@ -77,7 +77,7 @@ class Conversation:
         self._selector.close()
 
     def captured(self) -> bytes:
-        """Return what was printed, if it was to be captured."""
+        """Return the captured output, if capturing was requested."""
         return bytes(self._printed)
 
     def complaints(self) -> str:
@@ -103,7 +103,7 @@ class Conversation:
         except BlockingIOError:
             return
         except BrokenPipeError:
-            # The program stopped reading; its exit status and complaints say why.
+            # The program stopped reading; its exit status and messages have the reason.
             self._drop(self._stdin)
             return
         self._pending = self._pending[written:]
@@ -117,7 +117,7 @@ class Conversation:
                 self._on_line(line)
         elif self._capture:
             if len(self._printed) + len(chunk) > CAPTURE_LIMIT:
-                raise MediaError(MediaErrorCode.TOO_LARGE, "printed more than was asked for")
+                raise MediaError(MediaErrorCode.TOO_LARGE, "printed more than the limit")
             self._printed += chunk
 
     def _read_progress(self, line: bytes) -> None:

@@ -1,4 +1,4 @@
-"""Name the ways in which footage can fail."""
+"""Define the failures of footage."""
 
 from enum import StrEnum
 
@@ -20,10 +20,10 @@ class MediaErrorCode(StrEnum):
 
 
 class MediaError(Exception):
-    """Footage could not be worked on.
+    """Footage could not be processed.
 
     ``code`` is a `MediaErrorCode`; ``detail`` is short technical text for the log, without the
-    absolute path of any file of ours. The web layer owns the sentence that people read.
+    absolute path of any file of ours. The web layer has the sentence for users.
     """
 
     def __init__(self, code: MediaErrorCode, detail: str = "") -> None:
@@ -36,9 +36,9 @@ class MediaError(Exception):
 
 
 class ToolRefused(MediaError):
-    """The program ran and gave up on its input by itself, so the input is likely at fault.
+    """The program ran and rejected its input, so the input is likely the cause.
 
-    Its code is tool_failed, as it is for a program that did not start, crashed or was killed.
+    Its code is tool_failed, like that of a program that did not start, crashed or was killed.
     """
 
     def __init__(self, detail: str = "") -> None:

@@ -1,11 +1,11 @@
-"""Read how a picture is to be shown from its EXIF."""
+"""Read the orientation of a picture from its EXIF."""
 
 from typing import Literal
 
 # Values of the tag Orientation (Exif 2.32, 4.6.4; TIFF 6.0, page 36).
 UPRIGHT = 1
 SIDEWAYS = frozenset({5, 6, 7, 8})
-# ffmpeg's filters that make of a stored picture the one to show.
+# ffmpeg's filters that turn a stored picture upright.
 TURNS = {
     1: "null",
     2: "hflip",
@@ -16,7 +16,7 @@ TURNS = {
     7: "transpose=clock_flip",
     8: "transpose=cclock",
 }
-# The orientation whose turn undoes another's.
+# The orientation whose rotation reverses another's.
 INVERSE = {**{value: value for value in TURNS}, 6: 8, 8: 6}
 
 _ORIENTATION = 0x0112
@@ -29,9 +29,9 @@ _MOST_ENTRIES = 512
 
 
 def orientation(tiff: bytes) -> int | None:
-    """Return the orientation, 1 to 8, that EXIF data states; None where it states none.
+    """Return the orientation, 1 to 8, in EXIF data; None if there is none.
 
-    ``tiff`` begins with the TIFF header. Nothing that stands in it raises.
+    ``tiff`` begins with the TIFF header. No content of it raises.
     """
     order = _ORDERS.get(tiff[:4])
     if order is None:

@@ -1,4 +1,4 @@
-"""Read single facts out of ffprobe's answer."""
+"""Extract single facts from ffprobe's answer."""
 
 import math
 import re
@@ -13,14 +13,14 @@ _MAX_TEXT = 500
 
 
 def is_moving_picture(stream: dict[str, Any]) -> bool:
-    """Return whether a stream is of pictures, and neither a cover nor thumbnails."""
+    """Return whether a stream has moving pictures, and neither a cover nor thumbnails."""
     disposition = stream.get("disposition", {})
     still = disposition.get("attached_pic") or disposition.get("timed_thumbnails")
     return stream.get("codec_type") == "video" and not still
 
 
 def is_decodable(stream: dict[str, Any]) -> bool:
-    """Return whether a stream says what it holds: its codec, and the size or the sample rate."""
+    """Return whether a stream's codec, and its size or sample rate, are known."""
     if stream.get("codec_name") in {None, "unknown", "none"}:
         return False
     if stream.get("codec_type") == "audio":
@@ -29,7 +29,7 @@ def is_decodable(stream: dict[str, Any]) -> bool:
 
 
 def prominence(stream: dict[str, Any]) -> tuple[int, int, int]:
-    """Return what streams of pictures are sorted by: a player shows the largest first."""
+    """Return the sort key of streams of pictures: a player shows the largest first."""
     usual = int(stream.get("disposition", {}).get("default", 0))
     return usual, int(stream["width"]) * int(stream["height"]), -int(stream["index"])
 
@@ -47,7 +47,7 @@ def turn_of(video: dict[str, Any]) -> int:
 
 
 def pixel_aspect_of(video: dict[str, Any], rotation: int) -> float:
-    """Return the shape of a pixel as displayed; absurd ones are taken for square."""
+    """Return the aspect ratio of a pixel as displayed; absurd ones count as square."""
     try:
         aspect = float(Fraction(str(video.get("sample_aspect_ratio")).replace(":", "/")))
     except (ValueError, ZeroDivisionError):
@@ -58,7 +58,7 @@ def pixel_aspect_of(video: dict[str, Any], rotation: int) -> float:
 
 
 def bit_depth_of(video: dict[str, Any]) -> int | None:
-    """Return the bits of a colour value, told or read from the pixel format; None if unknown."""
+    """Return the bits of a colour value, from the metadata or the pixel format; None if unknown."""
     told = whole(video.get("bits_per_raw_sample"))
     if told:
         return told
@@ -79,7 +79,7 @@ def frame_rate(value: Any) -> float | None:
 
 
 def finite(value: Any) -> float | None:
-    """Return a number; None for what is none, or is infinite."""
+    """Return a number; None for other or infinite values."""
     try:
         number = float(value)
     except (TypeError, ValueError):

@@ -1,7 +1,7 @@
-"""Find the whole picture in what a camera sent as a frame, by its structure, without decoding it.
+"""Find the complete picture in a camera's frame, by its structure, without decoding it.
 
-A frame's bytes are foreign: they are walked once from front to back, in a bounded number of
-steps, so that the time this takes grows with their length and is short for the longest.
+A frame's bytes are untrusted: they are scanned once from front to back, in a bounded number of
+steps, so that the time grows linearly with their length and is short for the longest.
 """
 
 import re
@@ -14,15 +14,15 @@ from vigint_web.media import exif
 
 MAX_PIXELS = 64_000_000
 # Segments, markers and chunks of one frame. A progressive JPEG has about a hundred, a PNG one for
-# each 8 KiB as the usual libraries write it: 10,000 are some milliseconds of walking.
+# each 8 KiB with the usual libraries: 10,000 take some milliseconds.
 MOST_STEPS = 10_000
 
 Kind = Literal["jpeg", "png"]
 
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _JPEG_START = b"\xff\xd8"
-# Where a picture may begin: entropy-coded data holds neither. All patterns here have a fixed
-# length, so a search looks at each byte once.
+# The possible starts of a picture: entropy-coded data contains neither. All patterns here have a
+# fixed length, so a search reads each byte once.
 _ANY_START = re.compile(rb"\xff\xd8[\x00\xff]|\x89PNG\r\n\x1a\n")
 # In entropy-coded data 0xFF is followed by a stuffed zero or a restart marker; anything else
 # ends the scan (ITU-T T.81, B.1.1.5). Of several 0xFF the last one begins the marker.
@@ -34,9 +34,9 @@ _FRAME_HEADERS = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _READABLE_HEADERS = frozenset({0xC0, 0xC1, 0xC2})
 _START_OF_IMAGE, _END_OF_IMAGE, _START_OF_SCAN, _APP1 = 0xD8, 0xD9, 0xDA, 0xE1
 _STANDALONE = frozenset({0x01, *range(0xD0, 0xD8)})
-# Markers of segments, with a length: what may follow the start of an image.
+# Markers of segments with a length, which may follow the start of an image.
 _SEGMENTS = frozenset({*range(0xC0, 0xD0), *range(0xDA, 0xFF)})
-# Cameras pad segments with zeros, and libraries pass over a few odd bytes between them.
+# Cameras pad segments with zeros, and decoders skip a few odd bytes between them.
 _PADDING = b"\0\xff"
 _MOST_ODD_BYTES = 64
 _EXIF = b"Exif\0"
@@ -46,7 +46,7 @@ _PNG_DEPTHS = {0: (1, 2, 4, 8, 16), 2: (8, 16), 3: (1, 2, 4, 8), 4: (8, 16), 6: 
 
 @dataclass(frozen=True)
 class FrameInfo:
-    """Kind of a picture, its size in pixels as stored, and how it is to be shown.
+    """Kind of a picture, its size in pixels as stored, and its orientation.
 
     ``orientation`` is that of EXIF, 1 to 8.
     """
@@ -58,7 +58,7 @@ class FrameInfo:
 
     @property
     def shown_size(self) -> tuple[int, int]:
-        """Return width and height in pixels of the picture as it is shown."""
+        """Return width and height in pixels of the picture as displayed."""
         if self.orientation in exif.SIDEWAYS:
             return self.height, self.width
         return self.width, self.height
@@ -66,7 +66,9 @@ class FrameInfo:
 
 @dataclass(frozen=True)
 class Picture:
-    """A whole picture within a frame: what it is, and where its bytes lie, as (start, end)."""
+    """A complete picture within a frame: its facts, and the positions of its bytes, as (start,
+    end).
+    """
 
     info: FrameInfo
     pieces: tuple[tuple[int, int], ...]
@@ -74,14 +76,14 @@ class Picture:
     def taken_from(self, data: bytes) -> bytes:
         """Return the bytes of the picture alone, without padding, and without its EXIF.
 
-        Decoders differ in whether they turn a picture by its EXIF; what they are not shown they
-        cannot apply, so that `FrameInfo.orientation` is applied exactly once.
+        Decoders differ in whether they rotate a picture by its EXIF; without EXIF they cannot, so
+        that `FrameInfo.orientation` is applied exactly once.
         """
         return b"".join(data[start:end] for start, end in self.pieces)
 
 
 class BrokenFrame(Exception):
-    """A frame without a whole picture of an accepted kind."""
+    """A frame without a complete picture of an accepted kind."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -89,7 +91,7 @@ class BrokenFrame(Exception):
 
 
 class _Elsewhere(Exception):
-    """No whole picture begins here; another may begin at ``at`` or later."""
+    """No complete picture begins here; another may begin at ``at`` or later."""
 
     def __init__(self, at: int, reason: str | None = None) -> None:
         super().__init__(reason)
@@ -98,7 +100,7 @@ class _Elsewhere(Exception):
 
 
 class _Steps:
-    """Count what is looked at in a frame, so that it stays bounded."""
+    """Count the steps of parsing a frame, to keep them bounded."""
 
     def __init__(self) -> None:
         self._left = MOST_STEPS
@@ -115,14 +117,13 @@ def inspect_frame(data: bytes) -> FrameInfo:
 
 
 def find_picture(data: bytes) -> Picture:
-    """Find the first whole JPEG or PNG in the bytes of a frame.
+    """Find the first complete JPEG or PNG in the bytes of a frame.
 
-    What stands before and after it is passed over: boundaries of multipart streams, headers of
-    recorders, what was left in a camera's memory, further pictures. A JPEG that is cut short
-    decodes half grey without any error, so its end is looked for; where another one begins before
-    that, the other one counts. A thumbnail within a picture's EXIF is never taken for the picture.
-    The compressed data itself is not decoded. Raises `BrokenFrame`. Sources: ITU-T T.81 (JPEG),
-    W3C PNG third edition.
+    Bytes before and after it are skipped: boundaries of multipart streams, headers of recorders,
+    remains of a camera's buffer, further pictures. A truncated JPEG decodes half grey without any
+    error, so its end is searched for; where another one begins before that, the other one is used.
+    A thumbnail within a picture's EXIF is never taken for the picture. The compressed data itself
+    is not decoded. Raises `BrokenFrame`. Sources: ITU-T T.81 (JPEG), W3C PNG third edition.
     """
     steps = _Steps()
     reason = "neither a JPEG nor a PNG"
@@ -145,7 +146,7 @@ def find_picture(data: bytes) -> Picture:
 
 
 class _Pieces:
-    """Collect where a picture's bytes lie, in their order; neighbours become one piece."""
+    """Collect the positions of a picture's bytes, in their order; merge adjacent ones."""
 
     def __init__(self, start: int, end: int) -> None:
         self._closed: list[tuple[int, int]] = []
@@ -162,7 +163,7 @@ class _Pieces:
 
 
 class _Jpeg:
-    """What is known of a JPEG so far."""
+    """The parsed facts of a JPEG so far."""
 
     def __init__(self, start: int) -> None:
         self.pieces = _Pieces(start, start + len(_JPEG_START))
@@ -177,7 +178,7 @@ class _Jpeg:
         return Picture(FrameInfo("jpeg", *self.size, orientation), self.pieces.all())
 
     def take(self, marker: int, content: bytes) -> bool:
-        """Note what a segment says; return whether it is part of the picture alone."""
+        """Evaluate a segment; return whether it is part of the picture alone."""
         if marker in _FRAME_HEADERS:
             if self.size is not None:
                 raise BrokenFrame("the JPEG holds two frames")
@@ -226,7 +227,7 @@ def _walk_jpeg(data: bytes, start: int, steps: _Steps) -> Picture:
 
 
 def _begins_a_segment(data: bytes, at: int) -> bool:
-    """Tell whether a segment follows, with nothing but padding before it."""
+    """Return whether a segment follows, with only padding before it."""
     found = _ANY_MARKER.search(data, at)
     if found is None or data[at : found.start()].strip(_PADDING):
         return False
@@ -240,7 +241,7 @@ def _counted(steps: _Steps) -> Iterator[None]:
 
 
 def _jpeg_marker(data: bytes, at: int) -> tuple[int, int]:
-    """Return the next marker and where it begins; a little padding may stand before it."""
+    """Return the next marker and its position; a little padding may precede it."""
     found = _ANY_MARKER.search(data, at)
     if found is None:
         raise BrokenFrame("the JPEG is cut short: its end marker is missing")

@@ -1,6 +1,6 @@
-"""Choose the size of the video that people watch."""
+"""Choose the size of the rendition."""
 
-# Phones decode H.264 up to 4K in hardware; what is larger would stutter or not play at all.
+# Phones decode H.264 up to 4K in hardware; larger video would stutter or not play at all.
 MAX_LONG_SIDE = 3840
 
 

@@ -1,4 +1,4 @@
-"""Make a clip of an incident from the frames its detector sent."""
+"""Make a clip of an incident from its detector's frames."""
 
 import json
 from collections import Counter
@@ -24,10 +24,10 @@ _CODEC = {"jpeg": "mjpeg", "png": "png"}
 
 @dataclass(frozen=True)
 class FrameRef:
-    """One frame: when it was taken (epoch seconds), what it is, and how to get its picture.
+    """One frame: its time (epoch seconds), its facts, and a loader of its picture.
 
-    ``load`` returns the picture alone, see `frames.Picture.taken_from`; it may be called more
-    than once.
+    ``load`` returns the picture alone, see `frames.Picture.taken_from`; it may be called more than
+    once.
     """
 
     timestamp: float | None
@@ -37,10 +37,10 @@ class FrameRef:
 
 @dataclass(frozen=True)
 class EncodedClip:
-    """What became of the frames; ``duration`` in seconds, as measured in the finished file.
+    """The result of encoding; ``duration`` in seconds, as measured in the finished file.
 
     ``began``: when the first picture shown was taken, in epoch seconds; None when the pace is
-    unknown. ``survey``: what was seen when the clip was decoded, if that was asked for.
+    unknown. ``survey``: that of decoding the clip, if requested.
     """
 
     frames_given: int
@@ -53,7 +53,7 @@ class EncodedClip:
 
 
 class _Track(NamedTuple):
-    """What all pictures of a stream have in common, as a Matroska track wants it."""
+    """The common properties of a stream's pictures, for a Matroska track."""
 
     kind: Kind
     orientation: int
@@ -75,14 +75,13 @@ def encode_frames(
 ) -> EncodedClip:
     """Encode frames into a fast-start H.264 MP4 at the pace at which they were taken.
 
-    Frames are loaded one at a time, in the order of showing, and never decoded in Python. Each is
-    turned as its EXIF says. Frames of another size than the first one shown are fitted into it.
-    Frames that ffmpeg cannot decode are left out: the one before stays on, or at the start the
-    clip begins later. The clip is decoded to its end before it counts as made; ``survey_in``, a
-    folder, makes that decoding a
-    survey too. ``on_progress`` gets the share done, 0 to 1.
-    Raises `MediaError`: no_usable_frame, broken if the clip does not hold what it must, and what
-    the runner raises; then no file is left at ``destination``.
+    Frames are loaded one at a time, in display order, and never decoded in Python. Each is rotated
+    according to its EXIF. Frames of another size than the first one shown are fitted into it.
+    Frames that ffmpeg cannot decode are left out: the previous one stays visible, or at the start
+    the clip begins later. The clip is decoded to its end before it is accepted; ``survey_in``, a
+    folder, makes that decoding a survey too. ``on_progress`` gets the share done, 0 to 1. Raises
+    `MediaError`: no_usable_frame, broken if the clip lacks required content, and what the runner
+    raises; then no file is left at ``destination``.
     """
     if not frames:
         raise MediaError(MediaErrorCode.NO_USABLE_FRAME, "no frame was given")
@@ -125,8 +124,8 @@ def encode_frames(
 def _began(times: Timeline, timestamps: Sequence[float | None], duration: float) -> float | None:
     """Return when the clip's first picture was taken.
 
-    Where the first frames could not be decoded the clip is shorter by their time, and begins
-    with a later one.
+    Where the first frames could not be decoded the clip is shorter by their time, and begins with a
+    later one.
     """
     if not times.known:
         return None
@@ -224,10 +223,10 @@ def _encode(
 
 
 def _any_decodes(pictures: Iterator[bytes], runner: Runner) -> bool:
-    """Tell whether ffmpeg can decode at least one picture.
+    """Return whether ffmpeg can decode at least one picture.
 
-    Its words when it got none differ between versions, and are the same as for an encoder that
-    did not start.
+    Its message without any picture differs between versions, and equals that of an encoder that did
+    not start.
     """
     decoded = _source(0).output("-", **{"format": "null", "frames:v": 1})
     try:
@@ -254,8 +253,8 @@ def _packets(
 def _convert(data: bytes, given: _Track, wanted: _Track, runner: Runner) -> bytes | None:
     """Convert one picture to another kind and orientation; None when it cannot be decoded.
 
-    A Matroska track holds one kind only, and a run of ffmpeg turns all its pictures alike. Frames
-    that differ among each other are rare enough for a run each.
+    A Matroska track contains one kind only, and a run of ffmpeg rotates all its pictures alike.
+    Mixed frames are rare enough for a run each.
     """
     colours = "yuvj444p" if wanted.kind == "jpeg" else "rgb24"
     turn = f"{exif.TURNS[given.orientation]},{exif.TURNS[exif.INVERSE[wanted.orientation]]}"
@@ -272,7 +271,7 @@ def _convert(data: bytes, given: _Track, wanted: _Track, runner: Runner) -> byte
 
 
 def _look_over(clip: Path, folder: Path | None, runner: Runner) -> tuple[Probe, Survey | None, int]:
-    """Decode the whole clip; return its facts, what was seen and its number of frames."""
+    """Decode the whole clip; return its facts, the survey and the number of frames."""
     if not clip.is_file() or clip.stat().st_size == 0:
         raise MediaError(MediaErrorCode.NO_USABLE_FRAME, "nothing was encoded")
     try:
@@ -283,7 +282,7 @@ def _look_over(clip: Path, folder: Path | None, runner: Runner) -> tuple[Probe, 
         raise
     if folder is not None:
         survey = Survey(seen, folder)
-        # A look that fails says nothing of the clip: it is counted without one.
+        # A failed survey says nothing about the clip: count the frames without one.
         with suppress(ToolRefused, OSError):
             return seen, survey, survey.count(clip, runner)
     return seen, None, _counted(clip, runner)
@@ -298,7 +297,7 @@ def _counted(clip: Path, runner: Runner) -> int:
 
 
 def _verify(seen: Probe, count: int, times: Timeline) -> float:
-    """Return the clip's duration in seconds; raise if the clip does not hold what it must."""
+    """Return the clip's duration in seconds; raise if the clip lacks required content."""
     if count == 0:
         raise MediaError(MediaErrorCode.NO_USABLE_FRAME, "no frame could be decoded")
     duration = seen.duration or 0.0

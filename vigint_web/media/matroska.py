@@ -1,7 +1,7 @@
 """Write pictures as a Matroska stream, each with the exact time at which it is shown.
 
-ffmpeg reads such a stream from a pipe and keeps every time, which none of its own ways to read
-pictures does. Sources: RFC 8794 (EBML), RFC 9559 (Matroska).
+ffmpeg reads such a stream from a pipe and keeps every time, unlike with its own image demuxers.
+Sources: RFC 8794 (EBML), RFC 9559 (Matroska).
 """
 
 import struct
@@ -84,8 +84,8 @@ def _header(kind: Kind, width: int, height: int, interval_ms: int | None) -> byt
 def _codec(kind: Kind, width: int, height: int) -> bytes:
     if kind == "jpeg":
         return _element(_CODEC_ID, b"V_MJPEG")
-    # Matroska has no codec of its own for PNG: it goes as a Video for Windows format, whose
-    # private data is a BITMAPINFOHEADER (Matroska codec mappings, V_MS/VFW/FOURCC).
+    # Matroska has no codec of its own for PNG: it is a Video for Windows format, whose private data
+    # is a BITMAPINFOHEADER (Matroska codec mappings, V_MS/VFW/FOURCC).
     bitmap_info = struct.pack("<IiiHH4sIiiII", 40, width, height, 1, 24, b"MPNG", 0, 0, 0, 0, 0)
     return _element(_CODEC_ID, b"V_MS/VFW/FOURCC") + _element(_CODEC_PRIVATE, bitmap_info)
 

@@ -1,4 +1,4 @@
-"""Open a stored file for ffmpeg the way it was found to be readable."""
+"""Open a stored file for ffmpeg with the options with which it was readable."""
 
 from pathlib import Path
 from typing import Any
@@ -10,9 +10,9 @@ from vigint_web.media.runner import file_url, guarded_options, threads
 
 
 def open_stored(source: Path, probe: Probe, **more: Any) -> Any:
-    """Return an input of ffmpeg-python's; what cannot be decoded ends no run.
+    """Return an input of ffmpeg-python's; undecodable data ends no run.
 
-    ``more`` are further options of the input. Streams are picked by `Probe.video_stream` and
+    ``more`` are further options of the input. Streams are selected by `Probe.video_stream` and
     `Probe.audio_stream`.
     """
     return ffmpeg.input(

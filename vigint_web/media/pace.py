@@ -1,4 +1,4 @@
-"""Turn the times at which frames were taken into the times at which a clip shows them."""
+"""Map the times at which frames were taken to the times of a clip."""
 
 import math
 from collections import Counter
@@ -9,24 +9,24 @@ from itertools import pairwise
 from statistics import median, median_low
 
 DEFAULT_INTERVAL_MS = 40
-# Longer than any incident, so a wrong clock; and ffmpeg's MP4 writer keeps one frame's duration
-# in 32 bits of 1/90000 s, which is 13 hours.
+# Longer than any incident, so the clock is wrong; and ffmpeg's MP4 writer keeps one frame's
+# duration in 32 bits of 1/90000 s, which is 13 hours.
 MAX_SPAN_SECONDS = 12 * 3600
-# Earlier than this no network camera wrote a time: it is one counted from a start, or a clock
-# that was never set.
+# No network camera is older: an earlier time is counted from a start, or from a clock that was
+# never set.
 _EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 _FASTEST_CLOCK = timedelta(days=1)
-# Less is how far two threads of a detector may be behind each other.
+# A smaller step back can result from two threads of a detector.
 _CLOCK_STEP_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
 class Timeline:
-    """When to show which frame.
+    """The display times of the frames.
 
-    ``order`` holds each frame's index once, in the order of showing; ``offsets_ms`` the time of
-    each of those from the clip's start, strictly rising from 0; ``last_duration_ms`` how long
-    the last one stays. ``known`` is False when the pace is the default and not the true one.
+    ``order`` contains each frame's index once, in display order; ``offsets_ms`` the time of each of
+    those from the clip's start, strictly increasing from 0; ``last_duration_ms`` the duration of
+    the last one. ``known`` is False when the pace is the default and not the true one.
     """
 
     order: list[int]
@@ -53,13 +53,13 @@ class Timeline:
 def timeline(timestamps: Sequence[float | None]) -> Timeline:
     """Place frames on a clip's timeline by their timestamps in epoch seconds.
 
-    Frames out of order are sorted, equals keeping their order. The clip lasts from the first to
-    the last timestamp plus the median interval between different ones. Frames that share a
-    timestamp (clocks of whole seconds) are spread evenly until the next different one, the last
-    such group over the median interval, so no frame is lost and the length stays true. Missing
-    timestamps are filled in, see `fill_gaps`. A single frame, fewer than two timestamps, none
-    that differ, or a span over twelve hours: the pace is unknown, and 25 frames per second in
-    the order given. Raises ValueError when there is no frame.
+    Frames out of order are sorted, equals keeping their order. The clip lasts from the first to the
+    last timestamp plus the median interval between different ones. Frames that share a timestamp
+    (clocks of whole seconds) are spread evenly until the next different one, the last such group
+    over the median interval, so no frame is lost and the length stays true. Missing timestamps are
+    filled in, see `fill_gaps`. A single frame, fewer than two timestamps, none that differ, or a
+    span over twelve hours: the pace is unknown, and 25 frames per second in the given order. Raises
+    ValueError when there is no frame.
     """
     if not timestamps:
         raise ValueError("a timeline needs at least one frame")
@@ -86,10 +86,10 @@ def timeline(timestamps: Sequence[float | None]) -> Timeline:
 
 @dataclass(frozen=True)
 class SteadyTimes:
-    """Times of frames as by one clock that nobody sets, in epoch seconds or since a start.
+    """Times of frames on a clock without adjustments, in epoch seconds or since a start.
 
     ``times``: each frame's, None where too few are known; ``set_before``: frames before which the
-    clock was set by more than a minute; ``odd``: frames whose time was passed over.
+    clock was set by more than a minute; ``odd``: frames whose time was ignored.
     """
 
     times: list[float | None]
@@ -98,13 +98,13 @@ class SteadyTimes:
 
 
 def steady(timestamps: Sequence[float | None]) -> SteadyTimes:
-    """Return the times of frames, in the order of the frames, without what a clock did to them.
+    """Return the times of frames, in the order of the frames, with adjustments of the clock
+    removed.
 
-    A clock is taken to have been set where two frames lie more than a minute apart, either way,
-    and ten times as far as usual: what comes before is shifted to end one interval earlier,
-    because a clock is set to be right afterwards. One frame alone whose time lies so far from
-    both neighbours, which agree, has an odd time. That, and missing ones, are filled in, see
-    `fill_gaps`.
+    A clock is assumed to have been set where two frames are more than a minute apart, either way,
+    and ten times as far as usual: earlier times are shifted to end one interval before, because the
+    clock is right after being set. A single frame whose time is that far from both neighbours,
+    which agree, has an odd time. Odd and missing times are filled in, see `fill_gaps`.
     """
     known = _known(timestamps)
     odd = {place for place, time in enumerate(timestamps) if time is not None} - set(known)
@@ -126,7 +126,7 @@ def steady(timestamps: Sequence[float | None]) -> SteadyTimes:
 
 
 def _known(timestamps: Sequence[float | None]) -> dict[int, float]:
-    """Return the times that may be true, by the frame's place."""
+    """Return the plausible times, by the frame's index."""
     known = {
         place: time
         for place, time in enumerate(timestamps)
@@ -138,24 +138,24 @@ def _known(timestamps: Sequence[float | None]) -> dict[int, float]:
 
 
 def _usual_step(known: Mapping[int, float]) -> float:
-    """Return the median of the steps between neighbours, either way, that are steps at all."""
+    """Return the median of the non-zero steps between neighbours, in either direction."""
     pairs = pairwise(time for _, time in sorted(known.items()))
     steps = [abs(after - before) for before, after in pairs if after != before]
     return median_low(steps) if steps else 0.0
 
 
 def _neighbours(known: Mapping[int, float]) -> list[tuple[tuple[int, float], ...]]:
-    """Return each three times that follow one another, with their places."""
+    """Return each three consecutive times, with their indexes."""
     found = sorted(known.items())
     return list(zip(found, found[1:], found[2:], strict=False))
 
 
 def fill_gaps(timestamps: Sequence[float | None]) -> list[float | None]:
-    """Return timestamps with those that are missing placed evenly between their neighbours.
+    """Return timestamps with missing ones placed evenly between their neighbours.
 
-    At either end the median step of the others goes on. Missing are also what is not finite, and
-    what lies before any camera wrote times where most of the others do not: a clock that was not
-    set yet. With fewer than two known ones nothing is filled in.
+    At either end the median step of the others is extrapolated. Non-finite values also count as
+    missing, and those before any camera wrote times where most of the others are not: a clock that
+    was not set yet. With fewer than two known ones nothing is filled in.
     """
     known = _known(timestamps)
     filled: list[float | None] = [known.get(place) for place in range(len(timestamps))]
@@ -176,7 +176,7 @@ def fill_gaps(timestamps: Sequence[float | None]) -> list[float | None]:
 
 
 def moment_of(seconds: float | None, received: datetime) -> datetime | None:
-    """Return epoch seconds as a moment; None where they cannot be the true time of a picture."""
+    """Return epoch seconds as a datetime; None where they cannot be the true time of a picture."""
     if seconds is None or not math.isfinite(seconds):
         return None
     if not _EARLIEST.timestamp() <= seconds <= (received + _FASTEST_CLOCK).timestamp():

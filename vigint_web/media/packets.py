@@ -12,21 +12,21 @@ from vigint_web.media.runner import Runner, guarded_input
 
 # Packets this close together, in seconds, are one span.
 _TOGETHER = 1.0
-# Without times of decoding a packet may be reordered by so many seconds.
+# Without decoding times a packet may be reordered by this many seconds.
 _REORDERED = 5.0
-# Steps that are looked at to learn which is usual.
+# The number of steps from which the usual one is determined.
 _STEPS_KEPT = 500
-# A hostile file cannot fill the memory with spans.
+# The limit of spans in memory for a hostile file.
 _MOST_SPANS = 20_000
 _USUAL_INTERVAL = 0.04
 
 
 @dataclass
 class Stream:
-    """What is known of one stream's packets: how many, of how many bytes, shown when.
+    """The facts of one stream's packets: their number, bytes and display times.
 
-    ``discarded`` are those that are decoded and not shown, such as what an edit list cuts off;
-    ``last`` is how long the last one is shown, in seconds.
+    ``discarded`` are those that are decoded and not shown, such as the part cut off by an edit
+    list; ``last`` is the duration of the last one, in seconds.
     """
 
     count: int = 0
@@ -48,12 +48,12 @@ class Stream:
 
     @property
     def track(self) -> Track:
-        """Return when this stream has something to show."""
+        """Return the times at which this stream has packets."""
         return Track(self.stretches, self.count, self.interval, self._tiny)
 
     @property
     def rate(self) -> float | None:
-        """Return how many packets there are in a second, on the whole; None for too few."""
+        """Return the average number of packets per second; None for too few."""
         covered = sum(end - start for spans in self.stretches for start, end in spans)
         return self.count / covered if self.count > 10 and covered > 0 else None
 
@@ -67,10 +67,10 @@ class Stream:
         place: int | None,
         flags: str,
     ) -> None:
-        """Take one packet in, in the order of the file; times and duration in seconds.
+        """Add one packet, in the order of the file; times and duration in seconds.
 
-        ``size`` and ``place`` in bytes. One that is read again, as a reader does that looks for
-        its way in a damaged file, does not count.
+        ``size`` and ``place`` in bytes. A packet that is read again, as happens when a reader
+        resynchronizes in a damaged file, does not count.
         """
         if place is not None and place <= self._furthest and self._is_over(shown, decoded):
             return
@@ -101,7 +101,7 @@ class Stream:
             self._steps.append(step)
 
     def _lasting(self, told: float) -> float:
-        """Return how long a packet is shown; one that lasts absurdly long stands before a jump."""
+        """Return the duration of a packet; an absurdly long one precedes a jump."""
         if told <= 0:
             return self._steps[0] if self._steps else 0.0
         if self._steps and told > max(LONGEST_STILL, 10 * self.interval):
@@ -136,14 +136,14 @@ def read_packets(
 ) -> dict[int, Stream]:
     """Read a file to its end; return its streams by number.
 
-    ``reading`` are further options of the input. What cannot be read is left out. Raises what the
-    runner raises, but for a file that ffprobe gives up on.
+    ``reading`` are further options of the input. Unreadable data is left out. Raises what the
+    runner raises, except for a file that ffprobe rejects.
     """
     streams: dict[int, Stream] = {}
     entries = "packet=stream_index,pts_time,dts_time,duration_time,size,pos,flags"
     more = [word for name, value in reading.items() for word in (f"-{name}", value)]
     arguments = ["-show_entries", entries, "-of", "csv=p=0", *more, *guarded_input(path)]
-    with suppress(ToolRefused):  # what came before it gave up is what there is
+    with suppress(ToolRefused):  # the packets before its failure are used
         runner.run(arguments, program="ffprobe", seconds=seconds, on_line=_reader(streams))
     return streams
 

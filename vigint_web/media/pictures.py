@@ -16,31 +16,31 @@ from vigint_web.media.runner import Runner, file_url
 from vigint_web.media.timeline import SpriteSheet
 
 POSTER_WIDTH = 1280
-# A poster travels to a phone before its video: noise of a night camera may not make it heavy.
+# A poster must load on a phone before its video: noise of a night camera must not make it large.
 POSTER_BYTES = 80_000
-# Pages of lists show many: as wide as a list shows it on a screen of two pixels per point.
+# Lists show many: the width in a list on a screen of two pixels per point.
 THUMBNAIL_SIDE = 320
 THUMBNAIL_BYTES = 12_000
-# Fetched whole when somebody first looks for a moment.
+# Fetched as a whole when a thumbnail is first needed.
 SPRITE_BYTES = 400_000
-# Mean luma, 0 to 255, below which a picture shows nothing: black in full range is 0, and noise
-# of a covered camera stays under this.
+# Mean luma, 0 to 255, below which a picture shows nothing: black in full range is 0, and noise of a
+# covered camera stays below this.
 DARK = 16.0
-# Of so many pictures around an instant the one most like the others is taken.
+# The number of pictures around a time of which the most typical is used.
 _CANDIDATES = 25
 _FURTHEST_SECONDS = 3600.0
-# Of the scale of ffmpeg's JPEG encoder, 1 to 31; what is within the budget first is taken.
+# Quality of ffmpeg's JPEG encoder, 1 to 31; the first one within the budget is used.
 FINE = 3
 _COARSER = (5, 9, 16, 28)
 _LUMA = re.compile(rb"lavfi\.signalstats\.YAVG=([0-9.]+)")
 
 
 def make_poster(source: Path, destination: Path, probe: Probe, runner: Runner) -> None:
-    """Write a JPEG of a telling moment: at most 1280 pixels wide, as a rule at most 80 kB.
+    """Write a representative JPEG: at most 1280 pixels wide, usually at most 80 kB.
 
-    A typical picture of the moments a tenth into the video, in its middle and at its start is
-    tried until one is not black; when all are, the brightest is kept. Raises `MediaError`:
-    no_usable_frame when no picture can be decoded, and what the runner raises.
+    A typical picture at a tenth of the video, in its middle and at its start is tried until one is
+    not black; when all are, the brightest is used. Raises `MediaError`: no_usable_frame when no
+    picture can be decoded, and what the runner raises.
     """
     brightest: tuple[float, bytes] | None = None
     for start in _moments(probe.duration):
@@ -60,7 +60,7 @@ def make_poster(source: Path, destination: Path, probe: Probe, runner: Runner) -
 
 
 def make_thumbnail(poster: Path, destination: Path, runner: Runner) -> None:
-    """Write a small JPEG of a poster: at most 320 pixels a side, as a rule at most 12 kB.
+    """Write a small JPEG of a poster: at most 320 pixels a side, usually at most 12 kB.
 
     Raises what the runner raises.
     """
@@ -69,7 +69,7 @@ def make_thumbnail(poster: Path, destination: Path, runner: Runner) -> None:
 
 @dataclass(frozen=True)
 class _Jpeg:
-    """One JPEG to write: from what, through which filters, where, of how many bytes at most."""
+    """One JPEG to write: its input, filters, path, and maximum bytes."""
 
     opened: Any
     filters: str
@@ -80,7 +80,7 @@ class _Jpeg:
 def _fitted(
     picture: Path, destination: Path, width: int, height: int | None, most_bytes: int
 ) -> _Jpeg:
-    """Return a JPEG again, no larger than this."""
+    """Return the parameters of a JPEG with this maximum size."""
     tall = f"ih*min(1\\,min({width}/iw\\,{height or 65535}/ih))"
     filters = f"scale=w=max(2\\,trunc(oh*dar/2)*2):h=max(2\\,trunc({tall}/2)*2):out_range=full"
     opened = ffmpeg.input(
@@ -102,7 +102,7 @@ def _thumbnail(picture: Path, destination: Path) -> _Jpeg:
 
 
 def _write_finest(wanted: Sequence[_Jpeg], runner: Runner) -> None:
-    """Write JPEGs as finely as their bytes allow; one run makes all that may be needed."""
+    """Write JPEGs in the best quality within their size; one run writes all candidates."""
     drafts = [
         (jpeg, quality, jpeg.destination.with_name(f"{jpeg.destination.name}.{quality}"))
         for jpeg in wanted
@@ -154,8 +154,8 @@ def write_pictures(
     """Write ``poster.jpg``, ``thumbnail.jpg`` and ``sprite.jpg`` in one run, as far as possible.
 
     ``moments`` are JPEGs in order of time, each with its mean luma; ``tiles`` small pictures (raw,
-    full-range 4:2:0) as ``sheet`` lays them out, at most 400 kB as a rule. Returns the layout with
-    as many pictures as there are; None when there is none. Raises what the runner raises.
+    full-range 4:2:0) in the layout of ``sheet``, usually at most 400 kB. Returns the layout with
+    the actual number of pictures; None when there is none. Raises what the runner raises.
     """
     wanted = []
     poster = folder / "poster.jpg"

@@ -1,4 +1,4 @@
-"""Prepare a file for playing: find out by decoding what is whole in it, and choose accordingly."""
+"""Prepare a file for playback: decode it to find its intact parts, and choose accordingly."""
 
 import logging
 from collections.abc import Callable, Iterator
@@ -16,16 +16,16 @@ from vigint_web.media.survey import Survey
 
 log = logging.getLogger(__name__)
 
-# Recorders write two, some four; each is a file of its own.
+# Recorders write two, some four; each becomes a file of its own.
 MOST_FURTHER_TRACKS = 3
-# A survey stands for what plays if it was laid out for this length, but for a share.
+# A survey is valid for the rendition if it was laid out for this length, within a tolerance.
 _SAME_LENGTH = 0.05
 
 Report = Callable[[float], None]
 
 
 class Flaw(StrEnum):
-    """What is wrong with a file that plays nevertheless; stable enough to be stored."""
+    """A defect of a file that plays nevertheless; stable enough to be stored."""
 
     DAMAGED = "damaged"
     CUT_SHORT = "cut_short"
@@ -35,7 +35,7 @@ class Flaw(StrEnum):
 
 @dataclass(frozen=True)
 class Track:
-    """A further picture of the same file, such as of a camera that looks backwards."""
+    """A further track of the same file, such as of a rear camera."""
 
     rendition: Path
     played: Probe
@@ -43,11 +43,11 @@ class Track:
 
 @dataclass(frozen=True)
 class Playable:
-    """What plays, and what was found out on the way.
+    """The playable version, and the facts found while making it.
 
-    ``facts`` are those of the file as it came, but for duration and sound, which are those of what
-    plays. ``rendition`` is None where the file itself plays. ``survey`` is of what plays.
-    ``tracks`` are further pictures, each with the same sound.
+    ``facts`` are those of the original file, except for duration and sound, which are those of
+    playback. ``rendition`` is None where the file itself plays. ``survey`` is of the playable
+    version. ``tracks`` are further tracks, each with the same sound.
     """
 
     facts: Probe
@@ -67,13 +67,13 @@ def prepare(
     filename: str | None = None,
     on_progress: Report | None = None,
 ) -> Playable:
-    """Look a stored file over and write ``rendition.mp4`` into a folder if it needs one.
+    """Survey a stored file and write ``rendition.mp4`` into a folder if it needs one.
 
     Further streams of pictures become ``track2.mp4`` and so on, as far as they can be read.
 
-    A file that browsers play as it is, or whose pictures can be copied, is decoded first: where
-    that shows damage, or pictures of several sizes, they are encoded anew, for browsers stop at
-    damage. Sound that cannot be decoded is left out; the next stream of it that can is taken.
+    A file that browsers play unchanged, or whose pictures can be copied, is decoded first: if that
+    shows damage, or pictures of several sizes, they are re-encoded, because browsers stop at
+    damage. Sound that cannot be decoded is left out; the next decodable stream of sound is used.
     Raises what `probe` and `make_rendition` raise.
     """
     facts, sound_damaged = _with_decodable_sound(
@@ -133,7 +133,7 @@ def _further_tracks(
 
 @contextmanager
 def spared(what: str) -> Iterator[None]:
-    """Go on without pictures or a timeline: a video without them is still a video."""
+    """Continue without pictures or a timeline: a video can be shown without them."""
     try:
         yield
     except MediaError as error:
@@ -143,7 +143,7 @@ def spared(what: str) -> Iterator[None]:
 
 
 def _with_decodable_sound(facts: Probe, path: Path, runner: Runner) -> tuple[Probe, bool]:
-    """Return the facts with the first stream of sound that decodes, and whether it is damaged."""
+    """Return the facts with the first decodable stream of sound, and whether it is damaged."""
     for stream in facts.sounds:
         heard, complaints = _listen(facts, stream, path, runner)
         if heard > 0:
@@ -153,10 +153,10 @@ def _with_decodable_sound(facts: Probe, path: Path, runner: Runner) -> tuple[Pro
 
 
 def _listen(facts: Probe, stream: int, path: Path, runner: Runner) -> tuple[float, str]:
-    """Decode a stream of sound; return how many seconds came of it, and ffmpeg's complaints."""
+    """Decode a stream of sound; return the decoded seconds, and ffmpeg's messages."""
     heard = [0.0]
     opened = open_stored(path, facts)
-    # Counted by what is decoded: the stream's own times may be wrong.
+    # Counted by the decoded samples: the stream's own times may be wrong.
     counted = opened[str(stream)].filter("asetpts", "N/SR/TB")
     decoded = counted.output("-", **{"format": "null", "c:a": "pcm_s16le"})
     try:
@@ -167,7 +167,7 @@ def _listen(facts: Probe, stream: int, path: Path, runner: Runner) -> tuple[floa
 
 
 def _changes_size(facts: Probe, path: Path, runner: Runner) -> bool:
-    """Return whether key pictures are of several sizes, which not every browser can change to."""
+    """Return whether key frames have several sizes, which not every browser supports."""
     sizes: set[bytes] = set()
     question = ["-skip_frame", "nokey", "-select_streams", str(facts.video_stream)]
     question += ["-show_entries", "frame=width,height", "-of", "csv=p=0"]
@@ -182,8 +182,8 @@ def _changes_size(facts: Probe, path: Path, runner: Runner) -> bool:
 
 
 def _shows_damage(survey: Survey, path: Path, runner: Runner, report: Report | None) -> bool:
-    """Look a file over that may play as it is; return whether it is damaged."""
-    with spared("looking it over"):
+    """Survey a file that may be playable unchanged; return whether it is damaged."""
+    with spared("the survey"):
         try:
             survey.look(path, runner, on_progress=report)
         except MediaError as error:
@@ -204,7 +204,7 @@ def _of_what_plays(
         return survey
     survey.forget()
     again = Survey(made, folder)
-    with spared("looking the rendition over"):
+    with spared("the survey of the rendition"):
         again.look(watched, runner)
     return again
 

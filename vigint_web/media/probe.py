@@ -1,4 +1,4 @@
-"""Learn what a stored file holds, by its content alone."""
+"""Read the facts of a stored file, from its content alone."""
 
 import json
 from collections.abc import Sequence
@@ -31,17 +31,17 @@ PROBE_SECONDS = 60.0
 
 _COLOURS = ("color_space", "color_transfer", "color_primaries", "color_range")
 _UNTOLD = {None, "unknown", "reserved", "unspecified"}
-# A header and the packets may differ by so many seconds, or this share, and both be right.
+# Header and packets may differ by this many seconds, or this share, and both be valid.
 _AGREED_SECONDS = 0.25
-# What is delayed by less than this, in seconds, is not seen to be.
+# A delay below this, in seconds, is not noticeable.
 _START = 0.1
 _CUT_SECONDS, _CUT_SHARE = 2.0, 0.05
-# An AVI may announce a little that it never had.
+# An AVI may announce slightly more than it contains.
 _SPARE_SHARE = 0.01
-# Less of a file than this share is in packets where its index is wrong.
+# A smaller share of a file in packets means that its index is wrong.
 _LEAST_COVERED = 0.9
 _OTHER_RATE = 0.2
-# A track of pictures with fewer than this share of the packets of another is a cover or a preview.
+# A track of pictures with a smaller share of the packets of another is a cover or a preview.
 _LEAST_PICTURES = 0.1
 
 
@@ -49,20 +49,20 @@ _LEAST_PICTURES = 0.1
 class Probe:
     """The facts of one video file.
 
-    ``container`` is ffprobe's format_name, ``format`` the short name people use; ``size`` in
-    bytes, ``duration`` in seconds, ``bitrate`` in bits per second, ``width`` and ``height`` in
-    pixels as displayed (after ``rotation``, degrees clockwise). ``has_b_frames`` is the depth of
-    the decoder's reordering, ``video_stream`` and ``audio_stream`` are stream numbers for ffmpeg,
-    ``pixel_aspect`` is how much wider than high a pixel is displayed (after ``rotation``).
-    ``colours`` holds what is told of color_space, color_transfer, color_primaries, color_range.
-    ``duration`` is of what plays: of the packets that are in the file, without the time before the
-    first or in which none comes, see `vigint_web.media.clock`; ``clock`` is None where there is
-    none. ``packets`` are known of each stream. ``reading`` are options that the input needs to be
-    read as far as possible. ``tracks`` are streams of further pictures, as a recorder with two
-    cameras writes them; ``only_picture``: no other stream has any, be it a cover. ``sounds`` are
-    the streams of sound that may be decodable. ``cut_short``: the file announces more than it
-    holds; ``lacks_pictures``: some of those that it announces are not there. ``raw`` is ffprobe's
-    answer without the file's name. What is unknown is None.
+    ``container`` is ffprobe's format_name, ``format`` the usual short name; ``size`` in bytes,
+    ``duration`` in seconds, ``bitrate`` in bits per second, ``width`` and ``height`` in pixels as
+    displayed (after ``rotation``, degrees clockwise). ``has_b_frames`` is the depth of the
+    decoder's reordering, ``video_stream`` and ``audio_stream`` are stream numbers for ffmpeg,
+    ``pixel_aspect`` is the displayed ratio of a pixel's width to its height (after ``rotation``).
+    ``colours`` has the available values of color_space, color_transfer, color_primaries,
+    color_range. ``duration`` is that of playback: of the packets in the file, without the time
+    before the first and without gaps, see `vigint_web.media.clock`; ``clock`` is None where there
+    is none. ``packets`` has the packets of each stream. ``reading`` are options with which the
+    input is read as far as possible. ``tracks`` are streams of further pictures, as written by a
+    recorder with two cameras; ``only_picture``: no other stream has any, not even a cover.
+    ``sounds`` are the streams of sound that may be decodable. ``cut_short``: the file announces
+    more than it contains; ``lacks_pictures``: some of the announced ones are missing. ``raw`` is
+    ffprobe's answer without the file's name. Unknown values are None.
     """
 
     container: str
@@ -114,14 +114,14 @@ class Probe:
 
     @property
     def needs_restamping(self) -> bool:
-        """Return whether more is wrong with the file's times than where the whole file begins."""
+        """Return whether the file's times need more than a common shift."""
         if self.clock is None:
             return False
         begins = finite(self.raw.get("format", {}).get("start_time")) or 0.0
         return self.clock.jumps or abs(self.clock.start - begins) > _START
 
     def with_sound(self, stream: int | None) -> "Probe":
-        """Return the facts as they are when this stream of sound is played, or none."""
+        """Return the facts for playback with this stream of sound, or without any."""
         streams: list[dict[str, Any]] = self.raw.get("streams", [])
         audio = next((entry for entry in streams if entry.get("index") == stream), None)
         seen = replace(
@@ -139,11 +139,11 @@ def probe(
 ) -> Probe:
     """Probe a stored file.
 
-    ``filename`` is its original name and decides nothing but which of two right short names it
-    gets. ``picture`` is the stream to take as the video; else the one that a player shows: of those
-    that move, the one marked as usual, then the largest. Raises `MediaError`: not_a_video for
-    anything that is no video of an accepted kind, from_recorder for what a recorder must export,
-    broken for one that cannot be read, too_many_pixels, and what the runner raises.
+    ``filename`` is its original name and decides only between two valid short names. ``picture`` is
+    the stream to use as the video; else the one that a player shows: of the moving ones the default
+    one, then the largest. Raises `MediaError`: not_a_video for anything but a video of an accepted
+    kind, from_recorder for a recorder's own format, broken for an unreadable one, too_many_pixels,
+    and what the runner raises.
     """
     head = read_head(path)
     size = path.stat().st_size
@@ -160,14 +160,14 @@ def probe(
         return _timed(replace(found, reading=reading, avi=told))
     except (KeyError, TypeError, ValueError, ArithmeticError) as error:
         raise MediaError(
-            MediaErrorCode.BROKEN, f"ffprobe's answer makes no sense: {error!r}"
+            MediaErrorCode.BROKEN, f"ffprobe's answer is invalid: {error!r}"
         ) from error
 
 
 def _read(
     path: Path, head: Head, told: AviHead, runner: Runner, size: int
 ) -> tuple[dict[str, Any], dict[int, Stream], dict[str, str]]:
-    """Return ffprobe's answer, all packets, and the options by which most of them were found."""
+    """Return ffprobe's answer, all packets, and the options with which most of them were found."""
     usual: dict[str, str] = {}
     raw = _ask(path, head, runner, usual)
     packets = read_packets(path, runner, seconds=runner.limits.seconds, reading=usual)
@@ -177,7 +177,7 @@ def _read(
     misled = told.index_is_right is False
     if not misled and covered >= size * _LEAST_COVERED:
         return raw, packets, usual
-    # A wrong index hides what the file holds; without it the chunks are found one by one.
+    # A wrong index hides part of the file; without it the chunks are found one by one.
     without_index = {"seekable": "0"}
     others = read_packets(path, runner, seconds=runner.limits.seconds, reading=without_index)
     if not others or (not misled and _covered(others) * _LEAST_COVERED <= covered):
@@ -263,17 +263,17 @@ def _understand(
 def _pictures(
     streams: Sequence[dict[str, Any]], packets: dict[int, Stream]
 ) -> list[dict[str, Any]]:
-    """Return the streams of pictures that move, the one that a player shows first.
+    """Return the streams of moving pictures, the one that a player shows first.
 
     A cover or a preview has hardly any packets. Raises `MediaError`: not_a_video where there is no
-    stream of pictures, broken where none says what it holds.
+    stream of pictures, broken where none is decodable.
     """
     moving = [stream for stream in streams if is_moving_picture(stream)]
     if not moving:
         raise MediaError(MediaErrorCode.NOT_A_VIDEO, "no video stream")
     known = [stream for stream in moving if is_decodable(stream)]
     if not known:
-        raise MediaError(MediaErrorCode.BROKEN, "the video stream tells no codec or size")
+        raise MediaError(MediaErrorCode.BROKEN, "the video stream has no codec or size")
 
     def count(stream: dict[str, Any]) -> int:
         return packets[stream["index"]].count if stream["index"] in packets else 0
@@ -284,7 +284,7 @@ def _pictures(
 
 
 def _timed(seen: Probe) -> Probe:
-    """Return the facts with the clock and the length of what plays: the packets decide."""
+    """Return the facts with the clock and the duration of playback, computed from the packets."""
     video = seen.packets.get(seen.video_stream, Stream())
     audio = seen.packets.get(-1 if seen.audio_stream is None else seen.audio_stream, Stream())
     if not video.count:
@@ -310,10 +310,10 @@ def _timed(seen: Probe) -> Probe:
 
 
 def _is_cut_short(seen: Probe, video: Stream) -> bool:
-    """Return whether much less is in a file than it announces."""
+    """Return whether a file contains much less than it announces."""
     streams: list[dict[str, Any]] = seen.raw["streams"]
     told = next(stream for stream in streams if stream.get("index") == seen.video_stream)
-    # What ffprobe says of an AVI is estimated from what it finds.
+    # ffprobe's duration of an AVI is an estimate from its content.
     announced = seen.avi.seconds or positive(told.get("duration"))
     if announced is not None:
         held = _end({seen.video_stream: video})
@@ -329,6 +329,6 @@ def _lacks_pictures(seen: Probe, video: Stream) -> bool:
 
 
 def _end(packets: dict[int, Stream]) -> float:
-    """Return when the last packet ends: some count from the first, some from where time begins."""
+    """Return when the last packet ends: some count from the first, some from 0."""
     spans = [span for s in packets.values() for stretch in s.stretches for span in stretch]
     return max(end for _, end in spans) - min(0.0, *(start for start, _ in spans))

@@ -1,4 +1,4 @@
-"""Decide whether browsers can play a file, and make what they can play of one they cannot."""
+"""Decide whether browsers can play a file, and make a playable version otherwise."""
 
 import logging
 from collections.abc import Callable
@@ -27,21 +27,21 @@ PRESET = "veryfast"
 _PLAYABLE_PROFILES = {"Constrained Baseline", "Baseline", "Main", "High", "Constrained High"}
 _PLAYABLE_PIXEL_FORMATS = {"yuv420p", "yuvj420p"}
 _PLAYABLE_AUDIO = {None, "aac", "mp3"}
-# What ffmpeg decodes under any name browsers look for under these (ISO/IEC 14496-14 and -15).
+# ffmpeg decodes any name, browsers only these (ISO/IEC 14496-14 and -15).
 _PLAYABLE_TAGS = {"avc1", "avc3", "mp4a", ".mp3"}
 _MAX_LEVEL = 52
 _MAX_SIDE = 4096
 _MAX_CHANNELS = 2
 _MAX_SAMPLE_RATE = 48_000
-# A remuxed file may differ in length by what the containers count as the last frame.
+# A remuxed file may differ in length by the containers' treatment of the last frame.
 _REMUX_TOLERANCE_SECONDS = 1.0
 
 
 class Plan(StrEnum):
-    """How browsers get to play a file.
+    """The way to make a file playable.
 
-    ORIGINAL: as it is. REMUX: its picture copied into an MP4, its sound too where it can be.
-    TRANSCODE: decoded and encoded anew.
+    ORIGINAL: unchanged. REMUX: its picture copied into an MP4, its sound too where possible.
+    TRANSCODE: decoded and re-encoded.
     """
 
     ORIGINAL = "original"
@@ -51,7 +51,7 @@ class Plan(StrEnum):
 
 @dataclass(frozen=True)
 class Made:
-    """A rendition: how it was made, what it is, and what ffmpeg complained of meanwhile."""
+    """A rendition: the plan used, its facts, and ffmpeg's messages."""
 
     plan: Plan
     probe: Probe
@@ -72,26 +72,26 @@ class _Job:
 def plan(probe: Probe) -> Plan:
     """Decide what a probed file needs before every browser plays it.
 
-    A recipient has whatever phone they have, so only H.264 with 8-bit 4:2:0 up to High profile in
-    MP4 counts as playable: WebM (VP8, VP9) plays in recent Safari only, and is transcoded. The
-    index may be at the end (no fast start): browsers fetch it by Range. A turn told by the
-    container and pixels that are not square are honoured by browsers. It must begin at 0, hold what
-    it announces, and nothing besides that a browser could choose to play.
+    A recipient may have any phone, so only H.264 with 8-bit 4:2:0 up to High profile in MP4 counts
+    as playable: WebM (VP8, VP9) plays in recent Safari only, and is transcoded. The index may be at
+    the end (no fast start): browsers fetch it by Range. Browsers apply the container's rotation and
+    non-square pixels. The file must begin at 0, contain what it announces, and no other stream that
+    a browser could choose to play.
 
-    What is found only by decoding, such as damage, is decided in `vigint_web.media.playable`.
+    Findings that need decoding, such as damage, are handled in `vigint_web.media.playable`.
     """
     if not _picture_plays(probe) or probe.needs_restamping:
         return Plan.TRANSCODE
     if _file_plays(probe):
         return Plan.ORIGINAL
-    # AVI keeps no presentation times: with B-frames they would have to be guessed.
+    # AVI has no presentation times: with B-frames they would have to be guessed.
     if probe.format == "avi" and probe.has_b_frames:
         return Plan.TRANSCODE
     return Plan.REMUX
 
 
 def shows_damage(complaints: str, probe: Probe) -> bool:
-    """Return whether ffmpeg's complaints are of what is played of a file."""
+    """Return whether ffmpeg's messages are about the played streams of a file."""
     streams: list[dict[str, Any]] = probe.raw.get("streams", [])
     played = {probe.video_stream, probe.audio_stream}
     unused = {stream.get("codec_name") for stream in streams if stream.get("index") not in played}
@@ -99,12 +99,12 @@ def shows_damage(complaints: str, probe: Probe) -> bool:
 
 
 def playable_content_type(probe: Probe, plan: Plan) -> str:
-    """Return the Content-Type of what is played: it is MP4 whatever the plan.
+    """Return the Content-Type of the playable version, which is MP4 with every plan.
 
     Originals that are played are MP4 or M4V; browsers know the latter as video/mp4 only.
     """
     if plan is Plan.ORIGINAL and probe.format not in {"mp4", "m4v"}:
-        raise ValueError(f"{probe.format} is not played as it is")
+        raise ValueError(f"{probe.format} is not playable unchanged")
     return "video/mp4"
 
 
@@ -122,12 +122,11 @@ def make_rendition(
     """Write a fast-start MP4 (H.264 High 4:2:0, AAC) that every browser plays.
 
     ``survey`` is made in the same run, from the same decoding; where that run fails the rendition
-    is made without it. ``on_progress`` gets the share done, 0 to 1. A remux that fails, that does
-    not give a playable file, or in which ffmpeg complained of the pictures, is followed by a
-    transcode. ``anew``: the picture is not copied whatever the plan; ``sound_anew``: nor is the
-    sound. What is written is probed before it counts as made. Raises `MediaError`: broken if the
-    source yields no playable picture, and what the runner raises; then no file is left at
-    ``destination``.
+    is made without it. ``on_progress`` gets the share done, 0 to 1. A remux that fails, that is not
+    playable, or during which ffmpeg reported errors about the pictures, is followed by a transcode.
+    ``anew``: the picture is not copied whatever the plan; ``sound_anew``: nor is the sound. The
+    output is probed before it is accepted. Raises `MediaError`: broken if the source yields no
+    playable picture, and what the runner raises; then no file is left at ``destination``.
     """
     job = _Job(source, destination, probe, runner, survey, on_progress, sound_anew)
     try:
@@ -194,8 +193,8 @@ def _remux(job: _Job) -> Made | None:
 
 
 def _transcode(job: _Job) -> Made:
-    # ffmpeg turns the picture before these filters, so sizes here are as displayed, and the
-    # result tells no turn.
+    # ffmpeg rotates the picture before these filters, so sizes here are as displayed, and the
+    # result has no rotation.
     probe = job.probe
     width, height = playable_size(probe.width, probe.height)
 
@@ -204,7 +203,7 @@ def _transcode(job: _Job) -> Made:
         if probe.needs_restamping and probe.clock is not None:
             video = video.filter("setpts", probe.clock.expression("video", _interval(probe)))
         elif probe.format == "avi" and probe.has_b_frames:
-            # AVI tells no times: what the decoder holds back for its reordering would come late.
+            # AVI has no times: frames delayed by the decoder's reordering would be late.
             video = video.filter("setpts", "PTS-STARTPTS")
         if probe.interlaced:
             video = video.filter("bwdif", mode="send_frame")
@@ -229,7 +228,7 @@ def _transcode(job: _Job) -> Made:
     except ToolRefused as error:
         raise MediaError(MediaErrorCode.BROKEN, error.detail) from error
     if plan(result) is not Plan.ORIGINAL:
-        raise MediaError(MediaErrorCode.BROKEN, f"the rendition came out as {result.codec}")
+        raise MediaError(MediaErrorCode.BROKEN, f"the rendition is {result.codec}")
     return Made(Plan.TRANSCODE, result, complaints)
 
 
@@ -239,9 +238,9 @@ def _interval(probe: Probe) -> float:
 
 
 def _exact_end(probe: Probe) -> dict[str, Any]:
-    """Return options by which the last picture is shown for as long as it was.
+    """Return options that preserve the duration of the last picture.
 
-    The MP4 writer would show it for as long as the one before, be there a hole between them. It
+    The MP4 writer would use the duration of the one before, even if there is a gap between them. It
     takes all other durations from the next picture's time. With B-frames the last picture written
     is not the last one shown.
     """
@@ -268,12 +267,12 @@ def _sound_options(probe: Probe) -> dict[str, Any]:
 def _convert(
     job: _Job, *, options: dict[str, Any], shown: Callable[[Any], Any] | None = None
 ) -> str:
-    """Write the MP4 in one run, with the survey if there is one; return ffmpeg's complaints.
+    """Write the MP4 in one run, with the survey if there is one; return ffmpeg's messages.
 
-    ``shown`` adds the filters that the picture passes; without it the picture is copied.
+    ``shown`` adds the filters of the picture; without it the picture is copied.
     """
     probe, survey = job.probe, job.survey
-    # A picture whose size changes is fitted in by the filters, which go on as they are.
+    # A picture that changes its size is fitted in by the filters, which are not reconfigured.
     steady = {} if shown is None or probe.interlaced else {"reinit_filter": 0}
     opened = open_stored(job.source, probe, **steady)
     video = opened[str(probe.video_stream)]
@@ -299,7 +298,7 @@ def _convert(
         },
     )
 
-    # Else ffmpeg corrects some jumps by itself, in its own way.
+    # Otherwise ffmpeg corrects some jumps in its own way.
     clocked = ["-copyts"] if shown is not None and probe.needs_restamping else []
 
     def report(seconds: float) -> None:

@@ -1,4 +1,4 @@
-"""Run ffmpeg and ffprobe as guests: nothing of ours in reach, limits on all they take."""
+"""Run ffmpeg and ffprobe isolated, with limits on all resources."""
 
 import logging
 import os
@@ -24,7 +24,7 @@ POLL_SECONDS = 0.2
 # content: everything else, above all playlists (hls, concat, dash) that name other files or
 # addresses, is refused before it is opened, inside an AVI's subtitles too.
 CONTAINERS = "mov,matroska,webm,avi,asf,flv,live_flv"
-# How far into a file its streams are looked for. What is read meanwhile is kept in memory.
+# How far into a file its streams are searched for. The data read meanwhile is kept in memory.
 ANALYSED_SECONDS = 600
 ANALYSED_BYTES = 100 * MIB
 
@@ -35,9 +35,9 @@ Program = Literal["ffmpeg", "ffprobe"]
 
 @dataclass(frozen=True)
 class Limits:
-    """What one run may take: wall-clock seconds, address space, bytes per written file.
+    """The limits of one run: wall-clock seconds, address space, bytes per written file.
 
-    ``stall_seconds``: how long a run whose progress is asked for may show none.
+    ``stall_seconds``: the maximum time without progress, for runs with progress.
     """
 
     seconds: float = 600
@@ -48,14 +48,14 @@ class Limits:
 
 @dataclass(frozen=True)
 class Completed:
-    """A run that ended well: what it printed, if asked for, and its complaints (the end of)."""
+    """A successful run: its captured output, and the end of its messages."""
 
     stdout: bytes
     stderr: str
 
 
 def guarded_options() -> dict[str, str]:
-    """Return the input options that keep a stored file from opening anything but itself.
+    """Return the input options that prevent a stored file from opening any other.
 
     A recorder's picture may begin minutes after its sound: five seconds, the default, would leave
     its size and pixel format unknown. A file whose streams are all described is not read further.
@@ -71,35 +71,35 @@ def guarded_options() -> dict[str, str]:
 def guarded_input(path: Path) -> list[str]:
     """Return the arguments, ``-i`` included, that open a stored file and nothing else.
 
-    References from a MOV to other files stay unread too: that is ffmpeg's default
-    (``-enable_drefs 0``), which cannot be said for inputs that may be of another kind.
+    References from a MOV to other files are not followed either: that is ffmpeg's default
+    (``-enable_drefs 0``), which cannot be set for inputs that may be of another kind.
     """
     options = [word for name, value in guarded_options().items() for word in (f"-{name}", value)]
     return [*options, "-i", file_url(path)]
 
 
 def file_url(path: Path) -> str:
-    """Return a path as ffmpeg must be given it, whatever colons or dashes it holds."""
+    """Return a path in ffmpeg's syntax, safe for colons and dashes."""
     return f"file:{path.absolute()}"
 
 
 def threads(pixels: int) -> str:
-    """Return how many threads to decode and encode pictures of so many pixels with.
+    """Return the number of threads for decoding and encoding pictures of this many pixels.
 
-    The codecs hold several pictures per thread: on a machine with many cores they would meet
-    the memory limit long before they are any faster. Measured with HEVC of 10 bits to H.264:
-    4K with six threads and 8K with two stay under 2 GiB, 8K with six does not.
+    The codecs hold several pictures per thread: on a machine with many cores they would reach the
+    memory limit long before they are any faster. Measured with HEVC of 10 bits to H.264: 4K with
+    six threads and 8K with two stay under 2 GiB, 8K with six does not.
     """
     most = 2 if pixels > _PIXELS_OF_4K else 6
     return str(min(os.cpu_count() or 1, most))
 
 
 class Runner:
-    """The one way to run ffmpeg or ffprobe.
+    """The only way to run ffmpeg or ffprobe.
 
-    ``should_stop`` is asked several times a second while a program runs; when it says yes the
-    program is killed. A runner holds no state between runs and may be used by several threads,
-    but a run must end in the thread that began it: the child dies with that thread.
+    ``should_stop`` is called several times a second while a program runs; when it returns true the
+    program is killed. A runner has no state between runs and may be used by several threads, but a
+    run must end in the thread that began it: the child dies with that thread.
     """
 
     def __init__(
@@ -126,14 +126,14 @@ class Runner:
         on_line: Callable[[bytes], None] | None = None,
         capture: bool = False,
     ) -> Completed:
-        """Run a program to its end and return what it said.
+        """Run a program to its end and return its output.
 
-        ``args`` follow the program's name; paths in them must be absolute, because the program
-        runs in an empty directory of its own. ``stdin`` is drawn from as fast as the program
-        reads. Standard output goes to one of three: ``on_progress`` is called with the seconds of
-        output made so far (ffmpeg only), ``on_line`` with each line, and ``capture`` returns up to
-        64 MiB. Raises `MediaError`, and whatever ``stdin`` or the callbacks raise, after the
-        program is gone.
+        ``args`` follow the program's name; paths in them must be absolute, because the program runs
+        in an empty directory of its own. ``stdin`` is consumed as fast as the program reads.
+        Standard output goes to one of three: ``on_progress`` is called with the seconds of output
+        made so far (ffmpeg only), ``on_line`` with each line, and ``capture`` returns up to 64 MiB.
+        Raises `MediaError`, and whatever ``stdin`` or the callbacks raise, after the program has
+        ended.
         """
         if sum((capture, on_progress is not None, on_line is not None)) > 1:
             raise ValueError("standard output carries either the progress, lines or captured bytes")
@@ -166,7 +166,7 @@ class Runner:
             self._log.warning("%s failed: %s", program, problem)
             raise problem
         if stderr:
-            self._log.debug("%s complained: %s", program, stderr[-2000:])
+            self._log.debug("%s reported: %s", program, stderr[-2000:])
         return Completed(stdout=talk.captured(), stderr=stderr)
 
     def _start(
@@ -174,7 +174,7 @@ class Runner:
     ) -> subprocess.Popen[bytes]:
         limits = self.limits
         parent = os.getpid()
-        # CPU time is a second net under the wall clock, for a machine whose clock stood still.
+        # CPU time is a second limit beside the wall clock, for a machine whose clock stood still.
         cpu_seconds = int(seconds + 1) * (os.cpu_count() or 1) + 10
 
         def become_guest() -> None:
@@ -219,12 +219,12 @@ class Runner:
         while talk.open or not gone:
             now = time.monotonic()
             if now >= deadline:
-                raise MediaError(MediaErrorCode.TIMED_OUT, "took too long and was ended")
+                raise MediaError(MediaErrorCode.TIMED_OUT, "exceeded its time limit and was killed")
             if progress is not None and now - progress.since > self.limits.stall_seconds:
-                raise MediaError(MediaErrorCode.TIMED_OUT, "made no progress and was ended")
+                raise MediaError(MediaErrorCode.TIMED_OUT, "made no progress and was killed")
             if now >= next_question:
                 if self._should_stop():
-                    raise MediaError(MediaErrorCode.CANCELLED, "was told to stop")
+                    raise MediaError(MediaErrorCode.CANCELLED, "was cancelled")
                 next_question = now + POLL_SECONDS
             if talk.open:
                 talk.exchange(min(POLL_SECONDS, deadline - now))
@@ -232,13 +232,13 @@ class Runner:
                 time.sleep(min(0.005, deadline - now))
             if not gone and _has_ended(child):
                 gone = True
-                # A descendant that outlives the program would hold its pipes open.
+                # A descendant that outlives the program would keep its pipes open.
                 _kill_group(child)
                 talk.stop_feeding()
 
 
 class _Progress:
-    """Pass progress on, and remember when it last grew."""
+    """Forward progress, and record when it last grew."""
 
     def __init__(self, told: Callable[[float], None]) -> None:
         self.since = time.monotonic()
@@ -252,14 +252,14 @@ class _Progress:
 
 
 def _at_most(kind: int, wanted: int) -> tuple[int, int]:
-    """Return a pair for setrlimit that never asks for more than is already allowed."""
+    """Return a pair for setrlimit that never exceeds the current hard limit."""
     _, hard = resource.getrlimit(kind)
     value = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
     return value, value
 
 
 def _has_ended(child: subprocess.Popen[bytes]) -> bool:
-    # WNOWAIT leaves the dead child unreaped, so that its group's number cannot be another's yet.
+    # WNOWAIT leaves the dead child unreaped, so that its group's number cannot be reused yet.
     return os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
 
 

@@ -1,4 +1,4 @@
-"""Look over a video once: all that is taken from its pictures comes out of one decoding."""
+"""Survey a video: derive everything needed from its pictures in one decoding."""
 
 import re
 from collections.abc import Callable
@@ -26,21 +26,21 @@ from vigint_web.media.timeline import (
     read_samples,
 )
 
-# So many pictures a second are compared: enough for a cut, and motion shows between them better
-# than between neighbours.
+# The rate of compared pictures: enough for a cut, and motion is clearer between them than between
+# neighbours.
 _SAMPLES_PER_SECOND = 5.0
 _MOST_SAMPLES = 10_000
 _SAMPLES_PER_PICTURE = 2
-# What comes later than the file's length, in seconds, is not looked at.
+# Pictures later than the file's length by this many seconds are ignored.
 _LATER = 5.0
-# Of so many moments, spread over the whole length, one becomes the poster.
+# Of this many candidates, spread over the whole length, one becomes the poster.
 _CANDIDATES = 10
-# So many seconds at the end may hold sound alone, or one picture that stays.
+# This many seconds at the end may contain sound alone, or one picture that stays.
 _LEFT_OUT = 2.0
-# What can be decoded within seconds is decoded whole; of more only the pictures that stand for
-# themselves. In pixels: half an hour of 1080p at 25 pictures a second is 9.3e10.
+# A file that can be decoded within seconds is decoded completely; of larger ones only the key
+# frames. In pixels: half an hour of 1080p at 25 pictures a second is 9.3e10.
 _WHOLE_PIXELS = 1.5e10
-# Pictures that stand for themselves may be so far apart; else the rest is needed too.
+# The maximum distance of key frames; beyond it the rest is needed too.
 _FURTHEST_APART = 15.0
 _PARSED = "h264_metadata"
 _LUMA = re.compile(r"lavfi\.signalstats\.YAVG=([0-9.]+)")
@@ -49,10 +49,10 @@ _JPEG_END = b"\xff\xd9"
 
 @dataclass
 class Survey:
-    """One look over a video: the outputs to add to a run of ffmpeg, and what came of them.
+    """A survey of a video: the outputs to add to a run of ffmpeg, and their results.
 
-    ``folder`` must be empty of files of these names and takes some megabytes. ``complaints`` is
-    what ffmpeg said of the file meanwhile.
+    ``folder`` must be empty of files of these names and takes some megabytes. ``complaints`` has
+    ffmpeg's messages about the file.
     """
 
     probe: Probe
@@ -69,9 +69,9 @@ class Survey:
         return self.probe.duration or 1.0
 
     def outputs(self, video: Any, *, thinned: bool = False) -> list[Any]:
-        """Return outputs that take what is needed from a decoded stream of ffmpeg-python's.
+        """Return outputs that extract the data from a decoded stream of ffmpeg-python's.
 
-        ``thinned``: it holds single pictures far apart, so all of them are compared.
+        ``thinned``: it contains single pictures far apart, so all of them are compared.
         """
         seconds = self._duration
         if not thinned:
@@ -100,7 +100,7 @@ class Survey:
         compared = small[0].filter("scdet", threshold=100)
         compared = compared.filter("metadata", "print", file=self._path("samples"))
         tiles = _every(small[1], self.sheet.interval, stays=not thinned)
-        # These encoders have little to do, and a thread of each core would only take memory.
+        # These encoders have little to do, and a thread per core would only use memory.
         alike = {"fps_mode": "passthrough", "threads": 1}
         raw = {"format": "rawvideo", "c:v": "rawvideo", **alike}
         jpegs = {"format": "mjpeg", "c:v": "mjpeg", "q:v": pictures.FINE, **alike}
@@ -117,7 +117,7 @@ class Survey:
     def look(
         self, source: Path, runner: Runner, *, on_progress: Callable[[float], None] | None = None
     ) -> None:
-        """Decode a file for nothing but this: whole, or of much video the key pictures.
+        """Decode a file for the survey alone: completely, or of a large one the key frames.
 
         Raises `MediaError`: no_usable_frame when no picture can be decoded, and what the runner
         raises.
@@ -137,7 +137,7 @@ class Survey:
             raise MediaError(MediaErrorCode.NO_USABLE_FRAME, "no picture could be decoded")
 
     def count(self, source: Path, runner: Runner) -> int:
-        """Decode a whole file and return how many pictures there are, beside looking at them.
+        """Survey a whole file and return the number of pictures.
 
         Raises what the runner raises.
         """
@@ -145,10 +145,10 @@ class Survey:
         return self._path("count").read_bytes().count(b"frame:")
 
     def finish(self, folder: Path, runner: Runner) -> Timeline:
-        """Return what is known of the length; write what was seen as JPEGs, in one run.
+        """Return the timeline; write the pictures as JPEGs, in one run.
 
-        They are ``poster.jpg`` (missing when no moment was kept), ``thumbnail.jpg`` of it, and
-        ``sprite.jpg``. Raises `MediaError`: no_usable_frame when nothing was seen, and what the
+        They are ``poster.jpg`` (missing when there is no candidate), ``thumbnail.jpg`` of it, and
+        ``sprite.jpg``. Raises `MediaError`: no_usable_frame when there was no picture, and what the
         runner raises.
         """
         samples = self._samples()
@@ -161,13 +161,13 @@ class Survey:
         return Timeline(sheet, find_scenes(samples, self._duration), motion, interval)
 
     def has_seen(self, seconds: float) -> bool:
-        """Return whether pictures were seen up to this moment, or nearly."""
+        """Return whether there are pictures up to this time, or nearly."""
         samples = self._samples()
         furthest = max(_LEFT_OUT, 2 * self.sheet.interval, seconds / 5)
         return bool(samples) and samples[-1].time >= seconds - furthest
 
     def forget(self) -> None:
-        """Remove what was written in between."""
+        """Remove the intermediate files."""
         for name in ("luma", "samples", "candidates", "tiles", "count"):
             self._path(name).unlink(missing_ok=True)
 
@@ -192,7 +192,7 @@ class Survey:
             counting = [each.output("-", format="null", fps_mode="passthrough", threads=1)]
         outputs = [*self.outputs(video, thinned=thinned), *counting]
         if thinned and seen.codec == "h264":
-            # What is not decoded is parsed, at least.
+            # Frames that are not decoded are still parsed.
             outputs.append(picture.output("-", format="null", **{"c": "copy", "bsf:v": _PARSED}))
 
         def report(seconds: float) -> None:
@@ -225,19 +225,19 @@ class Survey:
 
 def together(outputs: list[Any], probe: Probe) -> list[str]:
     """Return the arguments of one run that writes several outputs from the same pictures."""
-    # Else each core has a thread for the filters, whose stacks count as memory.
+    # Otherwise each core has a thread for the filters, whose stacks count as memory.
     few = ["-filter_complex_threads", threads(probe.width * probe.height)]
     written: list[str] = ffmpeg.merge_outputs(*outputs).overwrite_output().get_args()
     return [*few, *written]
 
 
 def _every(video: Any, interval: float, *, stays: bool) -> Any:
-    """Take the picture in the middle of each interval, whatever the pace of the stream.
+    """Select the picture in the middle of each interval, whatever the rate of the stream.
 
-    ``stays``: the last picture counts for what follows it, as there may be but one.
+    ``stays``: the last picture is repeated, as there may be only one.
     """
     if stays:
         video = video.filter("tpad", stop_mode="clone", stop_duration=f"{interval:.6f}")
-    # A rate given before has left its own coarse clock.
+    # An earlier rate filter leaves its own coarse clock.
     shifted = video.filter("settb", "1/90000").filter("setpts", f"PTS-{interval / 2:.6f}/TB")
     return shifted.filter("fps", f"{1 / interval:.9f}", start_time=0, round="up")

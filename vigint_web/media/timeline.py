@@ -1,4 +1,4 @@
-"""Lay out a video's length: small pictures of it, scenes in it, and how much moves when."""
+"""Compute a video's timeline: thumbnails, scenes, and the amount of motion over time."""
 
 import math
 import re
@@ -10,17 +10,17 @@ from typing import Any
 MAX_PICTURES = 120
 COLUMNS = 10
 PICTURE_SIDE = 160
-# One part a second; of a short clip ten parts, of a long one as many as there may be.
+# One interval per second; of a short clip ten, of a long one the maximum number.
 _USUAL_INTERVAL = 1.0
 _LEAST_PARTS = 10
 _SHORTEST_INTERVAL = 0.1
 MAX_SCENES = 60
-# Of ffmpeg's scene score, 0 to 1: what its own scdet filter takes for a cut.
+# Threshold of ffmpeg's scene score, 0 to 1, the default of its own scdet filter.
 CUT_SCORE = 0.1
 SHORTEST_SCENE = 1.0
 MAX_MOTION_VALUES = 600
-# Mean difference of two pictures, in per cent of white to black, that counts as full motion at
-# least: otherwise the noise of a night camera would look like a crowd.
+# The minimum mean difference of two pictures, in per cent of white to black, that counts as full
+# motion: otherwise the noise of a night camera would look like a crowd.
 _LIVELY = 0.6
 _LINE = re.compile(
     r"^(?:frame:\d+ .*pts_time:|lavfi\.scd\.(mafd|score)=)([-0-9.e+]+)", re.MULTILINE
@@ -29,7 +29,7 @@ _LINE = re.compile(
 
 @dataclass(frozen=True)
 class SpriteSheet:
-    """How small pictures lie in one large one, in rows from the upper left.
+    """The layout of small pictures in one large one, in rows from the upper left.
 
     ``width`` and ``height`` of one in pixels; each stands for ``interval`` seconds and shows the
     middle of them.
@@ -45,7 +45,7 @@ class SpriteSheet:
 
 @dataclass(frozen=True)
 class Scene:
-    """A part of a video: where it begins, in seconds, and how sharply, 0 to 1."""
+    """A part of a video: its start, in seconds, and the sharpness of its cut, 0 to 1."""
 
     start: float
     score: float
@@ -53,7 +53,7 @@ class Scene:
 
 @dataclass(frozen=True)
 class Sample:
-    """What ffmpeg measured of one picture against the one before.
+    """ffmpeg's measurement of one picture against the one before.
 
     ``time`` in seconds; ``difference`` in per cent of white to black; ``score`` 0 to 1.
     """
@@ -65,7 +65,7 @@ class Sample:
 
 @dataclass(frozen=True)
 class Timeline:
-    """What is known of a video's length.
+    """The scenes, thumbnails and motion of a video.
 
     ``motion`` is 0 to 100, one number for every ``motion_interval`` seconds.
     """
@@ -76,7 +76,7 @@ class Timeline:
     motion_interval: float = 1.0
 
     def stored(self) -> dict[str, Any]:
-        """Return what the row keeps, beside the scenes."""
+        """Return the values stored in the row, beside the scenes."""
         return {
             "sprite": asdict(self.sprite) if self.sprite else None,
             "motion": self.motion,
@@ -84,12 +84,12 @@ class Timeline:
         }
 
     def stored_scenes(self) -> list[dict[str, Any]]:
-        """Return the scenes as the row keeps them."""
+        """Return the scenes in the row's format."""
         return [asdict(scene) for scene in self.scenes]
 
 
 def lay_out(duration: float, width: int, height: int, pixel_aspect: float = 1.0) -> SpriteSheet:
-    """Choose how many small pictures of a video to take, and how large.
+    """Choose the number and size of a video's small pictures.
 
     ``width`` and ``height`` are those of the video, ``pixel_aspect`` the shape of its pixels.
     """
@@ -101,7 +101,7 @@ def lay_out(duration: float, width: int, height: int, pixel_aspect: float = 1.0)
 
 
 def _interval(duration: float, most: int) -> float:
-    """Return how many seconds one of at most so many parts of a length lasts."""
+    """Return the seconds of one interval, for at most this many of a length."""
     wanted = max(_SHORTEST_INTERVAL, min(_USUAL_INTERVAL, duration / _LEAST_PARTS))
     return round(max(wanted, duration / most), 6)
 
@@ -118,7 +118,7 @@ def _even(length: float) -> int:
 
 
 def read_samples(printed: str) -> list[Sample]:
-    """Read what the ``scdet`` and ``metadata=print`` filters wrote, in order of time."""
+    """Read the output of the ``scdet`` and ``metadata=print`` filters, in order of time."""
     return sorted(_samples(printed), key=lambda sample: sample.time)
 
 
@@ -141,8 +141,8 @@ def _samples(printed: str) -> Iterator[Sample]:
 def find_scenes(samples: Sequence[Sample], duration: float) -> list[Scene]:
     """Return the scenes of a video, the first at 0.
 
-    A scene begins where ffmpeg's score says that the picture is another one; scenes are kept
-    apart by a least length, and of very many only the clearest cuts count.
+    A scene begins where ffmpeg's score indicates another picture; scenes have a minimum length, and
+    of very many only the sharpest cuts count.
     """
     apart = max(SHORTEST_SCENE, duration / 200)
     cuts = sorted(
@@ -163,10 +163,10 @@ def find_scenes(samples: Sequence[Sample], duration: float) -> list[Scene]:
 
 
 def measure_motion(samples: Sequence[Sample], duration: float) -> tuple[list[int], float]:
-    """Return how much moves, 0 to 100 for each interval, and the interval in seconds.
+    """Return the amount of motion, 0 to 100 for each interval, and the interval in seconds.
 
-    100 is the liveliest moment of this video; cuts are not motion and are left out. Where
-    pictures are further apart than the interval, what was measured counts for all between them.
+    100 is the maximum of this video; cuts are not motion and are left out. Where pictures are
+    further apart than the interval, the measurement applies to the whole time between them.
     """
     interval = _interval(duration, MAX_MOTION_VALUES)
     count = max(1, min(MAX_MOTION_VALUES, math.ceil(duration / interval - 1e-6)))

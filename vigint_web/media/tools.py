@@ -1,4 +1,4 @@
-"""Find an ffmpeg and an ffprobe that can do the work, and ask them what they can do."""
+"""Find a suitable ffmpeg and ffprobe, and query their capabilities."""
 
 import atexit
 import os
@@ -25,12 +25,12 @@ _QUESTION_SECONDS = 20.0
 
 
 class ToolMissing(Exception):
-    """No usable ffmpeg or ffprobe; the message is a sentence that says what to do."""
+    """No usable ffmpeg or ffprobe; the message says what to do."""
 
 
 @dataclass(frozen=True)
 class Tool:
-    """One program: where it is, its version as it says it, and how it was found."""
+    """One program: its path, its reported version, and how it was found."""
 
     path: Path
     version: str
@@ -48,8 +48,8 @@ class Tools:
 def find_tools(ffmpeg: str | None = None, ffprobe: str | None = None) -> Tools:
     """Find both programs: as configured, else on PATH, else from the installed packages.
 
-    ``ffmpeg`` and ``ffprobe`` are paths or names from the configuration. The answer is kept
-    while both programs are where they were. Raises `ToolMissing`.
+    ``ffmpeg`` and ``ffprobe`` are paths or names from the configuration. The result is cached while
+    both programs exist. Raises `ToolMissing`.
     """
     wanted = (ffmpeg or None, ffprobe or None, os.environ.get("PATH", os.defpath))
     found = _find_tools(*wanted)
@@ -66,12 +66,12 @@ def tool_abilities(tool: Tool) -> frozenset[str]:
 
 
 def has_filters(tool: Tool, *names: str) -> bool:
-    """Tell whether the program has all of these filters."""
+    """Return whether the program has all of these filters."""
     return _filters(tool.path).issuperset(names)
 
 
 def clean_environment(home: str) -> dict[str, str]:
-    """Return the environment in which the programs run: nothing of ours is in it.
+    """Return the environment of the programs, without Vigint's variables.
 
     One malloc arena per thread would reserve 64 MiB of address space each, which the runner's
     memory limit counts; two arenas cost no measurable speed.
@@ -178,10 +178,10 @@ def _packaged_ffprobe() -> Tool | None:
 
 
 def _executable(path: Path) -> Path:
-    """Return a path to the same program that may be executed.
+    """Return a path to the same program that is executable.
 
-    Installers that copy files without their modes leave a program that cannot be started; where
-    its mode may not be changed, a private copy lives as long as this process.
+    Installers that copy files without their modes leave a program that cannot be started; where its
+    mode cannot be changed, a private copy is made for the lifetime of this process.
     """
     if os.access(path, os.X_OK):
         return path

@@ -1,4 +1,4 @@
-"""Write WebVTT, which players read beside a video (W3C WebVTT: cues, chapters, media fragments)."""
+"""Write WebVTT for players (W3C WebVTT: cues, chapters, media fragments)."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
 CONTENT_TYPE = "text/vtt; charset=utf-8"
-# A cue needs an end after its start.
+# A cue must end after its start.
 _SHORTEST_CUE = 0.001
 _MOST_CUES = 3_600
 
@@ -21,7 +21,7 @@ def pictures(
     count: int,
     duration: float | None,
 ) -> str:
-    """Return cues that name a rectangle of one large picture for each part of a video.
+    """Return cues that reference a rectangle of one large picture for each part of a video.
 
     ``address`` is relative to the text's own; ``width`` and ``height`` are of one small picture,
     ``interval`` and ``duration`` in seconds.
@@ -45,12 +45,12 @@ def chapters(starts: Sequence[float], titles: Iterable[str], duration: float | N
 
 
 def clock(began: datetime, duration: float, gaps: Iterable[tuple[float, float]] = ()) -> str:
-    """Return cues that tell the wall clock's time, second by second, as it was in the picture.
+    """Return cues with the wall clock's time, second by second, as it was in the picture.
 
     ``began`` is when the first picture was taken, in the zone to be shown; ``duration`` in seconds.
-    ``gaps``: from when on, in seconds of what plays, how many seconds more have passed since than
-    have played, in order. A long video gets a cue for every few seconds, so that the text stays
-    small.
+    ``gaps``: in order, positions in seconds of playback, and the seconds by which elapsed time
+    exceeds playback from there on. A long video gets a cue for every few seconds, so that the text
+    stays small.
     """
     step = max(1, math.ceil(duration / _MOST_CUES))
     parts = [(0.0, 0.0), *((at, left_out) for at, left_out in gaps if at < duration)]
@@ -58,9 +58,9 @@ def clock(began: datetime, duration: float, gaps: Iterable[tuple[float, float]] 
     for (start, left_out), (end, _) in pairwise([*parts, (duration, 0.0)]):
         if end <= start:
             continue
-        # Steps are of time as it passes, which a zone's change of offset does not stop.
+        # Steps are in elapsed time, which a zone's change of offset does not interrupt.
         moment = began.astimezone(UTC) + timedelta(seconds=start + left_out)
-        # Cues begin when the clock's second does, not the video's.
+        # Cues begin with the clock's seconds, not the video's.
         into = moment.microsecond / 1e6
         for number in range(max(math.ceil((end - start + into) / step), 1)):
             ticks = start - into + number * step
@@ -73,7 +73,7 @@ def clock(began: datetime, duration: float, gaps: Iterable[tuple[float, float]] 
 
 
 def timestamp(seconds: float) -> str:
-    """Return a time as WebVTT writes it, such as 00:01:02.500."""
+    """Return a time in WebVTT's format, such as 00:01:02.500."""
     milliseconds = max(0, round(seconds * 1000))
     minutes, rest = divmod(milliseconds, 60_000)
     return f"{minutes // 60:02}:{minutes % 60:02}:{rest // 1000:02}.{rest % 1000:03}"

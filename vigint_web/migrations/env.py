@@ -15,7 +15,7 @@ _LOCK = 0x56494D47  # any number that no other lock of this application has
 
 
 def _render(kind: str, item: Any, _autogen: Any) -> str | Literal[False]:
-    # Migrations must not import today's models: they outlive them.
+    # Migrations must not import the current models: they outlive them.
     if kind == "type" and isinstance(item, UtcDateTime):
         return "sa.DateTime(timezone=True)"
     return False
@@ -35,13 +35,13 @@ def _migrate(connection: Connection) -> None:
 
 
 def run() -> None:
-    """Migrate under a lock where the database has one: two starts at once are one migration."""
+    """Migrate under a lock if the database has one, so that concurrent starts migrate once."""
     given = context.config.attributes.get("connection")
     if given is not None:
         _migrate(given)
         return
     engine = db.engine.execution_options(vigint_write=True)
-    # One transaction around it all: Alembic would end one with each revision on SQLite.
+    # One transaction around everything: Alembic would commit after each revision on SQLite.
     with engine.connect() as connection, _uncascaded(connection), connection.begin():
         _wait_for_others(connection)
         before = _revisions(connection)
@@ -62,17 +62,17 @@ def _revisions(connection: Connection) -> list[str]:
 
 
 def _wait_for_others(connection: Connection) -> None:
-    # SQLite's write transaction is a lock already.
+    # SQLite's write transaction is already a lock.
     if connection.dialect.name == "postgresql":
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
 
 
 @contextmanager
 def _uncascaded(connection: Connection) -> Iterator[None]:
-    """Keep SQLite from following references while tables are copied.
+    """Disable SQLite's foreign keys while tables are copied.
 
-    Dropping the old copy of a table deletes its rows, and with them whatever refers to them ON
-    DELETE CASCADE. The switch does nothing inside a transaction, so it comes before the first.
+    Dropping the old copy of a table deletes its rows, and with them all rows that reference them ON
+    DELETE CASCADE. The switch has no effect inside a transaction, so it is set before the first.
     """
     if connection.dialect.name != "sqlite":
         yield

@@ -1,4 +1,4 @@
-"""Tables, constraints and small predicates; importing this package knows every table."""
+"""Tables, constraints and small predicates; importing this package registers every table."""
 
 from vigint_web.models.account_mail import AccountMail, AccountMailPurpose, AccountMailState
 from vigint_web.models.alert import Alert, AlertKind, AlertState

@@ -13,7 +13,7 @@ from vigint_web.models.user import User
 
 
 class AccountMailPurpose(StrEnum):
-    """Say what a mail is for; the first two carry a link that sets a password."""
+    """The purpose of a mail; the first two carry a link for setting a password."""
 
     INVITATION = "invitation"
     PASSWORD_RESET = "password_reset"  # noqa: S105 - the name of a purpose, no secret
@@ -22,7 +22,7 @@ class AccountMailPurpose(StrEnum):
 
 
 class AccountMailState(StrEnum):
-    """Say how far a mail has come."""
+    """The state of a mail."""
 
     PENDING = "pending"  # to be sent, now or at next_attempt_at
     SENT = "sent"
@@ -30,26 +30,27 @@ class AccountMailState(StrEnum):
 
 
 class AccountMail(Claimable, Holdable, Base):
-    """A mail owed to whoever has an account; its link is signed over the handle, and made anew
-    for each attempt, so that neither this row nor the queue holds anything that opens it."""
+    """A mail to the owner of an account; its link is signed over the handle, and created anew for
+    each attempt, so that neither this row nor the queue contains a usable link.
+    """
 
     __tablename__ = "account_mails"
     __table_args__ = (Index("ix_account_mails_due", "state", "next_attempt_at"),)
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    # Null until the job has looked whether anybody has this address: the request that asks for a
-    # new password does the same work for every address.
+    # Null until the job has looked up the account: the request for a new password does the same
+    # work for every address.
     user_id: Mapped[int | None] = mapped_column(
         ForeignKey("users.id", ondelete="CASCADE"), index=True
     )
     recipient: Mapped[str] = mapped_column(String(254))
     purpose: Mapped[AccountMailPurpose] = mapped_column(String(24))
     locale: Mapped[str] = mapped_column(String(8))
-    # 128 random bits that the link's token is signed over.
+    # 128 random bits, signed by the link's token.
     handle: Mapped[str] = mapped_column(String(32), unique=True)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)
     expires_at: Mapped[datetime] = mapped_column(UtcDateTime)
-    # The link is dead from then on: used, or replaced by a newer one.
+    # The end of the link's validity: used, or replaced by a newer one.
     closed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     state: Mapped[AccountMailState] = mapped_column(String(16), default=AccountMailState.PENDING)
     next_attempt_at: Mapped[datetime | None] = mapped_column(UtcDateTime, default=utcnow)

@@ -16,71 +16,71 @@ GIVEN_UP_AFTER = timedelta(hours=24)
 
 
 class AlertState(StrEnum):
-    """Say how far a mail or a call has come."""
+    """The state of a mail or a call."""
 
     WAITING = "waiting"  # for the video
     PENDING = "pending"  # to be sent, now or at next_attempt_at
-    GATHERED = "gathered"  # a mail about several, at the end of their cool-down, tells of it
+    GATHERED = "gathered"  # covered by a mail about several, at the end of their cool-down
     SENT = "sent"
     FAILED = "failed"
 
 
 class AlertKind(StrEnum):
-    """Say what a mail or a call is about."""
+    """The subject of a mail or a call."""
 
     VIDEO = "video"
     TEXT_ONLY = "text_only"
-    SHARED = "shared"  # a link that somebody gives to somebody
-    PLAYED = "played"  # tells the sharer that a link was used
-    REPEATS = "repeats"  # tells of all that were gathered under an incident
-    UNDELIVERABLE = "undeliverable"  # tells administrators of mails that nobody got
-    VIDEO_READY = "video_ready"  # tells a webhook that a video is ready, or never will be
+    SHARED = "shared"  # a link shared by a user
+    PLAYED = "played"  # notifies the sharer of the first use of a link
+    REPEATS = "repeats"  # covers all repeats gathered under an incident
+    UNDELIVERABLE = "undeliverable"  # notifies administrators of undeliverable mails
+    VIDEO_READY = "video_ready"  # notifies a webhook that a video is ready, or has failed
 
 
 WEBHOOK = "webhook"
 
 
 class Alert(Claimable, Holdable, Watched, Base):
-    """A mail owed to one recipient, or a call owed to one webhook.
+    """A mail to one recipient, or a call of one webhook.
 
-    Sent at least once, and once only unless death comes between the other server's acceptance and
-    the commit.
+    Sent at least once, and only once unless the process dies between the other server's acceptance
+    and the commit.
     """
 
     __tablename__ = "alerts"
     __table_args__ = (Index("ix_alerts_due", "state", "next_attempt_at"),)
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    # Null for a mail about a link that was shared.
+    # Null for a mail about a shared link.
     incident_id: Mapped[int | None] = mapped_column(ForeignKey("incidents.id"), index=True)
     link_id: Mapped[int | None] = mapped_column(ForeignKey("links.id", ondelete="SET NULL"))
-    # The address of a mailbox, or the name of a webhook: its URL may hold a secret.
+    # The address of a mailbox, or the name of a webhook: its URL may contain a secret.
     recipient: Mapped[str] = mapped_column(String(254))
     state: Mapped[AlertState] = mapped_column(String(16))
     kind: Mapped[AlertKind] = mapped_column(String(16), default=AlertKind.VIDEO)
-    # The same over all attempts, so that whoever gets it can recognise a repetition.
+    # The same over all attempts, so that the receiver can recognize a repetition.
     message_id: Mapped[str] = mapped_column(String(200), unique=True)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)
-    # When a mail that nobody accepts is given up.
+    # When retries of a mail end.
     give_up_at: Mapped[datetime] = mapped_column(
         UtcDateTime, default=lambda: utcnow() + GIVEN_UP_AFTER
     )
     next_attempt_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     sent_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
-    # The way it takes: WEBHOOK from the beginning, for mails the one that was taken.
+    # The channel: WEBHOOK from the beginning, for mails the one that was used.
     channel: Mapped[str | None] = mapped_column(String(16))
     error: Mapped[str | None] = mapped_column(Text)
-    # Why a recipient that a program named is not mailed at all; a code, told in words.
+    # Why a recipient named by a program is not mailed; a code, rendered in words.
     refused: Mapped[str | None] = mapped_column(String(32))
-    # The mail server could not be reached, which says nothing about this mail: when it is back,
-    # all of these go out at once, the oldest first.
+    # The mail server could not be reached, independent of this mail: when it is back, all of these
+    # are sent at once, the oldest first.
     held_up: Mapped[bool] = mapped_column(default=False)
-    # The mail about several that tells of this one.
+    # The mail about several that covers this one.
     told_by_id: Mapped[int | None] = mapped_column(
         ForeignKey("alerts.id", ondelete="SET NULL"), index=True
     )
 
-    # Of a mail about several: it lists what this key's spool had kept, instead of repeats.
+    # Of a mail about several: it lists alerts from this key's spool, instead of repeats.
     digest_of_id: Mapped[int | None] = mapped_column(ForeignKey("api_keys.id"))
 
     incident: Mapped[Incident | None] = relationship(lazy="joined")
@@ -88,17 +88,17 @@ class Alert(Claimable, Holdable, Watched, Base):
 
     @property
     def is_call(self) -> bool:
-        """Return whether a program is told, by a webhook."""
+        """Return whether this is a webhook call."""
         return self.channel == WEBHOOK
 
     @property
     def is_digest(self) -> bool:
-        """Return whether this mail lists what a detector had kept through an outage."""
+        """Return whether this mail lists alerts that a detector spooled during an outage."""
         return self.digest_of_id is not None
 
     @property
     def site_id(self) -> int | None:
-        """Return the site of what this mail is about."""
+        """Return the site of this mail's subject."""
         if self.incident is not None:
             return self.incident.site_id
         return self.link.site_id if self.link is not None else None

@@ -1,4 +1,4 @@
-"""API keys: how programs prove who they are."""
+"""API keys: the authentication of programs."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -13,7 +13,7 @@ from vigint_web.models.types import UtcDateTime
 
 
 class Scope(StrEnum):
-    """Say what a key may be used for."""
+    """The permissions of a key."""
 
     INGEST = "ingest"
     HOST = "host"
@@ -22,7 +22,7 @@ class Scope(StrEnum):
 
 
 class ApiKey(Base):
-    """A key of a program; only its hash is kept, the prefix is for people to recognise it."""
+    """A key of a program; only its hash is stored, and a prefix by which people recognize it."""
 
     __tablename__ = "api_keys"
 
@@ -34,7 +34,7 @@ class ApiKey(Base):
     scopes: Mapped[str] = mapped_column(String(100))
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)
     created_by: Mapped[str | None] = mapped_column(String(254))
-    # Null: until it is revoked.
+    # Null until it is revoked.
     expires_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     last_used_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     revoked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
@@ -43,5 +43,5 @@ class ApiKey(Base):
     site: Mapped[Site] = relationship(lazy="joined")
 
     def allows(self, scope: Scope) -> bool:
-        """Return whether this key carries the scope."""
+        """Return whether this key has the scope."""
         return scope.value in self.scopes.split()

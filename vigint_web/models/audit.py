@@ -1,4 +1,4 @@
-"""The audit trail: a chain in which each row commits to the one before."""
+"""The audit trail: a chain in which each row contains the hash of the one before."""
 
 from datetime import datetime
 from typing import Any

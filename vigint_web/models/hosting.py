@@ -13,17 +13,17 @@ from vigint_web.models.types import Claimable, Holdable, UtcDateTime, Watched
 
 
 class HostingState(StrEnum):
-    """Say how far an upload to another host has come."""
+    """The state of an upload to another host."""
 
     PENDING = "pending"  # to be uploaded, now or at next_attempt_at
     HOSTED = "hosted"
-    # The local link went out instead. With a next attempt: a copy may be there, which nothing
-    # names, and is to be deleted.
+    # The local link was used instead. With a next attempt: a copy may exist there that no mail
+    # references, and is to be deleted.
     FAILED = "failed"
 
 
 class Hosting(Claimable, Holdable, Watched, Base):
-    """One incident's clip on its way to another host, or there."""
+    """One incident's clip on another host, or on its way there."""
 
     __tablename__ = "hostings"
     __table_args__ = (Index("ix_hostings_due", "state", "next_attempt_at"),)
@@ -37,11 +37,11 @@ class Hosting(Claimable, Holdable, Watched, Base):
     state: Mapped[HostingState] = mapped_column(String(16))
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)
     next_attempt_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
-    # When the local link goes out instead.
+    # When the local link is used instead.
     give_up_at: Mapped[datetime] = mapped_column(UtcDateTime)
     settled_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     remote_id: Mapped[str | None] = mapped_column(String(64))
-    # The private link there; sealed, because it carries a token that cannot be made again here.
+    # The private link there; encrypted, because its token cannot be derived here.
     sealed_link: Mapped[str | None] = mapped_column(Text)
     expires_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     error: Mapped[str | None] = mapped_column(Text)

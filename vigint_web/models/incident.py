@@ -1,4 +1,4 @@
-"""Incidents: what a detector saw, as it told it."""
+"""Incidents: detections as reported by a detector."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -15,11 +15,11 @@ from vigint_web.models.video import Video
 
 
 class RiskLevel(StrEnum):
-    """Say how bad the detector thinks it is, in rising order."""
+    """The detector's risk level, in rising order."""
 
     LOW = "LOW"
     MEDIUM = "MEDIUM"
-    # Not given, or not understood: nothing that could be HIGH is treated as less than MEDIUM.
+    # Missing or not recognized: could be HIGH, so it ranks above MEDIUM.
     UNKNOWN = "UNKNOWN"
     HIGH = "HIGH"
     CRITICAL = "CRITICAL"
@@ -31,16 +31,16 @@ class RiskLevel(StrEnum):
 
 
 class Incident(Base):
-    """One detection: its facts, its footage if there is any, and who posted it."""
+    """One detection: its facts, its footage if there is any, and its key."""
 
     __tablename__ = "incidents"
     __table_args__ = (
         UniqueConstraint("api_key_id", "idempotency_key"),
         UniqueConstraint("api_key_id", "hosted_id", name="uq_incidents_api_key_id_hosted_id"),
         Index("ix_incidents_site_created", "site_id", "created_at"),
-        # Also counts those detected before they were received without looking at the rows.
+        # Also used for counting those detected before their receipt, without reading the rows.
         Index("ix_incidents_site_detected", "site_id", "detected_at", "created_at"),
-        # Those detected after they were received, by a clock that is fast: few.
+        # Those detected after their receipt, by a fast clock: few.
         Index(
             "ix_incidents_site_fast",
             "site_id",
@@ -56,12 +56,12 @@ class Incident(Base):
     camera_id: Mapped[int | None] = mapped_column(ForeignKey("cameras.id"))
     api_key_id: Mapped[int | None] = mapped_column(ForeignKey("api_keys.id"))
     video_id: Mapped[int | None] = mapped_column(ForeignKey("videos.id"), unique=True)
-    # The link answered to the detector, so that a repeated post gets the same answer.
+    # The link in the answer to the detector, so that a repeated post gets the same answer.
     link_id: Mapped[int | None]
-    # The id under which a program gave us its video to host, of that key alone; it stays when the
-    # video goes. Storage, pages of operators and the audit trail use the video's own id.
+    # The program's own id for a hosted video, scoped to its key; it remains when the video is
+    # deleted. Storage, pages of operators and the audit trail use the video's own id.
     hosted_id: Mapped[str | None] = mapped_column(String(64))
-    # The first of the cool-down in which this one came: a mail about several tells of it.
+    # The first report of this one's cool-down, whose mail about several covers it.
     grouped_under_id: Mapped[int | None] = mapped_column(ForeignKey("incidents.id"), index=True)
     idempotency_key: Mapped[str | None] = mapped_column(String(255))
     body_sha256: Mapped[str] = mapped_column(String(64))
@@ -74,14 +74,14 @@ class Incident(Base):
     frame_count: Mapped[int | None]
     analysis: Mapped[str] = mapped_column(Text, default="")
     detected_at: Mapped[datetime] = mapped_column(UtcDateTime)
-    # The detector gave a time without offset, read in the configured zone.
+    # The detector's time had no offset, and was read in the configured zone.
     zone_assumed: Mapped[bool] = mapped_column(default=False)
     site_name: Mapped[str | None] = mapped_column(String(200))
     model: Mapped[str | None] = mapped_column(String(200))
     model_version: Mapped[str | None] = mapped_column(String(100))
     boxes: Mapped[Any | None] = mapped_column(JSON)
     extra: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
-    # What was received otherwise than it is used; see services/incidents/payload_warnings.py.
+    # Received values that differ from those used; see services/incidents/payload_warnings.py.
     warnings: Mapped[list[dict[str, Any]]] = mapped_column(JSON, default=list)
     link_hours: Mapped[int]
 
@@ -100,10 +100,10 @@ class Incident(Base):
 
     @property
     def video_name(self) -> str | None:
-        """Return the id by which the program that sent the video knows it, if there is one."""
+        """Return the id given by the program that sent the video, if there is one."""
         return self.hosted_id or (self.video.public_id if self.video else None)
 
     @property
     def frames_left_out(self) -> int | None:
-        """Return how many received frames are not in the clip, once that is known."""
+        """Return how many received frames are not in the clip, once known."""
         return None if self.frames_used is None else self.frames_received - self.frames_used

@@ -13,17 +13,17 @@ from vigint_web.models.video import Video
 
 
 class Audience(StrEnum):
-    """Say whom a link was made for; it decides what the link opens."""
+    """The kind of user a link was made for, which determines its permissions."""
 
     PERSON = "person"
     PROGRAM = "program"
 
 
 class Link(Watched, Base):
-    """A permission with expiry, revocation, view limit, and a handle that its token is made of."""
+    """A permission with expiry, revocation, view limit, and the handle of its token."""
 
     __tablename__ = "links"
-    # The audit trail names links by their id, also when they are gone.
+    # The audit trail identifies links by their id, including deleted ones.
     __table_args__ = {"sqlite_autoincrement": True}  # noqa: RUF012 - SQLAlchemy's declaration
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -33,7 +33,7 @@ class Link(Watched, Base):
     # 128 random bits; worthless without the signing key, replaced to rotate the token.
     handle: Mapped[str] = mapped_column(String(32), unique=True)
     minted_at: Mapped[datetime] = mapped_column(UtcDateTime)
-    # Which key of the ring signs its token; null: the oldest one.
+    # The key of the ring that signs its token; null: the oldest one.
     signing_key: Mapped[str | None] = mapped_column(String(16))
     recipient: Mapped[str | None] = mapped_column(String(254), index=True)
     not_before: Mapped[datetime | None] = mapped_column(UtcDateTime)
@@ -43,13 +43,13 @@ class Link(Watched, Base):
     revoked_reason: Mapped[str | None] = mapped_column(Text)
     max_views: Mapped[int | None]
     views: Mapped[int] = mapped_column(default=0)
-    # Opens original, file name, description and metadata for a person too.
+    # Grants original, file name, description and metadata to a person too.
     full_access: Mapped[bool] = mapped_column(default=False)
     api_key_id: Mapped[int | None] = mapped_column(ForeignKey("api_keys.id"), index=True)
-    # The Idempotency-Key of the last change that a program asked for: repeated, it changes nothing.
+    # The Idempotency-Key of the last change by a program: repeated, it changes nothing.
     last_request: Mapped[str | None] = mapped_column(String(255))
     created_by: Mapped[str] = mapped_column(String(254))
-    # Who shared it, and is told when it is used for the first time.
+    # The sharer, who is notified of the first use.
     created_by_id: Mapped[int | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"))
     note: Mapped[str] = mapped_column(Text, default="")
     first_played_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
@@ -58,7 +58,7 @@ class Link(Watched, Base):
 
 
 class Playback(Base):
-    """One viewing of a link: all ranges asked under one `view` value."""
+    """One viewing of a link: all ranges requested with one `view` value."""
 
     __tablename__ = "playbacks"
     __table_args__ = (UniqueConstraint("link_id", "view"),)
@@ -68,23 +68,23 @@ class Playback(Base):
     view: Mapped[str] = mapped_column(String(64))
     started_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)
     last_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)
-    # A digest of the visitor's cookie, where there was one.
+    # A digest of the visitor's cookie, if there was one.
     visitor: Mapped[str | None] = mapped_column(String(32))
-    # Who came, as far as a request tells; null once that has to be forgotten.
+    # Data about the visitor; null once its retention has ended.
     address: Mapped[str | None] = mapped_column(String(64))
     user_agent: Mapped[str | None] = mapped_column(String(300))
-    # It looks like a program that opens links, such as a mail scanner: a suspicion, no more.
+    # Looks like an automatic opening, such as by a mail scanner: only a suspicion.
     automated: Mapped[bool] = mapped_column(default=False)
 
 
 class Access(Base):
-    """One request that a link's token came with: what was asked and what was answered."""
+    """One request with a link's token, and its answer."""
 
     __tablename__ = "accesses"
     __table_args__ = (Index("ix_accesses_link_at", "link_id", "at"),)
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    # Kept when its link goes, so that a deletion does not erase who saw the video before.
+    # Kept when its link is deleted, so that a deletion does not erase who saw the video before.
     link_id: Mapped[int | None] = mapped_column(ForeignKey("links.id", ondelete="SET NULL"))
     at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)
     what: Mapped[str] = mapped_column(String(16))
@@ -93,8 +93,8 @@ class Access(Base):
     view: Mapped[str | None] = mapped_column(String(64))
     first_byte: Mapped[int | None] = mapped_column(BigInteger)
     last_byte: Mapped[int | None] = mapped_column(BigInteger)
-    # Which picture of a file with several the bytes are of, from 2; null: of the first.
+    # The track of the bytes, of a file with several, from 2; null: the first.
     track: Mapped[int | None]
-    # Null once the log's time is over.
+    # Null once the retention of the log has ended.
     address: Mapped[str | None] = mapped_column(String(64))
     user_agent: Mapped[str | None] = mapped_column(String(300))

@@ -1,4 +1,4 @@
-"""Recovery codes: what opens an account whose second factor is lost."""
+"""Recovery codes: access to an account whose second factor is lost."""
 
 from datetime import datetime
 
@@ -10,7 +10,7 @@ from vigint_web.models.types import UtcDateTime
 
 
 class RecoveryCode(Base):
-    """One code, to be used once; its first characters find the row, the rest is hashed."""
+    """A code for single use; its first characters find the row, the rest is hashed."""
 
     __tablename__ = "recovery_codes"
 

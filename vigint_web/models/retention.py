@@ -1,4 +1,4 @@
-"""Retention: which days are in force, what was proposed instead, and what each machine reads."""
+"""Retention: the days in force, pending proposals, and each machine's configuration."""
 
 from datetime import datetime
 
@@ -10,34 +10,34 @@ from vigint_web.models.types import UtcDateTime
 
 
 class RetentionSetting(Base):
-    """One key of the section [Retention]: the days in force, and a shorter proposal that waits."""
+    """One key of the section [Retention]: the days in force, and a pending shorter proposal."""
 
     __tablename__ = "retention_settings"
 
     name: Mapped[str] = mapped_column(String(20), primary_key=True)
-    # Null: kept until a person deletes it.
+    # Null: kept until deleted by a user.
     days: Mapped[int | None]
 
     # Null: nothing is proposed.
     proposed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     proposed_days: Mapped[int | None]
     proposed_by: Mapped[str | None] = mapped_column(String(200))
-    # Time that a scheduler observed since then; a clock that is set does not change it.
+    # Elapsed time observed by a scheduler; setting the clock does not change it.
     waited_seconds: Mapped[int] = mapped_column(default=0)
     noted_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
-    # An administrator decided to keep what is in force as long as the configuration differs.
+    # An administrator decided to keep the value in force as long as the configuration differs.
     declined_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     declined_by: Mapped[str | None] = mapped_column(String(254))
 
-    # Dates of videos up to this id follow the days in force; null: all do.
+    # Dates of videos up to this id are being moved; null: all are up to date.
     moved_through_id: Mapped[int | None]
-    # How many dates, and how many links' ends, that changed so far.
+    # The number of dates, and of links' ends, changed so far.
     moved_videos: Mapped[int] = mapped_column(default=0)
     moved_links: Mapped[int] = mapped_column(default=0)
 
 
 class RetentionReport(Base):
-    """What one machine's scheduler reads in its configuration."""
+    """The configuration read by one machine's scheduler."""
 
     __tablename__ = "retention_reports"
 

@@ -1,4 +1,4 @@
-"""Sessions: in which browsers a person is logged in."""
+"""Sessions: the browsers in which a user is logged in."""
 
 from datetime import datetime
 
@@ -12,14 +12,14 @@ from vigint_web.models.user import User
 
 
 class UserSession(Base):
-    """One browser in which somebody is logged in; the cookie's token is kept as its hash only."""
+    """One browser in which a user is logged in; only the hash of the cookie's token is stored."""
 
     __tablename__ = "user_sessions"
 
     id: Mapped[int] = mapped_column(primary_key=True)
     user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
     token_hash: Mapped[str] = mapped_column(String(64), unique=True)
-    # What was proved when it began, such as "password totp".
+    # The proof at its start, such as "password totp".
     factors: Mapped[str] = mapped_column(String(40))
     address: Mapped[str] = mapped_column(String(64))
     user_agent: Mapped[str] = mapped_column(String(300))

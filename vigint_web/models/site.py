@@ -11,7 +11,7 @@ from vigint_web.models.types import UtcDateTime
 
 
 class Site(Base):
-    """A place with its own cameras; a small installation has one and never notices."""
+    """A place with its own cameras; a small installation has a single one."""
 
     __tablename__ = "sites"
 
@@ -22,7 +22,7 @@ class Site(Base):
 
 
 class Camera(Base):
-    """A camera of a site, known by the name its detector gives."""
+    """A camera of a site, identified by its detector's name for it."""
 
     __tablename__ = "cameras"
     __table_args__ = (UniqueConstraint("site_id", "name"),)

@@ -1,4 +1,4 @@
-"""Sources: footage that operators upload for people and downstream models."""
+"""Sources: footage uploaded by operators for people and downstream models."""
 
 from datetime import datetime
 from typing import Any
@@ -23,7 +23,7 @@ source_tags = Table(
 
 
 class Tag(Base):
-    """A word by which the people of a site find sources again."""
+    """A word for finding a site's sources."""
 
     __tablename__ = "tags"
     __table_args__ = (UniqueConstraint("site_id", "name"),)
@@ -43,11 +43,11 @@ def _given(context: DefaultExecutionContext) -> dict[str, Any]:
 
 
 class Source(Base):
-    """An uploaded file under the name that models know it by (`file_001`)."""
+    """An uploaded file under the name used by models (`file_001`)."""
 
     __tablename__ = "sources"
     __table_args__ = (
-        # Lists in the order of names, and of a camera, without touching the table.
+        # Covers lists ordered by name, and of a camera, without reading the table.
         Index("ix_sources_by_name", "sort_name", "video_id", "site_id"),
         Index("ix_sources_camera_id", "camera_id", "video_id"),
     )
@@ -57,18 +57,18 @@ class Source(Base):
     site_id: Mapped[int] = mapped_column(ForeignKey("sites.id"), index=True)
     video_id: Mapped[int] = mapped_column(ForeignKey("videos.id"), unique=True)
     name: Mapped[str] = mapped_column(String(200))
-    # What lists are sorted by: the name without case and accents, its numbers by their value.
+    # The sort key of lists: the name without case and accents, with numbers by their value.
     sort_name: Mapped[str] = mapped_column(
         String(255).with_variant(String(255, collation="C"), "postgresql"),
         default=lambda context: sort_key(_given(context)["name"]),
     )
     description: Mapped[str] = mapped_column(Text, default="")
-    # What is searched: number, name and description, without case and accents.
+    # The search text: number, name and description, without case and accents.
     search_text: Mapped[str] = mapped_column(
         Text, default=lambda context: _search_text(_given(context))
     )
     camera_id: Mapped[int | None] = mapped_column(ForeignKey("cameras.id", ondelete="SET NULL"))
-    # Somebody saw that the same bytes are stored already, and wants both.
+    # A user knows that the same bytes are already stored, and wants both.
     keeps_duplicate: Mapped[bool] = mapped_column(default=False)
     created_by_id: Mapped[int | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"))
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)
@@ -89,7 +89,7 @@ def _fold_names(_mapper: object, _connection: object, source: Source) -> None:
 
 
 class Counter(Base):
-    """The last number given out under a name; updated in the transaction that uses it."""
+    """The last number issued under a name; updated in the transaction that uses it."""
 
     __tablename__ = "counters"
 

@@ -1,4 +1,4 @@
-"""Hold the column types and mixins that several tables share."""
+"""Column types and mixins that several tables share."""
 
 from datetime import UTC, datetime
 
@@ -10,13 +10,13 @@ from vigint_web.clock import utcnow
 
 
 class UtcDateTime(TypeDecorator[datetime]):
-    """Store aware times as UTC and give them back aware, on databases with and without zones."""
+    """Store aware times as UTC and return them aware, on databases with and without zones."""
 
     impl = DateTime(timezone=True)
     cache_ok = True
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002 - SQLAlchemy's signature
-        """Refuse naive times: guessing a zone is how evidence gets a wrong hour."""
+        """Refuse naive times: an assumed zone could give evidence a wrong hour."""
         if value is None:
             return None
         if value.tzinfo is None:
@@ -36,22 +36,23 @@ ATTEMPTS = 5
 
 
 class Claimable:
-    """Let one worker at a time own a row: an attempt number and a lease that a heartbeat renews."""
+    """Ownership of a row by one worker: an attempt number and a lease that a heartbeat renews."""
 
     attempt: Mapped[int] = mapped_column(default=0)
-    # A row whose workers keep dying is what kills them: beyond this number nobody tries again.
+    # If all workers of a row die, the row is the likely cause: beyond this number it is not
+    # retried.
     attempt_limit: Mapped[int] = mapped_column(default=ATTEMPTS)
     lease_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
 
 class Holdable:
-    """Let what is owed wait for a person: it was owed in a backup that was restored."""
+    """A hold on a notification that was pending in a restored backup."""
 
     on_hold: Mapped[bool] = mapped_column(default=False, server_default=false())
 
 
 class Watched:
-    """Remember when a row last changed, so that an open page can ask whether anything did."""
+    """The time of a row's last change, for polls of open pages."""
 
     changed_at: Mapped[datetime] = mapped_column(
         UtcDateTime, default=utcnow, onupdate=utcnow, index=True

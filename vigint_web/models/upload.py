@@ -1,4 +1,4 @@
-"""Uploads: bytes of a source that arrive in pieces, over connections that break."""
+"""Uploads: bytes of a source that arrive in pieces, over unreliable connections."""
 
 from datetime import datetime
 
@@ -12,7 +12,7 @@ from vigint_web.models.types import UtcDateTime
 
 
 class Upload(Base):
-    """A resumable upload under way, or ended lately; only who began it may go on with it."""
+    """A resumable upload in progress, or ended recently; only its creator may continue it."""
 
     __tablename__ = "uploads"
 
@@ -24,15 +24,15 @@ class Upload(Base):
     user_id: Mapped[int | None] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"))
     api_key_id: Mapped[int | None] = mapped_column(ForeignKey("api_keys.id", ondelete="CASCADE"))
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)
-    # What is not whole by then is swept.
+    # Incomplete uploads are removed then.
     expires_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
     finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     length: Mapped[int] = mapped_column(BigInteger)
-    # Upload-Metadata as it came, which the protocol has us repeat.
+    # Upload-Metadata as received, which the protocol requires to be returned.
     said: Mapped[str] = mapped_column(Text, default="")
-    # As last written here; the staged bytes themselves are the truth.
+    # As last written here; the staged bytes themselves are authoritative.
     offset: Mapped[int] = mapped_column(BigInteger, default=0)
-    # Who writes at the moment, a random word per request, for as long as it shows signs of life.
+    # The current writer, a random word per request, while its lease is renewed.
     writer: Mapped[str | None] = mapped_column(String(32))
     lease_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
 

@@ -1,4 +1,4 @@
-"""People who log in, and the sites they were granted."""
+"""Users who log in, and the sites granted to them."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -13,7 +13,7 @@ from vigint_web.models.types import UtcDateTime
 
 
 class Role(StrEnum):
-    """Say what a person is for; what a role may do is decided in `permissions`."""
+    """A user's role; its permissions are defined in `permissions`."""
 
     ADMIN = "admin"
     OPERATOR = "operator"
@@ -29,7 +29,7 @@ user_sites = Table(
 
 
 class User(Base):
-    """A person with a login."""
+    """A user with a login."""
 
     __tablename__ = "users"
 
@@ -41,39 +41,39 @@ class User(Base):
     invited_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     role: Mapped[Role] = mapped_column(String(16))
     active: Mapped[bool] = mapped_column(default=True)
-    # Encrypted under the installation's key: the database alone makes no code.
+    # Encrypted under the installation's key: the database alone generates no code.
     totp_secret: Mapped[str | None] = mapped_column(String(300))
     # Null while it is being set up.
     totp_confirmed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
-    # The step of the last accepted code: none is accepted twice.
+    # The step of the last accepted code, so that none is accepted twice.
     totp_last_step: Mapped[int | None]
     # Null: the browser's language, and the installation's zone.
     locale: Mapped[str | None] = mapped_column(String(8))
     timezone: Mapped[str | None] = mapped_column(String(64))
-    # Single-key shortcuts get in the way of speech input (WCAG 2.2, 2.1.4).
+    # Single-key shortcuts interfere with speech input (WCAG 2.2, 2.1.4).
     shortcuts: Mapped[bool] = mapped_column(default=True)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)
     last_login_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
     sites: Mapped[list[Site]] = relationship(secondary=user_sites, lazy="selectin")
 
-    # What Flask-Login asks of a person.
+    # Flask-Login's interface.
     is_authenticated = True
     is_anonymous = False
-    # The session by which this person was found; of this request, not of the row.
+    # The session of the current request; not stored.
     session_id = 0
     session_token = ""
 
     @property
     def is_active(self) -> bool:
-        """Return whether this person may log in."""
+        """Return whether this user may log in."""
         return self.active
 
     @property
     def has_second_factor(self) -> bool:
-        """Return whether a code is asked for beside the password."""
+        """Return whether a code is required beside the password."""
         return self.totp_confirmed_at is not None
 
     def get_id(self) -> str:
-        """Return what the session cookie remembers: a token that names a session."""
+        """Return the value of the session cookie: a token that identifies a session."""
         return self.session_token

@@ -1,4 +1,4 @@
-"""Videos: any stored footage, whatever brought it in."""
+"""Videos: all stored footage, from any origin."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -23,7 +23,7 @@ from vigint_web.models.video_file import (
 
 
 class VideoStatus(StrEnum):
-    """Say how far a video has come."""
+    """The state of a video."""
 
     UPLOADING = "uploading"
     PROCESSING = "processing"
@@ -32,7 +32,7 @@ class VideoStatus(StrEnum):
 
 
 class VideoKind(StrEnum):
-    """Say what brought a video in; it decides how the original becomes a clip."""
+    """The origin of a video; it determines how the original becomes a clip."""
 
     SOURCE = "source"
     FRAMES = "frames"
@@ -43,21 +43,22 @@ _NARROWING = ("status", "site_id", "format", "stored_size")
 
 
 class Video(Claimable, Watched, Base):
-    """Stored footage: its original, what was made of it, and what ffprobe knows of it."""
+    """Stored footage: its original, derived files, and ffprobe's facts."""
 
     __tablename__ = "videos"
     __table_args__ = (
         Index("ix_videos_unfinished", "status", "lease_until"),
-        # One for each order of a list, with all that it can be narrowed by, so that no list reads
-        # the rows themselves, which are wide, before it knows which fifty it shows.
+        # One for each order of a list, with all filter columns, so that no list reads the rows,
+        # which are wide, before it knows which fifty it shows.
         Index("ix_videos_by_created", "kind", "created_at", "id", *_NARROWING),
         Index("ix_videos_by_size", "kind", "original_size", "id", *_NARROWING, "created_at"),
         Index("ix_videos_by_duration", "kind", "duration", "id", *_NARROWING, "created_at"),
         Index("ix_videos_by_recorded", "kind", "recorded_at", "id", *_NARROWING, "created_at"),
-        # Which are searched by their file's name; how many there are, and how much room they take.
+        # For searching by file name; also for their number and total size.
         Index("ix_videos_by_name", "kind", "original_name"),
         Index("ix_videos_added_up", "kind", "site_id", "stored_size"),
-        # A worker holds its row by id and attempt: the id of a deleted video must not come back.
+        # A worker identifies its row by id and attempt: the id of a deleted video must not be
+        # reused.
         {"sqlite_autoincrement": True},
     )
 
@@ -67,9 +68,9 @@ class Video(Claimable, Watched, Base):
     kind: Mapped[VideoKind] = mapped_column(String(16))
     status: Mapped[VideoStatus] = mapped_column(String(16))
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)
-    # When the first picture was taken, as far as anybody said; playback shows this clock.
+    # When the first picture was taken, if known; playback shows this clock.
     recorded_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
-    # When the bytes must be gone; null: kept until somebody deletes them.
+    # The date of deletion; null: kept until deleted by a user.
     purge_at: Mapped[datetime | None] = mapped_column(UtcDateTime, index=True)
 
     original_name: Mapped[str] = mapped_column(String(255))
@@ -93,7 +94,7 @@ class Video(Claimable, Watched, Base):
     sprite_key: Mapped[str | None] = mapped_column(String(400))
     sprite_size: Mapped[int | None]
     sprite_sha256: Mapped[str | None] = mapped_column(String(64))
-    # All files that this row names, in bytes: what a list adds up.
+    # All files that this row references, in bytes: for the totals of lists.
     stored_size: Mapped[int] = mapped_column(BigInteger, default=0)
 
     container: Mapped[str | None] = mapped_column(String(100))
@@ -109,24 +110,26 @@ class Video(Claimable, Watched, Base):
     audio_codec: Mapped[str | None] = mapped_column(String(64))
     audio_channels: Mapped[int | None]
     audio_sample_rate: Mapped[int | None]
-    # Codes of what is wrong with a file that plays nevertheless; see media/playable.py.
+    # Codes of the defects of a file that plays nevertheless; see media/playable.py.
     flaws: Mapped[list[str] | None] = mapped_column(JSON)
-    # Time that was not filmed and does not play: [{"at": seconds of what plays, "left_out": seconds
-    # more that have passed by then}], in order; null: not known. See media/clock.py.
+    # Interruptions of the recording that are omitted from playback: [{"at": seconds of playback,
+    # "left_out": seconds by which elapsed time exceeds playback from there on}], in order; null:
+    # unknown. See media/clock.py.
     gaps: Mapped[list[dict[str, float]] | None] = mapped_column(JSON(none_as_null=True))
     # Further pictures of the same file, such as of a rear camera, numbered from 2: each {"number",
-    # "width", "height", "duration"}; for the version before also its file, "key", "size", "sha256".
+    # "width", "height", "duration"}; for the version before also its file ("key", "size", "sha256")
+    # and, where a picture of it could be taken, "poster": {"key", "size", "sha256"}.
     tracks: Mapped[list[dict[str, Any]] | None] = mapped_column(JSON)
     details: Mapped[dict[str, Any] | None] = mapped_column(JSON)
-    # Where the picture changes: [{"start": seconds, "score": 0 to 1}], in order, the first at 0.
+    # The cuts: [{"start": seconds, "score": 0 to 1}], in order, the first at 0.
     scenes: Mapped[list[dict[str, Any]] | None] = mapped_column(JSON)
-    # How the sprite is laid out, and how much moves when; see media/timeline.py.
+    # The layout of the sprite sheet, and the motion over time; see media/timeline.py.
     timeline: Mapped[dict[str, Any] | None] = mapped_column(JSON)
 
     progress: Mapped[int | None]
     processing_started_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     processing_completed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
-    # The code becomes a sentence in the reader's language; the detail is for whoever runs this.
+    # The code becomes a sentence in the reader's language; the detail is for the administrator.
     error_code: Mapped[str | None] = mapped_column(String(40))
     error_detail: Mapped[str | None] = mapped_column(Text)
 
@@ -156,23 +159,23 @@ class Video(Claimable, Watched, Base):
 
     @property
     def resolution(self) -> str | None:
-        """Return the size as people write it, such as 1920x1080."""
+        """Return the size in the usual format, such as 1920x1080."""
         return f"{self.width}x{self.height}" if self.width and self.height else None
 
     @property
     def clock_began(self) -> datetime | None:
-        """Return when the first picture was taken, where that says when every other one was.
+        """Return when the first picture was taken, where the times of all others follow from it.
 
-        It does not where an unknown time was left out between them.
+        They do not if an unknown time was omitted between them.
         """
         left_out = self.gaps is None and "clock_jumps" in (self.flaws or [])
         return None if left_out else self.recorded_at
 
     @property
     def has_even_pace(self) -> bool:
-        """Return whether all pictures follow each other at the same distance.
+        """Return whether all pictures have the same interval.
 
-        As far as ffprobe tells: the rate that fits every time stamp is the mean rate too.
+        Judged by ffprobe: the rate that fits every time stamp is also the mean rate.
         """
         for stream in (self.details or {}).get("streams", []):
             if stream.get("codec_type") == "video":
@@ -184,7 +187,7 @@ class Video(Claimable, Watched, Base):
     def is_hard_to_identify(self) -> bool:
         """Return whether people may be hard to identify: less than 704x576, or 12 images a second.
 
-        The usual least that police ask of footage that shall identify somebody.
+        The usual minimum that police require of footage for identification.
         """
         if self.width is None or self.height is None:
             return False
@@ -199,12 +202,12 @@ class Video(Claimable, Watched, Base):
 
     @property
     def waits_for_room(self) -> bool:
-        """Return whether processing goes on once there is room on the disk."""
+        """Return whether processing waits for space on the disk."""
         return self.status == VideoStatus.PROCESSING and self.error_code == "no_space"
 
     @property
     def is_settled(self) -> bool:
-        """Return whether nothing more happens to this video by itself."""
+        """Return whether this video is in a final state."""
         return self.status in {VideoStatus.READY, VideoStatus.FAILED}
 
     @property

@@ -24,7 +24,7 @@ class FileKind(StrEnum):
     # once the clip is made, where they are not to be kept.
     FRAMES = "frames"
     # What streams; the original itself when every browser plays that. Numbered from 1 where the
-    # original has several pictures, such as of a rear camera.
+    # original has several pictures, such as of a rear camera; so are their posters.
     PLAYABLE = "playable"
     POSTER = "poster"
     # The poster as lists show it: small, so that a page of fifty weighs little.
@@ -126,6 +126,10 @@ def files_of_columns(columns: Any) -> dict[Slot, NamedFile]:
         files[FileKind.PLAYABLE, track["number"]] = NamedFile(
             track["key"], track["size"], track["sha256"], _VIDEO_TYPE
         )
+        if poster := track.get("poster"):
+            files[FileKind.POSTER, track["number"]] = NamedFile(
+                poster["key"], poster["size"], poster["sha256"], _PICTURE_TYPE
+            )
     return files
 
 
@@ -161,5 +165,10 @@ def _parts(file: NamedFile) -> tuple[Any, ...]:
 
 
 def _with_file(track: Mapping[str, Any], files: Mapping[Slot, NamedFile]) -> dict[str, Any]:
-    file = files[FileKind.PLAYABLE, track["number"]]
-    return {**track, "key": file.key, "size": file.size, "sha256": file.sha256}
+    told = {**track, **_of_list(files[FileKind.PLAYABLE, track["number"]])}
+    poster = files.get((FileKind.POSTER, track["number"]))
+    return told if poster is None else {**told, "poster": _of_list(poster)}
+
+
+def _of_list(file: NamedFile) -> dict[str, Any]:
+    return {"key": file.key, "size": file.size, "sha256": file.sha256}

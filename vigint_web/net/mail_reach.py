@@ -1,12 +1,12 @@
-"""Say which mail addresses cannot exist, so that none of them counts as delivered. Pure."""
+"""Recognize mail addresses that cannot exist, so that none of them counts as delivered. Pure."""
 
 from collections.abc import Iterable
 
-# RFC 6761 sets these aside for names that lead nowhere. It asks software not to treat "test" and
-# "example" as special, and private mail servers have mailboxes under "local": an alert to such an
-# address is handed to the server, whose refusal is what counts.
+# RFC 6761 reserves these for names that do not resolve. It asks software not to treat "test" and
+# "example" as special, and private mail servers have mailboxes under "local": for such an address
+# the mail server's own refusal counts.
 _LOOPBACK, _RESERVED = "localhost", "invalid"
-# The domain of the accounts that Vigint makes by itself, for logging in only.
+# The domain of accounts created by Vigint itself, for logging in only.
 _MADE_UP = "vigint.local"
 
 
@@ -15,8 +15,8 @@ def cannot_exist(address: str, own: str | None = None) -> bool:
 
     Args:
         address: `local@domain`, in any case.
-        own: the sender's address; a reserved domain that the installation uses itself may be
-            known to its mail server.
+        own: the sender's address; the installation's mail server may serve a reserved domain that
+        the installation itself uses.
     """
     domain = _domain_of(address)
     ending = domain.rpartition(".")[2]

@@ -1,4 +1,4 @@
-"""Read mail addresses as people and programs write them. Pure."""
+"""Parse mail addresses as people and programs write them. Pure."""
 
 import re
 from collections.abc import Iterator
@@ -8,16 +8,16 @@ from functools import lru_cache
 import email_validator
 import idna
 
-# A mail server of one's own network may have a name that no public one has (vigint.local).
+# A mail server in a private network may have a name that no public one has (vigint.local).
 email_validator.SPECIAL_USE_DOMAIN_NAMES.clear()
 _LONGEST = 254  # characters (RFC 5321, 4.5.3.1.3, without the angle brackets)
-# Commas, semicolons and line ends separate addresses, but not inside of quotes.
+# Commas, semicolons and line ends separate addresses, except inside quotes.
 _SEPARATED = re.compile(r"""(?:"[^"]*"|[^",;\r\n\t])+|["]""")
 
 
 @dataclass(frozen=True)
 class Mailbox:
-    """An address as mail servers get it: its domain in ASCII letters (RFC 5891), lower case."""
+    """A normalized address: its domain in ASCII (RFC 5891), lower case."""
 
     address: str
 
@@ -28,10 +28,10 @@ class Mailbox:
 
 
 def read_mailbox(text: str) -> Mailbox | None:
-    """Return the address that a text is, with or without a name before it; None if it is none.
+    """Return the address in a text, with or without a name before it; None if there is none.
 
-    “Name <address>”, blanks around it, “mailto:”, domains with letters of any script and local
-    parts with letters of any script (RFC 6531) are read.
+    “Name <address>”, blanks around it, “mailto:”, domains in any script and local parts in any
+    script (RFC 6531) are accepted.
     """
     text = text.strip()
     named = re.fullmatch(r"[^<>]*<\s*([^<>\s]+)\s*>", text)
@@ -47,7 +47,7 @@ def _validated(address: str) -> Mailbox | None:
         found = email_validator.validate_email(
             address,
             strict=True,
-            globally_deliverable=False,  # a host without a dot is an address of one's own network
+            globally_deliverable=False,  # a host without a dot is an address in a private network
             check_deliverability=False,
         )
     except (email_validator.EmailNotValidError, UnicodeError):
@@ -56,7 +56,7 @@ def _validated(address: str) -> Mailbox | None:
 
 
 def split_addresses(text: str) -> Iterator[str]:
-    """Yield the parts of a text that holds several addresses; blank ones are left out.
+    """Yield the parts of a text with several addresses; skip blank ones.
 
     A family name before a comma stays with what follows: “Dupont, Jean <jean@example.com>”.
     """
@@ -78,7 +78,7 @@ def split_addresses(text: str) -> Iterator[str]:
 
 
 def ascii_domain(text: str) -> str:
-    """Return a domain in ASCII letters, lower case (RFC 5891); raises ValueError if it is none."""
+    """Return a domain in ASCII, lower case (RFC 5891); raise ValueError if it is invalid."""
     try:
         found = idna.encode(text.strip().removeprefix("@"), uts46=True).decode().lower()
     except (idna.IDNAError, UnicodeError):
@@ -89,7 +89,7 @@ def ascii_domain(text: str) -> str:
 
 
 def readable_address(address: str) -> str:
-    """Return an address with its domain in the letters that people write it in."""
+    """Return an address with its domain in Unicode."""
     local, at, domain = address.rpartition("@")
     if "xn--" not in domain:
         return address

@@ -1,4 +1,4 @@
-"""Call an address that a person configured, and no other: checked, pinned, bounded."""
+"""Call configured addresses only: checked, pinned to one address, bounded in time."""
 
 import contextlib
 import http.client
@@ -17,24 +17,24 @@ _STEP_SECONDS = 10.0  # for connecting, and for each part of the answer
 _TOTAL_SECONDS = 30.0  # for everything after connecting
 _MOST_ADDRESSES = 4
 LONGEST_PAUSE = 3600
-# Too busy, too early, too slow: the same call may be taken later.
+# Temporary conditions: the same call may succeed later.
 _LATER = {408, 425, 429}
 
 
 class CallFailed(Exception):
-    """Say why a call was not accepted this time; trying again may help.
+    """A call was not accepted; retrying may help.
 
     As a code of `i18n.deliveries`, or in the words of whatever failed.
     """
 
     def __init__(self, reason: str, retry_after: int | None = None) -> None:
         super().__init__(reason)
-        # Seconds that the other side asked to be left alone.
+        # The pause in seconds that the other side requested.
         self.retry_after = retry_after
 
 
 class CallRefused(Exception):
-    """Say why a call was refused for good, as a code of `i18n.deliveries`."""
+    """A call was refused permanently; carries a code of `i18n.deliveries`."""
 
 
 def post(url: str, body: bytes, headers: Mapping[str, str], *, allow_private: bool) -> None:
@@ -44,8 +44,8 @@ def post(url: str, body: bytes, headers: Mapping[str, str], *, allow_private: bo
         allow_private: whether it may be an address of this machine or of a private network.
 
     Raises:
-        CallFailed: not accepted this time.
-        CallRefused: refused for good.
+        CallFailed: not accepted; may succeed later.
+        CallRefused: refused permanently.
     """
     parts = urlsplit(url)
     connection = _Pinned(parts.hostname or "", parts.port, parts.scheme == "https", allow_private)
@@ -54,7 +54,7 @@ def post(url: str, body: bytes, headers: Mapping[str, str], *, allow_private: bo
         connection.request("POST", target, body, {**headers, "Connection": "close"})
         answer = connection.getresponse()
         status, pause = answer.status, answer.getheader("Retry-After")
-        if connection.overdue.is_set():  # cut off, which reads like an end
+        if connection.overdue.is_set():  # closed by the timeout, which looks like the end
             raise TimeoutError
     except (OSError, http.client.HTTPException, UnicodeError) as error:
         if connection.overdue.is_set():
@@ -77,17 +77,17 @@ def _judge(status: int, pause: str | None) -> None:
 
 
 class _Pinned(http.client.HTTPConnection):
-    """Connect to an address that was looked up once and checked; the name stays what TLS checks."""
+    """Connect to an address that was resolved and checked once; TLS verifies the name."""
 
     def __init__(self, host: str, port: int | None, tls: bool, allow_private: bool) -> None:
         super().__init__(host, port or (443 if tls else 80), timeout=_STEP_SECONDS)
-        self.default_port = 443 if tls else 80  # else the Host header names it
+        self.default_port = 443 if tls else 80  # otherwise it is added to the Host header
         self.overdue = threading.Event()
         self._tls, self._allow_private = tls, allow_private
         self._watch: threading.Timer | None = None
 
     def connect(self) -> None:
-        """Open the connection, and watch over the time that all the rest takes."""
+        """Open the connection, and start the timeout for everything after it."""
         addresses = checked_addresses(self.host, self.port, self._allow_private)
         plain = _connected(addresses[:_MOST_ADDRESSES])
         self.sock = plain
@@ -101,12 +101,13 @@ class _Pinned(http.client.HTTPConnection):
 
     def _give_up(self) -> None:
         self.overdue.set()
-        # The plain one's: whoever reads in the other thread is woken, TLS or not. It may be over.
+        # Shut down the plain socket, which wakes a reader in the other thread with or without TLS.
+        # It may be closed.
         with contextlib.suppress(OSError, AttributeError, TypeError):
             socket.socket.shutdown(self.sock, socket.SHUT_RDWR)
 
     def close(self) -> None:
-        """Close, whatever state it is in."""
+        """Close in any state."""
         if self._watch is not None:
             self._watch.cancel()
         super().close()
@@ -128,7 +129,7 @@ def _connected(addresses: list[tuple[Any, ...]]) -> socket.socket:
 
 
 def checked_addresses(host: str, port: int, allow_private: bool) -> list[tuple[Any, ...]]:
-    """Look a name up once; return what may be connected to, as getaddrinfo writes it.
+    """Resolve a name once; return the addresses that may be used, as getaddrinfo formats them.
 
     Raises:
         CallFailed: it has no address, or none that is allowed.
@@ -149,7 +150,7 @@ def _looked_up(host: str, port: int) -> list[tuple[Any, ...]]:
         except Exception as error:
             answers.put(error)
 
-    # The resolver's own patience is longer than ours, and nothing ends it.
+    # The resolver's own timeout is longer than ours, and it cannot be interrupted.
     threading.Thread(target=ask, name="lookup", daemon=True).start()
     try:
         found = answers.get(timeout=_DNS_SECONDS)

@@ -1,1 +1,1 @@
-"""The documents that programs read."""
+"""The documents for programs."""

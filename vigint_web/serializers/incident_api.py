@@ -15,7 +15,7 @@ Encoding = Literal["received", "processing", "ready", "failed"]
 
 
 class WarningDocument(TypedDict):
-    """A value as it was received, shortened; why it is not used as it is; what is used instead."""
+    """A received value, shortened; why it is not used unchanged; the value used instead."""
 
     field: str
     value: str | int | float | bool | None
@@ -32,14 +32,14 @@ class AcceptedDocument(TypedDict):
     private_link: str | None
     expiration_time: str | None
     status_url: str
-    # The reference of the first alert that this one repeats: one mail tells of all repeats.
+    # The reference of the first alert that this one repeats: one mail covers all repeats.
     grouped_under: str | None
-    # What was received otherwise than it is used, or not used at all.
+    # Values that were changed or not used.
     warnings: list[WarningDocument]
 
 
 class FramesDocument(TypedDict):
-    """How many frames came, and how many of them are in the clip."""
+    """How many frames were received, and how many of them are in the clip."""
 
     received: int
     used: int | None
@@ -47,7 +47,7 @@ class FramesDocument(TypedDict):
 
 
 class DeliveryDocument(TypedDict):
-    """How far the mail to one recipient has come, or the call of one webhook."""
+    """The state of the mail to one recipient, or of the call of one webhook."""
 
     recipient: str
     channel: Literal["mail", "webhook"]
@@ -58,7 +58,7 @@ class DeliveryDocument(TypedDict):
 
 
 class StatusDocument(AcceptedDocument):
-    """How far an incident's clip and every mail have come."""
+    """The state of an incident's clip and of every mail."""
 
     state: Encoding
     file_hash: str | None
@@ -73,7 +73,7 @@ class StatusDocument(AcceptedDocument):
 
 # Mails about other incidents, and about mails.
 _ABOUT_OTHERS = {AlertKind.REPEATS, AlertKind.UNDELIVERABLE}
-# What was gathered is told later, with others; nothing more is done for this one alone.
+# Gathered alerts are covered by a later mail; nothing more happens for this one alone.
 _SETTLED = {AlertState.SENT, AlertState.FAILED, AlertState.GATHERED}
 _STATES: dict[VideoStatus, Encoding] = {
     VideoStatus.UPLOADING: "received",
@@ -104,7 +104,7 @@ def accepted_document(incident: Incident) -> AcceptedDocument:
 
 
 def warning_documents(incident: Incident) -> list[WarningDocument]:
-    """Return what was received otherwise than it is used."""
+    """Return the warnings about received values that differ from those used."""
     return [
         {
             "field": str(one["field"]),
@@ -117,7 +117,7 @@ def warning_documents(incident: Incident) -> list[WarningDocument]:
 
 
 def status_document(incident: Incident) -> StatusDocument:
-    """Return how far the clip and every mail have come."""
+    """Return the state of the clip and of every mail."""
     video = incident.video
     owed = [alert for alert in alerts_of(incident.id) if alert.kind not in _ABOUT_OTHERS]
     encoded = video is not None and video.status == VideoStatus.READY
@@ -147,7 +147,7 @@ def status_document(incident: Incident) -> StatusDocument:
         ],
         "error": str(failure_sentence(video.error_code)) if video and video.error_code else None,
         "done": settled
-        # A program that cannot be called keeps nobody waiting.
+        # A webhook that cannot be reached delays no caller.
         and all(alert.state in _SETTLED for alert in owed if not alert.is_call),
     }
 

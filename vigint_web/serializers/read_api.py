@@ -1,6 +1,6 @@
-"""Write the JSON documents of what programs may read about: sources, incidents, links, their logs.
+"""Write the JSON documents of the read API: sources, incidents, links, their logs.
 
-No token of a person's link is in any of them: showing one is an act of its own.
+They contain no token of a person's link: showing one is a separate, audited action.
 """
 
 from datetime import datetime
@@ -19,7 +19,7 @@ LinkState = Literal["live", "revoked", "expired", "not_yet_valid", "used_up"]
 
 
 class SourceDocument(TypedDict):
-    """A source; `api_links` is null while its program link opens nothing."""
+    """A source; `api_links` is null while its program link is not valid."""
 
     source_id: str
     name: str
@@ -43,7 +43,7 @@ class SourcesDocument(TypedDict):
 
 
 class IncidentDocument(TypedDict):
-    """What a detector reported, as it reported it."""
+    """An incident as reported by a detector."""
 
     reference: str
     site: str
@@ -99,9 +99,9 @@ class LinksDocument(TypedDict):
 
 
 class AccessDocument(TypedDict):
-    """One request that came with a link's token; bytes as HTTP counts them, the last included.
+    """One request with a link's token; bytes as in HTTP, the last included.
 
-    `track` is the picture that they are of, of a file that has several; null for the first.
+    `track` is the track of the bytes, of a file with several; null for the first.
     """
 
     at: str
@@ -124,7 +124,7 @@ class AccessesDocument(TypedDict):
 
 
 def source_document(source: Source) -> SourceDocument:
-    """Return what a source is, with the addresses that programs read it at."""
+    """Return a source, with the addresses from which programs read it."""
     video, link = source.video, program_link(source.video_id)
     return {
         "source_id": source.source_id,
@@ -143,7 +143,7 @@ def source_document(source: Source) -> SourceDocument:
 
 
 def incident_document(incident: Incident) -> IncidentDocument:
-    """Return what was reported."""
+    """Return the reported facts."""
     video = incident.video
     return {
         "reference": incident.reference,
@@ -168,7 +168,7 @@ def incident_document(incident: Incident) -> IncidentDocument:
 
 
 def link_document(link: Link) -> LinkDocument:
-    """Return what a link allows and whether it still does."""
+    """Return a link's permissions and whether it is valid."""
     return {
         "id": link.id,
         "video_id": link.video.public_id,

@@ -16,7 +16,7 @@ from vigint_web.services.videos.timeline_tracks import SceneInfo, scenes_of
 
 
 class ApiLinks(TypedDict):
-    """The addresses that a token opens."""
+    """The addresses of a token."""
 
     api_endpoint: str
     stream_url: str
@@ -40,16 +40,17 @@ class FileInfo(TypedDict):
 
 
 class FlawInfo(TypedDict):
-    """What is wrong with a file that plays nevertheless: a code, and a sentence."""
+    """A defect of a file that plays nevertheless: a code, and a sentence."""
 
     code: str
     message: str
 
 
 class GapInfo(TypedDict):
-    """Time that was not filmed: from `at` on, in seconds of what plays, so many more have passed.
+    """An interruption of the recording: from `at` on, in seconds of playback, so many more have
+    passed.
 
-    The time of recording of a moment is `recorded_at` + its seconds + `left_out` of the last gap.
+    The time of recording of a position is `recorded_at` + its seconds + `left_out` of the last gap.
     """
 
     at: float
@@ -57,7 +58,7 @@ class GapInfo(TypedDict):
 
 
 class TrackInfo(TypedDict):
-    """One picture of a file that has several; the first is what `stream_url` plays."""
+    """One track of a file with several; the first is played by `stream_url`."""
 
     number: int
     resolution: str
@@ -65,7 +66,7 @@ class TrackInfo(TypedDict):
 
 
 class VideoDocument(TypedDict):
-    """What a video is."""
+    """The facts of a video."""
 
     id: int
     source_id: str | None
@@ -78,16 +79,16 @@ class VideoDocument(TypedDict):
     status: VideoStatus
     file_info: FileInfo
     api_links: ApiLinks
-    # Only where something is wrong.
+    # Only if there are defects.
     warnings: NotRequired[list[FlawInfo]]
-    # Only where there are several.
+    # Only if there are several.
     tracks: NotRequired[list[TrackInfo]]
-    # Only where there are any.
+    # Only if there are any.
     gaps: NotRequired[list[GapInfo]]
 
 
 class MetadataDocument(VideoDocument):
-    """What a video is, everything probed, and the state of processing."""
+    """The facts of a video, all probed metadata, and the state of processing."""
 
     bitrate: int | None
     audio_channels: int | None
@@ -103,7 +104,7 @@ class MetadataDocument(VideoDocument):
 
 
 def api_links(link: Link) -> ApiLinks:
-    """Return the addresses that a link's token opens."""
+    """Return the addresses of a link's token."""
     token = token_of(link)
     return {
         "api_endpoint": addresses.token_document(token),
@@ -116,7 +117,7 @@ def api_links(link: Link) -> ApiLinks:
 
 
 def video_document(link: Link) -> VideoDocument:
-    """Return what a video is; what is not known yet is null."""
+    """Return the facts of a video; unknown ones are null."""
     video = link.video
     source, incident = find_source_of(video.id), find_incident_of(video.id)
     document: VideoDocument = {
@@ -146,7 +147,7 @@ def video_document(link: Link) -> VideoDocument:
 def file_info(
     video: Video, source_id: str | None = None, incident: Incident | None = None
 ) -> FileInfo:
-    """Return what is known of a video's file, under its owner's name."""
+    """Return the facts of a video's file, under its owner's name."""
     return {
         "filename": _filename(video, source_id, incident),
         "format": video.format,
@@ -160,7 +161,7 @@ def file_info(
 
 
 def metadata_document(link: Link) -> MetadataDocument:
-    """Return everything probed, with the state of processing."""
+    """Return all probed metadata, with the state of processing."""
     video = link.video
     failure = str(failure_sentence(video.error_code)) if video.error_code else None
     return {

@@ -12,7 +12,7 @@ from vigint_web.services.uploads import receiving, uploads
 
 
 class UnfinishedDocument(TypedDict):
-    """An upload that can be gone on with; sizes in bytes."""
+    """A resumable upload; sizes in bytes."""
 
     id: str
     source_id: str
@@ -23,27 +23,27 @@ class UnfinishedDocument(TypedDict):
 
 
 class UnfinishedDocuments(TypedDict):
-    """One's own unfinished uploads, newest first."""
+    """The caller's unfinished uploads, newest first."""
 
     uploads: list[UnfinishedDocument]
 
 
 class DuplicateDocument(TypedDict):
-    """A source that holds the same bytes."""
+    """A source with the same bytes."""
 
     source_id: str
     name: str
 
 
 class UploadDocument(UnfinishedDocument):
-    """An upload, and the source that it becomes; `sha256` is null until all bytes are here."""
+    """An upload, and its source; `sha256` is null until all bytes have arrived."""
 
     name: str
     finished: bool
     status: VideoStatus
-    # In per cent, while the video is processed and as far as it can be told.
+    # In per cent, while the video is processed and if known.
     progress: int | None
-    # Why it failed, in the reader's language.
+    # The reason of the failure, in the reader's language.
     error: str | None
     thumbnail_url: str | None
     sha256: str | None
@@ -56,7 +56,7 @@ def uploads_document(found: Iterable[Upload]) -> UnfinishedDocuments:
 
 
 def upload_document(actor: Actor, upload: Upload) -> UploadDocument:
-    """Return one upload with what became of it."""
+    """Return one upload with its result."""
     video = upload.source.video
     return {
         **_unfinished(upload),

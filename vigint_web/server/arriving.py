@@ -1,14 +1,14 @@
-"""Judge whether enough of a request has come for a thread to take it up, without parsing it.
+"""Decide whether enough of a request has arrived to give it a thread, without parsing it.
 
-A mistake in either direction is harmless: gunicorn parses what is handed over, and a thread that
-has to wait for bytes needs a share (`vigint_web.server.shares`).
+An error in either direction is harmless: gunicorn parses the request, and a thread that has to wait
+for bytes needs a share (`vigint_web.server.shares`).
 """
 
 import re
 
-# A header block of more than this, its first line included, is refused.
+# A longer header block, including the request line, is refused.
 LONGEST_HEAD = 64 * 1024
-# A body of at most this many bytes is waited for without a thread.
+# A body of at most this many bytes is collected without a thread.
 LARGEST_SMALL_BODY = 64 * 1024
 _END_OF_HEAD = b"\r\n\r\n"
 _CHUNK_SIZE = re.compile(rb"[0-9A-Fa-f]{1,8}")
@@ -20,33 +20,33 @@ class HeadTooLong(Exception):
 
 
 class Arriving:
-    """What has come of one request, beginning with its first line."""
+    """The bytes received of one request, from its request line on."""
 
     def __init__(self) -> None:
         self._data = bytearray()
         self._searched = 0
-        # Where the body begins, once the header block is complete.
+        # The start of the body, once the header block is complete.
         self._body: int | None = None
-        # Where a body of known length ends; None: it comes in chunks.
+        # The end of a body of known length; None: chunked.
         self._end: int | None = None
         self._next_chunk = 0
         self.ready = False
-        # It is ready although its body is not complete: that is large.
+        # Ready although its body is incomplete, because that is large.
         self.has_large_body = False
         # The client waits for "100 Continue" before it sends a small body.
         self.expects_continue = False
 
     def __len__(self) -> int:
-        """Return how many bytes have come."""
+        """Return the number of bytes received."""
         return len(self._data)
 
     def feed(self, data: bytes) -> bool:
-        """Add bytes; return whether a thread may take the request up.
+        """Add bytes; return whether the request can be given a thread.
 
-        That is so when its header block is complete, and its body too unless that is large.
+        That is the case when its header block is complete, and its body too unless that is large.
 
         Raises:
-            HeadTooLong: no thread may take it up.
+            HeadTooLong: it must not get a thread.
         """
         self._data += data
         if self._body is None and not self._find_body():
@@ -57,7 +57,7 @@ class Arriving:
         return self.ready
 
     def take(self) -> bytes:
-        """Return all that has come, and begin anew."""
+        """Return all bytes received, and reset."""
         data = bytes(self._data)
         self.__init__()  # type: ignore[misc] # the state of a new one is what is wanted
         return data
@@ -105,7 +105,7 @@ class Arriving:
         return self.has_large_body
 
     def _are_chunks_complete(self) -> bool:
-        """Return whether the last chunk has come, or something that is no chunk (RFC 9112, 7.1)."""
+        """Return whether the last chunk has arrived, or invalid chunking (RFC 9112, 7.1)."""
         while True:
             end = self._data.find(b"\r\n", self._next_chunk)
             if end < 0:

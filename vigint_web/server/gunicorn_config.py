@@ -1,4 +1,4 @@
-"""Settings of the web server: gunicorn reads them as `python:vigint_web.server.gunicorn_config`.
+"""Settings of the web server, which gunicorn reads as `python:vigint_web.server.gunicorn_config`.
 
 Every name here that is a setting of gunicorn is one. `sendfile` must stay unset: any value given
 for it turns the kernel's sendfile off.
@@ -25,16 +25,16 @@ worker_class = "vigint_web.server.gunicorn_worker.PatientWorker"
 workers = int(os.environ.get("VIGINT_WEB_PROCESSES") or 2)
 threads = int(os.environ.get("VIGINT_WEB_THREADS") or 64)
 
-# Connections that wait for their client, in each process; the oldest make room for new ones.
+# Connections waiting for their client, in each process; beyond it the oldest are closed.
 worker_connections = 1000
 
-# One import of the application instead of one per process: the web is up sooner while queue and
-# workers start beside it, and a killed process is replaced within milliseconds.
+# One import of the application instead of one per process: the web server starts sooner while queue
+# and workers start beside it, and a killed process is replaced within milliseconds.
 preload_app = True
 
-# The heartbeat comes from a thread of its own, so this catches a frozen process, not a slow reply.
+# The heartbeat has a thread of its own, so this detects a frozen process, not a slow answer.
 timeout = 60
-# The supervisor kills what is left after 10 s.
+# The supervisor kills remaining processes after 10 s.
 graceful_timeout = 8
 keepalive = 5
 
@@ -43,27 +43,27 @@ accesslog = None
 errorlog = "-"
 loglevel = "warning"
 
-# The application answers long addresses as it does any other: what is no token is not found. The
-# worker limits the first line with the header block (vigint_web.server.arriving).
+# The application answers long addresses like any other: an invalid token is not found. The worker
+# limits the request line together with the header block (vigint_web.server.arriving).
 limit_request_line = 0
 
-# Which proxy may be believed is the application's setting; by default gunicorn believes loopback.
+# Trusted proxies are configured in the application; by default gunicorn trusts loopback.
 forwarded_allow_ips = ""
 proxy_allow_ips = ""
-# Its socket would lie in the home directory, shared by all installations.
+# Its socket would be in the home directory, shared by all installations.
 control_socket_disable = True
 
-# A heartbeat file on a disk that stalls gets a healthy process killed.
+# With a heartbeat file on a stalled disk a healthy process would be killed.
 if os.access("/dev/shm", os.W_OK | os.X_OK):  # noqa: S108 - memory, private file unlinked at once
     worker_tmp_dir = "/dev/shm"  # noqa: S108 - as above
 
 
 def _allow_descriptors() -> None:
-    """Let each process have a descriptor per connection, and one per file that is being sent."""
+    """Allow each process a descriptor per connection, and one per file being sent."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = 5 * worker_connections
     most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
-    # Where that is forbidden, connections make room for one another earlier.
+    # Where that is forbidden, old connections are closed earlier.
     with suppress(OSError, ValueError):
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
 
@@ -74,12 +74,12 @@ _TOKEN = re.compile(r"(/(?:stream|api/video)/|[?&]token=)[^/?&\s'\"]+")
 
 
 class TokenFreeLogger(Logger):  # type: ignore[misc] # an untyped base
-    """gunicorn's logger, without the tokens of the addresses it quotes in its errors."""
+    """gunicorn's logger, without the tokens in addresses that its errors quote."""
 
     def setup(self, cfg: Config) -> None:
-        """Set the handlers up as gunicorn does, and filter what goes through them."""
+        """Set up the handlers like gunicorn, and add a filter to them."""
         super().setup(cfg)
-        # The command line has looked into config.ini already, and tells it by environment.
+        # The command line has already read config.ini, and passes the value by environment.
         lines = formatter(os.environ.get("VIGINT_LOG_FORMAT", ""))
         for handler in self.error_log.handlers:
             handler.setFormatter(lines)
@@ -88,7 +88,7 @@ class TokenFreeLogger(Logger):  # type: ignore[misc] # an untyped base
 
 
 def _is_worth_telling(record: logging.LogRecord) -> bool:
-    # Anybody can fall silent in the middle of a request, as often as they like.
+    # Any client can fall silent in the middle of a request, at any frequency.
     return record.exc_info is None or not isinstance(record.exc_info[1], TimeoutError)
 
 
@@ -102,7 +102,7 @@ logger_class = TokenFreeLogger
 
 
 def on_starting(_server: Any) -> None:
-    """Let a process end while it is still being prepared.
+    """Let a process be terminated during its initialization.
 
     Until it has handlers of its own it has its master's, which only note a signal for a loop that
     this process does not run: it would be killed at the end of `graceful_timeout`.

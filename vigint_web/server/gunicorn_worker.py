@@ -1,14 +1,15 @@
-"""gunicorn's threaded worker, unmoved by clients that neither send nor read.
+"""gunicorn's threaded worker, without threads that wait for slow clients.
 
-As it comes, a connection gets a thread when it is accepted, and half a request holds that thread.
-Here the main thread collects what comes, without waiting for anybody, and hands a connection over
-when its request is complete but for a large body. A request with such a body gets a thread in its
-turn (`vigint_web.server.admission`), which reads the body as `vigint_web.server.incoming` allows.
-What a reader does not take at once is sent on whenever it takes more
-(`vigint_web.server.outgoing`). Closing waits for the client without a thread too.
+In gunicorn's own worker a connection gets a thread when it is accepted, and an incomplete request
+occupies that thread. Here the main thread collects the bytes of all connections without blocking,
+and passes a connection to a thread when its request is complete except for a large body. A request
+with such a body is admitted in turn (`vigint_web.server.admission`) and its thread reads the body
+as `vigint_web.server.incoming` allows. Output that a reader does not take at once is sent when its
+socket is writable (`vigint_web.server.outgoing`). Closing waits for the client without a thread
+too.
 
-A request has 30 seconds from its first byte to the last of its answer, unless the application gives
-it time (`vigint_web.http.base.connection_time`).
+A request has 30 seconds from its first byte to the last of its answer, unless the application
+extends it (`vigint_web.http.base.connection_time`).
 """
 
 import errno
@@ -43,13 +44,13 @@ from vigint_web.server.shares import body_shares
 log = logging.getLogger(__name__)
 
 REQUEST_SECONDS = 30.0
-# A client whose body was refused still sends, and sees the answer once it has finished or looks
-# for it. It gets this long without, and with, further bytes before the connection is closed.
+# A client whose body was refused keeps sending, and reads the answer when it has finished or polls
+# for it. The time without, and with, further bytes before the connection is closed.
 _GRACE_SECONDS = 1.0
 _LONGEST_GRACE_SECONDS = 5.0
 _LOOK_SECONDS = 0.25
 _READ_AT_ONCE = 32 * 1024
-# In a hurried stop: how long a reader may take nothing, and how often that is looked at.
+# For a fast stop: the maximum silence of a reader, and the interval of checking it.
 _HURRIED_STALL_SECONDS = 0.5
 _HURRIED_LOOK_SECONDS = 0.05
 _TRANSIENT = {errno.EAGAIN, errno.EWOULDBLOCK, errno.ECONNABORTED, errno.EPROTO, errno.EINTR}
@@ -64,43 +65,43 @@ _BUSY = (
 
 
 class PatientWorker(ThreadWorker):  # type: ignore[misc] # an untyped base
-    """A worker whose threads wait for nobody but the senders of large bodies."""
+    """A worker whose threads wait only for the senders of large bodies."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        # Each has places of its own: who sends slowly keeps no reader out, nor the other way round.
+        # Separate limits, so that slow senders do not displace readers, nor the other way round.
         self._senders: Parking[Connection] = Parking(self.cfg.worker_connections)
         self._readers: Parking[Connection] = Parking(self.cfg.worker_connections)
         self._large = Admission[Connection](self.cfg.worker_connections, self.cfg.threads // 16)
-        # There is always a place for a new connection: an old one makes room.
+        # A new connection is always accepted: an old one is closed for it.
         self.worker_connections: int = sys.maxsize
 
     def init_process(self) -> None:
-        """Prepare this process, as gunicorn does."""
+        """Prepare this process like gunicorn."""
         self._under_way: set[Connection] = set()
         self._under_way_lock = threading.Lock()
         self._handed_over = 0
         self._next_look = 0.0
         self._hurries = False
         self._body_shares = body_shares(self.cfg.threads)
-        # With the half of the threads that may wait for bodies, some are always left.
+        # Half of the threads may wait for bodies; these places are in the other half.
         self._makers = WaitingMakers(3 * self.cfg.threads // 8)
         super().init_process()
 
     def load_wsgi(self) -> None:
-        """Load the application; what it leaves unread of a body is settled before it answers."""
+        """Load the application; settle the unread rest of a body before the answer."""
         super().load_wsgi()
         self.wsgi: Any = _settling(self.wsgi)
 
     def set_accept_enabled(self, enabled: bool) -> None:
-        """Accept or not; gunicorn would accept what then waits behind busy threads."""
+        """Accept or not; gunicorn would accept connections that then wait for a busy thread."""
         has_thread = self._handed_over < self.cfg.threads
         super().set_accept_enabled(enabled and self.alive and has_thread)
 
     # From the listener to a thread.
 
     def accept(self, listener: Any) -> None:
-        """Accept a connection and look at what it has brought."""
+        """Accept a connection and read its first bytes."""
         try:
             sock, client = listener.accept()
         except OSError as error:
@@ -115,7 +116,7 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc] # an untyped base
         self._await_request(conn, b"", SILENCE_SECONDS)
 
     def on_client_socket_readable(self, conn: Any, client: Any) -> None:
-        """Look at what a connection brings that was kept alive."""
+        """Read from a kept-alive connection."""
         self.poller.unregister(client)
         self.keepalived_conns.remove(conn)
         self._await_request(conn, b"", SILENCE_SECONDS)
@@ -127,7 +128,7 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc] # an untyped base
         self._read(conn, conn.sock)
 
     def _read(self, conn: Connection, _client: Any) -> None:
-        """Collect what has come, and hand the connection over when that is a request."""
+        """Collect bytes, and pass the connection on when a request is ready."""
         try:
             data = conn.sock.recv(_READ_AT_ONCE)
         except BlockingIOError:
@@ -137,7 +138,7 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc] # an untyped base
             self._forget(conn)
             return
         if not data:
-            self._forget(conn)  # its client has left
+            self._forget(conn)  # the client has disconnected
         elif not self._collect(conn, data):
             self._park(conn, self._read)
 
@@ -172,7 +173,7 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc] # an untyped base
         self._admit()
 
     def enqueue_req(self, conn: Any) -> None:
-        """Hand a connection to a thread."""
+        """Pass a connection to a thread."""
         self._handed_over += 1
         super().enqueue_req(conn)
         self.set_accept_enabled(True)
@@ -201,9 +202,10 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc] # an untyped base
                 self._under_way.discard(conn)
 
     def handle_request(self, req: Any, conn: Any) -> bool:
-        """Answer a request; drop the connection of a client that does not read the answer."""
+        """Answer a request; close the connection of a client that does not read the answer."""
         unreader, is_expected = conn.parser.unreader, req._expected_100_continue
-        # Said when the body is waited for: who may not send one learns that without sending it.
+        # Sent when the body is waited for: a client without permission gets the refusal before it
+        # sends.
         req._expected_100_continue = False
 
         def last_moment() -> float:
@@ -221,12 +223,12 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc] # an untyped base
         try:
             return bool(super().handle_request(req, conn))
         except TimeoutError:
-            log.info("connection dropped: its client read nothing")
+            log.info("connection closed: its client read nothing")
             conn.drop()
             return False
 
     def _keepalive_after(self, conn: Any, keepalive: Any) -> bool:
-        """Return whether the connection can be used again: what is left of a body is not read."""
+        """Return whether the connection can be reused; the rest of a body is not read."""
         return bool(keepalive and conn.incoming.settle())
 
     # From a thread back to the poller.
@@ -249,7 +251,7 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc] # an untyped base
         self._go_on(conn)
 
     def _go_on(self, conn: Connection) -> None:
-        """Do what follows on an answer, once all of it is sent."""
+        """Continue after an answer was sent completely."""
         if not conn.sock.is_finished:
             self._make_room(self._readers)
             stall = _HURRIED_STALL_SECONDS if self._hurries else conn.stall_seconds
@@ -277,7 +279,7 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc] # an untyped base
         self.poller.register(conn.sock, selectors.EVENT_READ, readable)
 
     def _send(self, conn: Connection, _client: Any) -> None:
-        """Let a thread send on: reading a file may take its time, the reader does not."""
+        """Let a thread continue sending: reading a file may block, the reader does not."""
         self._unpark(conn)
         self._handed_over += 1
         self.set_accept_enabled(True)
@@ -290,14 +292,14 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc] # an untyped base
         self._handed_over -= 1
         self.set_accept_enabled(True)
         if sending.cancelled() or sending.exception() is not None:
-            self._forget(conn)  # its reader has left, or its link is dead
+            self._forget(conn)  # the reader has disconnected, or its link has ended
         else:
             self._go_on(conn)
 
     def _part_from(self, conn: Connection) -> None:
-        """Close; first give a client that still sends the time to see its answer (RFC 9112, 9.6).
+        """Close; before that leave a sending client time to read its answer (RFC 9112, 9.6).
 
-        Closing a socket that holds unread bytes would destroy what was sent last.
+        Closing a socket with unread bytes would discard the data sent last.
         """
         conn.deadline = time.monotonic() + _GRACE_SECONDS
         conn.grace_ends = time.monotonic() + _LONGEST_GRACE_SECONDS
@@ -347,7 +349,7 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc] # an untyped base
             conn.close()
 
     def _make_room(self, waiting: Parking[Connection], *, always: bool = False) -> None:
-        """Give up the oldest connection of the client that holds most, if no place is left."""
+        """Close the oldest connection of the client with the most, if the limit is reached."""
         surplus = waiting.surplus(always=always)
         if surplus is not None:
             self._forget(surplus)
@@ -355,18 +357,18 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc] # an untyped base
     # Stopping.
 
     def handle_quit(self, _number: int, _frame: FrameType | None) -> None:
-        """Stop without waiting for connections on which nothing is under way.
+        """Stop without waiting for idle connections.
 
-        SIGTERM gives them two seconds, so that a client which is about to ask again is answered and
-        knows that its connection ends: another server takes over then. gunicorn's own SIGQUIT cuts
-        requests off.
+        SIGTERM gives them two seconds, so that a client about to send another request is answered
+        and learns that its connection ends: another server then takes over. gunicorn's own SIGQUIT
+        aborts requests.
         """
         self._hurries = True
         self.alive = False
         self.method_queue.defer(lambda: None)  # wakes the main thread
 
     def _cap_keepalive(self, deadline: float) -> None:
-        """Let what this worker waits for end soon; it stops."""
+        """Shorten the waits of a stopping worker."""
         if self._hurries:
             deadline = 0.0
             for reader in self._readers:
@@ -379,14 +381,14 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc] # an untyped base
                 sender.deadline = min(sender.deadline, deadline)
 
     def wait_for_and_dispatch_events(self, timeout: float) -> None:
-        """Wait for events, but look often at what ends while this worker stops."""
+        """Wait for events, but check deadlines often while this worker stops."""
         if self._hurries:
             timeout = min(timeout, _HURRIED_LOOK_SECONDS)
             self._next_look = 0.0
         super().wait_for_and_dispatch_events(timeout)
 
     def murder_pending(self) -> None:
-        """End what has waited too long; the main thread comes by every second."""
+        """End expired waits; called by the main thread every second."""
         now = time.monotonic()
         if now < self._next_look:
             return
@@ -400,9 +402,9 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc] # an untyped base
             self._refuse(conn, _BUSY)
         self._admit()
         for conn in self._readers.overdue(now):
-            log.info("connection dropped: its client read nothing")
+            log.info("connection closed: its client read nothing")
             self._forget(conn, at_once=True)
-        # Under the lock: a connection that has ended meanwhile is not in the set any more.
+        # Under the lock: a connection that has ended meanwhile is no longer in the set.
         with self._under_way_lock:
             for conn in self._under_way:
                 if now > conn.last_moment and not has_time(conn.sock):

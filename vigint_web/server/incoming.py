@@ -1,7 +1,7 @@
-"""Read a request's body in its thread: at once what has come, and the rest within limits.
+"""Read a request's body in its thread: buffered bytes at once, the rest within limits.
 
-A thread waits for bytes only when it is known for whom, and no more of them for one owner than its
-share (`vigint_web.server.shares`); it waits no longer than the silence and the pace allow.
+A thread waits for bytes only when their owner is known, and the number of such threads per owner is
+limited (`vigint_web.server.shares`); it waits no longer than the limits of silence and pace allow.
 """
 
 import os
@@ -17,21 +17,21 @@ from vigint_web.errors import Busy, TooLarge
 from vigint_web.server.pace import Pace
 from vigint_web.server.shares import Shares
 
-# How long a client may take between two bytes of a body.
+# The maximum time between two bytes of a body.
 SILENCE_SECONDS = 30.0
-# Waiting for the packets of a body on a fast line takes this long in all, and needs no share.
+# The total wait for the packets of a body on a fast line, which needs no share.
 _FREE_SECONDS = 0.1
-# How much of an unread body is passed over so that its connection can be used again.
+# How much of an unread body is skipped so that its connection can be reused.
 _MOST_PASSED_OVER = 256 * 1024
 _PIECE = 64 * 1024
 
 
 class NotYet(NoMoreData):  # type: ignore[misc] # an untyped base
-    """Bytes were asked for that have not come, and may not be waited for."""
+    """Bytes were requested that have not arrived, and that must not be waited for."""
 
 
 class Unreader(SocketUnreader):  # type: ignore[misc] # an untyped base
-    """Give gunicorn's parser a connection's bytes; ask the body under way before waiting."""
+    """Provide a connection's bytes to gunicorn's parser; wait only if the body permits it."""
 
     def __init__(self, sock: Any) -> None:
         super().__init__(sock)
@@ -41,15 +41,15 @@ class Unreader(SocketUnreader):  # type: ignore[misc] # an untyped base
         """Return the next bytes of the connection.
 
         Raises:
-            NotYet: there are none, and no body is under way that may be waited for.
-            TimeoutError: none came in time.
+            NotYet: there are none, and no body is being read that may be waited for.
+            TimeoutError: none arrived in time.
             Busy, TooLarge: the body is not waited for.
         """
         size = max(self.mxchunk, min(size_hint or 0, self.max_body_chunk))
         descriptor = self.sock.fileno()
         while True:
             try:
-                data = os.read(descriptor, size)  # the socket's time limit made it non-blocking
+                data = os.read(descriptor, size)  # the socket's timeout made it non-blocking
             except BlockingIOError:
                 if self.waiting is None:
                     raise NotYet(b"") from None
@@ -61,7 +61,7 @@ class Unreader(SocketUnreader):  # type: ignore[misc] # an untyped base
 
 
 class Waiting:
-    """Wait for the bytes of one body, within its owner's share and its own time."""
+    """Wait for the bytes of one body, within its owner's share and its own time limit."""
 
     def __init__(
         self,
@@ -73,8 +73,8 @@ class Waiting:
         """Take the limits.
 
         Args:
-            last_moment: gives the moment, by the monotonic clock, at which waiting ends anyway.
-            begin: called before the first waiting.
+            last_moment: returns the deadline of all waiting, by the monotonic clock.
+            begin: called before the first wait.
             has_share: called when the share is taken.
         """
         self.owner: str | None = None
@@ -86,16 +86,16 @@ class Waiting:
         self._sharer: str | None = None
 
     def came(self, count: int) -> None:
-        """Note that bytes came."""
+        """Note received bytes."""
         self._pace.came(count, time.monotonic())
 
     def wait(self, descriptor: int) -> None:
         """Return once there are bytes.
 
         Raises:
-            TimeoutError: none came in time.
-            Busy: no thread is left to wait for them.
-            TooLarge: the request is nobody's: only what comes with it is taken.
+            TimeoutError: none arrived in time.
+            Busy: no thread may wait for them.
+            TooLarge: the request has no owner: only bytes that arrived with it are accepted.
         """
         if self.owner is None:
             raise TooLarge
@@ -115,10 +115,10 @@ class Waiting:
         now = time.monotonic()
         seconds = min(SILENCE_SECONDS, self._pace.left(now), self._last_moment() - now)
         if not _is_readable(descriptor, seconds):
-            raise TimeoutError("the body of a request did not come")
+            raise TimeoutError("the body of a request did not arrive")
 
     def end(self) -> None:
-        """Give the share back."""
+        """Return the share."""
         if self._sharer is not None:
             self._shares.give_back(self._sharer)
             self._sharer = None
@@ -131,25 +131,25 @@ def _is_readable(descriptor: int, seconds: float) -> bool:
 
 
 class Incoming:
-    """The body of one request: a `wsgi.input` that knows for whom it is waited."""
+    """The body of one request: a `wsgi.input` with an owner, whose share its waits use."""
 
     def __init__(self, request: Any, unreader: Unreader, waiting: Waiting) -> None:
-        """Take the place of the body that gunicorn's parser made."""
+        """Replace the body object of gunicorn's parser."""
         self._request, self._body = request, request.body
         self._unreader = unreader
         self.waiting = unreader.waiting = waiting
 
     @property
     def failed(self) -> bool:
-        """Return whether nothing more can be read because reading has failed (for gunicorn)."""
+        """Return whether reading has failed and must not continue (for gunicorn)."""
         return bool(self._body.failed)
 
     def belongs_to(self, owner: str) -> None:
-        """Say for whom the request is, so that the rest of its body may be waited for."""
+        """Set the owner of the request, which allows waiting for the rest of its body."""
         self.waiting.owner = owner
 
     def read(self, size: int | None = None) -> bytes:
-        """Return so many bytes, fewer only at the end; raises what `Waiting.wait` raises."""
+        """Return that many bytes, fewer only at the end; raises what `Waiting.wait` raises."""
         data: bytes = self._body.read(size)
         if not data or getattr(self._body.reader, "length", None) == 0:
             self.waiting.end()
@@ -161,17 +161,17 @@ class Incoming:
         return line
 
     def readlines(self, _hint: int | None = None) -> list[bytes]:
-        """Return the lines that are left; raises what `Waiting.wait` raises."""
+        """Return the remaining lines; raises what `Waiting.wait` raises."""
         return list(self)
 
     def __iter__(self) -> Iterator[bytes]:
-        """Give line after line."""
+        """Yield line after line."""
         return iter(self.readline, b"")
 
     def settle(self) -> bool:
-        """Pass over what has come of the body; return whether that was all.
+        """Skip the buffered rest of the body; return whether that was all.
 
-        If it was not, the answer says that the connection will be closed.
+        If it was not, the answer announces that the connection will be closed.
         """
         self.waiting.end()
         self._unreader.waiting = None

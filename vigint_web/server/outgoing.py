@@ -1,4 +1,4 @@
-"""Send answers without a thread that waits until their readers have taken them."""
+"""Send answers without threads that wait for their readers."""
 
 import os
 import select
@@ -10,21 +10,21 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, Protocol, runtime_checkable
 
-# A reader that takes something within this time is waited for in its thread, for so long in all:
-# handing a connection back and forth costs more than that.
+# A reader that takes data within this time is waited for in its thread, up to this total: passing a
+# connection back and forth costs more than that.
 _PROMPT_SECONDS = 0.02
 _TURN_SECONDS = 0.5
-# How much of an answer that is made piece by piece waits in memory; then its maker waits.
+# How much generated output is buffered in memory; beyond it its producer waits.
 _MOST_HELD = 1024 * 1024
 _AT_ONCE = 4 * 1024 * 1024
 
 
 @runtime_checkable
 class Lasting(Protocol):
-    """A file whose sending may go on when the request that asked for it has ended."""
+    """A file whose sending may continue after the request has ended."""
 
     def outlast(self) -> Callable[[int], None]:
-        """Return what is to be called when the sending has ended, with the number of bytes sent."""
+        """Return a callback for the end of sending, which gets the number of bytes sent."""
 
 
 class _Part:
@@ -39,7 +39,7 @@ class _Part:
     def send(self, to: int) -> int:
         sent = os.sendfile(to, self.descriptor, self.offset, min(self.left, _AT_ONCE))
         if sent == 0:
-            raise ConnectionAbortedError("a file that is being sent was cut short")
+            raise ConnectionAbortedError("a file was truncated while it was being sent")
         self.offset += sent
         self._sent += sent
         self.left -= sent
@@ -52,23 +52,23 @@ class _Part:
 
 
 class WaitingMakers:
-    """Bound the threads that make an answer piece by piece and wait for its reader."""
+    """Limit the threads that generate an answer and wait for its reader."""
 
     def __init__(self, most: int) -> None:
-        """Take how many may wait at once."""
+        """Take the maximum number of waiting threads."""
         self._most = max(1, most)
         self._waited_for: dict[ClientSocket, None] = {}
         self._lock = threading.Lock()
 
     @contextmanager
     def waiting(self, reader: "ClientSocket") -> Iterator[None]:
-        """Wait for a reader inside the block; of too many, the slowest one is given up."""
+        """Wait for a reader inside the block; beyond the limit, abort the slowest one."""
         with self._lock:
             self._waited_for[reader] = None
             if len(self._waited_for) > self._most:
                 slowest = min(self._waited_for, key=ClientSocket.pace)
                 del self._waited_for[slowest]
-                # Under the lock: it is still waited for, so its descriptor is still its own.
+                # Under the lock: the thread is still waiting, so the descriptor is still its own.
                 with suppress(OSError):
                     slowest.shutdown(socket.SHUT_RDWR)
         try:
@@ -79,13 +79,13 @@ class WaitingMakers:
 
 
 class ClientSocket(socket.socket):
-    """A socket that keeps what its reader does not take at once, for `go_on` to send later."""
+    """A socket that buffers output its reader does not take at once; `go_on` sends it later."""
 
     def __init__(self, accepted: socket.socket, makers: WaitingMakers | None = None) -> None:
-        """Take an accepted connection over.
+        """Take over an accepted connection.
 
         Args:
-            makers: who else waits for readers.
+            makers: the limit of threads that wait for readers.
         """
         family, kind, protocol = accepted.family, accepted.type, accepted.proto
         super().__init__(family, kind, protocol, fileno=accepted.detach())
@@ -93,11 +93,11 @@ class ClientSocket(socket.socket):
         self._held_bytes = 0
         self.is_finished = True
         self._makers = makers or WaitingMakers(1)
-        # How much has been taken of what is made piece by piece, and since when.
+        # The amount of generated output that was taken, and since when.
         self._taken, self._since = 0, time.monotonic()
 
     def pace(self) -> float:
-        """Return how many bytes a second were taken of what is made piece by piece."""
+        """Return the bytes per second taken of generated output."""
         return self._taken / max(0.001, time.monotonic() - self._since)
 
     def begin(self) -> None:
@@ -105,11 +105,11 @@ class ClientSocket(socket.socket):
         self._taken, self._since = 0, time.monotonic()
 
     def sendall(self, data: Any, _flags: int = 0, /) -> None:
-        """Send what the reader takes, and hold the rest.
+        """Send what the socket accepts, and buffer the rest.
 
         Raises:
-            TimeoutError: too much is held, and the reader takes nothing.
-            OSError: the reader has left.
+            TimeoutError: the buffer is full, and the reader takes nothing.
+            OSError: the reader has disconnected.
         """
         view = memoryview(data).cast("B")
         if not self._held:
@@ -126,7 +126,7 @@ class ClientSocket(socket.socket):
             self._send_held()
 
     def sendfile(self, file: Any, offset: int = 0, count: int | None = None) -> int:
-        """Send a part of a file, or hold what the reader does not take in time."""
+        """Send a part of a file; keep the rest if the reader does not take it in time."""
         length = os.fstat(file.fileno()).st_size - offset if count is None else count
         self._held.append(_Part(file, offset, length))
         self.is_finished = False
@@ -134,10 +134,10 @@ class ClientSocket(socket.socket):
         return length
 
     def go_on(self) -> bool:
-        """Send on for a moment, for as long as the reader is prompt; return whether all is sent.
+        """Continue sending for a moment while the reader is fast; return whether all is sent.
 
         Raises:
-            OSError: the reader has left.
+            OSError: the reader has disconnected.
         """
         ends = time.monotonic() + _TURN_SECONDS
         while not self._send_held():
@@ -146,7 +146,7 @@ class ClientSocket(socket.socket):
         return True
 
     def abandon(self) -> None:
-        """Forget what is held."""
+        """Discard buffered output."""
         while self._held:
             part = self._held.popleft()
             if isinstance(part, _Part):
@@ -155,12 +155,12 @@ class ClientSocket(socket.socket):
         self.is_finished = True
 
     def close(self) -> None:
-        """Close it, and forget what is held."""
+        """Close it, and discard buffered output."""
         self.abandon()
         super().close()
 
     def _send_held(self) -> bool:
-        """Send as much as is taken at once; return whether all is sent."""
+        """Send as much as the socket accepts at once; return whether all is sent."""
         try:
             while self._held:
                 if not self._send_first(self._held[0]):
@@ -193,7 +193,7 @@ class ClientSocket(socket.socket):
 
     def _write(self, view: memoryview) -> int:
         try:
-            sent = os.write(self.fileno(), view)  # its time limit made it non-blocking
+            sent = os.write(self.fileno(), view)  # its timeout made it non-blocking
         except BlockingIOError:
             return 0
         self._taken += sent

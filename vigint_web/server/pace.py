@@ -1,9 +1,9 @@
-"""Say when a body comes so slowly that it is not waited for any longer."""
+"""Decide when a body arrives too slowly to wait for it any longer."""
 
-# A line that moves this many bytes per second on the average is never given up; the slowest
-# mobile networks in use move ten times as much.
+# A line with this average rate in bytes per second is never aborted; the slowest mobile networks in
+# use are ten times as fast.
 LEAST_BYTES_PER_SECOND = 1024
-# How long the average may lie below that: a line may stall, and go on.
+# The time for which the average may be below that: a line may stall, and recover.
 PATIENCE_SECONDS = 60.0
 
 
@@ -14,10 +14,10 @@ class Pace:
         self._until = now + PATIENCE_SECONDS
 
     def came(self, count: int, now: float) -> None:
-        """Note that bytes came. Those of a fast start buy no more than the usual patience."""
+        """Note received bytes. A fast start does not extend the allowed time."""
         earned = count / LEAST_BYTES_PER_SECOND
         self._until = min(self._until + earned, now + PATIENCE_SECONDS)
 
     def left(self, now: float) -> float:
-        """Return for how many seconds the next byte is waited for."""
+        """Return the seconds to wait for the next byte."""
         return max(0.0, self._until - now)

@@ -1,4 +1,4 @@
-"""Hold the connections that wait for their client: they cost a descriptor each, and no thread."""
+"""Hold connections that wait for their client: each costs a descriptor, and no thread."""
 
 from collections.abc import Hashable, Iterator
 from ipaddress import IPv6Address, ip_address
@@ -6,22 +6,22 @@ from typing import Generic, Protocol, TypeVar
 
 
 class Parked(Protocol):
-    """A connection that waits."""
+    """A waiting connection."""
 
     @property
     def neighbourhood(self) -> Hashable:
-        """What it shares with others of one client."""
+        """The address block shared by the connections of one client."""
 
     @property
     def deadline(self) -> float:
-        """When its waiting ends, by the monotonic clock."""
+        """The end of its wait, by the monotonic clock."""
 
 
 C = TypeVar("C", bound=Parked)
 
 
 class Parking(Generic[C]):
-    """Connections in the order of their coming, by the client they belong to."""
+    """Connections in the order of arrival, grouped by client."""
 
     def __init__(self, places: int) -> None:
         self.places = max(1, places)
@@ -29,11 +29,11 @@ class Parking(Generic[C]):
         self._count = 0
 
     def __len__(self) -> int:
-        """Return how many are held."""
+        """Return the number of connections."""
         return self._count
 
     def __iter__(self) -> Iterator[C]:
-        """Give each of them."""
+        """Yield each connection."""
         for group in list(self._by_client.values()):
             yield from list(group)
 
@@ -49,7 +49,7 @@ class Parking(Generic[C]):
             self._count += 1
 
     def remove(self, connection: C) -> None:
-        """Hold a connection no longer; what is not held is no matter."""
+        """Remove a connection if it is held."""
         group = self._by_client.get(connection.neighbourhood)
         if group is None or connection not in group:
             return
@@ -59,7 +59,7 @@ class Parking(Generic[C]):
             del self._by_client[connection.neighbourhood]
 
     def next_in_turn(self) -> C | None:
-        """Remove and return the oldest of one client; the next turn is another client's."""
+        """Remove and return the oldest of one client; the next call uses another client."""
         if not self._count:
             return None
         client = next(iter(self._by_client))
@@ -68,18 +68,19 @@ class Parking(Generic[C]):
         del group[connection]
         self._count -= 1
         if group:
-            self._by_client[client] = group  # behind all others
+            self._by_client[client] = group  # behind all other clients
         return connection
 
     def overdue(self, now: float) -> list[C]:
-        """Return those whose time is over."""
+        """Return the connections past their deadline."""
         return [connection for connection in self if now > connection.deadline]
 
     def surplus(self, *, always: bool = False) -> C | None:
-        """Return which one has to go when there is no place: the oldest of who holds most.
+        """Return the connection to close when the limit is reached: the oldest of the client with
+        the most.
 
         Args:
-            always: one has to go although there are places.
+            always: one must be closed although the limit is not reached.
         """
         if not self._count or (self._count < self.places and not always):
             return None
@@ -88,7 +89,7 @@ class Parking(Generic[C]):
 
 
 def neighbourhood(address: object) -> str:
-    """Return what one client can choose addresses from: one of IPv4, a /64 of IPv6."""
+    """Return the block from which one client can choose addresses: one of IPv4, a /64 of IPv6."""
     text = str(address[0]) if isinstance(address, tuple) and address else str(address)
     try:
         parsed = ip_address(text.partition("%")[0])

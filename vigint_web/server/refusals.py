@@ -1,8 +1,8 @@
-"""What is answered to a request whose head is too long to be given to the application."""
+"""Answers to requests whose head is too long for the application."""
 
 import json
 
-# Addresses that answer programs; see vigint_web.http.base.errors, which does this for all others.
+# Prefixes of program addresses; vigint_web.http.base.errors does this for all other errors.
 _OF_PROGRAMS = (b"/api/", b"/stream/")
 _LONG_LINE = (
     414,
@@ -19,10 +19,10 @@ _LONG_FIELDS = (
 
 
 def too_long(begun: bytes) -> bytes:
-    """Return the whole answer: JSON for programs, a sentence in both languages for people.
+    """Return the complete answer: JSON for programs, a sentence in both languages for people.
 
     Args:
-        begun: what has come of the request, beginning with its first line.
+        begun: the received bytes, from the request line on.
     """
     line = begun.partition(b"\r\n")[0]
     cause = _LONG_LINE if len(line) > len(begun) // 2 else _LONG_FIELDS

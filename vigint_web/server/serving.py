@@ -5,5 +5,5 @@ from gunicorn.app.wsgiapp import run  # type: ignore[import-untyped] # it ships 
 from vigint_web.system.processes import run_and_exit
 
 if __name__ == "__main__":
-    # Processes that the master forks end here too.
+    # Also for processes that the master forks.
     run_and_exit(run)

@@ -1,11 +1,11 @@
-"""Divide what is scarce among owners: so many at once in all, so many for each of them."""
+"""Divide a limited resource among owners: a limit in total, and one for each owner."""
 
 import threading
 from collections import Counter
 
 
 class Shares:
-    """Count what is in use, in all and by owner; safe to use from several threads."""
+    """Count the use, in total and by owner; thread-safe."""
 
     def __init__(self, total: int, each: int) -> None:
         """Take the limits; both are at least 1."""
@@ -14,7 +14,7 @@ class Shares:
         self._lock = threading.Lock()
 
     def take(self, owner: str) -> bool:
-        """Take one for an owner; return whether there was one."""
+        """Take one for an owner; return whether one was free."""
         with self._lock:
             if self._used.total() >= self.total or self._used[owner] >= self.each:
                 return False
@@ -30,5 +30,5 @@ class Shares:
 
 
 def body_shares(threads: int) -> Shares:
-    """Return how many threads may wait for bodies: half of them, an eighth for one owner."""
+    """Return the shares of threads that may wait for bodies: half of them, an eighth per owner."""
     return Shares(threads // 2, threads // 8)

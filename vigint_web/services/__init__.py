@@ -1,1 +1,1 @@
-"""Verbs: what can be done. Transactions live here; no service sees a request."""
+"""Actions of the application. Transactions are here; no service accesses a request."""

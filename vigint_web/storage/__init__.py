@@ -30,7 +30,7 @@ __all__ = [
 
 
 def open_storage(config: Config) -> Storage:
-    """Return the storage that is configured; nothing is connected yet."""
+    """Return the configured storage, without connecting yet."""
     workspace = Workspace(config.temp_dir)
     workspace.prepare()
     if config.s3 is not None:

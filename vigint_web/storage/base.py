@@ -1,4 +1,4 @@
-"""Say what every storage can do."""
+"""Define the interface of all storages."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -12,59 +12,59 @@ _NAME = re.compile(r"[A-Za-z0-9_-]{1,100}")
 
 
 class StorageError(Exception):
-    """Say that the storage could not do it."""
+    """The storage failed."""
 
 
 class NoRoom(StorageError):
-    """Say that there is no room left; nothing was kept."""
+    """There is no space left; nothing was kept."""
 
 
 @dataclass(frozen=True)
 class Held:
-    """Something that lies in the storage."""
+    """One object of the storage."""
 
-    # A file's key; the name of something staged; what unfinished work is called here.
+    # A file's key; the name of a staged upload; the name of a working file.
     name: str
     size: int
-    # Seconds since it was last written to.
+    # Seconds since the last write.
     age: float
 
 
 class Staged(Protocol):
-    """Bytes that arrive in pieces over hours, until they are whole and get their key.
+    """Bytes that arrive in pieces over hours, until they are complete and get their key.
 
-    One writer at a time: whoever calls sees to that.
+    One writer at a time, which the caller ensures.
     """
 
     def size(self) -> int:
-        """Return how many bytes are held durably; 0 when nothing came yet."""
+        """Return the number of durable bytes; 0 when none have arrived."""
         ...
 
     def append(self, chunks: Iterable[bytes]) -> int:
-        """Add bytes and return how many are held then, durably.
+        """Add bytes and return the new number of durable bytes.
 
-        When the chunks end with an exception, what came before it is kept, durably, and the
-        exception goes on. Raises NoRoom; what fitted is kept.
+        When the chunks end with an exception, the bytes before it are kept, durably, and the
+        exception is propagated. Raises NoRoom; the bytes that fitted are kept.
         """
         ...
 
     def cut(self, size: int) -> None:
-        """Forget what lies beyond a size."""
+        """Discard the bytes beyond a size."""
         ...
 
     def read(self, first: int) -> Iterator[bytes]:
-        """Yield what is held from a position on, in pieces that fit into memory."""
+        """Yield the bytes from a position on, in pieces that fit into memory."""
         ...
 
     def publish(self, key: str) -> None:
-        """Make all of it one file under its key; nothing is staged after.
+        """Publish all bytes as one file under its key; nothing is staged afterwards.
 
-        Raises FileNotFoundError: nothing is staged; NoRoom: all stays staged.
+        Raises FileNotFoundError: nothing is staged; NoRoom: everything stays staged.
         """
         ...
 
     def discard(self) -> None:
-        """Forget all of it; what is gone already is fine."""
+        """Discard all bytes; ignored if there are none."""
         ...
 
 
@@ -80,70 +80,70 @@ class Storage(Protocol):
         ...
 
     def discard_folders(self, prefix: str) -> None:
-        """Remove working folders that were made with a prefix, whoever made them."""
+        """Remove working folders with a prefix, whichever process made them."""
         ...
 
     def require_room(self) -> None:
-        """Raise NoRoom when so little is left that the database's own writes are in danger."""
+        """Raise NoRoom when so little space is left that the database's own writes are at risk."""
         ...
 
     def publish(self, draft: Path, key: str) -> None:
-        """Make a finished working file durable under its key; the draft is gone after.
+        """Make a finished working file durable under its key; the draft is removed.
 
-        A reader sees all of the file or nothing.
+        Publishing is atomic for readers.
         """
         ...
 
     def staged(self, name: str) -> Staged:
-        """Return what is staged under a name (letters, digits, `_`, `-`); it may be nothing yet."""
+        """Return the staged bytes of a name (letters, digits, `_`, `-`); there may be none yet."""
         ...
 
     def list_staged(self) -> Iterator[Held]:
-        """Tell of everything staged."""
+        """List everything staged."""
         ...
 
     def open(self, key: str, first: int = 0, last: int | None = None) -> BinaryIO:
         """Open a file unbuffered for reading, at a position; raises FileNotFoundError.
 
         Args:
-            last: the last byte that will be read, where that is known.
+            last: the last byte that will be read, if known.
         """
         ...
 
     def local_copy(self, key: str) -> AbstractContextManager[Path]:
-        """Make a file readable by path for a while, wherever it is held."""
+        """Provide a file as a local path within the block, in any storage."""
         ...
 
     def delete(self, key: str) -> None:
-        """Remove a file; one that is gone already is fine."""
+        """Remove a file; ignored if it does not exist."""
         ...
 
     def list_files(self) -> Iterator[Held]:
-        """Tell of every file held."""
+        """List every file."""
         ...
 
     def list_unfinished(self) -> Iterator[Held]:
-        """Tell of working files and of transfers that were begun and not ended."""
+        """List working files and unfinished transfers."""
         ...
 
     def sweep_incoming(self, older_than_seconds: float) -> int:
-        """Remove unfinished work that nobody has touched for that long; return how much."""
+        """Remove unfinished work untouched for that long; return how much."""
         ...
 
     def free_bytes(self) -> int | None:
-        """Return the room left, in bytes, or None where there is no such limit."""
+        """Return the free space in bytes, or None where there is no such limit."""
         ...
 
     def describe(self) -> str:
-        """Say in a few words where files are kept."""
+        """Return a short description of the storage."""
         ...
 
     def answers(self) -> bool:
-        """Return whether files can be had, as of a few seconds ago; it is quick."""
+        """Return whether the storage is available, as of a few seconds ago; it is fast."""
         ...
 
     def check(self) -> None:
-        """Write, read and remove something; raises StorageError with a sentence."""
+        """Write, read and remove an object; raises StorageError with a sentence."""
         ...
 
 
@@ -151,7 +151,7 @@ def check_key(key: str) -> str:
     """Return the key if it cannot leave the storage.
 
     Raises:
-        StorageError: for absolute keys, dot segments, control and other odd characters.
+        StorageError: for absolute keys, dot segments, control and other unusual characters.
     """
     if len(key) > 400 or not _KEY.fullmatch(key):
         raise StorageError(f"not a storage key: {key!r}")
@@ -159,21 +159,21 @@ def check_key(key: str) -> str:
 
 
 def is_key(name: str) -> bool:
-    """Return whether a name may be a key: others are no files of ours."""
+    """Return whether a name is a valid key: others are foreign files."""
     return len(name) <= 400 and _KEY.fullmatch(name) is not None
 
 
 def check_name(name: str) -> str:
-    """Return the name of something staged if it cannot leave its place.
+    """Return the name of a staged upload if it cannot leave its folder.
 
     Raises:
         StorageError: for anything but letters, digits, `_` and `-`.
     """
     if not is_name(name):
-        raise StorageError(f"not a name of something staged: {name!r}")
+        raise StorageError(f"not a name of a staged upload: {name!r}")
     return name
 
 
 def is_name(name: str) -> bool:
-    """Return whether something staged may have this name."""
+    """Return whether a name is valid for a staged upload."""
     return _NAME.fullmatch(name) is not None

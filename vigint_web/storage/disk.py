@@ -1,4 +1,4 @@
-"""Write to this machine's disk so that it is certain, and say what goes wrong."""
+"""Write durably to this machine's disk, with errors as sentences."""
 
 import errno
 import os
@@ -13,7 +13,7 @@ _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 @contextmanager
 def failures_said() -> Iterator[None]:
-    """Turn a failure of the disk into a sentence: NoRoom when it is full, else StorageError."""
+    """Convert an error of the disk: NoRoom when it is full, else StorageError."""
     try:
         yield
     except OSError as error:
@@ -23,7 +23,7 @@ def failures_said() -> Iterator[None]:
 
 
 def write_all(descriptor: int, data: bytes) -> int:
-    """Write to a file until all is written; return how much fitted, less only on a full disk."""
+    """Write everything to a file; return the bytes that fitted, fewer only on a full disk."""
     rest = memoryview(data)
     while rest:
         try:
@@ -45,7 +45,7 @@ def sync(path: Path) -> None:
 
 
 def sync_folder(folder: Path) -> None:
-    """Make durable which names a folder holds."""
+    """Make the entries of a folder durable."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)

@@ -23,14 +23,14 @@ class LocalStorage:
 
         Args:
             workspace: on the same file system; it may be below the root, as a hidden folder.
-            shared: the group may open what is published, by its name, but list no folder.
+            shared: the group may open published files by name, but list no folder.
         """
         self.root = root
         self._workspace = workspace
         self._shared = shared
 
     def prepare(self) -> None:
-        """Make the folders, readable by their owner only."""
+        """Create the folders, readable by their owner only."""
         if self._shared:
             self.root.mkdir(parents=True, exist_ok=True, mode=0o700)
             self.root.chmod(0o710)
@@ -47,15 +47,15 @@ class LocalStorage:
         return self._workspace.new_folder(prefix)
 
     def discard_folders(self, prefix: str) -> None:
-        """Remove working folders that were made with a prefix, whoever made them."""
+        """Remove working folders with a prefix, whichever process made them."""
         self._workspace.discard_folders(prefix)
 
     def require_room(self) -> None:
-        """Raise NoRoom when so little is left that the database's own writes are in danger."""
+        """Raise NoRoom when so little space is left that the database's own writes are at risk."""
         self._workspace.require_room()
 
     def publish(self, draft: Path, key: str) -> None:
-        """Sync a working file and rename it to its key, so that a reader sees all of it or nothing.
+        """Sync a working file and rename it to its key, atomically for readers.
 
         Raises:
             NoRoom: the disk is full; the draft is removed.
@@ -82,34 +82,34 @@ class LocalStorage:
         self._make_folder(folder.parent)
         folder.mkdir(exist_ok=True, mode=0o700)
         if self._shared:
-            folder.chmod(0o710)  # whatever the umask
+            folder.chmod(0o710)  # regardless of the umask
         sync_folder(folder.parent)
 
     def staged(self, name: str) -> Staged:
-        """Return what is staged under a name; it may be nothing yet."""
+        """Return the staged bytes of a name; there may be none yet."""
         path = self._workspace.folder / f"{check_name(name)}{STAGED_SUFFIX}"
         return LocalStaged(path, require_room=self.require_room, publish=self._rename)
 
     def list_staged(self) -> Iterator[Held]:
-        """Tell of everything staged."""
+        """List everything staged."""
         return self._workspace.list_staged()
 
     def open(self, key: str, first: int = 0, last: int | None = None) -> BinaryIO:  # noqa: ARG002 - a file needs no end
-        """Open a file unbuffered, so that its descriptor can be handed to the kernel's sendfile."""
+        """Open a file unbuffered, so that its descriptor can be used with sendfile."""
         file = (self.root / check_key(key)).open("rb", buffering=0)
         file.seek(first)
         return cast(BinaryIO, file)
 
     @contextmanager
     def local_copy(self, key: str) -> Iterator[Path]:
-        """Give the file's own path; nothing is copied."""
+        """Return the file's own path; nothing is copied."""
         path = self.root / check_key(key)
         if not path.is_file():
             raise FileNotFoundError(key)
         yield path
 
     def delete(self, key: str) -> None:
-        """Remove a file and the folders that it leaves empty."""
+        """Remove a file and the folders that become empty."""
         path = self.root / check_key(key)
         path.unlink(missing_ok=True)
         for folder in path.parents:
@@ -121,7 +121,7 @@ class LocalStorage:
                 break
 
     def list_files(self) -> Iterator[Held]:
-        """Tell of every published file; a file system's own and a desktop's are none."""
+        """List every published file, without those of the file system or a desktop."""
         now = time.time()
         for key, entry in _walk(os.fspath(self.root), ""):
             with suppress(FileNotFoundError):  # deleted meanwhile
@@ -129,7 +129,7 @@ class LocalStorage:
                 yield Held(key, about.st_size, now - about.st_ctime)
 
     def list_unfinished(self) -> Iterator[Held]:
-        """Tell of working files."""
+        """List working files."""
         return self._workspace.list()
 
     def sweep_incoming(self, older_than_seconds: float) -> int:
@@ -137,15 +137,15 @@ class LocalStorage:
         return self._workspace.sweep(older_than_seconds)
 
     def free_bytes(self) -> int | None:
-        """Return the room left for an ordinary user, in bytes."""
+        """Return the space available to an ordinary user, in bytes."""
         return self._workspace.free_bytes()
 
     def describe(self) -> str:
-        """Say in which folder files are kept."""
+        """Return a description with the folder's path."""
         return f"files in {self.root}"
 
     def answers(self) -> bool:
-        """Return whether the folder is there."""
+        """Return whether the folder exists."""
         return self.root.is_dir()
 
     def check(self) -> None:
@@ -154,7 +154,7 @@ class LocalStorage:
 
 
 def _walk(folder: str, before: str) -> Iterator[tuple[str, "os.DirEntry[str]"]]:
-    """Yield the files below a folder, by their keys; far quicker than pathlib for many."""
+    """Yield the files below a folder, by their keys; much faster than pathlib for many."""
     try:
         with os.scandir(folder) as found:
             entries = list(found)

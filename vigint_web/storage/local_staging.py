@@ -1,4 +1,4 @@
-"""Hold on this machine what arrives in pieces, durably, until it is whole."""
+"""Hold the pieces of an upload on this machine, durably, until it is complete."""
 
 import os
 from collections.abc import Callable, Iterable, Iterator
@@ -13,7 +13,7 @@ _PIECE = 1024 * 1024
 
 
 class LocalStaged:
-    """Keep one file in the working folder, of which counts what reached the disk."""
+    """Keep one file in the working folder, of which only the synced part counts."""
 
     def __init__(
         self,
@@ -25,7 +25,7 @@ class LocalStaged:
         """Keep bytes in a file.
 
         Args:
-            require_room: raises NoRoom when so little is left that nothing may be added.
+            require_room: raises NoRoom when so little space is left that nothing may be added.
             publish: makes a file durable under a key; after an error it is where it was.
         """
         self._path = path
@@ -33,24 +33,24 @@ class LocalStaged:
         self._publish = publish
 
     def size(self) -> int:
-        """Return how many bytes are on the disk; 0 when nothing came yet."""
+        """Return the number of bytes on disk; 0 when none have arrived."""
         try:
             descriptor = os.open(self._path, os.O_RDONLY)
         except FileNotFoundError:
             return 0
         with failures_said():
             try:
-                os.fsync(descriptor)  # a killed writer may have left some in memory only
+                os.fsync(descriptor)  # a killed writer may have left unsynced bytes
                 return os.fstat(descriptor).st_size
             finally:
                 os.close(descriptor)
 
     def append(self, chunks: Iterable[bytes]) -> int:
-        """Add bytes and return how many are on the disk then.
+        """Add bytes and return the new number of bytes on disk.
 
         Raises:
-            NoRoom: the disk is full; what fitted is kept.
-            StorageError: the disk failed; what was synced before is kept.
+            NoRoom: the disk is full; the bytes that fitted are kept.
+            StorageError: the disk failed; the bytes synced before are kept.
         """
         self._require_room()
         with failures_said():
@@ -66,7 +66,7 @@ class LocalStaged:
         return held
 
     def cut(self, size: int) -> None:
-        """Forget what lies beyond a size."""
+        """Discard the bytes beyond a size."""
         if not size:
             self.discard()
             return
@@ -80,7 +80,7 @@ class LocalStaged:
                 os.close(descriptor)
 
     def read(self, first: int) -> Iterator[bytes]:
-        """Yield what is held from a position on, a megabyte at a time."""
+        """Yield the bytes from a position on, a megabyte at a time."""
         try:
             file = self._path.open("rb", buffering=0)
         except FileNotFoundError:
@@ -95,20 +95,20 @@ class LocalStaged:
 
         Raises:
             FileNotFoundError: nothing is staged, or it was published before.
-            NoRoom: the disk is full; all stays staged.
+            NoRoom: the disk is full; everything stays staged.
         """
         if not self._path.is_file():
             raise FileNotFoundError(f"nothing is staged for {key}")
         self._publish(self._path, key)
 
     def discard(self) -> None:
-        """Remove the file; one that is gone already is fine."""
+        """Remove the file; ignored if it does not exist."""
         with failures_said():
             self._path.unlink(missing_ok=True)
 
 
 class _Writer:
-    """Add to a file, and take back what did not reach the disk."""
+    """Append to a file, and truncate the part that did not reach the disk."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -143,7 +143,7 @@ class _Writer:
         try:
             os.fsync(self._descriptor)
         except OSError:
-            # The kernel forgets what it could not write: only what was synced before is sure.
+            # The kernel drops pages that it could not write: only bytes synced before are certain.
             os.ftruncate(self._descriptor, self._synced)
             self._held = self._synced
             raise

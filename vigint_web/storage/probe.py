@@ -1,4 +1,4 @@
-"""Find out whether a storage does what it is for."""
+"""Check that a storage works."""
 
 import secrets
 
@@ -9,7 +9,7 @@ def probe(storage: Storage) -> None:
     """Write, read and remove a small file.
 
     Raises:
-        StorageError: with a sentence that says what does not work.
+        StorageError: with a sentence that describes the failure.
     """
     key, written = f"check/{secrets.token_hex(8)}", secrets.token_bytes(64)
     draft = storage.new_temp(".check")
@@ -19,8 +19,8 @@ def probe(storage: Storage) -> None:
         with storage.open(key) as file:
             read = file.read()
     except FileNotFoundError:
-        raise StorageError("what was written just now is not there") from None
+        raise StorageError("the file that was just written is missing") from None
     finally:
         storage.delete(key)
     if read != written:
-        raise StorageError("what was written just now came back changed")
+        raise StorageError("the file that was just written was read back with other content")

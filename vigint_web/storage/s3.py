@@ -1,4 +1,4 @@
-"""Keep files in an S3 bucket; an object appears whole or not at all."""
+"""Keep files in an S3 bucket; objects are published atomically."""
 
 import threading
 import time
@@ -16,7 +16,7 @@ from vigint_web.storage.s3_client import Bucket
 from vigint_web.storage.s3_staging import S3Staged, list_objects, list_staged
 from vigint_web.storage.workspace import Workspace
 
-# How long an answer about the bucket holds: health is looked at by every open dashboard.
+# The lifetime of a cached answer about the bucket: every open dashboard queries the health.
 _ANSWER_SECONDS = 15.0
 
 
@@ -38,15 +38,17 @@ class S3Storage:
         return self._workspace.new_folder(prefix)
 
     def discard_folders(self, prefix: str) -> None:
-        """Remove working folders that were made with a prefix, whoever made them."""
+        """Remove working folders with a prefix, whichever process made them."""
         self._workspace.discard_folders(prefix)
 
     def require_room(self) -> None:
-        """Raise NoRoom when so little is left here that the database's own writes are in danger."""
+        """Raise NoRoom when so little space is left here that the database's own writes are at
+        risk.
+        """
         self._workspace.require_room()
 
     def publish(self, draft: Path, key: str) -> None:
-        """Upload a working file, in parts when it is long; it is gone from here after.
+        """Upload a working file, in parts when it is long; it is removed here afterwards.
 
         Raises:
             NoRoom: the bucket is full.
@@ -58,11 +60,11 @@ class S3Storage:
             draft.unlink(missing_ok=True)
 
     def staged(self, name: str) -> Staged:
-        """Return what is staged under a name; it may be nothing yet."""
+        """Return the staged bytes of a name; there may be none yet."""
         return S3Staged(self._bucket, self._workspace, name)
 
     def list_staged(self) -> Iterator[Held]:
-        """Tell of everything staged."""
+        """List everything staged."""
         return list_staged(self._bucket)
 
     def open(self, key: str, first: int = 0, last: int | None = None) -> BinaryIO:
@@ -71,7 +73,7 @@ class S3Storage:
 
     @contextmanager
     def local_copy(self, key: str) -> Iterator[Path]:
-        """Download an object for a while."""
+        """Download an object for the duration of the block."""
         size = objects.size_of(self._bucket, check_key(key))
         self._workspace.require_room(size)
         path = self._workspace.new_temp(".copy")
@@ -82,11 +84,11 @@ class S3Storage:
             path.unlink(missing_ok=True)
 
     def delete(self, key: str) -> None:
-        """Remove an object; one that is gone already is fine."""
+        """Remove an object; ignored if it does not exist."""
         objects.delete(self._bucket, check_key(key))
 
     def list_files(self) -> Iterator[Held]:
-        """Tell of every published object; what has no name of ours is not ours."""
+        """List every published object; objects without a valid key are foreign."""
         now = time.time()
         for name, size, modified in list_objects(self._bucket, ""):
             if is_key(name):
@@ -94,7 +96,7 @@ class S3Storage:
                 yield Held(name, size, max(0.0, now - modified))
 
     def list_unfinished(self) -> Iterator[Held]:
-        """Tell of working files here and of uploads in parts that were begun and not ended."""
+        """List local working files and unfinished uploads in parts."""
         yield from self._workspace.list()
         for name, _, begun in self._begun():
             yield Held(name, 0, time.time() - begun.timestamp())
@@ -124,11 +126,11 @@ class S3Storage:
         return None
 
     def describe(self) -> str:
-        """Say which bucket of which server holds the files."""
+        """Return a description with the bucket and its server."""
         return f"{self._bucket.url} at {self._bucket.server}"
 
     def answers(self) -> bool:
-        """Return whether the bucket answers; asked is now and then, and by one thread at a time."""
+        """Return whether the bucket answers; queried now and then, and by one thread at a time."""
         if time.monotonic() > self._answer_ends and self._asking.acquire(blocking=False):
             try:
                 self._answered = self._bucket.answers()

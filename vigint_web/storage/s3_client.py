@@ -1,4 +1,4 @@
-"""Talk to one S3 bucket, with limits of time, and say in sentences what goes wrong."""
+"""Access one S3 bucket, with timeouts, and describe errors in sentences."""
 
 import logging
 import os
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-# The threads of a web process, and what each transfers at once in its background.
+# The threads of a web process, and the background transfers of each.
 _CONNECTIONS = 128
 _PATIENT: dict[str, Any] = {
     "connect_timeout": 4,
@@ -46,7 +46,7 @@ _REFUSED = {"403", "AccessDenied", "AllAccessDisabled", "AccountProblem"}
 
 
 class Bucket:
-    """One bucket, and the prefix in it under which everything of ours lies."""
+    """One bucket, and the prefix of all our objects in it."""
 
     def __init__(self, config: S3Config) -> None:
         self.name = config.bucket
@@ -70,7 +70,7 @@ class Bucket:
             return self._client
 
     def answers(self) -> bool:
-        """Return whether the bucket is there, after a few seconds at most."""
+        """Return whether the bucket exists, after a few seconds at most."""
         self.client  # noqa: B018 - both clients are made together
         quick = cast("S3Client", self._quick)
         try:
@@ -82,20 +82,22 @@ class Bucket:
 
     @property
     def server(self) -> str:
-        """Return who keeps the bucket, as people know it."""
+        """Return the usual name of the bucket's server."""
         return urlsplit(self._config.endpoint or "").netloc or "AWS"
 
     def full(self, name: str) -> str:
-        """Return what an object of ours is called in the bucket."""
+        """Return the bucket's key of one of our objects."""
         return self._prefix + name
 
     def own(self, name: str) -> str:
-        """Return what is an object of the bucket called here."""
+        """Return our key of an object in the bucket."""
         return name.removeprefix(self._prefix)
 
     @contextmanager
     def failures_said(self, name: str = "") -> Iterator[None]:
-        """Turn what boto3 raises into FileNotFoundError, NoRoom or StorageError with a sentence."""
+        """Convert boto3's exceptions into FileNotFoundError, NoRoom or StorageError with a
+        sentence.
+        """
         try:
             yield
         except ClientError as error:
@@ -139,7 +141,7 @@ def _make_client(
         max_pool_connections=_CONNECTIONS,
         tcp_keepalive=True,
         s3={"addressing_style": "path" if config.endpoint else "auto"},
-        # Checksums of the newest kind are known to few servers but AWS; we send Content-MD5.
+        # Few servers but AWS support the newest checksums; we send Content-MD5.
         request_checksum_calculation="when_required",
         response_checksum_validation="when_required",
         **patience,

@@ -1,4 +1,4 @@
-"""Move bytes to and from S3 objects in bounded memory: whole or not at all, checked on the way."""
+"""Transfer S3 objects in bounded memory: atomically, with checksums."""
 
 import base64
 import hashlib
@@ -23,10 +23,10 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 MIB = 1024 * 1024
-# S3 wants at least this in every part but the last.
+# S3's minimum size of every part but the last.
 SMALLEST_PART = 5 * MIB
 _PART = 8 * MIB
-# Some servers take a thousand parts, AWS ten thousand.
+# Some servers accept a thousand parts, AWS ten thousand.
 _MOST_PARTS = 900
 _AT_ONCE = 4
 _PIECE = MIB
@@ -35,7 +35,7 @@ _READ_ATTEMPTS = 3
 
 @dataclass(frozen=True)
 class Part:
-    """A part of an object to be: bytes of a local file, or another object."""
+    """A part of a new object: bytes of a local file, or another object."""
 
     size: int
     path: Path | None = None
@@ -44,7 +44,7 @@ class Part:
 
 
 def upload(bucket: Bucket, path: Path, name: str) -> None:
-    """Make an object of a file; it appears whole, and of the right size, or not at all."""
+    """Make an object of a file; it appears atomically, with the right size."""
     size = path.stat().st_size
     longest = max(_PART, -(-size // _MOST_PARTS))
     if size <= longest:
@@ -67,7 +67,7 @@ def put(bucket: Bucket, path: Path, name: str, first: int, size: int) -> None:
 
 
 def join(bucket: Bucket, parts: Sequence[Part], name: str) -> None:
-    """Make one object of parts, several at once; what was begun is taken back after an error."""
+    """Make one object of parts, several at once; abort the upload after an error."""
     target: dict[str, Any] = {"Bucket": bucket.name, "Key": bucket.full(name)}
     with bucket.failures_said(name):
         target["UploadId"] = bucket.client.create_multipart_upload(**target)["UploadId"]
@@ -79,7 +79,7 @@ def join(bucket: Bucket, parts: Sequence[Part], name: str) -> None:
             )
         _complete(bucket, target, sent, sum(part.size for part in parts), name)
     except BaseException:
-        with suppress(ClientError, BotoCoreError):  # the sweep takes what is left
+        with suppress(ClientError, BotoCoreError):  # the sweep removes the rest
             bucket.client.abort_multipart_upload(**target)
         raise
 
@@ -122,7 +122,7 @@ def _copy_part(bucket: Bucket, part: Part, number: int, target: dict[str, Any]) 
     except ClientError as error:
         if error.response.get("Error", {}).get("Code") != "NotImplemented":
             raise
-        with S3File(bucket, part.source) as body:  # a server that copies no parts takes its bytes
+        with S3File(bucket, part.source) as body:  # for servers that do not copy parts
             sent = bucket.client.upload_part(
                 **target,
                 PartNumber=number,
@@ -144,7 +144,7 @@ def _complete(
         try:
             bucket.client.complete_multipart_upload(**target, MultipartUpload={"Parts": sent})
         except ClientError as error:
-            # The answer to a first attempt may have been lost: then it is there, and whole.
+            # The answer to a first attempt may have been lost: then the complete object exists.
             if error.response.get("Error", {}).get("Code") != "NoSuchUpload":
                 raise
     try:
@@ -173,7 +173,7 @@ def size_of(bucket: Bucket, name: str) -> int:
 
 
 def delete(bucket: Bucket, name: str) -> None:
-    """Remove an object; one that is gone already is fine."""
+    """Remove an object; ignored if it does not exist."""
     with suppress(FileNotFoundError), bucket.failures_said(name):
         bucket.client.delete_object(Bucket=bucket.name, Key=bucket.full(name))
 
@@ -186,13 +186,13 @@ def delete_all(bucket: Bucket, names: Sequence[str]) -> None:
 
 
 class S3File(io.RawIOBase):
-    """An object open for reading: one request for the range asked, another after each seek.
+    """An object open for reading: one request for the given range, another after each seek.
 
-    It has no descriptor, so that nobody tries to hand it to the kernel.
+    It has no descriptor, so that it is never passed to the kernel.
     """
 
     def __init__(self, bucket: Bucket, name: str, first: int = 0, last: int | None = None) -> None:
-        """Ask for a range of an object; raises FileNotFoundError."""
+        """Request a range of an object; raises FileNotFoundError."""
         super().__init__()
         self._bucket, self._name = bucket, name
         self._position, self._last = first, last
@@ -215,7 +215,7 @@ class S3File(io.RawIOBase):
         return self._position
 
     def seek(self, position: int, whence: int = os.SEEK_SET) -> int:
-        """Move to a position; what was asked for before is let go."""
+        """Move to a position; abort the previous request."""
         base = {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: self._size}[whence]
         if base + position != self._position:
             self._let_go()
@@ -223,7 +223,7 @@ class S3File(io.RawIOBase):
         return self._position
 
     def readinto(self, buffer: Any) -> int:
-        """Read what arrives next; after a broken connection go on where it broke."""
+        """Read the next bytes; after a broken connection resume there."""
         view = memoryview(buffer)
         while self._position < self._size and view:
             try:
@@ -244,11 +244,11 @@ class S3File(io.RawIOBase):
                 self._position += len(data)
                 return len(data)
             self._let_go()
-            self._last = None  # more is wanted than was said
+            self._last = None  # more is read than announced
         return 0
 
     def close(self) -> None:
-        """Let go of the connection; when all was read the next request uses it."""
+        """Release the connection; if everything was read the next request reuses it."""
         if not self.closed:
             self._let_go()
         super().close()
@@ -320,7 +320,7 @@ class _Slice(io.RawIOBase):
         super().close()
 
     def md5(self) -> str:
-        """Return what a Content-MD5 says, which the server compares."""
+        """Return the value of a Content-MD5, which the server compares."""
         digest = hashlib.md5(usedforsecurity=False)
         self.seek(0)
         while piece := self.read(_PIECE):

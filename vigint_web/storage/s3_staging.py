@@ -1,8 +1,8 @@
-"""Hold in S3 what arrives in pieces, so that any web machine can go on with it.
+"""Hold the pieces of an upload in S3, so that any web machine can resume it.
 
 Each piece is an object named by its first byte, and counts once its request has ended. A piece is
-written over only by a longer one that begins with it; those that it covers then are passed over and
-removed. So at any moment the pieces that follow each other from 0 on are what is held.
+overwritten only by a longer one that begins with it; pieces covered by it are then ignored and
+removed. So at any moment the consecutive pieces from 0 on are the content.
 """
 
 import os
@@ -31,10 +31,10 @@ from vigint_web.storage.s3_objects import (
 )
 from vigint_web.storage.workspace import Workspace
 
-# No key may begin with a dot, so that nothing published is ever called so.
+# No key may begin with a dot, so no published object has such a name.
 FOLDER = ".incoming"
 _PIECE = 8 * MIB
-# Short pieces, of connections that break, are put together once there are so many.
+# Short pieces, from interrupted connections, are merged once there are this many.
 _SHORT_ONES = 8
 
 
@@ -50,7 +50,7 @@ class _Piece:
 
 
 def list_staged(bucket: Bucket) -> Iterator[Held]:
-    """Tell of everything staged, by name."""
+    """List everything staged, by name."""
     now, folder = time.time(), f"{FOLDER}/"
     held: dict[str, Held] = {}
     for name, size, modified in list_objects(bucket, folder):
@@ -61,7 +61,7 @@ def list_staged(bucket: Bucket) -> Iterator[Held]:
 
 
 def list_objects(bucket: Bucket, prefix: str) -> Iterator[tuple[str, int, float]]:
-    """Yield name, size and time of change of all objects whose name begins so, in order."""
+    """Yield name, size and time of change of all objects with a prefix, in order."""
     with bucket.failures_said():
         pages = bucket.client.get_paginator("list_objects_v2")
         for page in pages.paginate(Bucket=bucket.name, Prefix=bucket.full(prefix)):
@@ -70,22 +70,22 @@ def list_objects(bucket: Bucket, prefix: str) -> Iterator[tuple[str, int, float]
 
 
 class S3Staged:
-    """Keep pieces as objects; each waits on the local disk until it is long enough to be sent."""
+    """Keep pieces as objects; each is buffered on the local disk until it is long enough."""
 
     def __init__(self, bucket: Bucket, workspace: Workspace, name: str) -> None:
         self._bucket, self._workspace = bucket, workspace
         self._folder = f"{FOLDER}/{check_name(name)}/"
 
     def size(self) -> int:
-        """Return how many bytes are held; 0 when nothing came yet."""
+        """Return the number of bytes held; 0 when none have arrived."""
         return _end(self._held())
 
     def append(self, chunks: Iterable[bytes]) -> int:
-        """Add bytes and return how many are held then.
+        """Add bytes and return the new number of durable bytes.
 
         Raises:
-            NoRoom: the bucket or the disk here is full; what fitted is kept.
-            StorageError: S3 failed; what was sent before is kept.
+            NoRoom: the bucket or the local disk is full; the bytes that fitted are kept.
+            StorageError: S3 failed; the bytes sent before are kept.
         """
         self._workspace.require_room()
         held = self._held()
@@ -109,8 +109,8 @@ class S3Staged:
         return _end(covered) or first
 
     def cut(self, size: int) -> None:
-        """Forget what lies beyond a size."""
-        # The last first, so that what is held never has a gap in it.
+        """Discard the bytes beyond a size."""
+        # The last first, so that the content never has a gap.
         for piece in reversed(self._pieces()):
             if piece.first >= size:
                 delete(self._bucket, piece.name)
@@ -121,17 +121,17 @@ class S3Staged:
                     put(self._bucket, spool.path, piece.name, 0, spool.size)
 
     def read(self, first: int) -> Iterator[bytes]:
-        """Yield what is held from a position on, a megabyte at a time."""
+        """Yield the bytes from a position on, a megabyte at a time."""
         for piece in self._held():
             if piece.end > first:
                 yield from read_pieces(self._bucket, piece.name, max(0, first - piece.first))
 
     def publish(self, key: str) -> None:
-        """Join the pieces to one object, which appears whole or not at all.
+        """Join the pieces to one object, which appears atomically.
 
         Raises:
             FileNotFoundError: nothing is staged, or it was published before.
-            NoRoom, StorageError: all stays staged.
+            NoRoom, StorageError: everything stays staged.
         """
         check_key(key)
         held = self._held()
@@ -147,7 +147,7 @@ class S3Staged:
         self.discard()
 
     def discard(self) -> None:
-        """Remove the pieces; those that are gone already are fine."""
+        """Remove the pieces; ignored if there are none."""
         delete_all(self._bucket, [piece.name for piece in self._pieces()])
 
     def _join(self, held: list[_Piece], key: str) -> None:
@@ -186,7 +186,7 @@ class S3Staged:
         return held
 
     def _pieces(self) -> list[_Piece]:
-        """Return all pieces in order, those that others cover too."""
+        """Return all pieces in order, including those covered by others."""
         found = []
         for name, size, _ in list_objects(self._bucket, self._folder):
             number = name.removeprefix(self._folder)
@@ -205,7 +205,7 @@ class S3Staged:
 
 
 class _Spool:
-    """Bytes that wait on the local disk until they are sent; they are worth nothing before."""
+    """Bytes buffered on the local disk until they are sent; they do not count before."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -246,7 +246,9 @@ def _end(held: Sequence[_Piece]) -> int:
 
 
 def _size_at(first: int) -> int:
-    """Return how long a piece is: a hundredth of what is before it, so that they never are many."""
+    """Return the length of a piece: a hundredth of the bytes before it, which bounds their
+    number.
+    """
     return max(_PIECE, first // 100)
 
 

@@ -1,4 +1,4 @@
-"""Keep working files: always on this machine, wherever what is finished is kept."""
+"""Keep working files, always on this machine, with either storage."""
 
 import os
 import shutil
@@ -12,19 +12,19 @@ from vigint_web.storage.base import Held, NoRoom
 from vigint_web.storage.disk import failures_said
 from vigint_web.system.private_files import private_folder
 
-# What is staged here may rest for days: whoever has it expects it, or `media check` finds it.
+# Staged files may rest for days; they are removed by their owner or found by `media check`.
 STAGED_SUFFIX = ".part"
 _RESERVE = 32 * 1024 * 1024
 
 
 class Workspace:
-    """Hold working files in one folder, of which nothing outlives its work for long."""
+    """Hold working files in one folder, of which none outlives its work for long."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
     def prepare(self) -> None:
-        """Make the folder, for its owner only."""
+        """Create the folder, for its owner only."""
         private_folder(self.folder)
 
     def new_temp(self, suffix: str = "") -> Path:
@@ -50,15 +50,15 @@ class Workspace:
             return Path(tempfile.mkdtemp(prefix=prefix, dir=self.folder))
 
     def discard_folders(self, prefix: str) -> None:
-        """Remove working folders that were made with a prefix, whoever made them."""
+        """Remove working folders with a prefix, whichever process made them."""
         for path in self.folder.glob(f"{prefix}*"):
             if path.is_dir():
                 shutil.rmtree(path, ignore_errors=True)
 
     def require_room(self, needed: int = 0) -> None:
-        """Raise NoRoom when so little is left that the database's own writes are in danger.
+        """Raise NoRoom when so little space is left that the database's own writes are at risk.
 
-        Whoever makes room has to log in, and to delete: both are written down.
+        To free space, an administrator has to log in and delete: both are written to the database.
 
         Args:
             needed: the bytes that are about to be written.
@@ -67,20 +67,20 @@ class Workspace:
             raise NoRoom("no room left in the storage")
 
     def free_bytes(self) -> int:
-        """Return the room left for an ordinary user, in bytes."""
+        """Return the space available to an ordinary user, in bytes."""
         return shutil.disk_usage(self.folder).free
 
     def list(self) -> Iterator[Held]:
-        """Tell of working files and folders."""
+        """List working files and folders."""
         now = time.time()
         for path in self.folder.iterdir():
-            with suppress(FileNotFoundError):  # whoever made it was faster
+            with suppress(FileNotFoundError):  # removed concurrently
                 if path.suffix != STAGED_SUFFIX:
                     newest = max(_changed(path), default=0.0)
                     yield Held(path.name, _size(path), now - newest)
 
     def list_staged(self) -> Iterator[Held]:
-        """Tell of what is staged."""
+        """List the staged files."""
         now = time.time()
         for path in self.folder.glob(f"*{STAGED_SUFFIX}"):
             with suppress(FileNotFoundError):
@@ -92,7 +92,7 @@ class Workspace:
         removed = 0
         for held in self.list():
             path = self.folder / held.name
-            # Somebody else may be faster, or it is in use: the next sweep tells.
+            # Removed concurrently, or in use: left to the next sweep.
             with suppress(OSError):
                 if held.age >= older_than_seconds:
                     shutil.rmtree(path) if path.is_dir() else path.unlink()

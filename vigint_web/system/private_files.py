@@ -1,6 +1,6 @@
-"""Make what holds state readable by its owner alone, whatever the umask and what is there already.
+"""Make state readable by its owner only, regardless of the umask and of existing permissions.
 
-The data directory itself, when it was there before, stays as its administrator made it.
+The data directory itself, if it already existed, keeps its administrator's permissions.
 """
 
 import os
@@ -12,12 +12,12 @@ _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
 
 def private_folder(path: Path) -> None:
-    """Make a folder of mode 0700, and those above it that are missing; narrow one that is there.
+    """Create a folder of mode 0700, with missing parents; restrict an existing one.
 
-    `Path.mkdir` gives its mode to the last folder only.
+    `Path.mkdir` applies its mode to the last folder only.
 
     Raises:
-        OSError: it cannot be made.
+        OSError: it cannot be created.
     """
     if not path.is_dir():
         if not path.parent.is_dir():
@@ -38,7 +38,7 @@ def private_file(path: Path) -> int:
 
 
 def private_database(path: Path) -> None:
-    """Let an SQLite database be private: its log and its index get the mode that it has."""
+    """Make an SQLite database private; its journal and index get the same mode."""
     with suppress(FileExistsError):
         os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
     for name in (path.name, f"{path.name}-wal", f"{path.name}-shm", f"{path.name}-journal"):
@@ -46,7 +46,7 @@ def private_database(path: Path) -> None:
 
 
 def narrow(path: Path) -> None:
-    """Take group's and others' rights from what is there; what belongs to another user stays."""
+    """Remove the permissions of group and others; skip files of another user."""
     with suppress(FileNotFoundError, PermissionError):
         mode = stat.S_IMODE(path.stat().st_mode)
         if mode & _OTHERS:

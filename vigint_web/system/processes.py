@@ -1,4 +1,4 @@
-"""Ties a process to the one that started it: to its life, and to what it wants to know."""
+"""Tie a process to its parent, and notify its service manager."""
 
 import atexit
 import ctypes
@@ -34,13 +34,13 @@ def die_with_parent(parent: int | None = None) -> None:
     if _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0) != 0:
         errno = ctypes.get_errno()
         raise OSError(errno, os.strerror(errno))
-    # A parent that died before the call above sends no signal any more.
+    # A parent that died before the call above sends no signal.
     if parent is not None and os.getppid() != parent:
         os.kill(os.getpid(), signal.SIGKILL)
 
 
 class Shield:
-    """Keep SIGTERM off while something must not be cut off; see `shielded`."""
+    """Defer SIGTERM during a critical operation; see `shielded`."""
 
     def __init__(self) -> None:
         self._before: Any = None
@@ -51,7 +51,7 @@ class Shield:
             self._before = signal.signal(signal.SIGTERM, signal.SIG_IGN)
 
     def drop(self) -> None:
-        """Let SIGTERM do again what it did before."""
+        """Restore the previous handler of SIGTERM."""
         if self._before is not None:
             signal.signal(signal.SIGTERM, self._before)
             self._before = None
@@ -59,7 +59,7 @@ class Shield:
 
 @contextmanager
 def shielded() -> Iterator[Shield]:
-    """Run a block that may call `hold`; SIGTERM is as before when it ends."""
+    """Run a block that may call `hold`; restore SIGTERM at its end."""
     shield = Shield()
     try:
         yield shield
@@ -68,9 +68,9 @@ def shielded() -> Iterator[Shield]:
 
 
 def end_at_once_until_ready(numbers: Set[int]) -> None:
-    """Let every process forked from here end at these signals, until it sets handlers of its own.
+    """Make these signals end every process forked from here, until it sets its own handlers.
 
-    No signal is lost in between: they wait from before the fork until the handlers are set.
+    No signal is lost in between: they are blocked from before the fork until the handlers are set.
     """
 
     def end(_number: int, _frame: FrameType | None) -> None:
@@ -91,11 +91,11 @@ def end_at_once_until_ready(numbers: Set[int]) -> None:
 def run_and_exit(work: Callable[[], object]) -> NoReturn:
     """Run the main work of this process, then end the process without finalizing the interpreter.
 
-    Finalization takes every loaded module apart: half a second of processor time in each process of
-    this application, and several end at once. Functions registered with `atexit` run, and standard
+    Finalization unloads every module: half a second of processor time in each process of this
+    application, and several end at once. Functions registered with `atexit` run, and standard
     streams are flushed; threads are not waited for.
 
-    An exception other than SystemExit is raised on, and ends the process as usual.
+    An exception other than SystemExit is propagated, and ends the process as usual.
     """
     try:
         work()
@@ -112,9 +112,9 @@ def run_and_exit(work: Callable[[], object]) -> NoReturn:
 
 
 def tell_manager(state: str) -> None:
-    """Tell a service manager how this process is: `READY=1`, `WATCHDOG=1` (sd_notify(3)).
+    """Notify a service manager of this process's state: `READY=1`, `WATCHDOG=1` (sd_notify(3)).
 
-    Without a manager that asks (NOTIFY_SOCKET) it does nothing.
+    Does nothing without NOTIFY_SOCKET.
     """
     address = os.environ.get("NOTIFY_SOCKET")
     if not address:

@@ -1,8 +1,8 @@
-"""Where the embedded queue server of a data directory listens. Standard library only.
+"""The socket of a data directory's embedded queue server. Standard library only.
 
 A unix socket's path may have about 100 bytes; where the data directory's is longer, or cannot be
-used otherwise, the socket lies in a short private directory, whose name is remembered beside the
-queue's data so that every process of the installation finds it.
+used otherwise, the socket is in a short private directory, whose name is stored beside the queue's
+data so that every process of the installation finds it.
 """
 
 import os
@@ -24,7 +24,7 @@ def queue_dir(data_dir: Path) -> Path:
 
 
 def queue_socket(data_dir: Path) -> Path:
-    """Return the socket's path, as it is or, before the first start, as far as it is known."""
+    """Return the socket's path; before the first start, the expected one."""
     own = queue_dir(data_dir) / _SOCKET_NAME
     if _is_usable(own):
         return own
@@ -37,12 +37,12 @@ def queue_url(data_dir: Path) -> str:
 
 
 def prepare_queue_socket(data_dir: Path) -> Path:
-    """Make the directories the socket needs and return its path.
+    """Create the directories of the socket and return its path.
 
     For the one process that starts the server; others use `queue_socket`.
     """
     home = queue_dir(data_dir)
-    # The directory's mode guards the socket in the moment before the server sets its own.
+    # The directory's mode protects the socket until the server sets its own.
     private_folder(home)
     own = home / _SOCKET_NAME
     if _is_usable(own):
@@ -68,8 +68,8 @@ def remove_queue_socket(data_dir: Path) -> None:
 
 
 def _is_usable(socket: Path) -> bool:
-    # RQ asks the server for its clients, and redis-py takes the answer, in which the path stands,
-    # apart at these characters.
+    # RQ lists the server's clients, and redis-py splits the answer, which contains the path, at
+    # these characters.
     return len(os.fsencode(socket)) <= _LONGEST_PATH and not re.search(r"[\s=]", str(socket))
 
 
@@ -83,7 +83,7 @@ def _remembered(data_dir: Path) -> Path | None:
         parent = socket.parent.lstat()
     except OSError:
         return None
-    # The temporary directory is everybody's, and is emptied at times: someone else may have
+    # The temporary directory is world-writable, and is cleaned at times: another user may have
     # taken the name since.
     private = (
         stat.S_ISDIR(parent.st_mode)

@@ -1,4 +1,4 @@
-"""A shell here, a shell on another machine, and a backup of something of everything."""
+"""A shell here, a shell on another machine, and a backup of all kinds of things."""
 
 import os
 import random
@@ -30,7 +30,7 @@ def shell(
 def elsewhere(
     shell: Shell, tmp_path: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Shell]:
-    """Give the shell of another machine, where nothing is yet."""
+    """Provide the shell of another, empty machine."""
     environ = {**shell.environ, "VIGINT_DATA_DIR": str(tmp_path / "elsewhere")}
     if "VIGINT_DATABASE_URL" not in environ:
         yield Shell(monkeypatch, environ)
@@ -42,7 +42,7 @@ def elsewhere(
 
 @pytest.fixture
 def lived(client: FlaskClient, api_key: str, work: Work, library: Library) -> Source:
-    """Let something of everything be there: incidents, a mail, a source; return the source."""
+    """Create all kinds of things: incidents, a mail, a source; return the source."""
     source = library.source()
     library.keep_track(source.video)
     library.incident()

@@ -1,4 +1,4 @@
-"""Change a backup as somebody would who knows how it is sealed."""
+"""Modify a backup with knowledge of its seal."""
 
 import hashlib
 import io
@@ -10,10 +10,10 @@ from typing import Any
 
 
 def forge(made: Path, target: Path, change: Callable[[dict[str, bytes]], Any]) -> None:
-    """Write a backup whose members were changed and whose manifest is right all the same.
+    """Write a backup with modified members and a valid manifest.
 
     Args:
-        change: is given the members; numbers of rows that it returns go into the manifest.
+        change: called with the members; the numbers of rows that it returns go into the manifest.
     """
     with tarfile.open(made) as tar:
         members = {name: content(tar, name) for name in tar.getnames()}

@@ -1,4 +1,4 @@
-"""What waited to be sent when a backup was made waits after its restore for a person's word."""
+"""Notifications pending in a backup are on hold after its restore."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -41,7 +41,7 @@ ADMIN = command_line("admin@example.com")
 
 @pytest.fixture
 def waiting(client: FlaskClient, api_key: str, footage: Footage, app: Flask) -> None:
-    """Let something of everything wait: a mail, one for its video, one to a person, a hosting."""
+    """Create pending notifications: a mail, one for its video, one to a person, a hosting."""
     text = post_incident(client, api_key, {"message": "Alarme", "recipients": ["a@example.com"]})
     post_incident(
         client, api_key, incident_document(footage.frames(3), recipients=["b@example.com"])
@@ -92,7 +92,7 @@ def test_nothing_is_sent_and_everything_else_goes_on(restored: Shell) -> None:
         assert delivery.due_alerts() == []
         assert account_delivery.due_account_mails() == []
         assert remote.due_hostings() == []
-        # Jobs that were queued nevertheless find nothing that they may do.
+        # Jobs that were queued nevertheless find nothing to do.
         for row in db.session.query(Alert).all():
             delivery.deliver_alert(row.id)
         for mail in db.session.query(AccountMail).all():
@@ -127,7 +127,7 @@ def test_it_is_sent_when_that_is_decided(restored: Shell) -> None:
         pipeline.process_video(video.id)
         _deliver_what_is_due()
         assert {alert.state for alert in db.session.query(Alert)} == {AlertState.SENT}
-        assert _mails(restored) == 2, "nobody has the address of the third"
+        assert _mails(restored) == 2, "the third has no address"
         told = db.session.query(AuditEvent).filter_by(action="deliveries:released").one()
         assert told.actor == ADMIN.label
         assert told.detail == {"mails": 3, "calls": 1}

@@ -1,4 +1,4 @@
-"""Archives that somebody made with intent: one sentence each, and no more work than they are."""
+"""Malicious archives: one sentence each, and bounded work."""
 
 import hashlib
 import io
@@ -24,7 +24,7 @@ Members = dict[str, bytes]
 
 
 def _database(change: str) -> Callable[[Members], dict[str, int]]:
-    """Return what changes the database of a backup by SQL, with a manifest that is right."""
+    """Return a change of a backup's database by SQL, with a valid manifest."""
 
     def do(members: Members) -> dict[str, int]:
         connection = sqlite3.connect(":memory:")
@@ -89,15 +89,15 @@ def test_a_database_that_is_none_of_ours_is_refused_before_anything_is_put_in_pl
 def test_a_newer_database_is_refused_whatever_the_manifest_says(
     elsewhere: Shell, made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # The version that restores knows none of the backup's: as if all its own were older.
+    # The restoring version does not know the backup's revision, as if it were older.
     monkeypatch.setattr("alembic.script.ScriptDirectory.walk_revisions", lambda *_, **__: iter(()))
     assert "newer Vigint" in elsewhere.is_refused("restore", made)
     assert nothing_is_there(elsewhere)
 
 
 def test_every_column_that_names_a_file_is_looked_at() -> None:
-    # What ends in _key names a file, or is one of these; snapshots looks at those of videos, and
-    # at what their tracks name.
+    # Columns that end in _key reference a file, or are one of these; snapshots read those of
+    # videos, and their tracks.
     others = {"links.signing_key", "incidents.idempotency_key", "incidents.body_key"}
     named = {
         f"{table.name}.{column.name}"
@@ -165,7 +165,7 @@ def test_what_claims_to_be_huge_costs_nothing(
     first = _headers("vigint-backup.json", len(head)) + head.ljust(1024, b"\0")
     with forged.open("wb") as file:
         file.write(first + _headers("media/a/b.mp4", claimed, kind))
-        if real:  # 20 GB that take no place
+        if real:  # 20 GB without blocks on disk
             os.ftruncate(file.fileno(), file.tell() + claimed + 10_240)
     read = 0
 

@@ -1,4 +1,4 @@
-"""What is damaged, strange or made for another place is refused, and nothing of it is used."""
+"""Damaged, foreign or incompatible backups are refused, and nothing of them is used."""
 
 import json
 import os
@@ -48,7 +48,7 @@ def test_a_damaged_backup_is_refused_wherever_the_damage_is(
         with backup_archive.Archive(made) as archive:
             if found != archive.check(lambda _: None):
                 missed.append(place)
-    assert not missed, "bytes that count were changed and nobody noticed"
+    assert not missed, "changes of relevant bytes were not detected"
     damaged.write_bytes(whole[:5000] + b"\0" + whole[5001:])
     for length in (0, 1, 511, 512, 5000, len(whole) // 2, end - 1):
         damaged.write_bytes(whole[:length])

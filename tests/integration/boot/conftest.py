@@ -21,13 +21,13 @@ def root() -> Path:
 
 @pytest.fixture
 def until() -> Callable[..., None]:
-    """Return a function that waits for a condition, and fails when it does not come in time."""
+    """Return a function that waits for a condition, and fails after the time limit."""
     return wait_until
 
 
 @pytest.fixture
 def runs() -> Callable[[int], bool]:
-    """Return a function that tells whether a process runs; a zombie does not."""
+    """Return a function that checks whether a process runs; a zombie does not."""
 
     def look(pid: int) -> bool:
         try:

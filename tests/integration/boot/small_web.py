@@ -1,4 +1,4 @@
-"""A web server with the settings that ship, around an application that only a test could love."""
+"""A web server with the shipped settings, around a test application."""
 
 import os
 import socket
@@ -13,7 +13,7 @@ import pytest
 
 Until = Callable[..., None]
 
-# Holds a connection open before the fork, as no application should, and tells what it is told.
+# Holds a connection open across the fork, as no application should, and reports what it receives.
 APPLICATION = """
 import os
 from flask import Flask, Response, request

@@ -1,4 +1,4 @@
-"""Runs a supervisor for the tests: one JSON argument says of what. Not a test itself."""
+"""Runs a supervisor for the tests: one JSON argument describes it. Not a test itself."""
 
 import json
 import logging
@@ -13,7 +13,7 @@ from vigint_web.cli.supervisor import Child, Supervisor
 
 
 class Printed(Report):
-    """Print what is reported."""
+    """Print the reports."""
 
     def died(self, name: str, what: str, pause: float) -> None:
         print(f"report: {name} {what}, again after {pause:g}", flush=True)
@@ -29,7 +29,7 @@ class Printed(Report):
 
 
 def main() -> int:
-    """Run what the argument says; print `ready` when it is, and the sentence of a failed start."""
+    """Run the described children; print `ready`, and the sentence of a failed start."""
     logging.basicConfig(level=logging.INFO, stream=sys.stdout, format="%(message)s")
     plan = json.loads(sys.argv[1])
     children = []

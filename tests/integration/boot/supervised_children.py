@@ -1,4 +1,4 @@
-"""A supervisor in a process of its own, for the tests, and children of several tempers."""
+"""A supervisor in a process of its own, for the tests, and children with various behaviours."""
 
 import json
 import os
@@ -14,7 +14,7 @@ import pytest
 Until = Callable[..., None]
 Runs = Callable[[int], bool]
 
-# Each tells its process id by a file that appears whole, and its orderly end in `ended`.
+# Each writes its process id to a file atomically, and its orderly end to `ended`.
 HEAD = """
 import os, signal, sys
 os.chdir({home!r})
@@ -53,7 +53,7 @@ sys.exit(3)
 
 
 class Supervised:
-    """One supervisor in a process of its own, and what is known of its children."""
+    """One supervisor in a process of its own, and its children."""
 
     def __init__(self, home: Path, root: Path, until: Until) -> None:
         self.home = home
@@ -104,7 +104,7 @@ class Supervised:
 
 @pytest.fixture
 def supervised(tmp_path: Path, root: Path, until: Until, runs: Runs) -> Iterator[Supervised]:
-    """Yield a supervisor to be, and leave nothing of it."""
+    """Yield a supervisor that is not started, and clean up after it."""
     home = tmp_path / "home"
     home.mkdir()
     supervised = Supervised(home, root, until)

@@ -1,4 +1,4 @@
-"""Processes end quickly, and lose neither a signal nor what they have begun."""
+"""Processes end quickly, and lose neither a signal nor running work."""
 
 import os
 import signal
@@ -93,7 +93,7 @@ def test_a_process_that_is_not_prepared_yet_ends_at_a_signal(root: Path) -> None
 
 @pytest.fixture
 def connect(web: Web) -> Iterator[Callable[[bytes], socket.socket]]:
-    """Give a function that connects and sends."""
+    """Provide a function that connects and sends."""
     with ExitStack() as opened:
 
         def to_web(sent: bytes) -> socket.socket:
@@ -114,12 +114,12 @@ def test_a_hurried_stop_ends_what_is_idle_and_finishes_what_is_under_way(
     assert (answered.status, bool(answered.read())) == (200, True)
     silent = connect(b"")
     paused = connect(b"GET /file HTTP/1.1\r\nHost: web\r\n\r\n")
-    assert paused.recv(10), "a player that takes nothing any more"
+    assert paused.recv(10), "a player that stopped reading"
     head = b"POST /echo HTTP/1.1\r\nHost: web\r\nContent-Length: 10\r\nExpect: 100-continue\r\n\r\n"
     under_way = connect(head)
     assert b"100 Continue" in under_way.recv(1_000), "its request has begun"
     under_way.sendall(b"first")
-    web.get("/pid")  # what connected before is taken up
+    web.get("/pid")  # earlier connections are accepted
     web.process.send_signal(signal.SIGQUIT)
     for idle in (kept, silent):
         assert idle.recv(10_000) == b"", "an idle connection is closed"

@@ -56,7 +56,7 @@ def test_a_killed_worker_is_replaced(web: Web, until: Until) -> None:
 
 
 def test_it_stops_in_good_time_and_leaves_no_socket(web: Web, tmp_path: Path, until: Until) -> None:
-    # A worker that is still booting does not hear SIGTERM, and is killed after 8 s only.
+    # A worker that is still booting ignores SIGTERM, and is killed after 8 s only.
     workers(web, until)
     web.process.terminate()
     assert web.process.wait(7) == 0
@@ -91,7 +91,7 @@ def test_settings_are_what_the_design_needs() -> None:
 
 
 def test_a_busy_process_leaves_new_connections_to_the_others(web: Web) -> None:
-    """Two processes of four threads: five halves of requests never fill both."""
+    """Two processes of four threads: five incomplete requests never fill both."""
     stalled = []
     try:
         for _ in range(5):

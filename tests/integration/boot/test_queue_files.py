@@ -1,4 +1,4 @@
-"""Damaged files of the queue server do not keep an installation from starting."""
+"""Damaged files of the queue server do not prevent the start."""
 
 import logging
 import os
@@ -20,7 +20,7 @@ Until = Callable[..., None]
 
 
 class Runs:
-    """Runs a queue server as the supervisor does: before a restart its files are looked at."""
+    """Runs a queue server like the supervisor: its files are checked before a restart."""
 
     def __init__(self, data_dir: Path, until: Until) -> None:
         self.server = QueueServer(data_dir)
@@ -28,7 +28,7 @@ class Runs:
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> bool:
-        """Start it; return whether it came up."""
+        """Start it; return whether it is up."""
         self.server.prepare()
         self.process = subprocess.Popen(
             self.server.argv,
@@ -52,7 +52,7 @@ class Runs:
 
 @pytest.fixture
 def runs(tmp_path_factory: pytest.TempPathFactory, until: Until) -> Iterator[Runs]:
-    """Give a queue server that has jobs in its files, and was killed."""
+    """Provide a queue server with jobs in its files, which was killed."""
     made = Runs(tmp_path_factory.mktemp("q"), until)
     assert made.start()
     with made.client() as client:
@@ -78,7 +78,7 @@ def test_it_starts_whatever_its_files_hold(
     home = runs.server.log_path.parent
     damaged = queue_damage.damage(home, file, kind, place).read_bytes()
     if runs.start():
-        return  # what it could read is what it has
+        return  # it keeps the readable part
     with caplog.at_level(logging.WARNING):
         runs.server.begin_anew_if_damaged()
     assert runs.start(), "it does not start without its files either"

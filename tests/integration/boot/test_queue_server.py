@@ -30,7 +30,7 @@ def short_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def start(until: Until) -> Iterator[Start]:
-    """Yield what prepares and starts a queue server and waits for it; all end with the test."""
+    """Yield a function that starts a queue server and waits for it; all end with the test."""
     started: list[subprocess.Popen[bytes]] = []
 
     def run(server: QueueServer) -> subprocess.Popen[bytes]:

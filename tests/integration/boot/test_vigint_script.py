@@ -11,7 +11,7 @@ from tests.functional.processes import PATIENCE_SECONDS
 
 Until = Callable[..., None]
 
-# What the script may count on, beside Python: nothing but POSIX (and readlink).
+# The tools available to the script, beside Python: only POSIX (and readlink).
 TOOLS = ["sh", "cksum", "tr", "readlink", "grep", "tail", "rm", "mv"]
 BASE_PYTHON = Path(sys.executable).resolve()
 APPLICATION = "import os, sys; print('vigint', os.getcwd(), *map(repr, sys.argv[1:]))"
@@ -19,7 +19,7 @@ RUNNER = "import os, sys; print('pytest', os.getcwd(), *map(repr, sys.argv[1:]))
 
 
 class Checkout:
-    """A checkout that needs no packages, on a machine with only the tools put on its PATH."""
+    """A checkout that needs no packages, on a machine with only the tools on its PATH."""
 
     def __init__(self, path: Path, root: Path) -> None:
         self.path = path / "check out"
@@ -53,14 +53,14 @@ class Checkout:
         (self.bin / name).chmod(0o755)
 
     def add_uv(self) -> None:
-        """Put a uv on PATH that is done in no time, since there is nothing to install."""
+        """Put a uv on PATH that does nothing, since there is nothing to install."""
         make = f"""for last; do :; done; exec '{BASE_PYTHON}' -m venv --without-pip "$last" """
         self.add_script(
             "uv", f"""echo "$*" >>'{self.home}/calls'; case $1 in venv) {make};; esac"""
         )
 
     def hide(self, *modules: str) -> None:
-        """Have this Python lack some of its modules, as Debian's lacks ensurepip and pip."""
+        """Hide some modules of this Python, like Debian without ensurepip and pip."""
         for module in modules:
             (self.modules / f"{module}.py").write_text("raise ImportError('split off')\n")
 
@@ -74,7 +74,7 @@ class Checkout:
         }
 
     def start(self, *arguments: str, script: Path | str | None = None, **more: str) -> str:
-        """Run the script to its good end and return its standard output; errors in `said`."""
+        """Run the script successfully and return its standard output; errors are in `said`."""
         result = self.run(*arguments, script=script, **more)
         assert result.returncode == 0, result.stderr
         return result.stdout
@@ -95,7 +95,7 @@ class Checkout:
         return result
 
     def pretend_prepared(self) -> None:
-        """Prepare by hand what an earlier start would have, without pip's seconds."""
+        """Create the result of an earlier start, without pip's seconds."""
         subprocess.run([BASE_PYTHON, "-m", "venv", "--without-pip", self.venv], check=True, env={})
         lines = []
         for name in ("base", "test"):
@@ -122,7 +122,7 @@ def test_first_start_prepares_and_second_only_starts(checkout: Checkout) -> None
     assert len(checkout.said.splitlines()) == 1
     assert {path.name for path in checkout.path.glob(".venv*")} == {".venv", ".venv.lock"}
 
-    # The second needs no Python on PATH: it installs nothing and asks nobody.
+    # The second needs no Python on PATH, because it installs nothing.
     (checkout.bin / "python3").unlink()
     assert checkout.start("doctor") == f"vigint {checkout.home} 'doctor'\n"
     assert checkout.said == ""
@@ -242,6 +242,16 @@ def test_no_python_is_one_sentence(checkout: Checkout) -> None:
     assert "apt install python3 python3-venv" in result.stderr
 
 
+def test_no_tools_at_all_is_one_sentence(checkout: Checkout) -> None:
+    checkout.pretend_prepared()
+    for tool in checkout.bin.iterdir():
+        tool.unlink()
+    result = checkout.run("up", script=checkout.path / "vigint")
+    assert result.returncode == 1
+    assert len(result.stderr.splitlines()) == 1
+    assert "Vigint needs Python 3.11 or newer" in result.stderr
+
+
 def test_a_shim_without_its_python_is_passed_over(checkout: Checkout) -> None:
     checkout.add_script("python3.13", "echo 'shim: python3.13: command not found' >&2; exit 127")
     checkout.add_python("python")
@@ -303,7 +313,7 @@ def test_another_failure_shows_what_pip_said(checkout: Checkout, tmp_path: Path)
 
 def test_a_checkout_that_cannot_be_written_is_one_sentence(checkout: Checkout) -> None:
     checkout.add_python()
-    # Root may write everywhere, but not open a directory as a file.
+    # Root may write everywhere, but cannot open a directory as a file.
     (checkout.path / ".venv.lock").mkdir()
     result = checkout.run("up")
     assert result.returncode == 1

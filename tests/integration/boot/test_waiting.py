@@ -1,4 +1,4 @@
-"""What has not come costs no thread: two processes of four threads face many halves of requests."""
+"""Missing bytes occupy no thread: two processes of four threads get many incomplete requests."""
 
 import socket
 from collections.abc import Callable, Iterator
@@ -15,7 +15,7 @@ _CROWD = 40
 
 @pytest.fixture
 def connections(web: Web) -> Iterator[Callable[[bytes], socket.socket]]:
-    """Give a function that opens a connection and sends the beginning of something."""
+    """Provide a function that opens a connection and sends the beginning of a request."""
     with ExitStack() as stack:
 
         def connect(said: bytes) -> socket.socket:
@@ -114,7 +114,7 @@ def test_a_connection_whose_request_was_answered_takes_the_next(
 def test_a_client_that_still_sends_sees_why_it_is_refused(
     connections: Callable[[bytes], socket.socket],
 ) -> None:
-    """As urllib3 and browsers do: first the whole body, then a look at the answer."""
+    """Like urllib3 and browsers: first the whole body, then the answer."""
     body = bytes(30 * 1024 * 1024)
     connection = connections(
         b"POST /ignore HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % len(body)

@@ -29,7 +29,7 @@ def find_tools_without_path() -> Tools:
 
 @pytest.fixture(scope="session", params=["packaged", "path"])
 def tools(request: pytest.FixtureRequest, packaged_tools: Tools) -> Tools:
-    """Each pair of programs that this machine has: the packaged one always, PATH's if any."""
+    """Each pair of programs on this machine: always the packaged one, and PATH's if any."""
     if request.param == "packaged":
         return packaged_tools
     if not (shutil.which("ffmpeg") and shutil.which("ffprobe")):
@@ -52,7 +52,7 @@ def packaged_runner(packaged_tools: Tools) -> Runner:
 
 @pytest.fixture(scope="session")
 def make_clip(tmp_path_factory: pytest.TempPathFactory) -> MakeClip:
-    """Return a function that generates a clip with a moving test picture, and a tone if asked."""
+    """Return a function that generates a clip with a moving test picture, and optionally a tone."""
     folder = tmp_path_factory.mktemp("clips")
     program = packaged_ffmpeg()
 
@@ -79,7 +79,7 @@ def playable_clip(make_clip: MakeClip) -> Path:
 
 @pytest.fixture
 def no_leftovers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """Give runs a place of their own for temporary files, and look that it is empty after."""
+    """Give runs a separate place for temporary files, and check that it is empty afterwards."""
     place = tmp_path / "tmp"
     place.mkdir()
     monkeypatch.setattr("tempfile.tempdir", str(place))

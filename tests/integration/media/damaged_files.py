@@ -9,7 +9,7 @@ from media_samples import picture
 
 from tests.format_samples import FORMATS, Format, make
 
-# Small, quick to decode, and of every container.
+# Small, fast to decode, and of every container.
 CLIPS = (
     "h264-aac.mp4", "h264-pieces.mp4", "hevc-aac.mp4", "h264-pcm.mov", "mjpeg-pcm.mov",
     "h264-vorbis.mkv", "vp9-opus.mkv", "vp8-vorbis.webm", "xvid-mp3.avi", "mjpeg-pcm.avi",
@@ -20,7 +20,7 @@ _SUFFIXES = ("mp4", "avi", "mov", "mkv", "wmv", "flv", "webm", "m4v")
 
 @dataclass(frozen=True)
 class Damaged:
-    """A file, the name it came under, and what was done to it."""
+    """A file, its original name, and its damage."""
 
     name: str
     data: bytes
@@ -28,7 +28,7 @@ class Damaged:
 
 
 def make_clips(folder: Path) -> list[bytes]:
-    """Return the whole files that are damaged."""
+    """Return the intact files to damage."""
     by_name: dict[str, Format] = {form.name: form for form in FORMATS}
     return [make(by_name[name], folder).read_bytes() for name in CLIPS]
 
@@ -87,7 +87,7 @@ def _shuffled(chance: random.Random, data: bytes) -> tuple[bytes, str]:
 
 
 def _huge_numbers(chance: random.Random, data: bytes) -> tuple[bytes, str]:
-    """Sizes and counts of billions, wherever four bytes may be one."""
+    """Sizes and counts of billions, at any position of four bytes."""
     changed = bytearray(data)
     for _ in range(chance.randrange(1, 5)):
         at = chance.randrange(min(len(data) - 4, 4096))
@@ -100,7 +100,7 @@ def _huge_numbers(chance: random.Random, data: bytes) -> tuple[bytes, str]:
 
 
 def _billion_pixels(chance: random.Random, data: bytes) -> tuple[bytes, str]:
-    """The size of the picture, wherever it stands as two numbers, becomes a huge one."""
+    """Replace the picture size, wherever it occurs as two numbers, by a huge one."""
     width, height = chance.choice(((32_768, 32_768), (65_535, 65_535), (40_000, 25_000)))
     for order in ("big", "little"):
         for length in (2, 4):

@@ -93,7 +93,7 @@ SCRIPTS: dict[str, Maker] = {
     "list": image_list,
     "gab2": gab2_avi,
 }
-# How a script may name what it wants, around a file or an address.
+# Ways in which a script may reference a file or an address.
 DISGUISES = {
     "plain": "{}",
     "subfile": "subfile,,start,0,end,0,,:{}",
@@ -109,9 +109,9 @@ def box(name: bytes, content: bytes) -> bytes:
 
 
 def with_data_elsewhere(clip: Path, entry: bytes) -> bytes:
-    """Return a MOV of one track, cut down to its index, that says its data lie in another file.
+    """Return a MOV of one track, reduced to its index, whose data are in another file.
 
-    ``entry`` replaces what its ``dref`` box says. The index comes last, so offsets stay right.
+    ``entry`` replaces the content of its ``dref`` box. The index comes last, so offsets stay right.
     """
     data = bytearray(clip.read_bytes())
     media, index = data.index(b"mdat"), data.index(b"moov")
@@ -148,7 +148,7 @@ def alias_entry(path: Path) -> bytes:
 
 
 def linked_matroska(stream: bytes, target: str) -> bytes:
-    """Return a Matroska file, written as a stream, that names a file to go on with."""
+    """Return a Matroska file, written as a stream, that references a continuation."""
     info = bytes.fromhex("1549a966")
     at = stream.index(info) + len(info)
     width = 8 - (stream[at].bit_length() - 1)

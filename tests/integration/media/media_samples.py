@@ -47,7 +47,7 @@ def frame(timestamp: float | None, data: bytes) -> FrameRef:
 
 
 def wait_until(condition: Callable[[], bool], seconds: float = 10) -> bool:
-    """Ask again and again until the condition holds; False when it never did."""
+    """Poll until the condition holds; False when it never did."""
     deadline = time.monotonic() + seconds
     pause = threading.Event()
     while time.monotonic() < deadline:
@@ -58,7 +58,7 @@ def wait_until(condition: Callable[[], bool], seconds: float = 10) -> bool:
 
 
 def is_running(pid: int) -> bool:
-    """Tell whether a process runs: a dead one that nobody has reaped yet does not."""
+    """Return whether a process runs; an unreaped zombie does not."""
     try:
         state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
     except (FileNotFoundError, ProcessLookupError):

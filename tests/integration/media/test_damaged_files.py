@@ -1,4 +1,4 @@
-"""Damaged files end as a product that plays, or with a code; none of them hangs anything."""
+"""Damaged files result in a playable product, or a code; none of them blocks processing."""
 
 import time
 from collections import Counter
@@ -15,7 +15,7 @@ from vigint_web.media.rendition import Plan, make_rendition, plan
 from vigint_web.media.runner import Limits, Runner
 from vigint_web.media.survey import Survey
 
-# What a file can be blamed for. The others are the machine's (tool_failed is for crashes).
+# The failures that a file can cause. The others are the machine's (tool_failed is for crashes).
 _BLAMED = {
     MediaErrorCode.NOT_A_VIDEO,
     MediaErrorCode.BROKEN,
@@ -35,7 +35,7 @@ def clips(tmp_path_factory: pytest.TempPathFactory) -> list[bytes]:
 
 
 def end_of(damaged: Damaged, folder: Path, runner: Runner) -> str:
-    """Do all that is done with an upload; return what became of it."""
+    """Process a file like an upload; return the result."""
     path = folder / damaged.name
     path.write_bytes(damaged.data)
     try:
@@ -63,7 +63,7 @@ def end_of(damaged: Damaged, folder: Path, runner: Runner) -> str:
 
 
 def _told(error: MediaError, damaged: Damaged, folder: Path) -> str:
-    """Return an error's code; it must be one that a file can be blamed for."""
+    """Return an error's code, which must be one that a file can cause."""
     assert error.code in _BLAMED, f"{damaged.story}: {error}"
     assert str(folder) not in error.detail
     return error.code.value

@@ -1,6 +1,6 @@
-"""Every format that people really have: probed right, and made playable with sound and turn right.
+"""Every real-world format: probed correctly, and made playable with sound and the right rotation.
 
-That it plays in a browser is looked at in tests/browser/test_formats_play.py.
+Playback in a browser is tested in tests/browser/test_formats_play.py.
 """
 
 import re

@@ -1,4 +1,4 @@
-"""ffmpeg is a guest: no file makes it read another one or open a connection."""
+"""ffmpeg is isolated: no file makes it read another one or open a connection."""
 
 import os
 import socket
@@ -26,7 +26,7 @@ from vigint_web.media.runner import MIB, Limits, Runner
 from vigint_web.media.survey import Survey
 from vigint_web.media.tools import Tools
 
-# Whoever opens the file that nobody writes to hangs until this is over.
+# Opening the file without a writer blocks until this time is over.
 _SHORT = Limits(seconds=10)
 _REFUSED = {MediaErrorCode.NOT_A_VIDEO, MediaErrorCode.BROKEN}
 _NOTHING = {*_REFUSED, MediaErrorCode.NO_USABLE_FRAME}
@@ -34,7 +34,7 @@ _NOTHING = {*_REFUSED, MediaErrorCode.NO_USABLE_FRAME}
 
 @pytest.fixture
 def secret(tmp_path: Path) -> Path:
-    """A file that nobody may read: one that opens it stays hanging until the time is over."""
+    """A file that must not be read: a process that opens it blocks until the time is over."""
     path = tmp_path / "secret.mp4"
     os.mkfifo(path)
     return path
@@ -42,7 +42,7 @@ def secret(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def listener() -> Iterator[socket.socket]:
-    """A port that nobody may connect to."""
+    """A port that must not be connected to."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         server.setblocking(False)
         yield server
@@ -55,7 +55,7 @@ def address(listener: socket.socket, scheme: str = "http") -> str:
 
 
 def refused(path: Path, runner: Runner) -> None:
-    """Look at a file in every way there is; none yields anything, and none hangs."""
+    """Read a file in every way; none yields a result, and none blocks."""
     with pytest.raises(MediaError) as caught:
         probe(path, runner, filename=path.name)
     assert caught.value.code in _REFUSED, path.name
@@ -63,7 +63,7 @@ def refused(path: Path, runner: Runner) -> None:
 
 
 def refused_by_everything(path: Path, pretended: Probe, runner: Runner) -> None:
-    """Go on as if it had been probed for a video."""
+    """Continue as if it had been recognized as a video."""
     folder = path.parent / "made"
     folder.mkdir(exist_ok=True)
     for look in (
@@ -144,7 +144,7 @@ def film(make_clip: MakeClip) -> Path:
 
 
 def decodes(path: Path, program: Path, *options: str) -> bool:
-    """Tell whether a bare ffmpeg finds pictures in a file."""
+    """Return whether ffmpeg without restrictions finds pictures in a file."""
     done = subprocess.run(
         [str(program), "-v", "error", "-nostdin", *options, "-i", str(path),
          "-f", "rawvideo", "-"],
@@ -165,7 +165,7 @@ def test_a_mov_whose_data_lie_elsewhere_stays_without_them(
     if kind == "alis":
         bare = runner.tools.ffmpeg.path
         asked = ("-enable_drefs", "1", "-use_absolute_path", "1")
-        assert decodes(path, bare, *asked), "a reference that works, for whoever follows it"
+        assert decodes(path, bare, *asked), "a reference that works if it is followed"
     try:
         facts = probe(path, runner, filename=path.name)
     except MediaError as error:
@@ -230,7 +230,7 @@ def test_a_container_that_tells_of_a_billion_pixels_is_refused(
     data = bytearray(clip.read_bytes())
     at = data.index(b"strf") + 12
     path = tmp_path / "billion.avi"
-    # ffmpeg itself believes in no picture of a billion.
+    # ffmpeg itself refuses a picture of a billion pixels.
     for side, code in ((10_000, MediaErrorCode.TOO_MANY_PIXELS), (32_768, MediaErrorCode.BROKEN)):
         data[at : at + 8] = struct.pack("<ii", side, side)
         path.write_bytes(data)

@@ -29,7 +29,7 @@ EPOCH = 1_790_000_000.0
 
 
 def shown(clip: Path, runner: Runner) -> list[tuple[float, float]]:
-    """Return each frame's time and duration in seconds, as the file tells them."""
+    """Return each frame's time and duration in seconds, from the file."""
     question = ["-select_streams", "v:0", "-show_entries", "packet=pts_time,duration_time"]
     told = runner.run(
         [*question, "-of", "json", *guarded_input(clip)], program="ffprobe", capture=True
@@ -54,7 +54,7 @@ def close(pixel: object, colour: tuple[int, int, int]) -> bool:
 
 
 def undecodable(timestamp: float | None, kind: str = "jpeg") -> FrameRef:
-    """A frame of whole structure, as inspect_frame wants it, that no decoder can make sense of."""
+    """A frame with a complete structure, as inspect_frame requires, that no decoder can decode."""
     data = UNDECODABLE_PNG if kind == "png" else UNDECODABLE_JPEG
     return frame(timestamp, data)
 
@@ -70,7 +70,7 @@ UNDECODABLE_PNG = (
     + png_chunk(b"IDAT", b"no compressed data at all")
     + png_chunk(b"IEND", b"")
 )
-# A scan that refers to tables which are not there.
+# A scan that references missing tables.
 UNDECODABLE_JPEG = (
     b"\xff\xd8"
     + bytes.fromhex("ffc0 0011 08 0078 00a0 03 012200 021101 031101")
@@ -217,7 +217,7 @@ def test_frames_that_cannot_be_decoded_are_left_out_and_counted(
     out = tmp_path / "clip.mp4"
     clip = encode_frames(given, out, runner)
     assert (clip.frames_given, clip.frames_used) == (10, 10 - len(bad))
-    # What is left out at the start cannot be shown; everything else keeps its time.
+    # Frames skipped at the start cannot be shown; all others keep their time.
     assert clip.duration == pytest.approx(0.9 if 0 in bad else 1.0, abs=0.001)
 
 
@@ -299,7 +299,7 @@ def test_frames_are_loaded_as_they_are_read_and_not_before(
     clip = encode_frames(given, tmp_path / "clip.mp4", packaged_runner)
     assert clip.frames_used == 60
     assert loaded == list(range(60))
-    # All but what a pipe holds was in the encoder's hands when the last one was loaded.
+    # All but the content of the pipe was passed to the encoder when the last one was loaded.
     assert taken[-1] > 50 * len(noise)
 
 

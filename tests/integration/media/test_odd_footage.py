@@ -1,4 +1,4 @@
-"""What is prepared plays from 0 to the end that is said, whatever state the file is in."""
+"""The playable version plays from 0 to its stated end, for a file in any state."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""probe: facts of real files, and a reason for everything that is no video."""
+"""probe: facts of real files, and a reason for every other file."""
 
 import os
 import struct
@@ -158,7 +158,7 @@ PLAYLISTS = {
 
 @pytest.fixture
 def watched(tmp_path: Path) -> Path:
-    """A file that nobody may read: one that opens it stays hanging until the time is over."""
+    """A file that must not be read: a process that opens it blocks until the time is over."""
     path = tmp_path / "secret.mp4"
     os.mkfifo(path)
     return path
@@ -180,7 +180,7 @@ def chunk(name: bytes, content: bytes) -> bytes:
 
 
 def gab2_avi(secret: Path) -> bytes:
-    """An AVI whose subtitle stream (GAB2) holds an HLS playlist that names another file."""
+    """An AVI whose subtitle stream (GAB2) contains an HLS playlist that references another file."""
     playlist = PLAYLISTS["hls"].format(secret=secret).encode()
     title = "sub".encode("utf-16le")
     subtitle = b"GAB2\0" + struct.pack("<HI", 2, len(title)) + title

@@ -90,7 +90,7 @@ def test_the_right_codec_in_a_wrong_container_is_copied(
     )
     assert plan(given) is Plan.REMUX
     assert (plan(made), made.audio_codec) == (Plan.ORIGINAL, audio)
-    # Encoding anew would have made it High.
+    # Re-encoding would have made it High.
     assert made.profile == given.profile != "High"
 
 
@@ -104,7 +104,7 @@ def test_a_turn_is_applied_once(
     given, made, _ = rendition_of(turned, runner, tmp_path)
     assert (given.rotation, given.resolution) == (90, "120x160")
     assert made.resolution == "120x160"
-    # Copied pictures keep being turned by the player; new ones are upright in the file.
+    # Copied pictures are still rotated by the player; new ones are upright in the file.
     assert made.rotation == (90 if plan(given) is Plan.REMUX else 0)
 
 
@@ -162,7 +162,7 @@ def test_a_failure_leaves_no_file(
 
 
 def without_pictures(playable: Path, path: Path) -> Path:
-    """Keep a clip's index, so that it probes well, and destroy what the index points to."""
+    """Keep a clip's index, so that it probes well, and destroy the data it references."""
     data = bytearray(playable.read_bytes())
     at = data.index(b"mdat") + 4
     end = data.index(b"moov") - 4

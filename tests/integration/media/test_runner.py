@@ -1,4 +1,4 @@
-"""The runner: what a guest gets, what it may take, and that it never outlives its host."""
+"""The runner: environment, limits, and that no process outlives it."""
 
 import os
 import shutil
@@ -98,7 +98,7 @@ def test_time_out_ends_the_whole_group(tmp_path: Path, no_leftovers: Path) -> No
 
 def test_what_a_program_leaves_behind_is_ended_with_it(tmp_path: Path) -> None:
     pids = tmp_path / "pids"
-    # The sleeper holds the pipes open; only its end lets the run end before the time is over.
+    # The sleeper keeps the pipes open; only its end allows the run to end before the time is over.
     runner = script_runner(tmp_path, f"sleep 600 & echo $! > {pids}; echo done")
     assert runner.run([], capture=True, seconds=60).stdout == b"done\n"
     assert wait_until(lambda: not is_running(int(pids.read_text())))
@@ -200,7 +200,7 @@ def test_progress_grows_to_the_length_made(runner: Runner) -> None:
 
 
 def test_a_run_that_gets_no_further_is_ended(tmp_path: Path, no_leftovers: Path) -> None:
-    """Some filters of ffmpeg 5.1 try for ever what cannot be done."""
+    """Some filters of ffmpeg 5.1 retry impossible operations for ever."""
     body = "while :; do echo out_time_us=1000000; sleep 0.02; done"
     runner = script_runner(tmp_path, body)
     runner.limits = Limits(seconds=60, stall_seconds=0.5)

@@ -1,4 +1,4 @@
-"""make_poster and make_thumbnail: light enough for a phone, whatever the picture shows."""
+"""make_poster and make_thumbnail: small enough for a phone, for any picture."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Survey on real files: sprite, scenes, motion and poster out of one decoding."""
+"""Survey on real files: sprite, scenes, motion and poster from one decoding."""
 
 import logging
 import subprocess
@@ -21,7 +21,7 @@ from vigint_web.media.timeline import Timeline
 from vigint_web.media.tools import Tools
 
 RED, BLUE = (220, 20, 20), (20, 20, 220)
-# Four seconds of red, four of blue with a box that moves, four of red.
+# Four seconds of red, four of blue with a moving box, four of red.
 SCENES = (
     "color=white:size=40x60:rate=25[box];"
     "color=0xdc1414:size=320x240:rate=25:duration=12,"
@@ -31,7 +31,7 @@ SCENES = (
 
 
 class Counting(Runner):
-    """Count what is run with a file as an input, but for ffprobe, which only asks."""
+    """Count the runs with a file as an input, except for ffprobe."""
 
     def __init__(self, tools: Tools, source: Path) -> None:
         super().__init__(tools)
@@ -56,7 +56,7 @@ def surveyed(source: Path, folder: Path, runner: Runner) -> tuple[Survey, Timeli
 
 
 def shown_at(line: Timeline, sheet: Image.Image, seconds: float) -> tuple[float, ...]:
-    """The mean colour of the small picture for a moment."""
+    """The mean colour of the small picture of a position."""
     sprite = line.sprite
     assert sprite is not None
     row, column = divmod(int(seconds / sprite.interval), sprite.columns)
@@ -167,7 +167,7 @@ def test_of_much_video_only_the_pictures_that_stand_for_themselves_are_decoded(
     assert min(line.motion[5:7]) > 10 > max(line.motion[:5])
     assert shown_at(line, sheet, 6.5) == pytest.approx(BLUE, abs=40)
 
-    # Of a video with but one such picture too little would be seen.
+    # A video with only one such picture would show too little.
     monkeypatch.setattr("vigint_web.media.survey._FURTHEST_APART", 3.0)
     single = make_clip("single-key.mp4", *H264, "-g", "1000", "-sc_threshold", "0", source=SCENES)
     runner = Counting(packaged_tools, single)

@@ -1,4 +1,4 @@
-"""find_tools: configured, else on PATH, else packaged; never one that cannot do the work."""
+"""find_tools: configured, else on PATH, else packaged; never an unsuitable one."""
 
 import shutil
 import stat
@@ -11,7 +11,7 @@ from vigint_web.media.tools import ToolMissing, Tools, find_tools, tool_abilitie
 
 
 def pretend(folder: Path, name: str, version: str, *abilities: str) -> Path:
-    """Write a program that claims a version and lists abilities as ffmpeg does."""
+    """Write a program that claims a version and lists capabilities like ffmpeg."""
     folder.mkdir(exist_ok=True)
     path = folder / name
     listed = "\n".join(f" V....D {ability} something" for ability in abilities)

@@ -1,4 +1,4 @@
-"""encode_frames: each frame is turned by its EXIF, once, whatever the others are like."""
+"""encode_frames: each frame is rotated by its EXIF, once, independent of the others."""
 
 import io
 from collections.abc import Sequence
@@ -15,9 +15,9 @@ from vigint_web.media.probe import probe
 from vigint_web.media.runner import Runner, guarded_input
 
 EPOCH = 1_790_000_000.0
-# Clockwise from the upper left, as a person must see them.
+# Clockwise from the upper left, as displayed.
 CORNERS = ((220, 30, 30), (30, 160, 30), (220, 220, 30), (30, 30, 220))
-# How a picture is stored that EXIF says to turn: what undoes the turn (Exif 2.32, 4.6.4).
+# How a picture with an EXIF rotation is stored: the inverse rotation (Exif 2.32, 4.6.4).
 STORED = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -32,7 +32,7 @@ STORED = {
 def turned(
     orientation: int, size: tuple[int, int] = (320, 180), kind: str = "JPEG", **options: Any
 ) -> bytes:
-    """Return a picture with coloured corners, stored as a camera held that way stores it."""
+    """Return a picture with coloured corners, stored like by a camera held that way."""
     image = Image.new("RGB", size)
     for colour, place in zip(CORNERS, ((0, 0), (1, 0), (1, 1), (0, 1)), strict=True):
         image.paste(
@@ -60,7 +60,7 @@ def pictures_of(clip: Path, runner: Runner) -> list[Image.Image]:
 
 
 def corners_of(picture: Image.Image) -> list[int]:
-    """Return which colour each corner of what is not black has, clockwise from the upper left."""
+    """Return the colour of each corner of the non-black part, clockwise from the upper left."""
     box = picture.convert("L").point(lambda luma: 255 * (luma > 30)).getbbox()
     assert box
     left, top, right, bottom = box
@@ -92,7 +92,7 @@ def test_a_clip_of_turned_frames_is_upright(
     shown = _clip(runner, tmp_path, [turned(orientation, kind=kind)] * 3)
     assert {picture.size for picture in shown} == {(320, 180)}
     assert [corners_of(picture) for picture in shown] == [[0, 1, 2, 3]] * 3
-    # All of the picture, and no bars beside it.
+    # The whole picture, without bars.
     assert all(picture.convert("L").getextrema()[0] > 30 for picture in shown)
 
 

@@ -11,7 +11,7 @@ from vigint_web.storage import Storage, open_storage
 
 @pytest.fixture(params=["files", "s3"])
 def open_again(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[], Storage]:
-    """Give a function that opens one storage, each time as another process would."""
+    """Provide a function that opens one storage like another process."""
     settings = {"VIGINT_DATA_DIR": str(tmp_path / "data")}
     if request.param == "s3":
         settings |= request.getfixturevalue("s3").settings("some/prefix")

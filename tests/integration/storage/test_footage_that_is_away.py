@@ -1,4 +1,4 @@
-"""What people and programs are told while S3 does not answer, and that nothing is lost by it."""
+"""Answers while S3 is unavailable, without any loss."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -30,7 +30,7 @@ def settings(s3: S3Server) -> dict[str, str]:
 
 @contextmanager
 def away() -> Iterator[None]:
-    """Let nobody listen where the S3 was."""
+    """Make the S3 unavailable."""
     place = storage()
     assert isinstance(place, S3Storage)
     bucket = place._bucket

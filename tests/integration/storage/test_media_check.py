@@ -1,4 +1,4 @@
-"""`vigint media check`: what rows name and what is stored, compared both ways."""
+"""`vigint media check`: rows and stored files, compared in both directions."""
 
 import json
 
@@ -17,7 +17,7 @@ from vigint_web.services.videos import storage_check
 from vigint_web.services.videos.storage_check import Problem
 
 only_files = pytest.mark.parametrize("settings", ["files"], indirect=True)
-AT_ONCE = -5.0  # seconds: younger than anything is
+AT_ONCE = -5.0  # seconds: younger than any file
 
 
 @pytest.fixture(params=["files", "s3"])

@@ -1,4 +1,4 @@
-"""What can go wrong with an S3, against a real one, and against none."""
+"""Failures of S3, against a real one, and without any."""
 
 import logging
 import os
@@ -24,7 +24,7 @@ LONG = os.urandom(MIB) * 10
 
 @pytest.fixture
 def opened(s3: S3Server, tmp_path: Path) -> Callable[..., S3Storage]:
-    """Give a function that opens an S3 with some settings changed."""
+    """Provide a function that opens an S3 with some settings changed."""
     settings = s3.settings("below/here")
 
     def make(**changes: str) -> S3Storage:
@@ -214,7 +214,7 @@ def test_reading_goes_on_where_a_connection_broke(
     broken = iter([True, False, True, False])
 
     class Breaking:
-        """A body that ends in the middle, as one does when the server is restarted."""
+        """A body that ends in the middle, as when the server is restarted."""
 
         def __init__(self, body: Any) -> None:
             self._body, self._reads = body, 0
@@ -271,7 +271,7 @@ def test_a_child_process_has_connections_of_its_own(storage: S3Storage) -> None:
     storage.check()
     mine = storage._bucket.client
     assert storage._bucket.client is mine
-    storage._bucket._owner += 1  # as it is after a fork
+    storage._bucket._owner += 1  # as after a fork
     assert storage._bucket.client is not mine
 
 

@@ -1,4 +1,4 @@
-"""What every storage promises of bytes that arrive in pieces."""
+"""The contract of all storages for bytes that arrive in pieces."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -14,7 +14,7 @@ MIB = 1024 * 1024
 
 
 class ConnectionLost(Exception):
-    """End an upload as a client does that goes away."""
+    """End an upload like a disconnecting client."""
 
 
 def lost_after(*chunks: bytes) -> Iterator[bytes]:
@@ -121,7 +121,7 @@ _FEW = settings(
 @_FEW
 @given(data=st.data())
 def test_any_way_of_arriving_gives_the_same_bytes(storage: Storage, data: st.DataObject) -> None:
-    """Append, lose the connection and cut in any order; compare with a plain text of bytes."""
+    """Append, disconnect and truncate in any order; compare with a plain byte string."""
     _arrive(storage, data, st.integers(1, 6))
 
 

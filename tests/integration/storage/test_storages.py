@@ -1,4 +1,4 @@
-"""What every storage promises, by files and by S3 alike."""
+"""The contract of all storages, with files and S3 alike."""
 
 import os
 import shutil
@@ -129,7 +129,7 @@ def test_working_files_are_swept_by_age(storage: Storage) -> None:
     found = {held.name: held for held in storage.list_unfinished()}
     assert set(found) == {new.name, old.name, folder.name}
     assert found[folder.name].size == 5
-    assert found[folder.name].age < 60, "somebody writes into it"
+    assert found[folder.name].age < 60, "it is being written to"
     assert found[old.name].age > 900
     assert storage.sweep_incoming(500) == 1
     assert (new.exists(), old.exists(), folder.exists()) == (True, False, True)

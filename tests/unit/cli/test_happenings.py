@@ -1,4 +1,4 @@
-"""What the person at the terminal is told of log lines."""
+"""The terminal's sentences about log lines."""
 
 import json
 import logging

@@ -28,7 +28,7 @@ def test_every_command_is_named(said: str) -> None:
 
 
 def test_every_command_exists() -> None:
-    """The table stands beside the commands, so that the help imports none of them."""
+    """The table is separate from the commands, so that the help imports none of them."""
     for section in SECTIONS.values():
         for name in section:
             assert CliRunner().invoke(cli, [name, "--help"]).exit_code == 0, f"no command {name}"

@@ -1,4 +1,4 @@
-"""The file that an installation's processes log into."""
+"""The log file of an installation's processes."""
 
 import json
 import logging
@@ -20,7 +20,7 @@ _LINE = {"time": "2026-11-29T21:30:05.000+00:00", "level": "info", "logger": "x"
 
 @pytest.fixture(autouse=True)
 def own_handlers() -> Iterator[None]:
-    """Give the log of this process back as it was."""
+    """Restore the log handlers of this process."""
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
     root.handlers = []
@@ -101,4 +101,4 @@ def test_a_listener_that_fails_costs_no_line(
     with LogFile(tmp_path / "log", "json", listener) as log:
         _write(log, "first", "second")
     assert (tmp_path / "log").read_text() == "first\nsecond\n"
-    assert capsys.readouterr().err.count("a log line was not shown: RuntimeError") == 2
+    assert capsys.readouterr().err.count("a log line could not be shown: RuntimeError") == 2

@@ -11,7 +11,7 @@ from vigint_client.config import MailSettings
 
 
 class Mailbox:
-    """What arrived; `refused` recipients are unknown here."""
+    """The received mails; `refused` recipients are unknown here."""
 
     def __init__(self) -> None:
         self.mails: list[EmailMessage] = []

@@ -1,4 +1,4 @@
-"""A server to talk to, a clock that needs no waiting, and frames."""
+"""A server, a clock without waiting, and frames."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -21,7 +21,7 @@ from vigint_client.video_links import VideoLinkService
 
 @pytest.fixture(autouse=True)
 def spool_dir(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Keep the alerts of these tests out of the home of whoever runs them."""
+    """Keep the alerts of these tests out of the user's home."""
     folder = tmp_path_factory.mktemp("state") / "spool"
     monkeypatch.setenv("VIGINT_SPOOL_DIR", str(folder))
     return folder
@@ -122,7 +122,7 @@ def spool(spool_settings: SpoolSettings) -> Spool:
 def send(
     make_manager: Callable[..., AlertManager], spool_settings: SpoolSettings, png: bytes
 ) -> Callable[..., Result]:
-    """Send an alert of three frames through a manager that keeps."""
+    """Send an alert of three frames through a manager with a spool."""
 
     def do(message: str = "m", mail: MailSettings | None = None, **options: object) -> Result:
         server = options.pop("server", None)

@@ -1,4 +1,4 @@
-"""A small real HTTP server that answers as the contracts say, and fails when told to."""
+"""A small real HTTP server that answers according to the contracts, and fails on demand."""
 
 import email.parser
 import email.policy
@@ -20,11 +20,11 @@ HASH = hashlib.sha256(CLIP).hexdigest()
 
 @dataclass(frozen=True)
 class Fault:
-    """Something to do instead of answering properly.
+    """A failure instead of a proper answer.
 
-    `kind`: `answer` (with status, headers, body), `early` (answer before the body is read),
-    `cut` (do the work, then close without an answer), `half` (half of the answer),
-    `hang` (no answer until the server closes).
+    `kind`: `answer` (with status, headers, body), `early` (answer before the body is read), `cut`
+    (do the work, then close without an answer), `half` (half of the answer), `hang` (no answer
+    until the server closes).
     """
 
     kind: str = "answer"
@@ -59,11 +59,11 @@ class FakeVigint:
         self.next_states: list[dict[str, Any]] = []
         self.videos: dict[str, dict[str, Any]] = {}
         self.refuses_frames = False
-        # What an earlier version refuses; None takes everything.
+        # The refusals of an earlier version; None accepts everything.
         self.refuses: Callable[[Received], bool] | None = None
         self.version: str | None = None
         self.key = KEY
-        # Answered to any request whose body was read and thrown away.
+        # Answered to any request whose body was read and discarded.
         self.drains: dict[str, Any] | None = None
         self.drained = 0
         self.lock = threading.Lock()
@@ -122,7 +122,7 @@ class FakeVigint:
         return 404, {"error": "No such page.", "code": "not_found"}
 
     def _post_incident(self, request: Received) -> tuple[int, dict[str, Any]]:
-        # The boundary differs between bodies of equal meaning only when the caller's does.
+        # The boundary of equal bodies differs only when the caller's does.
         if self.refuses_frames and request.parts:
             return 422, {"error": "No frames, please.", "code": "invalid"}
         if self.refuses is not None and self.refuses(request):
@@ -143,7 +143,7 @@ class FakeVigint:
             "video_id": f"vid-{incident_id}",
             "private_link": f"{self.url}/video/vid-{incident_id}?token=t",
             "expiration_time": "2026-11-23T10:00:00+00:00",
-            # A public name that no detector may send its key to.
+            # A public name to which no detector may send its key.
             "status_url": f"https://public.invalid/api/v1/incidents/{incident_id}",
         }
         self.states[incident_id] = deque(self.next_states or [self.done_state()])
@@ -227,7 +227,7 @@ class FakeVigint:
 
 
 class FakeClock:
-    """Time that passes only when somebody sleeps."""
+    """Time that advances only by sleeping."""
 
     def __init__(self) -> None:
         self.now = 1000.0
@@ -314,7 +314,7 @@ class _Handler(BaseHTTPRequestHandler):
         length = int(self.headers.get("Content-Length", "0"))
         body = self.rfile.read(length)
         if len(body) < length:
-            return None  # whoever sent it has died
+            return None  # the sender has died
         url = urlsplit(self.path)
         headers = {name.lower(): value for name, value in self.headers.items()}
         return Received(

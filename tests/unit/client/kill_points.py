@@ -1,4 +1,4 @@
-"""Kill a process that keeps or delivers an alert at each of its lines; print what that does.
+"""Kill a process that keeps or delivers an alert at each of its lines; print the effects.
 
 `python -S kill_points.py SCENARIO STEP`: every STEP-th line, as JSON.
 """
@@ -41,7 +41,7 @@ FRAMES = [b"\xff\xd8\xff" + bytes(number for _ in range(5_000)) for number in ra
 
 
 class Lines:
-    """Counts the lines of the library that run, and ends the process before one of them."""
+    """Counts the executed lines of the library, and ends the process before one of them."""
 
     def __init__(self, last: int | None) -> None:
         self.count = 0
@@ -81,7 +81,7 @@ def transport(server: ServerSettings) -> Transport:
 
 
 def send_in_vain(spool: SpoolSettings, nowhere: ServerSettings) -> Callable[[], object]:
-    """Send an alert that nobody takes, and of which a mail has told somebody."""
+    """Send an alert that no server accepts, and about which a mail was sent."""
     sending.mail_directly = lambda *_arguments, **_options: ["guard@example.org"]
     manager = alerts.AlertManager(
         load_server=lambda: nowhere,
@@ -104,10 +104,10 @@ def keep(spool: Spool, server: ServerSettings) -> None:
 
 
 def examine(scenario: str, last: int | None) -> dict[str, object]:
-    """Kill at one line; deliver what is left; tell what was there and what arrived."""
+    """Kill at one line; deliver the rest; report what was kept and what arrived."""
     vigint = FakeVigint()
     server = ServerSettings(vigint.url, KEY)
-    # A death of the process, not of the machine: what was written is there, synced or not.
+    # A death of the process, not of the machine: written data exists, synced or not.
     memory = "/dev/shm" if Path("/dev/shm").is_dir() else None
     with tempfile.TemporaryDirectory(dir=memory) as folder:
         settings = SpoolSettings(Path(folder) / "spool", 10**7, 86_400.0)
@@ -144,7 +144,7 @@ def main(scenario: str, step: int) -> None:
     total = whole["lines"]
     assert isinstance(total, int)
     print(json.dumps(whole))
-    # The very last lines are those behind the server's answer.
+    # The very last lines are those after the server's answer.
     for last in sorted({*range(step // 2, total, step), total - 3}):
         print(json.dumps(examine(scenario, last)))
 

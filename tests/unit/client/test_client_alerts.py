@@ -424,7 +424,7 @@ def test_expiration_hours_of_call_and_configuration(
     make_manager(configured).send_security_alert_with_video("m", wait=0, expiration_hours=2)
     make_manager().send_security_alert_with_video("m", wait=0)
     hours = [item.json().get("expiration_hours") for item in vigint.posts()]
-    # The server takes whole hours; 12.0 is none in JSON.
+    # The server accepts whole hours; 12.0 is not one in JSON.
     assert [repr(number) for number in hours] == ["12", "2", "None"]
 
 

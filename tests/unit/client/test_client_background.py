@@ -1,4 +1,4 @@
-"""Alerts behind the caller's back: bounded, in order, and never blocking."""
+"""Alerts in the background: bounded, in order, and never blocking."""
 
 import logging
 import os
@@ -21,7 +21,7 @@ PATIENCE = 10.0
 
 
 class Gate:
-    """A job that says when it runs and ends when it is let go."""
+    """A job that reports its start and ends on demand."""
 
     def __init__(self) -> None:
         self.running = threading.Event()

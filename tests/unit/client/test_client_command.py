@@ -1,4 +1,4 @@
-"""`python -m vigint_client`: one line for each alert, and a status that says what is left."""
+"""`python -m vigint_client`: one line for each alert, and a status about the rest."""
 
 import os
 import subprocess

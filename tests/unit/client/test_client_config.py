@@ -1,4 +1,4 @@
-"""Where the server's address and key come from, and what is said when they do not."""
+"""The sources of the server's address and key, and the messages without them."""
 
 import logging
 from pathlib import Path
@@ -97,7 +97,7 @@ def test_a_broken_file_is_named_but_not_quoted(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"config\.ini") as caught:
         load_server_settings({}, [tmp_path])
     assert "secret line" not in str(caught.value)
-    # Else a traceback would show the parser's error, which quotes the line.
+    # Otherwise a traceback would show the parser's error, which quotes the line.
     assert caught.value.__suppress_context__
 
 

@@ -1,4 +1,4 @@
-"""Alerts that the server did not take: kept, told by mail, and delivered later, each once."""
+"""Alerts that the server did not accept: kept, mailed, and delivered later, each once."""
 
 import datetime as dt
 import errno
@@ -81,7 +81,7 @@ def test_an_alert_is_on_the_disk_while_it_is_tried_again(
     assert make_manager(spool=spool_settings).send_security_alert_with_video("m", [png], wait=0)[
         "success"
     ]
-    assert seen == [(1, None), (2, None)], "there, and nobody else may deliver it meanwhile"
+    assert seen == [(1, None), (2, None)], "kept, and locked for other processes"
 
 
 def test_an_answer_that_was_lost_makes_no_second_incident(
@@ -133,7 +133,7 @@ def test_a_refused_alert_is_set_aside_and_holds_up_no_other(
     ((_name, reason),) = spool.aside()
     assert "Not so." in reason
     assert spool.names() == []
-    # Nobody would ever hear of it otherwise.
+    # Otherwise no person would be notified.
     assert len(mailbox.mails) == 1
     assert f"code {status}" in mailbox.texts[0]
 
@@ -251,7 +251,7 @@ def test_the_mail_says_that_a_video_will_follow(
     )
     assert "un second e-mail donnera le lien de la vidéo" in mailbox.texts[0]
     courier(mail=mailbox.settings)
-    # The server's mail carries what the first one could not: the link. So everybody gets it.
+    # The server's mail has the link, which the first one lacked. So every recipient gets it.
     assert vigint.posts()[-1].json()["recipients"] == ["a@example.org", "b@example.org"]
     assert len(mailbox.mails) == 1
 
@@ -271,7 +271,7 @@ def test_an_alert_without_video_is_not_mailed_twice(
     courier()
     first, second = vigint.posts()
     assert first.json()["recipients"] == ["b@example.org"]
-    # Whom the server alerts by itself is not known here: rather one mail too many.
+    # The recipients chosen by the server are not known here: rather one mail too many.
     assert "recipients" not in second.json()
 
 
@@ -327,7 +327,7 @@ def test_a_full_disk_makes_no_flood_of_mails(
     for _flush in range(3):
         assert [outcome.state for outcome in courier(mail=mailbox.settings)] == ["kept"]
     assert len(mailbox.mails) == 1
-    # Nor does it keep what is refused in the way of the others.
+    # Nor do refused alerts delay the others.
     vigint.faults.clear()
     vigint.faults.extend([Fault(status=422)] * 2)
     assert [outcome.state for outcome in courier(mail=mailbox.settings)] == ["aside"]

@@ -1,4 +1,4 @@
-"""Every form of a frame becomes JPEG or PNG bytes; what cannot be read is counted."""
+"""Every form of a frame becomes JPEG or PNG bytes; unreadable ones are counted."""
 
 import base64
 import datetime as dt
@@ -81,7 +81,7 @@ def test_bytes_paths_and_data_urls_stand_alone(tmp_path: Path) -> None:
 
 @pytest.fixture(params=["cv2", "PIL", "zlib"])
 def encoder(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Make only one way of encoding arrays available."""
+    """Make only one encoder of arrays available."""
     hidden = {"cv2": (), "PIL": ("cv2",), "zlib": ("cv2", "PIL.Image")}[request.param]
     for name in hidden:
         monkeypatch.setitem(sys.modules, name, None)
@@ -164,7 +164,7 @@ def test_a_source_that_breaks_keeps_what_it_gave() -> None:
         ("  ", None),
         (object(), None),
         (np.datetime64("2025-09-25T14:30:00.25"), "2025-09-25T14:30:00.250"),
-        # The server reads what people write, and interpolates the rest.
+        # The server parses dates as people write them, and interpolates the rest.
         ("29/11/2026 14:30:00", "29/11/2026 14:30:00"),
         ("yesterday", "yesterday"),
         ("x" * 101, None),
@@ -200,10 +200,10 @@ def test_memory_does_not_grow_with_the_frames(
     assert kinds == [bytes] * 3 + [Slice] * 17
     assert batch.size == sum(map(len, given_frames))
     assert {frame.kind for frame in batch.frames} == {"png"}
-    assert list(tmp_path.iterdir()) == [], "it has no name, so nothing is left by whoever dies"
+    assert list(tmp_path.iterdir()) == [], "it has no name, so a dead process leaves nothing"
     body = b"".join(Posting("k", {}, batch).body().chunks())
     assert body.count(SMALL) == 20
-    # What the caller holds is not held twice, and needs no file.
+    # The caller's data is not copied, and needs no file.
     kinds = [type(frame.content) for frame in read_frames(given_frames).frames]
     assert kinds == [bytes] * 20
 

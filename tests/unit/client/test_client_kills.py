@@ -100,7 +100,9 @@ for number in range(10_000):
 
 @pytest.mark.campaign
 def test_processes_killed_at_random_moments_beside_each_other(tmp_path: Path) -> None:
-    """Senders share a spool and a server that is there half of the time, and die all the time."""
+    """Senders share a spool and a server that is available half of the time, and are killed
+    repeatedly.
+    """
     chance = random.Random(6)
     vigint = FakeVigint()
     settings = SpoolSettings(tmp_path / "spool", 10**9, 86_400.0)
@@ -125,7 +127,7 @@ def test_processes_killed_at_random_moments_beside_each_other(tmp_path: Path) ->
         for process in running:
             assert process.stdout is not None
             first = process.stdout.readline()  # it has begun
-            time.sleep(chance.uniform(0, 0.6))  # the moment of death is what is tested
+            time.sleep(chance.uniform(0, 0.6))  # the time of the kill is tested
             process.send_signal(signal.SIGKILL)
             said = f"{first}{process.communicate()[0]}".split("\n")
             safe |= {line.partition(" ")[2] for line in said if line.startswith("safe ")}

@@ -1,4 +1,4 @@
-"""However long the footage: the detector's memory stays as it is."""
+"""With footage of any length the detector's memory does not grow."""
 
 import hashlib
 import os

@@ -26,8 +26,8 @@ DATA = {"incident_type": "vol à l'étalage", "risk_level": "HIGH", "confidence"
 
 
 def _frames(count: int, kind: str = ".jpg") -> list[dict[str, object]]:
-    """Return frames as the earlier detector kept them."""
-    # As it kept them: without a zone.
+    """Return frames as the earlier detector stored them."""
+    # As it stored them: without a zone.
     began = dt.datetime(2026, 11, 29, 14, 30)  # noqa: DTZ001 - see above
     frames = []
     for number in range(count):
@@ -50,7 +50,7 @@ def configured(vigint: FakeVigint, monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("SPARSE_AI_BASE_URL", vigint.url)
     monkeypatch.setenv("SPARSE_AI_API_KEY", KEY)
-    # Nobody listens on port 9, so no mail settings of this checkout can send a real mail.
+    # Port 9 has no listener, so no mail settings of this checkout can send a real mail.
     monkeypatch.setenv("VIGINT_SMTP_SERVER", "127.0.0.1")
     monkeypatch.setenv("VIGINT_SMTP_PORT", "9")
     return vigint
@@ -131,7 +131,7 @@ def test_an_alert_with_frames_and_one_more_recipient(configured: FakeVigint) -> 
         message="m", frames=_frames(5), incident_data=DATA, recipient_email="chief@example.org"
     )
     assert result["success"], result
-    assert result["recipient"] == "guard@example.org", "whom the server told"
+    assert result["recipient"] == "guard@example.org", "the server's recipient"
     assert result["private_link"] == result["video_link_info"]["private_link"]
     assert result["video_id"] == "vid-inc1"
     assert result["file_hash"][:16] == result["video_link_info"]["file_hash"][:16]

@@ -1,4 +1,4 @@
-"""What stands in a sample in place of a key is no key, and every key is one."""
+"""A sample's placeholder is not a key, and every key is one."""
 
 import secrets
 
@@ -30,7 +30,7 @@ def test_a_sample_is_no_key(sample: str | None) -> None:
     st.binary(min_size=16, max_size=48),
 )
 def test_a_random_key_is_none_of_them(prefix: str, random: bytes) -> None:
-    if len(set(random)) > 4:  # hypothesis tries zeros, which no generator gives
+    if len(set(random)) > 4:  # hypothesis tries zeros, which no generator produces
         assert not is_placeholder(prefix + random.hex())
 
 

@@ -1,4 +1,4 @@
-"""Whatever a detector holds becomes strict JSON, and never an exception."""
+"""Any value of a detector becomes strict JSON, and never raises."""
 
 import datetime as dt
 import decimal

@@ -1,4 +1,4 @@
-"""PNG files written with the standard library open in other people's programs."""
+"""PNG files written with the standard library open in other programs."""
 
 import io
 

@@ -1,4 +1,4 @@
-"""Alerts that are kept behind the caller's back, and delivered there."""
+"""Alerts kept in the background, and delivered from there."""
 
 import os
 import subprocess
@@ -117,7 +117,7 @@ def test_when_the_server_is_away_what_waits_goes_to_the_disk(
     manager.send_security_alert_with_video("unread", iter([png]), background=True)
     go.set()
     assert queue.drain(PATIENCE) == 0
-    # The first is being tried and nobody else's; a generator is not read for this.
+    # Only the first is being tried; a generator is not read for this.
     assert seen == [(["second", "third"], len(png))]
     assert queue.held_bytes == 0
     assert vigint.messages() == ["first", "first", "unread"]

@@ -1,4 +1,4 @@
-"""What a server refuses as a whole: told at once, kept, and sent again when something changed."""
+"""Complete refusals by a server: reported at once, kept, and sent again after a change."""
 
 import datetime as dt
 from collections.abc import Callable
@@ -24,7 +24,7 @@ ODD = {"risk_level": "UNKNOWN", "confidence": "92%", "frame_count": -1, "site": 
 
 
 def _old(request: Received) -> bool:
-    """Refuse what a version before this one refused."""
+    """Refuse what an earlier version refused."""
     data = request.json()["incident_data"]
     risk, confidence = data.get("risk_level", "LOW"), data.get("confidence", 0)
     count = data.get("frame_count", 0)
@@ -111,7 +111,7 @@ def test_what_is_refused_again_waits_for_the_next_change(
         vigint.version = version
         assert [item.state for item in courier(mail=mailbox.settings)] == ["aside"]
         assert courier(mail=mailbox.settings) == []
-    assert len(mailbox.mails) == 1, "people are told once"
+    assert len(mailbox.mails) == 1, "recipients are mailed once"
     assert len(spool.refused()) == 1
 
 

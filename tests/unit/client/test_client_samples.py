@@ -1,4 +1,4 @@
-"""Frames as detectors have them: every layout and number range whose meaning is clear."""
+"""Detectors' frames: every unambiguous layout and number range."""
 
 import base64
 import io
@@ -20,7 +20,7 @@ HEIGHT, WIDTH = 48, 64
 
 
 def _picture() -> np.ndarray:
-    """Return a picture of large areas, which JPEG keeps as they are; BGR."""
+    """Return a picture of large areas, which JPEG preserves; BGR."""
     picture = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
     picture[: HEIGHT // 2] = (200, 40, 10)
     picture[HEIGHT // 2 :] = (10, 90, 240)
@@ -33,7 +33,7 @@ GREY = BGR[:, :, 2]
 
 
 class Tensor:
-    """What tensors of every library have in common."""
+    """The common interface of all libraries' tensors."""
 
     def __init__(self, array: np.ndarray) -> None:
         self._array = array

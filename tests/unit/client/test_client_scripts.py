@@ -1,4 +1,4 @@
-"""The demo and the check script, run as people run them."""
+"""The demo and the check script, run as by a user."""
 
 import base64
 import io
@@ -27,7 +27,7 @@ def run(script: str, folder: Path, **environ: str) -> subprocess.CompletedProces
 
 @pytest.fixture
 def environ(vigint: FakeVigint) -> dict[str, str]:
-    # Nobody listens on port 9, so no mail settings of this checkout can send a real mail.
+    # Port 9 has no listener, so no mail settings of this checkout can send a real mail.
     return {
         "VIGINT_SERVER_URL": vigint.url,
         "VIGINT_API_KEY": KEY,
@@ -70,7 +70,7 @@ def test_the_demo_fails_when_the_video_does(
 
 @pytest.mark.parametrize("script", ["demo_video_link_service.py", "test_video_link_service.py"])
 def test_without_a_server_one_sentence_says_so(script: str, tmp_path: Path) -> None:
-    # Both halves of the first pair, so that no file of this checkout can fill the gap.
+    # Both halves of the first pair, so that no file of this checkout can complete it.
     done = run(script, tmp_path, VIGINT_SERVER_URL="http://127.0.0.1:9", VIGINT_API_KEY="ä")
     assert done.returncode == 2
     assert done.stderr.count("\n") == 1

@@ -1,4 +1,4 @@
-"""Each step of SMTP is waited for as long as RFC 5321, 4.5.3.2, says, and the end is announced."""
+"""The timeout of each SMTP step is that of RFC 5321, 4.5.3.2, and the end is announced."""
 
 import asyncio
 import smtplib
@@ -143,7 +143,7 @@ def test_the_text_mail_is_said_to_be_what_it_is_and_goes_once(
         assert postbox.asked.wait(30)
         if step == "RCPT":
             sending.join(30)
-            assert found == [[]], "what was not handed over is said to have reached nobody"
+            assert found == [[]], "an untransmitted mail has reached no recipient"
         else:
             sending.join(1)
             assert sending.is_alive(), "what was handed over is waited for"

@@ -1,4 +1,4 @@
-"""The folder of kept alerts: whole or not at all, bounded, and never two at work on one."""
+"""The folder of spooled alerts: atomic, bounded, and never two processes on one."""
 
 import datetime as dt
 import json
@@ -162,7 +162,7 @@ def test_a_forked_child_keeps_no_lock(spool: Spool) -> None:
     os.close(there)
     try:
         assert os.read(ready, 1) == b"."
-        # As the kernel does for a process that is killed: no word, only closed files.
+        # Like the kernel for a killed process: only closed files.
         claim.file.close()
         with claimed(spool, claim.name):
             pass
@@ -325,7 +325,7 @@ def test_no_damage_goes_unseen(spool: Spool, data: st.DataObject) -> None:
             back = claim.read()
         except CorruptEntry:
             return
-        # Facts are true or not there; a frame is as it was or left out with its time.
+        # Facts are correct or missing; a frame is unchanged or skipped with its time.
         assert back.posting.document["message"] == "alert 0"
         for frame in back.posting.batch.frames:
             assert frame.data == frames[int(frame.timestamp)]
@@ -386,4 +386,4 @@ def test_what_was_set_aside_can_be_brought_back(spool: Spool) -> None:
     spool.bring_back(name)
     with claimed(spool, name) as claim:
         assert claim.read().posting.key == "key0"
-        assert claim.told == ["guard@example.org"], "nobody is mailed the same twice"
+        assert claim.told == ["guard@example.org"], "no recipient is mailed twice"

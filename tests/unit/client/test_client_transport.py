@@ -1,4 +1,4 @@
-"""Requests over a real socket: what is tried again, what is final, and what is said."""
+"""Requests over a real socket: retries, final errors, and messages."""
 
 import datetime as dt
 import logging

@@ -1,4 +1,4 @@
-"""Hosting of videos and their links against a host that keeps the contract."""
+"""Hosting of videos and their links against a host that implements the contract."""
 
 import hashlib
 import json

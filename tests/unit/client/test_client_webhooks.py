@@ -1,4 +1,4 @@
-"""Signed JSON to an address of the user's own, and to no address that it must not reach."""
+"""Signed JSON to configured addresses, and to no forbidden one."""
 
 import json
 import socket
@@ -32,7 +32,7 @@ SECRET = "shared-with-the-receiver"
 
 
 class Receiver:
-    """Takes webhooks; `answers` are given first, then 204."""
+    """Receives webhooks; `answers` are given first, then 204."""
 
     def __init__(self) -> None:
         self.answers: deque[tuple[int, dict[str, str]]] = deque()
@@ -96,7 +96,7 @@ def test_what_arrives_is_signed(
 
 
 def test_the_signature_is_what_is_documented() -> None:
-    # As `printf '1700000000.{}' | openssl dgst -sha256 -hmac secret` says.
+    # From `printf '1700000000.{}' | openssl dgst -sha256 -hmac secret`.
     assert sign("secret", b"{}", 1_700_000_000) == (
         "t=1700000000,v1=b8569b78799ff9e3cbff0fc2d63a33a2b57f3282abd07c37ae5e8e7d79a5f163"
     )

@@ -1,4 +1,4 @@
-"""Headers that are not ASCII: words stay whole, whoever reads them."""
+"""Headers that are not ASCII: words stay whole for every reader."""
 
 import email
 import re
@@ -26,7 +26,7 @@ def _raw(name: str, value: str | Address) -> bytes:
 
 
 def _words_of(raw: bytes) -> list[str]:
-    """Return what each encoded word of a header says by itself."""
+    """Return the text of each encoded word of a header."""
     return [
         str(make_header(decode_header(found.group().decode()))) for found in _ENCODED.finditer(raw)
     ]
@@ -47,7 +47,7 @@ def test_no_encoded_word_ends_inside_a_word_or_is_too_long(text: str) -> None:
     assert "".join(pieces) == text, "the encoded words, one behind the other, are the text"
     lengths = [3 * len(word.encode()) for word in text.split(" ")]
     if max(lengths) <= 54:
-        # So short that each fits a line: only a blank may stand at an end.
+        # Short enough that each fits on a line: only a blank may be at an end.
         assert all(piece.endswith(" ") for piece in pieces[:-1]), pieces
     assert all(len(found.group()) <= 75 for found in _ENCODED.finditer(raw))
     assert all(len(line) <= 76 for line in raw.split(b"\r\n"))

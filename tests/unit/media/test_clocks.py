@@ -1,4 +1,4 @@
-"""read_clock: times become times from 0, in order, with the gaps that nobody filmed left out."""
+"""read_clock: times become times from 0, in order, with gaps of the recording omitted."""
 
 import math
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ def track(*stretches: Sequence[Span], interval: float = 0.04) -> Track:
 
 
 def shown_at(clock: Clock, seconds: float, stretch: int = 0) -> float:
-    """When a moment of a stretch plays, as the expression for ffmpeg computes it."""
+    """When a time of a stretch plays, computed from the expression for ffmpeg."""
     shifts = [shift for shift in clock.stretches[stretch] if seconds >= shift.since - 0.002]
     return seconds + shifts[-1].by
 
@@ -138,7 +138,7 @@ def test_time_never_stands_still_for_long_nor_goes_back(stretches: list[list[Spa
 
 
 def _assert_gaps_tell_when_it_was(clock: Clock, stretches: list[list[Span]]) -> None:
-    """Each moment that plays was filmed as long after the first as the file's own clock says."""
+    """Each playing position was filmed as long after the first as the file's own clock says."""
     assert clock.gaps is not None
     of_earlier = 0.0  # seconds that were filmed before the last step back
     for place, spans in enumerate(stretches):

@@ -1,4 +1,4 @@
-"""Which failure ffmpeg's words stand for, and what of them may be logged."""
+"""The failure for ffmpeg's messages, and which of them may be logged."""
 
 import pickle
 import signal

@@ -1,4 +1,4 @@
-"""Containers are told apart by content; names decide only between equals."""
+"""Containers are recognized by content; names decide only between equals."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""inspect_frame: whole pictures pass with their size, anything else is refused."""
+"""inspect_frame: complete pictures pass with their size, all others are refused."""
 
 import io
 import struct

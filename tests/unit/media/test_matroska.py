@@ -1,4 +1,4 @@
-"""The Matroska writer: what it writes is read back by an independent reader of EBML."""
+"""The Matroska writer: its output is read back by an independent reader of EBML."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""plan: what every browser plays stays as it is, the rest is remuxed or transcoded."""
+"""plan: files that every browser plays are unchanged, others are remuxed or transcoded."""
 
 from dataclasses import replace
 

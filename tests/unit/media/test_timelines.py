@@ -98,7 +98,7 @@ def test_scenes_begin_at_cuts_and_are_no_flicker() -> None:
     samples = [
         Sample(0.2, 50, 0.5),  # too near the beginning
         Sample(10.0, 30, 0.3),
-        Sample(10.4, 20, 0.2),  # the same cut, less clear
+        Sample(10.4, 20, 0.2),  # the same cut, less sharp
         Sample(15.0, 4, 0.04),
         Sample(20.0, 90, 1.4),
         Sample(29.9, 90, 0.9),  # too near the end

@@ -1,4 +1,4 @@
-"""Requests with large bodies are decided a few at a time, and each client has its turn."""
+"""Requests with large bodies are checked a few at a time, round-robin over clients."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from vigint_web.server.admission import DECIDING_SECONDS, Admission
 
 @dataclass(eq=False)
 class Request:
-    """A connection whose large body has not come."""
+    """A connection whose large body has not arrived."""
 
     neighbourhood: str
     deadline: float = 0.0

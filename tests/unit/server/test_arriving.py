@@ -1,4 +1,4 @@
-"""A thread takes a request up when it has come, however its bytes are cut."""
+"""A complete request gets a thread, however its bytes are split."""
 
 import itertools
 
@@ -29,7 +29,7 @@ def chunked(pieces: list[bytes], trailers: bytes = b"", extension: bytes = b"") 
 
 
 def cuts(data: bytes) -> st.SearchStrategy[list[bytes]]:
-    """Give the ways to cut bytes into pieces."""
+    """Provide the ways to split bytes into pieces."""
 
     def cut(places: list[int]) -> list[bytes]:
         ends = sorted({0, len(data), *places})

@@ -1,4 +1,4 @@
-"""What the web server's worker overrides and uses of gunicorn is as it was when it was written."""
+"""The methods of gunicorn that the web server's worker overrides and uses are unchanged."""
 
 import inspect
 from pathlib import Path
@@ -10,7 +10,7 @@ from gunicorn.workers.gthread import PollableMethodQueue, TConn, ThreadWorker
 from vigint_web.server.connection import Connection
 from vigint_web.server.gunicorn_worker import PatientWorker
 
-# Overridden methods, or used ones, with the signatures of gunicorn 27.
+# Overridden or used methods, with the signatures of gunicorn 27.
 _SIGNATURES = {
     (Worker, "load_wsgi"): "(self)",
     (ThreadWorker, "__init__"): "(self, *args, **kwargs)",

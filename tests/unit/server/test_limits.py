@@ -1,4 +1,4 @@
-"""Shares, pace and places: what one client can take is bounded, and others keep theirs."""
+"""Shares, pace and limits: the use by one client is bounded, and others keep theirs."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -42,7 +42,7 @@ def test_half_of_the_threads_is_never_in_bodies(threads: int) -> None:
 
 @given(st.integers(1, 60), st.integers(1, 10))
 def test_a_line_that_stalls_and_goes_on_is_not_given_up(stall: int, times: int) -> None:
-    """3G: 16 KB a second on the average, in gusts between stalls of many seconds."""
+    """3G: 16 KB a second on the average, in bursts between stalls of many seconds."""
     now = 0.0
     pace = Pace(now)
     for _ in range(times):
@@ -68,7 +68,7 @@ def test_the_least_pace_is_slower_than_any_line_in_use() -> None:
 
 @dataclass(eq=False)
 class Waiting:
-    """A connection that waits."""
+    """A waiting connection."""
 
     neighbourhood: str
     deadline: float = 0.0
@@ -94,7 +94,7 @@ def test_who_holds_most_makes_room(clients: list[str], places: int) -> None:
         assert set(parking) == set(held)
     for waiting in held:
         parking.remove(waiting)
-        parking.remove(waiting)  # once more is no matter
+        parking.remove(waiting)  # repeated removal is ignored
     assert len(parking) == 0
     assert parking.surplus(always=True) is None
 

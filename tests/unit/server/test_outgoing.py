@@ -1,4 +1,6 @@
-"""What a reader does not take is held, sent on in order, and forgotten when it leaves."""
+"""Output that a reader does not take is buffered, sent in order, and discarded when it
+disconnects.
+"""
 
 import io
 import queue
@@ -16,20 +18,20 @@ from vigint_web.server.outgoing import ClientSocket, WaitingMakers
 
 
 class Footage(io.FileIO):
-    """A file that wants to know how much of it was sent."""
+    """A file that records how much of it was sent."""
 
     def __init__(self, path: Path, told: list[int]) -> None:
         super().__init__(path)
         self._told = told
 
     def outlast(self) -> Callable[[int], None]:
-        """Give what takes the number."""
+        """Return the callback for the number."""
         return self._told.append
 
 
 @pytest.fixture
 def ends() -> Iterator[tuple[ClientSocket, socket.socket]]:
-    """Give both ends of a connection; the server's has a time limit, as in a thread."""
+    """Provide both ends of a connection; the server's has a timeout, as in a thread."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         reader = socket.create_connection(listener.getsockname())
         accepted, _ = listener.accept()
@@ -43,7 +45,7 @@ def ends() -> Iterator[tuple[ClientSocket, socket.socket]]:
 
 @pytest.fixture(scope="module")
 def footage(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Give a file of 6 MB that differs everywhere."""
+    """Provide a file of 6 MB without repetition."""
     path = tmp_path_factory.mktemp("outgoing") / "footage"
     path.write_bytes(b"".join(number.to_bytes(4, "big") for number in range(1_500_000)))
     return path
@@ -157,7 +159,7 @@ def test_a_reader_that_has_left_ends_the_sending(
 
 
 def test_of_too_many_readers_that_are_waited_for_the_slowest_goes() -> None:
-    """What is made piece by piece keeps its thread: of those threads only so many may wait."""
+    """Generated output occupies its thread: only a limited number of those may wait."""
     makers, ended = WaitingMakers(2), queue.Queue[int]()
     pairs = []
     with ExitStack() as stack:

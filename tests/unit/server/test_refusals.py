@@ -1,4 +1,4 @@
-"""What is answered to a request whose head is too long."""
+"""The answer to a request with an overlong head."""
 
 import json
 

@@ -1,1 +1,1 @@
-"""What every answer passes: request ids, errors, static files."""
+"""Mechanics of every answer: request ids, errors, static files."""

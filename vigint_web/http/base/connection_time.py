@@ -1,11 +1,11 @@
-"""Say which connections may take their time; the server ends every other after half a minute."""
+"""Mark connections that may last; the server ends all others after half a minute."""
 
 import socket
 import threading
 import weakref
 from typing import Any, Protocol, runtime_checkable
 
-# How long a connection with time may be silent.
+# The maximum silence on a connection that may last.
 SILENCE_SECONDS = 60.0
 
 _unhurried: "weakref.WeakSet[socket.socket]" = weakref.WeakSet()
@@ -14,24 +14,24 @@ _lock = threading.Lock()
 
 @runtime_checkable
 class AwaitedBody(Protocol):
-    """The body of a request as the server gives it: what has not come is waited for, for whom?"""
+    """The body of a request from the server; waiting for the rest of it needs an owner."""
 
     def belongs_to(self, owner: str) -> None:
-        """Say whose share of the threads may wait for it."""
+        """Set the owner whose share of the threads may wait for it."""
 
 
 def name_owner(environ: dict[str, Any], owner: str) -> None:
-    """Say for whom the current request is; the rest of nobody's large body is not waited for."""
+    """Set the owner of the current request; a large body without one is not waited for."""
     body = environ.get("wsgi.input")
     if isinstance(body, AwaitedBody):
         body.belongs_to(owner)
 
 
 def take_time(environ: dict[str, Any], silence: float = SILENCE_SECONDS) -> socket.socket | None:
-    """Let the current request last: its body is large, or its answer; return its connection.
+    """Let the current request last, for a large body or answer; return its connection.
 
-    For requests that are known to be allowed. Only a silence ends them then, or a body that comes
-    too slowly (`vigint_web.server.pace`).
+    For requests that are known to be allowed. Afterwards only silence ends them, or a body that
+    arrives too slowly (`vigint_web.server.pace`).
     """
     connection = environ.get("gunicorn.socket")
     if not isinstance(connection, socket.socket):
@@ -43,12 +43,12 @@ def take_time(environ: dict[str, Any], silence: float = SILENCE_SECONDS) -> sock
 
 
 def hurry(connection: socket.socket) -> None:
-    """Begin anew: the next request on this connection has to earn its time."""
+    """Reset: the next request on this connection must be allowed to last again."""
     with _lock:
         _unhurried.discard(connection)
 
 
 def has_time(connection: socket.socket) -> bool:
-    """Return whether a connection was given time."""
+    """Return whether a connection may last."""
     with _lock:
         return connection in _unhurried

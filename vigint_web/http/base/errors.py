@@ -1,4 +1,4 @@
-"""Turn refusals and accidents into answers: JSON for programs, a page for people."""
+"""Turn refusals and exceptions into answers: JSON for programs, a page for people."""
 
 import logging
 from collections.abc import Mapping
@@ -82,7 +82,7 @@ RETRY_AFTER = {
 
 
 def status_of(error: VigintError) -> int:
-    """Return the status of the answer that tells of a refusal."""
+    """Return the HTTP status of a refusal."""
     for kind in type(error).__mro__:
         if kind in _OF_KINDS:
             return _OF_KINDS[kind]
@@ -90,17 +90,17 @@ def status_of(error: VigintError) -> int:
 
 
 def wants_json() -> bool:
-    """Return whether the current address answers programs."""
+    """Return whether the current address belongs to a program API."""
     return request.path.startswith(("/api/", "/stream/"))
 
 
 def refuse(
     code: str, status: int, sentence: str | None = None, opens_at: datetime | None = None
 ) -> Response:
-    """Return an error answer in the form of the current address.
+    """Return an error answer in the format of the current address.
 
     Args:
-        opens_at: from when on a link is valid that is not valid yet.
+        opens_at: the start of validity of a link that is not valid yet.
     """
     said = sentence or str(refusal_sentence(code))
     response: Response
@@ -125,7 +125,7 @@ def refuse(
 
 
 def answer_to(error: VigintError) -> Response:
-    """Return the answer that tells of a refusal: its status, its code and its sentence."""
+    """Return the answer to a refusal: its status, its code and its sentence."""
     opens_at = error.opens_at if isinstance(error, LinkRefused) else None
     return refuse(error.code, status_of(error), error_sentence(error), opens_at=opens_at)
 
@@ -153,7 +153,7 @@ def handle_errors(app: Flask) -> None:
             return Response(response.get_data(), response.status_code, response.headers)
         code = _CODES.get(status, "error")
         too_large = isinstance(error, RequestEntityTooLarge)
-        # A form is the remedy already: its own limits are others.
+        # No hint for forms: they have other limits.
         if too_large and request.path == "/api/v1/incidents" and not _is_form():
             sentence = gettext(
                 "The document is larger than 32 MiB. Send the images as multipart parts instead."

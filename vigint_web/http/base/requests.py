@@ -1,4 +1,4 @@
-"""Give requests an id, and tell each of them in one log line without anything secret."""
+"""Give requests an id, and log each of them in one line without secrets."""
 
 import logging
 import re
@@ -46,7 +46,7 @@ def tell_requests(app: Flask) -> None:
                     }
                 },
             )
-        # A response of bytes lasts: it must not hold a database connection meanwhile.
+        # Sending bytes takes long: it must not hold a database connection meanwhile.
         db.session.rollback()
         return response
 
@@ -58,5 +58,5 @@ def tell_requests(app: Flask) -> None:
 
 
 def limiter_address(redis_url: str) -> str:
-    """Return the queue server's address as the limiter's library spells it."""
+    """Return the queue server's address in the format of the rate limiter's library."""
     return re.sub(r"^unix:", "redis+unix:", redis_url)

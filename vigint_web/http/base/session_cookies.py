@@ -1,9 +1,10 @@
 """Keep sessions in a cookie that no other host can set.
 
-Under https the cookie's name begins with `__Host-`: browsers take such a cookie from this host
-alone, over TLS and for all paths (RFC 6265bis, 4.1.3.2), so no neighbour below the same domain can
-plant one. A cookie of the earlier name is read until it expires, after 12 hours, and written anew.
-It has a salt of its own: what was begun under the new name cannot be planted under the old one.
+Under https the cookie's name begins with `__Host-`: browsers accept such a cookie from this host
+only, over TLS and for all paths (RFC 6265bis, 4.1.3.2), so no other host of the same domain can set
+one. A cookie of the earlier name is read until it expires, after 12 hours, and written under the
+new name. The new one has a salt of its own: a session begun under the new name cannot be injected
+under the old one.
 """
 
 from flask import Flask, Request
@@ -14,7 +15,7 @@ SESSION = "vigint_session"
 
 
 def host_cookie(name: str, *, https: bool) -> str:
-    """Return the name of a cookie that this host alone may set, where browsers know of such."""
+    """Return the name of a cookie that only this host can set, where browsers support it."""
     return f"__Host-{name}" if https else name
 
 
@@ -27,7 +28,7 @@ class SessionCookies(SecureCookieSessionInterface):
             self.salt = "cookie-session-of-host"
 
     def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
-        """Return the session of the prefixed cookie, else the one of the earlier name."""
+        """Return the session of the prefixed cookie, else that of the earlier name."""
         found = super().open_session(app, request)
         if not self._https or self.get_cookie_name(app) in request.cookies:
             return found
@@ -44,5 +45,5 @@ class SessionCookies(SecureCookieSessionInterface):
         except BadSignature:
             return None
         session = self.session_class(data)
-        session.modified = True  # so that the answer carries it under the new name
+        session.modified = True  # the answer then sets it under the new name
         return session

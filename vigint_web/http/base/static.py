@@ -1,10 +1,10 @@
-"""Serve style sheets, scripts and drawings: small, and kept by browsers until they change.
+"""Serve style sheets, scripts and drawings: small, and cached by browsers until they change.
 
-The version stands in the path (`/static/v-1a2b3c4d5e6f/js/app.js`), not in a query: a module that
-imports `./app.js` then names the same address as the page does, and gets the same module.
+The version is in the path (`/static/v-1a2b3c4d5e6f/js/app.js`), not in a query: a module that
+imports `./app.js` then uses the same address as the page does, and gets the same module.
 
-Only these files are compressed. A compressed page that holds a CSRF token and something of the
-request's would betray the token by its length (BREACH).
+Only these files are compressed. The length of a compressed page with a CSRF token and request data
+would leak the token (BREACH).
 """
 
 import gzip
@@ -30,12 +30,12 @@ STATIC_PATHS = ("/static/", "/bootstrap/")
 _VERSIONED = re.compile(r"v-([0-9a-f]{12})/(.+)")
 _FOR_EVER = "public, max-age=31536000, immutable"
 _ASK_AGAIN = "public, no-cache"
-# What these hold is text; pictures are compressed already.
+# Text formats; pictures are compressed already.
 _TEXT = {".css", ".js", ".json", ".map", ".svg", ".txt"}
 
 
 def set_up_static_files(app: Flask) -> None:
-    """Take over the routes of static files: own ones and Bootstrap-Flask's."""
+    """Replace the routes of static files: Vigint's and Bootstrap-Flask's."""
     own = Path(app.static_folder or "")
     bootstrap = Path(app.blueprints["bootstrap"].static_folder or "")
     versions = {
@@ -56,7 +56,8 @@ def set_up_static_files(app: Flask) -> None:
 class SessionsOfPages(SessionCookies):
     """Keep sessions in a cookie, but not for static files.
 
-    A session's cookie is renewed with every answer, and nobody may keep an answer that sets one.
+    A session's cookie is renewed with every answer, and an answer that sets a cookie must not be
+    cached.
     """
 
     def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
@@ -92,10 +93,10 @@ def _serve(folder: Path, version: str, filename: str) -> Response:
         response.vary.add("Accept-Encoding")
     if smaller:
         response.headers["Content-Encoding"] = "gzip"
-    # Two forms of one file are two representations: a strong tag names one of them.
+    # Two encodings of one file are two representations: a strong tag identifies one of them.
     response.set_etag(f"{file.tag}-gzip" if smaller else file.tag)
     response.headers["Last-Modified"] = http_date(int(stat.st_mtime))
-    # An old page may ask for the version it knew: what it gets is not that one.
+    # An old page may request its earlier version, but gets the current file.
     current = named is not None and named.group(1) == version
     response.headers["Cache-Control"] = _FOR_EVER if current else _ASK_AGAIN
     response.make_conditional(request)

@@ -1,1 +1,1 @@
-"""What pages and documents share: language, cursors, fragments."""
+"""Shared by pages and documents: language, cursors, fragments."""

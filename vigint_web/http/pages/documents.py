@@ -1,4 +1,4 @@
-"""What the incident API and the hosting API share about documents of programs."""
+"""Read documents of programs, for the incident API and the hosting API."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ LONGEST_NAME = 255
 
 
 def intake_settings() -> IntakeSettings:
-    """Return what the configuration says about documents of programs."""
+    """Return the settings for documents of programs."""
     settings = config()
     return IntakeSettings(
         zone=settings.timezone,
@@ -24,10 +24,10 @@ def intake_settings() -> IntakeSettings:
 
 
 def fingerprint_of(document: Any, digests: list[str], body: bytes | str) -> str:
-    """Return the SHA-256 of what a request says.
+    """Return the SHA-256 of a request's content.
 
     Args:
-        body: the document as it was written, for one that is nested too deeply to be written anew.
+        body: the document as received, for one that is nested too deeply to be serialized again.
     """
     try:
         return fingerprint(document, digests)
@@ -36,7 +36,7 @@ def fingerprint_of(document: Any, digests: list[str], body: bytes | str) -> str:
 
 
 def request_name() -> str | None:
-    """Return how a program names its request, so that a repetition is known; raises Invalid."""
+    """Return a request's Idempotency-Key, which identifies repetitions; raises Invalid."""
     name = request.headers.get("Idempotency-Key")
     if name is not None and not 1 <= len(name) <= LONGEST_NAME:
         facts = {"least": 1, "most": LONGEST_NAME}

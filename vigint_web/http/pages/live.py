@@ -1,4 +1,4 @@
-"""Answer pages that follow by themselves: nothing at all while nothing changed."""
+"""Answer polls of open pages, without a body while nothing has changed."""
 
 import hashlib
 from collections.abc import Callable
@@ -16,20 +16,20 @@ _BUILD = "vigint_build"
 
 
 def set_up_live(app: Flask, *, https: bool) -> None:
-    """Let polls leave the session alone, and tell one version of the pages from the next."""
+    """Exclude polls from session renewal, and compute the version of the templates."""
     app.session_interface = _Sessions(https=https)
     app.extensions[_BUILD] = _build(Path(app.root_path))
 
 
 def live_page(render: Callable[[], str], *, also: object = None) -> Response:
-    """Answer 304 if the asker has the present version, else render it.
+    """Answer 304 if the client has the current version, else render it.
 
     Args:
-        render: makes the fragment; not called for a 304.
-        also: what else the fragment depends on, beside everything that `pulse` knows.
+        render: returns the fragment; not called for a 304.
+        also: further inputs of the fragment, beside everything that the change token covers.
     """
     g.is_poll = True
-    # Before anything is read: what changes in between is found by the next poll.
+    # Computed before reading: a change in between is found by the next poll.
     tag = _tag(also)
     if request.if_none_match.contains_weak(tag):
         g.not_worth_telling = True
@@ -56,17 +56,17 @@ def _tag(also: object) -> str:
 
 
 class _Sessions(SessionsOfPages):
-    """Renew a session for what a person does, not for what an open page asks by itself."""
+    """Renew a session for requests by a user, not for polls of an open page."""
 
     def should_set_cookie(self, app: Flask, session: SessionMixin) -> bool:
-        """Return whether the answer carries the cookie."""
+        """Return whether the answer sets the cookie."""
         if g.get("is_poll"):
             return session.modified
         return super().should_set_cookie(app, session)
 
 
 def _build(root: Path) -> str:
-    """Return what changes with every version of the templates and their translations."""
+    """Return a value that changes with every version of the templates and their translations."""
     digest = hashlib.sha256()
     for folder in ("templates", "translations"):
         for path in sorted((root / folder).rglob("*")):

@@ -10,18 +10,19 @@ from vigint_web.extensions import babel
 from vigint_web.i18n.timezones import is_zone
 
 _FOR_PROGRAMS = ("/api/", "/stream/")
-# What a link opens says the same to everybody: a place's time is the place's.
+# A link's page is the same for all recipients: it uses the time zone of the place.
 _FOR_EVERYBODY = (*_FOR_PROGRAMS, "/video/")
 
 
 def set_up_locale(app: Flask, config: Config) -> None:
-    """Tell Flask-Babel how to choose."""
+    """Register the selectors with Flask-Babel."""
 
     def language() -> str:
         if not has_request_context():
             return config.default_locale
         if request.path.startswith(_FOR_PROGRAMS):
-            # Programs read the code; their developers read English unless they say otherwise.
+            # Programs read the code; their developers read English unless they request another
+            # language.
             return request.accept_languages.best_match(LOCALES) or "en"
         if _is_known() and current_user.locale in LOCALES:
             return str(current_user.locale)
@@ -34,7 +35,7 @@ def set_up_locale(app: Flask, config: Config) -> None:
         if not has_request_context() or request.path.startswith(_FOR_EVERYBODY):
             return config.timezone.key
         own = current_user.timezone if _is_known() else None
-        # A name may leave the tables of zones with an update.
+        # An update may remove a name from the time zone database.
         return own if own and is_zone(own) else config.timezone.key
 
     app.config["BABEL_DEFAULT_LOCALE"] = "en"  # the language of the message ids
@@ -48,5 +49,5 @@ def set_up_locale(app: Flask, config: Config) -> None:
 
 
 def _is_known() -> bool:
-    # Who asks is in the database; an error page must not ask it again.
+    # The user is in the database, which an error page must not query again.
     return not g.get("database_down") and bool(current_user.is_authenticated)

@@ -1,4 +1,4 @@
-"""Describe the API as OpenAPI 3.1: by its routes, their rules, and the types of documents."""
+"""Describe the API as OpenAPI 3.1, from its routes, their rules, and the types of documents."""
 
 import inspect
 import re
@@ -22,7 +22,7 @@ _REFERENCE = "#/components/schemas/{model}"
 
 
 class ErrorDocument(TypedDict):
-    """What every refusal looks like: a sentence for people, a code for programs."""
+    """The document of every refusal: a sentence for people, a code for programs."""
 
     error: str
     code: str
@@ -30,7 +30,7 @@ class ErrorDocument(TypedDict):
 
 @dataclass(frozen=True)
 class Content:
-    """A body that is no JSON, by its media types."""
+    """A body other than JSON, by its media types."""
 
     media_types: Sequence[str]
 
@@ -67,7 +67,7 @@ class Operation:
 
 @dataclass(frozen=True)
 class About:
-    """What the document says of this installation."""
+    """The document's information about this installation."""
 
     title: str
     version: str
@@ -84,7 +84,7 @@ def describe(app: Flask, operations: Mapping[str, Operation], about: About) -> d
         if operation is None:
             continue
         path = _CONVERTER.sub(r"{\g<name>}", route.rule)
-        # Flask answers OPTIONS by itself where no view does.
+        # Flask answers OPTIONS itself where no view does.
         methods = (route.methods or set()) - {"HEAD", "OPTIONS"} or {"OPTIONS"}
         for method in sorted(methods):
             described = _operation(app, route, operation, schemas)
@@ -112,7 +112,7 @@ def describe(app: Flask, operations: Mapping[str, Operation], about: About) -> d
 def _operation(
     app: Flask, route: Route, operation: Operation, schemas: dict[str, Any]
 ) -> dict[str, Any]:
-    # Every view has a docstring: a test says so.
+    # Every view has a docstring, which a test ensures.
     summary, _, rest = (inspect.getdoc(app.view_functions[route.endpoint]) or "").partition("\n")
     described: dict[str, Any] = {
         "operationId": route.endpoint.replace(".", "_"),
@@ -146,7 +146,7 @@ def _operation(
             },
         }
     if isinstance(rule, Token):
-        described["x-token"] = "The token in the path is the key; there is no login."
+        described["x-token"] = "The token in the path is the credential; there is no login."
     return described
 
 
@@ -160,7 +160,7 @@ def _path_parameters(route: Route) -> list[dict[str, Any]]:
 
 
 def _query_parameters(model: type[RequestModel] | None) -> list[dict[str, Any]]:
-    """Return what the query may say, as the model that reads it describes it."""
+    """Return the query's parameters, as described by its model."""
     if model is None:
         return []
     described = model.model_json_schema(schema_generator=_Schemas)
@@ -174,10 +174,10 @@ def _query_parameters(model: type[RequestModel] | None) -> list[dict[str, Any]]:
 
 
 class _Schemas(GenerateJsonSchema):
-    """Describe what may be said; that it may be left out is said by `required` alone."""
+    """Describe the value; whether it is optional is expressed by `required` alone."""
 
     def default_schema(self, schema: WithDefaultSchema) -> JsonSchemaValue:
-        """Leave out defaults that only mean that nothing was said."""
+        """Omit defaults that only mean a missing value."""
         if schema.get("default") not in (None, ""):
             return super().default_schema(schema)
         inner = schema["schema"]
@@ -209,7 +209,7 @@ def _responses(operation: Operation, schemas: dict[str, Any]) -> dict[str, Any]:
                 for name, about in operation.headers[status].items()
             }
         responses[str(status)] = described
-    # What is no HTTP, or no text, is refused before anybody asks what it is about.
+    # Invalid HTTP, or undecodable text, is refused before routing.
     by_status: dict[int, list[str]] = {400: ["invalid_request"]}
     for code, status in operation.refusals.items():
         by_status.setdefault(status, []).append(code)
@@ -226,14 +226,14 @@ def _responses(operation: Operation, schemas: dict[str, Any]) -> dict[str, Any]:
 _REASONS = {
     200: "The whole answer.",
     201: "Begun.",
-    202: "Stored; the rest is done by the workers.",
-    206: "The part that was asked for.",
-    304: "What the asker has is still right.",
+    202: "Stored; the workers do the rest.",
+    206: "The requested part.",
+    304: "Not modified.",
 }
 
 
 def _schema(body: type | Mapping[str, Any], schemas: dict[str, Any]) -> dict[str, Any]:
-    """Return a reference to the schema of a type, adding it and what it is made of."""
+    """Return a reference to the schema of a type, adding it and its components."""
     if isinstance(body, Mapping):
         return dict(body)
     written = _Schemas if issubclass(body, BaseModel) else GenerateJsonSchema

@@ -1,4 +1,4 @@
-"""Read which part of a list is asked for; nonsense asks for all of it, from its beginning."""
+"""Read the requested part of a list; invalid values select the whole list from its start."""
 
 from datetime import UTC, date, datetime, time, timedelta
 from math import isfinite
@@ -9,22 +9,22 @@ from vigint_web.i18n.formats import reader_zone
 from vigint_web.services.core.keyset_pagination import Mark, Place, SortedPlace, Value
 from vigint_web.services.reports.listing import LINK_STATES, StateFilter
 
-_LARGEST = 2**31 - 1  # what an id can be in both databases
+_LARGEST = 2**31 - 1  # the largest id in both databases
 _LARGEST_SIZE = 2**63 - 1
 _LONGEST = 200
 
 
 def place() -> Place:
-    """Return where the asked page begins."""
+    """Return the start of the requested page."""
     before = _id("before")
     return Place(before=before, after=None if before is not None else _id("after"))
 
 
 def sorted_place(kind: type[Value], *, known: bool) -> SortedPlace:
-    """Return where the asked page of a sorted list begins.
+    """Return the start of the requested page of a sorted list.
 
     Args:
-        kind: what the list is sorted by.
+        kind: the sort order.
         known: whether every row has a value.
     """
     before = _asked_mark("before", kind, known=known)
@@ -33,18 +33,18 @@ def sorted_place(kind: type[Value], *, known: bool) -> SortedPlace:
 
 
 def search_text() -> str:
-    """Return what is searched for; empty for nothing."""
+    """Return the search text; empty for no search."""
     return request.args.get("q", "").strip()[:_LONGEST]
 
 
 def chosen(name: str, known: tuple[str, ...]) -> str | None:
-    """Return one of the known values of a parameter, if it is there."""
+    """Return one of the known values of a parameter, if present."""
     value = request.args.get(name, "")
     return value if value in known else None
 
 
 def asked_day(name: str) -> date | None:
-    """Return the date of a parameter, if there is one that a calendar of today knows."""
+    """Return the date of a parameter, if it is a valid date."""
     try:
         day = date.fromisoformat(request.args.get(name, "").strip())
     except ValueError:
@@ -53,10 +53,10 @@ def asked_day(name: str) -> date | None:
 
 
 def beginning_of(day: date | None, *, following: bool = False) -> datetime | None:
-    """Return when a date begins in the reader's zone.
+    """Return the start of a date in the reader's zone.
 
     Args:
-        following: ask for the next day instead, which is the end of this one.
+        following: return the start of the next day instead, which is the end of this one.
     """
     if day is None:
         return None
@@ -104,5 +104,5 @@ def _read(value: str, kind: type[Value]) -> Value:
 
 
 def wanted_links() -> StateFilter:
-    """Return which links the request's query asks for."""
+    """Return the filter for links in the request's query."""
     return StateFilter(search_text(), chosen("state", LINK_STATES))

@@ -1,4 +1,4 @@
-"""Read what programs ask by models, which describe it in OpenAPI too: nothing is written twice.
+"""Parse programs' requests by models, which also describe them in OpenAPI.
 
 Every mistake of a request is named at once, with its field.
 """
@@ -16,7 +16,7 @@ _LONGEST_NUMBER = 10  # digits
 
 
 class RequestModel(BaseModel):
-    """Be the base of what a request may say; other members are ignored."""
+    """Base of the models of requests; other members are ignored."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -25,7 +25,7 @@ Asked = TypeVar("Asked", bound=RequestModel)
 
 
 def read_body(model: type[Asked]) -> Asked:
-    """Return what a JSON body says.
+    """Parse a JSON body.
 
     Raises:
         Invalid: it is no object, or with every mistake.
@@ -37,13 +37,13 @@ def read_body(model: type[Asked]) -> Asked:
 
 
 def read_query(model: type[Asked]) -> Asked:
-    """Return what the query of the address says; raises Invalid."""
+    """Parse the query of the address; raises Invalid."""
     return read_members(model, request.args.to_dict())
 
 
 def read_members(model: type[Asked], members: Mapping[str, Any]) -> Asked:
-    """Return what members of a request say; raises Invalid with every mistake."""
-    # What is not asked about may have any name.
+    """Parse members of a request; raises Invalid with all errors."""
+    # Unknown members may have any name.
     known = {name: members[name] for name in model.model_fields if name in members}
     try:
         return model.model_validate(known)
@@ -58,7 +58,7 @@ def _mistake(error: Mapping[str, Any]) -> Mistake:
 
 
 def wrong(code: MistakeCode, **facts: str | int) -> PydanticCustomError:
-    """Return what a validator raises: a mistake, whose sentence is not written here."""
+    """Return a validator's exception: an error code, whose sentence is elsewhere."""
     return PydanticCustomError(code.value, "a mistake", dict(facts))
 
 
@@ -94,7 +94,7 @@ def hours(most: int) -> Callable[[Any], float]:
     return validate
 
 
-# A text, whatever characters are in it: what it names may be unknown, which is another answer.
+# A text with any characters: its referent may be unknown, which has another answer.
 Text = Annotated[str, PlainValidator(_text, json_schema_input_type=str)]
 
 
@@ -103,12 +103,12 @@ BinaryPart = Annotated[bytes, WithJsonSchema({"type": "string", "format": "binar
 
 
 def number_in_query(least: int, most: int) -> PlainValidator:
-    """Return how a whole number of the query is read and described."""
+    """Return the parser and description of a whole number in the query."""
     described = Annotated[int, Field(ge=least, le=most)]
     return PlainValidator(whole_number(least, most), json_schema_input_type=described)
 
 
 def number_of_hours(most: int) -> PlainValidator:
-    """Return how a number of hours is read and described."""
+    """Return the parser and description of a number of hours."""
     described = Annotated[float, Field(gt=0, le=most)]
     return PlainValidator(hours(most), json_schema_input_type=described)

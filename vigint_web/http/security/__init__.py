@@ -1,1 +1,1 @@
-"""Who may ask what, from where, and how often."""
+"""Access control: who may request what, from where, and how often."""

@@ -1,7 +1,7 @@
-"""Let programs in browsers of any site read what a program's token opens (Fetch, 3.2).
+"""Let programs in browsers use a program's token from any site (Fetch, 3.2).
 
-A program's token is its whole permission, and no cookie of ours is involved: any origin may read
-the answer, refusals included. A person's token opens nothing to the scripts of other sites.
+A program's token is the only credential, and no cookie is involved: any origin may read the answer,
+refusals included. Scripts of other sites cannot use a person's token.
 """
 
 import logging
@@ -22,7 +22,7 @@ from vigint_web.services.links.rules import Opening
 
 log = logging.getLogger(__name__)
 
-# What a program's token opens.
+# The routes that accept a program's token.
 ENDPOINTS = frozenset(
     {"api.video", "api.metadata", "api.download", "api.thumbnail", "player.stream"}
 )
@@ -32,7 +32,7 @@ _REMEMBERED_SECONDS = "600"
 
 
 def open_link(token: str, opening: Opening, **options: Any) -> Link:
-    """Open a link for this request (`links.open_link`), and remember whom it was made for.
+    """Open a link for this request (`links.open_link`), and store its audience.
 
     Raises:
         LinkRefused: with the contract's code.
@@ -65,24 +65,24 @@ def share_across_origins(app: Flask) -> None:
 
 
 def _audience() -> str | None:
-    """Return whom the token of this request was made for; None where there is no such link."""
+    """Return the audience of this request's token; None where there is no such link."""
     if "link_audience" in g:
         return str(g.link_audience)
-    # Answered before its view: a preflight, another method, a redirect.
+    # Answered before the view: a preflight, another method, a redirect.
     token = _token()
     if token is None:
         return None
     try:
         link = links.find_link(token)
     except SQLAlchemyError:
-        log.exception("whose token this is could not be looked up")
+        log.exception("the audience of a token could not be looked up")
         db.session.rollback()
         return None
     return link.audience if link is not None else None
 
 
 def _token() -> str | None:
-    """Return the token of the address, also of one without its last slash."""
+    """Return the token of the address, with or without its trailing slash."""
     if request.endpoint in ENDPOINTS:
         return str((request.view_args or {}).get("token", ""))
     if isinstance(request.routing_exception, RequestRedirect | MethodNotAllowed):

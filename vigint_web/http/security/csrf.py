@@ -1,4 +1,4 @@
-"""Tell requests that a page of ours makes from those that another site makes a browser send."""
+"""Distinguish requests from our own pages from those that another site causes a browser to send."""
 
 from flask import request
 from flask_wtf.csrf import CSRFError, validate_csrf
@@ -6,10 +6,11 @@ from wtforms.validators import ValidationError
 
 
 def require_genuine() -> None:
-    """Raise CSRFError unless the header X-CSRFToken says that a page of this session asks.
+    """Raise CSRFError unless the header X-CSRFToken proves that a page of this session sent the
+    request.
 
-    Tokens live as long as their session, so an upload of hours does not outlive its own. What the
-    browser itself says about the asking page is believed too.
+    Tokens live as long as their session, so they do not expire during an upload of hours. The
+    browser's own statement about the requesting page is evaluated too.
     """
     if request.headers.get("Sec-Fetch-Site", "same-origin") not in {"same-origin", "none"}:
         raise CSRFError

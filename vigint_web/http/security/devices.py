@@ -1,6 +1,6 @@
-"""Recognise browsers that have logged in before (OWASP device cookies).
+"""Recognize browsers that have logged in before (OWASP device cookies).
 
-The cookie opens nothing. It only says that failures of others are not this browser's.
+The cookie gives no access. It only separates this browser's failed logins from those of others.
 """
 
 from flask import Response, request
@@ -10,7 +10,7 @@ from vigint_web.http.base.session_cookies import host_cookie
 from vigint_web.services.accounts.users import normalise_email
 from vigint_web.services.core.runtime import config
 
-# Under https read by this name, too, where a browser has had it from before.
+# The earlier name, which is also read under https for existing cookies.
 _NAME = "vigint_device"
 _SECONDS = 365 * 24 * 3_600
 
@@ -22,19 +22,19 @@ def device_of(email: str) -> str | None:
 
 
 def is_known_device() -> bool:
-    """Return whether anybody has ever logged in from this browser."""
+    """Return whether this browser has logged in to any account before."""
     return _read() is not None
 
 
 def remember_device(response: Response, email: str) -> None:
-    """Let this browser be recognised when this account logs in again."""
+    """Mark this browser as known for later logins to this account."""
     value = _tokens().mint([_account(email), device_of(email) or new_handle()])
     https = config().is_https
     response.set_cookie(
         host_cookie(_NAME, https=https),
         value,
         max_age=_SECONDS,
-        path="/" if https else "/login",  # `__Host-` is for all paths
+        path="/" if https else "/login",  # `__Host-` requires all paths
         secure=https,
         httponly=True,
         samesite="Lax",

@@ -27,24 +27,24 @@ from vigint_web.services.accounts.two_factor import is_required
 from vigint_web.services.core.transactions import release_connection
 
 _BY_TOKEN = frozenset(name for name, rule in RULES.items() if isinstance(rule, Token))
-# Takes any text for a token, and says that it is unknown.
+# Accepts any text as a token, and answers that it is unknown.
 _ANY_TEXT = frozenset({"hosting.verify"})
 
 
 class Unauthorized(VigintError):
-    """Say that the request names nobody."""
+    """The request is not authenticated."""
 
     code = "unauthorized"
 
 
 class LoginRequired(VigintError):
-    """Say that only people who are logged in may."""
+    """The route requires a logged-in user."""
 
     code = "login_required"
 
 
 class Forbidden(VigintError):
-    """Say that whoever asks may not."""
+    """The caller lacks the permission."""
 
     def __init__(self, code: str = "forbidden") -> None:
         super().__init__(code)
@@ -52,27 +52,27 @@ class Forbidden(VigintError):
 
 
 def guard(app: Flask) -> None:
-    """Check rules before anything reads the request's body."""
+    """Check rules before the request's body is read."""
 
     @app.before_request
     def check() -> Response | None:
-        # No name and no token holds it, and PostgreSQL refuses it.
+        # No name or token contains it, and PostgreSQL refuses it.
         if "\x00" in request.path:
             raise NotFound
         if "%00" in request.environ.get("QUERY_STRING", "") and request.endpoint not in _ANY_TEXT:
             raise NotFound if request.endpoint in _BY_TOKEN else BadRequest
         if request.endpoint is None:
-            return None  # no route: the 404 or 405 is on its way
+            return None  # no route: 404 or 405 follows
         answer = _check(RULES.get(request.endpoint))
         if answer is None:
             _name_owner()
-        # A body may take minutes to arrive: no database connection waits for it.
+        # A body may take minutes to arrive: release the database connection meanwhile.
         release_connection()
         return answer
 
 
 def _name_owner() -> None:
-    """Say whose share of the threads may wait for the rest of the body."""
+    """Set the owner whose share of the threads may wait for the rest of the body."""
     key, user = g.get("api_key"), g.get("_login_user")
     if key is not None:
         name_owner(request.environ, f"key:{key.id}")
@@ -93,7 +93,7 @@ def _check(rule: Rule | None) -> Response | None:
             return None
         case PersonOrKey(permission, scope):
             if _given_key() or not current_user.is_authenticated:
-                # A browser that was logged in is told to log in again, not to bring a key.
+                # A browser whose session ended is asked to log in again, not for a key.
                 if not _given_key() and session.get("_user_id"):
                     raise LoginRequired
                 _check_key(scope, None)
@@ -118,13 +118,15 @@ def _check(rule: Rule | None) -> Response | None:
 
 
 def _is_token_plain() -> bool:
-    """Return whether the address holds the token as it is; percent-encoded it is another one."""
+    """Return whether the address contains the token unencoded; a percent-encoded one is not
+    accepted.
+    """
     token = (request.view_args or {}).get("token") or request.args.get("token", "")
     return token in request.environ.get("RAW_URI", token)
 
 
 def _is_extended_address() -> bool:
-    """Return whether this is the address of a page, and of more: its view leads to the page."""
+    """Return whether this is a page's address with a suffix; its view redirects to the page."""
     token = request.args.get("token", "")
     return request.endpoint == "player.page" and extended_token(token) is not None
 

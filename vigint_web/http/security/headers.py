@@ -1,4 +1,4 @@
-"""Set the headers that protect pages and what tokens open."""
+"""Set the headers that protect pages and all content behind tokens."""
 
 from flask import Flask, Response, request
 
@@ -17,7 +17,7 @@ def protect(app: Flask, *, https: bool, subdomains: bool) -> None:
     """Add the headers to every response.
 
     Args:
-        subdomains: whether hosts below this one are to be reached over https only, too.
+        subdomains: whether HSTS includes the subdomains of this host.
     """
     lasting = "max-age=31536000" + ("; includeSubDomains" if subdomains else "")
 
@@ -37,7 +37,7 @@ def protect(app: Flask, *, https: bool, subdomains: bool) -> None:
         if not request.path.startswith(STATIC_PATHS):
             headers.setdefault("Cache-Control", "private, no-store")
         if https:
-            # Over plain http browsers ignore it, and complain on every page that they do.
+            # Over plain http browsers ignore it, and log a warning on every page.
             headers["Cross-Origin-Opener-Policy"] = "same-origin"
             headers["Strict-Transport-Security"] = lasting
         return response

@@ -1,7 +1,7 @@
-"""Refuse a Host header that names no host, before anything builds an address from it.
+"""Refuse an invalid Host header before any address is built from it.
 
-Addresses in mails and answers come from `base_url`, never from this header. Routing and redirects
-read it all the same, and decode its labels as IDNA: what cannot be decoded was an error 500.
+Addresses in mails and answers come from `base_url`, never from this header. But routing and
+redirects read it, and decode its labels as IDNA: an undecodable one caused an error 500.
 """
 
 import ipaddress
@@ -16,7 +16,7 @@ from vigint_web.errors import VigintError
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
-# RFC 1123, 2.1, and the underscore, which container networks have in names.
+# RFC 1123, 2.1, and the underscore, which occurs in names of container networks.
 _LABEL = r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
 _NAME = re.compile(rf"({_LABEL}(?:\.{_LABEL})*)\.?(?::([0-9]{{0,5}}))?")
 _BRACKETED = re.compile(r"\[([0-9A-Fa-f:.]{2,45})\](?::([0-9]{0,5}))?")
@@ -25,13 +25,13 @@ _REFUSED = "vigint.host_refused"
 
 
 class InvalidHost(VigintError):
-    """Say that the Host header names no host."""
+    """The Host header is invalid."""
 
     code = "invalid_host"
 
 
 class HostCheck:
-    """Take out of the environment what no host can be called, and note that for `check_hosts`."""
+    """Remove an invalid Host header from the environment, and flag it for `check_hosts`."""
 
     def __init__(self, application: "WSGIApplication") -> None:
         self._application = application
@@ -39,7 +39,7 @@ class HostCheck:
     def __call__(
         self, environ: "WSGIEnvironment", start_response: "StartResponse"
     ) -> Iterable[bytes]:
-        """Check the header, which only HTTP/1.0 may leave out."""
+        """Check the header, which only HTTP/1.0 may omit."""
         host = environ.get("HTTP_HOST")
         if host is not None and not is_host(host):
             environ["HTTP_HOST"] = "localhost"

@@ -1,4 +1,4 @@
-"""Say who makes the current request."""
+"""Return the identity of the current request."""
 
 from typing import cast
 
@@ -13,20 +13,20 @@ from vigint_web.services.core.visitors import Visitor
 
 
 def actor() -> Actor:
-    """Return the logged-in person; only behind a rule that asks for one."""
+    """Return the logged-in user; only after a rule that requires one."""
     return as_user(current_user._get_current_object())
 
 
 def api_key() -> ApiKey:
-    """Return the key the request came with; only behind a rule that asks for one."""
+    """Return the key of the request; only after a rule that requires one."""
     return cast(ApiKey, g.api_key)
 
 
 def visitor() -> Visitor:
-    """Return what the request tells of whoever holds a link."""
+    """Return the request's data about the visitor of a link."""
     return Visitor(request.remote_addr or "", request.headers.get("User-Agent", ""), read_mark())
 
 
 def can(permission: str) -> bool:
-    """Return whether the person who reads this page may do something (for templates)."""
+    """Return whether the reader of this page has a permission (for templates)."""
     return bool(current_user.is_authenticated) and actor().may(Permission(permission))

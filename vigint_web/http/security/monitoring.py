@@ -1,4 +1,4 @@
-"""Say whether a request may see how this installation does."""
+"""Decide whether a request may see the health of this installation."""
 
 import hmac
 from ipaddress import ip_address
@@ -7,7 +7,7 @@ from flask import request
 
 from vigint_web.services.core.runtime import config
 
-# What proxies add. A request with one of these comes from elsewhere, also if the proxy is here.
+# Headers of proxies: a request with one of these is remote, even if the proxy is local.
 _FORWARDED = ("Forwarded", "Via", "X-Forwarded-For", "X-Forwarded-Host", "X-Real-IP")
 
 
@@ -27,7 +27,8 @@ def _has_token() -> bool:
 def _is_from_here() -> bool:
     if any(name in request.headers for name in _FORWARDED):
         return False
-    # A page of somebody else's, opened here, reaches this address only under a name of its own.
+    # A page of another site, opened on this machine, can reach this address only under another host
+    # name (DNS rebinding).
     return _is_loopback(request.remote_addr or "") and _is_loopback(_asked_host())
 
 

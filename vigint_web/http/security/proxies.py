@@ -1,4 +1,4 @@
-"""Believe the proxies that the configuration names about addresses, and nobody else."""
+"""Trust the configured proxies about addresses, and no others."""
 
 from collections.abc import Iterable, Sequence
 from ipaddress import ip_address
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class TrustedProxies:
-    """Believe X-Forwarded-* of the proxies that the configuration names, of nobody else."""
+    """Evaluate X-Forwarded-* of the configured proxies only."""
 
     def __init__(self, application: "WSGIApplication", trusted: Sequence[Network]) -> None:
         self._plain = application
@@ -23,7 +23,7 @@ class TrustedProxies:
     def __call__(
         self, environ: "WSGIEnvironment", start_response: "StartResponse"
     ) -> Iterable[bytes]:
-        """Choose by the address of the peer."""
+        """Decide by the address of the peer."""
         application = self._fixed if self._is_trusted(environ) else self._plain
         return application(environ, start_response)
 

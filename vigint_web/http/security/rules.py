@@ -8,19 +8,19 @@ from vigint_web.permissions import Permission
 
 @dataclass(frozen=True)
 class Anyone:
-    """Open to the world; the reason is part of the rule."""
+    """Public; the reason is part of the rule."""
 
     reason: str
 
 
 @dataclass(frozen=True)
 class Token:
-    """Open to whoever holds a link's token; the view reads the link's row on every request."""
+    """For holders of a link's token; the view reads the link's row on every request."""
 
 
 @dataclass(frozen=True)
 class Key:
-    """Open to programs whose API key has the scope, or the other one."""
+    """For programs whose API key has one of the scopes."""
 
     scope: Scope
     other: Scope | None = None
@@ -28,15 +28,16 @@ class Key:
 
 @dataclass(frozen=True)
 class Person:
-    """Open to logged-in people whose role has the permission; None: to all of them."""
+    """For logged-in users whose role has the permission; None: for all of them."""
 
     permission: Permission | None = None
 
 
 @dataclass(frozen=True)
 class PersonOrKey:
-    """Open to people with the permission, who prove by a header that a page of ours asks for them,
-    and to programs whose key has the scope."""
+    """For users with the permission, who prove by a header that the request comes from our page,
+    and for programs whose key has the scope.
+    """
 
     permission: Permission
     scope: Scope
@@ -44,7 +45,7 @@ class PersonOrKey:
 
 @dataclass(frozen=True)
 class Monitor:
-    """Open to this machine itself and to whoever sends the metrics token; a 404 to all others."""
+    """For this machine itself and for requests with the metrics token; a 404 to all others."""
 
 
 Rule = Anyone | Token | Key | Person | PersonOrKey | Monitor
@@ -52,16 +53,16 @@ Rule = Anyone | Token | Key | Person | PersonOrKey | Monitor
 _UPLOADERS = PersonOrKey(Permission.MANAGE_SOURCES, Scope.UPLOAD)
 
 RULES: dict[str, Rule] = {
-    "static": Anyone("style sheets and scripts hold nothing private"),
-    "bootstrap.static": Anyone("style sheets and scripts hold nothing private"),
-    "health.health": Anyone("older programs have no key at hand"),
+    "static": Anyone("style sheets and scripts contain nothing private"),
+    "bootstrap.static": Anyone("style sheets and scripts contain nothing private"),
+    "health.health": Anyone("older programs send no key"),
     "health.healthz": Anyone("load balancers have no login"),
     "health.readyz": Anyone("load balancers have no login"),
     "metrics.show": Monitor(),
-    "auth.login": Anyone("this is where one becomes somebody"),
-    "auth.code": Anyone("whoever gave the right password gives the code here"),
-    "auth.forgot": Anyone("whoever forgot their password cannot log in"),
-    "auth.set_password": Anyone("a mailed link opens it; the view checks its token"),
+    "auth.login": Anyone("users log in here"),
+    "auth.code": Anyone("the second step of the login, after the password"),
+    "auth.forgot": Anyone("users who forgot their password cannot log in"),
+    "auth.set_password": Anyone("for holders of a mailed link; the view checks its token"),
     "auth.logout": Person(),
     "auth.language": Anyone("a visitor may choose a language"),
     "auth.account": Person(),
@@ -169,20 +170,20 @@ RULES: dict[str, Rule] = {
     "records.link_list": Key(Scope.READ),
     "records.link": Key(Scope.READ),
     "records.accesses": Key(Scope.READ),
-    "uploads.capabilities": Anyone("it tells which tus is spoken here, and nothing private"),
+    "uploads.capabilities": Anyone("it returns the supported version of tus, and nothing private"),
     "uploads.index": _UPLOADERS,
     "uploads.create": _UPLOADERS,
     "uploads.show": _UPLOADERS,
     "uploads.receive": _UPLOADERS,
     "uploads.terminate": _UPLOADERS,
-    "developers.openapi": Anyone("it describes the addresses and holds nothing private"),
+    "developers.openapi": Anyone("it describes the API and contains nothing private"),
     "developers.page": Person(Permission.VIEW),
 }
 
-# What is left to somebody whose role asks for a second factor that they have not set up yet.
+# The routes for a user whose role requires a second factor that is not set up yet.
 BEFORE_SECOND_FACTOR = {"auth.logout", "auth.begin_two_factor", "auth.two_factor_setup"}
 
 
 def offered_scopes() -> list[Scope]:
-    """Return the scopes that some address asks for; any other would promise what is not there."""
+    """Return the scopes that routes require; no others are offered."""
     return sorted({rule.scope for rule in RULES.values() if isinstance(rule, Key | PersonOrKey)})

@@ -1,4 +1,4 @@
-"""Begin and end the sessions of browsers, and say in the database which of them are in use."""
+"""Begin and end the sessions of browsers, and record in the database which are in use."""
 
 from collections.abc import Collection
 from contextlib import suppress
@@ -15,25 +15,26 @@ from vigint_web.services.accounts import sessions
 
 
 def set_up_sessions(app: Flask) -> None:
-    """Find people by their session's row, and note when it was last used."""
+    """Find users by their session's row, and record its last use."""
     login.init_app(app)
     login.user_loader(sessions.find_user)
 
     @app.after_request
     def touch(response: Response) -> Response:
-        # Flask-Login's note of who asked; to ask it would look for somebody on every request.
+        # Flask-Login's cached user; accessing current_user would load one on every request.
         user = g.get("_login_user")
         asked_by_itself = g.get("is_poll") or g.get("database_down")
         if isinstance(user, User) and user.session_id and not asked_by_itself:
             sessions.touch(user.session_id)
         if "retry_after" in g:
-            # The rate limiter, which has written its own by now, knows nothing of this wait.
+            # The rate limiter has already written its own header, which does not include this
+            # delay.
             response.headers["Retry-After"] = str(g.retry_after)
         return response
 
 
 def enter(user: User, factors: Collection[str], target: str) -> Response:
-    """Log somebody in and send them on; nothing of the session before survives."""
+    """Log a user in and redirect; nothing of the previous session is kept."""
     sessions.begin_session(user, visitor(), factors)
     forget_session()
     login_user(user)
@@ -44,15 +45,15 @@ def enter(user: User, factors: Collection[str], target: str) -> Response:
 
 
 def leave() -> None:
-    """End the session of whoever asks: a copy of its cookie is worth nothing from then on."""
-    with suppress(NotFound):  # ended by another request at this moment
+    """End the current session; copies of its cookie become invalid."""
+    with suppress(NotFound):  # ended concurrently by another request
         sessions.end_session(actor(), current_user.id, current_user.session_id)
     logout_user()
     forget_session()
 
 
 def forget_session() -> None:
-    """Start anew: nothing of whoever used this browser before survives but the language."""
+    """Start a new session that keeps only the language of the previous one."""
     chosen = session.get("locale")
     session.clear()
     if chosen:
@@ -60,9 +61,9 @@ def forget_session() -> None:
 
 
 def safe_target(default: str = "") -> str:
-    """Return where to go next, within this site only."""
+    """Return the address to redirect to, within this site only."""
     target = str(request.values.get("next", "")) or default
-    # "//host" and "/\host" are other sites to a browser.
+    # Browsers treat "//host" and "/\host" as other sites.
     inside = target.startswith("/") and not target.startswith(("//", "/\\"))
     if inside and not any(c in target for c in "\r\n\t\\"):
         return target
@@ -70,7 +71,7 @@ def safe_target(default: str = "") -> str:
 
 
 def as_response(answer: object) -> Response:
-    """Return what `redirect` made as the kind of answer that it is in Flask."""
+    """Return the result of `redirect` with Flask's response type."""
     if not isinstance(answer, Response):
         raise TypeError(f"not an answer of Flask: {type(answer).__name__}")
     return answer

@@ -1,4 +1,6 @@
-"""Limit how often a key may ask; counted in the queue server, per process while that is away."""
+"""Limit the rate of a key's requests; counted in the queue server, or per process while it is
+unavailable.
+"""
 
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -19,24 +21,24 @@ def _whose() -> str:
     key = g.get("api_key")
     if key is not None:
         return f"key:{key.id}"
-    # Flask-Login's note of who asked: the guard has looked.
+    # Flask-Login's cached user: the guard has loaded it.
     user = g.get("_login_user")
     return f"user:{user.id}" if isinstance(user, User) else f"address:{request.remote_addr}"
 
 
 def limit_reading(view: View) -> View:
-    """Let a key read so many documents a minute."""
+    """Limit the documents that a key reads per minute."""
     limited: Any = limiter.shared_limit(READS, scope="reading", key_func=_whose)(view)
     return limited  # type: ignore[no-any-return]  # the decorator keeps the signature
 
 
 def limit_posting(view: View) -> View:
-    """Let a key post so many incidents a minute; more is a detector that has gone wild."""
+    """Limit the incidents that a key posts per minute, against malfunctioning detectors."""
     limited: Any = limiter.shared_limit(POSTS, scope="posting", key_func=_whose)(view)
     return limited  # type: ignore[no-any-return]  # as above
 
 
 def limit_pieces(view: View) -> View:
-    """Let a key or a person send so many pieces of uploads a minute, and ask how they came."""
+    """Limit the pieces of uploads per minute of a key or a user, including status requests."""
     limited: Any = limiter.shared_limit(PIECES, scope="pieces", key_func=_whose)(view)
     return limited  # type: ignore[no-any-return]  # as above

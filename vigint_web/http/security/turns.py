@@ -1,4 +1,4 @@
-"""Let so many requests at once do what takes much memory, and none of them wait for a sender."""
+"""Limit concurrent memory-intensive work, which never waits for a sender."""
 
 import threading
 from collections import Counter
@@ -9,10 +9,10 @@ from vigint_web.errors import Busy
 
 
 class Turns:
-    """So many at once; per owner no more than half of them work, and as many again wait."""
+    """A limit of concurrent work; at most half of it per owner, and as many again waiting."""
 
     def __init__(self, width: int, seconds: float) -> None:
-        """Take the limits: how many at once, and how long one waits for its turn."""
+        """Take the limits: the concurrency, and the maximum wait."""
         self._width, self._each = width, max(1, width // 2)
         self._seconds = seconds
         self._working: Counter[str] = Counter()
@@ -21,10 +21,11 @@ class Turns:
 
     @contextmanager
     def turn(self, owner: str) -> Iterator[None]:
-        """Run a block when it is its turn.
+        """Run a block within the limit.
 
         Raises:
-            Busy: too many of this owner's are here already, or its turn did not come in time.
+            Busy: too many of this owner's requests are running or waiting, or the wait was too
+            long.
         """
         with self._changed:
             if self._present[owner] >= 2 * self._each:

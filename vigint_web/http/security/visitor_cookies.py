@@ -1,7 +1,7 @@
-"""Mark a browser that opened the page of a link, so that its viewing is its own.
+"""Mark a browser that opened the page of a link, to bind its viewing to it.
 
-The cookie opens nothing and says nothing of a person. A browser that does not keep it plays all the
-same, and is known by its address and program then.
+The cookie gives no access and contains no personal data. A browser that does not keep it can play
+all the same, and is recognized by its address and program then.
 """
 
 from flask import Response, request
@@ -11,18 +11,18 @@ from vigint_web.services.core.runtime import config
 from vigint_web.services.links import play_names
 
 _NAME = "vigint_visitor"
-# Longer than any viewing that a page of today begins.
+# Longer than any viewing that can begin today.
 _SECONDS = 2 * 24 * 3_600
 
 
 def read_mark() -> str | None:
-    """Return the mark that the request carries, if it is one."""
+    """Return the mark in the request, if it is valid."""
     given = request.cookies.get(host_cookie(_NAME, https=config().is_https), "")
     return given if play_names.is_mark(given) else None
 
 
 def set_mark(response: Response, mark: str) -> None:
-    """Let the browser carry a mark from now on."""
+    """Set a mark in the browser."""
     https = config().is_https
     response.set_cookie(
         host_cookie(_NAME, https=https),

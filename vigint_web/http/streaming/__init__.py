@@ -1,1 +1,1 @@
-"""Send stored bytes by ranges, and cut them when a link dies."""
+"""Send stored bytes by ranges, and close the connection when a link ends."""

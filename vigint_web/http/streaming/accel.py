@@ -1,7 +1,7 @@
-"""Let nginx send what is short: X-Accel-Redirect, where it is set up on both sides.
+"""Let nginx send short answers: X-Accel-Redirect, where it is configured on both sides.
 
-nginx keeps neither the status nor the range of an answer that it is told to send: it works them out
-anew from the request. Handed over is only what it works out as Vigint did.
+nginx ignores the status and the range of such an answer and computes them from the request. So only
+requests for which its result is the same are handed over.
 """
 
 import re
@@ -14,21 +14,22 @@ from vigint_web.services.core.runtime import config, storage
 from vigint_web.services.videos.stored_files import StoredBytes
 from vigint_web.storage import LocalStorage
 
-# What nginx sends cannot be cut when a link dies: never more than a browser gets at once anyway.
+# An answer sent by nginx cannot be closed when a link ends: never more than a browser gets at once
+# anyway.
 _LONGEST = BROWSER_PART
-# How the site of nginx says that it has the internal location, and where.
+# The header by which nginx announces its internal location.
 _ANNOUNCED = "X-Accel-Prefix"
-# nginx judges these by the file's time and by its own entity tag.
+# nginx evaluates these with the file's time and its own entity tag.
 _CONDITIONS = ("If-Range", "If-Match", "If-None-Match", "If-Modified-Since", "If-Unmodified-Since")
-# Ranges in the one spelling that nginx and ranges.py are known to read alike.
+# Ranges in the only spelling that nginx and ranges.py interpret identically.
 _RANGE = re.compile(r"bytes=(?:[0-9]{1,15}-([0-9]{0,15})|-[0-9]{1,15})")
 
 
 def handed_over(stored: StoredBytes, decided: Answer) -> str | None:
-    """Return the internal address that nginx shall send instead of Vigint, or None.
+    """Return the internal address that nginx is to send, or None.
 
     Raises:
-        NotFound: the file is gone: nginx would say so in its own words.
+        NotFound: the file is missing, for which nginx would send its own answer.
     """
     if not (_is_wanted() and decided.length <= _LONGEST and _is_read_alike(stored, decided)):
         return None
@@ -40,7 +41,7 @@ def handed_over(stored: StoredBytes, decided: Answer) -> str | None:
 
 
 def _is_wanted() -> bool:
-    # Somebody who reaches Vigint past nginx would get an answer without a body.
+    # A client that reaches Vigint without nginx would get an answer without a body.
     behind_proxy = "werkzeug.proxy_fix.orig" in request.environ
     prefix = config().accel_redirect
     return (
@@ -59,5 +60,5 @@ def _is_read_alike(stored: StoredBytes, decided: Answer) -> bool:
     if asked is None or decided.status != 206:
         return asked is None and decided.status == 200
     found = _RANGE.fullmatch(asked)
-    # An open end that Vigint cut short is one that nginx would not.
+    # nginx would not shorten an open-ended range.
     return found is not None and (bool(found.group(1)) or decided.last == stored.size - 1)

@@ -1,4 +1,4 @@
-"""Count requests, and the bytes of videos that go out."""
+"""Count requests, and the bytes of videos sent."""
 
 import time
 from collections.abc import Callable
@@ -21,7 +21,7 @@ _KINDS = {
 
 
 def count_requests(app: Flask) -> None:
-    """Count every answer by route, method and status, and how long it took to begin."""
+    """Count every answer by route, method and status, and the time until it began."""
 
     @app.after_request
     def count(response: Response) -> Response:
@@ -39,7 +39,7 @@ def count_requests(app: Flask) -> None:
 
 
 def bytes_counter() -> Callable[[int], None]:
-    """Return what counts bytes sent for the current request, also once that has ended."""
+    """Return a counter of bytes sent for the current request, which works after its end too."""
     kind, counters = _kind(), runtime().counters
     if kind is None:
         return lambda _sent: None

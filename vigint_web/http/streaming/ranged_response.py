@@ -1,4 +1,4 @@
-"""Send stored bytes: by Range, by the kernel's sendfile, cut when nobody reads or the link dies."""
+"""Send stored bytes: by Range and sendfile; abort when the reader stalls or the link ends."""
 
 import os
 import socket
@@ -21,16 +21,16 @@ from vigint_web.models import Link
 from vigint_web.services.core.runtime import storage
 from vigint_web.services.videos.stored_files import StoredBytes
 
-# How long a reader may take nothing before its thread is freed.
+# The maximum silence of a reader before its thread is freed.
 STALL_SECONDS = 10.0
-# What the socket's buffer swallows cannot be called back when a link dies: it is kept small, and
-# what is not longer needs no watching.
+# Bytes in the socket's buffer cannot be recalled when a link ends: it is kept small, and answers
+# that fit into it need no watching.
 _BUFFER = 256 * 1024
 _REFUSED = {412: "precondition_failed", 416: "range_not_satisfiable"}
 
 
 def decide(stored: StoredBytes) -> Answer:
-    """Return what the current request is answered, before a byte is touched."""
+    """Return the answer to the current request, before a byte is read."""
     header = request.headers.get
     asked = Conditions(
         # Range is defined for GET only (RFC 9110, 14.2); the other conditions are not.
@@ -41,7 +41,7 @@ def decide(stored: StoredBytes) -> Answer:
         if_none_match=header("If-None-Match"),
         if_modified_since=header("If-Modified-Since"),
     )
-    # Our own player says `view`; other browsers' <video> says what it fetches for.
+    # Our own player sends `view`; other browsers' <video> sends Sec-Fetch-Dest.
     browser = "view" in request.args or header("Sec-Fetch-Dest") == "video"
     return answer(
         asked,
@@ -55,14 +55,14 @@ def decide(stored: StoredBytes) -> Answer:
 def takes_short_for_whole(user_agent: str) -> bool:
     """Return whether a browser takes the end of a shortened range for the end of the video.
 
-    WebKit's GStreamer player does after a seek; Apple's asks for closed ranges. Their long answers
+    WebKit's GStreamer player does after a seek; Apple's requests closed ranges. Their long answers
     are watched instead of shortened. Chromium claims to be WebKit as well.
     """
     return "AppleWebKit/" in user_agent and "Chrome/" not in user_agent
 
 
 def sent_bytes(decided: Answer) -> tuple[int, int] | None:
-    """Return the first and the last byte that the answer carries, if it carries any."""
+    """Return the first and the last byte of the answer, if it has any."""
     if request.method != "GET" or decided.status not in {200, 206}:
         return None
     return decided.first, decided.last
@@ -72,7 +72,7 @@ def send(stored: StoredBytes, decided: Answer, *, link: Link | None = None) -> R
     """Return the response to a decided request.
 
     Args:
-        link: whose death cuts a response that lasts.
+        link: the link whose end aborts a long response.
     """
     refused = _REFUSED.get(decided.status) if wants_json() else None
     response = refuse(refused, decided.status) if refused else Response(status=decided.status)
@@ -107,14 +107,14 @@ def send(stored: StoredBytes, decided: Answer, *, link: Link | None = None) -> R
 
 
 def attachment(filename: str) -> str:
-    """Return a Content-Disposition that every browser reads (RFC 6266, RFC 5987)."""
+    """Return a Content-Disposition that every browser supports (RFC 6266, RFC 5987)."""
     plain = filename.encode("ascii", "replace").decode().replace("?", "_")
     plain = plain.replace("\\", "_").replace('"', "_")
     return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(filename, safe='')}"
 
 
 class _Body:
-    """A part of an open file that knows when its sending has ended, and how much was sent."""
+    """A part of an open file that records the end of sending, and the bytes sent."""
 
     def __init__(self, file: BinaryIO, length: int, ended: Callable[[int], None]) -> None:
         self._file = file
@@ -122,16 +122,16 @@ class _Body:
         self._left = length
         self._ended = ended
         self._outlasts = False
-        # The server looks for these to hand the file to the kernel, if it is on this machine.
+        # The server uses these to pass a local file to the kernel.
         self.fileno, self.tell = file.fileno, file.tell
 
     def seek(self, position: int, whence: int = os.SEEK_SET) -> int:
-        """Move to a position: whoever used the kernel's sendfile tells so how far it came."""
+        """Move to a position: after sendfile the server reports its progress this way."""
         self._reached = self._file.seek(position, whence)
         return self._reached
 
     def read(self, size: int = -1) -> bytes:
-        """Read on, never beyond the part (for servers without sendfile)."""
+        """Read on, within the part only (for servers without sendfile)."""
         wanted = self._left if size < 0 else min(size, self._left)
         data = self._file.read(wanted)
         self._left -= len(data)
@@ -139,19 +139,19 @@ class _Body:
         return data
 
     def outlast(self) -> Callable[[int], None]:
-        """Let the server send on when the request has ended; return what it has to call then."""
+        """Let the server send on after the request has ended; return the callback for its end."""
         self._outlasts = True
         return self._ended
 
     def close(self) -> None:
-        """Close the file; nobody watches any more, unless the server still sends."""
+        """Close the file and end the watch, unless the server is still sending."""
         if not self._outlasts:
             self._ended(self._reached - self._first)
         self._file.close()
 
 
 def _body(stored: StoredBytes, decided: Answer, link: Link | None) -> FileWrapper:
-    unwatch: Callable[[], None] = lambda: None  # noqa: E731 - replaced below when somebody watches
+    unwatch: Callable[[], None] = lambda: None  # noqa: E731 - replaced below by a watched link
     connection = take_time(request.environ, STALL_SECONDS)
     if connection is not None:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _BUFFER)
@@ -163,7 +163,7 @@ def _body(stored: StoredBytes, decided: Answer, link: Link | None) -> FileWrappe
         file = storage().open(stored.key, decided.first, decided.last)
     except FileNotFoundError:
         unwatch()
-        raise NotFound from None  # purged between the row and here
+        raise NotFound from None  # purged after the row was read
     except BaseException:
         unwatch()
         raise

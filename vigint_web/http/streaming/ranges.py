@@ -1,4 +1,4 @@
-"""Decide what a request for bytes is answered: RFC 9110, sections 13 and 14. Pure."""
+"""Decide the answer to a request for bytes: RFC 9110, sections 13 and 14. Pure."""
 
 import re
 from dataclasses import dataclass
@@ -6,14 +6,14 @@ from datetime import datetime
 from email.utils import parsedate_to_datetime
 
 BROWSER_PART = 1024 * 1024
-# More digits than int() reads are no number of ours: such a range is ignored like any nonsense.
+# Longer numbers exceed int()'s limit: such a range is ignored like other invalid ones.
 _RANGE = re.compile(r"bytes\s*=\s*([0-9]{0,4000})-([0-9]{0,4000})", re.IGNORECASE)
 _ENTITY_TAG = re.compile(r'(?:W/)?"[^"]*"')
 
 
 @dataclass(frozen=True)
 class Conditions:
-    """The header fields of a request that decide about its answer."""
+    """The header fields of a request that determine its answer."""
 
     range: str | None = None
     if_range: str | None = None
@@ -25,7 +25,7 @@ class Conditions:
 
 @dataclass(frozen=True)
 class Answer:
-    """A status, and for 200 and 206 the first byte and how many."""
+    """A status, and for 200 and 206 the first byte and the length."""
 
     status: int
     first: int = 0
@@ -40,12 +40,12 @@ class Answer:
 def answer(
     asked: Conditions, *, size: int, etag: str, modified: datetime, bounded: bool = False
 ) -> Answer:
-    """Return what to answer to a GET.
+    """Return the answer to a GET.
 
     Args:
         etag: the strong entity tag, quotes included.
         modified: when the bytes were stored.
-        bounded: an open-ended range gets at most 1 MiB (a browser comes back for more by itself).
+        bounded: an open-ended range gets at most 1 MiB (a browser requests the rest itself).
     """
     if not _may_go_on(asked, etag, modified):
         return Answer(412)
@@ -61,7 +61,7 @@ def answer(
         return whole
     found = _RANGE.fullmatch(asked.range.strip())
     if found is None or found.group(0).endswith("=-"):
-        return whole  # another unit, several ranges, or nonsense: may be ignored (14.2)
+        return whole  # another unit, several ranges, or invalid: may be ignored (14.2)
     first, last = found.groups()
     if not first:
         length = min(int(last), size)
@@ -78,7 +78,7 @@ def answer(
 
 
 def _may_go_on(asked: Conditions, etag: str, modified: datetime) -> bool:
-    """Return whether the bytes are still those that the request is about (RFC 9110, 13.2.2)."""
+    """Return whether the bytes are unchanged since the client's request (RFC 9110, 13.2.2)."""
     if asked.if_match is not None:
         return _matches(asked.if_match, etag, weak=False)
     since = _date(asked.if_unmodified_since or "")

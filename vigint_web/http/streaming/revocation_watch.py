@@ -1,8 +1,8 @@
-"""Cut responses that last when their link dies.
+"""Close long responses when their link ends.
 
-The kernel sends the bytes of a long response in one call, so nobody in that thread can look at
-the link again. One thread per process looks for all of them, and shuts the socket of those whose
-link is dead.
+The kernel sends the bytes of a long response in one call, so its own thread cannot check the link
+again. One thread per process checks the links of all of them, and shuts down the sockets of those
+whose link has ended.
 """
 
 import itertools
@@ -32,7 +32,7 @@ class _Lasting:
 
 
 class LinkWatch:
-    """Hold the responses under way and cut those whose link is revoked, expired or gone."""
+    """Hold the running responses and close those whose link is revoked, expired or deleted."""
 
     def __init__(self, app: Flask) -> None:
         self._app = app
@@ -68,7 +68,7 @@ class LinkWatch:
             try:
                 self._look()
             except Exception:
-                log.exception("links of lasting responses could not be read; trying again")
+                log.exception("links of running responses could not be read; retrying")
 
     def _look(self) -> None:
         with self._lock:
@@ -76,7 +76,7 @@ class LinkWatch:
         with self._app.app_context():
             dead = {link for link in watched if not is_alive(*link)}
             db.session.remove()
-        # Under the lock: a response that ended meanwhile has given its socket to the next one.
+        # Under the lock: the descriptor of a finished response may have been reused.
         with self._lock:
             for number, lasting in list(self._lasting.items()):
                 if (lasting.link_id, lasting.handle) in dead:
@@ -89,9 +89,9 @@ class LinkWatch:
 
 
 def _cut(connection: socket.socket) -> None:
-    """End a connection, and forget what its buffer still holds: it was sent, not delivered."""
+    """Close a connection, and discard its buffer: these bytes were sent, not delivered."""
     try:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _FORGET)
         connection.shutdown(socket.SHUT_RDWR)
     except OSError:
-        return  # the reader left first
+        return  # the reader disconnected first

@@ -1,4 +1,4 @@
-"""Read a request's body as it comes, in pieces that fit its pace."""
+"""Read a request's body as it arrives, in pieces that fit its rate."""
 
 import socket
 import time
@@ -18,14 +18,14 @@ _LARGEST = 256 * 1024
 def pieces() -> Iterator[bytes]:
     """Yield the body of the current request.
 
-    A slow client's bytes come in small pieces, so that little is lost when it leaves.
+    A slow client's bytes come in small pieces, so that little is lost when it disconnects.
 
     Raises:
         ClientDisconnected: it ended before its end, or its client fell silent.
-        Busy: it has not come, and no thread is left to wait for it.
+        Busy: it has not arrived, and no thread may wait for it.
     """
-    # The server ends the body where it ends, and whoever asks for the pieces knows their limit:
-    # Werkzeug's own stream would only copy each byte twice more.
+    # The server ends the body at its end, and the caller knows its limit: Werkzeug's own stream
+    # would only copy each byte twice more.
     stream, size, left = request.environ["wsgi.input"], 16 * 1024, request.content_length
     while left != 0:
         began = time.monotonic()
@@ -33,7 +33,7 @@ def pieces() -> Iterator[bytes]:
             piece = stream.read(size if left is None else min(size, left))
         except VigintError:
             raise  # the server does not wait for it
-        except Exception as error:  # what was said to come in chunks may come otherwise
+        except Exception as error:  # announced as chunked, but not validly chunked
             raise ClientDisconnected from error
         if not piece:
             if left is not None:
@@ -49,11 +49,11 @@ def pieces() -> Iterator[bytes]:
 
 
 def received(limit: int) -> bytes:
-    """Return the whole body of the current request, which may take its time to come.
+    """Return the whole body of the current request, which may take long to arrive.
 
     Raises:
-        RequestEntityTooLarge: it is longer than the limit; what is announced so is not read.
-        ClientDisconnected, Busy: as `pieces`.
+        RequestEntityTooLarge: it is longer than the limit; not read if its length was announced.
+        ClientDisconnected, Busy: like `pieces`.
     """
     if (request.content_length or 0) > limit:
         raise RequestEntityTooLarge
@@ -67,7 +67,7 @@ def received(limit: int) -> bytes:
 
 
 def unhurried() -> Callable[[], None]:
-    """Let the current request's body take its time; return what ends the waiting for it."""
+    """Allow the current request's body to take long; return the callback that ends the wait."""
     connection = take_time(request.environ)
 
     def expel() -> None:

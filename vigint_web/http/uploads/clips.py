@@ -1,4 +1,4 @@
-"""Take a clip out of a form, straight to a working file."""
+"""Save a clip from a form to a working file."""
 
 from vigint_web.errors import StorageFull, TooLarge
 from vigint_web.http.uploads.multipart import FilePart, save
@@ -10,7 +10,7 @@ from vigint_web.storage import NoRoom
 
 
 def save_clip(part: FilePart) -> Footage:
-    """Write a clip down, digesting it; its draft is the caller's to remove.
+    """Write a clip and compute its digest; the caller removes its draft.
 
     Raises:
         StorageFull: it cannot be kept.

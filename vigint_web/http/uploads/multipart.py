@@ -1,4 +1,4 @@
-"""Read multipart bodies as a stream (RFC 7578): constant memory, digests on the way."""
+"""Read multipart bodies as a stream (RFC 7578): constant memory, digests computed while reading."""
 
 import hashlib
 from collections.abc import Callable, Iterator
@@ -25,14 +25,14 @@ def _cut_off() -> Malformed:
 
 @dataclass(frozen=True)
 class TextPart:
-    """A form field, whole."""
+    """A form field, complete."""
 
     name: str
     value: str
 
 
 class FilePart:
-    """A file of the form, to be read before the next part is asked for."""
+    """A file of the form, to be read before the next part is requested."""
 
     def __init__(self, name: str, filename: str, parts: "_Parts") -> None:
         self.name = name
@@ -62,7 +62,7 @@ class FilePart:
 
 @dataclass(frozen=True)
 class Saved:
-    """A file part that was written down."""
+    """A file part that was written to disk."""
 
     size: int
     sha256: str
@@ -72,10 +72,10 @@ class Saved:
 def save(
     part: FilePart, path: Path, limit: int, goes_on: Callable[[], None] = lambda: None
 ) -> Saved:
-    """Write a part to a file, digesting it; what comes beyond the limit is read and dropped.
+    """Write a part to a file and compute its digest; skip bytes beyond the limit.
 
     Args:
-        goes_on: called before each chunk is written; what it raises ends the writing.
+        goes_on: called before each chunk is written; an exception ends the writing.
 
     Raises:
         OSError: the disk is full; the caller still has to finish or drop the request.
@@ -126,7 +126,7 @@ def read_parts(request: Request, *, most_parts: int = 100) -> Iterator[TextPart 
             part = FilePart(event.name or "", event.filename or "", parts)
             yield part
             for _ in part.chunks():
-                continue  # whatever the caller left unread
+                continue  # parts that the caller left unread
 
 
 def _text(parts: "_Parts") -> str:
@@ -145,14 +145,15 @@ def _text(parts: "_Parts") -> str:
 class _Parts:
     def __init__(self, request: Request, boundary: bytes, most_parts: int) -> None:
         self._stream = request.stream
-        # What is neither header nor end of part is handed on at once: more than this is nonsense.
+        # Data other than headers and ends of parts is passed on at once: a longer buffer is
+        # malformed.
         self._decoder = MultipartDecoder(
             boundary, max_form_memory_size=_LONGEST_HEADER + 2 * _CHUNK, max_parts=most_parts
         )
         self._ended = False
 
     def event(self) -> Field | File | Data | Epilogue:
-        """Return the next event that says something, reading on as needed."""
+        """Return the next relevant event, reading on as needed."""
         while True:
             try:
                 event = self._decoder.next_event()

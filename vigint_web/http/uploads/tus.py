@@ -1,4 +1,4 @@
-"""Read and write the headers of tus 1.0.0, a protocol of uploads that survive their connections."""
+"""Parse and write the headers of tus 1.0.0, a protocol of resumable uploads."""
 
 import base64
 import re
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 VERSION = "1.0.0"
 EXTENSIONS = "creation,creation-with-upload,expiration,checksum,termination"
 OFFSET_TYPE = "application/offset+octet-stream"
-# Their sizes in bytes; sha1 is what the protocol asks every server for.
+# Their sizes in bytes; the protocol requires sha1 of every server.
 ALGORITHMS: Mapping[str, int] = {"sha1": 20, "sha256": 32, "md5": 16}
 
 _LARGEST = 2**53
@@ -24,7 +24,7 @@ _KEY = re.compile(r"[\x21-\x2b\x2d-\x7e]+")
 
 
 class UnsupportedVersion(VigintError):
-    """Say that the client speaks another tus."""
+    """The client uses another version of tus."""
 
     code = "unsupported_version"
 
@@ -50,14 +50,14 @@ def metadata(text: str) -> dict[str, str]:
             raise Malformed([Mistake(MistakeCode.METADATA_KEYS, "Upload-Metadata")])
         try:
             found[key] = base64.b64decode(value.strip(" "), validate=True).decode("utf-8")
-        except ValueError:  # no base64, no ASCII, no UTF-8
+        except ValueError:  # invalid base64, ASCII or UTF-8
             not_text = Mistake(MistakeCode.METADATA_NOT_TEXT, "Upload-Metadata", {"key": key[:40]})
             raise Malformed([not_text]) from None
     return found
 
 
 def checksum(text: str | None) -> Checksum | None:
-    """Return what Upload-Checksum says; raises Malformed."""
+    """Return the checksum of Upload-Checksum; raises Malformed."""
     if text is None:
         return None
     algorithm, _space, encoded = text.partition(" ")
@@ -75,7 +75,9 @@ def checksum(text: str | None) -> Checksum | None:
 
 
 class MethodOverride:
-    """Believe X-HTTP-Method-Override below one path: some proxies know no PATCH (tus, core)."""
+    """Apply X-HTTP-Method-Override below one path: some proxies do not support PATCH (tus,
+    core).
+    """
 
     def __init__(self, application: "WSGIApplication", path: str) -> None:
         self._application = application
@@ -84,7 +86,7 @@ class MethodOverride:
     def __call__(
         self, environ: "WSGIEnvironment", start_response: "StartResponse"
     ) -> Iterable[bytes]:
-        """Change the method before anybody looks at it."""
+        """Change the method before routing."""
         wanted = environ.get("HTTP_X_HTTP_METHOD_OVERRIDE", "").upper()
         if (
             wanted in {"POST", "HEAD", "PATCH", "DELETE", "OPTIONS"}

@@ -110,7 +110,7 @@ def downgrade() -> None:
             .where(users.c.id == number)
             .values(session_nonce=secrets.token_hex(8))
         )
-    # Whoever was invited and has no password yet: one that nothing matches.
+    # For invited users without a password: a hash that no password matches.
     op.execute(users.update().where(users.c.password_hash.is_(None)).values(password_hash="!"))
     with op.batch_alter_table("users") as batch:
         batch.alter_column("session_nonce", existing_type=sa.String(length=32), nullable=False)

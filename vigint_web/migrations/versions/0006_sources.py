@@ -44,7 +44,7 @@ def _extend_videos() -> None:
         batch.create_index(batch.f("ix_videos_original_sha256"), ["original_sha256"])
     with op.batch_alter_table("videos") as batch:
         batch.alter_column("stored_size", server_default=None)
-    # What plays may be the original itself: that file counts once.
+    # The playable version may be the original itself: that file counts once.
     parts = " + ".join(f"coalesce({name}_size, 0)" for name in _SIZES)
     op.execute(
         f"UPDATE videos SET stored_size = {parts}"  # noqa: S608 - names written above

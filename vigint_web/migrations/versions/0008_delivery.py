@@ -57,7 +57,7 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.drop_table("cooldowns")
-    # The version before knows neither these states nor these kinds, nor anything but mails.
+    # The previous version supports neither these states nor these kinds, and only mails.
     op.execute("UPDATE alerts SET told_by_id = NULL")
     op.execute("DELETE FROM alerts WHERE kind IN ('repeats', 'undeliverable', 'video_ready')")
     op.execute("DELETE FROM alerts WHERE channel = 'webhook'")

@@ -52,7 +52,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    # The version before sends a digest that waits as a mail about repeats: nothing is lost.
+    # The previous version sends a pending digest as a mail about repeats: nothing is lost.
     with op.batch_alter_table("alerts") as batch:
         batch.drop_constraint(batch.f("fk_alerts_digest_of_id_api_keys"), type_="foreignkey")
         batch.drop_column("digest_of_id")

@@ -22,7 +22,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    # The earlier version has one id once: the oldest incident keeps it.
+    # The previous version has each id once: the oldest incident keeps it.
     incidents = sa.table("incidents", sa.column("id"), sa.column("hosted_id"))
     first = sa.select(sa.func.min(incidents.c.id)).group_by(incidents.c.hosted_id).scalar_subquery()
     op.execute(incidents.update().where(incidents.c.id.not_in(first)).values(hosted_id=None))

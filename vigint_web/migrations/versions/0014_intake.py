@@ -14,7 +14,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    # With defaults of the server: processes of the version before go on writing rows.
+    # With server defaults: processes of the previous version still write rows.
     op.add_column(
         "incidents", sa.Column("warnings", sa.JSON(), nullable=False, server_default="[]")
     )

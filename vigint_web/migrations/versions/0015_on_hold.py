@@ -22,7 +22,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    # The version before sends what waits: nothing is lost.
+    # The previous version sends held notifications: nothing is lost.
     for table in _TABLES:
         with op.batch_alter_table(table) as batch:
             batch.drop_column("on_hold")

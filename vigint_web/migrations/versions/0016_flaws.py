@@ -14,7 +14,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    # Null: processed before this was looked for.
+    # Null: processed before this was determined.
     op.add_column("videos", sa.Column("flaws", sa.JSON()))
 
 

@@ -14,10 +14,10 @@ depends_on = None
 
 
 def upgrade() -> None:
-    # Null: processed before they were looked for.
+    # Null: processed before they were determined.
     op.add_column("videos", sa.Column("tracks", sa.JSON()))
 
 
 def downgrade() -> None:
-    # Their files are named by nothing then: the sweep takes them.
+    # Their files are unreferenced then: the sweep removes them.
     op.drop_column("videos", "tracks")

@@ -19,7 +19,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    # The version before has no place for them.
+    # The previous version cannot store them.
     op.execute("DELETE FROM mails WHERE site_id IS NULL")
     with op.batch_alter_table("mails") as batch:
         batch.alter_column("site_id", existing_type=sa.Integer(), nullable=False)

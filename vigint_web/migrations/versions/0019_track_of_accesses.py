@@ -14,11 +14,11 @@ depends_on = None
 
 
 def upgrade() -> None:
-    # Null is the first picture, which is what the version before writes bytes of.
+    # Null is the first track, the only one of the previous version.
     op.add_column("accesses", sa.Column("track", sa.Integer()))
 
 
 def downgrade() -> None:
-    # The version before takes all bytes for the first picture's: those of others are left out.
+    # The previous version attributes all bytes to the first track: those of others are deleted.
     op.execute("UPDATE accesses SET first_byte = NULL, last_byte = NULL WHERE track IS NOT NULL")
     op.drop_column("accesses", "track")

@@ -14,7 +14,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    # Null: processed before it was kept.
+    # Null: processed before it was stored.
     op.add_column("videos", sa.Column("gaps", sa.JSON()))
 
 

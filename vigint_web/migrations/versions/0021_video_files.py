@@ -94,18 +94,23 @@ def _copy(connection: sa.Connection, ids: list[int]) -> None:
             {"ids": ids},
         )
     several = sa.select(_VIDEOS).where(_VIDEOS.c.id.in_(ids), _VIDEOS.c.tracks.is_not(None))
-    further = [
-        (video.id, "playable", track["number"], track["key"], track["size"], track["sha256"])
-        for video in connection.execute(several)
-        for track in video.tracks or []
-    ]
+    further = []
+    for video in connection.execute(several):
+        for track in video.tracks or []:
+            files = [("playable", track, "video/mp4")]
+            if "poster" in track:
+                files.append(("poster", track["poster"], "image/jpeg"))
+            further += [
+                (video.id, kind, track["number"], file["key"], file["size"], file["sha256"], of)
+                for kind, file, of in files
+            ]
     if further:
         connection.execute(
             sa.text(
                 f"INSERT INTO video_files ({', '.join(_FILLED)})"  # noqa: S608 - names written above
                 f" VALUES ({', '.join(f':{name}' for name in _FILLED)}) ON CONFLICT DO NOTHING"
             ),
-            [dict(zip(_FILLED, (*row, "video/mp4"), strict=True)) for row in further],
+            [dict(zip(_FILLED, row, strict=True)) for row in further],
         )
 
 

@@ -1,4 +1,4 @@
-"""Owe mails about accounts: invitations, resets of passwords, notices."""
+"""Enqueue mails about accounts: invitations, password resets, notices."""
 
 from datetime import timedelta
 
@@ -29,10 +29,10 @@ _KEPT = timedelta(days=30)
 def owe_mail(
     recipient: str, purpose: AccountMailPurpose, locale: str, user_id: int | None = None
 ) -> AccountMail:
-    """Write down that a mail is owed, and enqueue it after the commit.
+    """Store a pending mail, and enqueue it after the commit.
 
     Args:
-        user_id: whose account it is about; None: the job finds out, and forgets it if nobody's.
+        user_id: the account; None: the job looks it up, and drops the mail if there is none.
     """
     now = utcnow()
     with transaction() as session:
@@ -53,12 +53,12 @@ def owe_mail(
 
 
 def tell(user: User, purpose: AccountMailPurpose) -> None:
-    """Owe a person a notice about their account, inside the caller's transaction."""
+    """Store a notice to a person about their account, in the caller's transaction."""
     owe_mail(user.email, purpose, user.locale or config().default_locale, user.id)
 
 
 def ask_for_reset(email: str, locale: str) -> None:
-    """Owe whoever has this address a link that sets a password.
+    """Store a mail with a link for a new password to this address.
 
     Nothing here depends on whether there is such an account: neither the answer nor its time.
     """
@@ -67,7 +67,7 @@ def ask_for_reset(email: str, locale: str) -> None:
 
 
 def close_links(user_id: int) -> None:
-    """Let no mailed link of a person open anything any more, inside the caller's transaction."""
+    """Invalidate all mailed links of a person, in the caller's transaction."""
     with transaction() as session:
         change(
             session,
@@ -78,7 +78,7 @@ def close_links(user_id: int) -> None:
 
 
 def newest_mail(user_id: int) -> AccountMail | None:
-    """Return the last mail with a link that a person was sent."""
+    """Return the last mail with a link to a person."""
     return db.session.scalar(
         select(AccountMail)
         .where(AccountMail.user_id == user_id, carries_link())
@@ -88,7 +88,7 @@ def newest_mail(user_id: int) -> AccountMail | None:
 
 
 def forget_old_mails() -> None:
-    """Delete what was owed and settled long ago."""
+    """Delete mails that were settled long ago."""
     with transaction() as session:
         session.execute(
             delete(AccountMail)

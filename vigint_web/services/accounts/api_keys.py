@@ -15,7 +15,8 @@ from vigint_web.services.core.actors import Actor
 from vigint_web.services.core.transactions import change, transaction
 
 _PREFIX = "vgk_"
-# Last use is for people to see dead keys by; a write per request would be its price.
+# The last use is shown to people for finding unused keys; a write per request would be too
+# expensive.
 _USE_PRECISION = timedelta(minutes=1)
 
 
@@ -27,12 +28,12 @@ def create_api_key(
     *,
     days: int | None = None,
 ) -> str:
-    """Add a key and return it; only its SHA-256 is kept, so it can never be shown again.
+    """Add a key and return it; only its SHA-256 is stored, so it can never be shown again.
 
-    A key is 256 random bits: a plain hash suffices, there is nothing to guess.
+    A key is 256 random bits: a plain hash suffices, because it cannot be guessed.
 
     Args:
-        days: how long it works; None for until somebody revokes it.
+        days: its validity; None: until it is revoked.
     """
     key = _PREFIX + new_token()
     with transaction() as session:
@@ -54,7 +55,7 @@ def create_api_key(
 
 
 def list_api_keys(actor: Actor, limit: int = 500) -> list[ApiKey]:
-    """Return the keys of an actor's sites, living ones first, then the newest first."""
+    """Return the keys of an actor's sites, valid ones first, then the newest first."""
     query = (
         select(ApiKey)
         .where(actor.scope(ApiKey.site_id))
@@ -65,7 +66,7 @@ def list_api_keys(actor: Actor, limit: int = 500) -> list[ApiKey]:
 
 
 def is_name_taken(name: str, site: Site) -> bool:
-    """Return whether a living key of a site has this name already."""
+    """Return whether a valid key of a site already has this name."""
     query = select(func.count(ApiKey.id)).where(
         ApiKey.site_id == site.id,
         ApiKey.name == name,
@@ -76,7 +77,7 @@ def is_name_taken(name: str, site: Site) -> bool:
 
 
 def revoke_api_key(actor: Actor, key_id: int) -> ApiKey:
-    """Refuse a key from its next request on; revoking it again is fine. Raises NotFound."""
+    """Revoke a key from its next request on; repeated revocation is ignored. Raises NotFound."""
     with transaction() as session:
         key = session.get(ApiKey, key_id)
         if key is None or not actor.sees(key.site_id):
@@ -96,7 +97,7 @@ def revoke_api_key(actor: Actor, key_id: int) -> ApiKey:
 
 
 def find_api_key(key: str) -> ApiKey | None:
-    """Return the living key, and remember its use."""
+    """Return the valid key, and record its use."""
     row = db.session.scalar(select(ApiKey).where(ApiKey.key_hash == digest(key)))
     now = utcnow()
     if row is None or row.revoked_at is not None:

@@ -1,4 +1,4 @@
-"""Let people in: password, then code; slow guessing down; leave a trace of success and failure."""
+"""Log users in: password, then code; delay guessing; audit success and failure."""
 
 from sqlalchemy import select
 
@@ -16,13 +16,13 @@ NOBODY = Actor(label="visitor")
 
 
 def check_password(email: str, password: str, visitor: Visitor, device: str | None) -> User | None:
-    """Return the person if the password is theirs; the same work whether or not they exist.
+    """Return the user if the password is theirs; the same work whether or not the account exists.
 
     Args:
         device: the identity of a browser that has logged in to this account before.
 
     Raises:
-        TooSoon: after earlier failures; the password was not looked at.
+        TooSoon: after earlier failures; the password was not checked.
     """
     email = users.normalise_email(email)
     attempt = take_attempt("password", email, visitor.address, device)
@@ -35,10 +35,10 @@ def check_password(email: str, password: str, visitor: Visitor, device: str | No
 
 
 def check_code(user: User, code: str, visitor: Visitor, device: str | None) -> str | None:
-    """Return which factor a code proves, if it proves one; it is used up by that.
+    """Return which factor a code proves, if any, and invalidate the code.
 
     Raises:
-        TooSoon: after earlier failures; the code was not looked at.
+        TooSoon: after earlier failures; the code was not checked.
     """
     attempt = take_attempt("code", user.email, visitor.address, device)
     try:
@@ -54,10 +54,10 @@ def check_code(user: User, code: str, visitor: Visitor, device: str | None) -> s
 
 
 def confirm_password(user: User, password: str, visitor: Visitor) -> bool:
-    """Return whether somebody who is logged in knows the password too; counted by session.
+    """Return whether a logged-in user knows the password too; counted by session.
 
     Raises:
-        TooSoon: after earlier failures; the password was not looked at.
+        TooSoon: after earlier failures; the password was not checked.
     """
     attempt = take_attempt("proof", user.email, visitor.address, f"session:{user.session_id}")
     if _authenticated(attempt, user.email, password) is None:
@@ -77,5 +77,5 @@ def _authenticated(attempt: Attempt, email: str, password: str) -> User | None:
 
 def _tell_failure(action: str, user_id: int | None) -> None:
     with transaction():
-        # What was typed stays out: people type passwords where their address belongs.
+        # The typed address is not logged: people type passwords into that field.
         trail.record(NOBODY, action, f"user:{user_id if user_id is not None else 'unknown'}")

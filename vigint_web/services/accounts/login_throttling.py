@@ -1,13 +1,13 @@
-"""Slow guessing down without locking anybody out: growing waits after failures.
+"""Delay guessing without lockouts: growing delays after failures.
 
 Failures are counted for the pair of an account and an address, for the account alone, and for the
-address alone. A browser that has logged in to the account before carries a device cookie and is
-counted by itself, so that no stranger's failures make the owner wait (OWASP, Slow Down Online
-Guessing Attacks with Device Cookies); an owner in a new browser comes in by a mailed link.
+address alone. A browser that has logged in to the account before has a device cookie and a counter
+of its own, so that a stranger's failures do not delay the owner (OWASP, Slow Down Online Guessing
+Attacks with Device Cookies); an owner in a new browser can log in by a mailed link.
 
-A whole office shares one address. What is counted for the address alone therefore delays only the
-pairs that have failed from there themselves, and for a minute at most: nobody's first attempts wait
-for what a colleague or a stranger did to other accounts.
+A whole office shares one address. The counter of the address alone therefore delays only pairs that
+have failed from there themselves, and for a minute at most: the first attempts on an account are
+never delayed by what a colleague or a stranger did to other accounts.
 """
 
 import logging
@@ -35,14 +35,14 @@ _SILENCE_SECONDS = 5.0
 _MOST_KEYS = 20_000
 _MEMORY = "vigint_login_failures"
 
-# How many failures cost nothing, by what is counted.
+# The number of failures without a delay, by counter.
 _PAIR, _ACCOUNT, _ADDRESS, _DEVICE = 4, 19, 99, 4
-# The address delays a pair after so many failures of that pair, and so long at most.
+# The address delays a pair after this many failures of that pair, and at most this long.
 _OWN_FAILURES, _LONGEST_OF_ADDRESS = 2, 60
 
-# One step for all processes: who must wait is told how long; else the attempt is counted before it
-# is made, so that parallel guesses are no loophole. Per key: what is free, the longest wait, and
-# how many failures the first key must have for this one to delay.
+# Atomic for all processes: return the remaining delay, or count the attempt before it is made, so
+# that parallel guesses are no loophole. Per key: the free failures, the longest delay, and how many
+# failures the first key must have for this one to delay.
 _TAKE = """
 local now, ttl, wait = tonumber(ARGV[1]), tonumber(ARGV[2]), 0
 local own = tonumber(redis.call('HGET', KEYS[1], 'n') or '0')
@@ -65,8 +65,8 @@ end
 return 0
 """
 
-# Who succeeds made all failures of the first key; those are taken back everywhere. An attempt that
-# was not made is one.
+# After a success all failures of the first key were the user's own; they are subtracted from every
+# counter. A withdrawn attempt is a single one.
 _TAKE_BACK = """
 local own = tonumber(redis.call('HGET', KEYS[1], 'n') or '0')
 local back = own
@@ -84,7 +84,7 @@ end
 
 
 class TooSoon(VigintError):
-    """Say how many seconds to wait before the next attempt."""
+    """The attempt is delayed; carries the seconds until the next one."""
 
     code = "too_many_requests"
 
@@ -103,16 +103,16 @@ class _Counted:
 
 @dataclass(frozen=True)
 class Attempt:
-    """One attempt, counted as a failure until it succeeds; what is counted first is its own."""
+    """One attempt, counted as a failure until it succeeds; its first counter is its own."""
 
     counted: tuple[_Counted, ...]
 
     def succeeded(self) -> None:
-        """Take it back, and the failures that the same person made before it."""
+        """Subtract it, and the same user's failures before it."""
         self._take_back("all")
 
     def withdrawn(self) -> None:
-        """Take this one back: it was not made after all."""
+        """Subtract this one: it was not made after all."""
         self._take_back("one")
 
     def _take_back(self, which: Literal["all", "one"]) -> None:
@@ -128,15 +128,15 @@ class Attempt:
 
 
 def take_attempt(kind: str, account: str, address: str, device: str | None) -> Attempt:
-    """Count an attempt; whoever calls says when it succeeded.
+    """Count an attempt; the caller reports its success.
 
     Args:
         kind: what is tried: a password, a code.
-        account: whatever somebody says who they are, whether or not there is such an account.
+        account: the claimed identity, whether or not there is such an account.
         device: the identity of a browser that has logged in to this account before.
 
     Raises:
-        TooSoon: the wait after an earlier failure is not over; this attempt must not be made.
+        TooSoon: the delay after an earlier failure is not over; this attempt must not be made.
     """
     counted = _counted(kind, _digest(account), _network(address), device)
     milliseconds = _take(counted)
@@ -170,7 +170,7 @@ def _take(counted: tuple[_Counted, ...]) -> int:
 
 
 class _Memory:
-    """Count in this process, while the queue server is away."""
+    """Count in this process, while the queue server is unavailable."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -184,7 +184,7 @@ class _Memory:
                 for each in counted
                 if own >= each.needs
             ]
-            # As above: none is longer than the longest.
+            # As above: none is longer than the maximum.
             waiting = [wait for wait, longest in waits if 0 < wait <= longest]
             if waiting:
                 return max(waiting)
@@ -222,7 +222,7 @@ def _server() -> Redis | None:
 
 
 def _silence(error: RedisError) -> None:
-    # A silent server costs every caller its time-out: ask it again after a while.
+    # A silent server costs every caller its timeout: retry it only after a while.
     runtime().queue_silent_until = time.monotonic() + _SILENCE_SECONDS
     log.warning("failed logins are counted in this process only: %s", type(error).__name__)
 
@@ -232,7 +232,7 @@ def _digest(text: str) -> str:
 
 
 def _network(address: str) -> str:
-    """Return an address as one household has it: IPv6 gives each of them a /64."""
+    """Return the network of an address: an IPv6 household has a /64."""
     try:
         parsed = ip_address(address)
     except ValueError:

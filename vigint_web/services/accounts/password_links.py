@@ -1,4 +1,4 @@
-"""Sign and read the links that set a password; what they may do is in the mail's row."""
+"""Sign and parse links that set a password; their validity is in the mail's row."""
 
 from sqlalchemy import ColumnElement, select
 
@@ -17,7 +17,7 @@ _PURPOSES = {
 
 
 def carries_link() -> ColumnElement[bool]:
-    """Return the condition that a mail's purpose is one with a link."""
+    """Return the condition that a mail's purpose has a link."""
     return AccountMail.purpose.in_(list(_PURPOSES))
 
 
@@ -27,10 +27,10 @@ def address_of(mail: AccountMail) -> str:
 
 
 def open_token(token: str) -> AccountMail:
-    """Return the mail whose link somebody holds, if the link is still good.
+    """Return the mail of a link, if the link is still valid.
 
     Raises:
-        NotFound: forged, in another spelling, or long forgotten.
+        NotFound: forged, in another spelling, or deleted long ago.
         LinkRefused: used, replaced by a newer one, or expired.
     """
     row = _row_of(token)

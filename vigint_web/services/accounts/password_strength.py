@@ -1,9 +1,9 @@
-"""Judge how easily a password is guessed, with zxcvbn, in bounded time.
+"""Estimate how easily a password is guessed, with zxcvbn, in bounded time.
 
 zxcvbn tries every combination of letters that the characters of a password may stand for («4» and
 «@» for «a», …), and for each of them every part of the password: 2 s for 72 chosen characters. A
-password is therefore judged by a beginning whose cost is known before. What is left out can only
-make a password harder to guess, so no easy one passes.
+password is therefore estimated by a prefix of known cost. The rest can only make a password harder
+to guess, so no easy one passes.
 """
 
 import threading
@@ -22,9 +22,9 @@ def is_guessable(password: str, words: Collection[str]) -> bool:
     """Return whether a password takes fewer than about 10^10 guesses.
 
     Args:
-        words: what an attacker would try first, such as the person's address.
+        words: an attacker's first guesses, such as the user's address.
     """
-    from zxcvbn import zxcvbn  # its word lists take a while to load
+    from zxcvbn import zxcvbn  # its word lists take long to load
 
     judged_part = affordable_beginning(password)
     with _one_at_a_time:
@@ -34,7 +34,7 @@ def is_guessable(password: str, words: Collection[str]) -> bool:
 
 
 def affordable_beginning(password: str) -> str:
-    """Return the longest beginning of a password that zxcvbn judges within the budget."""
+    """Return the longest prefix of a password that zxcvbn estimates within the budget."""
     beginning = password[:_MOST_READ]
     while _cost(beginning) > _BUDGET:
         beginning = beginning[:-1]

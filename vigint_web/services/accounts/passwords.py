@@ -1,4 +1,4 @@
-"""Judge passwords as NIST SP 800-63B-4 says, hash them, and check them."""
+"""Check passwords according to NIST SP 800-63B-4, hash them, and verify them."""
 
 import base64
 import secrets
@@ -14,13 +14,13 @@ from argon2.low_level import ARGON2_VERSION
 from vigint_web.errors import Busy, Mistake, MistakeCode
 from vigint_web.services.accounts.password_strength import is_guessable
 
-# SP 800-63B-4, 3.1.1.2: 15 characters where a password alone opens. A second factor would allow 8,
-# but it can be turned off, and the password stays.
+# SP 800-63B-4, 3.1.1.2: 15 characters where a password alone gives access. A second factor would
+# allow 8, but it can be turned off, and the password stays.
 SHORTEST = 15
 LONGEST = 256
 _SERVICE_WORDS = ("vigint", "alerte", "security", "securite")
 
-# Nothing longer was ever hashed: NFKC can shorten a text, by less than this.
+# Longer passwords were never hashed: NFKC can shorten a text, by less than this.
 _LONGEST_GIVEN = 4 * LONGEST
 
 _hasher = PasswordHasher()
@@ -41,8 +41,8 @@ def _of_no_password() -> str:
 
 
 _NO_PASSWORD = _of_no_password()
-# Each hash takes 64 MiB for about 50 ms: as many as there are threads would take all memory. Who
-# finds too many waiting already is refused at once, so that waiting holds few threads.
+# Each hash takes 64 MiB for about 50 ms: as many as there are threads would take all memory. Beyond
+# a number of waiting requests others are refused at once, so that waiting occupies few threads.
 _HASHES_AT_ONCE = 4
 _MOST_WAITING = 16
 _WAIT_SECONDS = 5.0
@@ -56,7 +56,7 @@ def generate_password() -> str:
 
 
 def hash_password(password: str) -> str:
-    """Return what is kept of a password: its Argon2id hash, after NFKC.
+    """Return the stored form of a password: its Argon2id hash, after NFKC.
 
     Raises:
         Busy: too many passwords are being hashed.
@@ -66,7 +66,7 @@ def hash_password(password: str) -> str:
 
 
 def mistakes_in(password: str, context: Collection[str] = ()) -> list[Mistake]:
-    """Return what is wrong with a password that somebody chose; empty: nothing.
+    """Return the errors of a chosen password; empty: none.
 
     Length and guessability only: no character is required, and none refused.
 
@@ -84,7 +84,7 @@ def mistakes_in(password: str, context: Collection[str] = ()) -> list[Mistake]:
 
 
 def verify(password_hash: str | None, password: str) -> bool:
-    """Return whether a password is the one that was hashed; without a hash, after the same work.
+    """Return whether a password matches the hash; without a hash, after the same work.
 
     Raises:
         Busy: too many passwords are being hashed.
@@ -93,13 +93,15 @@ def verify(password_hash: str | None, password: str) -> bool:
     given = _normalised(password)
     if _matches(password_hash or _NO_PASSWORD, given):
         return password_hash is not None
-    # Hashed before passwords were normalised, perhaps.
+    # Perhaps hashed before passwords were normalized.
     old_way = given != password and _matches(password_hash or _NO_PASSWORD, password)
     return old_way and password_hash is not None
 
 
 def is_outdated(password_hash: str, password: str) -> bool:
-    """Return whether a right password should be hashed anew: other parameters, other spelling."""
+    """Return whether a correct password should be hashed again: other parameters, other
+    spelling.
+    """
     if _hasher.check_needs_rehash(password_hash):
         return True
     given = _normalised(password)
@@ -112,7 +114,7 @@ def _normalised(password: str) -> str:
 
 @contextmanager
 def _place() -> Iterator[None]:
-    """Hold one of the places for hashing; raise Busy if there is none soon."""
+    """Hold one of the places for hashing; raise Busy if none becomes free soon."""
     if not _queue.acquire(blocking=False):
         raise Busy
     try:

@@ -1,4 +1,4 @@
-"""Begin, find and end sessions: the row decides, the cookie only names it."""
+"""Begin, find and end sessions: the row decides, the cookie only identifies it."""
 
 import logging
 from collections.abc import Collection
@@ -21,15 +21,15 @@ log = logging.getLogger(__name__)
 
 IDLE = timedelta(hours=12)
 LONGEST = timedelta(days=30)
-# When a person was last seen is for people to read: a write per request would be its price.
+# The last activity is shown to people: a write per request would be too expensive.
 _SEEN_PRECISION = timedelta(minutes=1)
 
 
 def begin_session(user: User, visitor: Visitor, factors: Collection[str]) -> str:
-    """Log a person in; return the token for their cookie: 256 random bits, kept as a hash only.
+    """Log a user in; return the token for their cookie: 256 random bits, stored as a hash only.
 
     Args:
-        factors: what was proved: password, totp, recovery_code, mailed_link.
+        factors: the proofs: password, totp, recovery_code, mailed_link.
     """
     token = new_token()
     now = utcnow()
@@ -58,7 +58,7 @@ def begin_session(user: User, visitor: Visitor, factors: Collection[str]) -> str
 
 
 def find_user(token: str) -> User | None:
-    """Return the person of a session cookie, unless the session is over or they may not log in."""
+    """Return the user of a session cookie, unless the session is over or they may not log in."""
     row = db.session.scalar(
         select(UserSession).where(UserSession.token_hash == digest(token), is_live())
     )
@@ -70,7 +70,7 @@ def find_user(token: str) -> User | None:
 
 
 def touch(session_id: int) -> None:
-    """Remember that a session is in use; a database that cannot take it just now is no matter."""
+    """Record that a session is in use; a database that cannot be written is ignored."""
     now = utcnow()
     row = db.session.get(UserSession, session_id)
     if row is None or now - row.last_seen_at < _SEEN_PRECISION:
@@ -84,11 +84,11 @@ def touch(session_id: int) -> None:
                 .values(last_seen_at=now),
             )
     except (OperationalError, StorageFull):
-        log.warning("a session's last use was not written down")
+        log.warning("a session's last use could not be recorded")
 
 
 def sessions_of(user_id: int) -> list[UserSession]:
-    """Return the live sessions of a person, the last one used first."""
+    """Return the valid sessions of a user, the last one used first."""
     return list(
         db.session.scalars(
             select(UserSession)
@@ -99,10 +99,10 @@ def sessions_of(user_id: int) -> list[UserSession]:
 
 
 def end_session(actor: Actor, user_id: int, session_id: int) -> None:
-    """End one session of a person.
+    """End one session of a user.
 
     Raises:
-        NotFound: this person has no such live session.
+        NotFound: this user has no such valid session.
     """
     with transaction() as session:
         ended = change(
@@ -121,7 +121,7 @@ def end_session(actor: Actor, user_id: int, session_id: int) -> None:
 
 
 def end_sessions(actor: Actor, user_id: int, *, keep: int = 0) -> int:
-    """End every session of a person, but for one to keep; return how many."""
+    """End every session of a user, except for one to keep; return their number."""
     with transaction() as session:
         ended = change(
             session,
@@ -139,12 +139,12 @@ def end_sessions(actor: Actor, user_id: int, *, keep: int = 0) -> int:
 
 
 def current_of(actor: Actor, user_id: int) -> int:
-    """Return the session by which somebody acts, if it is their own that is spoken of; else 0."""
+    """Return the actor's own session, if the user is the actor; else 0."""
     return actor.session_id if actor.user_id == user_id else 0
 
 
 def add_factor(session_id: int, factor: str) -> None:
-    """Note that the person of a session proved one thing more, inside the caller's transaction."""
+    """Add a proof to a session, in the caller's transaction."""
     with transaction() as session:
         row = session.get_one(UserSession, session_id)
         if factor not in row.factors.split():
@@ -152,7 +152,7 @@ def add_factor(session_id: int, factor: str) -> None:
 
 
 def forget_sessions(days: int) -> int:
-    """Delete sessions that have been over for so many days, addresses and all; return how many."""
+    """Delete sessions that ended that many days ago, including addresses; return their number."""
     limit = utcnow() - timedelta(days=days)
     with transaction() as session:
         found = session.scalars(
@@ -165,7 +165,7 @@ def forget_sessions(days: int) -> int:
 
 
 def is_live() -> ColumnElement[bool]:
-    """Return the condition under which a session still lets its person in."""
+    """Return the condition of a valid session."""
     now = utcnow()
     return (
         UserSession.ended_at.is_(None)

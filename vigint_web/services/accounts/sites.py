@@ -1,4 +1,4 @@
-"""Find sites and cameras; the first site makes itself."""
+"""Find sites and cameras; the first site is created automatically."""
 
 import re
 import secrets
@@ -22,7 +22,7 @@ _DEFAULT_SLUG = "main"
 
 
 class UnknownSite(NotFound):
-    """Say which site there is not, and which there are."""
+    """The site does not exist; carries the existing ones."""
 
     def __init__(self, wanted: str, known: list[str]) -> None:
         super().__init__(wanted)
@@ -32,7 +32,7 @@ class UnknownSite(NotFound):
 
 @dataclass(frozen=True)
 class Counted:
-    """A site, and how much belongs to it."""
+    """A site, and the number of things in it."""
 
     site: Site
     cameras: int
@@ -43,13 +43,13 @@ class Counted:
 
 
 def default_site() -> Site:
-    """Return the site of an installation that has one; make it on first use."""
+    """Return the site of an installation that has one; create it on first use."""
     site = db.session.scalar(select(Site).order_by(Site.id).limit(1))
     return site if site is not None else get_or_add_site(_DEFAULT_SLUG, "Vigint")
 
 
 def get_or_add_site(slug: str, name: str | None = None) -> Site:
-    """Return the site of that slug, new if there was none; for the first site, without an actor."""
+    """Return the site of that slug, created if necessary; for the first site, without an actor."""
     with transaction() as session:
         row = insert_into(session, Site).values(slug=slug, name=name or slug, created_at=utcnow())
         session.execute(row.on_conflict_do_nothing(index_elements=[Site.slug]))
@@ -57,7 +57,7 @@ def get_or_add_site(slug: str, name: str | None = None) -> Site:
 
 
 def home_site(actor: Actor) -> Site:
-    """Return the site in which an actor's new things are put; raises NotFound without one."""
+    """Return the site for an actor's new things; raises NotFound without one."""
     if actor.site_ids is None:
         return default_site()
     site = db.session.scalar(
@@ -75,7 +75,7 @@ def list_sites(actor: Actor) -> list[Site]:
 
 
 def last_site_id(actor: Actor) -> int | None:
-    """Return the id of the site that a person's newest source went to; else that of their home."""
+    """Return the site id of a user's newest source; else that of their home site."""
     query = (
         select(Source.site_id)
         .where(Source.created_by_id == actor.user_id, actor.scope(Source.site_id))
@@ -92,7 +92,7 @@ def last_site_id(actor: Actor) -> int | None:
 
 
 def offered_site(actor: Actor, slug: str) -> Site | None:
-    """Return the site of a short name that an actor was offered; None for none.
+    """Return the chosen site by its short name; None for none.
 
     Raises:
         Invalid: there is no such site for this actor.
@@ -109,7 +109,7 @@ def named_site(actor: Actor, text: str) -> Site:
     """Return the site of that short name, or of that name in any case.
 
     Raises:
-        UnknownSite: there is none for this actor; lists those that there are.
+        UnknownSite: there is none for this actor; lists the existing ones.
     """
     known = list_sites(actor)
     wanted = text.strip()
@@ -131,7 +131,7 @@ def find_site(actor: Actor, site_id: int) -> Site:
 
 
 def count_everything(actor: Actor) -> list[Counted]:
-    """Return an actor's sites with what belongs to each, by name; people are those granted it."""
+    """Return an actor's sites with counts, by name; people are those granted it."""
     cameras, sources = _by_site(Camera.site_id), _by_site(Source.site_id)
     incidents, keys = _by_site(Incident.site_id), _by_site(ApiKey.site_id)
     granted = db.session.execute(
@@ -176,7 +176,7 @@ def rename_site(actor: Actor, site_id: int, name: str) -> Site:
 
 
 def camera_of(site_id: int, name: str) -> Camera:
-    """Return the camera of that name, new if there was none; inside the caller's transaction."""
+    """Return the camera of that name, created if necessary; in the caller's transaction."""
     with transaction() as session:
         row = insert_into(session, Camera).values(site_id=site_id, name=name, created_at=utcnow())
         session.execute(row.on_conflict_do_nothing(index_elements=[Camera.site_id, Camera.name]))
@@ -197,7 +197,7 @@ def _require_free(name: str, but: int = 0) -> None:
 
 
 def _free_slug(name: str) -> str:
-    """Return the short name by which the command line knows a site."""
+    """Return an unused short name for a site, for the command line."""
     plain = normalized("NFKD", name).encode("ascii", "ignore").decode().lower()
     slug = re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:48] or "site"
     taken = db.session.scalar(select(Site.id).where(Site.slug == slug)) is not None

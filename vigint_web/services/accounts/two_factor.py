@@ -1,4 +1,4 @@
-"""Second factors: time-based codes (RFC 6238), and recovery codes for when the phone is lost."""
+"""Second factors: time-based codes (RFC 6238), and recovery codes for a lost phone."""
 
 import hmac
 import logging
@@ -32,10 +32,10 @@ TOTP = "totp"
 RECOVERY_CODE = "recovery_code"
 CODES = 10
 
-# By how many the clocks of several machines may differ.
+# The tolerated difference of several machines' clocks.
 _MOST_SKEWED_STEPS = 2
 _STEP_SECONDS = 30
-# Crockford's alphabet: nothing in it looks like anything else in it.
+# Crockford's alphabet, without similar characters.
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _MISREAD = str.maketrans({"I": "1", "L": "1", "O": "0", "-": None, " ": None})
 _CODE_LENGTH, _PREFIX_LENGTH = 16, 4
@@ -43,19 +43,19 @@ _CODE_LENGTH, _PREFIX_LENGTH = 16, 4
 
 @dataclass(frozen=True)
 class Setup:
-    """What an authenticator application needs to know."""
+    """The data for an authenticator application."""
 
     secret: str
     uri: str
 
 
 def is_required(user: User) -> bool:
-    """Return whether this person's role may not work without a second factor."""
+    """Return whether this user's role requires a second factor."""
     return str(user.role) in config().require_two_factor
 
 
 def begin_setup(actor: Actor, user_id: int) -> None:
-    """Make the secret that an authenticator application will share; it counts once confirmed.
+    """Generate the secret for an authenticator application; it is active once confirmed.
 
     Raises:
         Conflict: there is a second factor already.
@@ -69,7 +69,7 @@ def begin_setup(actor: Actor, user_id: int) -> None:
 
 
 def pending_setup(user: User) -> Setup | None:
-    """Return what to show while a second factor is being set up; None: it has not begun."""
+    """Return the data of an unfinished setup; None: it has not begun."""
     if user.totp_secret is None or user.has_second_factor:
         return None
     try:
@@ -85,11 +85,11 @@ def confirm_setup(actor: Actor, user_id: int, code: str, *, keep: int = 0) -> li
 
     Args:
         code: of the authenticator application, as proof that it has the secret.
-        keep: the session that goes on.
+        keep: the session that is kept.
 
     Raises:
         Conflict: nothing is being set up.
-        Invalid: the code is not right.
+        Invalid: the code is wrong.
     """
     codes = _new_codes()
     with transaction() as session:
@@ -110,10 +110,10 @@ def confirm_setup(actor: Actor, user_id: int, code: str, *, keep: int = 0) -> li
 
 
 def accept_code(user_id: int, code: str) -> str | None:
-    """Return which factor a code proves, and use it up; None: it proves nothing.
+    """Return which factor a code proves, and invalidate it; None: it proves nothing.
 
-    A code of the application counts in its own 30 seconds, the ones before and the ones after, and
-    never twice (RFC 6238, 5.2); a recovery code counts once.
+    A code of the application is valid in its own 30 seconds and in the intervals before and after,
+    and never twice (RFC 6238, 5.2); a recovery code is valid once.
     """
     user = db.session.get(User, user_id)
     if user is None or not user.has_second_factor:
@@ -122,10 +122,10 @@ def accept_code(user_id: int, code: str) -> str | None:
 
 
 def disable(actor: Actor, user_id: int, *, keep: int = 0) -> None:
-    """Turn one's second factor off; every other session ends.
+    """Turn the user's second factor off; every other session ends.
 
     Raises:
-        Conflict: there is none, or the person's role may not be without.
+        Conflict: there is none, or the user's role requires one.
     """
     with transaction() as session:
         user = session.get_one(User, user_id)
@@ -137,11 +137,11 @@ def disable(actor: Actor, user_id: int, *, keep: int = 0) -> None:
 
 
 def remove(actor: Actor, email: str) -> None:
-    """Take away the second factor of somebody who lost it; their sessions end.
+    """Remove a user's lost second factor; their sessions end.
 
     Raises:
-        UnknownUser: there is no such person.
-        NoSecondFactor: there is nothing to take away.
+        UnknownUser: there is no such user.
+        NoSecondFactor: there is none to remove.
     """
     with transaction() as session:
         user = session.scalar(select(User).where(User.email == email))
@@ -158,7 +158,7 @@ def renew_recovery_codes(actor: Actor, user_id: int) -> list[str]:
     """Replace the recovery codes; return the new ones, once.
 
     Raises:
-        Conflict: there is no second factor that they could stand in for.
+        Conflict: there is no second factor.
     """
     codes = _new_codes()
     with transaction() as session:
@@ -170,21 +170,23 @@ def renew_recovery_codes(actor: Actor, user_id: int) -> list[str]:
 
 
 def count_recovery_codes(user_id: int) -> int:
-    """Return how many recovery codes are left."""
+    """Return the number of unused recovery codes."""
     unused = RecoveryCode.used_at.is_(None)
     query = select(func.count(RecoveryCode.id)).where(RecoveryCode.user_id == user_id, unused)
     return db.session.scalar(query) or 0
 
 
 def reseal_secrets() -> int:
-    """Seal every secret under the newest key, before older ones are forgotten; return how many."""
+    """Re-encrypt every secret under the newest key, before older ones are removed; return their
+    number.
+    """
     seal, done = _seal(), 0
     with transaction() as session:
         for user in session.scalars(select(User).where(User.totp_secret.is_not(None))):
             try:
                 user.totp_secret = seal.close(seal.open(user.totp_secret or ""))
             except SealBroken:
-                log.warning("the second factor of user %s cannot be read any more", user.id)
+                log.warning("the second factor of user %s cannot be decrypted any more", user.id)
                 continue
             done += 1
     return done
@@ -201,7 +203,7 @@ def _seal() -> Seal:
 
 
 def _step_of(secret: str, code: str) -> int | None:
-    """Return the time step whose code this is, of the present one and its neighbours."""
+    """Return the time step of a code, of the current one and its neighbours."""
     digits = "".join(code.split())
     if len(digits) != 6 or not (digits.isascii() and digits.isdecimal()):
         return None
@@ -217,12 +219,13 @@ def _accept_totp(user: User, code: str) -> str | None:
     try:
         step = _step_of(_seal().open(user.totp_secret or ""), code)
     except SealBroken:
-        log.error("the second factor of user %s is sealed under an unknown key", user.id)
+        log.error("the second factor of user %s is encrypted under an unknown key", user.id)
         return None
     if step is None:
         return None
     with transaction() as session:
-        # A step further ahead than any that is accepted was written before the clock was set back.
+        # A step further in the future than any accepted one was written before the clock was set
+        # back.
         latest = int(utcnow().timestamp()) // _STEP_SECONDS + 1
         fresh = or_(
             User.totp_last_step.is_(None),
@@ -267,10 +270,10 @@ def _accept_recovery_code(user: User, code: str) -> str | None:
 
 
 def _new_codes() -> dict[str, str]:
-    """Return new recovery codes, as people write them, and the hash of each.
+    """Return new recovery codes, as displayed, and the hash of each.
 
-    80 random bits are fewer than a plain hash is good for (SP 800-63B-4, 3.1.2.2), so they are
-    guarded as passwords are. That takes a while: it is done before the transaction.
+    80 random bits are too few for a plain hash (SP 800-63B-4, 3.1.2.2), so they are hashed like
+    passwords. That takes long, so it is done before the transaction.
     """
     codes = dict[str, str]()
     while len(codes) < CODES:

@@ -1,4 +1,4 @@
-"""Manage people: invite them, say what they may see, let them in again, keep them out."""
+"""Manage users: invite them, set their access, deactivate and reactivate them."""
 
 from collections.abc import Collection
 
@@ -20,26 +20,26 @@ from vigint_web.services.core.transactions import transaction
 
 
 class LastAdmin(Conflict):
-    """Say that nobody would be left who can manage this installation."""
+    """No administrator of this installation would be left."""
 
     code = "last_admin"
 
 
 class OwnRole(Conflict):
-    """Say that nobody decides what they may do themselves."""
+    """Users cannot change their own role."""
 
     code = "own_role"
 
 
 def list_people() -> list[User]:
-    """Return everybody, administrators first."""
+    """Return all users, administrators first."""
     order = {Role.ADMIN: 0, Role.OPERATOR: 1, Role.VIEWER: 2}
     found = db.session.scalars(select(User).order_by(User.email))
     return sorted(found, key=lambda user: (not user.active, order[Role(user.role)]))
 
 
 def count_sessions() -> dict[int, int]:
-    """Return in how many browsers each person is logged in."""
+    """Return each user's number of sessions."""
     rows = db.session.execute(
         select(UserSession.user_id, func.count().label("live"))
         .where(sessions.is_live())
@@ -49,7 +49,7 @@ def count_sessions() -> dict[int, int]:
 
 
 def find_person(user_id: int) -> User:
-    """Return a person; raises NotFound."""
+    """Return a user; raises NotFound."""
     user = db.session.get(User, user_id)
     if user is None:
         raise NotFound
@@ -57,10 +57,10 @@ def find_person(user_id: int) -> User:
 
 
 def invite(actor: Actor, email: str, role: Role, site_ids: Collection[int], locale: str) -> User:
-    """Add a person without a password, and owe them a mail with a link that sets one.
+    """Add a user without a password, and enqueue a mail with a link that sets one.
 
     Raises:
-        EmailTaken: somebody has the address.
+        EmailTaken: another user has the address.
         Invalid: the address is none, or there is a site that does not exist.
     """
     email = normalise_email(email)
@@ -91,10 +91,10 @@ def invite(actor: Actor, email: str, role: Role, site_ids: Collection[int], loca
 
 
 def resend_invitation(actor: Actor, user_id: int) -> User:
-    """Send another invitation; the link of the one before is dead.
+    """Send another invitation; the previous link becomes invalid.
 
     Raises:
-        Conflict: this person has a password, or may not log in.
+        Conflict: this user has a password, or may not log in.
     """
     with transaction() as session:
         user = _person(user_id)
@@ -114,10 +114,10 @@ def resend_invitation(actor: Actor, user_id: int) -> User:
 
 
 def send_password_reset(actor: Actor, user_id: int) -> User:
-    """Send somebody a link that sets a new password.
+    """Send a user a link for a new password.
 
     Raises:
-        Conflict: this person was only invited, or may not log in.
+        Conflict: this user was only invited, or may not log in.
     """
     with transaction():
         user = _person(user_id)
@@ -129,11 +129,11 @@ def send_password_reset(actor: Actor, user_id: int) -> User:
 
 
 def set_password_by_link(token: str, password: str) -> User:
-    """Set the password of whoever holds a mailed link; every session and link of theirs ends.
+    """Set the password for the holder of a mailed link; the user's sessions and links end.
 
     Raises:
-        NotFound, LinkRefused: the link opens nothing (any more).
-        Invalid: the password is not good enough.
+        NotFound, LinkRefused: the link is invalid, or no longer valid.
+        Invalid: the password is too weak.
     """
     mail = open_token(token)
     if mail.user is None:
@@ -159,11 +159,11 @@ def set_password_by_link(token: str, password: str) -> User:
 
 
 def set_access(actor: Actor, user_id: int, role: Role, site_ids: Collection[int]) -> User:
-    """Say what somebody is and which sites they see; a new role ends their sessions.
+    """Set a user's role and sites; a new role ends their sessions.
 
     Raises:
-        OwnRole: it is the acting person's own role.
-        LastAdmin: nobody would be left who can manage this installation.
+        OwnRole: it is the actor's own role.
+        LastAdmin: no administrator of this installation would be left.
     """
     with transaction():
         user = _person_and_admins(user_id)
@@ -190,12 +190,12 @@ def set_access(actor: Actor, user_id: int, role: Role, site_ids: Collection[int]
 
 
 def deactivate(actor: Actor, user_id: int) -> User:
-    """Keep somebody out from now on: no login, no session, no mailed link.
+    """Deactivate a user: no login, no session, no mailed link.
 
     Raises:
-        OwnRole: it is the acting person.
-        LastAdmin: nobody would be left who can manage this installation.
-        Conflict: they are out already.
+        OwnRole: it is the actor.
+        LastAdmin: no administrator of this installation would be left.
+        Conflict: they are deactivated already.
     """
     with transaction():
         user = _person_and_admins(user_id)
@@ -212,7 +212,7 @@ def deactivate(actor: Actor, user_id: int) -> User:
 
 
 def reactivate(actor: Actor, user_id: int) -> User:
-    """Let somebody log in again, as who they were; raises Conflict if they may already."""
+    """Let a user log in again, with the same role; raises Conflict if they may already."""
     with transaction():
         user = _person(user_id)
         if user.active:
@@ -223,7 +223,7 @@ def reactivate(actor: Actor, user_id: int) -> User:
 
 
 def reset_two_factor(actor: Actor, user_id: int) -> User:
-    """Take away the second factor of somebody who lost it, and tell them by mail.
+    """Remove a user's lost second factor, and notify them by mail.
 
     Raises:
         Conflict: they have none.
@@ -236,10 +236,10 @@ def reset_two_factor(actor: Actor, user_id: int) -> User:
 
 
 def handed_over_link(actor: Actor, user_id: int, *, at_once: bool = False) -> AccountMail | None:
-    """Return the mail whose link an administrator may hand over, because no mail server does.
+    """Return the mail whose link an administrator may pass on, because there is no mail server.
 
     Args:
-        at_once: also of a mail that is still to be written to the outbox; it has just been owed.
+        at_once: also of a mail that is not yet written to the outbox; it was just stored.
     """
     mail = account_mails.newest_mail(user_id)
     usable = (
@@ -252,7 +252,7 @@ def handed_over_link(actor: Actor, user_id: int, *, at_once: bool = False) -> Ac
 
 
 def show_link(actor: Actor, user_id: int, *, at_once: bool = False) -> str:
-    """Return the address of such a link; showing it is audited.
+    """Return the address of such a link; audited.
 
     Raises:
         NotFound: there is none.
@@ -266,7 +266,7 @@ def show_link(actor: Actor, user_id: int, *, at_once: bool = False) -> str:
 
 
 def _person(user_id: int) -> User:
-    """Return a person, locked until the end of the caller's transaction."""
+    """Return a user, locked until the end of the caller's transaction."""
     with transaction() as session:
         user = session.get(User, user_id, with_for_update=True, populate_existing=True)
     if user is None:
@@ -282,9 +282,9 @@ def _sites(site_ids: Collection[int]) -> list[Site]:
 
 
 def _person_and_admins(user_id: int) -> User:
-    """Return a person, locked with every administrator: one of them must be left.
+    """Return a user, locked with every administrator: one of them must remain.
 
-    In one order: of two who remove each other at once, one waits and finds out.
+    In a fixed order: of two who remove each other concurrently, one waits and is refused.
     """
     with transaction() as session:
         session.execute(
@@ -297,7 +297,7 @@ def _person_and_admins(user_id: int) -> User:
 
 
 def _keep_one_admin(user: User) -> None:
-    """Raise LastAdmin if this person is the last administrator who can log in."""
+    """Raise LastAdmin if this user is the last administrator who can log in."""
     if user.role != Role.ADMIN or not user.active or user.password_hash is None:
         return
     able = db.session.scalars(

@@ -1,4 +1,4 @@
-"""Create people and check who they are."""
+"""Create users and authenticate them."""
 
 from dataclasses import asdict, dataclass
 
@@ -25,7 +25,7 @@ generate_password = passwords.generate_password
 
 @dataclass(frozen=True)
 class Preferences:
-    """How somebody likes pages to be.
+    """A user's preferences.
 
     Without a locale the browser decides, without a zone the installation.
     """
@@ -36,17 +36,17 @@ class Preferences:
 
 
 def normalise_email(email: str) -> str:
-    """Return the address as it is stored and compared."""
+    """Return the stored and compared form of an address."""
     return email.strip().lower()
 
 
 def create_user(
     actor: Actor, email: str, password: str, role: Role, site: Site | None = None
 ) -> User:
-    """Add a person; without a site, in the default one.
+    """Add a user; without a site, in the default one.
 
     Raises:
-        EmailTaken: somebody has the address.
+        EmailTaken: another user has the address.
         Invalid: the password is too short or the address is none.
     """
     email = normalise_email(email)
@@ -69,7 +69,7 @@ def create_user(
 
 
 def set_password(actor: Actor, email: str, password: str, *, keep: int = 0) -> User:
-    """Replace a password and end every session of that person; raises UnknownUser, Invalid.
+    """Replace a password and end every session of that user; raises UnknownUser, Invalid.
 
     Args:
         keep: the one session that goes on.
@@ -88,7 +88,7 @@ def set_password(actor: Actor, email: str, password: str, *, keep: int = 0) -> U
 
 
 def authenticate(email: str, password: str) -> User | None:
-    """Return the person if the password is theirs and they may log in."""
+    """Return the user if the password is theirs and they may log in."""
     user: User | None = db.session.scalar(select(User).where(User.email == normalise_email(email)))
     right = passwords.verify(user.password_hash if user is not None else None, password)
     if user is None or user.password_hash is None or not right or not user.active:
@@ -101,21 +101,21 @@ def authenticate(email: str, password: str) -> User | None:
 
 
 def find_user(user_id: int) -> User | None:
-    """Return a person by their number."""
+    """Return a user by their number."""
     return db.session.get(User, user_id)
 
 
 def preferences_of(user: User) -> Preferences:
-    """Return what a person has chosen."""
+    """Return a user's preferences."""
     return Preferences(user.locale, user.timezone, user.shortcuts)
 
 
 def set_preferences(actor: Actor, wanted: Preferences) -> None:
-    """Keep what the acting person has chosen.
+    """Store the actor's preferences.
 
     Raises:
         Invalid: the locale or the zone is unknown.
-        NotFound: the actor is no person.
+        NotFound: the actor is not a user.
     """
     mistakes = []
     if wanted.locale is not None and wanted.locale not in LOCALES:
@@ -139,7 +139,7 @@ def set_preferences(actor: Actor, wanted: Preferences) -> None:
 
 
 def ensure_first_admin(actor: Actor) -> str | None:
-    """Create the first administrator if there is nobody; return the password, once."""
+    """Create the first administrator if there is no user; return the password, once."""
     with transaction() as session:
         if session.scalar(select(func.count(User.id))):
             return None
@@ -149,13 +149,13 @@ def ensure_first_admin(actor: Actor) -> str | None:
 
 
 def address_words(email: str) -> tuple[str, ...]:
-    """Return the words of an address, which make a bad password for whoever has it."""
+    """Return the words of an address, which would make a weak password for its owner."""
     local, _, domain = email.partition("@")
     return (email, local, *domain.split("."))
 
 
 def admin_addresses() -> list[str]:
-    """Return where administrators can be written to."""
+    """Return the administrators' mail addresses."""
     found = db.session.scalars(
         select(User.email).where(User.role == Role.ADMIN, User.active).order_by(User.id)
     )
@@ -163,9 +163,9 @@ def admin_addresses() -> list[str]:
 
 
 def alerted_by_default(settings: EmailConfig) -> list[str]:
-    """Return who is alerted when nobody is named: an alert always has somebody to go to.
+    """Return the default recipients, so that an alert always has one.
 
-    Where mail really leaves, administrators without a mailbox are left out if others have one.
+    With an SMTP server, administrators without a mailbox are left out if others have one.
     """
     if settings.recipients:
         return list(dict.fromkeys(settings.recipients))
@@ -176,7 +176,7 @@ def alerted_by_default(settings: EmailConfig) -> list[str]:
 
 
 def alerted_nowhere(settings: EmailConfig) -> list[str]:
-    """Return who is alerted when nobody is named, if mail leaves by SMTP and can reach none."""
+    """Return the default recipients, if mails are sent by SMTP and can reach none of them."""
     alerted = alerted_by_default(settings)
     if settings.server is None or reachable(alerted, settings.sender):
         return []

@@ -1,4 +1,4 @@
-"""Judge the recipients that a program names, one by one. Pure."""
+"""Validate the recipients named by a program, one by one. Pure."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,20 +10,20 @@ from vigint_web.net.mailboxes import read_mailbox, split_addresses
 from vigint_web.services.core.odd_values import json_text
 
 MOST_RECIPIENTS = 50
-# Judging an address costs a tenth of a millisecond, and a document has room for millions.
+# Validating an address takes a tenth of a millisecond, and a document has room for millions.
 _MOST_JUDGED = 500
 _LONGEST_LIST = 50_000  # characters of one text
 NOT_AN_ADDRESS = "not_an_address"
 DOMAIN_NOT_ALLOWED = "domain_not_allowed"
 CANNOT_EXIST = "cannot_exist"
 TOO_MANY = "too_many"
-# As long as the column that holds an address.
+# The length of the column for addresses.
 _LONGEST = 254
 
 
 @dataclass(frozen=True)
 class Refused:
-    """One that is not mailed: as it was named, and why."""
+    """A recipient that is not mailed: as given, and the reason."""
 
     recipient: str
     code: str
@@ -31,24 +31,24 @@ class Refused:
 
 @dataclass(frozen=True)
 class Recipients:
-    """Whom a program names: addresses that are mailed, and what is not mailed."""
+    """The recipients named by a program: addresses to mail, and refused ones."""
 
     mailed: tuple[str, ...] = ()
     refused: tuple[Refused, ...] = ()
-    # How many were named beyond what one incident may tell.
+    # The number of recipients beyond the limit of one incident.
     left_out: int = 0
-    # An empty list: people are not told.
+    # An empty list: no person is notified.
     nobody: bool = False
 
 
 def read_recipients(
     value: Any, domains: Sequence[str] = (), sender: str | None = None
 ) -> Recipients:
-    """Read a list of addresses, or a text of one or several; each is judged by itself.
+    """Read a list of addresses, or a text of one or several; each is validated separately.
 
     Args:
-        domains: the only ones that may be mailed, in ASCII letters; empty: all.
-        sender: who sends by SMTP; None: mails go to the outbox, which takes all.
+        domains: the only allowed domains, in ASCII; empty: all.
+        sender: the sender's address for SMTP; None: mails go to the outbox, which accepts all.
     """
     if isinstance(value, Sequence) and not isinstance(value, str) and not value:
         return Recipients(nobody=True)

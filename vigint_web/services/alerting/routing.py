@@ -1,4 +1,4 @@
-"""Decide who is told of what happens: recipients, programs, administrators."""
+"""Decide who is notified: recipients, webhooks, administrators."""
 
 from collections.abc import Sequence
 
@@ -20,17 +20,17 @@ from vigint_web.services.links.links import mint_link, program_link
 
 
 def owe_alerts(incident: Incident, recipients: Sequence[str], video: Video | None) -> None:
-    """Store what an incident is told by, inside the transaction that stores the incident.
+    """Store an incident's alerts, in the transaction that stores the incident.
 
     A mail to each recipient, once the video is ready or failed; a call of each webhook at once.
-    Repeats of what a recipient was told of a moment ago are gathered, and so is what a detector
-    had kept through an outage.
+    Repeats of an alert that a recipient was recently sent are gathered, and so are alerts that a
+    detector spooled during an outage.
 
     Args:
-        recipients: none: webhooks are called all the same.
+        recipients: if empty, webhooks are still called.
     """
     with transaction() as session:
-        # What a person posts, to try it out, is never a repeat.
+        # A test by a user is never a repeat.
         span = digests.join_cooldown(incident) if incident.api_key_id is not None else None
         told = digests.told_already(span.first_id) if span is not None else set()
         late = backlog.joins_digest(incident)
@@ -55,7 +55,7 @@ def owe_alerts(incident: Incident, recipients: Sequence[str], video: Video | Non
 
 
 def owe_nothing(incident: Incident, refused: Sequence[Refused], video: Video | None) -> None:
-    """Store that somebody who was named is not mailed, and why, in the caller's transaction."""
+    """Store that a named recipient is not mailed, and why, in the caller's transaction."""
     kind = AlertKind.TEXT_ONLY if video is None else AlertKind.VIDEO
     with transaction() as session:
         for one in refused:
@@ -73,11 +73,11 @@ def _call(session: Session, name: str, incident: Incident, video: Video | None) 
 
 
 def tell_of_video(video: Video, incident: Incident | None) -> None:
-    """Owe every webhook a call about a video that is ready, or failed; as it is settled."""
+    """Enqueue a call of every webhook about a video that is ready, or failed; as it is settled."""
     with transaction() as session:
         for name in webhooks.names():
             if incident is None:
-                # A source is known by its program link, whose token no call ever carries.
+                # A source is identified by its program link, whose token no call contains.
                 program = program_link(video.id)
                 if program is not None:
                     owe(session, name, AlertKind.VIDEO_READY, link_id=program.id, call=True)
@@ -93,7 +93,7 @@ def tell_of_video(video: Video, incident: Incident | None) -> None:
                 .order_by(Alert.id)
                 .limit(1)
             ).first()
-            if told is None:  # of an incident that is to be told to nobody
+            if told is None:  # an incident without notifications
                 continue
             owe(
                 session,
@@ -107,9 +107,9 @@ def tell_of_video(video: Video, incident: Incident | None) -> None:
 
 
 def tell_administrators(failed: Alert) -> None:
-    """Owe administrators a mail about one that nobody got, as it is given up.
+    """Enqueue a mail to administrators about an undeliverable one, as it fails.
 
-    One for each incident, or link, however many recipients it fails for; none about itself.
+    One for each incident, or link, however many recipients fail; none about itself.
     """
     nowhere = failed.incident_id is None and failed.link_id is None
     if failed.kind == AlertKind.UNDELIVERABLE or nowhere:
@@ -126,7 +126,7 @@ def tell_administrators(failed: Alert) -> None:
         email = config().email
         if email.server is not None:
             others = reachable(others, email.sender)
-        # The account of the first start has a made-up address: of use only where it is the one.
+        # The first start's account has a placeholder address: used only if it is the only one.
         for address in [other for other in others if other != FIRST_ADMIN] or others:
             owe(
                 session,
@@ -138,9 +138,10 @@ def tell_administrators(failed: Alert) -> None:
 
 
 def _about(session: Session, failed: Alert) -> tuple[ColumnElement[bool], ...]:
-    """Return what the failures of one incident, or link, have in common; its row gets locked."""
+    """Return the common key of the failures of one incident, or link; locks its row."""
     if failed.incident_id is not None:
-        # Not what a reference to it locks, or whoever adds an alert could wait for us in a ring.
+        # A weaker lock than that of a foreign key reference, to avoid a deadlock with a transaction
+        # that adds an alert.
         lock = {"of": Incident, "key_share": True}
         session.get(Incident, failed.incident_id, with_for_update=lock)
         return (Alert.incident_id == failed.incident_id,)

@@ -1,4 +1,4 @@
-"""Call the webhooks that are owed one: what they are told, and how they know that it was us."""
+"""Call webhooks: the document of a call, and its signature."""
 
 import hashlib
 import hmac
@@ -25,12 +25,12 @@ __all__ = ["WEBHOOK", "Call", "make_call", "name_of", "names", "signature"]
 
 
 class WebhookGone(Exception):
-    """Say why a call that was owed makes no sense any more, as a code of `i18n.deliveries`."""
+    """A pending call is obsolete; carries a code of `i18n.deliveries`."""
 
 
 @dataclass(frozen=True)
 class Call:
-    """One call, ready to be made."""
+    """One call, ready to be sent."""
 
     url: str = field(repr=False)
     body: bytes = field(repr=False)
@@ -38,28 +38,28 @@ class Call:
 
 
 def name_of(url: str) -> str:
-    """Return what a webhook is called by where its address may not be shown."""
+    """Return the display name of a webhook, where its address must not be shown."""
     parts = urlsplit(url)
     digest = hashlib.sha256(url.encode()).hexdigest()[:8]
     return f"{parts.scheme}://{parts.netloc[:200]} ({digest})"
 
 
 def names() -> list[str]:
-    """Return the names of the webhooks that are configured."""
+    """Return the names of the configured webhooks."""
     return [name_of(url) for url in config().webhook.urls]
 
 
 def signature(secret: str, moment: int, body: bytes) -> str:
-    """Return the signature of a body sent at a moment: HMAC-SHA256 over `<moment>.<body>`."""
+    """Return the signature of a body sent at a time: HMAC-SHA256 over `<moment>.<body>`."""
     signed = hmac.new(secret.encode(), f"{moment}.".encode() + body, hashlib.sha256)
     return f"t={moment},v1={signed.hexdigest()}"
 
 
 def make_call(alert: Alert) -> Call:
-    """Return the call that is owed, from what the database says now.
+    """Return the call of an alert, from the current rows.
 
     Raises:
-        WebhookGone: the webhook is not configured any more, or what it is about is gone.
+        WebhookGone: the webhook is no longer configured, or its subject was deleted.
     """
     settings = config().webhook
     url = next((url for url in settings.urls if name_of(url) == alert.recipient), None)
@@ -82,7 +82,7 @@ def make_call(alert: Alert) -> Call:
 
 
 def send(call: Call) -> str:
-    """Make a call; raises outbound.CallFailed, outbound.CallRefused."""
+    """Send a call; raises outbound.CallFailed, outbound.CallRefused."""
     outbound_http.post(
         call.url, call.body, call.headers, allow_private=config().webhook.allow_private
     )
@@ -90,7 +90,7 @@ def send(call: Call) -> str:
 
 
 def document_of(alert: Alert) -> dict[str, Any]:
-    """Return what a call says; raises WebhookGone if there is nothing to be said any more."""
+    """Return the document of a call; raises WebhookGone if its subject was deleted."""
     incident, link = alert.incident, alert.link
     video = incident.video if incident is not None else (link.video if link is not None else None)
     if incident is None and video is None:

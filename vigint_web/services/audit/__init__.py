@@ -1,1 +1,1 @@
-"""The audit trail, its verification, and what staff looked at."""
+"""The audit trail, its verification, and staff access."""

@@ -1,4 +1,4 @@
-"""Audit what people come to see by their login: once for a while, not with every range of it."""
+"""Audit access by login: once per period of activity, not for every range."""
 
 import logging
 from datetime import datetime, timedelta
@@ -16,18 +16,18 @@ from vigint_web.services.core.transactions import transaction
 
 log = logging.getLogger(__name__)
 
-# After this much silence the same is seen anew.
+# After this much silence the same access is recorded again.
 _IDLE_END = timedelta(minutes=30)
 _MOST_REMEMBERED = 10_000
 
 
 def record_own_playback(actor: Actor, video: Video) -> None:
-    """Leave in the audit trail that somebody plays a video by their login."""
+    """Record in the audit trail that a user plays a video by login."""
     _record_once(actor, "video:played", f"video:{video.public_id}", video.site_id)
 
 
 def own_playbacks(video: Video, limit: int = 20) -> list[AuditEvent]:
-    """Return when people played a video by their login, newest first."""
+    """Return the playbacks by login of a video, newest first."""
     return list(
         db.session.scalars(
             select(AuditEvent)
@@ -42,7 +42,7 @@ def own_playbacks(video: Video, limit: int = 20) -> list[AuditEvent]:
 
 
 def record_shown_addresses(actor: Actor, link: Link) -> None:
-    """Leave in the audit trail that somebody was shown the addresses a program's link opens."""
+    """Record in the audit trail that a user was shown the addresses of a program's link."""
     _record_once(actor, "link:shown", f"link:{link.id}", link.site_id)
 
 
@@ -53,7 +53,7 @@ def _record_once(actor: Actor, action: str, subject: str, site_id: int) -> None:
     if len(seen) >= _MOST_REMEMBERED:
         _forget(seen, now)
     seen[who] = now
-    # Another process may have answered until now; the trail knows.
+    # Another process may have served the previous requests: check the trail.
     if before is not None and now - before < _IDLE_END:
         return
     try:
@@ -61,7 +61,7 @@ def _record_once(actor: Actor, action: str, subject: str, site_id: int) -> None:
             if not _is_recorded(who, now):
                 trail.record(actor, action, subject, site_id=site_id)
     except StorageFull:
-        # Evidence is still shown on a full disk; that this was not recorded is in the log.
+        # Evidence is shown even on a full disk; the log says that this was not recorded.
         log.exception("%s of %s could not be recorded", action, subject)
 
 

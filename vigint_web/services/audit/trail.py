@@ -1,4 +1,4 @@
-"""Write the audit trail, in the transaction of what it tells, and check that nobody changed it."""
+"""Write the audit trail, in the transaction of the recorded action, and verify it."""
 
 import hashlib
 import json
@@ -21,32 +21,32 @@ _LOCK = 0x56494749  # one number for the whole installation: the chain has one w
 def record(
     actor: Actor, action: str, subject: str, *, site_id: int | None = None, **detail: Any
 ) -> None:
-    """Append one event to the chain, inside the open transaction of the change it tells.
+    """Append one event to the chain, in the open transaction of the recorded change.
 
-    It is written as the last thing before the commit: whoever holds the chain's lock asks for no
-    other, so two transactions can never wait for each other.
+    It is written last before the commit: a transaction that holds the chain's lock takes no further
+    lock, so this lock causes no deadlock.
     """
     at = utcnow()
     before_commit(lambda: _append(at, actor.label, action, subject, site_id, detail))
 
 
 def first_broken_event() -> int | None:
-    """Return the number of the first event that does not follow from the one before, or None."""
+    """Return the number of the first event with a wrong hash of its predecessor, or None."""
     return read_chain(lambda _event: None)[1]
 
 
 def read_chain(each: Callable[[AuditEvent], None]) -> tuple[int, int | None]:
-    """Read the chain from its beginning, and stop where an event does not follow.
+    """Read the chain from its beginning, and stop at the first invalid event.
 
     Args:
-        each: is given every event that follows from the one before, in order.
+        each: called with every valid event, in order.
 
     Returns:
-        How many follow, and the number of the first one that does not; None: all do.
+        The number of valid events, and the number of the first invalid one; None: all are valid.
     """
     previous, expected = GENESIS, 1
     chain = select(AuditEvent).order_by(AuditEvent.id).execution_options(yield_per=500)
-    with db.session.scalars(chain) as events:  # PostgreSQL holds a cursor until it is closed
+    with db.session.scalars(chain) as events:  # PostgreSQL keeps a cursor until it is closed
         for event in events:
             fields = (
                 event.at, event.actor, event.action, event.subject, event.site_id, event.detail,

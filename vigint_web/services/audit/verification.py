@@ -1,7 +1,7 @@
-"""Check the audit trail: its chain, the rows it must tell of, and a head noted earlier.
+"""Verify the audit trail: its chain, the rows it must cover, and an earlier recorded head.
 
-The chain shows what was changed in its middle. Whoever can write to the database can also compute
-all later hashes anew, or remove the newest events: only a head that was noted elsewhere shows that.
+The chain detects changes in its middle. Write access to the database is enough to recompute all
+later hashes, or to remove the newest events: only an externally recorded head detects that.
 """
 
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ _MOST_NAMED = 5
 
 @dataclass(frozen=True)
 class Head:
-    """How many events there are, and the hash of the last one (64 zeros: of none)."""
+    """The number of events, and the hash of the last one (64 zeros if there is none)."""
 
     count: int
     hash: str
@@ -26,7 +26,7 @@ class Head:
 
 @dataclass(frozen=True)
 class Report:
-    """The head of what follows from the beginning, and what is wrong, in sentences."""
+    """The head of the valid part of the chain, and the errors, in sentences."""
 
     head: Head
     findings: tuple[str, ...]
@@ -34,7 +34,7 @@ class Report:
 
 @dataclass(frozen=True)
 class _Kind:
-    """Rows that only come into being together with an event."""
+    """Rows that are always created together with an event."""
 
     name: str
     actions: frozenset[str]
@@ -61,9 +61,9 @@ def check_trail(noted: Head | None = None) -> Report:
     """Read the whole trail and compare it with the rows of the database.
 
     Args:
-        noted: a head that was kept elsewhere; events may have been added since.
+        noted: a head recorded elsewhere; events may have been added since.
     """
-    # Rows first: what is added meanwhile adds its event in the same transaction.
+    # Rows first: a row added meanwhile adds its event in the same transaction.
     kinds = _kinds()
     rows = {kind.name: set(db.session.scalars(select(kind.subject))) for kind in kinds}
     known_actions = frozenset[str]().union(*(kind.actions for kind in kinds))

@@ -1,1 +1,1 @@
-"""What every service stands on: transactions, leases, jobs, cursors, actors."""
+"""The foundation of all services: transactions, leases, jobs, cursors, actors."""

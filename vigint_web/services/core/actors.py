@@ -1,4 +1,4 @@
-"""Say who acts: a person, a key, or the system; services are told, they never look."""
+"""Represent the actor: a person, a key, or the system; callers pass it to services."""
 
 from dataclasses import dataclass
 
@@ -11,14 +11,14 @@ from vigint_web.permissions import Permission, may
 
 @dataclass(frozen=True)
 class Actor:
-    """Whoever acts, and the sites that exist for them (None: all)."""
+    """The acting identity, and the sites it may see (None: all)."""
 
     label: str
     role: Role | None = None
     user_id: int | None = None
     api_key_id: int | None = None
     site_ids: frozenset[int] | None = frozenset()
-    # The session by which a person acts; 0: none.
+    # The session of an acting person; 0: none.
     session_id: int = 0
 
     def may(self, permission: Permission) -> bool:
@@ -26,13 +26,13 @@ class Actor:
         return self.role is not None and may(self.role, permission)
 
     def sees(self, site_id: int | None) -> bool:
-        """Return whether a site exists for this actor; None: what belongs to no site."""
+        """Return whether this actor may see a site; None: things without a site."""
         return self.site_ids is None or site_id in self.site_ids
 
     def scope(
         self, column: InstrumentedAttribute[int] | InstrumentedAttribute[int | None]
     ) -> ColumnElement[bool]:
-        """Return the condition that keeps a query within this actor's sites."""
+        """Return the condition that limits a query to this actor's sites."""
         return true() if self.site_ids is None else column.in_(self.site_ids)
 
 
@@ -40,7 +40,7 @@ SYSTEM = Actor(label="system", site_ids=None)
 
 
 def as_user(user: User) -> Actor:
-    """Return the actor that a logged-in person is."""
+    """Return the actor of a logged-in user."""
     every = user.role == Role.ADMIN
     return Actor(
         label=user.email,
@@ -52,10 +52,10 @@ def as_user(user: User) -> Actor:
 
 
 def as_key(key: ApiKey) -> Actor:
-    """Return the actor that an API key is."""
+    """Return the actor of an API key."""
     return Actor(label=f"key:{key.prefix}", api_key_id=key.id, site_ids=frozenset({key.site_id}))
 
 
 def command_line(name: str = "command line") -> Actor:
-    """Return the actor that whoever holds a shell on the server is."""
+    """Return the actor of the command line, a person with a shell on the server."""
     return Actor(label=name, site_ids=None)

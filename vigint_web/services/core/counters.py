@@ -1,8 +1,8 @@
-"""Count what happens in all processes of an installation together.
+"""Count events over all processes of an installation.
 
-Each process adds up what happened in it, and a thread adds that every second to one hash of the
-queue server: so a restart forgets nothing, workers on other machines count too, and no request
-waits for it. What a killed process had not told yet, a second's worth, is lost.
+Each process adds up its events, and a thread adds the sums every second to one hash of the queue
+server: so a restart loses nothing, workers on other machines count too, and no request waits for
+it. A killed process loses at most the last second.
 """
 
 import atexit
@@ -42,14 +42,14 @@ class Family:
 
 
 class Counters:
-    """Add up, tell the queue server, and read what all processes have told."""
+    """Add up, send to the queue server, and read the totals of all processes."""
 
     _pid: int
     _added: defaultdict[Series, float]
     _teller: threading.Thread | None
 
     def __init__(self, redis: Callable[[], Redis]) -> None:
-        """Take a function that gives the connection to the queue server; it is not called yet."""
+        """Take a function that returns the connection to the queue server; it is not called yet."""
         self._redis = redis
         self._begin()
         _every.add(self)
@@ -65,9 +65,9 @@ class Counters:
         self._add({(*series, str(bucket)): 1, (*series, SUM): value})
 
     def tell(self) -> bool:
-        """Give what was added up to the queue server; return whether there was something to give.
+        """Send the sums to the queue server; return whether there were any.
 
-        A server that cannot be reached is given it later.
+        They are sent later if the server cannot be reached.
         """
         if self._pid != os.getpid():
             self._begin()
@@ -85,8 +85,8 @@ class Counters:
                 for series, amount in added.items():
                     self._added[series] += amount
         except RedisError as error:
-            # It may have been taken or not; counting nothing twice is the lesser evil.
-            log.warning("what was counted is lost: %s", type(error).__name__)
+            # The server may have added them or not; losing them is better than counting them twice.
+            log.warning("counts were lost: %s", type(error).__name__)
         return True
 
     def read(self) -> Mapping[Series, float]:
@@ -96,7 +96,7 @@ class Counters:
         return {tuple(json.loads(series)): float(total) for series, total in told.items()}
 
     def _begin(self) -> None:
-        """Begin with nothing; what a parent process has added up, that process tells itself."""
+        """Start at zero; a parent process sends its own sums itself."""
         self._pid = os.getpid()
         self._lock = threading.Lock()
         self._added = defaultdict(float)

@@ -1,4 +1,4 @@
-"""The metrics that are counted where something happens, and how to count it."""
+"""The metrics that are counted as events, and functions to count them."""
 
 from vigint_web.services.core.counters import Family
 from vigint_web.services.core.runtime import runtime
@@ -16,23 +16,23 @@ MEDIA_ANSWERS = Family(
     ("kind", "status"),
 )
 MEDIA_BYTES = Family("vigint_media_sent_bytes", "Bytes of videos and pictures sent.", ("kind",))
-JOBS = Family("vigint_jobs", "Jobs ended, by how they ended.", ("queue", "outcome"))
+JOBS = Family("vigint_jobs", "Jobs ended, by outcome.", ("queue", "outcome"))
 JOB_SECONDS = Family(
     "vigint_job_duration_seconds",
-    "Time that jobs took.",
+    "Duration of jobs.",
     ("queue",),
     (0.1, 0.5, 1, 2, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 10800),
 )
 DELIVERY_LAG = Family(
     "vigint_mail_delivery_lag_seconds",
-    "Time from owing a mail (accepting its incident) until the mail server accepted it.",
+    "Time from storing a mail (accepting its incident) until the mail server accepted it.",
     (),
     (1, 2, 5, 10, 20, 30, 60, 120, 300, 900, 3600, 14400, 86400),
 )
 
 
 def count(family: Family, *labels: str, amount: float = 1) -> None:
-    """Count something that happened."""
+    """Count an event."""
     runtime().counters.count(family, *labels, amount=amount)
 
 

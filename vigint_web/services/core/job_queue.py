@@ -1,4 +1,4 @@
-"""Put jobs on the queue. The row is the truth: a lost job is found by the reconciler."""
+"""Enqueue jobs. The row is the source of truth: the reconciler finds a lost job."""
 
 import logging
 import time
@@ -29,8 +29,8 @@ log = logging.getLogger(__name__)
 __all__ = ["INCIDENTS", "MAIL", "QUEUES", "SOURCES", "URGENT_QUEUES"]
 
 _SILENCE_SECONDS = 5.0
-# Longer than what a job waits for has limits of its own (ffmpeg's runner, each step of SMTP), so
-# that it ends with their sentence and not with RQ's.
+# Longer than the job's own limits (ffmpeg's runner, each step of SMTP), so that it ends with their
+# message and not with RQ's.
 _TIMEOUTS = {MAIL: 2 * 3_600, INCIDENTS: 1_200, SOURCES: 4 * 3_600}
 
 
@@ -63,8 +63,8 @@ def enqueue_account_mail(mail_id: int, attempt: int) -> bool:
 def _enqueue(queue_name: str, function: str, row_id: int, attempt: int) -> bool:
     """Enqueue one attempt on one row.
 
-    The job's id names row and attempt, so that the same work is never queued twice. A queue server
-    that is away is no error: the reconciler comes back to the row.
+    The job's id contains row and attempt, so that the same work is never queued twice. An
+    unavailable queue server is no error: the reconciler enqueues the row again.
     """
     here = runtime()
     job_id = f"{function.rsplit('.', 1)[1]}-{row_id}-{attempt}"
@@ -84,7 +84,7 @@ def _enqueue(queue_name: str, function: str, row_id: int, attempt: int) -> bool:
         )
     except Exception as error:
         if isinstance(error, RedisTimeout):
-            # A silent server costs every caller its time-out: ask it again after a while.
+            # A silent server costs every caller its timeout: retry it only after a while.
             here.queue_silent_until = time.monotonic() + _SILENCE_SECONDS
         if isinstance(error, ResponseError):
             discard_unreadable(here.redis, QUEUES)
@@ -95,9 +95,9 @@ def _enqueue(queue_name: str, function: str, row_id: int, attempt: int) -> bool:
 
 
 def _waits(target: ListedQueue, job_id: str) -> bool:
-    # A job that a dying worker had already popped is "queued" but in no queue any more.
+    # A job that a dying worker had already popped is "queued" but in no queue.
     try:
         job = ListedJob.fetch(job_id, connection=target.connection)
         return job.get_status() == JobStatus.QUEUED and job.get_position() is not None
     except (NoSuchJobError, InvalidJobOperation):
-        return False  # finished jobs vanish at once, also between two questions
+        return False  # finished jobs disappear at once, also between two queries

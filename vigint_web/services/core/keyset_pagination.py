@@ -1,4 +1,4 @@
-"""Read a long list a page at a time, by key: page 1,000 costs what page 1 does."""
+"""Read a long list by pages, by key: page 1,000 costs as much as page 1."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -19,20 +19,20 @@ PAGE = 50
 
 @dataclass(frozen=True)
 class Mark:
-    """Where a row stands in an order: by its value (None: not known), then by its id."""
+    """The position of a row in an order: its value (None: unknown), then its id."""
 
     value: Value
     id: int
 
     def __str__(self) -> str:
-        """Write it as an address carries it: `10485760~17`; without a value `~17`."""
+        """Return the form used in addresses: `10485760~17`; without a value `~17`."""
         value = self.value.isoformat() if isinstance(self.value, datetime) else self.value
         return f"{'' if value is None else value}~{self.id}"
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where in a list a page begins: below an id, above an id, or at the top."""
+    """The start of a page: below an id, above an id, or at the top."""
 
     before: int | None = None
     after: int | None = None
@@ -45,7 +45,7 @@ class Place:
 
 @dataclass(frozen=True)
 class SortedPlace:
-    """Where in a sorted list a page begins: behind a mark, ahead of a mark, or at the top."""
+    """The start of a page in a sorted list: after a mark, before a mark, or at the top."""
 
     before: Mark | None = None
     after: Mark | None = None
@@ -62,7 +62,7 @@ SORTED_TOP = SortedPlace()
 
 @dataclass(frozen=True)
 class Page(Generic[Row]):
-    """Entries, newest first, and the ids from which the pages beside begin, where there are any."""
+    """Entries, newest first, and the ids at which the adjacent pages begin, if any."""
 
     rows: list[Row]
     newer: int | None = None
@@ -71,7 +71,7 @@ class Page(Generic[Row]):
 
 @dataclass(frozen=True)
 class SortedPage(Generic[Row]):
-    """Entries in the order asked for, and the marks from which the pages beside begin."""
+    """Entries in the requested order, and the marks at which the adjacent pages begin."""
 
     rows: list[Row]
     previous: Mark | None = None
@@ -80,10 +80,10 @@ class SortedPage(Generic[Row]):
 
 @dataclass(frozen=True)
 class Order:
-    """What a list is sorted by: a column, then the id, both the same way.
+    """A sort order: a column, then the id, in the same direction.
 
     Args:
-        known: whether every row has a value; those that have none come last, either way.
+        known: whether every row has a value; rows without one come last, in either direction.
     """
 
     column: InstrumentedAttribute[Any]
@@ -98,7 +98,7 @@ def read_page(
     place: Place = TOP,
     size: int = PAGE,
 ) -> Page[Row]:
-    """Return the page of a query at a place; the ids of its rows decide their order."""
+    """Return the page of a query at a place, ordered by the rows' ids."""
 
     def below(above: int | None, limit: int) -> list[Row]:
         asked = query if above is None else query.where(row_id < above)
@@ -115,10 +115,10 @@ def read_page(
 def read_marks(
     query: Select[Any], order: Order, place: SortedPlace = SORTED_TOP, size: int = PAGE
 ) -> SortedPage[Mark]:
-    """Return where the rows of a page stand in an order; whoever asks reads them by their ids.
+    """Return the marks of a page's rows in an order; the caller reads them by their ids.
 
     Args:
-        query: what the list holds; its columns do not matter.
+        query: the content of the list; its columns do not matter.
     """
     query = query.with_only_columns(order.column, order.row_id)
 
@@ -149,10 +149,10 @@ def merge_marks(
     place: SortedPlace = SORTED_TOP,
     size: int = PAGE,
 ) -> SortedPage[Mark]:
-    """Return where the rows of a page stand in the order of several queries together.
+    """Return the marks of a page's rows in the common order of several queries.
 
-    Each is read from an index of its own, where one query for all would have to sort. Every row
-    has a value.
+    Each is read from an index of its own, where one query for all would have to sort. Every row has
+    a value.
     """
     asked = [query.with_only_columns(order.column, order.row_id) for query in queries]
 
@@ -185,7 +185,7 @@ def _turn(
         if len(rows) > size:
             rows = rows[:size][::-1]
             return rows, rows[0], rows[-1]
-        # Less than a page is left above: the first page, whole, shows it and what follows.
+        # Less than a page precedes: return the complete first page instead.
         before = None
     rows = below(before, size + 1)
     following = rows[size - 1] if len(rows) > size else None
@@ -201,7 +201,7 @@ def _read(
     forward: bool,
     known: bool = True,
 ) -> list[Mark]:
-    """Read on from a mark, among the rows that have a value or among those that have none."""
+    """Read on from a mark, among the rows with a value or among those without."""
     falling = order.descending == forward
     keys: list[ColumnElement[Any]] = [order.row_id.expression]
     if known:

@@ -1,8 +1,8 @@
-"""Decide whether a stored time that holds something back has passed, also after the clock was set.
+"""Decide whether a stored deadline has passed, even after the clock was set.
 
 Leases and pauses are stored as the time at which they end. When the clock is set back, such a time
-lies further ahead than it can have been set: it counts as passed, instead of holding work back for
-as long as the clock jumped.
+is further in the future than its maximum: it counts as passed, instead of delaying work for as long
+as the clock jumped.
 """
 
 from datetime import datetime, timedelta
@@ -12,23 +12,23 @@ from sqlalchemy.orm import InstrumentedAttribute
 
 from vigint_web.clock import utcnow
 
-# How far the clocks of machines that share a database may differ.
+# The tolerated difference of the clocks of machines that share a database.
 SKEW = timedelta(seconds=30)
 
 Column = InstrumentedAttribute[datetime] | InstrumentedAttribute[datetime | None]
 
 
 def lapsed(column: Column, longest: timedelta) -> ColumnElement[bool]:
-    """Return the condition under which a stored time holds nothing back; null never does.
+    """Return the condition that a stored deadline has passed; null always has.
 
     Args:
-        longest: how far ahead such a time is ever set.
+        longest: the maximum distance of such a time.
     """
     now = utcnow()
     return or_(column.is_(None), column <= now, column > now + longest + SKEW)
 
 
 def has_lapsed(moment: datetime | None, longest: timedelta) -> bool:
-    """Return whether a stored time holds nothing back; as `lapsed` does for a column."""
+    """Return whether a stored deadline has passed; like `lapsed` for a column."""
     now = utcnow()
     return moment is None or moment <= now or moment > now + longest + SKEW

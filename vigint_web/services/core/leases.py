@@ -27,15 +27,15 @@ log = logging.getLogger(__name__)
 
 Table = type[Video] | type[Alert] | type[AccountMail] | type[Hosting]
 LEASE = timedelta(seconds=20)
-# What lies further ahead was written before the clock was set back. Older versions let a video wait
-# for its storage by a lease of a minute.
+# Times further in the future were written before the clock was set back. Older versions let a video
+# wait for its storage by a lease of a minute.
 LONGEST_LEASE = timedelta(minutes=1)
 _MOST_DUE = 500
-# How long a failed attempt is not repeated.
+# The pause after a failed attempt.
 _FIRST_PAUSE = timedelta(seconds=10)
 LONGEST_PAUSE = timedelta(minutes=30)
 _BEAT_SECONDS = 5.0
-# Looking whether the row is still ours costs less than renewing, and what was cancelled ends soon.
+# Checking the ownership costs less than renewing, and cancelled work ends soon.
 _LOOK_SECONDS = 1.0
 # How long what was done elsewhere is tried to be written down.
 _INSIST_SECONDS = 60.0
@@ -62,7 +62,7 @@ class Ownership(ABC):
 
     @abstractmethod
     def held(self) -> ColumnElement[bool]:
-        """Return the condition under which the row names this owner: what is made may be kept."""
+        """Return the condition under which the row has this owner, so that results may be kept."""
 
     def _may_go_on(self, session: Session) -> bool:  # noqa: ARG002 - as below
         """Return whether it may be extended."""
@@ -93,12 +93,12 @@ class Ownership(ABC):
         return change(session, ours.values(lease_until=None, **values))
 
     def require(self, updated_rows: int) -> None:
-        """Raise LeaseLost if a conditional update found the row in other hands."""
+        """Raise LeaseLost if a conditional update found that another worker owns the row."""
         if updated_rows != 1:
             self.lose()
 
     def lose(self) -> NoReturn:
-        """Say that the row is in other hands."""
+        """Record that another worker owns the row."""
         self.lost.set()
         raise LeaseLost(f"{self.table.__tablename__} {self.row_id}")
 
@@ -106,7 +106,7 @@ class Ownership(ABC):
     def kept(self) -> Iterator[None]:
         """Extend it from a thread of its own for as long as the block runs.
 
-        It is to be left before the row is given back: then nobody says that it is lost.
+        Leave the block before the row is released, so that the lease is not reported as lost.
         """
         ended = threading.Event()
         name = f"{self.table.__tablename__}-{self.row_id}"
@@ -123,7 +123,7 @@ class Ownership(ABC):
             try:
                 ours = self._beat()
             except SQLAlchemyError as error:
-                # It outlives some missed beats; what is written down checks it anyway.
+                # It outlives some missed beats; writing to the row checks it anyway.
                 named = (self.table.__tablename__, type(error).__name__)
                 log.warning("a lease in %s not renewed: %s", *named)
                 continue
@@ -151,7 +151,7 @@ class Lease(Ownership):
     length = LEASE
 
     def held(self) -> ColumnElement[bool]:
-        """Return the condition under which whatever was made may be published."""
+        """Return the condition under which results may be published."""
         return (self.table.id == self.row_id) & (self.table.attempt == self.attempt)
 
     def _pause_between_beats(self) -> float:
@@ -166,11 +166,11 @@ class Lease(Ownership):
 
 
 def is_free(table: Table | type[Upload], longest: timedelta = LONGEST_LEASE) -> ColumnElement[bool]:
-    """Return the condition under which a row is in nobody's hands.
+    """Return the condition under which a row has no owner.
 
     Args:
-        longest: how far ahead its lease's end is ever set; one beyond that was written before the
-            clock was set back.
+        longest: the maximum distance of its lease's end; a later one was written before the clock
+        was set back.
     """
     return lapsed(table.lease_until, longest)
 
@@ -182,7 +182,7 @@ def taking(
     length: timedelta,
     **owner: Any,
 ) -> Update:
-    """Return the statement that makes somebody the owner of a row, if it may be taken."""
+    """Return the statement that makes a worker the owner of a row, if it may be taken."""
     takes = update(table).where(table.id == row_id, takeable)
     return takes.values(lease_until=utcnow() + length, **owner)
 
@@ -192,7 +192,7 @@ def find_due(
     waits: ColumnElement[bool],
     longest: timedelta,
 ) -> list[tuple[int, int]]:
-    """Return id and attempt of what should be under way and is in nobody's hands, oldest first.
+    """Return id and attempt of unfinished rows without a lease, oldest first.
 
     Args:
         waits: the state in which a row waits for its next attempt.
@@ -213,7 +213,7 @@ def find_due(
 
 
 def claim(table: Table, row_id: int, claimable: ColumnElement[bool]) -> Lease | None:
-    """Take a row if it may be taken and nobody alive has it; count the attempt."""
+    """Take a row if it is due and has no valid lease; count the attempt."""
     with transaction() as session:
         attempt = session.scalar(
             taking(table, row_id, claimable & is_free(table), LEASE, attempt=table.attempt + 1)
@@ -224,14 +224,14 @@ def claim(table: Table, row_id: int, claimable: ColumnElement[bool]) -> Lease | 
 
 
 def pause_before(attempt: int) -> timedelta:
-    """Return how long to wait after a failed attempt (counted from 1): growing, then steady."""
+    """Return the pause after a failed attempt (counted from 1): growing, then constant."""
     doubled: int = 2 ** min(max(attempt - 1, 0), 12)
     return min(LONGEST_PAUSE, _FIRST_PAUSE * doubled)
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Written:
-    """What is written once an attempt has ended, if the row is still in this worker's hands.
+    """The result of an attempt, written if this worker still owns the row.
 
     `within` runs in the transaction that writes `columns`, and `afterwards` once it is committed.
     """
@@ -246,7 +246,7 @@ class Settled(_Written):
     """The work is done, and elsewhere too: it would be done twice if this were forgotten."""
 
     def values(self) -> dict[str, Any]:
-        """Return what is written into the row."""
+        """Return the columns to write."""
         return {"next_attempt_at": None, **self.columns}
 
 
@@ -257,7 +257,7 @@ class Postponed(_Written):
     until: datetime
 
     def values(self) -> dict[str, Any]:
-        """Return what is written into the row."""
+        """Return the columns to write."""
         return {"next_attempt_at": self.until, **self.columns}
 
 
@@ -268,7 +268,7 @@ class GivenUp(_Written):
     reason: str
 
     def values(self) -> dict[str, Any]:
-        """Return what is written into the row."""
+        """Return the columns to write."""
         return {"next_attempt_at": None, "error": self.reason, **self.columns}
 
 
@@ -277,7 +277,7 @@ Row = TypeVar("Row", Alert, AccountMail, Hosting)
 
 
 class Work(ABC, Generic[Row]):
-    """What a worker does with one row while the row is in its hands."""
+    """The work on one row by its owner."""
 
     @abstractmethod
     def attempt(self, row: Row, lease: Lease, shield: Shield) -> Outcome:
@@ -295,7 +295,7 @@ class Work(ABC, Generic[Row]):
         raise error
 
     def lost(self, lease: Lease) -> None:
-        """Follow an attempt whose outcome was not written: the row is in other hands by now."""
+        """Handle an attempt whose outcome was not written, because another worker owns the row."""
 
 
 def run_claimed(
@@ -316,7 +316,9 @@ def run_claimed(
     """
     lease = claim(table, row_id, (table.state == state) & due)
     if lease is None:
-        log.info("%s %s is settled, not due or in other hands", table.__tablename__, row_id)
+        log.info(
+            "%s %s is settled, not due or owned by another worker", table.__tablename__, row_id
+        )
         return None
     row = db.session.get_one(table, row_id, populate_existing=True)
     with lease.kept(), shielded() as shield:

@@ -1,9 +1,9 @@
-"""The jobs that workers run: the calls on a list, and nothing else that a queue may name.
+"""Restrict workers to a list of calls, whatever the queue contains.
 
-RQ runs whatever function a job names, also as a callback, and requests whatever address it names as
-a webhook. The queue is reached by everybody who knows its address, so a job's row in the queue is
-foreign input here: its call is compared with the list before anything is imported, and the rest
-that could start something is not read at all.
+RQ runs any function that a job names, also as a callback, and requests any address it names as a
+webhook. The queue can be reached by anyone with its address, so a job's row in the queue is
+untrusted input here: its call is compared with the list before anything is imported, and other
+parts that could start something are not read at all.
 """
 
 import json
@@ -20,7 +20,7 @@ from rq.serializers import JSONSerializer
 
 log = logging.getLogger(__name__)
 
-# In the order in which workers look at them: an alert never waits behind a long transcode.
+# In order of the workers' priority: an alert never waits behind a long transcode.
 MAIL = "mail"
 INCIDENTS = "incidents"
 SOURCES = "sources"
@@ -38,21 +38,20 @@ _LONGEST_CALL = 1_000
 _LARGEST_ID = 2**63 - 1
 _LONGEST_TIMEOUT = 24 * 3_600
 _FAILURE_TTL = 24 * 3_600
-# What is read of a job's row, besides its call. Not read: callbacks, webhooks, dependencies,
+# The fields read from a job's row, besides its call. Not read: callbacks, webhooks, dependencies,
 # repeats, retries, groups, rate limits, results and `meta`.
 _READ = ("origin", "status", "timeout", "created_at", "enqueued_at", "started_at", "ended_at")
 
 
 class NotListed(NoSuchJobError):
-    """A job that may not be run; to RQ it is one that does not exist."""
+    """A job that must not be run; for RQ it does not exist."""
 
 
 class ListedJob(Job):
     """A job that calls one of `LISTED` with the id of a row.
 
-    A row in the queue that says anything else is removed with one log line, and `NotListed` is
-    raised. Jobs are read as JSON, whatever serializer is asked for: the default is pickle, whose
-    reading runs code.
+    Any other row in the queue is removed with one log line, and `NotListed` is raised. Jobs are
+    read as JSON, whatever serializer is requested: the default is pickle, whose reading runs code.
     """
 
     def __init__(
@@ -74,7 +73,7 @@ class ListedJob(Job):
         try:
             return super().fetch(id, connection)
         except (ValueError, TypeError) as error:
-            log.warning("job %s refused: its id is none of ours", _shown(id))
+            log.warning("job %s refused: its id is not valid here", _shown(id))
             raise NotListed(str(error)) from None
 
     @classmethod
@@ -84,7 +83,7 @@ class ListedJob(Job):
         connection: Redis,
         serializer: Any = None,  # noqa: ARG003 - RQ passes it
     ) -> list[Job | None]:
-        """Read several jobs; those that do not exist or may not be run are None."""
+        """Read several jobs; missing or forbidden ones are None."""
         found: list[Job | None] = []
         for job_id in job_ids:
             try:
@@ -97,13 +96,13 @@ class ListedJob(Job):
         """Read the row again. Raises `NoSuchJobError` as `fetch` does."""
         try:
             super().refresh()  # type: ignore[no-untyped-call]  # RQ leaves it untyped
-        except ResponseError:  # the key holds something else than a row
+        except ResponseError:  # the key has another type
             raise self._refused("its row is unreadable") from None
 
     def restore(self, raw_data: Mapping[bytes, bytes]) -> None:
-        """Take over what may be read of a row of the queue. Raises `NotListed`."""
+        """Read the permitted fields of a row of the queue. Raises `NotListed`."""
         fields = {bytes(name): value for name, value in raw_data.items()}
-        if b"data" not in fields:  # RQ's sign of life came after the end of the job
+        if b"data" not in fields:  # RQ's heartbeat came after the end of the job
             raise NoSuchJobError(self.id)
         call, refusal = _listed_call(fields[b"data"])
         if call is None:
@@ -111,12 +110,12 @@ class ListedJob(Job):
         known = {name: fields[name.encode()] for name in _READ if name.encode() in fields}
         try:
             super().restore({"data": json.dumps(call).encode(), **known})
-        except Exception:  # whatever RQ stumbles over, it is no job of ours
+        except Exception:  # any row that RQ cannot parse is not one of our jobs
             raise self._refused("its row is unreadable") from None
         if self.origin not in QUEUES:
             raise self._refused("it is of another queue")
         if self.timeout is not None and not 0 < self.timeout <= _LONGEST_TIMEOUT:
-            raise self._refused("it may run for ever")
+            raise self._refused("it has no time limit")
         self.result_ttl, self.failure_ttl = 0, _FAILURE_TTL
 
     def _refused(self, reason: str) -> NotListed:
@@ -126,7 +125,7 @@ class ListedJob(Job):
 
 
 def _listed_call(data: bytes) -> tuple[list[Any] | None, str]:
-    """Return what a job may call as RQ writes it, or None and why it may not be called."""
+    """Return a job's permitted call in RQ's format, or None and why it is refused."""
     try:
         call = json.loads(_unpacked(data))
     except (ValueError, RecursionError, zlib.error):

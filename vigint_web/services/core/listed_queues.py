@@ -1,7 +1,7 @@
-"""Queues of listed jobs that survive what else may lie under their keys.
+"""Queues of listed jobs that tolerate foreign data under their keys.
 
-A queue server that came back from damaged files, or that is shared, may hold anything. What RQ
-cannot read is removed: the reconciler puts back all that is unfinished.
+A queue server that was restored from damaged files, or that is shared, may contain anything. Data
+that RQ cannot read is removed: the reconciler enqueues all unfinished work.
 """
 
 import logging
@@ -35,7 +35,7 @@ _REGISTRIES = {
 
 
 class ListedQueue(Queue):
-    """A queue of `ListedJob`; jobs travel as JSON, never as pickle."""
+    """A queue of `ListedJob`; jobs are serialized as JSON, never as pickle."""
 
     job_class = ListedJob
 
@@ -53,7 +53,7 @@ class ListedQueue(Queue):
         serializer: Serializer | str | None = None,
         death_penalty_class: type[BaseDeathPenalty] | None = None,
     ) -> tuple[Job, Queue] | None:
-        """Take the next job that may be run; what is no job is dropped with a log line."""
+        """Take the next permitted job; others are dropped with a log line."""
         names = [queue.name for queue in queues]
         while True:
             try:
@@ -68,7 +68,7 @@ class ListedQueue(Queue):
 
 
 def discard_unreadable(connection: Redis, names: Iterable[str]) -> list[str]:
-    """Remove the keys of these queues that hold something of another type; return which."""
+    """Remove the keys of these queues with another type; return them."""
     per_queue = _LISTS | _REGISTRIES
     expected = _SHARED | {key.format(n): kind for n in names for key, kind in per_queue.items()}
     with connection.pipeline(transaction=False) as pipeline:
@@ -78,12 +78,12 @@ def discard_unreadable(connection: Redis, names: Iterable[str]) -> list[str]:
     wrong = [key for key, kind in expected.items() if found[key].decode() not in {kind, "none"}]
     if wrong:
         connection.delete(*wrong)
-        log.warning("keys of the queue removed, which hold something else: %s", ", ".join(wrong))
+        log.warning("keys of the queue with unexpected types removed: %s", ", ".join(wrong))
     return wrong
 
 
 def forget_registries(connection: Redis, names: Iterable[str]) -> None:
-    """Remove RQ's records of past and running jobs of these queues, which nothing here needs."""
+    """Delete RQ's records of past and running jobs of these queues, which are not needed."""
     keys = [key.format(name) for name in names for key in _REGISTRIES]
     keys += [f"rq:queue:{name}:intermediate" for name in names]
     connection.delete(*keys)

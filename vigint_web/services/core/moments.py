@@ -1,4 +1,4 @@
-"""Read a moment as programs and people write it. Pure."""
+"""Parse a time in the formats of programs and people. Pure."""
 
 import math
 import re
@@ -13,12 +13,11 @@ from dateutil.parser import parse as parse_date
 from dateutil.parser import parserinfo
 from dateutil.tz import tzoffset
 
-# Epoch times up to the year 2200. The ranges of seconds, milliseconds, microseconds and
-# nanoseconds do not meet, because no unit but seconds is taken for a time before 1973.
+# Epoch times up to the year 2200. The ranges of seconds, milliseconds, microseconds and nanoseconds
+# do not overlap, because only seconds are accepted for a time before 1973.
 _LATEST = datetime(2200, 1, 1, tzinfo=UTC).timestamp()
 _UNITS = ((1.0, 0.0), (1e3, 1e8), (1e6, 1e8), (1e9, 1e8))
-# Earlier than this no camera of a network wrote a time: its clock was never set, or counts from a
-# start of its own.
+# No network camera is older: an earlier clock was never set, or counts from a start of its own.
 PLAUSIBLE_FROM = datetime(2000, 1, 1, tzinfo=UTC).timestamp()
 _LONGEST = 100
 _COMPACT = {8: "%Y%m%d", 12: "%Y%m%d%H%M", 14: "%Y%m%d%H%M%S"}
@@ -27,20 +26,20 @@ _OFFSETS = {
     "EEST": 3, "MSK": 3, "EST": -5, "EDT": -4, "CST": -6, "CDT": -5, "MST": -7, "MDT": -6,
     "PST": -8, "PDT": -7,
 }  # fmt: skip
-# What dateutil meets where a text is no date, besides ValueError.
+# dateutil's errors for a text that is no date, besides ValueError.
 _ACCIDENTS = (ValueError, OverflowError, ArithmeticError, TypeError, AttributeError, LookupError)
 
 
 @dataclass(frozen=True)
 class Moment:
-    """A time as a detector gave it: epoch seconds, and whether its zone had to be assumed."""
+    """A detector's time: epoch seconds, and whether its zone had to be assumed."""
 
     seconds: float
     zone_assumed: bool = False
 
 
 class _Words(parserinfo):
-    """Know French names of months and days, without accents, besides the English ones."""
+    """French names of months and days, without accents, besides the English ones."""
 
     MONTHS: list[Any] = [  # noqa: RUF012 - dateutil's interface
         ("Jan", "January", "janv", "janvier"),
@@ -71,16 +70,16 @@ _WORDS = _Words(dayfirst=True)
 
 
 def parse_moment(value: Any, zone: ZoneInfo) -> Moment:
-    """Read a time: epoch seconds, milliseconds, microseconds or nanoseconds, or a written date.
+    """Parse a time: epoch seconds, milliseconds, microseconds or nanoseconds, or a written date.
 
-    A date needs its day, month and year. ISO 8601, RFC 2822 and what people write are read; of
-    two numbers that could both be the month, the day comes first, unless the year does.
+    A date needs its day, month and year. ISO 8601, RFC 2822 and common formats are accepted; of two
+    numbers that could both be the month, the day comes first, unless the year does.
 
     Args:
-        zone: of a written time that names none.
+        zone: of a written time without one.
 
     Raises:
-        ValueError: it is no time from 1970 to 2199.
+        ValueError: it is not a time from 1970 to 2199.
     """
     if isinstance(value, bool):
         raise ValueError("not a time")
@@ -124,7 +123,7 @@ def _placed(found: datetime, zone: ZoneInfo) -> Moment:
 
 
 def _written(text: str) -> datetime:
-    """Return the moment of a written date, naive where it names no zone; raises ValueError."""
+    """Return the time of a written date, naive if it has no zone; raises ValueError."""
     try:
         return datetime.fromisoformat(text)
     except ValueError:
@@ -135,7 +134,7 @@ def _written(text: str) -> datetime:
     if not re.match(r"\d{4}\b", text):
         options = {}
     try:
-        # What a text does not say comes from the default: two of them show whether that matters.
+        # Missing parts come from the default: parsing with two defaults shows whether that matters.
         one = _parsed(text, datetime(2001, 1, 1), options)  # noqa: DTZ001 - a default is naive
         other = _parsed(text, datetime(2004, 2, 2), options)  # noqa: DTZ001 - a default is naive
     except _ACCIDENTS:
@@ -165,7 +164,7 @@ def _named_zone(text: str) -> tuple[str, ZoneInfo | None]:
 
 
 def _plain(text: str) -> str:
-    """Return a written date as dateutil knows it: no accents, no small words, hours by colons."""
+    """Return a written date in dateutil's format: no accents, no short words, hours with colons."""
     plain = "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c))
     # EXIF separates the parts of a date by colons.
     plain = re.sub(r"^(\d{4}):(\d\d):(\d\d)\b", r"\1-\2-\3", plain)
@@ -182,7 +181,7 @@ def _plain(text: str) -> str:
         plain,
         flags=re.IGNORECASE,
     )
-    # A leap second, which no clock here knows.
+    # A leap second, which the clocks here do not support.
     return re.sub(r":60\b", ":59", plain)
 
 

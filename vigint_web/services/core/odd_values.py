@@ -1,4 +1,4 @@
-"""Turn one value as a program sent it into the one that is used. Pure."""
+"""Convert one value from a program to the one that is used. Pure."""
 
 import json
 import math
@@ -29,7 +29,7 @@ _RISKS: dict[str, RiskLevel] = {
     **dict.fromkeys(_MEDIUM.split(), RiskLevel.MEDIUM),
     **dict.fromkeys(_HIGH.split(), RiskLevel.HIGH),
     **dict.fromkeys(_CRITICAL.split(), RiskLevel.CRITICAL),
-    # The uppermost of the scales that have it.
+    # The highest of the scales that have it.
     **dict.fromkeys(
         ("very high", "tres eleve", "tres elevee", "tres haut", "tres fort"), RiskLevel.CRITICAL
     ),
@@ -45,17 +45,17 @@ _DURATION = re.compile(
 
 
 class Reading(NamedTuple):
-    """The value that is used, and why it is not the one that was received; None where it is."""
+    """The value to use, and why it differs from the received one; None if it does not."""
 
     used: Any
     code: str | None = None
 
 
 def load_json(given: str | bytes) -> Any:
-    """Read JSON; raises ValueError or RecursionError.
+    """Parse JSON; raises ValueError or RecursionError.
 
-    Numbers of more digits than Python turns into an integer stay texts. Bytes that are no UTF-8
-    are read as Windows writes them.
+    Numbers of more digits than Python converts to an integer stay texts. Bytes that are not UTF-8
+    are decoded as Windows encodes them.
     """
     return json.loads(given if isinstance(given, str) else _decoded(given), parse_int=_integer)
 
@@ -72,12 +72,12 @@ def _integer(digits: str) -> int | str:
 
 
 def storable(text: str) -> str:
-    """Return a text as every database holds it: without NUL and without halves of pairs."""
+    """Return a text that every database can store: without NUL and lone surrogates."""
     return text.replace("\x00", "").encode("utf-8", "replace").decode()
 
 
 def read_text(value: Any, longest: int = LONGEST_TEXT) -> Reading:
-    """Read a text of several lines; numbers are texts, other values are told as JSON."""
+    """Read a text of several lines; numbers become texts, other values JSON."""
     if value is None:
         return Reading("")
     code = None
@@ -94,7 +94,7 @@ def read_text(value: Any, longest: int = LONGEST_TEXT) -> Reading:
 
 
 def read_name(value: Any, longest: int) -> Reading:
-    """Read a text that stands on one line; what is neither text nor number is no name."""
+    """Read a text on one line; only texts and numbers are names."""
     if value is None:
         return Reading(None)
     if not isinstance(value, str) and not _is_number(value):
@@ -129,7 +129,7 @@ def read_confidence(value: Any) -> Reading:
     if number is None:
         return Reading(None, NOT_UNDERSTOOD)
     share = number / 100 if percent or number > 10 else number
-    # What arithmetic on floats leaves over is no mistake.
+    # Rounding errors of floats are accepted.
     if not -0.001 <= share <= 1.001:
         return Reading(None, NOT_UNDERSTOOD)
     return Reading(min(1.0, max(0.0, share)))
@@ -142,7 +142,7 @@ def read_count(value: Any, most: int = 2**31 - 1) -> Reading:
     number, percent = _number(value)
     if number is None or percent or not 0 <= number <= most or not float(number).is_integer():
         return Reading(None, NOT_UNDERSTOOD)
-    # A comma before three digits is a decimal comma here and groups digits elsewhere.
+    # A comma before three digits is a decimal comma here and a group separator elsewhere.
     if isinstance(value, str) and re.search(r"\d,\d{3}$", value.strip()):
         return Reading(None, NOT_UNDERSTOOD)
     return Reading(int(number))
@@ -174,7 +174,7 @@ def _is_number(value: Any) -> bool:
 
 
 def _number(value: Any) -> tuple[float | None, bool]:
-    """Return a number, given as one or as text, and whether it was a percentage."""
+    """Return a number, from a number or a text, and whether it was a percentage."""
     if isinstance(value, bool):
         return None, False
     if isinstance(value, int | float):
@@ -194,9 +194,9 @@ def _number(value: Any) -> tuple[float | None, bool]:
 
 
 def plain_json(value: Any, levels: int = 32) -> Any:
-    """Return a JSON value as every database takes it, and none of it lost.
+    """Return a JSON value that every database can store, without loss.
 
-    What is nested more deeply than that, and numbers that JSON does not know, become texts.
+    Deeper levels of nesting, and numbers that JSON does not support, become texts.
     """
     if isinstance(value, str):
         return storable(value)
@@ -208,7 +208,7 @@ def plain_json(value: Any, levels: int = 32) -> Any:
         kept: dict[str, Any] = {}
         for key, item in value.items():
             name = storable(key)
-            while name in kept:  # two that differed by what cannot be stored
+            while name in kept:  # two names that differed in characters that cannot be stored
                 name += "_"
             kept[name] = plain_json(item, levels - 1)
         return kept
@@ -228,7 +228,7 @@ def json_text(value: Any) -> str:
 def _written(value: Any) -> list[str]:
     """Write JSON without recursion."""
     out: list[str] = []
-    # Values to be written, and texts to be written as they are, the last one first.
+    # Values to serialize, and texts to write verbatim, the last one first.
     todo: list[tuple[bool, Any]] = [(False, value)]
     while todo:
         done, item = todo.pop()

@@ -1,4 +1,6 @@
-"""Give services what create_app prepared: configuration, storage, tokens, tools and queues."""
+"""Provide services with the objects of create_app: configuration, storage, tokens, tools and
+queues.
+"""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -18,16 +20,16 @@ from vigint_web.system.queue_socket import queue_url
 
 @dataclass
 class Runtime:
-    """Hold the few objects that live as long as the application."""
+    """The few objects with the application's lifetime."""
 
     config: Config
     storage: Storage
     tokens: LinkTokens
     redis_url: str
     counters: Counters = field(init=False)
-    # Until when (time.monotonic) the queue server is not asked again, because it was silent.
+    # Until when (time.monotonic) a silent queue server is not retried.
     queue_silent_until: float = 0.0
-    # Which person saw what when, as (label, action, subject); only spares questions.
+    # The time of each staff access, as (label, action, subject); a cache that saves queries.
     seen: dict[tuple[str, str, str], datetime] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -36,7 +38,7 @@ class Runtime:
 
     @cached_property
     def redis(self) -> Redis:
-        """Return the connection pool to the queue server; nothing waits long for a dead one."""
+        """Return the connection pool to the queue server, with short timeouts."""
         return Redis.from_url(
             self.redis_url, socket_connect_timeout=2, socket_timeout=2, health_check_interval=30
         )
@@ -68,5 +70,5 @@ def storage() -> Storage:
 
 
 def mails_leave() -> bool:
-    """Return whether mails go to a mail server; else they are written to the outbox, unsent."""
+    """Return whether mails are sent to a mail server; else they are written to the outbox."""
     return config().email.server is not None

@@ -1,4 +1,4 @@
-"""Give out numbers without repetitions."""
+"""Issue numbers without repetitions."""
 
 from vigint_web.models import Counter
 from vigint_web.services.core.transactions import transaction
@@ -6,7 +6,7 @@ from vigint_web.services.core.upserts import insert_into
 
 
 def next_number(name: str) -> int:
-    """Return the next number under a name, inside the transaction that uses it."""
+    """Return the next number under a name, in the transaction that uses it."""
     with transaction() as session:
         statement = insert_into(session, Counter).values(name=name, value=1)
         return session.scalars(

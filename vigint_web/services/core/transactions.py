@@ -1,4 +1,4 @@
-"""Open write transactions; what must precede or follow the commit waits for it."""
+"""Open write transactions, with callbacks before and after the commit."""
 
 import logging
 from collections.abc import Callable, Iterator
@@ -29,10 +29,10 @@ class _Open:
 
 @contextmanager
 def transaction() -> Iterator[Session]:
-    """Run a block in one write transaction; join the one that is open, if there is one.
+    """Run a block in one write transaction; join an open one.
 
-    On SQLite it begins immediately, so that a reader never has to become a writer half-way (which
-    SQLite refuses without waiting).
+    On SQLite it begins immediately, so that a reader never becomes a writer within a transaction
+    (which SQLite refuses without waiting).
 
     Raises:
         StorageFull: the database's disk is full; nothing was kept.
@@ -66,33 +66,33 @@ def transaction() -> Iterator[Session]:
         try:
             hook()
         except Exception:
-            # What is committed stays true whatever follows; the reconciler does the rest.
-            log.exception("what should follow a commit failed")
+            # The commit stands, whatever follows; the reconciler does the rest.
+            log.exception("a callback after a commit failed")
 
 
 def before_commit(hook: Hook) -> None:
-    """Run something in the open transaction, after everything else in it."""
+    """Run a callback in the open transaction, after everything else in it."""
     _hooks().before.append(hook)
 
 
 def after_commit(hook: Hook) -> None:
-    """Run something once the open transaction is committed, never if it is rolled back."""
+    """Run a callback once the open transaction is committed, never if it is rolled back."""
     _hooks().after.append(hook)
 
 
 def is_disk_full(error: OperationalError) -> bool:
-    """Return whether the database failed for want of room (SQLite's words, PostgreSQL's)."""
+    """Return whether the database failed for lack of space (SQLite's and PostgreSQL's errors)."""
     return "disk is full" in str(error.orig) or "No space left" in str(error.orig)
 
 
 def release_connection() -> None:
-    """End the read transaction that has begun, so that waiting holds no connection."""
+    """End the current read transaction, so that waiting holds no connection."""
     db.session.commit()
 
 
 def change(session: Session, statement: Update | Delete) -> int:
-    """Run a conditional UPDATE or DELETE and return how many rows it found."""
-    # Loaded objects are refreshed by whoever needs them: what counts is the row.
+    """Run a conditional UPDATE or DELETE and return the number of rows."""
+    # Loaded objects are not refreshed here: callers that need them do so.
     found = session.execute(statement.execution_options(synchronize_session=False))
     return cast("CursorResult[Any]", found).rowcount
 
@@ -100,5 +100,5 @@ def change(session: Session, statement: Update | Delete) -> int:
 def _hooks() -> _Open:
     hooks = db.session().info.get(_OPEN)
     if not isinstance(hooks, _Open):
-        raise RuntimeError("only inside an open transaction")
+        raise RuntimeError("requires an open transaction")
     return hooks

@@ -1,4 +1,4 @@
-"""Insert a row unless it is there, in the words that both databases share."""
+"""Insert a row unless it exists, with the syntax common to both databases."""
 
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
@@ -7,7 +7,7 @@ from vigint_web.extensions import Base
 
 
 def insert_into(session: Session, table: type[Base]) -> postgresql.Insert | sqlite.Insert:
-    """Return an INSERT that knows ON CONFLICT, for the session's database."""
+    """Return an INSERT with ON CONFLICT, for the session's database."""
     if session.get_bind().dialect.name == "postgresql":
         return postgresql.insert(table)
     return sqlite.insert(table)

@@ -1,13 +1,13 @@
-"""Say who came with a token, as far as a request tells."""
+"""Describe the visitor of a token, from the request."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class Visitor:
-    """An address and what the visitor's program calls itself; neither proves anything.
+    """An address and the visitor's user agent; neither is proof.
 
-    The mark is the value of a cookie that a page behind a link sets, where the browser keeps it.
+    The mark is the value of a cookie set by a link's page, if the browser keeps it.
     """
 
     address: str

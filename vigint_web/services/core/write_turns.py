@@ -1,7 +1,7 @@
-"""Let this process's writers have SQLite's one write lock in the order of their coming.
+"""Queue this process's writers for SQLite's only write lock, in the order of arrival.
 
-SQLite makes whoever finds it taken sleep and look again, ever longer: of a hundred that come at
-once some never find it free, and give up ("database is locked").
+SQLite makes a writer sleep and poll at growing intervals: of a hundred concurrent ones some never
+get the lock, and fail ("database is locked").
 """
 
 import threading
@@ -11,12 +11,12 @@ from contextlib import contextmanager
 
 from vigint_web.extensions import db
 
-# After so long one goes on without its turn; the database decides.
+# After this time a writer continues without its turn; the database decides.
 _LONGEST_SECONDS = 30.0
 
 
 class Turns:
-    """A lock that is taken in the order of asking."""
+    """A lock that is granted in the order of requests."""
 
     def __init__(self) -> None:
         self._guard = threading.Lock()
@@ -24,7 +24,7 @@ class Turns:
         self._waiting: deque[threading.Event] = deque()
 
     def take(self, seconds: float) -> bool:
-        """Wait until it is one's turn; return whether it came in time."""
+        """Wait for the turn; return whether it came in time."""
         with self._guard:
             if not self._taken:
                 self._taken = True
@@ -34,13 +34,13 @@ class Turns:
         if called.wait(seconds):
             return True
         with self._guard:
-            if called.is_set():  # at this very moment
+            if called.is_set():  # granted at this very moment
                 return True
             self._waiting.remove(called)
             return False
 
     def give_back(self) -> None:
-        """Let the next one have it."""
+        """Pass it to the next one."""
         with self._guard:
             if self._waiting:
                 self._waiting.popleft().set()
@@ -53,9 +53,9 @@ _turns = Turns()
 
 @contextmanager
 def write_turn() -> Iterator[None]:
-    """Run a block when it is its turn to write; on PostgreSQL, which has no such turns, at once.
+    """Run a block in turn; on PostgreSQL, which needs no turns, at once.
 
-    The block must be short, wait for nobody, and never want a second turn.
+    The block must be short, must not wait for another thread, and must not need a second turn.
     """
     if db.engine.dialect.name != "sqlite" or not _turns.take(_LONGEST_SECONDS):
         yield

@@ -1,1 +1,1 @@
-"""The transactional outbox: what is owed, digests, outages."""
+"""The transactional outbox: pending notifications, digests, outages."""

@@ -1,4 +1,4 @@
-"""Gather what a detector kept through an outage: one mail lists it, each alert with its time."""
+"""Group the alerts that a detector spooled during an outage: one mail lists each with its time."""
 
 import hashlib
 from collections.abc import Mapping
@@ -13,29 +13,29 @@ from vigint_web.models import Alert, AlertKind, AlertState, Incident, RiskLevel
 from vigint_web.services.core.transactions import transaction
 from vigint_web.services.dispatch import digests
 
-# A spool that has been silent for this long is taken for drained.
+# A spool that has been silent for this long counts as empty.
 QUIET = timedelta(seconds=30)
-# However long it takes, what came by then is told of.
+# The maximum delay, after which the alerts received so far are mailed.
 _LONGEST = digests.DIGEST
-# Received this much later than it was detected, an alert was kept somewhere.
+# With this delay between detection and receipt, an alert was spooled somewhere.
 _LATE = timedelta(minutes=10)
-# A detector's spool keeps alerts for 29 days; what is older was not kept but looked up.
+# A detector's spool keeps alerts for 29 days; an older one was not spooled but replayed.
 _OLDEST = timedelta(days=30)
 _FIELD = "kept_since"
 
 
 def kept_since(document: Any) -> dict[str, Any]:
-    """Return since when a detector's spool had kept an alert, as a fact of the incident."""
+    """Return since when an alert was in a detector's spool, as a fact of the incident."""
     told = document.get(_FIELD) if isinstance(document, Mapping) else None
     return {_FIELD: told[:64]} if isinstance(told, str) else {}
 
 
 def joins_digest(incident: Incident) -> bool:
-    """Return whether an alert is told of in a digest; inside the transaction that stores it.
+    """Return whether an alert is mailed in a digest; in the transaction that stores it.
 
-    HIGH and CRITICAL are told of singly and at once. A detector says what it had kept. Where it
-    says nothing, one late alert may have a wrong clock or zone; several in a row come from an
-    outage, and those after the first are gathered.
+    HIGH and CRITICAL are mailed singly and at once. A detector marks spooled alerts. Without that
+    mark one late alert may have a wrong clock or zone; several in a row come from an outage, and
+    those after the first are grouped.
     """
     if incident.api_key_id is None or RiskLevel(incident.risk_level).rank >= RiskLevel.HIGH.rank:
         return False
@@ -69,16 +69,16 @@ def _is_late(detected_at: datetime, received_at: datetime) -> bool:
 
 
 def lock_digest(session: Session, incident: Incident) -> None:
-    """Let the alerts of one key join its digests one after the other."""
+    """Serialize the transactions that add alerts of one key to its digests."""
     key = hashlib.sha256(f"digest/{incident.api_key_id}".encode()).hexdigest()
     digests.lock(session, key, incident, 0, utcnow() + _LONGEST)
 
 
 def gather(alert: Alert, incident: Incident) -> None:
-    """Let a digest tell of an alert, inside the caller's transaction.
+    """Add an alert to a digest, in the caller's transaction.
 
     As with repeats the digest's row is locked until then: either it has not been sent and will
-    tell of this, or it was, and there will be another. Each alert puts it off a little.
+    include this one, or it was, and there will be another. Each alert postpones it a little.
     """
     now = utcnow()
     with transaction() as session, session.no_autoflush:
@@ -90,7 +90,7 @@ def gather(alert: Alert, incident: Incident) -> None:
                 Alert.state == AlertState.PENDING,
                 Alert.recipient == alert.recipient,
                 Alert.digest_of_id == incident.api_key_id,
-                # What waits for a person keeps nothing else waiting.
+                # Held notifications block no others.
                 Alert.on_hold.is_(bool(alert.on_hold)),
             )
             .order_by(Alert.id.desc())

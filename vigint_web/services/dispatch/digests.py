@@ -1,4 +1,4 @@
-"""Gather the repeats of an alert: the first is told of at once, the others together."""
+"""Group the repeats of an alert: the first is mailed at once, the others together."""
 
 import hashlib
 from collections.abc import Iterable, Sequence
@@ -26,11 +26,12 @@ from vigint_web.services.core.transactions import change, transaction
 from vigint_web.services.core.upserts import insert_into
 from vigint_web.services.dispatch.spans import Span, choose_span, moment_of
 
-# How much longer than the span a mail about several waits for clips that are not ready.
+# The additional time that a mail about several waits for unfinished clips.
 _PATIENCE = timedelta(minutes=2)
-# How long a digest gathers at most (`services.dispatch.backlog`).
+# The maximum collection time of a digest (`services.dispatch.backlog`).
 DIGEST = timedelta(minutes=5)
-# The order of risk levels that the stored ranks follow: rows of another order are other rows.
+# The version of the order of risk levels that the stored ranks follow: rows of another order are
+# separate.
 _RANKS = "/".join(RiskLevel)
 # A detector's spool keeps alerts for 29 days.
 _SPANS_KEPT = timedelta(days=31)
@@ -40,8 +41,8 @@ _TOLD = (AlertKind.VIDEO, AlertKind.TEXT_ONLY)
 def join_cooldown(incident: Incident) -> Span | None:
     """Put an incident under the first of its span; None: it is the first of a new one.
 
-    Whichever processes they come to, the reports of one camera and type are put into spans one
-    after the other: the row of the cool-down is locked until the caller's transaction ends.
+    The reports of one camera and type are put into spans one after the other, in all processes: the
+    row of the cool-down is locked until the caller's transaction ends.
     """
     cool_down = timedelta(seconds=config().cooldown_seconds)
     if not cool_down:
@@ -72,7 +73,7 @@ def join_cooldown(incident: Incident) -> Span | None:
 
 
 def lock(session: Session, key: str, incident: Incident, risk: int, ends_at: datetime) -> None:
-    """Let others that lock this key wait until the open transaction ends."""
+    """Make other transactions that lock this key wait until the open transaction ends."""
     values = {"incident_id": incident.id, "risk": risk, "ends_at": ends_at}
     session.execute(
         insert_into(session, Cooldown)
@@ -82,9 +83,9 @@ def lock(session: Session, key: str, incident: Incident, risk: int, ends_at: dat
 
 
 def end_of_cooldown(first_id: int) -> datetime:
-    """Return when what was gathered under an incident is told of: a cool-down after its receipt.
+    """Return when an incident's repeats are mailed: a cool-down after its receipt.
 
-    Of one that is detected late as well: others of its time may be on their way.
+    Also for an incident that is received late: others of its time may follow.
     """
     received = db.session.get_one(Incident, first_id).created_at
     return max(utcnow(), received + timedelta(seconds=config().cooldown_seconds))
@@ -97,7 +98,7 @@ def _key(incident: Incident) -> str:
 
 
 def told_already(first_id: int) -> set[str]:
-    """Return who gets, or got, a mail of their own about an incident or one grouped under it."""
+    """Return the recipients of a mail of their own about an incident or one grouped under it."""
     with transaction() as session:
         return set(
             session.scalars(
@@ -115,13 +116,14 @@ def told_already(first_id: int) -> set[str]:
 
 
 def gather(alert: Alert, first_id: int, due: datetime) -> None:
-    """Let a mail about several tell of this one, inside the caller's transaction.
+    """Add this alert to a mail about several, in the caller's transaction.
 
-    That mail's row is locked until then: either it has not been sent and will tell of this, or it
-    was, and there will be another.
+    That mail's row is locked until then: either it has not been sent and will include this one, or
+    it was, and there will be another.
     """
-    held = bool(alert.on_hold)  # not set yet where the alert is new
-    # No flush before the lock: whoever settles that mail takes its row first and this one after.
+    held = bool(alert.on_hold)  # not set yet on a new alert
+    # No flush before the lock: the transaction that settles that mail locks its row before this
+    # one.
     with transaction() as session, session.no_autoflush:
         pending = session.scalar(
             update(Alert)
@@ -134,7 +136,7 @@ def gather(alert: Alert, first_id: int, due: datetime) -> None:
                     Alert.kind == AlertKind.REPEATS,
                     Alert.state == AlertState.PENDING,
                     Alert.digest_of_id.is_(None),
-                    # What waits for a person keeps nothing else waiting.
+                    # Held notifications block no others.
                     Alert.on_hold.is_(held),
                 )
                 .scalar_subquery(),
@@ -155,11 +157,11 @@ def owe_repeats(
     *,
     held: bool = False,
 ) -> int:
-    """Store a mail about several, inside the caller's transaction; return its number.
+    """Store a mail about several, in the caller's transaction; return its number.
 
     Args:
-        digest_of: the key whose spool had kept what it lists; None: it lists repeats.
-        held: what it lists waits for a person (`on_hold`), and so does it.
+        digest_of: the key whose spooled alerts it lists; None: it lists repeats.
+        held: its alerts are on hold (`on_hold`), and so is it.
     """
     with transaction() as session:
         return session.scalars(
@@ -179,7 +181,7 @@ def owe_repeats(
 
 
 def gathered_in(alert_id: int) -> list[Alert]:
-    """Return what a mail about several has to tell of by now, the first one first."""
+    """Return the current content of a mail about several, the first one first."""
     return list(
         db.session.scalars(
             select(Alert)
@@ -194,7 +196,7 @@ def gathered_in(alert_id: int) -> list[Alert]:
 
 
 def wait_for_more(alert: Alert, tellable: Sequence[Alert]) -> bool:
-    """Return whether a mail about several should wait for clips that are being made."""
+    """Return whether a mail about several should wait for unfinished clips."""
     waiting = db.session.scalar(
         select(func.count(Alert.id)).where(
             Alert.told_by_id == alert.id, Alert.state == AlertState.WAITING
@@ -206,9 +208,9 @@ def wait_for_more(alert: Alert, tellable: Sequence[Alert]) -> bool:
 
 
 def settle_gathered(alert: Alert, told: Iterable[int], state: AlertState, error: str) -> None:
-    """Write what became of the alerts that a mail about several told of, as it is settled.
+    """Settle the alerts covered by a mail about several, together with that mail.
 
-    What came too late for it is told by another one.
+    Later ones are covered by another mail.
     """
     ids = list(told)
     values: dict[str, Any] = {"state": state, "error": error or None}
@@ -237,7 +239,7 @@ def settle_gathered(alert: Alert, told: Iterable[int], state: AlertState, error:
 
 
 def gather_again(alert_id: int) -> None:
-    """Let a mail about several that is tried again tell of what it told of in vain."""
+    """Restore the content of a mail about several for another attempt."""
     with transaction() as session:
         change(
             session,
@@ -248,7 +250,7 @@ def gather_again(alert_id: int) -> None:
 
 
 def repeats_of(incident_id: int, limit: int = 50) -> list[Incident]:
-    """Return the newest incidents that are grouped under one."""
+    """Return the newest incidents grouped under one."""
     return list(
         db.session.scalars(
             select(Incident)
@@ -260,7 +262,7 @@ def repeats_of(incident_id: int, limit: int = 50) -> list[Incident]:
 
 
 def count_repeats(incident_ids: Iterable[int]) -> dict[int, int]:
-    """Return how many incidents are grouped under each, where there are any."""
+    """Return how many incidents are grouped under each, if any."""
     rows = db.session.execute(
         select(Incident.grouped_under_id, func.count())
         .where(Incident.grouped_under_id.in_(list(incident_ids)))
@@ -270,7 +272,7 @@ def count_repeats(incident_ids: Iterable[int]) -> dict[int, int]:
 
 
 def forget_old_cooldowns() -> int:
-    """Forget what nothing can arrive for any more; return how many first alerts that was."""
+    """Delete spans for which no report can arrive any more; return the number of first alerts."""
     with transaction() as session:
         limit = utcnow() - timedelta(days=1)
         change(session, delete(Cooldown).where(Cooldown.ends_at < limit))

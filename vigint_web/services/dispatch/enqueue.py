@@ -1,4 +1,4 @@
-"""Owe somebody a mail, or a program a call; the alerts' machinery delivers it."""
+"""Enqueue a mail, or a webhook call, for delivery."""
 
 import secrets
 from email.utils import make_msgid
@@ -13,7 +13,7 @@ from vigint_web.services.core.transactions import Hook, after_commit, transactio
 
 
 def owe_mail(link_id: int, kind: AlertKind, recipient: str) -> None:
-    """Store a mail about a link and hand it to the workers, inside the caller's transaction."""
+    """Store a mail about a link and enqueue it, in the caller's transaction."""
     with transaction() as session:
         owe(session, recipient, kind, link_id=link_id)
 
@@ -28,7 +28,7 @@ def owe(
     call: bool = False,
     on_hold: bool = False,
 ) -> None:
-    """Store a mail, or a call of a webhook, and hand it to the workers after the commit."""
+    """Store a mail, or a webhook call, and enqueue it after the commit."""
     alert = new_alert(recipient, kind, incident_id=incident_id, link_id=link_id)
     alert.on_hold = on_hold
     if call:
@@ -39,7 +39,7 @@ def owe(
 
 
 def new_alert(recipient: str, kind: AlertKind, **about: int | None) -> Alert:
-    """Return what is owed, under an id that stays the same over all attempts."""
+    """Return a new notification, with an id that stays the same over all attempts."""
     return Alert(
         recipient=recipient,
         kind=kind,
@@ -49,7 +49,7 @@ def new_alert(recipient: str, kind: AlertKind, **about: int | None) -> Alert:
 
 
 def send_off(session: Session, alert: Alert) -> None:
-    """Let a new alert be delivered once the open transaction is committed."""
+    """Enqueue a new alert once the open transaction is committed."""
     alert.state, alert.next_attempt_at = AlertState.PENDING, utcnow()
     session.add(alert)
     session.flush()

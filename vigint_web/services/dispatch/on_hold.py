@@ -1,7 +1,7 @@
-"""Deliveries that were owed when a backup was made: held after its restore until a person decides.
+"""Deliveries pending in a backup: on hold after its restore until an administrator decides.
 
-What was pending then may have been sent since, by the installation that the backup is of. Only
-sending waits; processing goes on, and what is owed after the restore is sent as ever.
+They may have been sent since, by the installation of the backup. Only sending waits; processing
+continues, and notifications created after the restore are sent normally.
 """
 
 from dataclasses import dataclass
@@ -37,21 +37,21 @@ _ACCOUNT_MAIL_KEPT = timedelta(hours=24)
 
 @dataclass(frozen=True)
 class OnHold:
-    """What waits for a decision."""
+    """The notifications that wait for a decision."""
 
     mails: int
     # To programs: webhooks, and another host.
     calls: int
-    # When the backup was made; None where the trail does not say.
+    # When the backup was made; None if the trail does not say.
     made_at: datetime | None = None
 
     def __bool__(self) -> bool:
-        """Return whether anything waits."""
+        """Return whether there are any."""
         return self.mails + self.calls > 0
 
 
 def hold_everything() -> OnHold:
-    """Hold all that is owed in a database that was just restored, inside a transaction."""
+    """Put all pending notifications of a restored database on hold, in a transaction."""
     with transaction() as session:
         free = {"on_hold": True, "lease_until": None}
         change(
@@ -67,19 +67,19 @@ def hold_everything() -> OnHold:
 
 
 def find_on_hold(actor: Actor) -> OnHold:
-    """Return what waits for a decision of this actor."""
+    """Return the notifications that this actor decides about."""
     found = _count(_alerts_of(actor), _others_of(actor))
     return OnHold(found.mails, found.calls, _made_at()) if found else found
 
 
 def is_incident_held(session: Session, incident_id: int) -> bool:
-    """Return whether deliveries of an incident are held: what becomes owed of it is held too."""
+    """Return whether deliveries of an incident are on hold: new ones of it are then too."""
     held = select(Alert.id).where(Alert.incident_id == incident_id, Alert.on_hold).limit(1)
     return session.scalar(held) is not None
 
 
 def send(actor: Actor) -> OnHold:
-    """Let what is held be sent; returns what that was."""
+    """Release the held notifications; return what they were."""
     now = utcnow()
     due = {"on_hold": False, "next_attempt_at": now}
     with transaction() as session:
@@ -91,7 +91,7 @@ def send(actor: Actor) -> OnHold:
             .where(*alerts, Alert.state == AlertState.PENDING)
             .values(**due, give_up_at=now + GIVEN_UP_AFTER),
         )
-        # These go when their video is ready.
+        # These are sent when their video is ready.
         change(session, update(Alert).where(*alerts).values(on_hold=False))
         others = _others_of(actor)
         change(
@@ -111,7 +111,7 @@ def send(actor: Actor) -> OnHold:
 
 
 def drop(actor: Actor) -> OnHold:
-    """Never send what is held; returns what that was."""
+    """Discard the held notifications; return what they were."""
     done: dict[str, Any] = {
         "on_hold": False,
         "next_attempt_at": None,
@@ -177,7 +177,7 @@ def _alerts_of(actor: Actor) -> ColumnElement[bool]:
 
 
 def _others_of(actor: Actor) -> ColumnElement[bool]:
-    """Return whether an actor decides on mails about accounts and on other hosts."""
+    """Return whether an actor decides about mails about accounts and other hosts."""
     return literal(actor.site_ids is None)
 
 

@@ -1,4 +1,4 @@
-"""Mails that wait because the mail server is away: tried oldest first, let go all at once."""
+"""Mails waiting for an unavailable mail server: probed by the oldest, released all at once."""
 
 from datetime import datetime, timedelta
 
@@ -21,12 +21,12 @@ from vigint_web.services.core.transactions import (
     transaction,
 )
 
-# One mail is enough to learn that the server is back, so asking is cheap and can be frequent.
+# One mail is enough to detect that the server is back, so probing is cheap and can be frequent.
 LONGEST_PAUSE = timedelta(minutes=2)
 _AT_ONCE = 500
-# A server that hangs costs each question a time-out.
+# An unresponsive server costs each probe a timeout.
 _JUST_NOW = timedelta(seconds=10)
-# How soon a mail looks again whether the server has answered the one that asks it.
+# The interval at which a mail checks whether the server has answered the probing one.
 _AGAIN = timedelta(seconds=5)
 
 
@@ -36,15 +36,15 @@ def is_due() -> ColumnElement[bool]:
 
 
 def longest_wait() -> timedelta:
-    """Return how far ahead the next attempt of a mail or a call is ever set."""
+    """Return the maximum distance of the next attempt of a mail or a call."""
     cooldown = timedelta(seconds=config().cooldown_seconds)
     return max(LONGEST_PAUSE_OF_ONE, timedelta(seconds=outbound_http.LONGEST_PAUSE), cooldown)
 
 
 def older_than(alert_id: int) -> list[int]:
-    """Return the held up mails that should go before this one; none before a call.
+    """Return the held mails that should be sent before this one; none before a call.
 
-    Nor before one that is not due any more, because somebody has just tried.
+    Nor before one that is no longer due, because it was just tried.
     """
     alert = db.session.get(Alert, alert_id, populate_existing=True)
     if alert is None or alert.is_call or alert.state != AlertState.PENDING:
@@ -66,9 +66,9 @@ def older_than(alert_id: int) -> list[int]:
 
 
 def waits_for_answer(alert_id: int) -> bool:
-    """Let a mail wait while another one asks a server that was away; return whether it does.
+    """Let a mail wait while another one probes the server; return whether it does.
 
-    One that was held up and is in a worker's hands has not been greeted yet (`reached`).
+    A held mail that a worker is sending has not had a greeting yet (`reached`).
     """
     now = utcnow()
     asking = select(Alert.id).where(_waiting(), Alert.id != alert_id, ~is_free(Alert), ~_is_call())
@@ -91,7 +91,7 @@ def waits_for_answer(alert_id: int) -> bool:
 
 
 def reached(lease: Lease, was_held_up: bool) -> None:
-    """Write down that the server answers: nothing that follows is about all mails any more."""
+    """Record that the server answers: further failures do not concern all mails."""
     if was_held_up:
         with transaction() as session:
             change(session, update(Alert).where(lease.held()).values(held_up=False))
@@ -100,7 +100,7 @@ def reached(lease: Lease, was_held_up: bool) -> None:
 
 
 def was_tried_just_now(alert_id: int) -> bool:
-    """Return whether the server was found to be away a moment ago, so that nobody asks again."""
+    """Return whether the server was just found unavailable, so that it is not probed again."""
     alert = db.session.get(Alert, alert_id, populate_existing=True)
     if alert is None or alert.state != AlertState.PENDING or not alert.held_up:
         return False
@@ -109,7 +109,7 @@ def was_tried_just_now(alert_id: int) -> bool:
 
 
 def make_due(alert_id: int) -> None:
-    """Let a held up mail be tried now."""
+    """Make a held mail due now."""
     with transaction() as session:
         change(
             session,
@@ -140,7 +140,7 @@ def hold_back(alert_id: int, behind: int) -> None:
 
 
 def hold_all(until: datetime) -> None:
-    """Let every held up mail wait, but for those whose day is over: nobody needs to try each."""
+    """Postpone every held mail, except for expired ones, so that not each has to be tried."""
     with transaction() as session:
         change(
             session,
@@ -156,7 +156,7 @@ def hold_all(until: datetime) -> None:
 
 
 def let_all_go() -> None:
-    """Hand every held up mail to the workers, the oldest first: the server answers again."""
+    """Enqueue every held mail, the oldest first: the server answers again."""
     now = utcnow()
     waiting = select(Alert.id).where(_waiting(), Alert.next_attempt_at > now).limit(1)
     if db.session.scalar(waiting) is None:

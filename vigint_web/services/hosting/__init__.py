@@ -1,1 +1,1 @@
-"""Videos that programs host here, and copies that another host has."""
+"""Videos hosted for programs, and copies on another host."""

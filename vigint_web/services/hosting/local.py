@@ -1,4 +1,4 @@
-"""Host videos for programs: each key under its own ids, with one link of its own per video."""
+"""Host videos for programs: each key has its own ids, and one link of its own per video."""
 
 import re
 import secrets
@@ -44,13 +44,13 @@ _REASONS = {
     NOT_YET_VALID.code: "not_yet_valid",
     USED_UP.code: "used_up",
 }
-# A century: what nobody means is refused before a date overflows.
+# A century: larger values are refused before a date overflows.
 MOST_HOURS = 876_000
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """Whether a token opens a video now, until when, and if not why."""
+    """Whether a token gives access to a video now, until when, and if not why."""
 
     valid: bool
     expires_at: datetime | None = None
@@ -66,17 +66,17 @@ def host_video(
     file_hash: str | None,
     fingerprint: str,
 ) -> tuple[Incident, Link]:
-    """Store a program's video under an id; return what is kept of it, and the key's link to it.
+    """Store a program's video under an id; return its incident, and the key's link to it.
 
-    The same id with the same bytes is the same video: its link while that lives, else a new one.
+    The same id with the same bytes is the same video: its link while that is valid, else a new one.
 
     Args:
-        footage: its draft is the caller's to remove, whatever happens here.
-        video_id: None: one is made.
-        file_hash: SHA-256 in hex of what the program sent, where it says so.
+        footage: the caller removes its draft, whatever happens here.
+        video_id: None: one is generated.
+        file_hash: SHA-256 in hex from the program, if given.
 
     Raises:
-        HashMismatch: other bytes arrived.
+        HashMismatch: the bytes received differ.
         VideoDeleted: the video of this id was deleted.
         VideoIdTaken: another video of this key has this id.
         StorageFull: nothing was kept.
@@ -97,7 +97,7 @@ def host_video(
                 hosted_id=wanted,
             )
         except VideoIdTaken:
-            # Somebody was faster: the same program repeating itself, as a rule.
+            # A concurrent request was faster, usually a repetition by the same program.
             known = _find_hosted(key, wanted, sha256)
             if known is None:
                 raise
@@ -111,7 +111,7 @@ def _find_hosted(key: ApiKey, video_id: str, sha256: str) -> Incident | None:
         .execution_options(populate_existing=True)
     )
     if found is None:
-        # Only what this key knows already: that another key has an id is no answer for this one.
+        # Only what this key may know: another key's id is not revealed.
         if db.session.scalar(select(Incident.id).where(*_named(key, video_id))) is not None:
             raise VideoIdTaken
         return None
@@ -123,7 +123,7 @@ def _find_hosted(key: ApiKey, video_id: str, sha256: str) -> Incident | None:
 
 
 def _living_link(key: ApiKey, incident: Incident) -> Link:
-    """Return the key's link to a video, a new one in place of one that opens nothing any more."""
+    """Return the key's link to a video, a new one if the old one is no longer valid."""
     link, video = answered_link(incident), incident.video
     if video is None:
         raise VideoDeleted
@@ -137,7 +137,7 @@ def _living_link(key: ApiKey, incident: Incident) -> Link:
 
 
 def _named(key: ApiKey, video_id: str) -> tuple[ColumnElement[bool], ...]:
-    """Return what holds for the incident whose video this key knows by an id."""
+    """Return the condition of the incident whose video has this id for this key."""
     by_its_own = Incident.video.has(Video.public_id == video_id)
     return (
         Incident.api_key_id == key.id,
@@ -146,7 +146,7 @@ def _named(key: ApiKey, video_id: str) -> tuple[ColumnElement[bool], ...]:
 
 
 def _own_video(key: ApiKey, video_id: str) -> tuple[Incident, Video]:
-    """Return a video that this key brought in, hosted or with an incident; raises NotFound."""
+    """Return a video that this key created, hosted or with an incident; raises NotFound."""
     if not _VIDEO_ID.fullmatch(video_id):
         raise NotFound
     found = db.session.scalar(
@@ -161,12 +161,12 @@ def _own_video(key: ApiKey, video_id: str) -> tuple[Incident, Video]:
 
 
 def is_video_id(text: str) -> bool:
-    """Return whether a text may name a video (contracts, section 5)."""
+    """Return whether a text is a valid video id (contracts, section 5)."""
     return _VIDEO_ID.fullmatch(text) is not None
 
 
 def verify_link(key: ApiKey, video_id: str, token: str) -> Verdict:
-    """Return whether a token opens a video of this key; what is not its own is unknown."""
+    """Return whether a token gives access to a video of this key; others are unknown."""
     link = find_link(token)
     video = None
     if is_video_id(video_id):
@@ -232,7 +232,7 @@ def extend_link(key: ApiKey, video_id: str, hours: float, request_id: str | None
 
 
 def delete_hosted_video(key: ApiKey, video_id: str) -> None:
-    """Delete a video that this key brought in, with all its links; raises NotFound."""
+    """Delete a video that this key created, with all its links; raises NotFound."""
     incident, video = _own_video(key, video_id)
     with transaction():
         trail.record(

@@ -1,4 +1,4 @@
-"""Have another server host an incident's clip; its link is mailed, or else ours."""
+"""Host an incident's clip on another server; its link is mailed, or else the local one."""
 
 import logging
 from datetime import UTC, datetime, timedelta
@@ -43,24 +43,24 @@ from vigint_web.system.processes import Shield
 
 log = logging.getLogger(__name__)
 
-# An upload that was cut off may be stored there for a while yet; then a copy that is not there is
-# none that is still to come.
+# An interrupted upload may still be stored there for a while; after this time a missing copy will
+# not appear any more.
 _MAY_STILL_COME = timedelta(minutes=10)
 _REMOVED_WITHIN = timedelta(days=30)
 _LONGEST_REMOVAL_PAUSE = timedelta(hours=1)
 _FIRST_PAUSE = timedelta(seconds=5)
-# What the setting allows.
+# The maximum of the setting.
 _LONGEST_WAIT = timedelta(seconds=600)
 _LONGEST_PAUSE = timedelta(seconds=40)
-# What a host says that no repetition changes; everything else may be better later.
+# Final answers of a host; all others may succeed later.
 _FINAL = range(400, 500)
 _NOT_FINAL = {408, 423, 425, 429}
 
 
 def release_overdue() -> int:
-    """Let the mails go with local links that have waited long enough; return how many hostings.
+    """Release overdue mails with local links; return the number of hostings.
 
-    A worker may be at its upload still, for as long as the other server is silent.
+    A worker's upload may still be running, while the other server is silent.
     """
     late = or_(Hosting.give_up_at <= utcnow() + ROUND, lapsed(Hosting.give_up_at, _LONGEST_WAIT))
     overdue = db.session.scalars(
@@ -75,15 +75,16 @@ def release_overdue() -> int:
             waits = (Hosting.id == hosting.id) & (Hosting.state == HostingState.PENDING)
             if change(session, update(Hosting).where(waits).values(**given_up.values())):
                 given_up.within(session)
-                log.warning("hosting %s: no answer in time, local links go out", hosting.id)
+                log.warning("hosting %s: no answer in time, local links are used", hosting.id)
     return len(overdue)
 
 
 def _given_up(hosting: Hosting, sentence: str, *, owed: bool) -> GivenUp:
-    """Settle a hosting as failed, and let the mails go.
+    """Fail a hosting, and release the mails.
 
     Args:
-        owed: a copy may be there, now or soon, and is to be deleted: it would belong to no one.
+        owed: a copy may exist there, now or soon, and must be deleted, because nothing references
+        it.
     """
     now, incident = utcnow(), hosting.incident
 
@@ -98,7 +99,7 @@ def _given_up(hosting: Hosting, sentence: str, *, owed: bool) -> GivenUp:
         )
 
     def afterwards() -> None:
-        log.error("hosting %s given up, the local links go out: %s", hosting.id, sentence)
+        log.error("hosting %s failed, local links are used: %s", hosting.id, sentence)
 
     columns = {
         "state": HostingState.FAILED,
@@ -109,7 +110,7 @@ def _given_up(hosting: Hosting, sentence: str, *, owed: bool) -> GivenUp:
 
 
 def host_elsewhere(hosting_id: int) -> None:
-    """Upload one clip, or delete one that came too late; not if somebody else does already."""
+    """Upload one clip, or delete one that came too late; not if another worker does already."""
     due = lapsed(Hosting.next_attempt_at, _LONGEST_REMOVAL_PAUSE) & Hosting.on_hold.is_(False)
     state = db.session.scalar(select(Hosting.state).where(Hosting.id == hosting_id))
     if state == HostingState.FAILED:
@@ -167,7 +168,7 @@ def _upload(hosting: Hosting) -> dict[str, Any]:
     if video is None or plays is None:
         return {"success": False, "status_code": 404, "error": "video_deleted"}
     server = ServerSettings(settings.sparse_url or "", settings.sparse_key or "")
-    service = VideoLinkService(load_server=lambda: server, upload_policy=ONCE)  # the row counts
+    service = VideoLinkService(load_server=lambda: server, upload_policy=ONCE)  # the row retries
     said = _said(incident, video)
     release_connection()
     with storage().local_copy(plays.key) as clip:
@@ -177,7 +178,7 @@ def _upload(hosting: Hosting) -> dict[str, Any]:
 def _said(incident: Incident, video: Video) -> dict[str, Any]:
     said = {
         "video_id": video.public_id,
-        # An older host refuses longer texts, and levels that it does not know.
+        # An older host refuses longer texts, and unsupported levels.
         "message": incident.message[:10_000],
         "incident_type": incident.incident_type,
         "risk_level": "" if incident.risk_level == RiskLevel.UNKNOWN else str(incident.risk_level),
@@ -236,18 +237,18 @@ def _hosted(hosting: Hosting, outcome: dict[str, Any], link: str) -> Outcome:
 
 
 def due_hostings() -> list[tuple[int, int]]:
-    """Return id and attempt of the uploads that should be under way and are in nobody's hands."""
+    """Return id and attempt of unfinished uploads without a lease."""
     return find_due(Hosting, _waits(), _LONGEST_REMOVAL_PAUSE)
 
 
 def _waits() -> ColumnElement[bool]:
-    """Return the condition under which something is to be done at the other host."""
+    """Return the condition for pending work at the other host."""
     removal = (Hosting.state == HostingState.FAILED) & Hosting.next_attempt_at.is_not(None)
     return or_(Hosting.state == HostingState.PENDING, removal)
 
 
 def find_hosting(incident_id: int) -> Hosting | None:
-    """Return how another host has, or has not, taken an incident's clip."""
+    """Return the state of an incident's clip at the other host."""
     return db.session.scalar(
         select(Hosting)
         .where(Hosting.incident_id == incident_id)
@@ -256,7 +257,7 @@ def find_hosting(incident_id: int) -> Hosting | None:
 
 
 def hosted_link(hosting: Hosting) -> str | None:
-    """Return the other host's link while it lives, None when it cannot be given any more."""
+    """Return the other host's link while it is valid, None when it must not be used any more."""
     over = hosting.expires_at is not None and hosting.expires_at <= utcnow()
     if hosting.state != HostingState.HOSTED or hosting.sealed_link is None or over:
         return None
@@ -267,7 +268,7 @@ def hosted_link(hosting: Hosting) -> str | None:
 
 
 def foreign_token(address: str) -> str:
-    """Return what is secret in another host's link: its token, else all of it."""
+    """Return the secret part of another host's link: its token, else all of it."""
     return parse_qs(urlsplit(address).query).get("token", [address])[0]
 
 

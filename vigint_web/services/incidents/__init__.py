@@ -1,1 +1,1 @@
-"""Incidents: reading what detectors post, storing it, releasing its alerts."""
+"""Incidents: parsing detectors' posts, storing them, releasing their alerts."""

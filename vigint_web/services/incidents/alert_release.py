@@ -1,4 +1,4 @@
-"""Let the mails go that waited for an incident's video."""
+"""Release the mails that wait for an incident's video."""
 
 from sqlalchemy import select, update
 
@@ -27,10 +27,11 @@ from vigint_web.services.links.links import mint_link
 
 
 def release(incident: Incident) -> None:
-    """Let the mails go that wait for an incident's video, if nothing more is to be waited for.
+    """Release the mails that wait for an incident's video, if nothing else must be waited for.
 
-    With a link each once the video is ready, unless another host is asked for one: then with its
-    link, or with ours when it has none. Without a video they say why. In the caller's transaction.
+    With a link each once the video is ready, unless another host is requested to host it: then with
+    its link, or with the local one if it has none. Without a video they say why. In the caller's
+    transaction.
     """
     waiting = [alert for alert in alerts_of(incident.id) if alert.state == AlertState.WAITING]
     if not waiting:
@@ -66,10 +67,10 @@ def _own_link(incident: Incident, video: Video, alert: Alert) -> Link:
 
 
 def owe_late_videos(incident: Incident, video: Video) -> None:
-    """Owe a link to everybody who was told by text that the video is not there yet.
+    """Enqueue a link for every recipient notified by text that there is no video yet.
 
-    One mail each, whatever made the video late: a mail that has not left yet carries the link
-    itself. In the caller's transaction, which makes the video ready.
+    One mail each, whatever delayed the video; an unsent mail gets the link itself. In the caller's
+    transaction, which makes the video ready.
     """
     told = [alert for alert in alerts_of(incident.id) if not alert.is_call]
     linked = {alert.recipient for alert in told if alert.kind == AlertKind.VIDEO}
@@ -110,7 +111,7 @@ def _release(alert: Alert) -> None:
         return
     first = alert.incident.grouped_under_id if alert.incident is not None else None
     if alert.told_by_id is not None and first is not None:
-        # The mail that should have told of it may be on its way already.
+        # The mail that covers it may already be on its way.
         digests.gather(alert, first, utcnow())
         alert.state = AlertState.GATHERED
         return

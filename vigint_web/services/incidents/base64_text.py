@@ -1,4 +1,4 @@
-"""Read base64 as programs write it. Pure."""
+"""Decode base64 in programs' spellings. Pure."""
 
 import base64
 import binascii
@@ -8,10 +8,11 @@ _QUOTES = "'\""
 
 
 def decode_base64(text: Any) -> bytes:
-    r"""Return the bytes that a text stands for; none where it is no base64.
+    r"""Return the bytes of a text; none if it is not base64.
 
-    Either alphabet of RFC 4648, padded or not, in lines or in one, with the prefix of a `data:`
-    address (RFC 2397) or as Python writes bytes (``b'…'``); lines may be ended by a literal ``\n``.
+    Either alphabet of RFC 4648, padded or not, with or without line breaks, with the prefix of a
+    `data:` address (RFC 2397) or in Python's notation (``b'…'``); lines may be ended by a literal
+    ``\n``.
     """
     if not isinstance(text, str):
         return b""

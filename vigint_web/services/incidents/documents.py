@@ -1,4 +1,4 @@
-"""What documents of programs may say of an incident: how each value is read and described. Pure.
+"""Models of programs' documents about an incident: the parser and description of each value. Pure.
 
 No value refuses an incident: one that is not understood is a warning, and a careful default is
 used. The descriptions are those of OpenAPI.
@@ -42,7 +42,7 @@ NO_USABLE_RECIPIENT = "no_usable_recipient"
 _YES = {"true", "yes", "oui", "on", "1", ""}
 _NO = {"false", "no", "non", "off", "0"}
 
-# What a value is read from that nobody said; its reading is the default.
+# The input of a missing value, whose parsed result is the default.
 UNSAID: Any = None
 Time = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
 Seconds = Annotated[float, Field(ge=0, lt=7_258_118_400)]
@@ -51,19 +51,19 @@ Mailbox = Annotated[str, Field(json_schema_extra={"format": "email"})]
 
 @dataclass(frozen=True)
 class IntakeSettings:
-    """What the installation says about documents of programs."""
+    """The installation's settings for documents of programs."""
 
     zone: ZoneInfo
     link_hours: int = 48
-    # The only domains whose addresses programs may have mailed; empty: all.
+    # The only domains whose addresses programs may notify; empty: all.
     recipient_domains: tuple[str, ...] = ()
-    # Who sends mails by SMTP; None: they go to the outbox.
+    # The sender of mails by SMTP; None: they go to the outbox.
     sender: str | None = None
 
 
 @dataclass(frozen=True)
 class Intake:
-    """What reading needs besides a document; the prefix stands before names of its members."""
+    """The context of parsing a document; the prefix precedes the names of its members."""
 
     settings: IntakeSettings
     warnings: Warnings
@@ -72,7 +72,7 @@ class Intake:
 
 @dataclass(frozen=True)
 class Addressed:
-    """Who is mailed (None: the configured ones), and who is not although a document names them."""
+    """The recipients (None: the configured ones), and the refused ones of a document."""
 
     mailed: tuple[str, ...] | None = None
     refused: tuple[Refused, ...] = ()
@@ -85,7 +85,7 @@ def _intake(info: ValidationInfo) -> Intake:
 
 
 def _read(read: Callable[[Any, IntakeSettings], Reading], described: Any) -> PlainValidator:
-    """Return how a value is read, with a warning where it is not the one that is used."""
+    """Return the parser of a value, which warns if another value is used."""
 
     def used(value: Any, info: ValidationInfo) -> Any:
         intake = _intake(info)
@@ -114,7 +114,7 @@ def _moment(value: Any, settings: IntakeSettings) -> Reading:
 
 
 def _told(value: Any, _settings: IntakeSettings) -> Reading:
-    """Read whether anybody is told; what is not understood silences nobody."""
+    """Read whether to notify; an unrecognized value silences no alert."""
     if value is None or isinstance(value, bool):
         return Reading(value is not False)
     text = str(value).strip().lower()
@@ -143,7 +143,7 @@ def _addressed(value: Any, info: ValidationInfo) -> Addressed:
 
 
 def _as_it_is(described: Any) -> PlainValidator:
-    """Return how a value is described that others read."""
+    """Return the description of a value that is parsed elsewhere."""
     return PlainValidator(lambda value: value, json_schema_input_type=described)
 
 
@@ -156,7 +156,7 @@ _HOURS = _read(
 
 
 class IncidentFactsBody(BaseModel):
-    """What a detector saw. Unknown members are kept and shown.
+    """The facts of an incident. Unknown members are kept and shown.
 
     Other values than these never refuse an incident: what is not understood is named in `warnings`.
     """
@@ -196,7 +196,7 @@ class FrameBody(BaseModel):
 
 
 class IncidentBody(BaseModel):
-    """An incident with its frames, at most 32 MiB; larger ones travel as multipart/form-data.
+    """An incident with its frames, at most 32 MiB; send larger ones as multipart/form-data.
 
     A message, a fact or footage is needed. Facts may stand beside these members too.
     """
@@ -240,6 +240,6 @@ Document = TypeVar("Document", bound=BaseModel)
 
 
 def read_members(model: type[Document], given: Mapping[str, Any], intake: Intake) -> Document:
-    """Return what an object says of what a model knows; any other member is the caller's."""
+    """Return an object's members that are in a model; the caller handles all others."""
     known = {name: given[name] for name in model.model_fields if name in given}
     return model.model_validate(known, context=intake)

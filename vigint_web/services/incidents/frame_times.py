@@ -1,4 +1,4 @@
-"""Read when the frames of an incident were taken, all together. Pure."""
+"""Determine when the frames of an incident were taken, from all of them. Pure."""
 
 import math
 import re
@@ -18,10 +18,10 @@ from vigint_web.services.incidents.payload_warnings import Warnings
 
 CLOCK_STEP = "clock_step"
 IMPLAUSIBLE = "implausible"
-# Numbers this far apart are no wall clock in their unit, but count from a stream's start.
+# Numbers this far apart are no wall clock in their unit, but positions in a stream.
 _LONGEST_STEP = 3600.0
-# Between two pictures of a stream lie 8 ms at least (120 a second), and less than 8 s: of several
-# units the coarsest one that says so is the one that is meant.
+# Pictures of a stream are at least 8 ms apart (120 a second), and less than 8 s: of several
+# possible units the coarsest one is used.
 _SHORTEST_STEP = 8.0
 _UNITS = (1.0, 1e3, 1e6, 1e9)
 _LONGEST_TEXT = 40
@@ -29,10 +29,10 @@ _LONGEST_TEXT = 40
 
 @dataclass(frozen=True)
 class FrameTimes:
-    """When each frame was taken, as far as that is known, and when the first one was.
+    """When each frame was taken, if known, and when the first one was.
 
-    Times that count from a start of their own, such as positions in a stream, are seconds since
-    then: they say how fast, not when, and ``first`` is None.
+    Times relative to a start, such as positions in a stream, are seconds since then: they give the
+    pace, not the time, and ``first`` is None.
     """
 
     moments: list[Moment | None]
@@ -44,14 +44,14 @@ def read_frame_times(
 ) -> FrameTimes:
     """Read the times of frames, in the order of the frames.
 
-    A wall clock: whatever `parse_moment` reads. Positions in a stream: seconds, milliseconds,
-    microseconds or nanoseconds since its start, as their distances say, or hours, minutes and
-    seconds. Of an hour that comes twice, at the end of summer time, the order of the frames says
-    which one is meant.
+    A wall clock: any format of `parse_moment`. Positions in a stream: seconds, milliseconds,
+    microseconds or nanoseconds since its start, inferred from their intervals, or hours, minutes
+    and seconds. Of an hour that occurs twice, at the end of summer time, the order of the frames
+    decides.
 
     Args:
-        zone: of written times that name none.
-        name: how a warning calls the time of a frame, by its number from 0.
+        zone: of written times without one.
+        name: the name of a frame's time in a warning, by its number from 0.
     """
     given = [None if _is_blank(value) else value for value in values]
     clock = [_moment(value, zone) for value in given]
@@ -137,15 +137,15 @@ def _since_start(positions: Sequence[tuple[float, bool] | None]) -> list[Moment 
 
 
 def _in_order(clock: Sequence[Moment | None], zone: ZoneInfo) -> list[Moment | None]:
-    """Choose, where a written time comes twice, the one that fits the frames around it.
+    """Resolve ambiguous written times by the frames around them.
 
-    The choices with the least time between neighbours are taken, and the earlier of equal ones.
+    The choices with the least time between neighbours are used, and the earlier of equal ones.
     """
     places = [place for place, moment in enumerate(clock) if moment is not None]
     choices = [_choices(moment, zone) for moment in clock if moment is not None]
     if all(len(ways) == 1 for ways in choices):
         return list(clock)
-    # The cost of the best way to each choice, and which of the choices before leads there.
+    # The minimum cost up to each choice, and its predecessor.
     costs = [0.0] * len(choices[0])
     ways_back: list[list[int]] = []
     for before, after in pairwise(choices):
@@ -167,7 +167,7 @@ def _in_order(clock: Sequence[Moment | None], zone: ZoneInfo) -> list[Moment | N
 
 
 def _choices(moment: Moment, zone: ZoneInfo) -> list[float]:
-    """Return the moments that a written time may mean, in their order."""
+    """Return the possible times of a written time, in order."""
     if not moment.zone_assumed:
         return [moment.seconds]
     local = datetime.fromtimestamp(moment.seconds, zone)

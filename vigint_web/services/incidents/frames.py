@@ -1,4 +1,4 @@
-"""Look through the frames of an incident for those that a clip can be made of."""
+"""Find the usable frames of an incident."""
 
 import logging
 import time
@@ -12,24 +12,24 @@ from vigint_web.services.videos.frames_archive import FramesArchive
 
 log = logging.getLogger(__name__)
 
-# 2,000 images of 10 MiB, whatever is in them, are looked through in a quarter of this.
+# 2,000 images of 10 MiB with any content are scanned in a quarter of this.
 _INSPECTION_SECONDS = 60.0
 
 
 def usable_frames(archive: FramesArchive, video: str) -> list[FrameRef]:
-    """Return the frames that hold a whole picture, in the order in which they were received.
+    """Return the frames with a complete picture, in the order of receipt.
 
     Args:
         video: its public id, for the log.
 
     Raises:
-        MediaError: looking through them takes too long.
+        MediaError: scanning them takes too long.
     """
     found = []
     deadline = time.monotonic() + _INSPECTION_SECONDS
     for entry in archive.entries:
         if time.monotonic() > deadline:
-            raise MediaError(MediaErrorCode.TIMED_OUT, "its images took too long to look through")
+            raise MediaError(MediaErrorCode.TIMED_OUT, "scanning its images took too long")
         load = archive.loader(entry)
         try:
             picture = find_picture(load())

@@ -59,7 +59,7 @@ _KEY_KEPT = timedelta(days=30)
 
 @dataclass
 class Footage:
-    """What came with an incident, as a finished working file."""
+    """An incident's footage, as a finished working file."""
 
     draft: Path
     kind: VideoKind
@@ -70,19 +70,19 @@ class Footage:
     zone_assumed: bool = False
     last_frame_count: int | None = None
     original_name: str = "incident.mp4"
-    # The frames that came with a clip: stored with it, not used for it.
+    # The frames received with a clip: stored with it, not used for it.
     beside: "Footage | None" = None
 
     def discard(self) -> None:
-        """Remove the working files, if nobody has published them."""
+        """Remove the working files, unless they were published."""
         self.draft.unlink(missing_ok=True)
         if self.beside is not None:
             self.beside.discard()
 
 
 def fingerprint(document: Any, digests: list[str]) -> str:
-    """Return the SHA-256 of what a request says, however it was encoded on the way."""
-    # A detector that sends again what it kept says so; it is the same request.
+    """Return the SHA-256 of a request's content, independent of its encoding."""
+    # Resending a spooled alert adds kept_since; it is the same request.
     apart = {"frames", "kept_since"} if digests else {"kept_since"}  # digests stand for frames
     said = document
     if isinstance(document, dict):
@@ -92,10 +92,10 @@ def fingerprint(document: Any, digests: list[str]) -> str:
 
 
 def find_repeated(actor: Actor, idempotency_key: str | None, body_sha256: str) -> Incident | None:
-    """Return the incident that this very request of a key made before.
+    """Return the incident of an earlier identical request of a key.
 
     Raises:
-        IdempotencyConflict: the key came before with another body.
+        IdempotencyConflict: the key was used before with another body.
     """
     if idempotency_key is None or actor.api_key_id is None:
         return None
@@ -125,15 +125,15 @@ def record_incident(
     idempotency_key: str | None = None,
     hosted_id: str | None = None,
 ) -> Incident:
-    """Store an incident and everything needed to finish its work, then hand it to the workers.
+    """Store an incident and everything needed to finish its work, then enqueue it.
 
     Args:
-        footage: its draft is the caller's to remove, whatever happens here.
+        footage: the caller removes its draft, whatever happens here.
         idempotency_key: for actors that are API keys.
-        hosted_id: the program's own id of the video, where it hosts one.
+        hosted_id: the program's own id of the video, if it is hosted.
 
     Raises:
-        IdempotencyConflict: the key came before with another body.
+        IdempotencyConflict: the key was used before with another body.
         VideoIdTaken: another video of that key has that id.
         StorageFull: nothing was kept.
     """
@@ -151,7 +151,7 @@ def record_incident(
         given = _Given(public_id, hosted_id, tuple(stored), body_sha256, idempotency_key)
         return _insert(actor, site_id, facts, footage, given)
     except IntegrityError:
-        # The same request, at the same moment, on another thread: that one's answer is ours too.
+        # The same request concurrently in another thread: return its result.
         _forget(stored)
         repeated = find_repeated(actor, idempotency_key, body_sha256)
         if repeated is None and hosted_id is not None:
@@ -162,11 +162,11 @@ def record_incident(
     except StorageFull:
         _forget(stored)
         raise
-    # After any other error the row may be committed; if it is not, the sweep takes the file.
+    # After any other error the row may be committed; if it is not, the sweep removes the file.
 
 
 def _parts(footage: Footage | None) -> list[Footage]:
-    """Return what is stored of an incident's footage, what the clip is made of first."""
+    """Return the stored parts of an incident's footage, the clip's source first."""
     if footage is None:
         return []
     beside = footage.beside if config().keep_frames else None
@@ -198,7 +198,7 @@ def _forget(stored: Sequence[str]) -> None:
 
 @dataclass(frozen=True)
 class _Given:
-    """Under which names an incident's footage and request are kept."""
+    """The keys of an incident's footage and request."""
 
     public_id: str
     hosted_id: str | None
@@ -257,7 +257,8 @@ def _insert(
         session.add(incident)
         session.flush()
         if video is not None and actor.api_key_id is not None:
-            # What a detector is answered; each recipient gets another one when the video is ready.
+            # The link in the answer to the detector; each recipient gets another one when the video
+            # is ready.
             link = mint_link(actor, video, Audience.PERSON, hours=incident.link_hours)
             incident.link_id = link.id
         if not facts.silent:
@@ -305,12 +306,12 @@ def _frame_count(facts: IncidentFacts, images: Footage | None) -> int | None:
 def _recipients(facts: IncidentFacts) -> list[str]:
     if facts.recipients is not None:
         return list(facts.recipients)
-    # With nobody named anywhere the administrators are told: an alert is never lost.
+    # Without any configured recipient the administrators are notified: an alert is never lost.
     return alerted_by_default(config().email)
 
 
 def alerts_of(incident_id: int) -> list[Alert]:
-    """Return the mails owed for an incident, as they are now."""
+    """Return the current alerts of an incident."""
     return list(
         db.session.scalars(
             select(Alert)
@@ -322,12 +323,12 @@ def alerts_of(incident_id: int) -> list[Alert]:
 
 
 def answered_link(incident: Incident) -> Link | None:
-    """Return the link that the detector was answered."""
+    """Return the link in the answer to the detector."""
     return db.session.get(Link, incident.link_id) if incident.link_id else None
 
 
 def get_incident(actor: Actor, reference: str) -> Incident:
-    """Return an incident of the actor's sites, as it is now; raises NotFound."""
+    """Return the current incident of the actor's sites; raises NotFound."""
     incident = db.session.scalar(
         select(Incident)
         .where(Incident.reference == reference)
@@ -352,7 +353,7 @@ def find_incident_of(video_id: int) -> Incident | None:
 
 
 def retry_incident_video(actor: Actor, reference: str) -> Incident:
-    """Encode a failed incident's video again; who was told by text gets a mail with the link.
+    """Encode a failed incident's video again; recipients notified by text get a mail with the link.
 
     Raises:
         Conflict: there is no failed video.

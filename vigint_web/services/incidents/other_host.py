@@ -13,7 +13,7 @@ from vigint_web.services.core.runtime import config
 from vigint_web.services.core.transactions import after_commit, transaction
 from vigint_web.services.dispatch.on_hold import is_incident_held
 
-# How long before its time an alert is let go: as often as somebody looks (`jobs.scheduler`).
+# How early an alert is released: the polling interval of `jobs.scheduler`.
 ROUND = timedelta(seconds=3)
 # A host that did not answer in time is not waited for again before this has passed.
 _AWAY = timedelta(minutes=5)

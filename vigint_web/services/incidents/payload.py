@@ -1,4 +1,4 @@
-"""Read what a detector says about an incident; nothing that it says refuses one. Pure."""
+"""Parse a detector's document about an incident; no value is a reason for refusal. Pure."""
 
 from collections.abc import Mapping
 from contextlib import suppress
@@ -23,15 +23,15 @@ from vigint_web.services.incidents.payload_warnings import Warnings
 NOT_AN_OBJECT = "not_an_object"
 NOT_A_LIST = "not_a_list"
 OTHER_LENGTH = "other_length"
-# What a document says about the request; all else is about the incident.
+# Keys about the request; all others are about the incident.
 _ENVELOPE = frozenset(IncidentBody.model_fields)
-# Read where the footage is.
+# Parsed together with the footage.
 _OF_FOOTAGE = {"incident_data", "frames", "timestamps"}
 
 
 @dataclass(frozen=True)
 class IncidentFacts:
-    """What a detector says, as it is used."""
+    """The parsed facts of an incident."""
 
     message: str
     incident_type: str
@@ -45,15 +45,15 @@ class IncidentFacts:
     model: str | None
     model_version: str | None
     boxes: Any
-    # None: the configured recipients are told; empty: nobody is.
+    # None: the configured recipients; empty: no recipient.
     recipients: tuple[str, ...] | None
     expiration_hours: int | None
     extra: dict[str, Any] = field(default_factory=dict)
-    # Who was named and is not mailed, with the reason.
+    # Named recipients that are not mailed, with the reason.
     refused: tuple[Refused, ...] = ()
-    # Neither people nor programs are told.
+    # Neither persons nor webhooks are notified.
     silent: bool = False
-    # What was received otherwise than it is used, as a row keeps it.
+    # Received values that differ from those used, in the row's format.
     warnings: list[dict[str, Any]] = field(default_factory=list)
 
 
@@ -113,9 +113,9 @@ def parse_incident(
 
 
 def _data(document: Mapping[str, Any], warnings: Warnings) -> tuple[dict[str, Any], bool]:
-    """Return the facts, and whether anything was said about the incident.
+    """Return the facts, and whether there is any about the incident.
 
-    Those at the top of the document count too: they are easily written there.
+    Those at the top of the document count too, as a common mistake.
     """
     given = document.get("incident_data")
     found = _mapping(given)
@@ -125,14 +125,14 @@ def _data(document: Mapping[str, Any], warnings: Warnings) -> tuple[dict[str, An
         found = {}
     beside = {name: value for name, value in document.items() if name not in _ENVELOPE}
     data = beside | {name: value for name, value in found.items() if not _is_blank(value)}
-    # A fact that is blank is kept, but hides none.
+    # A blank fact is kept, but does not override another.
     data = {name: value for name, value in found.items() if name not in data} | data
     said = any(not _is_blank(value) for value in data.values())
     return data, said or not (_is_blank(given) or isinstance(given, Mapping))
 
 
 def _mapping(value: Any) -> Mapping[str, Any] | None:
-    """Return an object, also where it is written as a text or stands alone in a list."""
+    """Return an object, also from a text or from a list with one element."""
     if isinstance(value, str):
         try:
             value = load_json(value)
@@ -150,7 +150,7 @@ def _is_blank(value: Any) -> bool:
 
 
 def _message(document: Mapping[str, Any], data: dict[str, Any]) -> Any:
-    """Return the message, which some write among the facts: it is taken out there."""
+    """Return the message, which some programs put among the facts: it is removed from there."""
     value = document.get("message")
     if _is_blank(value) and "message" in data:
         value = data.pop("message")
@@ -158,7 +158,7 @@ def _message(document: Mapping[str, Any], data: dict[str, Any]) -> Any:
 
 
 def listed_timestamps(document: Any, frames: int, warnings: Warnings) -> list[Any]:
-    """Return what a document lists as the time of each of so many frames; None where nothing."""
+    """Return a document's list of times for that many frames; None if there is none."""
     value = document.get("timestamps") if isinstance(document, Mapping) else None
     if value is None or value == "":
         value = []

@@ -1,4 +1,4 @@
-"""Collect what was received otherwise than it is used. Pure."""
+"""Collect received values that differ from those used. Pure."""
 
 import math
 from typing import Any
@@ -8,14 +8,14 @@ from vigint_web.services.core.odd_values import json_text
 MOST_WARNINGS = 100
 MORE = "more_warnings"
 UNUSED_PART = "unused_part"
-# Characters of a value that an answer repeats, and that are kept of one, and of all together.
+# The maximum characters of a value in an answer, and stored of one, and of all together.
 _SHOWN = 200
 _KEPT = 100_000
 _KEPT_TOGETHER = 1_000_000
 
 
 class Warnings:
-    """Hold a request's warnings; what is kept of foreign values is bounded."""
+    """Hold a request's warnings; the stored size of received values is bounded."""
 
     def __init__(self) -> None:
         self._found: list[dict[str, Any]] = []
@@ -23,7 +23,7 @@ class Warnings:
         self._room = _KEPT_TOGETHER
 
     def add(self, field: str, value: Any, code: str, used: Any = None) -> None:
-        """Say that a value is used as another one, or not at all (None)."""
+        """Add that a value is used as another one, or not at all (None)."""
         if len(self._found) >= MOST_WARNINGS:
             self._more += 1
             return
@@ -34,11 +34,11 @@ class Warnings:
             whole = ""
         whole = whole[: min(_KEPT, self._room)]
         self._room -= len(whole)
-        # What an answer has no room for is shown to people.
+        # Values too long for an answer are shown on the page.
         self._found.append(warning | ({"whole": whole} if whole else {}))
 
     def stored(self) -> list[dict[str, Any]]:
-        """Return what an incident's row keeps: JSON that every database takes."""
+        """Return the JSON stored in an incident's row, which every database accepts."""
         if not self._more:
             return self._found
         last = {"field": "", "value": self._more, "code": MORE, "used": None}
@@ -59,5 +59,5 @@ def safe_value(value: Any) -> Any:
 
 def _text(value: Any) -> str:
     text = str(value) if isinstance(value, str) else json_text(value)
-    # Escaped, what no database holds is still what was received.
+    # Escaping preserves characters that databases cannot store.
     return text.replace("\x00", "\\x00").encode("utf-8", "backslashreplace").decode()

@@ -1,4 +1,4 @@
-"""Send somebody an alert of their own by the same way that a detector's takes."""
+"""Send a user a test alert through the same steps as a detector's."""
 
 import secrets
 
@@ -19,10 +19,10 @@ _FRAMES = 40
 
 
 def send_test_alert(actor: Actor, recipient: str, message: str) -> Incident:
-    """Record an incident of drawn frames, which is encoded, linked and mailed like any other.
+    """Record an incident of generated frames, which is encoded, linked and mailed like any other.
 
     Args:
-        recipient: the only one who is written to.
+        recipient: the only recipient.
         message: says that nothing happened, in the recipient's language.
 
     Raises:
@@ -37,7 +37,7 @@ def send_test_alert(actor: Actor, recipient: str, message: str) -> Incident:
             site.id,
             _facts(recipient, message),
             footage,
-            body_sha256=secrets.token_hex(32),  # nobody repeats this request
+            body_sha256=secrets.token_hex(32),  # this request is never repeated
         )
     finally:
         footage.draft.unlink(missing_ok=True)
@@ -89,6 +89,6 @@ def _facts(recipient: str, message: str) -> IncidentFacts:
         boxes=None,
         recipients=(recipient,),
         expiration_hours=None,
-        # Told in the mail where a detector's alert says SECURITY.
+        # The type in the mail, in place of a detector's SECURITY.
         extra={"alert_type": "test"},
     )

@@ -1,1 +1,1 @@
-"""Links: minting, opening, counting plays, revoking."""
+"""Links: creating, opening, counting plays, revoking."""

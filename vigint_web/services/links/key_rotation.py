@@ -1,4 +1,4 @@
-"""Rotate the keys that sign links: say which key signed which, end what an old key signed."""
+"""Rotate the keys that sign links: record the key of each link, revoke links of old keys."""
 
 from sqlalchemy import ColumnElement, func, or_, select, update
 
@@ -12,7 +12,7 @@ from vigint_web.services.core.transactions import change, transaction
 
 
 def name_signing_keys() -> None:
-    """Write down the key of links that were minted before there was more than one."""
+    """Record the key of links that were created before there was more than one."""
     with transaction() as session:
         change(
             session,
@@ -23,20 +23,20 @@ def name_signing_keys() -> None:
 
 
 def count_open_links(*, signed_by_newest: bool) -> int:
-    """Return how many links that could still open something the newest key signed, or others."""
+    """Return the numbers of valid links signed by the newest key, and by others."""
     newest = _signed_by_newest()
     query = select(func.count(Link.id)).where(_open(), newest if signed_by_newest else ~newest)
     return db.session.scalar(query) or 0
 
 
 def record_rotation(actor: Actor, key_id: str) -> None:
-    """Leave in the audit trail that a new key signs from now on; its id opens nothing."""
+    """Record in the audit trail that a new key signs from now on; its id is not secret."""
     with transaction():
         trail.record(actor, "signing_key:rotated", f"signing_key:{key_id}")
 
 
 def revoke_links_of_old_keys(actor: Actor) -> int:
-    """Revoke every open link that the newest key did not sign; return how many."""
+    """Revoke every open link not signed by the newest key; return their number."""
     with transaction() as session:
         found = list(session.scalars(select(Link).where(_open(), ~_signed_by_newest())))
         for link in found:
@@ -61,6 +61,6 @@ def _open() -> ColumnElement[bool]:
 
 def _signed_by_newest() -> ColumnElement[bool]:
     tokens = runtime().tokens
-    # A link without a name is the oldest key's, which may be the only one.
+    # A link without a key id was signed by the oldest key, which may be the only one.
     key = func.coalesce(Link.signing_key, tokens.key_ids[-1])
     return key == tokens.newest

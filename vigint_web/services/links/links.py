@@ -1,4 +1,4 @@
-"""Mint, find, revoke and rotate links, and log their use."""
+"""Create, find, revoke and rotate links, and log their use."""
 
 import logging
 from collections.abc import Mapping
@@ -45,9 +45,9 @@ def mint_link(
     """Add a link to a video. It never outlives the footage's own date of deletion.
 
     Args:
-        hours: validity from now; with neither this nor `until` it has no expiry of its own.
+        hours: validity from now; with neither this nor `until` it does not expire.
     """
-    # Whole seconds: the token carries them, and the row must give the same token for ever.
+    # Whole seconds: the token contains them, and the row must give the same token for ever.
     now = utcnow().replace(microsecond=0)
     limits = [until] if until is not None else []
     if hours is not None:
@@ -92,22 +92,23 @@ def token_of(link: Link) -> str:
 
 
 def signing_key_of(link: Link) -> str:
-    """Return the id of the key that a link's token is signed with."""
+    """Return the id of the key that signs a link's token."""
     return link.signing_key or runtime().tokens.key_ids[-1]
 
 
 def private_url(link: Link, public_id: str) -> str:
-    """Return the address of the page behind a person's link."""
+    """Return the address of the page of a person's link."""
     return addresses.video_page(public_id, token_of(link))
 
 
 def find_link(token: str) -> Link | None:
-    """Return the row behind a token, read anew from the database."""
+    """Return the row of a token, read again from the database."""
     try:
         opened = runtime().tokens.read(token)
     except BadToken:
         opened = None
-    # A forged token costs the same question, so that the time tells it from no unknown one.
+    # A forged token causes the same query, so that timing does not distinguish it from an unknown
+    # one.
     handle = opened.handle if opened else new_handle()
     link = db.session.scalar(
         select(Link).where(Link.handle == handle).execution_options(populate_existing=True)
@@ -118,7 +119,7 @@ def find_link(token: str) -> Link | None:
 
 
 def meant_token(text: str, public_id: str) -> str | None:
-    """Return the token of a video that a text holds among other characters, or None."""
+    """Return the token of a video within a longer text, or None."""
     token = extended_token(text)
     link = find_link(token) if token is not None else None
     return token if link is not None and _is_called(link.video, public_id) else None
@@ -135,7 +136,7 @@ def open_link(
     track: str | None = None,
     counts: bool = True,
 ) -> Link:
-    """Return the link if its token opens that now; log the refusal otherwise.
+    """Return the link if its token gives access now; log the refusal otherwise.
 
     Args:
         statuses: what is answered to each refusal, for the log.
@@ -162,7 +163,7 @@ def open_link(
         refused = None if admitted else USED_UP
     refused = refused or unready
     if refused is not None:
-        if opening != Opening.STATE:  # a poll every two seconds is no access
+        if opening != Opening.STATE:  # polls every two seconds are not logged
             named = own_view(link, view, visitor)
             status = statuses[refused.code]
             log_access(link.id, opening, visitor, status, code=refused.code, view=named)
@@ -179,10 +180,10 @@ def _is_called(video: Video, name: str) -> bool:
 
 
 def is_alive(link_id: int, handle: str) -> bool:
-    """Return whether a response that lasts may go on, from the row as it is now.
+    """Return whether a long response may continue, from the current row.
 
     Args:
-        handle: what its token was made of; a rotated link has another one.
+        handle: the handle of its token; a rotated link has another one.
     """
     link = db.session.get(Link, link_id, populate_existing=True)
     release_connection()
@@ -202,11 +203,11 @@ def log_access(
     span: tuple[int, int] | None = None,
     track: int | None = None,
 ) -> None:
-    """Record one request that came with a link's token.
+    """Record one request with a link's token.
 
     Args:
-        span: the first and the last byte that were sent, if any were.
-        track: the number of the picture that they are of, unless it is the first.
+        span: the first and the last byte sent, if any.
+        track: the number of their track, unless it is the first.
     """
     first_byte, last_byte = span or (None, None)
     row = Access(
@@ -226,7 +227,7 @@ def log_access(
         with transaction() as session:
             session.add(row)
     except StorageFull:
-        # Evidence is still shown on a full disk; that this one was not recorded is in the log.
+        # Evidence is shown even on a full disk; the log says that this access was not recorded.
         log.exception("an access to link %s could not be recorded", link_id)
 
 
@@ -256,7 +257,7 @@ def program_link(video_id: int) -> Link | None:
 
 
 def accesses_of_link(link_id: int, limit: int = 200) -> list[Access]:
-    """Return the newest requests that came with a link's token."""
+    """Return the newest requests with a link's token."""
     return list(
         db.session.scalars(
             select(Access).where(Access.link_id == link_id).order_by(Access.id.desc()).limit(limit)
@@ -265,12 +266,12 @@ def accesses_of_link(link_id: int, limit: int = 200) -> list[Access]:
 
 
 def page_of_accesses(link_id: int, place: Place, size: int) -> Page[Access]:
-    """Return a page of the requests that came with a link's token, newest first."""
+    """Return a page of the requests with a link's token, newest first."""
     return read_page(select(Access).where(Access.link_id == link_id), Access.id, place, size)
 
 
 def last_access(link_id: int) -> int | None:
-    """Return the id of the newest request that came with a link's token."""
+    """Return the id of the newest request with a link's token."""
     return db.session.scalar(
         select(Access.id)
         .where(Access.link_id == link_id)
@@ -280,7 +281,7 @@ def last_access(link_id: int) -> int | None:
 
 
 def revoke_link(actor: Actor, link_id: int, reason: str = "") -> Link:
-    """Kill a link at once; the next byte is refused. Revoking a dead link again is fine."""
+    """Revoke a link at once; the next byte is refused. Repeated revocation is ignored."""
     with transaction() as session:
         link = get_link(actor, link_id)
         done = change(
@@ -298,11 +299,11 @@ def revoke_link(actor: Actor, link_id: int, reason: str = "") -> Link:
 
 
 def rotate_program_link(actor: Actor, link_id: int) -> Link:
-    """Give a program link a new token; the old one is unknown from then on.
+    """Give a program link a new token; the old one becomes unknown.
 
     Raises:
-        Conflict: the link is not a program's, or was revoked by somebody who may what the actor
-            may not.
+        Conflict: the link is not a program's, or was revoked by a person whose permission the actor
+        lacks.
     """
     with transaction() as session:
         link = get_link(actor, link_id)

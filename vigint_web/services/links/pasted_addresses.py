@@ -1,4 +1,4 @@
-"""Find mail addresses in what people paste: lists of programs, tables, whole sentences. Pure."""
+"""Find mail addresses in pasted text: lists of programs, tables, whole sentences. Pure."""
 
 import re
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from vigint_web.mail.sanitize import one_line
 from vigint_web.net.mailboxes import read_mailbox, split_addresses
 
-# What stands around an address in a sentence and is part of none.
+# Characters around an address in a sentence that do not belong to it.
 _WORD = re.compile(r"""[^\s<>()\[\]{}"«»“”]+""")
 _AROUND = ".!?:'’‘…*"
 _LONGEST_REST = 120
@@ -14,7 +14,7 @@ _LONGEST_REST = 120
 
 @dataclass(frozen=True)
 class Pasted:
-    """The addresses of a text, each once and as mail servers get it, and what else is in it."""
+    """The addresses in a text, normalized and without duplicates, and the remaining text."""
 
     addresses: tuple[str, ...] = ()
     unread: tuple[str, ...] = ()
@@ -23,13 +23,13 @@ class Pasted:
 def read_pasted(text: str) -> Pasted:
     """Read addresses with or without names, separated by commas, semicolons, tabs or line ends.
 
-    In a part that is no address, such as a sentence, the addresses are found; its other words are
-    returned as unread, never cut into addresses.
+    In a part that is not an address, such as a sentence, addresses are searched for; its other
+    words are returned as unread, never cut into addresses.
     """
     found: dict[str, None] = {}
     unread: dict[str, None] = {}
     for part in split_addresses(text):
-        # A sentence before “<…>” may hold addresses of its own.
+        # A sentence before “<…>” may contain addresses too.
         mailbox = read_mailbox(part) if part.count("@") == 1 else None
         if mailbox is not None:
             found[mailbox.address] = None
@@ -42,7 +42,9 @@ def read_pasted(text: str) -> Pasted:
 
 
 def _search(sentence: str) -> tuple[list[str], str]:
-    """Return the addresses of a sentence, and its other words; names before <…> are no rest."""
+    """Return the addresses in a sentence, and its other words; names before <…> are not among
+    these.
+    """
     addresses, rest, end = [], [], 0
     for word in _WORD.finditer(sentence):
         mailbox = read_mailbox(word[0].strip(_AROUND)) if "@" in word[0] else None

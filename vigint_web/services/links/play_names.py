@@ -1,8 +1,8 @@
-"""Make the names of viewings, each bound to one link and one visitor.
+"""Generate the names of viewings, each bound to one link and one visitor.
 
-A page that plays a video carries a name of its own, which its player repeats with every range. Two
-short codes (HMAC-SHA-256) follow the random part: one over the visitor's cookie, one over address
-and program. A request with the cookie is judged by the first, so that a change of network ends no
+A page that plays a video has a name of its own, which its player sends with every range. Two short
+codes (HMAC-SHA-256) follow the random part: one over the visitor's cookie, one over address and
+program. A request with the cookie is checked by the first, so that a change of network ends no
 viewing; one without it (programs, some browsers inside applications) by the second.
 """
 
@@ -14,8 +14,8 @@ from collections.abc import Sequence
 from vigint_web.crypto.tokens import Purpose, code, digest, new_token
 from vigint_web.services.core.visitors import Visitor
 
-# 9 random bytes and two codes of 12, in base64url without padding: no spelling but one. Names of
-# before were 16 characters; a process of before takes this one as such a name.
+# 9 random bytes and two codes of 12, in base64url without padding: a single spelling. Earlier names
+# had 16 characters; an earlier process accepts this one as such a name.
 _NAME = re.compile(r"v([A-Za-z0-9_-]{12})([A-Za-z0-9_-]{16})([A-Za-z0-9_-]{16})")
 _EARLIER = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _CODE_BYTES = 12
@@ -28,7 +28,7 @@ def new_mark() -> str:
 
 
 def is_mark(text: str) -> bool:
-    """Return whether a text can be the value of a visitor's cookie."""
+    """Return whether a text is a valid value of a visitor's cookie."""
     return _MARK.fullmatch(text) is not None
 
 
@@ -38,14 +38,14 @@ def new_name(keys: Sequence[str], handle: str, visitor: Visitor) -> str:
     Args:
         keys: secrets of the installation, the newest first.
         handle: of the link.
-        visitor: with the mark that the answer's cookie carries.
+        visitor: with the mark in the answer's cookie.
     """
     chance = new_token(9)
     return f"v{chance}{''.join(_codes(keys[0], handle, chance, visitor))}"
 
 
 def is_bound(keys: Sequence[str], handle: str, visitor: Visitor, name: str) -> bool:
-    """Return whether a name was made here, for this link and this visitor."""
+    """Return whether a name was generated here, for this link and this visitor."""
     found = _NAME.fullmatch(name)
     if found is None:
         return False
@@ -59,12 +59,12 @@ def is_bound(keys: Sequence[str], handle: str, visitor: Visitor, name: str) -> b
 
 
 def is_earlier(name: str) -> bool:
-    """Return whether a text is such a name as pages carried before names were bound."""
+    """Return whether a text is a name from before names were bound."""
     return _EARLIER.fullmatch(name) is not None and _NAME.fullmatch(name) is None
 
 
 def anonymous_name(visitor: Visitor) -> str:
-    """Return the name of the viewing of a visitor who brings none."""
+    """Return the name of the viewing of a visitor without one."""
     if visitor.mark is not None:
         seen = f"mark\n{visitor.mark}"
     else:
@@ -73,7 +73,7 @@ def anonymous_name(visitor: Visitor) -> str:
 
 
 def mark_digest(visitor: Visitor) -> str | None:
-    """Return what is stored of a visitor's cookie, if there is one."""
+    """Return the stored digest of a visitor's cookie, if there is one."""
     if visitor.mark is None:
         return None
     return digest(f"visitor\n{visitor.mark}")[:32]

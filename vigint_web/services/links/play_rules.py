@@ -1,7 +1,7 @@
-"""Decide what the requests of a viewing tell: which parts were sent, and whether a program came.
+"""Evaluate the requests of a viewing: the parts sent, and whether it was automated.
 
-Pure. Bytes are what a server knows; where in the film they belong is an estimate by their place in
-the file, good for a file of even bitrate and never exact.
+Pure. A server knows bytes; their position in time is an estimate from their position in the file,
+good for an even bitrate and never exact.
 """
 
 import re
@@ -11,28 +11,28 @@ from datetime import datetime, timedelta
 
 from vigint_web.services.videos.stored_files import Film
 
-# Programs that open links of mails name themselves so, or drive a browser that says it is driven.
+# Programs that open links in mails use these names, or control a browser that says so.
 _PROGRAMS = re.compile(
     r"bot\b|crawl|spider|scan|preview|prefetch|headless|phantom|selenium|puppeteer|playwright"
     r"|safelinks|proofpoint|mimecast|barracuda|symantec|trend ?micro|fortinet|sophos|zscaler"
     r"|wget|curl|python|httpx|aiohttp|okhttp|java/|go-http|libwww|monitor|check",
     re.IGNORECASE,
 )
-# A viewing ends after this much silence, and however often it is continued, after four times the
-# video's length, but not before two hours and not after a day.
+# A viewing ends after this much silence, and in any case after four times the video's length, but
+# not before two hours and not after a day.
 IDLE_END = timedelta(minutes=30)
 _SHORTEST, _LONGEST, _LENGTHS = timedelta(hours=2), timedelta(hours=24), 4
-# Seconds of a film: where a part of it begins and ends.
+# Seconds of a video: start and end of a part.
 Part = tuple[float, float]
-# Nobody reads what happened and presses play in less.
+# No person reads the page and presses play faster.
 _QUICKEST = timedelta(seconds=1)
 
 
 def longest_viewing(duration: float | None) -> timedelta:
-    """Return how long one viewing may last.
+    """Return the maximum duration of a viewing.
 
     Args:
-        duration: of the video, in seconds, where it is known.
+        duration: of the video, in seconds, if known.
     """
     wanted = min((duration or 0) * _LENGTHS, _LONGEST.total_seconds())
     return max(_SHORTEST, timedelta(seconds=wanted))
@@ -45,19 +45,19 @@ def is_over(started_at: datetime, last_at: datetime, now: datetime, duration: fl
 
 @dataclass(frozen=True)
 class Span:
-    """A stretch of a file: the first and the last byte, both included (RFC 9110, 14.1.2)."""
+    """A range of a file: the first and the last byte, both included (RFC 9110, 14.1.2)."""
 
     first: int
     last: int
 
     @property
     def length(self) -> int:
-        """Return how many bytes it has."""
+        """Return its number of bytes."""
         return self.last - self.first + 1
 
 
 def merge_spans(spans: Iterable[Span]) -> list[Span]:
-    """Return the stretches that were sent at least once, in their order, without overlap."""
+    """Return the ranges that were sent at least once, in order, without overlap."""
     merged: list[Span] = []
     for span in sorted(spans, key=lambda span: span.first):
         if merged and span.first <= merged[-1].last + 1:
@@ -68,7 +68,7 @@ def merge_spans(spans: Iterable[Span]) -> list[Span]:
 
 
 def parts_in_time(spans: Iterable[Span], film: Film) -> list[Part]:
-    """Return about which seconds of a film the stretches hold, as (start, end)."""
+    """Return the approximate seconds of a video in the ranges, as (start, end)."""
     size, duration = film.size, film.duration
     if not duration or size <= 0:
         return []
@@ -83,7 +83,7 @@ def parts_in_time(spans: Iterable[Span], film: Film) -> list[Part]:
 
 
 def merge_parts(parts: Iterable[Part]) -> list[Part]:
-    """Return seconds in their order, those that were seen from two sides once."""
+    """Return seconds in order, with those seen in two tracks once."""
     merged: list[Part] = []
     for start, end in sorted(parts):
         if merged and start <= merged[-1][1]:
@@ -94,7 +94,7 @@ def merge_parts(parts: Iterable[Part]) -> list[Part]:
 
 
 def looks_automated(user_agent: str, since_page: timedelta | None) -> bool:
-    """Return whether a viewing looks like a program's: a suspicion to be shown as one.
+    """Return whether a viewing looks automated: only a suspicion, and shown as one.
 
     Args:
         since_page: time between the page being opened and the first byte, if it was opened.

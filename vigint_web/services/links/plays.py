@@ -1,4 +1,4 @@
-"""Count viewings: all ranges of one session are one, whoever asks how often."""
+"""Count viewings: all ranges of one session count once."""
 
 import re
 from dataclasses import dataclass
@@ -29,29 +29,29 @@ from vigint_web.services.links.play_rules import (
 from vigint_web.services.links.rules import Opening
 from vigint_web.services.videos.stored_files import films_of
 
-# The last sign of life of a viewing is kept to this precision.
+# The precision of a viewing's last activity.
 _TOUCH = timedelta(seconds=30)
 _MOST_LISTED = 100
 _MOST_RANGES = 5000
-# A viewing that ended makes room for the next one of the same name by taking another.
+# An ended viewing is renamed when the next one of the same name begins.
 _ARCHIVED = re.compile(r"(?<=.)~\d+$")
 
 
 def new_view(link: Link, visitor: Visitor) -> str:
-    """Return a name for the viewing that a page of this link may begin."""
+    """Return a name for a viewing begun by a page of this link."""
     return play_names.new_name(_keys(), link.handle, visitor)
 
 
 def own_view(link: Link, given: str | None, visitor: Visitor) -> str | None:
-    """Return the name that a request brings, if it names a viewing of this very visitor.
+    """Return the name in a request, if it is of a current viewing of this visitor.
 
-    A name that somebody else brings, or one that is over, names none.
+    The name of another visitor, or of an ended viewing, is ignored.
     """
     if given is None:
         return None
     if play_names.is_bound(_keys(), link.handle, visitor, given):
         row = _find(link.id, given)
-        # Who has the cookie began it: without it somebody else comes, from the same address.
+        # Begun with a cookie: a request without it is another visitor's, from the same address.
         strange = row is not None and row.visitor is not None and visitor.mark is None
         return None if strange or (row is not None and _is_over(link, row)) else given
     if play_names.is_earlier(given):
@@ -63,7 +63,7 @@ def own_view(link: Link, given: str | None, visitor: Visitor) -> str | None:
 
 
 def is_used_up(link: Link, opening: Opening, given: str | None, visitor: Visitor) -> bool:
-    """Return whether no new viewing may begin; one that began goes on until it has ended."""
+    """Return whether no new viewing may begin; a current one continues until it ends."""
     if link.max_views is None or link.views < link.max_views:
         return False
     if opening == Opening.DOWNLOAD:
@@ -75,7 +75,7 @@ def is_used_up(link: Link, opening: Opening, given: str | None, visitor: Visitor
 
 
 def admit(link: Link, opening: Opening, given: str | None, visitor: Visitor) -> bool:
-    """Count a new viewing once, by one conditional update; return whether it may have bytes."""
+    """Count a new viewing once, by one conditional update; return whether it may get bytes."""
     name = _name(link, given, visitor)
     if opening == Opening.DOWNLOAD:
         name = _living_view(link, given, visitor) or name
@@ -90,7 +90,7 @@ def admit(link: Link, opening: Opening, given: str | None, visitor: Visitor) -> 
             if not _is_over(link, known):
                 known.last_at = now
                 return True
-            # The same visitor after the end begins another viewing; the old one stays in the log.
+            # The same visitor begins another viewing after the end; the old one stays in the log.
             known.view = f"{name[:40]}~{known.id}"
             session.flush()
             begun = _begin(link, name, visitor, now)
@@ -115,7 +115,7 @@ def _name(link: Link, given: str | None, visitor: Visitor) -> str:
 
 
 def _living_view(link: Link, given: str | None, visitor: Visitor) -> str | None:
-    """Return the name of a viewing of this visitor that a download can be made within."""
+    """Return the name of this visitor's current viewing, to which a download can belong."""
     named = own_view(link, given, visitor)
     if named is not None and _find(link.id, named) is not None:
         return named
@@ -206,7 +206,7 @@ def _since_page(link: Link, visitor: Visitor, now: datetime) -> timedelta | None
 
 
 def _notice_first(link: Link, now: datetime) -> None:
-    """Tell whoever shared a link of its first use; once, whoever comes at the same moment."""
+    """Notify the sharer of a link of its first use; once, even with concurrent requests."""
     with transaction() as session:
         first = change(
             session,
@@ -223,20 +223,20 @@ def _notice_first(link: Link, now: datetime) -> None:
 
 @dataclass(frozen=True)
 class Viewing:
-    """One viewing as the log tells it; `parts` are seconds of the film, by their bytes."""
+    """One viewing in the log; `parts` are seconds of the video, estimated from bytes."""
 
     playback: Playback
-    sent: int  # bytes, those sent twice counted twice
+    sent: int  # bytes, including repeated ones
     parts: list[Part]
 
     @property
     def read(self) -> float:
-        """Return how many seconds of the film were sent, those sent twice counted once."""
+        """Return the number of seconds of the video sent, without repetition."""
         return sum(end - start for start, end in self.parts)
 
 
 def viewings_of_link(link: Link) -> list[Viewing]:
-    """Return a link's viewings, newest first, each with what was sent in it."""
+    """Return a link's viewings, newest first, each with the parts sent."""
     found = db.session.scalars(
         select(Playback)
         .where(Playback.link_id == link.id)
@@ -289,7 +289,7 @@ def _ranges_of(playback: Playback) -> list[ColumnElement[bool]]:
 
 
 def forget_visitors(days: int) -> int:
-    """Remove addresses and user agents from what is older; return how many rows knew any."""
+    """Remove addresses and user agents from older rows; return the number of rows changed."""
     # Whole days: one event a day in the audit trail instead of one every few minutes.
     before = (utcnow() - timedelta(days=days)).replace(hour=0, minute=0, second=0, microsecond=0)
     with transaction() as session:

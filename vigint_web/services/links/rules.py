@@ -1,4 +1,4 @@
-"""Decide whether a link opens something now, and if not why. Pure."""
+"""Decide whether a link gives access now, and if not why. Pure."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -8,7 +8,7 @@ from vigint_web.services.videos.readiness import Refusal
 
 
 class Opening(StrEnum):
-    """Name what a token can be asked for."""
+    """The kinds of requests for a token."""
 
     PAGE = "page"
     STATE = "state"
@@ -19,7 +19,7 @@ class Opening(StrEnum):
     DOWNLOAD = "download"
 
 
-# What a link made for a person opens without more.
+# The kinds that a person's link permits without a grant.
 _FOR_PEOPLE = {Opening.PAGE, Opening.STATE, Opening.STREAM, Opening.THUMBNAIL}
 
 
@@ -31,7 +31,7 @@ NOT_GRANTED = Refusal("not_granted")
 
 
 def refusal_of_link(link: Link, now: datetime) -> Refusal | None:
-    """Return why this link opens nothing new now, or None."""
+    """Return why this link is not valid for new requests, or None."""
     refused = _refusal_of_time(link, now)
     if refused is None and link.max_views is not None and link.views >= link.max_views:
         return USED_UP
@@ -39,7 +39,7 @@ def refusal_of_link(link: Link, now: datetime) -> Refusal | None:
 
 
 def refusal(link: Link, opening: Opening, now: datetime) -> Refusal | None:
-    """Return why this link does not open that now, or None. Views are counted elsewhere."""
+    """Return why this link refuses that request now, or None. Views are counted elsewhere."""
     refused = _refusal_of_time(link, now)
     if refused is not None:
         return refused

@@ -1,4 +1,4 @@
-"""Share videos: a link for each recipient, mailed; change, send again and end links."""
+"""Share videos: a link for each recipient, mailed; change, resend and revoke links."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,14 +20,14 @@ from vigint_web.services.videos.stored_files import find_visible_video
 
 MOST_RECIPIENTS = 20
 MOST_AT_ONCE = 1000
-# Addresses that a form offers are looked for among so many links.
+# The number of recent links searched for addresses that a form suggests.
 _LATEST_LINKS = 2000
 _MOST_KNOWN = 100
 
 
 @dataclass(frozen=True)
 class Terms:
-    """What a shared link allows."""
+    """The permissions of a shared link."""
 
     expires_at: datetime
     not_before: datetime | None = None
@@ -39,11 +39,11 @@ class Terms:
 def share_video(
     actor: Actor, public_id: str, recipients: Sequence[str], terms: Terms
 ) -> list[Link]:
-    """Make a link for each recipient and mail it; the same address twice is one link.
+    """Create a link for each recipient and mail it; duplicates of an address count once.
 
     Raises:
         NotFound: no such video for this actor.
-        Invalid: every mistake at once.
+        Invalid: all errors at once.
     """
     video = find_visible_video(actor, public_id)
     wanted = list(dict.fromkeys(address.strip() for address in recipients if address.strip()))
@@ -71,7 +71,7 @@ def share_video(
 
 
 def known_addresses(actor: Actor) -> list[str]:
-    """Return to whom links of the actor's sites were given, the latest first."""
+    """Return the recipients of links of the actor's sites, the latest first."""
     latest = (
         select(Link.recipient)
         .where(
@@ -103,12 +103,12 @@ def _mistakes(recipients: Sequence[str], terms: Terms, video: Video) -> list[Mis
 
 
 def not_an_address(text: str) -> Mistake:
-    """Say that a text is no mail address."""
+    """A text is not a mail address."""
     return Mistake(MistakeCode.NOT_AN_ADDRESS, "recipients", {"address": text[:100]})
 
 
 def expiry_mistakes(expires_at: datetime, video: Video, now: datetime) -> list[Mistake]:
-    """Return what is wrong with an end: over already, or later than the footage."""
+    """Return the errors of an end: in the past, or later than the footage's."""
     if expires_at <= now:
         return [Mistake(MistakeCode.END_IS_OVER, "expires_at")]
     if video.purge_at is not None and expires_at > video.purge_at:
@@ -117,11 +117,11 @@ def expiry_mistakes(expires_at: datetime, video: Video, now: datetime) -> list[M
 
 
 def change_expiry(actor: Actor, link_id: int, expires_at: datetime) -> Link:
-    """Extend or shorten a link; an expired one lives again, a revoked one never does.
+    """Extend or shorten a link; an expired one becomes valid again, a revoked one never.
 
     Raises:
         Conflict: it is revoked, or a program's.
-        Invalid: the end is over, or later than the footage is kept.
+        Invalid: the end is in the past, or later than the footage's.
     """
     with transaction():
         return set_end(actor, get_link(actor, link_id), Audience.PERSON, expires_at)
@@ -163,12 +163,12 @@ def send_again(actor: Actor, link_id: int) -> Link:
     """Mail a link to its recipient once more.
 
     Raises:
-        Conflict: it opens nothing any more, or was made for nobody in particular.
+        Conflict: it is no longer valid, or has no recipient.
     """
     with transaction():
         link = get_link(actor, link_id)
         over = link.expires_at is not None and link.expires_at <= utcnow()
-        # A webhook has a name, and no mailbox.
+        # A webhook has a name instead of a mailbox.
         if link.revoked_at is not None or over or not is_mailbox(link.recipient or ""):
             raise Conflict
         owe_mail(link.id, AlertKind.SHARED, link.recipient or "")
@@ -177,7 +177,7 @@ def send_again(actor: Actor, link_id: int) -> Link:
 
 
 def reveal_link(actor: Actor, link_id: int) -> str:
-    """Return a person's link for somebody to read or copy; that is audited.
+    """Return a person's link for reading or copying; audited.
 
     Raises:
         Conflict: it is revoked, or a program's.
@@ -192,7 +192,7 @@ def reveal_link(actor: Actor, link_id: int) -> str:
 
 @dataclass(frozen=True)
 class Selection:
-    """Which links are meant: those of these numbers, or all of an address, a video or a key."""
+    """A selection of links: by these numbers, or all of an address, a video or a key."""
 
     link_ids: tuple[int, ...] = ()
     recipient: str = ""
@@ -200,7 +200,7 @@ class Selection:
     api_key_id: int | None = None
 
     def condition(self) -> ColumnElement[bool]:
-        """Return what a link fulfils that is meant."""
+        """Return the condition of the selected links."""
         if self.recipient:
             return Link.recipient == self.recipient
         if self.public_id:
@@ -223,7 +223,7 @@ def find_open_links(actor: Actor, selection: Selection) -> list[Link]:
 
 
 def revoke_links(actor: Actor, selection: Selection, reason: str) -> int:
-    """Revoke the selected links at once, all or none; return how many died."""
+    """Revoke the selected links at once, all or none; return their number."""
     with transaction():
         found = find_open_links(actor, selection)
         for link in found:

@@ -1,1 +1,1 @@
-"""Render what is owed and deliver it."""
+"""Render notifications and deliver them."""

@@ -1,4 +1,4 @@
-"""Send the mails about accounts that are owed, from jobs."""
+"""Send pending mails about accounts, from jobs."""
 
 import logging
 from datetime import timedelta
@@ -40,7 +40,7 @@ from vigint_web.system.processes import Shield
 
 log = logging.getLogger(__name__)
 
-# A stranger who asks for resets fills a mailbox with no more than this.
+# The maximum number of mails that a stranger's reset requests send to a mailbox.
 _RESETS_PER_HOUR = 3
 
 
@@ -54,7 +54,7 @@ class _Delivery(Work[AccountMail]):
     """One attempt at a mail about an account."""
 
     def attempt(self, row: AccountMail, lease: Lease, shield: Shield) -> Outcome:
-        """Send the mail, or forget it if nobody is to get it."""
+        """Send the mail, or drop it if it has no recipient."""
         user = _owner(row)
         if user is None:
             return _forgotten(row)
@@ -84,7 +84,7 @@ def due_account_mails() -> list[tuple[int, int]]:
 
 
 def _owner(row: AccountMail) -> User | None:
-    """Return the person a mail may be sent to; None: there is none, or too many mails already."""
+    """Return the user a mail may be sent to; None: there is none, or too many mails already."""
     user = row.user or db.session.scalar(select(User).where(User.email == row.recipient))
     if user is None or not user.active or row.closed_at is not None:
         return None
@@ -101,7 +101,7 @@ def _owner(row: AccountMail) -> User | None:
 
 
 def _name_owner(lease: Lease, user: User) -> None:
-    """Write whose account a reset is about: its link may be opened before the server answers."""
+    """Store the account of a reset: its link may be opened before the server answers."""
     owned = update(AccountMail).where(lease.held()).values(user_id=user.id)
     with transaction() as session:
         lease.require(change(session, owned))
@@ -110,7 +110,7 @@ def _name_owner(lease: Lease, user: User) -> None:
 def _forgotten(row: AccountMail) -> Outcome:
     return Settled(
         within=lambda session: session.delete(row),
-        afterwards=lambda: log.info("account mail %s is owed to nobody", row.id),
+        afterwards=lambda: log.info("account mail %s has no recipient", row.id),
     )
 
 
@@ -147,7 +147,7 @@ def _given_up(row: AccountMail, sentence: str) -> Outcome:
 
 
 def _settle_sent(row: AccountMail, letter: Letter, facts: AccountLetter, channel: str) -> Outcome:
-    """Write down that a mail was accepted, and keep it as it was sent, without its token."""
+    """Record that a mail was accepted, and store it as sent, without its token."""
     sent_at = utcnow()
 
     def within(_session: Session) -> None:

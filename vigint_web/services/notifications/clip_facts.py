@@ -1,4 +1,4 @@
-"""Say what a mail tells of an incident's video, and behind which link it is."""
+"""Provide the facts about an incident's video for a mail, and its link."""
 
 from datetime import timedelta
 
@@ -13,7 +13,7 @@ from vigint_web.services.links.links import hours_left, mint_link, private_url
 
 
 def renew_link(alert: Alert, incident: Incident) -> None:
-    """Give a mail that waited longer than its link lived another link, while there is footage."""
+    """Replace a link that expired while its mail waited, while there is footage."""
     link, video = alert.link, incident.video
     if video is None or alert.kind != AlertKind.VIDEO or _still_opens(link, incident):
         return
@@ -31,7 +31,7 @@ def renew_link(alert: Alert, incident: Incident) -> None:
 
 
 def _still_opens(link: Link | None, incident: Incident) -> bool:
-    """Return whether no other link is needed; one that was revoked is never replaced."""
+    """Return whether no other link is needed; a revoked one is never replaced."""
     if link is None:
         hosting = find_hosting(incident.id)
         return hosting is None or hosted_link(hosting) is not None
@@ -39,13 +39,13 @@ def _still_opens(link: Link | None, incident: Incident) -> bool:
 
 
 def failure_of(alert: Alert, incident: Incident) -> str:
-    """Return the code of why a mail carries no link."""
+    """Return the code of why a mail has no link."""
     video = incident.video
     if video is None:
         return "original_missing" if incident.frames_received else _why_no_frames(incident)
     if alert.link is not None and alert.link.revoked_at is not None:
         return "link_revoked"
-    # Where people were told by text at once, the link follows in a mail of its own.
+    # Recipients notified by text at once get the link in another mail.
     late = alert.kind == AlertKind.TEXT_ONLY and video.status == VideoStatus.READY
     if video.waits_for_room or late:
         return "waits_for_room"
@@ -53,7 +53,7 @@ def failure_of(alert: Alert, incident: Incident) -> str:
 
 
 def _why_no_frames(incident: Incident) -> str:
-    # What the detector counts is not checked on its way here.
+    # The detector's number was not validated before.
     skipped = incident.extra.get(FRAMES_SKIPPED)
     if isinstance(skipped, int) and not isinstance(skipped, bool) and 0 < skipped < 10**6:
         return f"{FRAMES_SKIPPED}:{skipped}"
@@ -61,7 +61,7 @@ def _why_no_frames(incident: Incident) -> str:
 
 
 def clip_of(alert: Alert, incident: Incident) -> ClipFacts | None:
-    """Return what a mail says of the video, None without one that can be seen."""
+    """Return a mail's facts about the video, None without a playable one."""
     link, video = alert.link, incident.video
     if alert.kind != AlertKind.VIDEO or video is None:
         return None
@@ -80,7 +80,7 @@ def clip_of(alert: Alert, incident: Incident) -> ClipFacts | None:
 
 
 def _hosted_clip(incident: Incident, video: Video) -> ClipFacts | None:
-    """Return what the mail says of a clip that another server hosts, if one does."""
+    """Return a mail's facts about a clip on another server, if any."""
     hosting = find_hosting(incident.id)
     address = hosted_link(hosting) if hosting is not None else None
     if hosting is None or address is None or video.streamed_size is None:

@@ -1,5 +1,6 @@
-"""Deliver mails and calls: at least once always, twice only if death falls between acceptance
-and commit."""
+"""Deliver mails and calls: at least once, twice only after a crash between acceptance and
+commit.
+"""
 
 import logging
 import time
@@ -46,22 +47,22 @@ from vigint_web.system.processes import Shield
 
 log = logging.getLogger(__name__)
 
-# How long one job goes on with the mails that were held up before its own.
+# How long one job continues with the mails that were held up before its own.
 _TURN_SECONDS = 60.0
 _UNTIL_CLIPS = timedelta(seconds=5)
 
 
-# How late these are says nothing about how fast alerts are delivered.
+# Their delay says nothing about the delivery time of alerts.
 _NOT_AT_ONCE = {AlertKind.REPEATS, AlertKind.UNDELIVERABLE}
 
 
 @dataclass(frozen=True)
 class _Parcel:
-    """What is handed over, and what is written down once that is done."""
+    """The content to send, and the rows to write afterwards."""
 
     hand_over: Callable[[], str]
     row: dict[str, Any] | None = None
-    # The gathered alerts that it tells of.
+    # The gathered alerts that it covers.
     told: tuple[int, ...] = ()
 
 
@@ -79,7 +80,7 @@ def deliver_alert(alert_id: int) -> None:
             outage.hold_back(alert_id, older)
             return
         if time.monotonic() - began > _TURN_SECONDS:
-            return  # all are due, and the reconciler brings them in their order
+            return  # all are due, and the reconciler enqueues them in order
     _deliver(alert_id)
 
 
@@ -91,7 +92,7 @@ def _deliver(alert_id: int) -> bool:
 
 
 def _is_orphan_past_its_time(alert_id: int) -> bool:
-    """Return whether the last attempt never ended and there has been time for many."""
+    """Return whether the last attempt never ended and there was time for many."""
     alert = db.session.get(Alert, alert_id, populate_existing=True)
     return alert is not None and alert.lease_until is not None and utcnow() > alert.give_up_at
 
@@ -122,7 +123,7 @@ class _Delivery(Work[Alert]):
         return _reaching(row, _settle_sent(row, parcel, channel))
 
     def failed(self, row: Alert, lease: Lease, error: Exception) -> Outcome:
-        """Let the next attempt do better, whatever it was; after a day somebody is told."""
+        """Retry after any failure; after a day administrators are notified."""
         if not isinstance(error, MailUndelivered | CallFailed):
             log.exception("alert %s could not be sent", lease.row_id)
         if isinstance(error, MailUndelivered) and error.unreachable:
@@ -132,7 +133,7 @@ class _Delivery(Work[Alert]):
 
 
 def _reaching(alert: Alert, outcome: Outcome) -> Outcome:
-    """Let go of what waits for the mail server once this is written: it has answered."""
+    """Release the mails that wait for the mail server once this is written: it has answered."""
     if alert.is_call:
         return outcome
     before = outcome.afterwards
@@ -156,13 +157,15 @@ def _parcel(lease: Lease, alert: Alert, shield: Shield) -> _Parcel:
 
 
 def _reached(lease: Lease, was_held_up: bool) -> None:
-    """Let go of what waits for the mail server, before the answer to this mail is waited for."""
+    """Release the mails that wait for the mail server, before the answer to this mail is waited
+    for.
+    """
     try:
         outage.reached(lease, was_held_up)
     except SQLAlchemyError as error:
-        # Done again when the mail is settled.
+        # Repeated when the mail is settled.
         db.session.rollback()
-        log.warning("held up mails not let go yet: %s", type(error).__name__)
+        log.warning("held mails not released yet: %s", type(error).__name__)
 
 
 def _told(error: Exception) -> str:
@@ -212,16 +215,16 @@ def _settle_sent(alert: Alert, parcel: _Parcel, channel: str) -> Outcome:
 
 
 def due_alerts() -> list[tuple[int, int]]:
-    """Return id and attempt of what should be under way and is in nobody's hands, oldest first."""
+    """Return id and attempt of unfinished alerts without a lease, oldest first."""
     return find_due(Alert, Alert.state == AlertState.PENDING, outage.longest_wait())
 
 
 def retry_alert(actor: Actor, reference: str, alert_id: int) -> Alert:
-    """Try an incident's mail or call that was given up again.
+    """Retry an incident's failed mail or call.
 
     Raises:
         NotFound: there is no such mail for this actor.
-        Conflict: it was not given up.
+        Conflict: it has not failed.
     """
     alert = db.session.get(Alert, alert_id)
     if alert is None or alert.incident is None or alert.incident.reference != reference:
@@ -230,11 +233,11 @@ def retry_alert(actor: Actor, reference: str, alert_id: int) -> Alert:
 
 
 def retry_delivery(actor: Actor, alert_id: int) -> Alert:
-    """Try a mail or a call that was given up again; one that was gathered, with all others.
+    """Retry a failed mail or call; a gathered one together with all others.
 
     Raises:
         NotFound: there is no such mail for this actor.
-        Conflict: it was not given up.
+        Conflict: it has not failed.
     """
     alert = db.session.get(Alert, alert_id)
     if alert is None or alert.site_id is None or not actor.sees(alert.site_id):
@@ -247,7 +250,7 @@ def retry_delivery(actor: Actor, alert_id: int) -> Alert:
             .where(
                 Alert.id == alert_id,
                 Alert.state == AlertState.FAILED,
-                Alert.refused.is_(None),  # there is nothing to be sent to
+                Alert.refused.is_(None),  # there is no address to send to
             )
             .values(
                 state=AlertState.PENDING,
@@ -321,7 +324,7 @@ def _held_up(lease: Lease, alert: Alert, sentence: str) -> Outcome:
 
 
 def _told_of(alert: Alert, event: Event, **fields: object) -> dict[str, dict[str, object]]:
-    """Return what a log line says besides its message."""
+    """Return the additional fields of a log line."""
     named = {"incident": alert.incident.reference} if alert.incident is not None else {}
     return about(event, **named, **fields)
 

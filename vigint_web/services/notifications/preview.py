@@ -1,4 +1,4 @@
-"""Show what a recipient would be mailed about an incident, without a link that opens anything."""
+"""Preview a recipient's mail about an incident, without a usable link."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -25,32 +25,32 @@ from vigint_web.services.notifications.rendering import facts_of
 
 @dataclass(frozen=True)
 class Preview:
-    """A mail as it would be; its link is made out of dots."""
+    """A mail as it would be sent; its link consists of dots."""
 
     incident: Incident
     recipient: str
-    # Everybody who is, or was, to be told.
+    # All present and past recipients.
     recipients: tuple[str, ...]
     locale: str
     subject: str
     text: str
     html: str
-    # The clip is not ready, so that its size is not known yet.
+    # The clip is not ready, so its size is not known yet.
     is_early: bool
 
 
 def preview_mail(
     actor: Actor, reference: str, recipient: str | None = None, locale: str | None = None
 ) -> Preview:
-    """Return the mail about an incident that a recipient would get.
+    """Return a recipient's mail about an incident.
 
     Args:
-        recipient: None: the first of the incident's.
-        locale: None: what is known of the recipient.
+        recipient: None: the incident's first one.
+        locale: None: the recipient's.
 
     Raises:
         NotFound: there is no such incident for this actor.
-        Invalid: the recipient is no mail address.
+        Invalid: the recipient is not a mail address.
     """
     incident = get_incident(actor, reference)
     recipients = _recipients(incident)
@@ -110,7 +110,7 @@ def _clip(incident: Incident, video: Video, recipient: str) -> ClipFacts:
 
 
 def _end_of_link(video: Video, recipient: str) -> datetime | None:
-    """Return until when the link works that a recipient has, if they have one."""
+    """Return the end of a recipient's link, if there is one."""
     return db.session.scalar(
         select(Link.expires_at)
         .where(Link.video_id == video.id, Link.recipient == recipient, Link.revoked_at.is_(None))

@@ -1,4 +1,4 @@
-"""Know in which language somebody reads their mails."""
+"""Determine the language of a recipient's mails."""
 
 from sqlalchemy import select
 
@@ -6,12 +6,12 @@ from vigint_web.extensions import db
 from vigint_web.models import User
 from vigint_web.services.core.runtime import config
 
-# What the alert mail is written in unless somebody is known to read another language.
+# The language of alert mails unless another one is known for the recipient.
 _ALERTS = "fr"
 
 
 def known_locale(address: str) -> str | None:
-    """Return what a person chose, else what is configured for their address or their domain."""
+    """Return a user's choice, else the setting for their address or domain."""
     address = address.lower()
     chosen = db.session.scalar(select(User.locale).where(User.email == address))
     configured = dict(config().email.locales)

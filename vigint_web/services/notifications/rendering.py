@@ -1,4 +1,4 @@
-"""Write the letter that an alert row owes, from what the database says now."""
+"""Compose the mail of an alert row, from the current rows."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
@@ -43,33 +43,33 @@ _MOST_FAILURES = 50
 
 
 class NothingToSay(Exception):
-    """Say why a mail that was owed makes no sense any more, as a code of `i18n.deliveries`."""
+    """A pending mail is obsolete; carries a code of `i18n.deliveries`."""
 
 
 class NotYet(Exception):
-    """Say that a mail has to wait for what it tells of."""
+    """A mail has to wait for its content."""
 
 
 @dataclass(frozen=True)
 class Written:
-    """A mail, and the link whose token it carries, if it carries one."""
+    """A mail, and the link whose token it contains, if any."""
 
     message: Letter
     link: Link | None = None
-    # The token of another host's link, where the mail carries that.
+    # The token of another host's link, if the mail contains it.
     foreign_token: str | None = None
-    # Of a mail about several: the tokens it carries, with the number of their links (0: another
-    # host's), and the alerts that it tells of.
+    # Of a mail about several: the tokens it contains, with the numbers of their links (0: another
+    # host's), and the alerts that it covers.
     tokens: dict[str, int] = field(default_factory=dict)
     told: tuple[int, ...] = ()
 
 
 def write_letter(alert: Alert) -> Written:
-    """Return the mail that is owed; an expired link of an incident is replaced by a fresh one.
+    """Return the mail of an alert; an expired link of an incident is replaced by a new one.
 
     Raises:
-        NothingToSay: what it is about is gone.
-        NotYet: what it tells of is still being made.
+        NothingToSay: its subject was deleted.
+        NotYet: its content is still being made.
     """
     if alert.kind == AlertKind.UNDELIVERABLE:
         return Written(compose_undeliverable(_failures(alert), config()))
@@ -120,7 +120,7 @@ def _about_link(alert: Alert, link: Link) -> LinkMail:
 
 
 def _video_of(link: Link, incident: Incident | None) -> dict[str, Any]:
-    """Return what the video of a link shows, where, when, and under which reference."""
+    """Return the subject of a link's video, its place, time, and reference."""
     if incident is not None:
         return {
             "about": incident.incident_type,
@@ -144,10 +144,10 @@ def _what(incident: Incident) -> str:
 
 
 def facts_of(alert: Alert, incident: Incident, clip: ClipFacts | None, failure: str) -> AlertMail:
-    """Return what the mail about an incident tells its recipient.
+    """Return the content of a recipient's mail about the incident.
 
     Args:
-        failure: the code of why there is no clip, where there is none.
+        failure: the code of why there is no clip, if there is none.
     """
     return AlertMail(
         recipient=alert.recipient,
@@ -201,7 +201,7 @@ def _repeats(alert: Alert, first: Incident) -> Written:
 
 
 def _digest(alert: Alert) -> Written:
-    """Return the mail that lists what a detector had kept; of a single alert, the usual one."""
+    """Return the mail that lists spooled alerts; of a single alert, the usual one."""
     rows = digests.gathered_in(alert.id)
     if digests.wait_for_more(alert, rows):
         raise NotYet
@@ -228,7 +228,7 @@ def _digest(alert: Alert) -> Written:
         entries=tuple(told),
         page=addresses.incidents_page(),
     )
-    # What is beyond the most that one mail lists is told by the next.
+    # Alerts beyond the maximum of one mail are covered by the next.
     return Written(
         compose_digest(facts, config()), tokens=tokens, told=tuple(row.id for row, _ in known)
     )

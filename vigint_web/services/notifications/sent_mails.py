@@ -1,4 +1,4 @@
-"""Keep every mail as it was sent, and show it to whoever may read it."""
+"""Store every mail as it was sent, and show it to those with the permission."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -42,7 +42,7 @@ from vigint_web.services.notifications.token_masking import (
     unmasked_all,
 )
 
-# How long the frame with a mail's HTML may take to be asked for by the page that was opened.
+# The time within which the opened page must request the frame with a mail's HTML.
 _OPENING_SECONDS = 60
 
 
@@ -64,7 +64,7 @@ class OpenedMail:
 
     @property
     def link_is_gone(self) -> bool:
-        """Return whether the mail carried a link to a video that is not there any more."""
+        """Return whether the mail had a link to a deleted video."""
         return self.is_masked and self.row.link is None and not self.row.is_about_account
 
 
@@ -78,8 +78,8 @@ def row_of(
     """Return the row of a mail about to be sent, without the token of its link.
 
     Args:
-        link: the link that the mail carries, if it carries one.
-        foreign_token: the token of another host's link, where the mail carries that.
+        link: the mail's link, if any.
+        foreign_token: the token of another host's link, if the mail contains it.
         tokens: of a mail about several, with the numbers of their links.
     """
     token = token_of(link) if link is not None else foreign_token
@@ -98,10 +98,10 @@ def row_of(
 def account_row(
     message: Letter, recipient: str, message_id: str, token: str | None
 ) -> dict[str, Any]:
-    """Return the row of a mail about an account, whose token cannot be put back.
+    """Return the row of a mail about an account, whose token cannot be restored.
 
     Args:
-        token: of the link that it carries, if it carries one.
+        token: of its link, if it has one.
     """
     return {
         "site_id": None,
@@ -115,9 +115,9 @@ def account_row(
 
 
 def keep_mail(row: dict[str, Any]) -> None:
-    """Record a mail that was accepted, inside the transaction that settles it; once for ever."""
+    """Record an accepted mail, in the transaction that settles it; only once."""
     with transaction() as session:
-        # Purged meanwhile, perhaps: that must not undo what is settled here.
+        # Perhaps purged meanwhile, which must not undo the settling.
         link_id = session.scalar(
             select(Link.id).where(Link.id == row["link_id"]).with_for_update(key_share=True)
         )
@@ -146,7 +146,7 @@ def list_mails(actor: Actor, search: str = "", place: Place = TOP, size: int = P
 
 
 def undelivered_account_mails(limit: int = 50) -> list[AccountMail]:
-    """Return the mails about accounts that were tried in vain or given up, the newest first."""
+    """Return failing or failed mails about accounts, the newest first."""
     tried = and_(AccountMail.state == AccountMailState.PENDING, AccountMail.error.is_not(None))
     failed = AccountMail.state == AccountMailState.FAILED
     found = select(AccountMail).where(or_(failed, tried)).order_by(AccountMail.id.desc())
@@ -154,7 +154,7 @@ def undelivered_account_mails(limit: int = 50) -> list[AccountMail]:
 
 
 def undelivered(actor: Actor, limit: int = 50) -> tuple[list[Alert], int]:
-    """Return what was tried in vain or given up, the newest first, and how many more there are."""
+    """Return failing or failed deliveries, the newest first, and the number of further ones."""
     found = (
         select(Alert)
         .outerjoin(Incident, Alert.incident_id == Incident.id)
@@ -179,10 +179,10 @@ def undelivered(actor: Actor, limit: int = 50) -> tuple[list[Alert], int]:
 def open_mail(
     actor: Actor, mail_id: int, *, action: str = "outbox:opened", ticket: str | None = None
 ) -> OpenedMail:
-    """Return one mail for a person to read; what its link opens is why reading it is audited.
+    """Return one mail for reading; audited, because it may contain a valid link.
 
     Args:
-        ticket: of a page whose opening was audited just now, which this is a part of.
+        ticket: of a page whose opening was just audited, of which this is a part.
 
     Raises:
         NotFound: there is no such mail for this actor.
@@ -199,18 +199,18 @@ def open_mail(
 
 
 def opening_ticket(actor: Actor, mail_id: int) -> str:
-    """Return what lets the frame of a page just opened be asked for as a part of that opening."""
+    """Return the ticket with which the frame of an opened page counts as a part of that opening."""
     return _tickets().mint([actor.user_id, mail_id])
 
 
 def opens_still(link: Link) -> bool:
-    """Return whether a mail's link opens its page now."""
+    """Return whether a mail's link is valid now."""
     used_up = link.max_views is not None and link.views >= link.max_views
     return not used_up and refusal(link, Opening.PAGE, utcnow()) is None
 
 
 def mails_of(actor: Actor, alert_ids: Iterable[int]) -> dict[int, int]:
-    """Return the number of the newest mail of each alert that was sent, by the alerts' ids."""
+    """Return the number of the newest mail of each sent alert, by the alerts' ids."""
     newest = (
         select(Mail.alert_id, func.max(Mail.id))
         .where(Mail.alert_id.in_(list(alert_ids)), actor.scope(Mail.site_id))
@@ -221,7 +221,7 @@ def mails_of(actor: Actor, alert_ids: Iterable[int]) -> dict[int, int]:
 
 
 def incident_of(mail: Mail) -> Incident | None:
-    """Return the incident that a mail told of."""
+    """Return the incident of a mail."""
     alert = db.session.get(Alert, mail.alert_id) if mail.alert_id is not None else None
     return alert.incident if alert is not None else None
 
@@ -232,7 +232,7 @@ def count_mails_before(limit: datetime) -> int:
 
 
 def delete_mails_before(limit: datetime) -> int:
-    """Forget mails sent before a date, inside the caller's transaction; return how many."""
+    """Delete mails sent before a date, in the caller's transaction; return their number."""
     with transaction() as session:
         return change(session, delete(Mail).where(Mail.sent_at < limit))
 
@@ -250,7 +250,7 @@ def _is_of_opening(ticket: str, actor: Actor, mail_id: int) -> bool:
 
 
 def _opened(row: Mail) -> OpenedMail:
-    # A dead link's token opens nothing here, and may open something once it is extended.
+    # An invalid link's token is useless now, but the link may be extended later.
     lives = row.link is not None and opens_still(row.link)
     token = token_of(row.link) if row.link is not None and lives else None
     content = unmasked(row.content, row.message_id, token)
@@ -272,7 +272,7 @@ def _opened(row: Mail) -> OpenedMail:
 
 
 def _date_of(message: EmailMessage) -> datetime | None:
-    """Return the moment that a mail names, None if it names none."""
+    """Return the time of a mail's Date header, None if there is none."""
     found = getattr(message["Date"], "datetime", None)
     return found if isinstance(found, datetime) and found.tzinfo is not None else None
 

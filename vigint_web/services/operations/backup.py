@@ -1,4 +1,4 @@
-"""Back up an installation while it runs: first its database, then the files that names."""
+"""Back up an installation while it runs: first its database, then the referenced files."""
 
 import errno
 import os
@@ -35,12 +35,12 @@ Told = Callable[[int, int], None]
 
 
 class BackupRefused(CommandRefused):
-    """Say in a sentence why there is no backup."""
+    """Explain in a sentence why there is no backup."""
 
 
 @dataclass
 class Made:
-    """What a backup holds."""
+    """The content of a backup."""
 
     path: Path
     size: int = 0
@@ -48,16 +48,16 @@ class Made:
     rows: dict[str, int] = field(default_factory=dict)
     # Files deleted with their rows while the backup was made.
     gone: list[str] = field(default_factory=list)
-    # Files that are not what their row says, or that are missing though a row names them.
+    # Files that differ from their row, or that are missing though a row references them.
     doubtful: list[str] = field(default_factory=list)
 
 
 def make_backup(actor: Actor, target: Path, told: Told, *, leave_out_missing: bool = False) -> Made:
-    """Write one backup file; nothing is at its place before it is complete and on the disk.
+    """Write one backup file, which gets its name only when it is complete and on disk.
 
     Args:
-        told: is given the bytes done and the bytes to do, again and again.
-        leave_out_missing: go on without files that are missing though a row names them.
+        told: called with the bytes done and the bytes to do, repeatedly.
+        leave_out_missing: continue without files that are missing though a row references them.
 
     Raises:
         BackupRefused, DatabaseRefused: with a sentence.
@@ -99,7 +99,7 @@ def _write(
     for stored in copy.contents.files:
         _add_stored(writer, stored, made, leave_out_missing)
     for path in mails:
-        with suppress(FileNotFoundError, NotABackup):  # purged meanwhile; or no mail of ours
+        with suppress(FileNotFoundError, NotABackup):  # purged meanwhile; or not one of our mails
             _add_file(writer, f"{OUTBOX}{path.name}", path)
     made.rows, made.files = copy.contents.rows, len(writer.files)
     writer.finish(copy.contents.rows, made.gone)
@@ -183,7 +183,7 @@ def _disk_told(folder: Path) -> Iterator[None]:
 
 @contextmanager
 def _draft(target: Path) -> Iterator[IO[bytes]]:
-    """Give a file that gets its name once it is whole and on the disk."""
+    """Provide a file that gets its name once it is complete and on disk."""
     descriptor, name = tempfile.mkstemp(
         prefix=f".{target.name}.", suffix=".part", dir=target.parent
     )
@@ -194,19 +194,19 @@ def _draft(target: Path) -> Iterator[IO[bytes]]:
             file.flush()
             os.fsync(file.fileno())
         try:
-            # A link never overwrites what came there meanwhile, as a rename would.
+            # A link never overwrites a file created meanwhile, as a rename would.
             os.link(draft, target)
         except FileExistsError:
             raise BackupRefused(f"{target} is there already: name another file.") from None
         except OSError:
-            draft.rename(target)  # a file system without links, such as a USB stick's
+            draft.rename(target)  # a file system without links, such as on a USB drive
         sync_folder(target.parent)
     finally:
         draft.unlink(missing_ok=True)
 
 
 def sync_folder(folder: Path) -> None:
-    """Make the names in a folder durable."""
+    """Make the entries of a folder durable."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)

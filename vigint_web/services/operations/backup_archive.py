@@ -1,7 +1,7 @@
-"""Write and check backup files: a tar of what an installation holds, with a manifest of hashes.
+"""Write and verify backup files: a tar of the installation's files, with a manifest of hashes.
 
-The manifest comes last, for the hashes are known once the files are written; a file that was cut
-off has none. Names are few and known beforehand, so that nothing can be unpacked elsewhere.
+The manifest comes last, because the hashes are known once the files are written; a truncated file
+has none. Names are few and known in advance, so that nothing can be unpacked elsewhere.
 """
 
 import hashlib
@@ -48,18 +48,18 @@ __all__ = [
 
 _CHUNK = 1024 * 1024
 _LONGEST_DOCUMENT = 64 * 1024
-# Of the manifest, for each file: far more than an entry takes.
+# Bytes of the manifest per file: far more than an entry takes.
 _LONGEST_ENTRY = 1024
 
 Progress = Callable[[int], None]
 
 
 class NotABackup(CommandRefused):
-    """Say in a sentence why a file is no backup that can be used."""
+    """Explain in a sentence why a file is not a usable backup."""
 
 
 class ArchiveWriter:
-    """Write a backup to an open file, one member after the other."""
+    """Write a backup to an open file, member by member."""
 
     def __init__(self, file: IO[bytes], progress: Progress) -> None:
         self._tar = tarfile.open(fileobj=file, mode="w", format=tarfile.PAX_FORMAT)  # noqa: SIM115 - `finish` closes it
@@ -67,7 +67,7 @@ class ArchiveWriter:
         self.files: dict[str, Stored] = {}
 
     def head(self, created_at: str, dialect: str, revision: str | None) -> None:
-        """Write what kind of backup this is; it comes first."""
+        """Write the type of the backup; it comes first."""
         told = {"format": FORMAT, "created_at": created_at}
         self.add_bytes(HEAD, _json({**told, "dialect": dialect, "revision": revision}))
 
@@ -105,10 +105,10 @@ class Archive:
         """Open the file.
 
         Raises:
-            NotABackup: it cannot be read, or is no tar.
+            NotABackup: it cannot be read, or is not a tar.
         """
         try:
-            # Only a plain file: a pipe or a device would never end.
+            # Only a regular file: a pipe or a device would never end.
             file = self.path.open("rb") if self.path.is_file() else None
             if file is None:
                 self.path.stat()
@@ -121,7 +121,7 @@ class Archive:
             file.close()
             if isinstance(error, OSError):
                 raise NotABackup(f"{self.path} cannot be read: {error.strerror}.") from None
-            # Whatever the parser did not expect of bytes that anybody may have written.
+            # Any exception of the parser, since the bytes are untrusted.
             raise self._no_backup() from None
         self._file = file
         return self
@@ -132,12 +132,12 @@ class Archive:
         self._file.close()
 
     def check(self, progress: Progress) -> Manifest:
-        """Return what the backup holds, after comparing every byte with its hash.
+        """Return the content of the backup, after comparing every byte with its hash.
 
-        What can be seen without reading the files is looked at first: names, sizes, manifest.
+        Everything that does not need the files' bytes is checked first: names, sizes, manifest.
 
         Raises:
-            NotABackup: with a sentence that says what is wrong.
+            NotABackup: with a sentence that describes the error.
         """
         with self._damage_told():
             sizes = self._sizes()
@@ -158,7 +158,7 @@ class Archive:
             return manifest
 
     def _sizes(self) -> dict[str, int]:
-        """Return the files of the archive and the sizes that they claim."""
+        """Return the files of the archive and their claimed sizes."""
         found: dict[str, int] = {}
         length = self.path.stat().st_size
         for member in self._plain_members():
@@ -179,7 +179,7 @@ class Archive:
         return source.read(longest) if source is not None else b""
 
     def _manifest(self, sizes: dict[str, int]) -> Manifest:
-        """Return the manifest, once it is sealed, well-formed, and about these files."""
+        """Return the manifest, after checking its seal, its form and its list of files."""
         if HEAD not in sizes:
             raise self._no_backup()
         try:
@@ -237,7 +237,7 @@ class Archive:
         except OSError as error:
             raise NotABackup(f"{self.path} cannot be read: {error.strerror or error}.") from None
         except Exception:
-            # Whatever the parser did not expect of bytes that anybody may have written.
+            # Any exception of the parser, since the bytes are untrusted.
             raise self._cut_off() from None
 
     def _no_backup(self) -> NotABackup:
@@ -257,7 +257,7 @@ class Archive:
 
 
 class _Hashing:
-    """Read through, and know the hash and the length of what was read."""
+    """A reader that computes hash and length of the bytes read."""
 
     def __init__(self, source: IO[bytes], progress: Progress) -> None:
         self._source = source
@@ -282,9 +282,9 @@ class _Hashing:
 def copy_checked(
     source: IO[bytes], target: IO[bytes], expected: Stored, progress: Progress
 ) -> None:
-    """Copy a file of a backup; raises NotABackup when it is not what was checked before."""
+    """Copy a file of a backup; raises NotABackup when it differs from the verified one."""
     reader = _Hashing(source, progress)
-    with suppress(tarfile.TarError):  # the length tells
+    with suppress(tarfile.TarError):  # detected by the length
         while data := reader.read(_CHUNK):
             target.write(data)
     if (reader.length, reader.sha256) != (expected.size, expected.sha256):

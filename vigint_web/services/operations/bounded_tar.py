@@ -1,11 +1,11 @@
-"""Read a tar that anybody may have written without its headers costing more than they are worth."""
+"""Read an untrusted tar with bounded cost of its headers."""
 
 import errno
 import os
 import tarfile
 from typing import IO, Self
 
-# What Vigint writes: plain files, and one extended header before a file that is long or large.
+# Vigint writes regular files, and one extended header before a file that is long or large.
 _PLAIN = {tarfile.REGTYPE, tarfile.AREGTYPE}
 _LONGEST_HEADER = 64 * 1024
 _HOLES_LOOKED_AT = 10_000
@@ -13,14 +13,14 @@ _SMALL = 64 * 1024 * 1024
 
 
 class BoundedTarInfo(tarfile.TarInfo):
-    """A member whose extended header is small, and that has no header of another kind.
+    """A member whose extended header is small, and that has no other kind of header.
 
-    `tarfile` reads an extended header whole, whatever length it claims, and a sparse member costs
-    what its map says.
+    `tarfile` reads an extended header completely, whatever its claimed length, and a sparse member
+    costs what its map claims.
     """
 
     def _proc_member(self, tar: tarfile.TarFile) -> Self:
-        """Choose what reads the rest of a member: the place that tarfile means for this."""
+        """Dispatch the rest of a member: tarfile's extension point for this."""
         if self.type == tarfile.XHDTYPE:
             file = tar.fileobj
             if not 0 <= self.size <= _LONGEST_HEADER or file is None:
@@ -38,14 +38,14 @@ class BoundedTarInfo(tarfile.TarInfo):
 
 
 def is_plain(member: tarfile.TarInfo) -> bool:
-    """Return whether a member is a plain file whose bytes lie in the archive as they are."""
+    """Return whether a member is a regular file whose bytes are stored unchanged."""
     return member.type in _PLAIN and not member.issparse() and member.size >= 0
 
 
 def is_mostly_holes(file: IO[bytes]) -> bool:
-    """Return whether most of a large file takes no place on the disk: reading it is all it costs.
+    """Return whether most of a large file is sparse, and so costs only time to read.
 
-    A file system that compresses, or a copy that left out zeros, makes some holes in any file.
+    A file system that compresses, or a copy that skipped zeros, makes some holes in any file.
     """
     descriptor, at = file.fileno(), file.tell()
     size = os.fstat(descriptor).st_size
@@ -62,7 +62,7 @@ def is_mostly_holes(file: IO[bytes]) -> bool:
         else:
             return False
     except OSError as error:
-        # ENXIO: nothing but a hole follows. Anything else: this file system cannot tell.
+        # ENXIO: only a hole follows. Other errors: not supported by this file system.
         return error.errno == errno.ENXIO and held <= size // 2
     finally:
         os.lseek(descriptor, at, os.SEEK_SET)

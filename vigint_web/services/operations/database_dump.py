@@ -1,4 +1,4 @@
-"""Copy a database as it is at one moment, while others write to it, and put a copy in place."""
+"""Copy a database at one point in time, while others write to it, and install a copy."""
 
 import errno
 import json
@@ -25,12 +25,12 @@ _Files = dict[tuple[str, int], tuple[Any, Any, Any]]
 
 
 class DatabaseRefused(CommandRefused):
-    """Say in a sentence why a database could not be copied or restored."""
+    """Explain in a sentence why a database could not be copied or restored."""
 
 
 @dataclass(frozen=True)
 class StoredFile:
-    """A file that a row names; hash and size as far as the row tells them."""
+    """A file referenced by a row; with hash and size if the row has them."""
 
     video_id: int
     key: str
@@ -40,18 +40,18 @@ class StoredFile:
 
 @dataclass(frozen=True)
 class Contents:
-    """What a database holds, as far as backups compare it."""
+    """The content of a database, as compared by backups."""
 
     rows: dict[str, int]
     revision: str | None
     files: tuple[StoredFile, ...]
-    # Names of files that no Vigint gives: they may lead out of the storage.
+    # Names of files that Vigint never generates: they may lead out of the storage.
     strange: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Snapshot:
-    """A copy of a database in one file, and what it holds."""
+    """A copy of a database in one file, and its content."""
 
     path: Path
     contents: Contents
@@ -80,7 +80,7 @@ def snapshot(engine: Engine, folder: Path) -> Iterator[Snapshot]:
 
 
 def read_contents(connection: Connection) -> Contents:
-    """Return what a database holds, whatever its revision."""
+    """Return the content of a database of any revision."""
     tables = sorted(inspect(connection).get_table_names())
     quote = connection.dialect.identifier_preparer.quote
     rows = {
@@ -109,7 +109,7 @@ def stored_files(connection: Connection) -> Iterator[StoredFile]:
     of the same place the columns are right: processes of the version before write nothing else.
 
     Raises:
-        DatabaseRefused: further pictures are named as no Vigint does it.
+        DatabaseRefused: names of further tracks are invalid.
     """
     inspector = inspect(connection)
     columns = {column["name"] for column in inspector.get_columns("videos")}
@@ -156,10 +156,13 @@ def _tracks(stored: Any) -> _Files:
     """
     try:
         told = json.loads(stored) if isinstance(stored, str | bytes) else stored
-        return {
-            ("playable", track["number"]): (str(track["key"]), track["sha256"], track["size"])
-            for track in told or []
-        }
+        named: _Files = {}
+        for track in told or []:
+            posters = [("poster", track["poster"])] if "poster" in track else []
+            for kind, file in (("playable", track), *posters):
+                of_file = (str(file["key"]), file["sha256"], file["size"])
+                named[kind, track["number"]] = of_file
+        return named
     except (ValueError, TypeError, KeyError, RecursionError):
         raise DatabaseRefused(
             "The database is damaged: it names further pictures of a video as no Vigint does."
@@ -168,7 +171,7 @@ def _tracks(stored: Any) -> _Files:
 
 
 def check_restored(path: Path) -> Contents:
-    """Return what a restored SQLite file holds; raises DatabaseRefused when it is damaged."""
+    """Return the content of a restored SQLite file; raises DatabaseRefused when it is damaged."""
     try:
         with _opened(path) as connection:
             if connection.exec_driver_sql("PRAGMA integrity_check").scalar() != "ok":
@@ -177,14 +180,14 @@ def check_restored(path: Path) -> Contents:
     except VigintError:
         raise
     except Exception:
-        # The file is anybody's: tables without their columns, values of strange types, damage.
+        # The file is untrusted: tables without their columns, values of unexpected types, damage.
         raise DatabaseRefused(
             "The database in the backup is damaged. Use another backup."
         ) from None
 
 
 def is_empty(engine: Engine) -> bool:
-    """Return whether a database holds nothing yet."""
+    """Return whether a database is empty."""
     if engine.dialect.name == "sqlite":
         return not sqlite_path(engine.url).exists()
     with engine.connect() as connection:
@@ -192,7 +195,7 @@ def is_empty(engine: Engine) -> bool:
 
 
 def restore_postgresql(url: URL, path: Path) -> None:
-    """Fill an empty PostgreSQL database from a dump, wholly or not at all."""
+    """Fill an empty PostgreSQL database from a dump, completely or not at all."""
     _run_postgresql(
         "pg_restore", url, "--single-transaction", "--exit-on-error", "--no-owner",
         "--no-privileges", str(path),
@@ -200,7 +203,7 @@ def restore_postgresql(url: URL, path: Path) -> None:
 
 
 def empty_postgresql(url: URL) -> None:
-    """Take everything out of a database that was empty before this restore filled it."""
+    """Empty a database that was empty before this restore filled it."""
     engine = create_engine(url, poolclass=NullPool)
     with engine.begin() as connection:
         for table in inspect(connection).get_table_names():
@@ -210,7 +213,7 @@ def empty_postgresql(url: URL) -> None:
 
 
 def may_create_databases(url: URL) -> bool:
-    """Return whether the configured user may create a database of its own on that server."""
+    """Return whether the configured user may create databases on that server."""
     engine = create_engine(url, poolclass=NullPool)
     with engine.connect() as connection:
         return bool(
@@ -222,7 +225,7 @@ def may_create_databases(url: URL) -> bool:
 
 @contextmanager
 def scratch_postgresql(url: URL, name: str) -> Iterator[URL]:
-    """Give an empty database beside the configured one, for a while.
+    """Provide a temporary empty database beside the configured one.
 
     Raises:
         DatabaseRefused: its user may not create databases.
@@ -248,7 +251,7 @@ def sqlite_path(url: URL) -> Path:
 
 
 def parse_url(url: str) -> URL:
-    """Return an address as SQLAlchemy reads it."""
+    """Return an address parsed by SQLAlchemy."""
     return make_url(url)
 
 
@@ -260,7 +263,7 @@ def _copy_sqlite(url: URL, target: Path) -> None:
         )
     try:
         with closing(sqlite3.connect(source, timeout=60, isolation_level=None)) as connection:
-            # One read transaction: writers go on, and nothing deleted is left in the copy.
+            # One read transaction: writers continue, and no deleted data remains in the copy.
             connection.execute("VACUUM INTO ?", (str(target),))
     except sqlite3.OperationalError as error:
         if "full" in str(error):
@@ -287,7 +290,7 @@ def _run_postgresql(program: str, url: URL, *arguments: str) -> None:
             " programs of the server's version or a newer one (Debian or Ubuntu: apt install"
             " postgresql-client), then start again."
         )
-    # Arguments are seen by everybody on the machine; the environment is not.
+    # Arguments are visible to all users of the machine; the environment is not.
     address = URL.create(
         "postgresql", url.username, None, url.host, url.port, url.database, url.query
     ).render_as_string()

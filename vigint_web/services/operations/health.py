@@ -1,4 +1,4 @@
-"""Measure whether the parts that this installation needs are up."""
+"""Measure whether the parts of this installation are up."""
 
 import shutil
 from datetime import UTC, datetime, timedelta
@@ -24,7 +24,7 @@ from vigint_web.services.core.runtime import config, runtime, storage
 from vigint_web.services.operations.health_rules import Disk, Mails, Readings
 from vigint_web.storage import NoRoom
 
-# Workers give a sign of life every 15 seconds.
+# Workers send a heartbeat every 15 seconds.
 _SILENT_SECONDS = 35
 _LATELY = timedelta(hours=24)
 
@@ -32,22 +32,22 @@ _LATELY = timedelta(hours=24)
 def missing_parts() -> list[str]:
     """Return which of database, queue and worker are not up; empty when all are.
 
-    A storage elsewhere that is away is none of these: whoever works here wants to read so.
+    An unavailable remote storage does not count: users want to read that in the dashboard.
     """
     missing = [] if _database_answers() else ["database"]
     try:
         workers = living_workers()
     except RedisError:
-        # Without the queue nobody can tell whether a worker is up.
+        # Without the queue the workers' state is unknown.
         return [*missing, "queue", "worker"]
     return missing if workers else [*missing, "worker"]
 
 
 def living_workers() -> int:
-    """Return how many workers gave a sign of life lately; a killed one is silent."""
+    """Return the number of workers with a recent heartbeat; a killed one has none."""
     workers = Worker.all(connection=runtime().redis, serializer=JSONSerializer)
     now = utcnow()
-    # What is ahead was written before the clock was set back.
+    # Times in the future were written before the clock was set back.
     earliest, latest = now - timedelta(seconds=_SILENT_SECONDS), now + SKEW
     return sum(
         1
@@ -58,7 +58,7 @@ def living_workers() -> int:
 
 
 def measure() -> Readings:
-    """Return how the installation is, as a whole; it ends the transaction that has begun."""
+    """Return the state of the whole installation; ends the current transaction."""
     settings = config()
     database = _database_answers()
     workers: int | None = None
@@ -104,9 +104,9 @@ def oldest_job(*names: str) -> datetime | None:
             try:
                 job = ListedJob.fetch(job_id, connection=runtime().redis)
             except NoSuchJobError:
-                continue  # a worker was faster
+                continue  # taken by a worker meanwhile
             if job.enqueued_at is not None:
-                # RQ tells UTC, in some releases without saying so.
+                # RQ uses UTC, in some releases without an offset.
                 found.append(job.enqueued_at.replace(tzinfo=job.enqueued_at.tzinfo or UTC))
     return min(found, default=None)
 
@@ -117,7 +117,7 @@ def _mails() -> Mails:
         Alert.state == AlertState.FAILED,
         Alert.changed_at >= since,
         Alert.told_by_id.is_(None),
-        Alert.refused.is_(None),  # by us, and the program was told
+        Alert.refused.is_(None),  # refused here, and the program was notified
     )
     number, first, error = _not_accepted(Alert.channel.is_distinct_from(WEBHOOK))
     calls, calls_since, call_error = _not_accepted(Alert.channel == WEBHOOK)
@@ -129,7 +129,7 @@ def _mails() -> Mails:
         named=bool(email.recipients),
         alerted=tuple(alerted),
         nowhere=tuple(who for who in default if who not in alerted),
-        # From the newest on: the first that was sent is met at once.
+        # From the newest on: the first successful one is found at once.
         last_accepted=db.session.scalar(
             select(Alert.sent_at)
             .where(Alert.sent_at.is_not(None), Alert.channel.is_distinct_from(WEBHOOK))
@@ -147,7 +147,7 @@ def _mails() -> Mails:
 
 
 def _not_accepted(which: ColumnElement[bool]) -> tuple[int, datetime | None, str]:
-    """Return how many of these were tried in vain, since when, and what was answered last."""
+    """Return the number of failing ones, since when, and the last answer."""
     waiting = (Alert.state == AlertState.PENDING, Alert.error.is_not(None), which)
     number, since = db.session.execute(
         select(func.count(), func.min(Alert.created_at)).where(*waiting).select_from(Alert)
@@ -159,7 +159,7 @@ def _not_accepted(which: ColumnElement[bool]) -> tuple[int, datetime | None, str
 
 
 def read_disk() -> Disk:
-    """Return how full the disk under the data directory is."""
+    """Return the fill level of the disk under the data directory."""
     usage = shutil.disk_usage(config().data_dir)
     try:
         storage().require_room()
@@ -170,5 +170,5 @@ def read_disk() -> Disk:
 
 
 def footage_bytes() -> int:
-    """Return how much footage the rows say is stored, in bytes."""
+    """Return the size of stored footage according to the rows, in bytes."""
     return int(db.session.scalar(select(func.coalesce(func.sum(Video.stored_size), 0))) or 0)

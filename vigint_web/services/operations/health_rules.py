@@ -1,4 +1,4 @@
-"""Decide what the readings of an installation mean. Pure."""
+"""Evaluate the measurements of an installation. Pure."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -9,14 +9,14 @@ GIB = 1024**3
 _LOW_SHARE = 0.10
 _LOW_BYTES = 2 * GIB
 _BAD_BYTES = 1 * GIB
-# An alert is a matter of seconds; a source may wait behind another's long transcode.
+# An alert must be sent within seconds; a source may wait behind another's long transcode.
 _ALERT_LATE = timedelta(minutes=1)
 _ALERT_STUCK = timedelta(minutes=10)
 _SOURCE_LATE = timedelta(minutes=30)
 
 
 class Level(StrEnum):
-    """Say how a part is."""
+    """The condition of a part."""
 
     GOOD = "good"
     WARN = "warn"
@@ -24,7 +24,7 @@ class Level(StrEnum):
 
 
 class Part(StrEnum):
-    """Name what can be well or not."""
+    """The monitored parts."""
 
     DATABASE = "database"
     QUEUE = "queue"
@@ -41,7 +41,7 @@ class Part(StrEnum):
 
 
 class State(StrEnum):
-    """Say what a part is found in; each has its sentence."""
+    """The state of a part; each has its sentence."""
 
     ANSWERS = "answers"
     SILENT = "silent"
@@ -71,31 +71,31 @@ class Disk:
 
     free: int
     total: int
-    refuses: bool  # footage is refused, so that people can still log in and make room
+    refuses: bool  # footage is refused, so that users can still log in and free space
 
     @property
     def free_share(self) -> float:
-        """Return the free part, from 0 to 1."""
+        """Return the free share, from 0 to 1."""
         return self.free / self.total if self.total else 0.0
 
 
 @dataclass(frozen=True)
 class Mails:
-    """How mail leaves: the last one accepted, and those that a server did not take yet."""
+    """The state of mail: the last one accepted, and those not accepted yet."""
 
     server: str | None
     last_accepted: datetime | None
     not_accepted: int
     not_accepted_since: datetime | None
     last_error: str
-    # Whether [Email] to_email names those who are alerted by default; who of them can have a
-    # mailbox, and who cannot.
+    # Whether [Email] to_email names the default recipients; which of them can have a mailbox, and
+    # which cannot.
     named: bool = True
     alerted: tuple[str, ...] = ()
     nowhere: tuple[str, ...] = ()
-    # Mails and calls that were given up lately and not sent since.
+    # Mails and calls that failed recently and were not sent since.
     given_up: int = 0
-    # Calls of webhooks that were not accepted yet.
+    # Webhook calls that were not accepted yet.
     calls: int = 0
     calls_since: datetime | None = None
     last_call_error: str = ""
@@ -103,31 +103,31 @@ class Mails:
 
 @dataclass(frozen=True)
 class Readings:
-    """What was measured, all at one time."""
+    """The measurements, all at one time."""
 
     now: datetime
     database: bool
-    workers: int | None  # None: the queue server does not answer, so nobody knows
+    workers: int | None  # None: unknown, because the queue server does not answer
     oldest_alert_job: datetime | None
     oldest_source_job: datetime | None
     mails: Mails
     base_url: str
     links_open_here_only: bool
     disk: Disk
-    # Where footage is kept, if not on that disk, and whether that answers.
+    # The storage of footage, if not on that disk, and whether it answers.
     storage: str | None = None
     storage_answers: bool = True
-    # The other server that hosts the videos of incidents, if one does.
+    # The other server that hosts the videos of incidents, if any.
     hosted_by: str | None = None
 
     def waited(self, since: datetime | None) -> timedelta:
-        """Return how long something has waited."""
+        """Return the waiting time."""
         return max(self.now - since, timedelta(0)) if since is not None else timedelta(0)
 
 
 @dataclass(frozen=True)
 class Finding:
-    """What is to be said of one part."""
+    """The evaluation of one part."""
 
     part: Part
     state: State
@@ -135,12 +135,12 @@ class Finding:
 
     @property
     def stops_work(self) -> bool:
-        """Return whether new footage or mail does not come through, or not to its reader."""
+        """Return whether new footage or mail does not get through, or does not reach its reader."""
         return self.level == Level.BAD or self.state == State.LOOPBACK
 
 
 def examine(readings: Readings) -> list[Finding]:
-    """Return a finding for each part that this installation has, always in the same order."""
+    """Return a finding for each part of this installation, always in the same order."""
     return [
         *_machinery(readings),
         *_backlog(readings),
@@ -204,7 +204,7 @@ def _mail(readings: Readings) -> Iterator[Finding]:
 
 
 def _hosting(readings: Readings) -> Iterator[Finding]:
-    # Meant so as a rule, and never to be overlooked: footage leaves this server.
+    # Usually intended, but must be noticed: footage leaves this server.
     if readings.hosted_by is not None:
         yield Finding(Part.HOSTING, State.ELSEWHERE, Level.GOOD)
 
@@ -217,7 +217,7 @@ def _storage(readings: Readings) -> Iterator[Finding]:
 
 
 def judge_disk(disk: Disk) -> Finding:
-    """Return how a disk is found: whether there is room, little, hardly any, or none."""
+    """Return the state of a disk: enough space, little, hardly any, or none."""
     if disk.refuses:
         return Finding(Part.DISK, State.REFUSED, Level.BAD)
     if disk.free < _BAD_BYTES:

@@ -1,6 +1,6 @@
-"""Read the documents of a backup as what they are: bytes that anybody may have written.
+"""Parse the documents of a backup, which are untrusted.
 
-Pure functions. Whatever the documents say, the answer is a Manifest or a MalformedError.
+Pure functions. For any content the result is a Manifest or a MalformedError.
 """
 
 import json
@@ -30,11 +30,11 @@ _LARGEST = 1 << 62
 
 
 class MalformedError(Exception):
-    """Name the part of a backup that is not what any Vigint writes."""
+    """A part of a backup was not written by any version of Vigint."""
 
 
 class NewerFormatError(Exception):
-    """Say that a later version wrote the backup."""
+    """The backup was written by a later version."""
 
 
 @dataclass(frozen=True)
@@ -47,15 +47,15 @@ class Stored:
 
 @dataclass(frozen=True)
 class Manifest:
-    """What a backup says that it holds."""
+    """The claimed content of a backup."""
 
     created_at: str
     dialect: str
     revision: str | None
     files: dict[str, Stored]
-    # How many rows each table has.
+    # The number of rows of each table.
     rows: dict[str, int]
-    # Files that a row of this backup names and that were deleted, with their row, meanwhile.
+    # Files referenced by a row of this backup that were deleted, with their row, meanwhile.
     gone: tuple[str, ...]
     secret_keys: tuple[str, ...] = field(repr=False)
 
@@ -80,7 +80,7 @@ class Manifest:
 
 
 def is_file_name(name: str) -> bool:
-    """Return whether a backup may hold a file of this name, besides manifest and seal."""
+    """Return whether a backup may contain a file of this name, besides manifest and seal."""
     if name in {HEAD, SECRET_KEY, *DATABASES.values()}:
         return True
     if name.startswith(OUTBOX):
@@ -113,7 +113,7 @@ def read_head(head: bytes) -> tuple[str, str, str | None]:
 
 
 def read_manifest(head: bytes, manifest: bytes, secret: bytes) -> Manifest:
-    """Return what a backup says that it holds; that it is true is for others to check.
+    """Return the claimed content of a backup; it is verified elsewhere.
 
     Args:
         secret: the file of the secret keys.

@@ -1,6 +1,6 @@
-"""Say how the installation does, in the families that Prometheus collects.
+"""Provide the installation's metrics for Prometheus.
 
-No label holds a name, an address or a token, and each has a few values known beforehand.
+No label contains a name, an address or a token, and each has a few values known in advance.
 """
 
 import logging
@@ -71,7 +71,7 @@ _COUNTED = (
 def measured_job(
     table: type[Video] | type[Alert] | type[Hosting], row_id: int, queue: str
 ) -> Iterator[None]:
-    """Measure the work on one row; nothing is counted when it was in other hands already."""
+    """Measure the work on one row; nothing is counted if another worker already owned it."""
     before, began, crashed = _attempt(table, row_id), time.monotonic(), True
     try:
         yield
@@ -83,12 +83,12 @@ def measured_job(
             outcome = "crashed" if crashed else _outcome(table, row_id)
             count(JOBS, queue, outcome)
             observe(JOB_SECONDS, time.monotonic() - began, queue)
-        # A work-horse ends without goodbye.
+        # A work-horse ends without running exit handlers.
         runtime().counters.tell()
 
 
 def registry() -> CollectorRegistry:
-    """Return what Prometheus's library writes out; everything is read while it does."""
+    """Return the registry for Prometheus's library; values are read while it is rendered."""
     found = CollectorRegistry()
     found.register(_Installation())
     return found
@@ -96,7 +96,7 @@ def registry() -> CollectorRegistry:
 
 class _Installation(Collector):
     def collect(self) -> Iterable[Metric]:
-        """Yield every family; those of a part that is down are missing."""
+        """Yield every family, except those of a part that is down."""
         up = GaugeMetricFamily("vigint_up", "Whether a part answers.", labels=["part"])
         for part, read in (("database", _of_rows), ("queue", _of_queue)):
             try:
@@ -121,9 +121,9 @@ def _of_rows() -> Iterator[Metric]:
     yield _by("vigint_videos", "Videos by status.", "status", VideoStatus, _numbers(Video.status))
     yield _by("vigint_mails", "Mails by state.", "state", AlertState, _numbers(Alert.state))
     yield _waiting_retention()
-    yield _gauge("vigint_links_live", "Links that open something now.", _number(Link.id, _live()))
+    yield _gauge("vigint_links_live", "Links that are valid now.", _number(Link.id, _live()))
     yield _gauge(
-        "vigint_storage_used_bytes", "Footage stored, as the rows say.", health.footage_bytes()
+        "vigint_storage_used_bytes", "Footage stored, by the database.", health.footage_bytes()
     )
 
 
@@ -217,7 +217,7 @@ def _attempt(table: type[Video] | type[Alert] | type[Hosting], row_id: int) -> i
 
 
 def _outcome(table: type[Video] | type[Alert] | type[Hosting], row_id: int) -> str:
-    """Return how the work on a row ended: done, failed, or to be done again."""
+    """Return the outcome of the work on a row: done, failed, or to be repeated."""
     column = {Video: Video.status, Alert: Alert.state, Hosting: Hosting.state}[table]
     found = db.session.scalar(select(column).where(table.id == row_id))
     db.session.rollback()

@@ -1,7 +1,7 @@
-"""Forget counters in the queue server that the clock, set back, would keep for days.
+"""Remove counters in the queue server that would last too long after the clock was set back.
 
 The queue server stores the time at which a key expires. After the clock was set back the counters
-of the rate limits live on for as long as it jumped, go on counting, and refuse everything.
+of the rate limits live on for the length of the jump, keep counting, and refuse everything.
 """
 
 from redis import Redis
@@ -15,7 +15,10 @@ _COUNTERS = "LIMITS:*"
 
 
 def forget_overlong_counters() -> int:
-    """Remove the counters that outlive every window; return how many. A lost queue is no error."""
+    """Remove the counters that outlive every window; return their number.
+
+    An unavailable queue is ignored.
+    """
     redis: Redis = runtime().redis
     try:
         keys = list(redis.scan_iter(_COUNTERS, count=500))

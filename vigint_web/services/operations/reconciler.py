@@ -1,4 +1,4 @@
-"""Find work that nobody does and put it back on the queue: the database row is the truth."""
+"""Find unfinished work without a worker and enqueue it: the database row is the source of truth."""
 
 import logging
 from collections.abc import Callable, Sequence
@@ -22,10 +22,10 @@ _BATCH = 500
 
 
 def reconcile() -> int:
-    """Enqueue what is unfinished and in nobody's hands; end uploads that stopped; return how many.
+    """Enqueue unfinished rows without a lease; end stalled uploads; return the number.
 
-    Runs at every worker's start and every few seconds besides. Assumes that jobs are idempotent:
-    what it enqueues once too often finds its row claimed and does nothing.
+    Runs at every worker's start and every few seconds besides. Jobs are idempotent: a superfluous
+    one finds its row owned and does nothing.
     """
     return (
         _videos()
@@ -69,7 +69,7 @@ def _stopped_uploads() -> int:
             Video.status == VideoStatus.UPLOADING,
             or_(
                 Video.lease_until.is_not(None) & is_free(Video, UPLOAD_LEASE),
-                # A resumable upload that went with whoever it was of.
+                # A resumable upload that was deleted with its owner.
                 Video.lease_until.is_(None) & ~exists().where(Upload.source_id == Source.id),
             ),
         )

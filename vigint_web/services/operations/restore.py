@@ -1,4 +1,4 @@
-"""Put a backup in place, where nothing is yet, and check one without doing so."""
+"""Restore a backup into an empty place, and verify one without restoring it."""
 
 import errno
 import os
@@ -47,7 +47,7 @@ from vigint_web.system.private_files import private_folder
 
 
 def check_place(manifest: Manifest) -> None:
-    """Make sure that a backup can be restored here, before anything is written.
+    """Check that a backup can be restored here, before anything is written.
 
     Raises:
         RestoreRefused: with a sentence.
@@ -83,9 +83,9 @@ def _holds_something() -> bool:
 
 
 def put_in_place(archive: Archive, manifest: Manifest, progress: Progress) -> None:
-    """Restore files, key and at last the database; after an error nothing of it stays.
+    """Restore files, key and at last the database; after an error nothing remains.
 
-    The database is judged first, before anything gets its place.
+    The database is validated first, before anything is installed.
 
     Raises:
         RestoreRefused, NotABackup, DatabaseRefused: with a sentence.
@@ -109,7 +109,7 @@ def put_in_place(archive: Archive, manifest: Manifest, progress: Progress) -> No
 
 
 def _take_database(archive: Archive, manifest: Manifest, draft: Path, undo: "_Undo") -> None:
-    """Write the backup's database beside its place, and judge it there."""
+    """Write the backup's database beside its destination, and validate it there."""
     for name, source in archive.files():
         if name == manifest.database:
             expected = manifest.files[name]
@@ -117,21 +117,23 @@ def _take_database(archive: Archive, manifest: Manifest, draft: Path, undo: "_Un
     if not draft.exists():
         raise NotABackup("The backup changed while it was read: restore it again.")
     url = db.engine.url
-    # What PostgreSQL's dump holds shows in a database alone: one of its own, where one may be made.
+    # The content of PostgreSQL's dump can be read only in a database: a temporary one, if one may
+    # be created.
     if manifest.dialect == "sqlite" or database_dump.may_create_databases(url):
         check_contents(_restored_contents(draft, manifest, url), manifest)
 
 
 def _none(_count: int) -> None:
-    """Count nothing: these bytes are counted when they get their place."""
+    """Count nothing: these bytes are counted when they are installed."""
 
 
 def settle_restored(actor: Actor, manifest: Manifest) -> tuple[int, OnHold]:
-    """Finish once the database is migrated; nothing that was owed in the backup is sent unasked.
+    """Finish once the database is migrated; no notification of the backup is sent without a
+    decision.
 
     Returns:
-        How many videos without files went: their rows were deleted while the backup was made, so
-        they are deleted here too. And what is on hold.
+        The number of videos without files that were deleted: their rows were deleted while the
+        backup was made, so they are deleted here too. And the notifications on hold.
     """
     held = on_hold.hold_everything()
     gone = _videos_without_files(manifest)
@@ -163,13 +165,13 @@ def _videos_without_files(manifest: Manifest) -> Sequence[Video]:
 
 
 def verify(archive: Archive, manifest: Manifest, database_url: str) -> Contents:
-    """Restore a backup's database to a place of its own, and compare it with the backup.
+    """Restore a backup's database to a temporary place, and compare it with the backup.
 
     Args:
         database_url: of this installation, for a backup of PostgreSQL.
 
     Raises:
-        RestoreRefused, DatabaseRefused: with a sentence that says what differs.
+        RestoreRefused, DatabaseRefused: with a sentence that describes the difference.
     """
     with _room_told(), tempfile.TemporaryDirectory(prefix="vigint-verify-") as folder:
         draft = Path(folder) / manifest.database
@@ -249,14 +251,14 @@ def _restore_database(draft: Path, manifest: Manifest) -> None:
 
 
 class _Undo:
-    """What was put in place so far."""
+    """The files installed so far."""
 
     def __init__(self) -> None:
         self.keys: list[str] = []
         self.paths: list[Path] = []
 
     def undo(self) -> None:
-        """Remove it."""
+        """Remove them."""
         delete_video_files(self.keys)
         for path in self.paths:
             path.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""Judge the database of a backup before anything of the backup is put in place."""
+"""Validate the database of a backup before anything of the backup is installed."""
 
 from pathlib import Path
 
@@ -9,16 +9,16 @@ from vigint_web.errors import CommandRefused
 from vigint_web.services.operations.database_dump import Contents
 from vigint_web.services.operations.manifests import Manifest
 
-# Found without an application: a backup is verified where there may be no installation.
+# Found without an application: a backup may be verified without an installation.
 _MIGRATIONS = Path(__file__).parents[2] / "migrations"
 
 
 class RestoreRefused(CommandRefused):
-    """Say in a sentence why nothing was restored."""
+    """Explain in a sentence why nothing was restored."""
 
 
 def require_known_revision(revision: str | None) -> None:
-    """Raise RestoreRefused for a database of a version that this one does not know."""
+    """Raise RestoreRefused for a database of an unknown revision."""
     scripts = ScriptDirectory(_MIGRATIONS)
     try:
         known = revision is None or revision in {
@@ -33,7 +33,7 @@ def require_known_revision(revision: str | None) -> None:
 
 
 def check_contents(found: Contents, manifest: Manifest) -> None:
-    """Make sure that a backup's database is the one that its manifest tells of, and harmless.
+    """Check that a backup's database matches its manifest, and is harmless.
 
     Raises:
         RestoreRefused: with a sentence; the backup is not used.

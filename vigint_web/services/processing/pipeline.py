@@ -1,6 +1,6 @@
-"""Turn an original into what people watch: claim, produce, publish, settle.
+"""Process an original into the playable version: claim, produce, publish, settle.
 
-May run twice, at once or one after the other, without harm.
+Safe to run twice, concurrently or in sequence.
 """
 
 import errno
@@ -39,31 +39,31 @@ from vigint_web.storage import NoRoom, StorageError
 
 log = logging.getLogger(__name__)
 
-# A server of footage that is restarted; five attempts outlast some minutes.
+# The time for a storage server to restart; five attempts cover some minutes.
 _STORAGE_PAUSE = timedelta(seconds=60)
-# How long room is waited for: an alert that is a day old matters to nobody as an alert any more.
+# How long to wait for space: an alert that is a day old has lost its purpose.
 _ROOM_WAITED_FOR = timedelta(hours=24)
 _FIRST_ROOM_PAUSE, _LONGEST_ROOM_PAUSE = timedelta(seconds=15), LONGEST_LEASE
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 
 
 def process_video(video_id: int) -> None:
-    """Process one video that waits for it; do nothing if somebody else does already."""
+    """Process one waiting video; do nothing if another worker already does."""
     lease = claim(Video, video_id, Video.status == VideoStatus.PROCESSING)
     if lease is None:
-        log.info("video %s is settled or in other hands", video_id)
+        log.info("video %s is settled or owned by another worker", video_id)
         return
     with transaction() as session:
         change(session, update(Video).where(lease.held()).values(progress=None))
         video = session.get_one(Video, video_id, populate_existing=True)
-        if not video.waits_for_room:  # else it has begun already, and waits since then
+        if not video.waits_for_room:  # otherwise it has begun already, and waits since then
             begun = {"processing_started_at": utcnow()}
             change(session, update(Video).where(lease.held()).values(**begun))
             session.refresh(video)
     with lease.kept():
         try:
             if video.attempt > video.attempt_limit:
-                raise MediaError(MediaErrorCode.TOOL_FAILED, "workers died on it too often")
+                raise MediaError(MediaErrorCode.TOOL_FAILED, "too many workers died processing it")
             with _workspace(lease) as folder:
                 _publish(lease, video, produce(video, folder, lease))
         except LeaseLost:
@@ -84,7 +84,7 @@ def process_video(video_id: int) -> None:
             _fail(lease, video, "original_missing", video.public_id)
         except JobTimeoutException:
             # It would take as long the next time.
-            _fail(lease, video, MediaErrorCode.TIMED_OUT, "the job's time is over")
+            _fail(lease, video, MediaErrorCode.TIMED_OUT, "the job's time limit was reached")
         except StorageError as error:
             _accident(lease, video, str(error), pause=_STORAGE_PAUSE)
         except ToolMissing as error:
@@ -97,7 +97,7 @@ def process_video(video_id: int) -> None:
 
 @contextmanager
 def _workspace(lease: Lease) -> Iterator[Path]:
-    # What earlier attempts left when they were killed; one that still lives may not publish.
+    # Remains of killed attempts; one that still runs cannot publish.
     storage().discard_folders(f"work-{lease.row_id}-")
     folder = storage().new_folder(f"work-{lease.row_id}-{lease.attempt}-")
     try:
@@ -135,25 +135,26 @@ def _publish(lease: Lease, video: Video, product: Product) -> None:
                 sha256=video.original_sha256,
             )
     except (LeaseLost, NoRoom, StorageFull):
-        # Surely not committed, and keys carry the attempt's number: nobody else published these.
-        # After any other error the row may name them; if it does not, the sweep takes them.
+        # Certainly not committed, and keys contain the attempt's number, so no other worker
+        # published these. After any other error the row may reference them; if it does not, the
+        # sweep removes them.
         delete_video_files(published)
         raise
     log.info("video %s ready", video.id)
 
 
 def _accident(lease: Lease, video: Video, detail: str, *, pause: timedelta = timedelta(0)) -> None:
-    """Let go of a video for the next attempt: the machine was at fault, perhaps not the video.
+    """Release a video for the next attempt: the machine failed, perhaps not the video.
 
     Args:
-        pause: how long nobody tries, because what failed takes its time to come back.
+        pause: a delay before the next attempt, for the failed service to recover.
     """
     if video.attempt >= video.attempt_limit:
         _fail(lease, video, MediaErrorCode.TOOL_FAILED, detail)
         return
-    log.warning("video %s: attempt %s was cut off: %s", video.id, lease.attempt, detail)
+    log.warning("video %s: attempt %s was interrupted: %s", video.id, lease.attempt, detail)
     with transaction() as session:
-        if pause:  # the scheduler brings it back when the lease has run out
+        if pause:  # the scheduler enqueues it when the lease has expired
             until = utcnow() + pause
             change(session, update(Video).where(lease.held()).values(lease_until=until))
             return
@@ -162,9 +163,9 @@ def _accident(lease: Lease, video: Video, detail: str, *, pause: timedelta = tim
 
 
 def _wait_for_room(lease: Lease, video: Video, detail: str) -> None:
-    """Let go of a video until there is room for it; tell people at once what happened, by text.
+    """Release a video until there is space for it; notify recipients at once, by text.
 
-    Attempts that end here are no reason to give up; the link follows when the video is ready.
+    Attempts that end here do not count; the link follows when the video is ready.
     """
     now = utcnow()
     waited = now - (video.processing_started_at or now)
@@ -198,12 +199,12 @@ def _wait_for_room(lease: Lease, video: Video, detail: str) -> None:
     except LeaseLost:
         log.warning("video %s: attempt %s lost its lease", lease.row_id, lease.attempt)
     except StorageFull:
-        # The lease runs out, and the reconciler comes back to the row.
-        log.warning("video %s: there is no room to write down that it waits", video.id)
+        # The lease expires, and the reconciler enqueues the row again.
+        log.warning("video %s: there is no space to record that it waits", video.id)
 
 
 def _label(video: Video) -> str:
-    """Return what people call a video: its incident's reference or its source's id."""
+    """Return the usual name of a video: its incident's reference or its source's id."""
     found = find_incident_of(video.id)
     if found is not None:
         return found.reference

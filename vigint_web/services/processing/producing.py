@@ -1,4 +1,4 @@
-"""Make of an original what people watch: the files, and what the row will say of them."""
+"""Produce the playable version of an original: the files, and the row's values."""
 
 import hashlib
 import logging
@@ -35,7 +35,7 @@ _PICTURES = (FileKind.POSTER, FileKind.THUMBNAIL, FileKind.SPRITE)
 
 @dataclass
 class Product:
-    """What was made: files still under working names, and what the row will say."""
+    """The result: files still under working names, and the row's values."""
 
     values: dict[str, Any]
     files: dict[Slot, NamedFile] = field(default_factory=dict)
@@ -44,10 +44,10 @@ class Product:
 
 
 def produce(video: Video, folder: Path, lease: Lease) -> Product:
-    """Make what a claimed video needs, into a folder of its own; progress goes to the row.
+    """Produce what a claimed video needs, into a folder of its own; report progress in the row.
 
     Raises:
-        MediaError, FileNotFoundError: the original is gone; and what the storage raises.
+        MediaError, FileNotFoundError: the original is missing; and what the storage raises.
     """
     limits = _SOURCE_LIMITS if video.kind == Kind.SOURCE else _INCIDENT_LIMITS
     runner = Runner(runtime().tools, limits, should_stop=lease.lost.is_set, log=log)
@@ -83,7 +83,7 @@ def _from_frames(video: Video, folder: Path, base: str, runner: Runner, lease: L
         incident_values={"frames_used": encoded.frames_used, "pace_known": encoded.pace_known},
     )
     if not config().keep_frames:
-        # The clip is all that stays, and what says which frames it was made of.
+        # Only the clip is kept, and the manifest of its frames.
         manifest = folder / MANIFEST
         with storage().local_copy(frames.key) as path, FramesArchive(path) as archive:
             archive.write_manifest(manifest)
@@ -128,12 +128,14 @@ def _from_file(
         product.drafts[plays.key] = watched
     content_type = rendition.playable_content_type(seen, ready.plan)
     product.files[PLAYABLE] = replace(plays, content_type=content_type)
-    _add_tracks(product, ready.tracks, base)
+    _add_tracks(product, ready.tracks, folder, base, runner)
     _add_pictures(product, watched or original, ready.played, ready.survey, folder, base, runner)
     return product
 
 
-def _add_tracks(product: Product, tracks: Sequence[Track], base: str) -> None:
+def _add_tracks(
+    product: Product, tracks: Sequence[Track], folder: Path, base: str, runner: Runner
+) -> None:
     product.values["tracks"] = []
     for number, track in enumerate(tracks, start=2):
         product.values["tracks"].append(
@@ -147,6 +149,12 @@ def _add_tracks(product: Product, tracks: Sequence[Track], base: str) -> None:
         key = f"{base}/track{number}.mp4"
         product.files[FileKind.PLAYABLE, number] = _named(key, track.rendition, "video/mp4")
         product.drafts[key] = track.rendition
+        picture = folder / f"poster{number}.jpg"
+        with spared("the poster of a further picture"):
+            pictures.make_poster(track.rendition, picture, track.played, runner)
+            key = f"{base}/{picture.name}"
+            product.files[FileKind.POSTER, number] = _named(key, picture, "image/jpeg")
+            product.drafts[key] = picture
 
 
 def _add_pictures(
@@ -178,7 +186,7 @@ def _add_picture(product: Product, name: str, picture: Path, base: str) -> None:
 
 
 def _reporter(lease: Lease) -> Callable[[float], None]:
-    """Return a function that writes progress (0 to 1) to the row, whenever it grew by a step."""
+    """Return a function that writes progress (0 to 1) to the row, for each step of growth."""
     shown = 0
 
     def report(fraction: float) -> None:
@@ -194,7 +202,7 @@ def _reporter(lease: Lease) -> Callable[[float], None]:
 
 
 def _gaps(seen: Probe) -> list[dict[str, float]] | None:
-    """Return what is left out of the pictures as the row keeps it, to the millisecond."""
+    """Return the gaps in the row's format, to the millisecond."""
     if seen.clock is None or seen.clock.gaps is None:
         return None
     return [{"at": round(gap.at, 3), "left_out": round(gap.left_out, 3)} for gap in seen.clock.gaps]

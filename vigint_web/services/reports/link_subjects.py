@@ -1,4 +1,4 @@
-"""Say what links show and mails are about: what, where and when, a whole list in two questions."""
+"""Describe the subjects of links and mails: type, place and time, a whole list in two queries."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from vigint_web.models import Alert, Incident, Link, Mail, Source
 
 @dataclass(frozen=True)
 class Subject:
-    """What a video shows, as people call it."""
+    """A description of a video's content."""
 
     what: str
     where: str
@@ -20,7 +20,7 @@ class Subject:
 
 
 def subjects_of(links: Iterable[Link]) -> dict[int, Subject]:
-    """Return what the links' videos show, by the videos' ids."""
+    """Return the subjects of the links' videos, by the videos' ids."""
     wanted = {link.video_id for link in links}
     if not wanted:
         return {}
@@ -34,7 +34,7 @@ def subjects_of(links: Iterable[Link]) -> dict[int, Subject]:
 
 
 def subjects_of_mails(mails: Iterable[Mail]) -> dict[int, Subject]:
-    """Return what mails are about, by the mails' ids; one about an account is about nothing."""
+    """Return the subjects of mails, by the mails' ids; a mail about an account has none."""
     listed = list(mails)
     by_video = subjects_of(mail.link for mail in listed if mail.link is not None)
     told = select(Alert.id, Incident).join(Incident, Alert.incident_id == Incident.id)

@@ -1,4 +1,4 @@
-"""Find incidents, sources and links for people who look through lists."""
+"""Search lists of incidents, sources and links."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -25,7 +25,7 @@ LINK_STATES = ("live", "expired", "revoked", "used_up", "not_yet")
 
 @dataclass(frozen=True)
 class IncidentFilter:
-    """Which incidents are wanted; times are when they were detected, `until` excluded."""
+    """A filter for incidents; times are those of detection, `until` excluded."""
 
     text: str = ""
     risk: RiskLevel | None = None
@@ -35,7 +35,7 @@ class IncidentFilter:
 
 @dataclass(frozen=True)
 class StateFilter:
-    """Which sources or links are wanted; an unknown state finds nothing."""
+    """A filter for sources or links; an unknown state matches nothing."""
 
     text: str = ""
     state: str | None = None
@@ -59,7 +59,7 @@ def find_incidents(
         query = query.where(
             or_(
                 _has(wanted.text, Incident.reference, Incident.incident_type, Incident.message),
-                # What a detector calls the place is what people see; else the site's name is.
+                # The place shown is the detector's name for it, else the site's name.
                 named,
                 and_(Incident.site_name.is_(None), Incident.site_id.in_(site)),
                 Incident.camera_id.in_(camera),
@@ -82,7 +82,7 @@ def find_links(
 
 
 def count_revocable(actor: Actor, wanted: StateFilter) -> int:
-    """Return how many links that match are not revoked yet."""
+    """Return the number of matching links that are not revoked yet."""
     found = db.session.scalar(
         select(func.count(Link.id))
         .join(Video)
@@ -92,7 +92,7 @@ def count_revocable(actor: Actor, wanted: StateFilter) -> int:
 
 
 def revocable_links(actor: Actor, wanted: StateFilter, most: int) -> list[Link]:
-    """Return the newest links that match and are not revoked yet."""
+    """Return the newest matching links that are not revoked yet."""
     return list(
         db.session.scalars(
             select(Link)
@@ -119,7 +119,7 @@ def _conditions_of_links(actor: Actor, wanted: StateFilter) -> list[ColumnElemen
 
 
 def _videos_called(text: str) -> Select[tuple[int | None]]:
-    """Return the videos of incidents and sources that are called so, or are from such a place."""
+    """Return the videos of incidents and sources with such a name or place."""
     place = or_(_has(text, Site.name), _has(text, Camera.name))
     incidents = (
         select(Incident.video_id)
@@ -145,9 +145,9 @@ def _has(
 
 
 def _link_state(state: str, now: datetime) -> ColumnElement[bool]:
-    """Return the condition of a state, in the order in which a page names them."""
+    """Return the condition of a state, in the order in which a page shows them."""
     revoked = Link.revoked_at.is_not(None)
-    # Null is neither true nor false in SQL: each condition says what it means without a time.
+    # Null is neither true nor false in SQL: each condition states its result without a time.
     expired = and_(Link.expires_at.is_not(None), Link.expires_at <= now)
     early = and_(Link.not_before.is_not(None), Link.not_before > now)
     used_up = and_(Link.max_views.is_not(None), Link.views >= Link.max_views)

@@ -1,4 +1,4 @@
-"""Gather what the home page shows; every question is answered by an index."""
+"""Collect the data of the home page; every query uses an index."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
@@ -41,13 +41,13 @@ _LATEST = 6
 _SHOWN = 5
 _SHOWN_FAILED = 3
 _SOON = timedelta(hours=24)
-# What failed longer ago is history, in the lists.
+# Older failures are found in the lists.
 _RECENT = timedelta(days=7)
 
 
 @dataclass(frozen=True)
 class Expiring:
-    """A link that somebody holds and that ends soon."""
+    """A person's link that expires soon."""
 
     link: Link
     incident: Incident | None
@@ -55,7 +55,7 @@ class Expiring:
 
 @dataclass(frozen=True)
 class Shortened:
-    """The first of some things, and how many more there are."""
+    """The first few of some things, and the number of further ones."""
 
     items: list[Any]
     more: int
@@ -63,7 +63,7 @@ class Shortened:
 
 @dataclass(frozen=True)
 class Overview:
-    """Everything that the home page shows of an actor's sites."""
+    """The home page's data about an actor's sites."""
 
     now: datetime
     day: Trend
@@ -81,25 +81,25 @@ class Overview:
 
     @property
     def is_busy(self) -> bool:
-        """Return whether something changes by itself soon."""
+        """Return whether something will change soon without user action."""
         waits = self.sources_under_way.items or self.incidents_under_way.items
         return bool(waits or self.mails_waiting)
 
     @property
     def has_failures(self) -> bool:
-        """Return whether somebody should look at something."""
+        """Return whether something needs attention."""
         failed = (self.failed_sources, self.failed_incidents, self.failed_mails)
         return any(part.items for part in failed)
 
     @property
     def is_empty(self) -> bool:
-        """Return whether nothing has ever come in."""
+        """Return whether nothing was ever received."""
         return not self.latest and not self.sources
 
 
 @dataclass(frozen=True)
 class FirstSteps:
-    """Which of the first steps with a new installation are done."""
+    """The state of a new installation's first steps."""
 
     source: bool
     key: bool
@@ -107,15 +107,15 @@ class FirstSteps:
 
     @property
     def are_done(self) -> bool:
-        """Return whether there is nothing left to guide to."""
+        """Return whether all steps are done."""
         return self.source and self.key and self.delivery
 
 
 def overview(actor: Actor, zone: tzinfo) -> Overview:
-    """Return what there is to see on an actor's sites.
+    """Return the overview of an actor's sites.
 
     Args:
-        zone: whose days the series counts.
+        zone: the time zone of the series' days.
     """
     now = utcnow()
     days = days_until(now, zone, _DAYS)
@@ -154,26 +154,26 @@ def _is_there(query: Select[Any]) -> bool:
 
 
 def _within(actor: Actor, column: InstrumentedAttribute[int]) -> ColumnElement[bool]:
-    """Return the condition that keeps a query within an actor's sites, and leads by the site.
+    """Return the condition that limits a query to an actor's sites, using an index on the site.
 
-    Whoever sees every site still names them: the index begins with the site.
+    Actors who see every site list them too, because the index begins with the site.
     """
     return column.in_(select(Site.id)) if actor.site_ids is None else actor.scope(column)
 
 
 def _among(actor: Actor, column: InstrumentedAttribute[int]) -> ColumnElement[bool]:
-    """Return the condition that keeps few rows within an actor's sites, without leading by these.
+    """Return the condition that limits few rows to an actor's sites, without an index on them.
 
-    A sum is no column: else SQLite goes through all that a site ever had to find a few.
+    As an expression instead of a column: otherwise SQLite scans all rows of a site to find a few.
     """
     return true() if actor.site_ids is None else (column + 0).in_(actor.site_ids)
 
 
 def _tally(actor: Actor, edges: tuple[datetime, ...]) -> Tally:
-    """Count the incidents between all edges in one question that reads the index alone, once.
+    """Count the incidents between all edges in one query that reads the index alone, once.
 
-    By detection: what a detector kept through an outage counts for when it happened. What was
-    detected after it was received is of a clock that is fast, and counts by receipt.
+    By time of detection, including alerts spooled during an outage. A detection later than its
+    receipt is of a fast clock, and counts by receipt.
     """
     counts = [_count(actor, *span) for span in zip_longest(edges, edges[1:])]
     return Tally(edges, tuple(db.session.execute(select(*counts)).one()))
@@ -193,7 +193,7 @@ def _count(actor: Actor, start: datetime, end: datetime | None) -> ColumnElement
 
 
 def _of_mails(actor: Actor, query: Select[Any]) -> Select[Any]:
-    """Keep a query of few mails within an actor's sites: the incident's, else the link's."""
+    """Limit a query of few mails to an actor's sites: the incident's, else the link's."""
     if actor.site_ids is None:
         return query
     return (
@@ -274,7 +274,7 @@ def _failed_mails(actor: Actor, since: datetime) -> Shortened:
 
 
 def _expiring(actor: Actor, now: datetime) -> Shortened:
-    """Return the links that people hold, work now and stop working soon, the next one first."""
+    """Return persons' links that are valid now and expire soon, the next one first."""
     soon = (
         select(Link.id, func.count().over().label("every"))
         .where(

@@ -1,4 +1,4 @@
-"""Count moments by day and by span, and say which way they go. Pure."""
+"""Count times by day and by span, and compute trends. Pure."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,14 +8,14 @@ from itertools import pairwise
 
 @dataclass(frozen=True)
 class Trend:
-    """How many there were in a span, and in the span of the same length before it."""
+    """The count in a span, and in the preceding span of the same length."""
 
     count: int
     before: int
 
     @property
     def difference(self) -> int:
-        """Return how many more (positive) or fewer (negative) than before."""
+        """Return the difference to the preceding span."""
         return self.count - self.before
 
     @property
@@ -28,7 +28,7 @@ class Trend:
 
 @dataclass(frozen=True)
 class DayCount:
-    """How many there were on one day of the reader's calendar."""
+    """The count on one day of the reader's calendar."""
 
     day: date
     count: int
@@ -36,13 +36,13 @@ class DayCount:
 
 @dataclass(frozen=True)
 class Tally:
-    """How many moments lie between each edge and the next; the last span has no end."""
+    """The number of times between each edge and the next; the last span has no end."""
 
     edges: tuple[datetime, ...]
     counts: tuple[int, ...]
 
     def between(self, start: datetime, end: datetime | None = None) -> int:
-        """Return how many there were from an edge until another one, or until now."""
+        """Return the count from one edge until another, or until now."""
         ends = [*self.edges[1:], None]
         return sum(
             count
@@ -58,24 +58,24 @@ def days_until(now: datetime, zone: tzinfo, number: int) -> list[date]:
 
 
 def beginning(day: date, zone: tzinfo) -> datetime:
-    """Return when a day began in a zone, in UTC; days of a clock change last 23 or 25 hours."""
+    """Return the start of a day in a zone, in UTC; days of a clock change have 23 or 25 hours."""
     return datetime.combine(day, time(), zone).astimezone(UTC)
 
 
 def edges_of(now: datetime, days: Sequence[date], zone: tzinfo) -> tuple[datetime, ...]:
-    """Return, in order, every moment at which a span begins that the home page counts."""
+    """Return, in order, the starts of all spans that the home page counts."""
     spans = [now - timedelta(days=back) for back in (1, 2, 7, 14)]
     return tuple(sorted({*spans, *(beginning(day, zone) for day in days)}))
 
 
 def trend(tally: Tally, now: datetime, span: timedelta) -> Trend:
-    """Return the count of the span that ends now, beside the one before it."""
+    """Return the count of the span that ends now, beside the preceding one."""
     start = now - span
     return Trend(tally.between(start), tally.between(start - span, start))
 
 
 def series(tally: Tally, days: Sequence[date], zone: tzinfo) -> tuple[DayCount, ...]:
-    """Return the count of each of these days that follow each other; the last one is not over."""
+    """Return the count of each of these consecutive days; the last one is not over."""
     begins = [beginning(day, zone) for day in days]
     counts = [tally.between(start, end) for start, end in pairwise(begins)]
     counts.append(tally.between(begins[-1]))

@@ -1,1 +1,1 @@
-"""Delete what is past its retention; change the retention in force."""
+"""Delete data at the end of its retention; change the retention in force."""

@@ -1,4 +1,4 @@
-"""Bring a changed [Retention] setting into force, at once or after a person or time agreed."""
+"""Apply a changed [Retention] setting, at once or after a confirmation or a waiting time."""
 
 import logging
 import socket
@@ -37,7 +37,7 @@ from vigint_web.services.videos.retention_rules import (
 
 log = logging.getLogger(__name__)
 
-# A machine that is silent for longer is not asked for its opinion; one that stops takes it back.
+# A machine that is silent for longer no longer counts; one that stops withdraws its report.
 _FRESH = timedelta(minutes=10)
 _FORGOTTEN = timedelta(days=1)
 _SOON = timedelta(days=7)
@@ -45,42 +45,42 @@ _SOON = timedelta(days=7)
 
 @dataclass(frozen=True)
 class Waiting:
-    """A shorter retention that is not in force, as people are shown it."""
+    """A pending shorter retention, as shown to users."""
 
     setting: Setting
     in_force: Days
     proposal: Proposal
     proposed_at: datetime
-    # What it would delete at once, and besides within a week.
+    # The number deleted at once, and further ones within a week.
     now: int
     soon: int
     declined_by: str | None
-    # What each machine reads, where they differ; empty when all agree.
+    # Each machine's value, if they differ; empty when all agree.
     opinions: dict[str, Days]
 
 
 @dataclass(frozen=True)
 class Moving:
-    """A change in force that not all stored dates follow yet."""
+    """A change in force that is not yet applied to all stored dates."""
 
     setting: Setting
     videos: int
 
 
 def machine_name() -> str:
-    """Return the name under which this machine reports what it reads.
+    """Return the name of this machine's report.
 
-    With its data directory: two of them on one machine may share a database, and a name.
+    It includes the data directory, because two installations on one machine may share a database.
     """
     return f"{socket.gethostname() or 'localhost'} ({config().data_dir})"[:200]
 
 
 def follow(since_last_look: timedelta, machine: str | None = None) -> None:
-    """Compare the configuration with what is in force, and do what the rules say.
+    """Compare the configuration with the value in force, and apply the rules.
 
     Args:
         since_last_look: by this process's monotonic clock; zero for its first look.
-        machine: who looks; this machine.
+        machine: the reporting machine; this one.
     """
     machine = machine or machine_name()
     _report(machine)
@@ -90,7 +90,9 @@ def follow(since_last_look: timedelta, machine: str | None = None) -> None:
 
 
 def withdraw_report(machine: str | None = None) -> None:
-    """Take back what this machine reported: it stops, and its successor may read otherwise."""
+    """Withdraw this machine's report: it stops, and its successor may have another
+    configuration.
+    """
     with transaction() as session:
         change(
             session,
@@ -99,13 +101,13 @@ def withdraw_report(machine: str | None = None) -> None:
 
 
 def confirm(actor: Actor, setting: Setting, days: Days) -> None:
-    """Bring a waiting proposal into force now.
+    """Apply a pending proposal now.
 
     Args:
-        days: what the person saw; another proposal may have come since.
+        days: the value that the user saw; another proposal may have been made since.
 
     Raises:
-        Conflict: nothing like it waits, or machines disagree.
+        Conflict: there is no such proposal, or machines disagree.
     """
     with transaction():
         row = _waiting_row(setting, days)
@@ -116,10 +118,10 @@ def confirm(actor: Actor, setting: Setting, days: Days) -> None:
 
 
 def decline(actor: Actor, setting: Setting, days: Days) -> None:
-    """Keep what is in force as long as the configuration asks for these days.
+    """Keep the value in force as long as the configuration has these days.
 
     Raises:
-        Conflict: nothing like it waits.
+        Conflict: there is no such proposal.
     """
     with transaction():
         row = _waiting_row(setting, days)
@@ -129,7 +131,7 @@ def decline(actor: Actor, setting: Setting, days: Days) -> None:
 
 
 def find_waiting() -> list[Waiting]:
-    """Return every shorter retention that waits, with what it would delete."""
+    """Return every pending shorter retention, with what it would delete."""
     rows = db.session.scalars(
         select(RetentionSetting)
         .where(RetentionSetting.proposed_at.is_not(None))
@@ -140,7 +142,7 @@ def find_waiting() -> list[Waiting]:
 
 
 def find_moving() -> list[Moving]:
-    """Return the settings whose dates are being moved, with how many were so far."""
+    """Return the settings whose dates are being moved, with the progress."""
     rows = db.session.execute(
         select(RetentionSetting.name, RetentionSetting.moved_videos)
         .where(RetentionSetting.moved_through_id > 0)
@@ -150,7 +152,7 @@ def find_moving() -> list[Moving]:
 
 
 def preview(setting: Setting) -> Waiting | None:
-    """Return what this process's configuration would shorten, whether a scheduler saw it or not."""
+    """Return what this process's configuration would shorten, seen by a scheduler or not."""
     days = configured(setting)
     present = in_force(setting)
     if not is_shorter(days, present) or not is_anything_kept(setting):
@@ -178,7 +180,7 @@ def _report(machine: str) -> None:
 
 
 def _opinions(setting: Setting) -> dict[str, Days]:
-    """Return what the machines read, if they do not all read the same."""
+    """Return the machines' values, if they differ."""
     reports = db.session.scalars(
         select(RetentionReport)
         .where(RetentionReport.seen_at > utcnow() - _FRESH)
@@ -190,7 +192,7 @@ def _opinions(setting: Setting) -> dict[str, Days]:
 
 
 def _ensure_row(setting: Setting) -> None:
-    """Write down what is in force when there is no record of it yet."""
+    """Record the value in force if there is no record of it yet."""
     if db.session.get(RetentionSetting, setting) is not None:
         return
     stored, days = longest_stored(setting)
@@ -201,7 +203,7 @@ def _ensure_row(setting: Setting) -> None:
             .values(
                 name=setting.value,
                 days=days if stored else wanted,
-                # Older dates may be shorter; they follow unless a proposal waits.
+                # Older dates may be shorter; they follow unless a proposal is pending.
                 moved_through_id=0 if stored and days == wanted else None,
             )
             .on_conflict_do_nothing()
@@ -246,7 +248,7 @@ def _propose(row: RetentionSetting, days: Days, machine: str) -> None:
     _record(
         SYSTEM, "proposed", row, days=days, before=row.days, machine=machine, now=now, soon=soon
     )
-    log.warning("[Retention] %s is shorter than what is in force; it waits", row.name)
+    log.warning("[Retention] %s is shorter than the value in force; it is pending", row.name)
 
 
 def _bring_into_force(actor: Actor, row: RetentionSetting, days: Days) -> None:

@@ -23,10 +23,10 @@ _Table = type[Video] | type[Link]
 
 
 def move_dates(seconds: float) -> int:
-    """Move dates for about so many seconds; return how many videos were looked at.
+    """Move dates for about that many seconds; return the number of videos processed.
 
-    Every batch is one transaction, which also writes down how far it came: a process that is killed
-    loses no more than its batch, and doing a batch again changes nothing.
+    Every batch is one transaction, which also records its progress: a killed process loses no more
+    than its batch, and repeating a batch changes nothing.
     """
     ends, looked_at = time.monotonic() + seconds, 0
     for name in _unfinished():
@@ -45,7 +45,7 @@ def _unfinished() -> list[str]:
 
 def _move_batch(name: str) -> int:
     with transaction() as session:
-        # New videos hold this row too, but not against whoever only moves dates.
+        # New videos lock this row too, but not against a transaction that only moves dates.
         row = session.get_one(
             RetentionSetting, name, with_for_update={"key_share": True}, populate_existing=True
         )
@@ -60,7 +60,7 @@ def _move_batch(name: str) -> int:
         dates = {video.id: date_of(video.created_at, row.days) for video in videos}
         links = _links_to_shorten(session, dates)
         if not (_lock(session, Video, dates) and _lock(session, Link, links)):
-            return 0  # some are in use: the same batch is tried again
+            return 0  # some are in use: the same batch is retried
         moved = {video.id: dates[video.id] for video in videos if video.purge_at != dates[video.id]}
         _write(session, Video, Video.purge_at, moved)
         _write(session, Link, Link.expires_at, links)
@@ -85,7 +85,7 @@ def _links_to_shorten(
 ) -> dict[int, datetime | None]:
     """Return the links of people that would outlive their footage, with their new ends.
 
-    A later date lengthens no link.
+    A later date extends no link.
     """
     people = (Link.video_id.in_(dates), Link.audience == Audience.PERSON)
     ends = session.execute(select(Link.id, Link.video_id, Link.expires_at).where(*people)).all()
@@ -98,7 +98,8 @@ def _links_to_shorten(
 
 
 def _lock(session: Session, table: _Table, wanted: Mapping[int, object]) -> bool:
-    """Lock rows without waiting: who holds one of them may wait for one that is locked already.
+    """Lock rows without waiting, because another transaction that holds one may wait for one of
+    ours.
 
     Returns False if any is locked by another transaction, or gone.
     """

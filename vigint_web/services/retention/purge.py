@@ -1,4 +1,4 @@
-"""Forget on time: purge footage at its date, and leave a trace that it happened."""
+"""Purge footage at its date, and record that it happened."""
 
 import logging
 import math
@@ -31,10 +31,10 @@ _BATCH = 200
 
 
 def purge_due(seconds: float = math.inf) -> int:
-    """Delete footage whose retention is over, with its links; return how many videos.
+    """Delete footage at the end of its retention, with its links; return the number of videos.
 
     Args:
-        seconds: after about so long it stops, so that a large purge keeps nothing else waiting.
+        seconds: the approximate time limit, so that a large purge delays nothing else.
     """
     ends, purged, after = time.monotonic() + seconds, 0, 0
     while time.monotonic() < ends and (due := _due_after(after)):
@@ -45,14 +45,14 @@ def purge_due(seconds: float = math.inf) -> int:
             try:
                 purged += _purge(video_id)
             except (VigintError, SQLAlchemyError):
-                # Deleted by a person a moment ago, most often; the others go all the same.
-                log.exception("video %s could not be purged; it is tried again", video_id)
+                # Most often deleted by a user meanwhile; continue with the others.
+                log.exception("video %s could not be purged; it will be retried", video_id)
                 db.session.rollback()
     return purged
 
 
 def _due_after(video_id: int) -> list[int]:
-    """Return the next videos whose date is over, in the order of their ids."""
+    """Return the next videos past their date, in the order of their ids."""
     due = db.session.scalars(
         select(Video.id)
         .where(
@@ -67,7 +67,7 @@ def _due_after(video_id: int) -> list[int]:
 
 
 def _purge(video_id: int) -> int:
-    """Delete one video unless it is gone or its date has moved meanwhile; return how many."""
+    """Delete one video unless it is gone or its date has moved meanwhile; return the number."""
     with transaction() as session:
         video = session.get(Video, video_id, populate_existing=True)
         if video is None or video.purge_at is None or video.purge_at > utcnow():
@@ -90,7 +90,7 @@ def _purge(video_id: int) -> int:
 
 
 def purge_outbox() -> int:
-    """Delete mails that are older than footage may get, rows and files; return how many."""
+    """Delete mails older than the maximum age of footage, rows and files; return the number."""
     days = in_force(Setting.INCIDENTS)
     if days is None:
         return 0
@@ -108,10 +108,10 @@ def purge_outbox() -> int:
 
 
 def sweep_orphans() -> int:
-    """Remove working files nobody touches and published files no row names; return how many.
+    """Remove unused working files and unreferenced published files; return the number.
 
     A worker that dies between the rename and the commit leaves such files; those of attempts that
-    may still be under way are younger.
+    may still be running are younger.
     """
     place = storage()
     removed = place.sweep_incoming(_ABANDONED_SECONDS)

@@ -1,4 +1,4 @@
-"""Say in English, on a terminal, what a shorter retention would delete, and when."""
+"""Describe in English, on a terminal, what a shorter retention would delete, and when."""
 
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -11,20 +11,20 @@ from vigint_web.services.videos.retention_rules import Days, Setting
 
 
 def spell_days(days: Days) -> str:
-    """Return how long something is kept."""
+    """Return a retention as text."""
     if days is None:
         return "until deleted by hand"
     return "1 day" if days == 1 else f"{days} days"
 
 
 def spell_losses(waiting: Waiting) -> str:
-    """Return what a shorter retention would delete, counted."""
+    """Return what a shorter retention would delete, with numbers."""
     things = "addresses of visits" if waiting.setting == Setting.LOG else "videos"
     return f"Deleted at once: {waiting.now} {things}; within 7 days: {waiting.soon} more."
 
 
 def spell_waiting(waiting: Waiting) -> str:
-    """Return what waits, what it would delete, until when, and how to decide."""
+    """Return the pending proposal, what it would delete, until when it waits, and how to decide."""
     name = waiting.setting.value
     said = (
         f"{spell_days(waiting.proposal.days)} instead of {spell_days(waiting.in_force)} waits."
@@ -49,10 +49,10 @@ def spell_waiting(waiting: Waiting) -> str:
 
 
 def retention_warnings() -> list[str]:
-    """Return a sentence for each shorter retention that waits, or will after the start.
+    """Return a sentence for each shorter retention that is pending, or will be after the start.
 
-    One whose configuration was set back here is none: the scheduler cancels it. Empty while the
-    database cannot be asked, or is of an earlier version: that is said elsewhere.
+    Without those whose configuration was restored here: the scheduler cancels them. Empty while the
+    database cannot be queried, or is of an earlier version, which is reported elsewhere.
     """
     try:
         disputed = {one.setting: one for one in find_waiting() if one.opinions}
@@ -64,7 +64,7 @@ def retention_warnings() -> list[str]:
 
 
 def retention_in_force() -> str:
-    """Return a line that says how long what is kept."""
+    """Return a line about the retention in force."""
     try:
         kept = {setting: spell_days(in_force(setting)) for setting in Setting}
     except SQLAlchemyError:

@@ -1,1 +1,1 @@
-"""Sources: what operators upload."""
+"""Sources: uploads by operators."""

@@ -1,4 +1,4 @@
-"""Tell who read a video by its links: which link, when, what, how much."""
+"""Report who read a video by its links: which link, when, what, how much."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,24 +17,24 @@ from vigint_web.services.core.keyset_pagination import (
 from vigint_web.services.videos.stored_files import films_of
 
 PAGE = 50
-# Up to here each link's log is read from its own index; beyond, one query sorts them all.
+# Up to this number each link's log is read from its own index; beyond, one query sorts them all.
 _MOST_MERGED = 50
 _NEWEST_FIRST = Order(Access.at, Access.id, descending=True)
 
 
 @dataclass(frozen=True)
 class Reading:
-    """One request that came with a link of a video."""
+    """One request with a link of a video."""
 
     access: Access
     link: Link
     sent: int | None  # bytes
-    share: float | None  # of the file that was sent from, 0 to 1
+    share: float | None  # of the file, 0 to 1
 
 
 @dataclass(frozen=True)
 class Reader:
-    """All that was asked by one link."""
+    """All requests with one link."""
 
     link: Link
     requests: int
@@ -47,7 +47,7 @@ class Reader:
 def page_of_readings(
     video: Video, place: SortedPlace = SORTED_TOP, size: int = PAGE
 ) -> SortedPage[Reading]:
-    """Return a page of the requests that came with a video's links, newest first."""
+    """Return a page of the requests with a video's links, newest first."""
     found = {link.id: link for link in _links(video)}
     asked = (
         [Access.link_id == number for number in found]
@@ -63,7 +63,7 @@ def page_of_readings(
 
 
 def readers_of(video: Video) -> list[Reader]:
-    """Return what each of a video's links was used for, the last used first."""
+    """Return the use of each of a video's links, the last used first."""
     found = {link.id: link for link in _links(video)}
     span = Access.last_byte - Access.first_byte + 1
     rows = db.session.execute(

@@ -1,4 +1,4 @@
-"""Manage the link by which programs read a source: when it ends, and when it works again."""
+"""Manage the programs' link of a source: its expiry and renewal."""
 
 from datetime import datetime
 
@@ -24,12 +24,12 @@ def set_expiry(actor: Actor, source_id: str, expires_at: datetime | None) -> Lin
 
 
 def renew(actor: Actor, source_id: str) -> Link:
-    """Give a source's programs a new token; the old one opens nothing any more.
+    """Give a source's programs a new token; the old one becomes invalid.
 
-    What was revoked or had expired works again, without an end.
+    A revoked or expired link becomes valid again, without an end.
 
     Raises:
-        Conflict: it was revoked by somebody who may what the actor may not.
+        Conflict: it was revoked by a person whose permission the actor lacks.
     """
     with transaction():
         link = _link(actor, source_id)
@@ -39,7 +39,7 @@ def renew(actor: Actor, source_id: str) -> Link:
 
 
 def revoke(actor: Actor, source_id: str, reason: str = "") -> Link:
-    """Let a source's programs read nothing any more, at once."""
+    """Revoke the programs' token of a source at once."""
     with transaction():
         return links.revoke_link(actor, _link(actor, source_id).id, reason)
 

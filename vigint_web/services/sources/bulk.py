@@ -1,4 +1,4 @@
-"""Do one thing with many sources; each for itself, and say exactly what was done and what not."""
+"""Bulk actions on sources, each in its own transaction, with an exact report."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -18,14 +18,14 @@ MOST_AT_ONCE = 200
 
 @dataclass
 class Outcome:
-    """Which sources something was done with, and why not with the others."""
+    """The sources that were changed, and the reasons for the others."""
 
     done: list[str] = field(default_factory=list)
     refused: dict[str, VigintError] = field(default_factory=dict)
 
 
 def choose(actor: Actor, source_ids: Sequence[str]) -> list[Source]:
-    """Return the chosen sources that exist for an actor, newest first."""
+    """Return the selected sources that exist for an actor, newest first."""
     query = select(Source).where(
         actor.scope(Source.site_id), Source.source_id.in_(source_ids[:MOST_AT_ONCE])
     )
@@ -51,7 +51,7 @@ def tag_many(actor: Actor, source_ids: Sequence[str], text: str) -> Outcome:
     """Add tags to sources.
 
     Raises:
-        Invalid: there is no tag, or the tags are not right; nothing was done.
+        Invalid: there is no tag, or a tag is invalid; nothing was done.
     """
     names = tags.parse_tags(text)
     mistakes = tags.tag_mistakes(names) if names else [Mistake(MistakeCode.NO_TAG, "tags")]
@@ -61,7 +61,7 @@ def tag_many(actor: Actor, source_ids: Sequence[str], text: str) -> Outcome:
 
 
 def _each(source_ids: Sequence[str], do: Callable[[str], object]) -> Outcome:
-    """Do something with each source in a transaction of its own."""
+    """Apply an action to each source in a transaction of its own."""
     outcome = Outcome()
     for source_id in dict.fromkeys(source_ids[:MOST_AT_ONCE]):
         try:

@@ -1,4 +1,4 @@
-"""Stop the processing of a video on somebody's word."""
+"""Cancel the processing of a video on a user's request."""
 
 from sqlalchemy import update
 
@@ -13,10 +13,10 @@ from vigint_web.services.sources.sources import get_source
 
 
 def cancel_processing(actor: Actor, source_id: str) -> Source:
-    """End the processing of a source, whether it has begun or still waits for a worker.
+    """End the processing of a source, whether it has begun or waits for a worker.
 
-    The row changes hands at once: a worker that is at it notices within about a second, ends its
-    ffmpeg, and may publish nothing. The original stays and can be processed again.
+    The row changes its owner at once: its worker notices within about a second, ends its ffmpeg,
+    and can publish nothing. The original stays and can be processed again.
 
     Raises:
         NotFound: the actor sees no such source.

@@ -1,4 +1,4 @@
-"""Find sources whose bytes were stored before, and let people keep both."""
+"""Find sources whose bytes were stored before, and let users keep both."""
 
 from sqlalchemy import select
 
@@ -13,7 +13,7 @@ _MOST = 20
 
 
 def find_duplicates(actor: Actor, source: Source) -> list[Source]:
-    """Return the older sources of the actor's sites whose file is the same, oldest first.
+    """Return the older sources of the actor's sites with the same file, oldest first.
 
     Of two that arrived together only the later one is a duplicate.
     """
@@ -36,7 +36,7 @@ def find_duplicates(actor: Actor, source: Source) -> list[Source]:
 
 
 def keep_duplicate(actor: Actor, source_id: str) -> Source:
-    """Keep a source though its bytes are stored already; raises NotFound."""
+    """Keep a source although its bytes are already stored; raises NotFound."""
     with transaction():
         source = get_source(actor, source_id)
         if not source.keeps_duplicate:

@@ -1,4 +1,4 @@
-"""Change what people say of a source: its name, description, tags, camera, recording time."""
+"""Edit a source: its name, description, tags, camera, recording time."""
 
 import hashlib
 import json
@@ -24,12 +24,12 @@ from vigint_web.services.sources.tags import MOST, set_tags, tag_mistakes
 LONGEST_NAME = 200
 LONGEST_DESCRIPTION = 5000
 LONGEST_CAMERA = 200
-# A clock may be a little ahead; a video of tomorrow is a slip of the hand.
+# A clock may be a little ahead; a video of tomorrow is a typing error.
 _AHEAD = timedelta(days=1)
 
 
 class TooManyTags(Invalid):
-    """Say that a source would carry more tags than one may."""
+    """A source would have more tags than allowed."""
 
     def __init__(self, most: int) -> None:
         found = Mistake(MistakeCode.TOO_MANY_TAGS, "tags", {"most": most})
@@ -37,14 +37,14 @@ class TooManyTags(Invalid):
 
 
 class EditedMeanwhile(Conflict):
-    """Say that somebody else changed a source after the form was shown."""
+    """Another user changed a source after the form was shown."""
 
     code = "edited_meanwhile"
 
 
 @dataclass(frozen=True)
 class Facts:
-    """What people say of a source."""
+    """The editable values of a source."""
 
     name: str
     description: str
@@ -54,13 +54,13 @@ class Facts:
 
     @property
     def version(self) -> str:
-        """Return a text that differs once any of this has changed."""
+        """Return a digest that changes with any of these values."""
         said = (self.name, self.description, sorted(self.tags), self.camera, str(self.recorded_at))
         return hashlib.sha256(json.dumps(said).encode()).hexdigest()[:20]
 
 
 def facts_of(source: Source) -> Facts:
-    """Return what is said of a source now."""
+    """Return the current values of a source."""
     return Facts(
         name=source.name,
         description=source.description,
@@ -71,10 +71,10 @@ def facts_of(source: Source) -> Facts:
 
 
 def edit_source(actor: Actor, source_id: str, wanted: Facts, version: str) -> Source:
-    """Change what is said of a source.
+    """Change the values of a source.
 
     Args:
-        version: of the facts that were shown to whoever changes them.
+        version: of the values that were shown to the user.
 
     Raises:
         EditedMeanwhile: they have changed since; nothing was done.
@@ -99,7 +99,7 @@ def edit_source(actor: Actor, source_id: str, wanted: Facts, version: str) -> So
 
 
 def add_tags(actor: Actor, source_id: str, names: Sequence[str]) -> Source:
-    """Add tags to a source, beside those that it has; raises NotFound, TooManyTags."""
+    """Add tags to a source, beside the existing ones; raises NotFound, TooManyTags."""
     with transaction():
         source = _locked(actor, source_id)
         before = facts_of(source)
@@ -118,7 +118,7 @@ def list_cameras(site_id: int) -> list[Camera]:
 
 
 def _locked(actor: Actor, source_id: str) -> Source:
-    """Return a source as it is now; nobody else changes it until the transaction ends."""
+    """Return the current source, locked until the transaction ends."""
     source = get_source(actor, source_id)
     session = db.session()
     session.execute(select(Source.id).where(Source.id == source.id).with_for_update())
@@ -135,7 +135,7 @@ def _record(actor: Actor, source: Source, before: Facts) -> None:
 
 
 def _changes(before: Facts, after: Facts) -> dict[str, Any]:
-    """Return what differs, each as it was and as it is."""
+    """Return the changes, each with old and new value."""
     return {
         name: [_plain(getattr(before, name)), _plain(getattr(after, name))]
         for name in ("name", "description", "tags", "camera", "recorded_at")

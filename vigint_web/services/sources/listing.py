@@ -1,8 +1,8 @@
-"""Find sources for people who look through many: narrowed, sorted, a page at a time, added up.
+"""Find sources in large lists: filtered, sorted, paged, with totals.
 
-With 100,000 of them every question is answered from indexes (models/video.py, models/source.py)
-until the fifty rows of a page are known. What narrows by another table is asked one of two ways:
-few rows are named first and then sorted; many are met soon enough on the way through the order.
+With 100,000 of them every query is answered from indexes (models/video.py, models/source.py) until
+the fifty rows of a page are known. A filter on another table is evaluated in one of two ways: few
+rows are listed by id and then sorted; many are found while scanning in order.
 """
 
 from dataclasses import dataclass
@@ -29,16 +29,16 @@ from vigint_web.services.core.keyset_pagination import (
 
 STATES = ("ready", "preparing", "failed")
 SORTS = ("added", "name", "size", "duration", "recorded")
-# Up to here rows are named first and sorted then.
+# The maximum number of rows to list first and then sort.
 _FEW = 3000
 _MOST_WORDS = 8
 
 
 @dataclass(frozen=True)
 class SourceFilter:
-    """Which sources are wanted; an unknown state finds nothing.
+    """A filter for sources; an unknown state matches nothing.
 
-    Times are when they were added, `until` excluded.
+    Times are those of adding, `until` excluded.
     """
 
     text: str = ""
@@ -56,7 +56,7 @@ EVERY = SourceFilter()
 
 @dataclass(frozen=True)
 class Sorting:
-    """In which order a list is wanted."""
+    """The order of a list."""
 
     by: str = "added"
     descending: bool = True
@@ -64,7 +64,7 @@ class Sorting:
 
 @dataclass(frozen=True)
 class Sum:
-    """How many sources there are, and how many bytes all their files take."""
+    """The number of sources, and the bytes of all their files."""
 
     number: int
     size: int
@@ -81,7 +81,7 @@ COLUMNS: dict[str, tuple[InstrumentedAttribute[Any], bool]] = {
 
 
 class SourceList:
-    """The sources that an actor wants to see, to be read in any order and added up."""
+    """The sources of a filter, which can be read in any order and added up."""
 
     def __init__(self, actor: Actor, wanted: SourceFilter = EVERY) -> None:
         self._actor = actor
@@ -102,7 +102,7 @@ class SourceList:
         return SortedPage(_sources(page.rows), page.previous, page.next)
 
     def sum(self) -> Sum:
-        """Return how many there are, and the room that they take."""
+        """Return their number and total size."""
         query = select(func.count(), func.sum(Video.stored_size)).where(*self._of_video)
         if self._few is not None:
             query = query.where(Video.id.in_(self._few))
@@ -112,7 +112,7 @@ class SourceList:
         return Sum(number, int(size or 0))
 
     def _by_video(self) -> Select[Any]:
-        """Ask the videos, which most of what one asks for is a column of."""
+        """Query the videos, which have most of the filter columns."""
         query = select(Video.id).where(*self._of_video)
         if self._few is not None:
             return query.where(Video.id.in_(self._few))
@@ -121,7 +121,7 @@ class SourceList:
         return query
 
     def _by_name(self) -> Select[Any]:
-        """Ask the sources, which names are a column of."""
+        """Query the sources, which have the names."""
         query = select(Source.id).where(*self._of_site)
         if self._few is not None:
             query = query.where(Source.video_id.in_(self._few))
@@ -136,7 +136,9 @@ class SourceList:
 
     @cached_property
     def _few(self) -> list[int] | None:
-        """The ids of the videos whose source is wanted; None for many, or if all of them are."""
+        """The ids of the videos of matching sources; None for many, or if there is no such
+        filter.
+        """
         if not self._asks_sources:
             return None
         query = select(Source.video_id).where(self._actor.scope(Source.site_id))
@@ -182,7 +184,7 @@ class SourceList:
         return found
 
     def _met(self) -> list[ColumnElement[bool]]:
-        """Return what a source fulfils that is met on the way through an order."""
+        """Return the conditions that are checked while scanning in order."""
         return self._of_source(met=True)
 
     def _of_source(self, *, met: bool = False) -> list[ColumnElement[bool]]:
@@ -196,14 +198,14 @@ class SourceList:
 
 
 def list_formats(actor: Actor) -> list[str]:
-    """Return the formats that the actor's sources are in, by name."""
+    """Return the formats of the actor's sources, by name."""
     of_source = Video.kind == VideoKind.SOURCE, actor.scope(Video.site_id)
     found = select(Video.format).where(*of_source, Video.format.is_not(None)).distinct()
     return sorted(name for name in db.session.scalars(found) if name)
 
 
 def list_cameras(actor: Actor) -> list[Camera]:
-    """Return the cameras of the actor's sites that sources are from, by name."""
+    """Return the cameras of the actor's sources, by name."""
     used = exists().where(Source.camera_id == Camera.id)
     query = select(Camera).where(actor.scope(Camera.site_id), used)
     return list(db.session.scalars(query.order_by(Camera.name, Camera.id)))
@@ -219,7 +221,7 @@ def _sources(marks: list[Mark]) -> list[Source]:
 
 
 def _says(word: str) -> ColumnElement[bool]:
-    """Return the condition that a word is somewhere in what people read of a source."""
+    """Return the condition that a source's searchable text contains a word."""
     files = select(Video.id).where(
         Video.kind == VideoKind.SOURCE, Video.original_name.icontains(word, autoescape=True)
     )
@@ -232,12 +234,12 @@ def _says(word: str) -> ColumnElement[bool]:
 
 
 def _tagged(tag_ids: list[int]) -> ColumnElement[bool]:
-    """Return the condition that a source carries a tag, as a list of those that do."""
+    """Return the condition that a source has a tag, as a list of such sources."""
     return Source.id.in_(select(source_tags.c.source_id).where(source_tags.c.tag_id.in_(tag_ids)))
 
 
 def _carries(tag_ids: list[int]) -> ColumnElement[bool]:
-    """Return the same as a question about each source."""
+    """Return the same as a correlated condition."""
     return exists().where(source_tags.c.source_id == Source.id, source_tags.c.tag_id.in_(tag_ids))
 
 

@@ -51,7 +51,7 @@ from vigint_web.services.videos.publication import Files, publish_files
 from vigint_web.services.videos.retention_dates import date_for_new
 from vigint_web.storage import NoRoom
 
-# An upload without a byte for this long has stopped; connections are silent for less.
+# An upload without a byte for this long has stopped; connections time out earlier.
 UPLOAD_LEASE = timedelta(seconds=120)
 _SOURCE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
@@ -66,17 +66,17 @@ def begin_upload(
     source_id: str = "",
     resumable: bool = False,
 ) -> Source:
-    """Add a source whose bytes are about to arrive, with its video and its program link.
+    """Add a source before its bytes arrive, with its video and its program link.
 
     Args:
-        filename: as the browser gave it; made safe here.
-        name: what people call it; made from the file's name when empty.
-        site: one that the actor may see; their home when there is none.
-        source_id: what programs shall call it; the next number when empty.
-        resumable: a silence does not end this upload; see services/uploads/uploads.py.
+        filename: from the browser; sanitized here.
+        name: the display name; derived from the file's name when empty.
+        site: one that the actor may see; the actor's own when there is none.
+        source_id: the id for programs; the next number when empty.
+        resumable: silence does not end this upload; see services/uploads/uploads.py.
 
     Raises:
-        Invalid: the id is none.
+        Invalid: the id is invalid.
         SourceIdTaken: another source has it.
     """
     site = site or home_site(actor)
@@ -110,7 +110,7 @@ def begin_upload(
         session.add(source)
         try:
             session.flush()
-        except IntegrityError:  # given twice at the same moment
+        except IntegrityError:  # the same id concurrently
             raise SourceIdTaken from None
         mint_link(actor, video, Audience.PROGRAM)
         trail.record(actor, "source:added", f"source:{source_id}", site_id=site.id, filename=shown)
@@ -118,7 +118,7 @@ def begin_upload(
 
 
 def require_source_id(text: str) -> None:
-    """Raise Invalid for what is no id of a source; nothing asks for the next number."""
+    """Raise Invalid for an invalid source id; an empty one requests the next number."""
     if text and not _SOURCE_ID.fullmatch(text):
         raise Invalid([Mistake(MistakeCode.SOURCE_ID_MALFORMED, "source_id")])
 
@@ -128,7 +128,7 @@ def _is_taken(session: Session, source_id: str) -> bool:
 
 
 def _next_id(session: Session) -> str:
-    """Return the next number that nobody gave to a source before its turn."""
+    """Return the next number not already used as a typed id."""
     while True:
         source_id = f"file_{next_number('source'):03d}"
         if not _is_taken(session, source_id):
@@ -136,7 +136,7 @@ def _next_id(session: Session) -> str:
 
 
 def upload_goes_on(video_id: int) -> None:
-    """Show that the bytes of an upload still arrive."""
+    """Record that the bytes of an upload are still arriving."""
     with transaction() as session:
         session.execute(
             update(Video)
@@ -146,10 +146,10 @@ def upload_goes_on(video_id: int) -> None:
 
 
 def finish_upload(actor: Actor, source: Source, draft: Path, size: int, sha256: str) -> None:
-    """Store an upload's bytes durably, then hand the video to the workers.
+    """Store an upload's bytes durably, then enqueue the video.
 
     Raises:
-        Conflict: the upload was given up meanwhile.
+        Conflict: the upload was aborted meanwhile.
         StorageFull: nothing was kept but the failed source, which can be retried.
     """
     key = original_key_of(source.video)
@@ -172,10 +172,10 @@ def original_key_of(video: Video) -> str:
 
 
 def hand_over(actor: Actor, source: Source, size: int, sha256: str) -> None:
-    """Give a source to the workers, its original being published.
+    """Enqueue a source after its original was published.
 
     Raises:
-        Conflict: it was given up meanwhile.
+        Conflict: it was aborted meanwhile.
     """
     video = source.video
     with transaction() as session:
@@ -201,7 +201,7 @@ def hand_over(actor: Actor, source: Source, size: int, sha256: str) -> None:
 
 
 def fail_upload(actor: Actor, source: Source, code: str, detail: str = "") -> None:
-    """End an upload whose bytes did not come or may not stay; a sentence tells why."""
+    """End an upload whose bytes did not arrive or are refused, with a sentence."""
     with transaction() as session:
         failed = _end_upload(
             session,
@@ -232,7 +232,7 @@ def _end_upload(session: Session, video_id: int, files: Files, **values: Any) ->
 
 
 def get_source(actor: Actor, source_id: str) -> Source:
-    """Return a source of the actor's sites, as it is now; raises NotFound."""
+    """Return the current source of the actor's sites; raises NotFound."""
     source = db.session.scalar(
         select(Source)
         .where(Source.source_id == source_id)
@@ -244,7 +244,7 @@ def get_source(actor: Actor, source_id: str) -> Source:
 
 
 def find_source_of(video_id: int) -> Source | None:
-    """Return the source that a video belongs to."""
+    """Return the source of a video."""
     return db.session.scalar(select(Source).where(Source.video_id == video_id))
 
 
@@ -271,10 +271,10 @@ def retry_source(actor: Actor, source_id: str) -> Source:
 
 
 def delete_source(actor: Actor, source_id: str, action: str = "source:deleted") -> None:
-    """Remove a source with its files and links; the audit trail keeps that it was.
+    """Remove a source with its files and links; the audit trail records it.
 
     Args:
-        action: what the audit trail calls it.
+        action: the name in the audit trail.
     """
     source = get_source(actor, source_id)
     with transaction() as session:
@@ -288,7 +288,7 @@ def delete_source(actor: Actor, source_id: str, action: str = "source:deleted") 
         )
         video = source.video
         upload = session.scalar(select(Upload.public_id).where(Upload.source_id == source.id))
-        if upload is not None:  # its row goes with the source's
+        if upload is not None:  # its row is deleted with the source's
             after_commit(lambda: storage().staged(upload).discard())
         carried = [tag.id for tag in source.tags]
         session.delete(source)

@@ -1,4 +1,4 @@
-"""Tag sources: words of a site by which its people find them again."""
+"""Tag sources: words of a site for finding them."""
 
 from collections.abc import Iterable, Sequence
 
@@ -17,7 +17,7 @@ MOST = 20
 
 
 def parse_tags(text: str) -> list[str]:
-    """Return the tags that somebody wrote, separated by commas; each once, however spelt."""
+    """Return the tags in a text, separated by commas; each once, in any spelling."""
     found: dict[str, str] = {}
     for part in text.replace(";", ",").split(","):
         tag = " ".join(part.split())
@@ -27,7 +27,7 @@ def parse_tags(text: str) -> list[str]:
 
 
 def tag_mistakes(names: Sequence[str]) -> list[Mistake]:
-    """Return what is wrong with tags: too many, or one too long."""
+    """Return the errors of tags: too many, or one too long."""
     mistakes = []
     if len(names) > MOST:
         mistakes.append(Mistake(MistakeCode.TOO_MANY_TAGS, "tags", {"most": MOST}))
@@ -37,10 +37,9 @@ def tag_mistakes(names: Sequence[str]) -> list[Mistake]:
 
 
 def set_tags(source: Source, names: Iterable[str]) -> None:
-    """Give a source these tags and no others, inside the caller's transaction.
+    """Set the tags of a source, in the caller's transaction.
 
-    A tag that its site knows under another spelling is that one; a tag that nothing carries any
-    more goes.
+    A tag that exists in its site in another spelling is reused; unused tags are deleted.
     """
     with transaction() as session:
         before = {tag.id for tag in source.tags}
@@ -52,7 +51,7 @@ def set_tags(source: Source, names: Iterable[str]) -> None:
 
 
 def forget_unused(tag_ids: Iterable[int]) -> None:
-    """Remove those of these tags that no source carries, inside the caller's transaction."""
+    """Delete those of these tags that no source has, in the caller's transaction."""
     gone = list(tag_ids)
     if not gone:
         return
@@ -66,7 +65,7 @@ def forget_unused(tag_ids: Iterable[int]) -> None:
 
 
 def list_tags(actor: Actor) -> list[Tag]:
-    """Return the tags that sources of an actor's sites carry, by name."""
+    """Return the tags of sources of an actor's sites, by name."""
     carried = exists().where(source_tags.c.tag_id == Tag.id)
     query = select(Tag).where(actor.scope(Tag.site_id), carried)
     return sorted(db.session.scalars(query), key=lambda tag: (fold(tag.name), tag.id))

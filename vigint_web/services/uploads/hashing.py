@@ -1,7 +1,7 @@
-"""Go on with the SHA-256 of an upload from one request to the next.
+"""Continue the SHA-256 of an upload from one request to the next.
 
-The state of a digest cannot be written down, so each process keeps those of the uploads that it
-took bytes of lately. Where that falls short the bytes themselves are read again.
+The state of a digest cannot be stored, so each process keeps those of the uploads it recently
+received bytes of. Otherwise the bytes themselves are read again.
 """
 
 import hashlib
@@ -13,19 +13,19 @@ from typing import Protocol
 from vigint_web.storage.base import Staged
 
 _MOST_KEPT = 1024
-# Another process took the bytes in between: so many are read on at once, more only at the end.
+# The number of bytes received by another process that are read at once; more only at the end.
 _READ_AT_ONCE = 64 * 1024 * 1024
 
 
 class Digest(Protocol):
-    """A digest under way, as hashlib makes them."""
+    """A running digest, with hashlib's interface."""
 
     def update(self, data: bytes, /) -> None:
         """Add bytes."""
         ...
 
     def copy(self) -> "Digest":
-        """Return another one that goes on from here."""
+        """Return an independent copy."""
         ...
 
     def digest(self) -> bytes:
@@ -38,7 +38,7 @@ class Digest(Protocol):
 
 
 class Tally:
-    """The SHA-256 of an upload's first bytes: of how many, and which."""
+    """The SHA-256 of an upload's first bytes, and their number."""
 
     def __init__(self, position: int = 0, digest: Digest | None = None) -> None:
         self.position = position
@@ -50,13 +50,13 @@ class Tally:
         self.position += len(data)
 
     def add_all(self, chunks: Iterable[bytes]) -> Iterator[None]:
-        """Add the next bytes one by one; yields after each."""
+        """Add chunks one by one; yields after each."""
         for chunk in chunks:
             self.add(chunk)
             yield
 
     def copy(self) -> "Tally":
-        """Return another one that goes on from here."""
+        """Return an independent copy."""
         return Tally(self.position, self._digest.copy())
 
     def sha256(self) -> str:
@@ -69,10 +69,10 @@ _lock = threading.Lock()
 
 
 def resume(name: str, staged: Staged, position: int) -> Tally:
-    """Return the tally of what is staged, at its end if that is not far; take it from the memory.
+    """Return the tally of the staged bytes, at their end if that is near; remove it from memory.
 
     Args:
-        position: how much is staged.
+        position: the number of staged bytes.
     """
     with _lock:
         tally = _kept.pop(name, None)
@@ -85,7 +85,7 @@ def resume(name: str, staged: Staged, position: int) -> Tally:
 
 
 def keep(name: str, tally: Tally) -> None:
-    """Remember a tally for the next request of this process."""
+    """Keep a tally for the next request of this process."""
     with _lock:
         _kept[name] = tally
         _kept.move_to_end(name)
@@ -94,6 +94,6 @@ def keep(name: str, tally: Tally) -> None:
 
 
 def forget(name: str) -> None:
-    """Forget what was remembered."""
+    """Drop a kept tally."""
     with _lock:
         _kept.pop(name, None)

@@ -1,4 +1,4 @@
-"""Take the bytes of resumable uploads, and hand over what is whole."""
+"""Receive the bytes of resumable uploads, and enqueue complete ones."""
 
 import errno
 import hashlib
@@ -58,7 +58,7 @@ _PIECE = 1024 * 1024
 
 @dataclass(frozen=True)
 class Checksum:
-    """What the bytes of one request must digest to."""
+    """The expected digest of the bytes of one request."""
 
     algorithm: str
     digest: bytes
@@ -68,7 +68,7 @@ class Checksum:
 class Body:
     """The bytes of one request.
 
-    `length` is what was announced, if it was; `expel` wakes whoever waits for the next chunk.
+    `length` is the announced one, if any; `expel` wakes the thread waiting for the next chunk.
     """
 
     chunks: Iterable[bytes]
@@ -78,7 +78,7 @@ class Body:
 
 
 def held(upload: Upload) -> int:
-    """Return how many of an upload's bytes are here for good."""
+    """Return how many of an upload's bytes are stored durably."""
     if is_whole(upload):
         return upload.length
     size = storage().staged(upload.public_id).size()
@@ -88,10 +88,10 @@ def held(upload: Upload) -> int:
 
 
 def see(upload: Upload) -> int:
-    """Return the same; an upload that turns out to be whole is handed over soon."""
+    """Return the same; a complete upload is enqueued soon."""
     size = held(upload)
     if size == upload.length and upload.finished_at is None and upload.offset != size:
-        # Its last writer died between the last byte and this row, which the sweep goes by.
+        # Its last writer died between the last byte and this row, which the sweep reads.
         with transaction() as session:
             found = update(Upload).where(Upload.id == upload.id, Upload.finished_at.is_(None))
             change(session, found.values(offset=size))
@@ -99,15 +99,15 @@ def see(upload: Upload) -> int:
 
 
 def receive(actor: Actor, upload: Upload, offset: int, body: Body) -> int:
-    """Add bytes at an upload's end; return how many it holds then, durably.
+    """Add bytes at an upload's end; return the number of durable bytes.
 
-    With its last byte the upload becomes a source that is handed to the workers.
+    With its last byte the upload becomes a source that is enqueued for the workers.
 
     Raises:
         UploadExpired, UploadFinished, UploadTooLong, WrongOffset, Locked: nothing was kept.
         ChecksumMismatch: nothing was kept.
-        StorageFull: what fitted is kept, and the upload can go on.
-        Busy: the storage failed; what came before that is kept.
+        StorageFull: the bytes that fitted are kept, and the upload can continue.
+        Busy: the storage failed; earlier bytes are kept.
     """
     require_alive(upload)
     if is_whole(upload):
@@ -142,7 +142,7 @@ def receive(actor: Actor, upload: Upload, offset: int, body: Body) -> int:
 
 @contextmanager
 def _writing(upload: Upload, **how: Any) -> Iterator[tuple[WriteLock, Staged]]:
-    """Give what is staged to one writer, and give the upload back whatever happens."""
+    """Give one writer the staged bytes, and release the upload in any case."""
     staged = storage().staged(upload.public_id)
     lock_file = config().temp_dir / f"{upload.public_id}.lock"
     try:
@@ -168,12 +168,12 @@ def _give_back(staged: Staged, lock: WriteLock) -> None:
     if not lock.lost.is_set():
         give_back(lock, offset=None if lock.published else staged.size())
     if db.session.scalar(select(Upload.id).where(Upload.id == lock.row_id)) is None:
-        staged.discard()  # terminated meanwhile; the last bytes made it anew
+        staged.discard()  # terminated meanwhile; the last bytes created it again
         raise NotFound
 
 
 def _settle(upload: Upload, staged: Staged, lock: WriteLock) -> int:
-    """Forget what the last writer left unchecked; return how much is here."""
+    """Truncate the last writer's unchecked bytes; return the number of bytes."""
     at = held(upload)
     lock.published = at == upload.length and staged.size() == 0
     if on_trial(upload):
@@ -191,7 +191,7 @@ def _note(lock: WriteLock, offset: int) -> None:
 def _append(
     upload: Upload, staged: Staged, lock: WriteLock, offset: int, body: Body, tally: Tally
 ) -> tuple[int, Tally]:
-    """Add a request's bytes to what is staged; return how much that is, and its tally."""
+    """Append a request's bytes to the staged ones; return the total, and its tally."""
     before = tally.copy()
     through = _Through(lock, body, tally, offset, upload.length)
     try:
@@ -211,13 +211,13 @@ def _append(
 def _save(
     upload: Upload, staged: Staged, lock: WriteLock, cut: int | None, tallies: Iterable[Tally]
 ) -> None:
-    """After an accident, keep what may be kept and the digest that fits it."""
+    """After a failure, keep the valid bytes and their digest."""
     try:
         if cut is not None:
             staged.cut(cut)
         size = staged.size()
     except (StorageError, OSError):
-        lock.lost.set()  # left on trial: whoever takes the upload next tries again
+        lock.lost.set()  # left on trial: the next writer retries
         raise
     for tally in tallies:
         if tally.position <= size:
@@ -226,13 +226,13 @@ def _save(
 
 
 class _Through:
-    """Hand a request's bytes on, looking at each of them."""
+    """Pass a request's bytes on, while hashing them."""
 
     def __init__(self, lock: WriteLock, body: Body, tally: Tally, offset: int, length: int) -> None:
         self.count = 0
         self._lock, self._body, self._tally = lock, body, tally
         self._room = length - offset
-        # A tally that is far behind is brought up at the end.
+        # A tally that is far behind is completed at the end.
         self._tallies = tally.position == offset
         self._seen = None
         if body.checksum is not None:
@@ -252,13 +252,13 @@ class _Through:
             if self._seen is not None:
                 self._seen.update(chunk)
             yield chunk
-            # Only what was written without complaint.
+            # Only bytes that were written without an error.
             self.count += len(chunk)
             if self._tallies:
                 self._tally.add(chunk)
 
     def check(self) -> None:
-        """Raise ChecksumMismatch if other bytes came than were sent."""
+        """Raise ChecksumMismatch if the bytes differ from those sent."""
         checksum = self._body.checksum
         if checksum is None or self._seen is None:
             return
@@ -267,10 +267,10 @@ class _Through:
 
 
 def _publish(upload: Upload, staged: Staged, lock: WriteLock, tally: Tally) -> str:
-    """Make a whole upload the original of its video; return its SHA-256."""
+    """Publish a complete upload as the original of its video; return its SHA-256."""
     for _ in tally.add_all(staged.read(tally.position)):
         lock.alive()
-    hashing.keep(upload.public_id, tally)  # for the case that publishing fails
+    hashing.keep(upload.public_id, tally)  # in case publishing fails
     _note(lock, upload.length)  # from here on the sweep finishes it, whatever happens to us
     lock.alive()
     staged.publish(sources.original_key_of(upload.source.video))
@@ -293,7 +293,7 @@ def _hand_over(actor: Actor, upload: Upload, lock: WriteLock, sha256: str) -> No
 
 
 def _adopt(actor: Actor, upload: Upload, lock: WriteLock) -> int:
-    """Finish what a process published and died before it could say so."""
+    """Complete a publication whose process died before recording it."""
     tally = Tally()
     with lock.kept(), storage().open(sources.original_key_of(upload.source.video)) as file:
         for _ in tally.add_all(iter(lambda: file.read(_PIECE), b"")):
@@ -311,7 +311,7 @@ def _is_published(upload: Upload) -> bool:
 
 
 def _may_go_on(actor: Actor) -> Callable[[Session], bool]:
-    """Return the question whether the key or the session that sends bytes is still good."""
+    """Return the check whether the sender's key or session is still valid."""
     if actor.api_key_id is not None:
         key = select(ApiKey.id).where(ApiKey.id == actor.api_key_id, ApiKey.revoked_at.is_(None))
         ends = ApiKey.expires_at
@@ -319,7 +319,7 @@ def _may_go_on(actor: Actor) -> Callable[[Session], bool]:
             session.scalar(key.where(or_(ends.is_(None), ends > utcnow()))) is not None
         )
     if actor.session_id:
-        # Not idle as of now: it is in use for as long as bytes come.
+        # Not idle: the session is in use for as long as bytes arrive.
         login = select(UserSession.id).where(UserSession.id == actor.session_id, is_live())
         active = login.join(User, User.id == UserSession.user_id).where(User.active)
         return lambda session: session.scalar(active) is not None
@@ -327,7 +327,7 @@ def _may_go_on(actor: Actor) -> Callable[[Session], bool]:
 
 
 def sweep() -> int:
-    """Finish what is whole and give up what waited too long; return how many uploads ended.
+    """Complete whole uploads and abort expired ones; return the number of ended uploads.
 
     Several processes may do so at once.
     """
@@ -342,7 +342,7 @@ def sweep() -> int:
         try:
             ended += _end(upload)
         except Locked:
-            continue  # its client came back, or another process is at it
+            continue  # its client is back, or another process works on it
         except VigintError as error:
             log.warning("upload of %s not ended yet: %s", upload.source.source_id, error.code)
     return ended
@@ -353,7 +353,7 @@ def _end(upload: Upload) -> bool:
         at = _settle(upload, staged, lock)
         if at < upload.length:
             if upload.expires_at > utcnow():
-                return False  # its bytes are gone: it begins anew
+                return False  # its bytes are gone: it starts again
             log.warning("upload of %s was not finished in time", upload.source.source_id)
             staged.discard()
             lock.published = True

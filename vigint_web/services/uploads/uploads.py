@@ -34,23 +34,23 @@ from vigint_web.storage import NoRoom
 log = logging.getLogger(__name__)
 
 _PREFIX = "upl_"
-# How long one may ask what became of an upload.
+# How long the result of an upload can be queried.
 _REMEMBERED = timedelta(days=7)
 _MOST_LISTED = 200
 
 
 @dataclass(frozen=True)
 class Announced:
-    """What is said of a file before its bytes come; everything as the client said it."""
+    """A file's announced values, as sent by the client."""
 
     length: int
     filename: str
     name: str = ""
     description: str = ""
     tags: Sequence[str] = ()
-    # The short name of the site that it shall belong to; empty: the actor's home.
+    # The short name of its site; empty: the actor's home site.
     site: str = ""
-    # What programs shall call the source; empty: the next number.
+    # The source's id for programs; empty: the next number.
     source_id: str = ""
     said: str = ""
 
@@ -115,7 +115,7 @@ def begin(actor: Actor, announced: Announced) -> Upload:
 
 
 def find(actor: Actor, public_id: str) -> Upload:
-    """Return an upload to whoever began it, as it is now; raises NotFound."""
+    """Return the current upload to its owner; raises NotFound."""
     upload = db.session.scalar(
         select(Upload)
         .where(Upload.public_id == public_id, _own(actor))
@@ -127,7 +127,7 @@ def find(actor: Actor, public_id: str) -> Upload:
 
 
 def list_unfinished(actor: Actor) -> list[Upload]:
-    """Return an actor's own uploads that can be gone on with, the newest first."""
+    """Return an actor's own resumable uploads, the newest first."""
     query = (
         select(Upload)
         .join(Source, Source.id == Upload.source_id)
@@ -151,7 +151,7 @@ def _own(actor: Actor) -> ColumnElement[bool]:
 
 
 def is_whole(upload: Upload) -> bool:
-    """Return whether all bytes came and were handed over."""
+    """Return whether all bytes have arrived and were enqueued."""
     return upload.finished_at is not None and upload.offset == upload.length
 
 
@@ -165,7 +165,7 @@ def require_alive(upload: Upload) -> None:
 
 
 def terminate(actor: Actor, public_id: str) -> None:
-    """Remove an unfinished upload with its source, as if it had never been begun.
+    """Remove an unfinished upload with its source, without a trace.
 
     Raises:
         NotFound: there is none, or not this actor's.
@@ -181,13 +181,13 @@ def terminate(actor: Actor, public_id: str) -> None:
 
 
 def forget_ended() -> int:
-    """Forget uploads that ended long ago; return how many."""
+    """Delete uploads that ended long ago; return their number."""
     with transaction() as session:
         return change(session, delete(Upload).where(Upload.finished_at < utcnow() - _REMEMBERED))
 
 
 def sweep_staged() -> int:
-    """Remove staged bytes of uploads that are not under way any more; return how many."""
+    """Remove staged bytes of uploads that are no longer active; return their number."""
     removed = 0
     for staged in storage().list_staged():
         name = staged.name

@@ -21,19 +21,19 @@ from vigint_web.services.core.lapsing import has_lapsed
 from vigint_web.services.core.leases import Ownership, is_free, taking
 from vigint_web.services.core.transactions import change, transaction
 
-# Whoever sent nothing for a while loses the right to be the only one when this has passed.
+# The lease of a silent sender expires after this time.
 LEASE = timedelta(seconds=5)
 _SILENCE_SECONDS = 2.0
-# After so long without renewal nothing is written any more: somebody else might.
+# Without renewal nothing is written after this time, because another writer might.
 _SAFE_SECONDS = LEASE.total_seconds() - 2
 _BEAT_SECONDS = 1.5
 _LOCK_SECONDS = 5.0
-# The word of a writer whose bytes count only when its request is through.
+# The name of a writer whose bytes count only when its request has ended.
 _ON_TRIAL = "trial-"
 
 
 def on_trial(upload: Upload) -> bool:
-    """Return whether what lies beyond the row's offset was never checked."""
+    """Return whether the bytes beyond the row's offset were never checked."""
     return (upload.writer or "").startswith(_ON_TRIAL)
 
 
@@ -46,7 +46,7 @@ class WriteLock(Ownership):
     table: type[Upload] = field(default=Upload, init=False)
     writer: str
     allowed: Callable[[Session], bool]
-    # What was staged has its key now.
+    # The staged bytes have their key now.
     published: bool = False
     _sign: float = field(default_factory=time.monotonic)
     _safe_until: float = field(default_factory=lambda: time.monotonic() + _SAFE_SECONDS)
@@ -54,7 +54,7 @@ class WriteLock(Ownership):
 
     @property
     def trial(self) -> bool:
-        """Return whether what is written counts only once the lock was given back."""
+        """Return whether the written bytes count only after the release."""
         return self.writer.startswith(_ON_TRIAL)
 
     def held(self) -> ColumnElement[bool]:
@@ -70,19 +70,19 @@ class WriteLock(Ownership):
         return ours
 
     def confirm(self) -> None:
-        """Raise LeaseLost if somebody else has the upload by now."""
+        """Raise LeaseLost if another request has the upload by now."""
         if self.lost.is_set() or not self.extend():
             self.lose()
 
     def alive(self) -> None:
-        """Show that bytes arrive; raises LeaseLost when they may not be written any more."""
+        """Record that bytes arrive; raises LeaseLost when they must not be written any more."""
         late = time.monotonic() > self._safe_until
         if self.lost.is_set() or (late and not self.extend()):
             self.lose()
 
     @contextmanager
     def waiting(self) -> Iterator[None]:
-        """Let somebody else have the upload when bytes are waited for too long in the block."""
+        """Let another request take the upload when the block waits too long for bytes."""
         self._sign, self._waits = time.monotonic(), True
         try:
             yield
@@ -124,7 +124,7 @@ def only_writer(
         Locked: somebody else writes it.
     """
     here = _here(lock_file)
-    trial = trial or on_trial(upload)  # what the last one left is not checked yet
+    trial = trial or on_trial(upload)  # the last writer's bytes are not checked yet
     word = f"{_ON_TRIAL if trial else ''}{here}-{secrets.token_hex(6)}"
     lock = WriteLock(upload.id, word, allowed, expel=expel)
     descriptor = _locked(lock_file)
@@ -147,7 +147,7 @@ def _take(upload: Upload, lock: WriteLock, expires_in: timedelta | None, *, whoe
     values: dict[str, object] = {"writer": lock.writer}
     if expires_in is not None:
         values["expires_at"] = utcnow() + expires_in
-    # Whoever took it and gave it back since it was read may have changed what counts.
+    # A writer that took and released it since it was read may have changed the offset.
     before = Upload.writer.is_(None) if upload.writer is None else Upload.writer == upload.writer
     free = or_(is_free(Upload, LEASE), literal(whoever))
     with transaction() as session:
@@ -159,7 +159,7 @@ def _take(upload: Upload, lock: WriteLock, expires_in: timedelta | None, *, whoe
 
 
 def _wait_for(lock_file: Path, lock: WriteLock) -> int:
-    """Wait until whoever lost the upload has noticed; return the lock file's descriptor."""
+    """Wait until the writer that lost the upload has noticed; return the lock file's descriptor."""
     deadline = time.monotonic() + _LOCK_SECONDS
     while (descriptor := _locked(lock_file)) is None:
         if time.monotonic() > deadline:
@@ -179,7 +179,7 @@ def give_back(lock: WriteLock, offset: int | None = None) -> None:
     """Let others write.
 
     Args:
-        offset: up to which all counts; without it what is on trial stays so.
+        offset: up to which all bytes count; without it bytes on trial stay so.
     """
     values: dict[str, object] = {}
     if offset is not None:
@@ -191,7 +191,7 @@ def give_back(lock: WriteLock, offset: int | None = None) -> None:
 
 
 def _here(lock_file: Path) -> str:
-    """Return a name of all who share the folder of a lock file, and so the lock."""
+    """Return a name of all processes that share the folder of a lock file, and so the lock."""
     folder = lock_file.parent.stat()
     boot = Path("/proc/sys/kernel/random/boot_id")
     told = f"{boot.read_text() if boot.exists() else os.uname()}/{folder.st_dev}/{folder.st_ino}"
@@ -199,11 +199,11 @@ def _here(lock_file: Path) -> str:
 
 
 def _locked(path: Path) -> int | None:
-    """Return the descriptor of a lock file that nobody else has locked, if that is so."""
+    """Return the descriptor of a lock file, if no other process has locked it."""
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        # Whoever had it has removed it: another one may have made it anew.
+        # Its holder may have removed it, and another process may have created it again.
         if path.stat().st_ino == os.fstat(descriptor).st_ino:
             return descriptor
     except (BlockingIOError, FileNotFoundError):

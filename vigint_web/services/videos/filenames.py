@@ -1,4 +1,4 @@
-"""Make names that people gave safe to show, to store and to send back. Pure."""
+"""Make user-supplied names safe to show, to store and to return. Pure."""
 
 import re
 import unicodedata
@@ -7,23 +7,23 @@ from pathlib import PurePosixPath
 from vigint_web.i18n.normal_forms import normalized
 
 _LONGEST = 200
-_MOST_BYTES = 240  # file systems take 255, browsers add to a name that is taken
-# What Windows takes for a device, whatever the ending.
+_MOST_BYTES = 240  # file systems allow 255, browsers extend a name that exists
+# Reserved device names of Windows, with any extension.
 _RESERVED = re.compile(r"(?i)con|prn|aux|nul|(?:com|lpt)[0-9¹²³]")
 _KNOWN_SUFFIXES = {".mp4", ".avi", ".mov", ".mkv", ".wmv", ".flv", ".webm", ".m4v"}
-# What recorders write for themselves, and the players that they export together with footage.
+# File types of recorders, and the players that they export together with footage.
 _RECORDERS_SUFFIXES = {
     ".dav", ".264", ".265", ".h264", ".h265", ".hevc", ".ts", ".mts", ".m2ts", ".vob", ".asf",
     ".exe", ".ps", ".dat", ".ifv", ".g64", ".g64x", ".mjpg", ".mjpeg",
 }  # fmt: skip
-# “cam.1” and “14.30” have none.
+# “cam.1” and “14.30” have no extension.
 _SUFFIX = re.compile(r"\.(?:(?=[0-9]{0,9}[a-z])[a-z0-9]{1,10}|26[45])")
-# Format characters (Cf) can turn a name around on screen: "invoice\u202e4pm.exe".
+# Format characters (Cf) can reorder a name on screen: "invoice\u202e4pm.exe".
 _UNSEEN = {"Cc", "Cf", "Cs", "Co", "Cn"}
 
 
 def safe_filename(name: str) -> str:
-    """Return a file name without folders, control characters, or characters that no disk likes."""
+    """Return a file name without folders, control characters, or characters invalid on disks."""
     name = normalized("NFC", name).replace("\\", "/").rsplit("/", 1)[-1]
     name = "".join(c for c in name if unicodedata.category(c) not in _UNSEEN)
     name = re.sub(r'[<>:"|?*/]', "_", name).strip(" .")
@@ -42,21 +42,21 @@ def _shortened(name: str) -> str:
 
 
 def one_line(text: str) -> str:
-    """Return a text that people gave without line breaks and what cannot be seen."""
+    """Return a text without line breaks and invisible characters."""
     return " ".join(some_lines(text).split())
 
 
 def some_lines(text: str) -> str:
-    """Return a text that people gave without what cannot be seen, but with its line breaks."""
+    """Return a text without invisible characters, but with its line breaks."""
     text = normalized("NFC", text).replace("\r\n", "\n")
     kept = (c for c in text if c in "\n\t" or unicodedata.category(c) not in _UNSEEN)
     return "".join(kept).strip()
 
 
 def name_refusal(name: str) -> str | None:
-    """Return why a file of this name is no source, as a code of a failure; None where it may be.
+    """Return why a file of this name is refused, as a failure code; None if it is accepted.
 
-    A name without an ending says nothing: its content decides.
+    A name without an extension is accepted: its content decides.
     """
     suffix = PurePosixPath(name.strip()).suffix.lower()
     if suffix in _KNOWN_SUFFIXES or not _SUFFIX.fullmatch(suffix):
@@ -65,6 +65,6 @@ def name_refusal(name: str) -> str | None:
 
 
 def storage_suffix(name: str) -> str:
-    """Return the ending under which a file is stored: one of the known ones, or `.bin`."""
+    """Return the extension of a stored file: one of the known ones, or `.bin`."""
     suffix = PurePosixPath(name).suffix.lower()
     return suffix if suffix in _KNOWN_SUFFIXES else ".bin"

@@ -1,7 +1,7 @@
 """Keep the frames of an incident as received, byte for byte, in one file with a manifest.
 
-The file is a ZIP without compression (PKWARE APPNOTE 6.3.10, method 0): images do not shrink, and
-any investigator can open it.
+The file is a ZIP without compression (PKWARE APPNOTE 6.3.10, method 0): images are not
+compressible, and any investigator can open it.
 """
 
 import hashlib
@@ -28,7 +28,7 @@ class FrameEntry:
 
 
 class FramesArchiveWriter:
-    """Write frames as they arrive; nothing but the one at hand is held in memory."""
+    """Write frames as they arrive, with only the current one in memory."""
 
     def __init__(self, path: Path) -> None:
         self._zip = zipfile.ZipFile(path, "w", zipfile.ZIP_STORED, strict_timestamps=False)
@@ -43,9 +43,9 @@ class FramesArchiveWriter:
         return [digest for _, digest, _ in self._entries]
 
     def add(self, data: bytes) -> None:
-        """Append one frame, whatever its bytes are; raises OSError on a full disk."""
+        """Append one frame with any content; raises OSError on a full disk."""
         name = f"{len(self._entries) + 1:06d}{_SUFFIXES.get(data[:3], '.bin')}"
-        # A fixed date: the manifest tells the times, and the file depends on its content alone.
+        # A fixed date: the manifest has the times, and the file depends on its content alone.
         self._zip.writestr(zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0)), data)
         self._entries.append((name, hashlib.sha256(data).hexdigest(), len(data)))
 
@@ -63,7 +63,7 @@ class FramesArchiveWriter:
         return hashlib.sha256(manifest).hexdigest()
 
     def abandon(self) -> None:
-        """Let go of the file without a manifest."""
+        """Close the file without a manifest."""
         try:
             self._zip.close()
         except OSError:
@@ -71,7 +71,7 @@ class FramesArchiveWriter:
 
 
 class FramesArchive:
-    """Read what a writer wrote."""
+    """Read an archive."""
 
     def __init__(self, path: Path) -> None:
         self._zip = zipfile.ZipFile(path)
@@ -88,5 +88,5 @@ class FramesArchive:
         path.write_bytes(self._zip.read(MANIFEST))
 
     def loader(self, entry: FrameEntry) -> Callable[[], bytes]:
-        """Return a function that reads one frame's bytes when asked."""
+        """Return a function that reads one frame's bytes on demand."""
         return lambda: self._zip.read(entry.name)

@@ -1,4 +1,4 @@
-"""Settle videos: publish what was made, say why it failed, remove what must go."""
+"""Settle videos: publish results, record failures, delete files."""
 
 import logging
 from collections.abc import Iterable, Sequence
@@ -30,7 +30,7 @@ from vigint_web.storage import StorageError
 
 log = logging.getLogger(__name__)
 
-# A video that waited for room says so until then.
+# The code of a video that waits for space.
 _READY = {"status": VideoStatus.READY, "progress": 100, "error_code": None, "error_detail": None}
 
 
@@ -63,7 +63,7 @@ def _settle(lease: Lease, values: dict[str, Any], files: Files) -> None:
 
 
 def restart_failed(video_id: int) -> int:
-    """Let a failed video be processed again, inside the caller's transaction; return its attempt.
+    """Restart the processing of a failed video, in the caller's transaction; return its attempt.
 
     Raises:
         Conflict: it has not failed, or nothing is stored that could be processed.
@@ -95,9 +95,9 @@ def restart_failed(video_id: int) -> int:
 
 
 def detach_and_delete_video(video: Video) -> int:
-    """Remove a video's row, links and files; what was accessed stays in the log.
+    """Remove a video's row, links and files; its access log is kept.
 
-    Returns how many mails that told of it went too.
+    Returns the number of its mails that were deleted too.
     """
     with transaction() as session:
         # A worker may have published since this row was read.
@@ -127,9 +127,9 @@ def _delete_mails(session: Session, video_id: int, links: Sequence[int]) -> int:
 
 
 def delete_video_files(keys: Iterable[str]) -> None:
-    """Remove files; what cannot be removed now is an orphan that the sweep takes later."""
+    """Remove files; those that cannot be removed now are removed by the sweep later."""
     for key in keys:
         try:
             runtime().storage.delete(key)
         except (StorageError, OSError) as error:
-            log.warning("file %s not removed yet: %s", key, type(error).__name__)
+            log.warning("file %s could not be removed yet: %s", key, type(error).__name__)

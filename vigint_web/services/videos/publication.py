@@ -56,7 +56,7 @@ def _write_rows(session: Session, video_id: int, files: Files) -> None:
         return
     replaced = [and_(VideoFile.kind == kind, VideoFile.number == n) for kind, n in files]
     if PLAYABLE in files:  # made together with all further pictures
-        replaced.append(VideoFile.kind == FileKind.PLAYABLE)
+        replaced.append(VideoFile.number > 1)
     change(session, delete(VideoFile).where(VideoFile.video_id == video_id, or_(*replaced)))
     session.execute(insert(VideoFile), [row_values(video_id, *named) for named in files.items()])
 

@@ -1,4 +1,4 @@
-"""Decide whether a video has bytes to give, and if not why. Pure."""
+"""Decide whether a video has bytes to send, and if not why. Pure."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ from vigint_web.models import Video, VideoStatus
 
 @dataclass(frozen=True)
 class Refusal:
-    """Why a link does not open: the contract's code."""
+    """Why access is refused: the contract's code."""
 
     code: str
 
@@ -18,10 +18,10 @@ FAILED = Refusal("processing_failed")
 
 
 def unreadiness(video: Video, track: str | None = None) -> Refusal | None:
-    """Return why a video has no bytes to give, or None.
+    """Return why a video has no bytes to send, or None.
 
     Args:
-        track: the number of a picture, of a file that has several; the first when none is given.
+        track: the number of a track, of a file with several; default: the first.
     """
     if video.status == VideoStatus.FAILED:
         return FAILED

@@ -1,4 +1,4 @@
-"""Give each video the date on which it is deleted: its day of arrival and the days in force."""
+"""Set each video's date of deletion, from its arrival and the retention in force."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -26,7 +26,7 @@ def kinds_of(setting: Setting) -> Sequence[VideoKind]:
 
 
 def configured(setting: Setting) -> Days:
-    """Return the days that this process read in its configuration."""
+    """Return the days in this process's configuration."""
     settings = config()
     return {
         Setting.INCIDENTS: settings.retention_days,
@@ -36,7 +36,7 @@ def configured(setting: Setting) -> Days:
 
 
 def in_force(setting: Setting) -> Days:
-    """Return the days in force; before a scheduler has ever run, those of the configuration."""
+    """Return the days in force; before the first run of a scheduler, those of the configuration."""
     row = db.session.execute(
         select(RetentionSetting.days).where(RetentionSetting.name == setting)
     ).first()
@@ -44,7 +44,7 @@ def in_force(setting: Setting) -> Days:
 
 
 def date_of(created_at: datetime, days: Days) -> datetime | None:
-    """Return when something is deleted; None: when a person does it."""
+    """Return the date of deletion; None: kept until deleted by a user."""
     return None if days is None else created_at + timedelta(days=days)
 
 
@@ -52,9 +52,9 @@ def date_for_new(kind: VideoKind, created_at: datetime) -> datetime | None:
     """Return the date of a video that is added in the caller's transaction.
 
     New footage gets the days in force, not those of this process's configuration: machines may
-    differ, and a shorter retention that still waits may be set back. The row is held until the
-    transaction ends (PostgreSQL; SQLite has one writer): whoever changes the days waits for it, and
-    finds the new video when the dates are moved.
+    differ, and a pending shorter retention may be cancelled. The row is locked until the
+    transaction ends (PostgreSQL; SQLite has one writer): a transaction that changes the days waits
+    for it, and includes the new video when the dates are moved.
     """
     setting = Setting.SOURCES if kind == VideoKind.SOURCE else Setting.INCIDENTS
     with transaction() as session:
@@ -88,10 +88,10 @@ def longest_stored(setting: Setting) -> tuple[bool, Days]:
 
 
 def count_older(setting: Setting, days: int, *, within: timedelta = timedelta(0)) -> int:
-    """Return how many videos, or visits for the log, a retention of so many days would delete.
+    """Return how many videos, or visits for the log, a retention of that many days would delete.
 
     Args:
-        within: count also those that it would delete so soon from now.
+        within: also count those that it would delete within this time from now.
     """
     limit = utcnow() + within - timedelta(days=days)
     return sum(
@@ -101,11 +101,11 @@ def count_older(setting: Setting, days: int, *, within: timedelta = timedelta(0)
 
 
 def is_anything_kept(setting: Setting) -> bool:
-    """Return whether there is anything that a shorter retention would delete earlier."""
+    """Return whether there is data that a shorter retention would delete earlier."""
     held = [*_counted(setting)]
     if setting == Setting.INCIDENTS:
-        held.append((true(), Mail.sent_at))  # mails go with the footage that they name
-    # From the newest on: in a log, what is old has been forgotten.
+        held.append((true(), Mail.sent_at))  # mails are deleted with their footage
+    # From the newest on: in a log, old entries were deleted.
     return any(
         db.session.scalar(select(at).where(kept).order_by(at.class_.id.desc()).limit(1)) is not None
         for kept, at in held
@@ -115,7 +115,7 @@ def is_anything_kept(setting: Setting) -> bool:
 def _counted(
     setting: Setting,
 ) -> list[tuple[ColumnElement[bool], InstrumentedAttribute[datetime]]]:
-    """Return what a setting deletes, and the time that it counts the days from."""
+    """Return the data of a setting, and the time from which its days count."""
     if setting != Setting.LOG:
         return [(Video.kind.in_(kinds_of(setting)), Video.created_at)]
     return [

@@ -1,23 +1,23 @@
-"""Decide when a changed retention setting comes into force. Pure: no clock, no database.
+"""Decide when a changed retention setting takes effect. Pure: no clock, no database.
 
 The configuration is read by several processes on several machines, which are not restarted at the
-same moment. The database therefore keeps which number of days is in force, and a change of the
-configuration is a proposal until nothing can be lost by it, a person agrees, or time has passed.
+same moment. The database therefore has the number of days in force, and a change of the
+configuration is a proposal until it deletes nothing earlier, a user agrees, or time has passed.
 """
 
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 
-# Days that something is kept; None: until a person deletes it.
+# Days of retention; None: until deleted by a user.
 Days = int | None
 
-# What a change that deletes something earlier waits for, counted while the scheduler runs.
+# The waiting time of a change that deletes data earlier, counted while the scheduler runs.
 WAIT = timedelta(hours=24)
 
 
 class Setting(StrEnum):
-    """Name a key of the section [Retention] whose change can destroy something."""
+    """A key of the section [Retention] whose change can delete data."""
 
     INCIDENTS = "days"
     SOURCES = "source_days"
@@ -25,14 +25,14 @@ class Setting(StrEnum):
 
 
 class Action(StrEnum):
-    """Say what is to be done about a setting."""
+    """The action for a setting."""
 
     NOTHING = "nothing"
-    ADOPT = "adopt"  # in force at once: nothing is lost earlier by it
-    PROPOSE = "propose"  # tell people, and begin to wait
-    WAIT = "wait"  # add the observed time to the waiting
-    ELAPSE = "elapse"  # the waiting is over: in force now
-    CANCEL = "cancel"  # the configuration was set back
+    ADOPT = "adopt"  # in force at once: nothing is deleted earlier
+    PROPOSE = "propose"  # notify administrators, and begin to wait
+    WAIT = "wait"  # add the observed time to the waiting time
+    ELAPSE = "elapse"  # the waiting time is over: in force now
+    CANCEL = "cancel"  # the configuration was restored
 
 
 @dataclass(frozen=True)
@@ -41,12 +41,12 @@ class Proposal:
 
     days: Days
     waited: timedelta = timedelta(0)
-    # An administrator decided to keep what is in force for as long as the configuration differs.
+    # An administrator decided to keep the value in force as long as the configuration differs.
     declined: bool = False
 
     @property
     def remaining(self) -> timedelta:
-        """Return how long it still waits."""
+        """Return the remaining waiting time."""
         return max(WAIT - self.waited, timedelta(0))
 
 
@@ -64,13 +64,13 @@ def decide(
     harmless: bool,
     step: timedelta,
 ) -> Action:
-    """Return what one machine does that reads `configured` in its configuration.
+    """Return the action of one machine whose configuration has `configured`.
 
     Args:
-        agreed: every machine that reported lately reads the same. While they differ, the longest
-            retention stays in force and nothing waits, so that machines never undo each other's
-            decisions in turn.
-        harmless: nothing would be deleted earlier; only asked for a shorter retention.
+        agreed: every machine that reported recently has the same value. While they differ, the
+        longest retention stays in force and nothing waits, so that machines do not alternately undo
+        each other's decisions.
+        harmless: nothing would be deleted earlier; only evaluated for a shorter retention.
         step: time observed since the last decision.
     """
     if configured == in_force:
@@ -91,12 +91,12 @@ def decide(
 
 
 def observed_step(since_last_look: timedelta, since_last_noted: timedelta) -> timedelta:
-    """Return how much time may be added to a waiting: the least of what two clocks say.
+    """Return the time to add to a waiting time: the smaller of two clocks' differences.
 
     Args:
-        since_last_look: by this process's monotonic clock, which nobody can set; zero for its
-            first look, so that the time of a stopped installation does not count.
-        since_last_noted: by the wall clock, since any machine noted a time in the database; it
-            keeps several schedulers from counting the same minute twice.
+        since_last_look: by this process's monotonic clock, which cannot be set; zero for its first
+        look, so that the time of a stopped installation does not count.
+        since_last_noted: by the wall clock, since any machine recorded a time in the database; it
+        keeps several schedulers from counting the same minute twice.
     """
     return max(min(since_last_look, since_last_noted), timedelta(0))

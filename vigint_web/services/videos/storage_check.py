@@ -1,7 +1,7 @@
-"""Compare what the rows say with what the storage holds, both ways, and remove what nobody names.
+"""Compare rows and storage, in both directions, and remove unreferenced files.
 
-The storage is listed once. Whatever is listed is compared with its row afterwards, so that a file
-that was published meanwhile is young, and what seems to be missing is looked at again in the end.
+The storage is listed once. Each file is compared with its row afterwards, so that a file published
+meanwhile is young, and seemingly missing files are checked again at the end.
 """
 
 import hashlib
@@ -25,7 +25,7 @@ from vigint_web.storage import Held
 
 Told = Callable[[int, int], None]
 
-# As many rows as one question to the database may be about.
+# The maximum number of rows per database query.
 _BATCH = 500
 _PIECE = 1024 * 1024
 _COLUMNS = [Video.id, Video.public_id, *(getattr(Video, name) for name in NAMING)]
@@ -33,7 +33,7 @@ _ROWS = VideoFile.__table__
 
 
 class Problem(StrEnum):
-    """Say what is wrong with a file that a row names."""
+    """The kinds of damage of a referenced file."""
 
     MISSING = "missing"
     SIZE = "size"
@@ -42,7 +42,7 @@ class Problem(StrEnum):
 
 @dataclass(frozen=True)
 class Named:
-    """A file as its row tells of it."""
+    """A file as described by its row."""
 
     key: str
     video: str
@@ -55,7 +55,7 @@ class Named:
 
 @dataclass(frozen=True)
 class Damage:
-    """A file that is not what its row says."""
+    """A file that differs from its row."""
 
     named: Named
     problem: Problem
@@ -65,20 +65,20 @@ class Damage:
 
 @dataclass
 class Findings:
-    """What a comparison found."""
+    """The result of a comparison."""
 
-    # Files that rows name and that are as they say.
+    # Referenced files that match their rows.
     files: int = 0
     size: int = 0
     damaged: list[Damage] = field(default_factory=list)
-    # Old enough that no work under way can be about to name them.
+    # Old enough that no running work can be about to reference them.
     orphans: list[Held] = field(default_factory=list)
     staged: list[Held] = field(default_factory=list)
     unfinished: list[Held] = field(default_factory=list)
 
     @property
     def removable(self) -> list[Held]:
-        """Return all that nobody needs."""
+        """Return all unreferenced files."""
         return [*self.orphans, *self.staged, *self.unfinished]
 
     @property
@@ -91,16 +91,16 @@ def check(older_than: float, told: Told | None = None, *, hashes: bool = False) 
     """Compare rows and storage; nothing is changed.
 
     Args:
-        older_than: seconds after which what no row names is an orphan.
-        told: is given files and bytes looked at, again and again.
-        hashes: read every file that a row names, and compare its SHA-256.
+        older_than: seconds after which an unreferenced file is an orphan.
+        told: called repeatedly with the files and bytes checked.
+        hashes: read every referenced file, and compare its SHA-256.
 
     Raises:
         StorageError: the storage cannot be read.
     """
     found = Findings()
     seen: set[str] = set()
-    waiting: dict[str, Named] = {}  # named by rows whose other files were listed
+    waiting: dict[str, Named] = {}  # rows of which another file was listed
     for batch, named in _with_rows(storage().list_files()):
         waiting |= {
             key: file
@@ -124,17 +124,17 @@ def check(older_than: float, told: Told | None = None, *, hashes: bool = False) 
 
 
 def find_orphans(older_than: float) -> Iterator[Held]:
-    """Yield published files of that age, in seconds, that no row names."""
+    """Yield published files of that age, in seconds, that no row references."""
     old = (held for held in storage().list_files() if held.age >= older_than)
     for batch, named in _with_rows(old):
         yield from (held for held in batch if held.name not in named)
 
 
 def remove(actor: Actor, found: Findings, older_than: float) -> Findings:
-    """Remove what nobody names; return what was removed.
+    """Remove unreferenced files; return the removed ones.
 
     Raises:
-        StorageError: the storage refused; what was removed before is written down.
+        StorageError: the storage refused; earlier removals are recorded.
     """
     removed = Findings()
     place = storage()
@@ -164,7 +164,7 @@ def remove(actor: Actor, found: Findings, older_than: float) -> Findings:
 
 
 def _with_rows(files: Iterable[Held]) -> Iterator[tuple[list[Held], dict[str, Named]]]:
-    """Yield files, many at a time, with all that the rows they belong to name, by key."""
+    """Yield files, many at a time, with all references of their rows, by key."""
     several = iter(files)
     while batch := list(islice(several, _BATCH)):
         videos = {held.name.split("/")[1] for held in batch if "/" in held.name}
@@ -195,7 +195,7 @@ def _files_of(videos: Sequence[Row[Any]]) -> list[Named]:
 
 
 def _unseen(seen: set[str]) -> Iterator[Named]:
-    """Yield what the rows name of which not one file was listed."""
+    """Yield the files of rows of which no file was listed."""
     last = 0
     page = select(*_COLUMNS).order_by(Video.id).limit(_BATCH)
     while rows := db.session.execute(page.where(Video.id > last)).all():
@@ -223,7 +223,7 @@ def _compare(found: Findings, file: Named, size: int, hashes: bool) -> None:
 
 
 def _look_again(found: Findings, file: Named, hashes: bool) -> None:
-    """Compare a file that was not listed, if its row names it still: both may have changed."""
+    """Check an unlisted file again, if its row still references it: both may have changed."""
     size = _size(file.key)
     now = next((other for other in _named([file.video]) if other.key == file.key), None)
     if now is None or now.superseded:
@@ -251,7 +251,7 @@ def _digest(key: str) -> str:
 
 
 def _unnamed_staged() -> list[Held]:
-    """Return what is staged though no upload that is under way has it."""
+    """Return staged files without an unfinished upload."""
     staged = list(storage().list_staged())
     under_way: set[str] = set()
     for first in range(0, len(staged), _BATCH):

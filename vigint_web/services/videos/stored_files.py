@@ -1,4 +1,4 @@
-"""Say which stored bytes a video plays, downloads and shows."""
+"""Select the stored bytes that a video plays, downloads and shows."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -15,7 +15,7 @@ from vigint_web.services.videos.readiness import unreadiness
 
 @dataclass(frozen=True)
 class Film:
-    """A file that plays: its bytes, and its seconds; without these it has no parts to tell."""
+    """A playable file: its bytes, and its seconds; without these it has no parts."""
 
     size: int
     duration: float | None
@@ -23,7 +23,7 @@ class Film:
 
 @dataclass(frozen=True)
 class StoredBytes:
-    """What is needed to answer for a stored file without opening it."""
+    """The data needed to answer a request for a stored file without opening it."""
 
     key: str
     size: int
@@ -68,9 +68,9 @@ def find_visible_video(actor: Actor, public_id: str) -> Video:
 
 
 def playable_bytes(video: Video, track: str | None = None) -> StoredBytes:
-    """Return what a browser plays; ``track`` numbers the pictures of a file that has several.
+    """Return the playable bytes; ``track`` numbers the tracks of a file with several.
 
-    Raises LinkRefused while there is nothing, and NotFound for a number that there is not.
+    Raises LinkRefused while there are none, and NotFound for an unknown number.
     """
     require_ready(video)
     if track not in {None, "1"}:
@@ -99,26 +99,35 @@ def _size(file: NamedFile | None) -> int:
 
 @dataclass(frozen=True)
 class Picture:
-    """One picture of a file that has several: its size in pixels, its length in seconds."""
+    """One track of a file with several: its size in pixels, its length in seconds."""
 
     number: int
     width: int | None
     height: int | None
     duration: float | None
+    has_poster: bool
 
     @property
     def resolution(self) -> str:
-        """Return the size as people write it, such as 640x480."""
+        """Return the size in the usual format, such as 640x480."""
         return f"{self.width}x{self.height}" if self.width and self.height else ""
 
 
 def pictures_of(video: Video) -> list[Picture]:
-    """Return each picture of a file that has several; nothing for one that has not."""
+    """Return each track of a file with several; empty for a file with one."""
     further = [
-        Picture(track["number"], track["width"], track["height"], track["duration"])
+        Picture(
+            track["number"],
+            track["width"],
+            track["height"],
+            track["duration"],
+            video.file(FileKind.POSTER, track["number"]) is not None,
+        )
         for track in video.tracks or []
     ]
-    first = Picture(1, video.width, video.height, video.duration)
+    first = Picture(
+        1, video.width, video.height, video.duration, video.file(FileKind.POSTER) is not None
+    )
     return [first, *further] if further else []
 
 
@@ -131,7 +140,7 @@ def _track_bytes(video: Video, number: str | None) -> StoredBytes:
 
 
 def original_bytes(video: Video) -> StoredBytes:
-    """Return the original, under its own name; raises LinkRefused while there is nothing."""
+    """Return the original, under its own name; raises LinkRefused while there is none."""
     require_ready(video)
     file = video.file(*ORIGINAL)
     if file is None:
@@ -140,9 +149,14 @@ def original_bytes(video: Video) -> StoredBytes:
     return replace(_bytes(video, file, content_type), filename=video.original_name)
 
 
-def poster_bytes(video: Video) -> StoredBytes | None:
-    """Return the video's picture, if one was made."""
-    return _picture(video, FileKind.POSTER)
+def poster_bytes(video: Video, track: str | None = None) -> StoredBytes | None:
+    """Return the video's picture, or that of a further ``track``, if one was made."""
+    if track in {None, "1"}:
+        return _picture(video, FileKind.POSTER)
+    numbers = [
+        further["number"] for further in video.tracks or [] if str(further["number"]) == track
+    ]
+    return _picture(video, FileKind.POSTER, numbers[0]) if numbers else None
 
 
 def thumbnail_bytes(video: Video) -> StoredBytes | None:
@@ -155,8 +169,8 @@ def sprite_bytes(video: Video) -> StoredBytes | None:
     return _picture(video, FileKind.SPRITE)
 
 
-def _picture(video: Video, kind: FileKind) -> StoredBytes | None:
-    file = video.file(kind)
+def _picture(video: Video, kind: FileKind, number: int = 1) -> StoredBytes | None:
+    file = video.file(kind, number)
     if file is None or not file.sha256:
         return None
     return _bytes(video, file, file.content_type or "image/jpeg")

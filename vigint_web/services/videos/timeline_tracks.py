@@ -1,4 +1,4 @@
-"""Tell what is known of a video's length, in the forms that players read."""
+"""Provide a video's timeline in the formats of players."""
 
 from collections.abc import Callable
 from typing import Any
@@ -12,7 +12,7 @@ from vigint_web.services.core.runtime import config
 
 
 class SceneInfo(TypedDict):
-    """A scene: the second it begins at, and how sharply, 0 to 1."""
+    """A scene: its start in seconds, and the sharpness of its cut, 0 to 1."""
 
     start: float
     score: float
@@ -28,9 +28,9 @@ class TimelineDocument(TypedDict):
 
 
 def previews(video: Video) -> str:
-    """Return WebVTT that finds the small picture of each moment; raises NotFound without any.
+    """Return WebVTT that maps positions to thumbnails; raises NotFound without any.
 
-    The picture is addressed relative to the text, with the hash of what it is now.
+    The picture's address is relative to the text, with the hash of its current content.
     """
     sheet: dict[str, Any] | None = (video.timeline or {}).get("sprite")
     sprite = video.file(FileKind.SPRITE)
@@ -61,9 +61,9 @@ def chapters(video: Video, title: Callable[[int], str]) -> str:
 
 
 def clock(video: Video) -> str:
-    """Return WebVTT with the time of day at which each moment was filmed.
+    """Return WebVTT with the time of day of each position's recording.
 
-    In the installation's zone. Raises NotFound while that is not known.
+    In the installation's zone. Raises NotFound while it is unknown.
     """
     began = video.clock_began
     if began is None or not video.duration:

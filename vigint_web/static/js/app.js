@@ -1,18 +1,18 @@
-// What every page of the dashboard gets: copy buttons, toasts, confirmation dialogs, buttons that
-// show that they were pressed, passwords that can be looked at.
+// Behaviour of all dashboard pages: copy buttons, toasts, confirmation dialogs, buttons that show
+// they were pressed, passwords that can be revealed.
 
 const SHORTEST_STAY = 6000;
 const STAY_PER_LETTER = 70;
 const place = document.getElementById("flashes");
 
-/** Bring to life what works with scripts only; called for every part that is put into the page. */
+/** Activate elements that need scripts; called for every part that is inserted into the page. */
 export function enhance(root) {
   for (const button of root.querySelectorAll("[data-copy], [data-dismiss], [data-reveal]")) {
     button.hidden = false;
   }
 }
 
-/** Show a message that goes by itself; a failure ("bad") stays until somebody dismisses it. */
+/** Show a message that disappears; a failure ("bad") stays until it is dismissed. */
 export function toast(text, kind = "good") {
   const model = document.querySelector(`template[data-toast="${kind}"]`);
   if (!model || !place) return;
@@ -23,7 +23,7 @@ export function toast(text, kind = "good") {
 
 function show(message) {
   enhance(message);
-  // Put in once more, so that those who listen to the page hear what was there from its start.
+  // Inserted once more, so that screen readers announce messages present from the start.
   place.append(message);
   if (message.dataset.flash === "bad") return;
   const words = message.textContent.trim().length;
@@ -40,7 +40,7 @@ function show(message) {
 }
 
 function dismiss(message) {
-  // Whoever dismissed it by the keyboard goes on where the page begins, not nowhere.
+  // Dismissed by keyboard: move the focus to the start of the page.
   if (message.contains(document.activeElement)) document.getElementById("main")?.focus();
   message.classList.add("leaving");
   setTimeout(() => message.remove(), 200);
@@ -61,7 +61,7 @@ async function copy(button) {
 }
 
 async function copyByApi(text) {
-  // Exists on https and on this machine only; plain http elsewhere takes the other way.
+  // Available on https and on this machine only; otherwise the fallback below is used.
   if (!navigator.clipboard || !window.isSecureContext) return false;
   try {
     await navigator.clipboard.writeText(text);
@@ -81,7 +81,7 @@ function copyBySelection(source) {
   try {
     return document.execCommand("copy");
   } catch {
-    return false; // the text stays selected: Ctrl-C copies it
+    return false; // the text stays selected for Ctrl-C
   }
 }
 
@@ -106,7 +106,7 @@ document.addEventListener("click", (event) => {
   if (revealing) reveal(revealing);
   const dismissing = target.closest("[data-dismiss]");
   if (dismissing) dismiss(dismissing.closest("[data-flash]"));
-  // A click beside a dialog's content meets the dialog itself: that is its backdrop.
+  // A click on the dialog element itself is on its backdrop.
   if (target.matches("dialog[open]") && isOutside(target, event)) target.close();
   target.closest("[data-close]")?.closest("dialog").close();
   for (const menu of document.querySelectorAll(".account[open]")) {
@@ -131,7 +131,7 @@ document.addEventListener("keydown", (event) => {
   if (menu) closeMenu(menu);
 });
 
-/** Show on the pressed button that the answer is on its way; a second press sends nothing. */
+/** Show on the pressed button that the request is running; a second press sends nothing. */
 document.addEventListener("submit", (event) => {
   const form = event.target;
   if (event.defaultPrevented || form.method !== "post") return;
@@ -154,7 +154,7 @@ addEventListener("pageshow", (event) => {
 enhance(document);
 for (const message of document.querySelectorAll("#flashes > [data-flash]")) show(message);
 
-// A frame that holds the focus does not match :focus while the focus is inside it: it is marked.
+// A frame with the focus inside does not match :focus, so it gets a class.
 addEventListener("blur", () => {
   const held = document.activeElement;
   if (held?.matches("iframe")) held.classList.add("held");

@@ -1,4 +1,4 @@
-// Chooses many rows of a list: tells how many, chooses a whole page, or a stretch with the shift key.
+// Selects rows of a list: counts them, selects a whole page, or a range with the shift key.
 
 const list = document.getElementById("live");
 const bar = document.querySelector("[data-bulk]");
@@ -26,7 +26,7 @@ function chooseAll(checked) {
   show();
 }
 
-/** Let the shift key choose all rows from the one pressed before to this one. */
+/** With the shift key select all rows from the previous one to this one. */
 function chooseStretch(box) {
   const all = boxes();
   const [from, to] = [all.indexOf(last), all.indexOf(box)];
@@ -50,9 +50,9 @@ if (bar && whole) {
     // The bar is gone, and the focus with it.
     whole.querySelector("input").focus();
   });
-  // Rows come and go while the page follows by itself.
+  // Rows change while the page updates automatically.
   new MutationObserver(show).observe(list, { childList: true, subtree: true });
-  // A browser that goes back to this page ticks what was ticked.
+  // A browser that navigates back restores the ticked boxes.
   addEventListener("pageshow", show);
   show();
 }

@@ -1,4 +1,4 @@
-// Recovery codes: saved as a file or printed, by the browser alone.
+// Recovery codes: saved as a file or printed, in the browser only.
 
 for (const tools of document.querySelectorAll("[data-codes]")) {
   tools.hidden = false;

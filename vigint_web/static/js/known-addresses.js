@@ -1,4 +1,4 @@
-// Puts a known address, chosen from the browser's suggestions or typed, among the others.
+// Adds a known address, chosen from the browser's suggestions or typed, to the others.
 
 const row = document.querySelector("[data-known]");
 const input = row.querySelector("input");
@@ -22,10 +22,10 @@ button.addEventListener("click", () => {
 });
 input.addEventListener("keydown", (event) => {
   if (event.key !== "Enter") return;
-  event.preventDefault(); // Enter adds; it does not send the form
+  event.preventDefault(); // Enter adds the address instead of sending the form
   add();
 });
-// A suggestion that is taken arrives whole; what is typed arrives letter by letter.
+// A chosen suggestion arrives as a whole; typing arrives letter by letter.
 input.addEventListener("input", (event) => {
   if (event.inputType !== "insertText" && known.has(input.value)) add();
 });

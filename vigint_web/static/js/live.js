@@ -1,8 +1,9 @@
-// Follows what a page shows: asks whether it changed, and brings it up to date if it did.
+// Updates a page automatically: polls for changes, and applies them.
 //
-// <div id="live" data-live-src="address of the fragment"><div data-live …>parts, see parts.js</div></div>
-// `data-live-gone` is where to go when what the page shows does not exist any more.
-// The fragment says `data-live-busy` while work is under way, and what happened in `data-live-says`.
+// <div id="live" data-live-src="address of the fragment"><div data-live …>parts, see
+// parts.js</div></div>
+// `data-live-gone` is the address to go to when the page's subject no longer exists. The fragment
+// has `data-live-busy` while work is in progress, and the latest event in `data-live-says`.
 
 import { update } from "./parts.js";
 
@@ -10,7 +11,7 @@ const BUSY = 2000;
 const QUIET = 10000;
 const LONGEST = 60000;
 const PATIENCE = 15000;
-// However often a page is shown and hidden, its server is asked no more often than this.
+// The minimum interval of requests, however often a page is shown and hidden.
 const LEAST = 1000;
 const RELOADED = "vigint-reloaded";
 
@@ -28,7 +29,7 @@ let leaving = false;
 
 function say(text) {
   if (!says || !text) return;
-  // The same words again are news only if they were gone in between.
+  // The same text again is news only if it was absent in between.
   says.textContent = "";
   requestAnimationFrame(() => (says.textContent = text));
 }
@@ -46,7 +47,7 @@ function schedule(pause) {
 
 function pauseAfterSuccess() {
   const busy = place.querySelector("[data-live]").hasAttribute("data-live-busy");
-  // Pages that were opened together do not ask together for ever.
+  // Jitter: pages that were opened together do not poll together for ever.
   return (busy ? BUSY : QUIET) * (0.85 + 0.3 * Math.random());
 }
 
@@ -57,7 +58,8 @@ function pauseAfterFailure() {
 function showLost() {
   if (!lost || !lost.hidden) return;
   const { lang, dataset } = document.documentElement;
-  const options = { hour: "2-digit", minute: "2-digit", timeZone: dataset.zone || undefined };
+  const options = { hour: "2-digit", minute: "2-digit", hourCycle: "h23" };
+  options.timeZone = dataset.zone || undefined;
   const time = new Intl.DateTimeFormat(lang, options).format(current);
   const text = lost.dataset.says.replace("{time}", time);
   lost.querySelector("[data-words]").textContent = text;
@@ -71,7 +73,7 @@ function showFound() {
   say(lost.dataset.saysFound);
 }
 
-/** A form of this page is under way: an answer about what it deletes must not overtake its own. */
+/** A form of this page is being sent: a poll's answer about a deletion must not overtake its own. */
 function leave() {
   leaving = true;
   clearTimeout(timer);
@@ -84,14 +86,14 @@ function stay() {
   wake();
 }
 
-/** What is shown was deleted: say so by the list that it was in. */
+/** The subject was deleted: its list shows a message. */
 function go() {
   if (!place.dataset.liveGone) return reload();
   location.replace(place.dataset.liveGone);
   return true;
 }
 
-/** Let the whole page say what happened: logged out, forbidden, gone. Not again and again. */
+/** Reload the page to show the error: logged out, forbidden, gone. Not repeatedly. */
 function reload() {
   const before = Number(sessionStorage.getItem(RELOADED) ?? 0);
   if (Date.now() - before < LONGEST) return false;
@@ -132,7 +134,7 @@ async function ask() {
       if (reload()) return;
     }
   } catch {
-    // No network, no answer in time, or none that can be read: what is shown stays.
+    // No network, a timeout, or an unreadable answer: keep the current content.
   } finally {
     clearTimeout(patience);
     asking = null;
@@ -148,7 +150,7 @@ async function ask() {
   }
 }
 
-/** Ask at once: the page is looked at again, or the network or the machine is awake again. */
+/** Poll at once: the page is visible again, or the network or the machine is back. */
 function wake() {
   if (canAsk()) schedule(0);
 }

@@ -1,28 +1,28 @@
-// Brings a page up to date part by part: what did not change is not touched, what somebody uses stays.
+// Updates a page part by part: unchanged parts are not touched, parts in use are kept.
 //
-// A part is an element with `data-part`, a name that its neighbours do not have. Parts lie in the
-// element with `data-live`, and, inside a part, in elements with `data-parts` (the rows of a list,
-// the sections of a column). What scripts build of an element with `data-keep` is their own affair
-// while its key stays; `vigint:changed` tells them of every part that is new.
+// A part is an element with `data-part`, a name unique among its siblings. Parts are in the element
+// with `data-live`, and, inside a part, in elements with `data-parts` (the rows of a list, the
+// sections of a column). Content that scripts build from an element with `data-keep` is left alone
+// while its key stays; `vigint:changed` is dispatched for every new part.
 
 import { enhance } from "./app.js";
 
-// What the server last sent for an element. Scripts change elements; only the server's changes count.
+// The server's last HTML of an element. Scripts change elements; only the server's changes count.
 const served = new WeakMap();
 const TYPED = "input:not([type=hidden]), textarea, select, [contenteditable]";
 const TICKED = "input:is([type=checkbox], [type=radio])";
 
-/** Return a part's HTML without what differs from one answer to the next, or by use. */
+/** Return a part's HTML without values that differ in each answer, or by use. */
 function comparable(part) {
   const copy = part.cloneNode(true);
   for (const input of copy.querySelectorAll("input[name=csrf_token]")) input.setAttribute("value", "");
-  // What works with scripts only is hidden as it comes.
+  // Elements that need scripts are hidden initially.
   for (const button of copy.querySelectorAll("button")) {
     button.hidden = false;
     button.classList.remove("copied");
   }
   for (const open of copy.querySelectorAll("details[open], dialog[open]")) open.removeAttribute("open");
-  // A component that scripts rebuild is known by its key alone.
+  // A component that scripts rebuild is identified by its key alone.
   for (const kept of copy.querySelectorAll("[data-keep]")) kept.replaceWith(kept.dataset.keep);
   for (const list of copy.querySelectorAll("[data-parts]")) list.textContent = "";
   return copy.outerHTML.replace(/ class=""/g, "");
@@ -32,7 +32,7 @@ function isPlayed(video) {
   return !video.ended && (!video.paused || video.currentTime > 0);
 }
 
-/** Return whether somebody wrote or chose something that is not sent yet. */
+/** Return whether there is unsent input. */
 function isFilledIn(field) {
   if (field.matches(TICKED)) return false; // carried over, see `replace`
   if (field.options) {
@@ -42,7 +42,7 @@ function isFilledIn(field) {
   return field.type !== "hidden" && field.value !== field.defaultValue;
 }
 
-/** Return the element of a fresh part on which the focus of the old one would be. */
+/** Return the element of a new part that corresponds to the focused one of the old part. */
 function twin(focused, fresh) {
   if (focused.id) return fresh.querySelector(`#${CSS.escape(focused.id)}`);
   const target = focused.getAttribute("href");
@@ -78,7 +78,7 @@ function replace(old, fresh) {
     const same = boxes.find((one) => one.name === box.name && one.value === box.value);
     if (same && box.checked !== box.defaultChecked) same.checked = box.checked;
   }
-  // A picture that is there already is not fetched and decoded again.
+  // Reuse a loaded picture instead of fetching and decoding it again.
   const pictures = [...old.querySelectorAll("img")];
   for (const picture of fresh.querySelectorAll("img")) {
     const known = pictures.find((one) => one.outerHTML === picture.outerHTML);
@@ -93,7 +93,7 @@ function partsOf(place) {
   return [...place.children].filter((child) => child.dataset.part);
 }
 
-/** Return a part's own lists; those of parts inside it are theirs, and renewed with them. */
+/** Return a part's own lists; those of nested parts are updated with them. */
 function listsOf(part) {
   return [...part.querySelectorAll("[data-parts]")].filter(
     (list) => list.parentElement.closest("[data-part]") === part,
@@ -115,7 +115,7 @@ function renew(old, fresh) {
   lists.forEach((list, n) => reconcile(list, freshLists[n]));
 }
 
-/** Make a place hold the fresh parts, in their order, moving nothing that is where it belongs. */
+/** Make a container hold the new parts, in their order, moving only misplaced ones. */
 function reconcile(place, fresh) {
   const old = new Map(partsOf(place).map((part) => [part.dataset.part, part]));
   const wanted = partsOf(fresh);
@@ -142,7 +142,7 @@ function reconcile(place, fresh) {
   }
 }
 
-/** Return the sentence that tells how many entries were put before those that were known. */
+/** Return the sentence about the number of entries inserted before the known ones. */
 function news(shown, fresh) {
   const known = new Set([...shown.querySelectorAll("[data-parts] > [data-part]")].map((one) => one.dataset.part));
   for (const list of fresh.querySelectorAll("[data-parts][data-says-one]")) {
@@ -155,11 +155,11 @@ function news(shown, fresh) {
   return "";
 }
 
-/** Bring what is shown up to date; return what to tell those who cannot see it. */
+/** Update the content; return the text for screen readers. */
 export function update(shown, fresh) {
   const says = [news(shown, fresh)];
   if (shown.dataset.liveSays !== fresh.dataset.liveSays) says.push(fresh.dataset.liveSays ?? "");
-  // Where the browser does not hold the view while something is put in above it.
+  // For browsers without scroll anchoring.
   const held = CSS.supports("overflow-anchor", "auto") ? null : firstInView(shown);
   const top = held?.getBoundingClientRect().top;
   reconcile(shown, fresh);

@@ -1,5 +1,5 @@
-// What the bar shows of the moment under the pointer, the finger or the keys: a small picture, its
-// time, and where it is known the time of day.
+// The bar's preview of the position under the pointer, the finger or the keys: a thumbnail, its
+// time, and if known the time of day.
 
 import { write } from "./player-words.js";
 
@@ -14,17 +14,17 @@ export class Bar {
   constructor(player, pictures) {
     this.player = player;
     this.pictures = pictures;
-    this.scenes = null; // set when there are some
-    this.held = null; // the part that a finger or the mouse's button holds
+    this.scenes = null; // set when there are scenes
+    this.held = null; // the element held by a finger or the mouse's button
     this.isDragged = false;
-    this.isKeyed = false; // the keys move, so the picture follows the position
+    this.isKeyed = false; // moved by keys, so the preview follows the position
     const { bar, seek, strip, preview } = player.parts;
     this.canvas = preview.querySelector("canvas");
     for (const part of [seek, strip]) if (part) this.listen(part);
-    // The bar itself says what it is dragged to; where its handle was taken hold of is its affair.
+    // The bar reports its own position while it is dragged.
     seek.addEventListener("input", () => (this.held ? this.show(Number(seek.value)) : this.showKeyed()));
     bar.addEventListener("pointerleave", () => this.held || this.hide());
-    // By touch nothing hovers: whoever touches the player may soon look for a moment.
+    // Touch has no hover: a touch of the player may precede seeking.
     player.root.addEventListener("pointerdown", (event) => event.pointerType !== "mouse" && pictures.load());
     seek.addEventListener("focus", () => seek.matches(":focus-visible") && this.showKeyed());
     seek.addEventListener("keydown", (event) => KEYS.test(event.key) && this.showKeyed());
@@ -81,7 +81,7 @@ export class Bar {
     this.leaving = setTimeout(() => this.isKeyed && this.hide(), STAY);
   }
 
-  /** The position changed: what the keys show changes with it. */
+  /** The position changed: update a preview moved by keys. */
   follow(at) {
     if (this.isKeyed) this.draw(at);
   }
@@ -90,7 +90,7 @@ export class Bar {
     const wasLoaded = this.pictures.isLoaded;
     this.draw(moment);
     document.addEventListener("keydown", this.leave);
-    // Meanwhile it may be about another moment, or gone.
+    // Meanwhile it may show another position, or be hidden.
     if (!wasLoaded) this.pictures.load().then((are) => are && this.moment !== null && this.draw(this.moment));
   }
 
@@ -115,7 +115,7 @@ export class Bar {
     this.place(moment);
   }
 
-  /** Put it over the moment, but not over the player's edges. */
+  /** Place it over the position, but within the player's edges. */
   place(moment) {
     const { root, length, parts } = this.player;
     const whole = root.getBoundingClientRect();
@@ -126,7 +126,7 @@ export class Bar {
     const { width } = parts.preview.getBoundingClientRect();
     const least = whole.left - bar.left + EDGE;
     const most = whole.right - bar.left - EDGE - width;
-    // By transform: nothing on the page moves for it.
+    // By transform: without a layout of the page.
     parts.preview.style.transform = `translateX(${Math.max(Math.min(middle - width / 2, most), least)}px)`;
     parts.reach.style.transform = `translateX(${middle}px)`;
   }

@@ -1,10 +1,10 @@
-// Reads WebVTT whose cues name parts of one large picture: `sprite.jpg#xywh=160,90,160,90`.
+// Reads WebVTT whose cues reference parts of one large picture: `sprite.jpg#xywh=160,90,160,90`.
 
 const TIME = String.raw`(?:(\d+):)?(\d{2}):(\d{2}\.\d{3})`;
 const TIMES = new RegExp(`^${TIME}[ \\t]+-->[ \\t]+${TIME}`);
 const PLACE = /#xywh=(?:pixel:)?(\d+),(\d+),(\d+),(\d+)$/;
 
-/** Return the cues in the order of their times; what cannot be read is left out. */
+/** Return the cues in the order of their times; skip unreadable ones. */
 export function readCues(text, base) {
   const cues = [];
   for (const block of text.replace(/\r\n?/g, "\n").split(/\n{2,}/)) {
@@ -22,7 +22,7 @@ export function readCues(text, base) {
   return cues.sort((one, other) => one.start - other.start);
 }
 
-/** Return the cue of a moment: the last that has begun, the first before all. */
+/** Return the cue of a position: the last that has begun, the first before all. */
 export function cueAt(cues, moment) {
   return cues.findLast((cue) => cue.start <= moment) ?? cues[0];
 }

@@ -1,9 +1,9 @@
-// Steps from picture to picture, also where they do not follow each other evenly. What counts is the
-// time of the picture that the browser really shows, not the time that was asked for.
+// Steps from picture to picture, also at uneven intervals. Uses the time of the picture that the
+// browser really shows, not the time that was requested.
 
 const HAIR = 0.0005; // half of the shortest time between two pictures
-// Browsers tell of a picture shortly before or after they tell that its seek is done; where it is
-// the same as before, or the page is hidden, some do not tell at all.
+// Browsers report a picture shortly before or after the end of its seek; if it is the same as
+// before, or the page is hidden, some do not report it at all.
 const GRACE = 40;
 const PATIENCE = 400;
 const EVEN_ENOUGH = 0.002;
@@ -14,11 +14,11 @@ export class Frames {
     this.video = video;
     this.interval = interval || 0.04;
     this.even = even;
-    this.following = new Map(); // what was found out, by microseconds
+    this.following = new Map(); // results so far, by microseconds
     this.shown = null;
   }
 
-  /** Show the next (1) or the previous (-1) picture; return its time. `shown`: of the one shown now. */
+  /** Show the next (1) or the previous (-1) picture; return its time. `shown`: of the current one. */
   async step(direction, shown) {
     if (!this.video.requestVideoFrameCallback) return this.guess(direction);
     this.shown = shown;
@@ -56,7 +56,7 @@ export class Frames {
     }
   }
 
-  /** Some picture after this one; null when this is the last. */
+  /** Some later picture; null if this is the last. */
   async later(now) {
     const end = this.video.duration;
     for (let reach = this.interval * 1.25; ; reach *= 2) {
@@ -66,7 +66,7 @@ export class Frames {
     }
   }
 
-  /** The first picture after this one: before it nothing but this one is shown. */
+  /** The first picture after this one: up to it only this one is shown. */
   async earliestAfter(now, later) {
     for (let found = later; ; ) {
       const before = await this.show(found - HAIR);
@@ -111,7 +111,7 @@ function key(time) {
   return Math.round(time * 1e6);
 }
 
-/** Cover the video with the picture it shows, so that nobody sees the search. */
+/** Cover the video with the current picture, to hide the search. */
 function freeze(video) {
   if (!video.videoWidth) return null;
   const still = document.createElement("canvas");

@@ -1,5 +1,5 @@
-// Keys: only while the player holds the focus or nothing else does, and not for whoever switched
-// them off. A button or a field that holds the focus keeps its own keys.
+// Keys: only while the player or nothing has the focus, and not for users who switched them off. A
+// focused button or field keeps its own keys.
 
 const KEPT = "vigint-shortcuts";
 const TYPING = "input:not([type=range]):not([type=checkbox]), textarea, select, [contenteditable]";
@@ -25,7 +25,7 @@ const ANYWHERE = {
   m: (player) => player.toggleSound(true),
   "?": (player) => player.toggleHelp(),
 };
-// These move the page unless the player holds the focus.
+// These scroll the page unless the player has the focus.
 const WITHIN = {
   home: (player) => player.goTo(0),
   end: (player) => player.goTo(player.length),
@@ -44,7 +44,7 @@ const ON_BAR = {
 };
 let chosenOff = false;
 
-const ONCE = new Set([" ", "k", "f", "m", "t", "?"]); // held down they would flicker
+const ONCE = new Set([" ", "k", "f", "m", "t", "?"]); // would flicker when held down
 
 export function listenToKeys(players) {
   document.addEventListener("keydown", (event) => {
@@ -62,7 +62,7 @@ export function listenToKeys(players) {
   for (const box of document.querySelectorAll("[data-vp=switch]")) box.checked = !isKeptOff();
 }
 
-/** The player that holds the focus; the page's first one when nothing else does. */
+/** The focused player; the page's first one when nothing has the focus. */
 function playerOf(target, players) {
   const root = target.closest("[data-player]");
   if (root) return players.get(root);
@@ -98,7 +98,7 @@ function isKeptOff() {
   try {
     return localStorage.getItem(KEPT) === "off";
   } catch {
-    return chosenOff; // storage is closed to this page: the choice lasts as long as the page
+    return chosenOff; // storage is not available: the choice lasts as long as the page
   }
 }
 

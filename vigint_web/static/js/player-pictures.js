@@ -1,10 +1,10 @@
-// Small pictures of any moment of a video, cut from one large picture that is fetched when the
-// first of them is wanted.
+// Thumbnails of any position of a video, cut from one large picture that is fetched when the first
+// of them is needed.
 
 import { cueAt, readCues } from "./player-cues.js";
 
 export class Pictures {
-  /** `address`: of the WebVTT that says which part of the picture shows which moment. */
+  /** `address`: of the WebVTT that maps positions to parts of the picture. */
   constructor(address) {
     this.address = address;
     this.cues = [];
@@ -16,7 +16,7 @@ export class Pictures {
     return this.sheet !== null;
   }
 
-  /** Fetch once; tell whether there are pictures. What failed may be asked for again. */
+  /** Fetch once; return whether there are pictures. A failed fetch may be retried. */
   async load() {
     if (!this.address) return false;
     this.asked ??= this.fetch();
@@ -40,7 +40,7 @@ export class Pictures {
     this.sheet = sheet;
   }
 
-  /** Draw the picture of a moment; return false while there is none. */
+  /** Draw the picture of a position; return false if there is none. */
   draw(canvas, moment) {
     if (!this.isLoaded) return false;
     const { x, y, width, height } = cueAt(this.cues, moment);

@@ -1,11 +1,11 @@
-// Scenes and movement: marks on the bar, a strip that shows how much moves when, a list of scenes
-// with small pictures, and ways to the previous and the next scene.
+// Scenes and motion: marks on the bar, a strip with the motion over time, a list of scenes with
+// thumbnails, and commands for the previous and the next scene.
 
 import { write } from "./player-words.js";
 
 const SVG = "http://www.w3.org/2000/svg";
-const HAIR = 0.001; // so that rounding does not show the last picture of the scene before
-const AGAIN = 1.5; // seconds into a scene, "previous" means its beginning
+const HAIR = 0.001; // avoids showing the last picture of the previous scene due to rounding
+const AGAIN = 1.5; // seconds into a scene from which "previous" means its start
 const BARS = 120;
 const MOST_BORDERS = 24; // more would hide the bars between them
 const GAP = 0.25;
@@ -25,7 +25,7 @@ export class Scenes {
     scenes?.addEventListener("toggle", () => this.fill());
   }
 
-  /** Fetch what is known of the video; without it the player is as it is without scenes. */
+  /** Fetch the video's timeline; without it the player has no scenes. */
   async load() {
     try {
       const response = await fetch(this.player.data.timeline);
@@ -66,7 +66,7 @@ export class Scenes {
     parts.most.hidden = false;
   }
 
-  /** Build the list when somebody sees it. */
+  /** Build the list when it is first visible. */
   fill() {
     const { scenes, list } = this.player.parts;
     if (!scenes?.open || this.buttons.length || !this.starts.length) return;
@@ -91,7 +91,7 @@ export class Scenes {
     button.className = "vp-scene";
     if (data.previews) button.append(document.createElement("canvas"));
     const name = document.createElement("span");
-    const sentence = data.scene.replaceAll(" {", "\u00a0{"); // «Scène 3,» and «à 0:42» stay whole
+    const sentence = data.scene.replaceAll(" {", "\u00a0{"); // non-breaking: «Scène 3,» «à 0:42»
     name.textContent = sentence.replace("{number}", n + 1).replace("{at}", words.short(start));
     button.append(name);
     button.addEventListener("click", () => this.show(start));
@@ -110,7 +110,7 @@ export class Scenes {
     return this.starts.findLastIndex((start) => start <= moment + HAIR);
   }
 
-  /** «Scène 3», where there are scenes. */
+  /** «Scène 3», if there are scenes. */
   nameAt(moment) {
     const { data } = this.player;
     return this.starts.length ? data.sceneName.replace("{number}", this.at(moment) + 1) : "";
@@ -121,7 +121,7 @@ export class Scenes {
     this.player.goTo(moment + (moment ? HAIR : 0));
   }
 
-  /** Go to the next scene, or to the beginning of this one, or of the one before. */
+  /** Go to the next scene, or to the start of this one, or of the previous one. */
   go(direction) {
     if (!this.starts.length) return;
     const { player, starts } = this;
@@ -135,7 +135,7 @@ export class Scenes {
     player.say(player.data.sceneOf.replace(/\{(\w+)\}/g, (_all, name) => words[name]));
   }
 
-  /** The position changed: the scene that is shown may have. */
+  /** The position changed, and perhaps the current scene. */
   follow(position) {
     const current = this.at(position);
     if (current === this.current) return;
@@ -152,7 +152,7 @@ export class Scenes {
     }
     const button = this.buttons[this.current];
     if (!button || list.matches(":hover, :focus-within")) return;
-    // Within the list only: the page stays where it is.
+    // Scrolls within the list only, not the page.
     const inner = button.getBoundingClientRect();
     const outer = list.getBoundingClientRect();
     if (inner.left < outer.left || inner.right > outer.right) list.scrollLeft += inner.left - outer.left;
@@ -160,7 +160,7 @@ export class Scenes {
   }
 }
 
-/** As many values as there are bars: the highest of several, or what lies between two. */
+/** One value per bar: the maximum of several, or an interpolation. */
 function heights(motion) {
   return Array.from({ length: BARS }, (_one, n) => {
     const [from, to] = [n, n + 1].map((edge) => (edge * motion.length) / BARS);
@@ -193,7 +193,7 @@ function round(value) {
   return Math.round(value * 1000) / 1000;
 }
 
-/** Pictures that nobody asked for come after the page. */
+/** Preloaded pictures must not delay the page. */
 function loaded() {
   if (document.readyState === "complete") return Promise.resolve();
   return new Promise((resolve) => addEventListener("load", resolve, { once: true }));

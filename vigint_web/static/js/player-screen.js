@@ -1,4 +1,4 @@
-// Full screen: the whole player where the browser can, the bare video on an iPhone.
+// Full screen: the whole player if the browser can, the bare video on an iPhone.
 
 const IDLE = 3000;
 
@@ -25,7 +25,7 @@ export class FullScreen {
     return this.player.root.classList.contains("vp-idle");
   }
 
-  /** Whether the controls lie over the picture: in full screen, and where a page lays them there. */
+  /** Whether the controls overlay the picture: in full screen, and where a page's layout does. */
   get covers() {
     return this.isOn || getComputedStyle(this.player.parts.deck).position === "absolute";
   }
@@ -53,9 +53,9 @@ export class FullScreen {
     this.wake();
   }
 
-  /** Show the controls; they go away while the video plays and nobody moves. */
+  /** Show the controls; hide them while the video plays without activity. */
   wake(event) {
-    // The tap that brings the controls back does nothing else: player-touch.js asks for that.
+    // A tap that shows the controls does nothing else: player-touch.js reads this.
     this.wasIdle = event?.type === "pointerdown" ? this.isIdle : false;
     const { root } = this.player;
     clearTimeout(this.timer);

@@ -1,8 +1,8 @@
-// Fingers and mice on the picture. Whatever they do here has a button as well.
+// Touch and mouse on the picture. Every action here has a button as well.
 
 const TWICE = 280;
 
-/** A tap plays and pauses; two on the left or right jump; the mouse's double click fills the screen. */
+/** A tap plays and pauses; two on the left or right jump; a double click toggles full screen. */
 export function listenToTouch(player) {
   const { video } = player;
   let kind = "mouse";
@@ -13,14 +13,14 @@ export function listenToTouch(player) {
 
   video.addEventListener("click", (event) => {
     if (kind === "mouse") return player.toggle();
-    if (player.screen.wasIdle) return; // this tap brought the controls back
+    if (player.screen.wasIdle) return; // this tap showed the controls
     const side = sideOf(event, video);
     const now = event.timeStamp;
     const again = side !== 0 && side === last.side && now - last.time < TWICE;
     last = { time: now, side };
     clearTimeout(pending);
     if (again) return player.jump(5 * side);
-    // Only where a second tap would mean something else is it worth waiting for.
+    // Wait for a second tap only where it has another meaning.
     if (side === 0 || video.currentTime === 0) return player.toggle();
     pending = setTimeout(() => player.toggle(), TWICE);
   });

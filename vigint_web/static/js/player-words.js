@@ -1,7 +1,7 @@
-// How the player writes times: positions in the video, and the clock of the recording. To the tenth
-// of a second, or exactly: to the millisecond, as neighbouring pictures may lie that near.
+// Formats the player's times: positions in the video, and the clock of the recording. To the tenth
+// of a second, or exactly: to the millisecond, which can separate neighbouring pictures.
 
-// English as the rest of the pages writes it: 21 Nov 2026, not Nov 21.
+// British English like the other pages: 21 Nov 2026, not Nov 21.
 const DIALECTS = { en: "en-GB" };
 const TIME = { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" };
 const DATE = { ...TIME, day: "numeric", month: "short", year: "numeric", timeZoneName: "shortOffset" };
@@ -74,14 +74,14 @@ export class Words {
   }
 }
 
-/** "2.4 5000 9.1 8000": from when on, how many seconds more had passed than have played. */
+/** "2.4 5000 9.1 8000": positions, and the seconds by which elapsed time exceeds playback. */
 function readGaps(text) {
   const numbers = text.split(" ").filter(Boolean).map(Number);
   const starts = numbers.filter((_, place) => place % 2 === 0);
   return starts.map((at, place) => ({ at, leftOut: numbers[2 * place + 1] }));
 }
 
-// Never rounded up: what is shown has been reached.
+// Never rounded up: the shown time has been reached.
 function parts(seconds, exact) {
   const step = exact ? 1000 : 10;
   const steps = exact ? Math.round(seconds * step) : Math.floor(seconds * step + 0.001);
@@ -97,7 +97,7 @@ function clockOf(locale, timeZone, options) {
   try {
     return new Intl.DateTimeFormat(locale, { ...options, timeZone });
   } catch {
-    return new Intl.DateTimeFormat(locale, { ...options, timeZone: "UTC" }); // a zone this browser does not know
+    return new Intl.DateTimeFormat(locale, { ...options, timeZone: "UTC" }); // an unknown zone
   }
 }
 

@@ -1,4 +1,4 @@
-// The player of every page: takes over a <video> and shows the controls that stand below it.
+// The player of every page: extends a <video> with the controls below it.
 
 import { listenToKeys } from "./player-keys.js";
 import { FullScreen } from "./player-screen.js";
@@ -7,7 +7,7 @@ import { Words, write } from "./player-words.js";
 
 const HINT = 700;
 const WIDE = "(min-width: 48rem)";
-const players = new Map(); // by element; what left the page is forgotten when something arrives
+const players = new Map(); // by element; removed ones are dropped when others are added
 
 class Player {
   constructor(root) {
@@ -17,15 +17,15 @@ class Player {
     this.parts = {};
     for (const part of root.querySelectorAll("[data-vp]")) this.parts[part.dataset.vp] = part;
     this.words = new Words(this.data);
-    this.toTell = false; // whether the end of the steps under way is said
-    this.shown = null; // the time of the picture on the screen, where the browser tells it
-    this.wanted = null; // where a drag on the bar wants to go, while the browser still seeks
+    this.toTell = false; // whether the end of the running steps is announced
+    this.shown = null; // the time of the picture on the screen, where the browser reports it
+    this.wanted = null; // the target of dragging the bar, while the browser still seeks
     this.owed = 0; // pictures still to step
-    this.exact = false; // somebody looks at single pictures
+    this.exact = false; // the user steps through single pictures
     this.screen = new FullScreen(this);
     this.video.controls = false;
     this.parts.big.hidden = false;
-    // Whoever points at a drawing reads what it does.
+    // Icons have tooltips.
     for (const control of root.querySelectorAll(".vp-deck [aria-label]")) {
       if (control.type !== "range") control.title = control.getAttribute("aria-label");
     }
@@ -91,29 +91,30 @@ class Player {
     listenToTouch(this);
   }
 
-  /** Keep to the pictures really shown: their time is the clock's, finer than `timeupdate`. */
+  /** Use the pictures really shown: their time is finer than `timeupdate`. */
   followPictures() {
     const { video } = this;
     if (!video.requestVideoFrameCallback) return;
     const presented = (_now, frame) => {
-      // While the next picture is searched for, what appears on the way is none of it.
+      // Pictures shown while searching for the next one are ignored.
       if (!this.isSearching) this.shown = frame.mediaTime;
       this.draw();
       video.requestVideoFrameCallback(presented);
     };
     video.requestVideoFrameCallback(presented);
-    // Until the browser tells the picture at the new place, a step must not go on from the old one.
+    // Until the browser reports the picture at the new position, a step must not start from the old
+    // one.
     video.addEventListener("seeking", () => {
       if (!this.isSearching) this.shown = null;
     });
     video.addEventListener("emptied", () => {
       this.shown = null;
       this.exact = false;
-      if (!this.isSearching) this.frames = null; // what it found out may be of another picture
+      if (!this.isSearching) this.frames = null; // its results may be of another track
     });
   }
 
-  /** Previews and scenes: only where the page has them are their scripts fetched. */
+  /** Previews and scenes: their scripts are fetched only for pages that have them. */
   async addScenes() {
     const [{ Bar }, { Pictures }, { Scenes }] = await Promise.all([
       import("./player-bar.js"), import("./player-pictures.js"), import("./player-scenes.js"),
@@ -126,10 +127,10 @@ class Player {
   }
 
   play() {
-    return this.video.play().catch(() => {}); // an error event tells what went wrong
+    return this.video.play().catch(() => {}); // an error event has the reason
   }
 
-  /** What held the focus goes away: the next to use takes it. */
+  /** The focused element is hidden: focus the next one. */
   begin() {
     const held = document.activeElement === this.parts.big;
     this.play();
@@ -137,7 +138,7 @@ class Player {
     if (held) this.parts.play.focus({ preventScroll: true });
   }
 
-  /** From now on the controls are what is used. */
+  /** From now on the controls are used. */
   leaveStart() {
     this.parts.big.hidden = true;
     this.root.classList.add("vp-begun");
@@ -160,7 +161,7 @@ class Player {
     this.goOn();
   }
 
-  /** Seek to the newest wish, once the video can and no earlier seek is under way. */
+  /** Seek to the latest target, once the video can and no earlier seek is running. */
   goOn() {
     if (this.wanted === null || this.video.readyState < 1 || this.video.seeking) return;
     const to = this.wanted;
@@ -168,7 +169,7 @@ class Player {
     this.video.currentTime = to;
   }
 
-  /** Fetch what tells the video's length: nothing is fetched before somebody wants it. */
+  /** Fetch the video's metadata, which is not done before the first use. */
   load() {
     const { video } = this;
     return new Promise((resolve) => {
@@ -181,11 +182,11 @@ class Player {
     });
   }
 
-  /** Go on by one picture, or back; steps asked for meanwhile follow. */
+  /** Step forward or back by one picture; further steps requested meanwhile follow. */
   async step(direction, say = false) {
     const stepping = this.owed !== 0 || this.isSearching;
     this.owed += direction;
-    this.toTell ||= say; // also when the steps under way were asked for by a button
+    this.toTell ||= say; // also if the running steps were requested by a button
     if (stepping) return;
     this.video.pause();
     this.leaveStart();
@@ -213,7 +214,7 @@ class Player {
   }
 
   setSpeed(speed, say = false) {
-    // A video that is loaded again would fall back to the default.
+    // A reloaded video would fall back to the default.
     this.video.defaultPlaybackRate = speed;
     this.video.playbackRate = speed;
     if (say) this.say(this.data.faster.replace("{speed}", this.words.speed(speed)));
@@ -231,7 +232,7 @@ class Player {
     this.parts.loop.setAttribute("aria-pressed", String(this.video.loop));
   }
 
-  /** Show in the picture, or no longer, what time it was; only then is that fetched. */
+  /** Show or hide the time of recording in the picture; it is fetched only when shown. */
   toggleStamp() {
     if (!this.parts.stamp) return;
     const track = [...this.video.textTracks].find((other) => other.kind === "captions");
@@ -296,7 +297,7 @@ class Player {
     this.hinting = setTimeout(() => (hint.hidden = true), HINT);
   }
 
-  /** Tell whoever listens instead of looking; said twice, it is heard twice. */
+  /** Announce a text to screen readers; a repeated text is announced again. */
   say(text) {
     const { says } = this.parts;
     says.textContent = says.textContent === text ? `${text}\u00a0` : text;
@@ -315,7 +316,7 @@ class Player {
     parts.bar.style.setProperty("--loaded", share(this.loaded(at), length));
     this.bar?.follow(at);
     this.scenes?.follow(at);
-    // A slider that holds the focus would be read out with every change while the video plays.
+    // A focused slider would be read out with every change during playback.
     if (!moving || document.activeElement !== parts.seek) {
       const said = { at: words.spoken(at), length: words.spoken(length) };
       const text = this.data.position.replace(/\{(at|length)\}/g, (_all, name) => said[name]);
@@ -354,7 +355,7 @@ function share(part, whole) {
   return whole ? `${((100 * part) / whole).toFixed(2)}%` : "0%";
 }
 
-/** Take over the players in a part of the page, or that part itself. */
+/** Initialize the players in a part of the page, or that part itself. */
 export function enhance(root) {
   const found = [...root.querySelectorAll("[data-player]")];
   if (root.matches?.("[data-player]")) found.unshift(root);
@@ -367,7 +368,7 @@ export function enhance(root) {
   }
 }
 
-/** A picture that fills a wide screen comes last: nobody waits for it. */
+/** A large poster is loaded last, so that it delays nothing. */
 function showLargePoster({ data, video }) {
   if (!data.largePoster || !matchMedia(WIDE).matches || navigator.connection?.saveData) return;
   const fetchPoster = () => {

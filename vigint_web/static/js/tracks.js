@@ -1,14 +1,14 @@
-// The choice between the pictures of a file, such as of a front and a rear camera: the video changes
-// in place and goes on at the same moment. Without this script each picture is a page of its own.
+// The switch between the tracks of a file, such as of a front and a rear camera: the video changes
+// in place and continues at the same position. Without this script each track is a page of its own.
 
-const SAME_LENGTH = 1; // seconds; pictures whose lengths differ by more have time lines of their own
+const SAME_LENGTH = 1; // seconds; beyond this tracks have separate time lines
 
 const tracks = document.getElementById("tracks");
 const video = document.getElementById("video");
 const player = video.closest("[data-player]");
 const says = player.querySelector("[data-vp=says]");
 
-let awaited = null; // where the picture under way begins, until the browser knows its length
+let awaited = null; // the start position of the loading track, until the browser knows its length
 
 function show(chosen) {
   const before = tracks.querySelector("[aria-current]");
@@ -20,7 +20,7 @@ function show(chosen) {
   before.removeAttribute("aria-current");
   chosen.setAttribute("aria-current", "page");
   player.dataset.duration = duration;
-  // These are of the picture that the page was made with; without them every step is looked for.
+  // These describe the page's initial track; without them every step is searched for.
   delete player.dataset.fps;
   delete player.dataset.even;
   video.width = width;
@@ -28,7 +28,7 @@ function show(chosen) {
   if (poster && at === 0) video.poster = poster;
   else video.removeAttribute("poster");
   awaited = at;
-  // What was begun is shown where it stood, also without being played.
+  // A started video is shown at its position, even while it is paused.
   if (at > 0) video.preload = "auto";
   video.src = stream;
   video.playbackRate = speed;
@@ -43,7 +43,7 @@ video.addEventListener("loadedmetadata", () => {
 });
 tracks.addEventListener("click", (event) => {
   const chosen = event.target.closest("a");
-  // With these keys the page opens in a window of its own.
+  // With these keys the page opens in another window.
   if (!chosen || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;
   event.preventDefault();
   if (!chosen.hasAttribute("aria-current")) show(chosen);

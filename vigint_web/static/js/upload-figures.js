@@ -1,25 +1,25 @@
-// How fast bytes move, how long the rest takes, and how people write that.
+// Upload speed and remaining time, and their formatting.
 
 const WINDOW = 10_000;
 const LEAST_FOR_A_GUESS = 2_500;
 
-/** The pace of the last seconds: what stalls becomes slow, what resumes becomes quick again. */
+/** The speed over the last seconds: it reacts quickly to a stall and to a recovery. */
 export class Pace {
   #points = [];
   #total = 0;
 
-  /** Count bytes that moved; `now` in milliseconds. */
+  /** Count sent bytes; `now` in milliseconds. */
   moved(bytes, now) {
     if (!this.#points.length) this.#points.push([now, 0]);
     this.#total += bytes;
     const last = this.#points.at(-1);
-    // A point each quarter of a second is enough, however often the browser tells.
+    // A sample each quarter of a second is enough, however often the browser reports.
     if (this.#points.length > 1 && now - this.#points.at(-2)[0] < 250) last[1] = this.#total;
     else this.#points.push([now, this.#total]);
     this.#forget(now);
   }
 
-  /** Begin anew, as after a pause. */
+  /** Reset, as after a pause. */
   reset() {
     this.#points = [];
     this.#total = 0;
@@ -29,7 +29,7 @@ export class Pace {
     while (this.#points.length > 2 && now - this.#points[1][0] > WINDOW) this.#points.shift();
   }
 
-  /** Return bytes per second, or null as long as nobody can say. */
+  /** Return bytes per second, or null while unknown. */
   rate(now) {
     if (!this.#points.length) return null;
     this.#forget(now);
@@ -40,14 +40,14 @@ export class Pace {
   }
 }
 
-/** Return how many seconds the rest takes, or null if that is anybody's guess. */
+/** Return the remaining seconds, or null if unpredictable. */
 export function secondsLeft(rest, rate) {
   if (rest <= 0) return 0;
   if (!rate || rest / rate > 99 * 3600) return null;
   return rest / rate;
 }
 
-/** Write figures as the page's language does; `units` are those of bytes, smallest first. */
+/** Format numbers in the page's language; `units` are those of bytes, smallest first. */
 export class Figures {
   constructor(locale, units) {
     this.locale = locale;
@@ -62,7 +62,7 @@ export class Figures {
       value /= 1000;
       unit += 1;
     }
-    // As vigint_web/i18n/formats.py writes them: a size is the same before and after an upload.
+    // Like vigint_web/i18n/formats.py: a size is the same before and after an upload.
     const number = value.toLocaleString(this.locale, { maximumFractionDigits: unit ? 1 : 0 });
     return `${number} ${this.units[unit]}`;
   }
@@ -71,7 +71,7 @@ export class Figures {
     return part.toLocaleString(this.locale, { style: "percent" });
   }
 
-  /** Say about how long; not to the second, so that the words do not flicker. */
+  /** Return an approximate duration; not to the second, to avoid flicker. */
   time(seconds) {
     if (seconds < 55) return this.#unit(Math.max(5, Math.ceil(seconds / 5) * 5), "second");
     const minutes = Math.round(seconds / 60);
@@ -79,7 +79,7 @@ export class Figures {
     return this.#unit(Math.round(minutes / 30) / 2, "hour");
   }
 
-  /** Say how long the rest takes, or null if that is anybody's guess. */
+  /** Return the remaining time as text, or null if unpredictable. */
   left(rest, rate) {
     const seconds = secondsLeft(rest, rate);
     return seconds === null ? null : this.time(seconds);
@@ -92,11 +92,13 @@ export class Figures {
   moment(iso, zone) {
     const options = { day: "numeric", month: "long", hour: "2-digit", minute: "2-digit" };
     const at = { ...options, timeZone: zone || undefined };
-    const said = new Intl.DateTimeFormat(this.locale, at).format(new Date(iso));
+    // Days first and 24 hours, as everywhere else here: formats.py names the same dialect.
+    const dialect = this.locale === "en" ? "en-GB" : this.locale;
+    const said = new Intl.DateTimeFormat(dialect, at).format(new Date(iso));
     return this.locale.startsWith("fr") ? said.replace(/^1(?=\s)/, "1er") : said;
   }
 
-  /** Return the sentence for a number: `one` for what the language counts as one, else `many`. */
+  /** Return the sentence for a number: `one` for the language's singular, else `many`. */
   count(number, one, many) {
     const sentence = this.plural.select(number) === "one" ? one : many;
     return sentence.replace("{number}", number.toLocaleString(this.locale));

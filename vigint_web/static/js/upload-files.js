@@ -1,12 +1,12 @@
-// What somebody drops or chooses: every file in it, and why some of them are left out.
+// Reads dropped or chosen files: every file, and why some of them are skipped.
 
 const VIDEO = /\.(mp4|m4v|mov|avi|mkv|wmv|flv|webm)$/i;
-// What systems leave in folders for themselves.
+// Files that operating systems create in folders.
 const CLUTTER = /^(\..*|thumbs\.db|desktop\.ini|ehthumbs\.db|__macosx|\$recycle\.bin)$/i;
 
-/** Return `[file, path]` for every file of a drop, those in folders included. */
+/** Return `[file, path]` for every dropped file, including those in folders. */
 export async function dropped(transfer) {
-  // The list is emptied when this task ends: nothing is waited for before entries are asked for.
+  // The list is emptied when this task ends: request all entries before waiting.
   const entries = [...transfer.items]
     .filter((item) => item.kind === "file")
     .map((item) => item.webkitGetAsEntry?.() ?? item.getAsFile());
@@ -27,7 +27,7 @@ async function collect(entry, found) {
     const file = await new Promise((done, failed) => entry.file(done, failed));
     found.push([file, folderOf(entry.fullPath)]);
   } catch {
-    // Gone, or not ours to read: listed like everything else that is left out.
+    // Gone, or not readable: listed like all skipped files.
     found.push([null, folderOf(entry.fullPath), entry.name]);
   }
 }
@@ -37,14 +37,14 @@ async function children(folder) {
   const found = [];
   for (;;) {
     const some = await new Promise((done) => reader.readEntries(done, () => done([])));
-    if (!some.length) break; // a browser gives a hundred at a time
+    if (!some.length) break; // browsers return a hundred at a time
     found.push(...some);
   }
   const order = new Intl.Collator(undefined, { numeric: true });
   return found.sort((one, other) => order.compare(one.name, other.name));
 }
 
-/** Return `[file, path]` for what was chosen by an input, a folder's too. */
+/** Return `[file, path]` for the files chosen by an input, including a folder's. */
 export function chosen(input) {
   return [...input.files].map((file) => [file, folderOf(file.webkitRelativePath)]);
 }
@@ -53,7 +53,7 @@ function folderOf(path) {
   return (path || "").split("/").filter(Boolean).slice(0, -1).join("/");
 }
 
-/** Return why a file is left out: hidden, unreadable, noVideo, empty, tooLarge; or "". */
+/** Return why a file is skipped: hidden, unreadable, noVideo, empty, tooLarge; or "". */
 export function complaint(file, folder, name, limit) {
   if ([...folder.split("/"), name].some((part) => CLUTTER.test(part))) return "hidden";
   if (!file) return "unreadable";
@@ -63,12 +63,12 @@ export function complaint(file, folder, name, limit) {
   return "";
 }
 
-/** Return what tells a file from others without reading it. */
+/** Return a key that identifies a file without reading it. */
 export function fingerprint(file) {
   return { name: file.name, size: file.size, modified: file.lastModified };
 }
 
-/** Return whether a file can still be read as it was: not moved, changed, or unplugged. */
+/** Return whether a file can still be read unchanged: not moved, modified, or unplugged. */
 export async function isReadable(file) {
   try {
     await file.slice(Math.max(0, file.size - 1)).arrayBuffer();

@@ -1,5 +1,5 @@
-// Follows files after their last byte until they are ready or failed: one question at a time,
-// each file less and less often.
+// Polls the state of uploaded files until they are ready or failed: one request at a time, at
+// increasing intervals per file.
 
 import { Gone, LoggedOut } from "./upload-tus.js";
 
@@ -14,20 +14,20 @@ export class Follower {
   #next = new Map();
   #timer = 0;
 
-  /** `told(item, before)` is called when the server says something new of a file. */
+  /** `told(item, before)` is called when the server reports a change of a file. */
   constructor(tus, queue, told) {
     this.#tus = tus;
     this.#queue = queue;
     this.#told = told;
   }
 
-  /** Ask soon: somebody looks at the page again. */
+  /** Poll soon: the page is visible again. */
   hurry() {
     for (const plan of this.#next.values()) Object.assign(plan, { at: Date.now(), pause: FIRST });
     this.wake();
   }
 
-  /** Look after all files that have arrived; called whenever there may be new ones. */
+  /** Track all uploaded files; called whenever there may be new ones. */
   wake() {
     clearTimeout(this.#timer);
     const now = Date.now();
@@ -52,13 +52,13 @@ export class Follower {
       const before = item.told;
       item.told = told;
       item.source = told.source_id ?? item.source;
-      // What moves is asked again soon.
+      // Files with progress are polled again soon.
       if (told.progress !== before.progress || told.status !== before.status) plan.pause = FIRST;
       if (["processing", "ready", "failed"].includes(told.status)) item.state = told.status;
       this.#told(item, before);
     } catch (error) {
       if (error instanceof LoggedOut) this.#queue.loggedOut();
-      // Deleted elsewhere; or known no longer, which says nothing against the source.
+      // Deleted elsewhere; or unknown to this session, which does not mean that the source is gone.
       if (error instanceof Gone) {
         item.state = "cancelled";
         item.told = {};

@@ -1,7 +1,7 @@
-// One file on its way, and how far it is.
+// One file of the queue, and its progress.
 //
-// States: waiting → checking → sending → received → processing → ready; on the way also paused,
-// interrupted (goes on by itself), failed, cancelled.
+// States: waiting → checking → sending → received → processing → ready; also paused, interrupted
+// (continues automatically), failed, cancelled.
 
 import { Pace } from "./upload-figures.js";
 
@@ -9,25 +9,25 @@ const MOVING = new Set(["checking", "sending"]);
 const OPEN = new Set(["waiting", "checking", "sending", "paused", "interrupted"]);
 const FOLLOWED = new Set(["received", "processing"]);
 
-/** One file on its way. */
+/** One file of the queue. */
 export class Item {
   state = "waiting";
-  wanted = false; // somebody said that it shall go
+  wanted = false; // the user wants it to start
   url = null;
   source = "";
-  position = 0; // bytes that left
-  safe = 0; // bytes that the server has
+  position = 0; // bytes sent
+  safe = 0; // bytes stored by the server
   resumedAt = 0;
   tries = 0;
   retryAt = 0;
   reason = "";
   sentence = "";
   pace = new Pace();
-  told = {}; // what the server says of it once it is there
+  told = {}; // the server's description after the upload
   controller = null;
-  creating = false; // asked for, and not known yet whether it was made
-  isNamed = false; // somebody is writing its name
-  isKept = false; // somebody wants it although its content is stored already
+  creating = false; // requested, with an unknown result
+  isNamed = false; // its name is being edited
+  isKept = false; // the user wants it although its content is already stored
   removed = false; // its source was deleted from here
   timer = 0;
 
@@ -49,7 +49,7 @@ export class Item {
     return OPEN.has(this.state);
   }
 
-  /** Return whether it goes on without anybody doing anything. */
+  /** Return whether it continues without user action. */
   get isGoing() {
     return this.isOpen && this.wanted && this.state !== "paused";
   }
@@ -62,7 +62,7 @@ export class Item {
     return FOLLOWED.has(this.state) && !this.removed;
   }
 
-  /** Return whether it counts in what is done and what is left. */
+  /** Return whether it counts for the total progress. */
   get counts() {
     return this.state !== "cancelled" && (this.state !== "failed" || this.position >= this.size);
   }

@@ -1,12 +1,12 @@
-// Which file an unfinished upload belongs to, kept in this browser: name, size and date of the
-// file, and the upload's address, which opens nothing to whoever is not logged in as its owner.
+// Maps files to unfinished uploads, in this browser: name, size and date of the file, and the
+// upload's address, which gives no access without its owner's login.
 
 import { fingerprint } from "./upload-files.js";
 
 const same = (one, other) =>
   one.name === other.name && one.size === other.size && one.modified === other.modified;
 
-/** Remember a person's uploads; forgets nothing of others who use the same browser. */
+/** Store a user's uploads; those of other users of the same browser are kept. */
 export class Memory {
   #key;
 
@@ -18,7 +18,7 @@ export class Memory {
     try {
       return JSON.parse(localStorage.getItem(this.#key) ?? "[]");
     } catch {
-      return []; // storage is switched off, or somebody else's: resuming works without, by hand
+      return []; // storage is disabled or restricted: resuming works manually
     }
   }
 
@@ -40,21 +40,21 @@ export class Memory {
     this.#keep(this.#all().filter((one) => one.url !== url));
   }
 
-  /** Forget what the server no longer has. */
+  /** Remove uploads that the server no longer has. */
   keepOnly(urls) {
     this.#keep(this.#all().filter((one) => urls.includes(one.url)));
   }
 
-  /** Return what is remembered of an upload. */
+  /** Return the stored data of an upload. */
   of(url) {
     return this.#all().find((one) => one.url === url);
   }
 
   /**
-   * Return the address under which a file was begun; null if it was not, or nobody can say which.
+   * Return the address under which a file was begun; null if it was not, or if it is ambiguous.
    *
    * Cameras write files of equal name, size and date into folders of their own: then the folder
-   * decides, and a file that comes without one is not guessed at.
+   * decides, and a file without one is not matched.
    */
   find(file, folder, open) {
     const alike = this.#all().filter((one) => open(one.url) && same(one, fingerprint(file)));

@@ -1,5 +1,5 @@
-// Sends files one after the other, two at a time: whatever happens to one does not stop the others.
-// No page, no words: see upload.js.
+// Sends files one after the other, two at a time: a failure of one does not stop the others. No
+// user interface: see upload.js.
 
 import { isReadable } from "./upload-files.js";
 import { Pace } from "./upload-figures.js";
@@ -9,11 +9,11 @@ import { Gone, Interrupted, LoggedOut, Refused } from "./upload-tus.js";
 const AT_ONCE = 2;
 const FIRST_PAUSE = 1_000;
 const LONGEST_PAUSE = 30_000;
-// Somebody else's lease on an upload runs out within minutes; longer is no accident.
+// Another client's lease on an upload expires within minutes; a longer lock is not accidental.
 const MOST_BUSY_TRIES = 15;
 const MOST_REMOVALS = 8;
 
-/** Return how long to wait before the next try, in milliseconds: growing, and never in step. */
+/** Return the delay before the next attempt, in milliseconds: increasing, with jitter. */
 export function pauseBefore(tries, after = 0, random = Math.random()) {
   const grown = Math.min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** (tries - 1));
   return Math.max(Math.min(after, 2 * LONGEST_PAUSE), grown * (0.6 + 0.4 * random));
@@ -35,8 +35,8 @@ export class Queue {
   #lostAt = 0;
 
   /**
-   * `details(item)` gives what the form says of a file; `changed(item)` is called whenever one is
-   * different, `happened(what, item)` on received, failed, lost, found, loggedOut, done.
+   * `details(item)` returns the form's values for a file; `changed(item)` is called on every
+   * change, `happened(what, item)` on received, failed, lost, found, loggedOut, done.
    */
   constructor(tus, memory, { details, changed, happened }) {
     this.#tus = tus;
@@ -46,7 +46,7 @@ export class Queue {
     this.#happened = happened;
   }
 
-  /** Put a file in; with the address of an upload it goes on where that stopped, and at once. */
+  /** Add a file; with the address of an upload it is resumed at once. */
   add(file, folder = "", url = null) {
     this.#last += 1;
     const item = new Item(this.#last, file, folder);
@@ -56,7 +56,7 @@ export class Queue {
     return item;
   }
 
-  /** Take a file out that was not sent yet, or of which nothing is left to tell. */
+  /** Remove a file that was not sent yet, or that is finished. */
   drop(item) {
     this.items = this.items.filter((one) => one !== item);
   }
@@ -69,7 +69,7 @@ export class Queue {
     );
   }
 
-  /** Return whether something was begun and is not at its end. */
+  /** Return whether a file is unfinished. */
   get isRunning() {
     return this.items.some((item) => item.isOpen && item.wanted);
   }
@@ -78,7 +78,7 @@ export class Queue {
     return this.items.some((item) => item.isMoving);
   }
 
-  /** Return when the next try is made while there is no connection. */
+  /** Return the time of the next attempt while there is no connection. */
   get lostUntil() {
     return this.#lostAt;
   }
@@ -122,7 +122,7 @@ export class Queue {
     this.pump();
   }
 
-  /** Begin a failed file again; from the server's offset if there is one. */
+  /** Restart a failed file; from the server's offset if there is one. */
   retry(item) {
     if (item.state !== "failed" && item.state !== "interrupted") return;
     item.tries = 0;
@@ -133,7 +133,7 @@ export class Queue {
     else this.pump();
   }
 
-  /** Stop a file for good, and have what was sent of it deleted. */
+  /** Cancel a file, and delete its sent bytes. */
   async cancel(item) {
     if (!item.isOpen && item.state !== "failed") return;
     this.#stop(item, "cancelled");
@@ -156,7 +156,7 @@ export class Queue {
     return Promise.all(this.items.filter((item) => item.isOpen).map((item) => this.cancel(item)));
   }
 
-  /** The network went away: what is on its way does not arrive. */
+  /** The network is gone: running requests will fail. */
   breakOff() {
     const moving = this.items.filter((item) => item.isMoving);
     for (const item of moving) {
@@ -166,7 +166,7 @@ export class Queue {
     if (moving.length) this.#lose(moving[0]);
   }
 
-  /** Try at once what waits for a connection: it is back, or somebody looks at the page again. */
+  /** Retry files waiting for a connection at once: it is back, or the page is visible again. */
   wake() {
     if (!this.isLost) return;
     this.#lostTries = 0;
@@ -188,7 +188,7 @@ export class Queue {
     this.pump();
   }
 
-  /** Start as many files as may go at once. */
+  /** Start as many files as the limit allows. */
   pump() {
     if (this.isLoggedOut || this.isLost) return;
     let free = AT_ONCE - this.items.filter((item) => item.isMoving).length;
@@ -214,7 +214,7 @@ export class Queue {
     item.controller?.abort();
     item.controller = null;
     if (!this.isMoving) this.pace.reset();
-    // Who knocked is gone: the next one finds out anew whether there is a connection.
+    // The probing file is gone: the next one probes the connection.
     if (this.isLost && !this.items.some((one) => one.waitsForConnection || one.isMoving)) {
       clearTimeout(this.#lostTimer);
       this.isLost = false;
@@ -231,7 +231,7 @@ export class Queue {
       this.#set(item, "received");
       this.#happened("received", item);
     } catch (error) {
-      // Whoever aborted it has said already what it is now.
+      // The caller of abort has already set the state.
       if (!controller.signal.aborted) await this.#stopped(item, error);
     }
     this.pump();
@@ -285,7 +285,7 @@ export class Queue {
     this.#changed(item);
   }
 
-  /** Return the upload that a creation made whose answer got lost, if it did. */
+  /** Return the upload of a creation whose answer was lost, if it succeeded. */
   async #begun(item, signal) {
     const uploads = await this.#tus.list(signal);
     const known = new Set(this.items.map((one) => one.url));
@@ -304,7 +304,7 @@ export class Queue {
     item.pace.reset();
     if (!this.isMoving) this.pace.reset();
     if (error instanceof Gone) {
-      // Deleted elsewhere while it was sent: begun anew, once.
+      // Deleted elsewhere while it was sent: restarted once.
       this.#memory.forget(item.url);
       item.url = null;
       error = new Interrupted("server");
@@ -319,7 +319,7 @@ export class Queue {
     } else if (error instanceof Interrupted) {
       item.sentence = error.sentence;
       item.tries += 1;
-      // While others still move, it is this connection only that broke.
+      // While others make progress, only this connection broke.
       if (isNetwork && !this.isMoving) this.#lose(item);
       else if (error.reason === "busy" && item.tries > MOST_BUSY_TRIES) this.#fail(item, "busy");
       else this.#tryLater(item, error);
@@ -351,14 +351,14 @@ export class Queue {
     clearTimeout(item.timer);
     item.timer = setTimeout(() => {
       if (item.state !== "interrupted") return;
-      // Without a connection it waits with all others until there is one.
+      // Without a connection it waits with all others.
       if (this.isLost) this.#interrupt(item, "network");
       else this.#set(item, "waiting");
       this.pump();
     }, pause);
   }
 
-  /** There is no connection: one file tries again and again, the others wait for it. */
+  /** There is no connection: one file keeps retrying, the others wait for it. */
   #lose(item) {
     this.#interrupt(item, "network");
     const first = !this.isLost;
@@ -379,7 +379,7 @@ export class Queue {
     if (item) this.#run(item);
   }
 
-  /** The server answered: whatever waited for that goes on. */
+  /** The server answered: all waiting files continue. */
   #found(item = null) {
     this.#lostTries = 0;
     const was = this.isLost;

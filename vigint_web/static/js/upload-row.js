@@ -1,4 +1,4 @@
-// One file of the queue as a row: what it is called, how far it is, what one can do with it.
+// One file of the queue as a row: its name, progress, and actions.
 
 const model = document.getElementById("upload-row");
 const badges = new Map();
@@ -10,7 +10,7 @@ function put(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }
 
-/** Return what the row's first button does at the moment: "pause", "resume", "retry" or "". */
+/** Return the current action of the row's first button: "pause", "resume", "retry" or "". */
 function deed(item) {
   if (item.state === "paused") return "resume";
   if (item.state === "failed") return item.position < item.size ? "retry" : "";
@@ -64,7 +64,7 @@ export class Row {
   #rename() {
     const item = this.#item;
     const field = this.#part("title");
-    item.isNamed = true; // does not start under the hands of whoever writes
+    item.isNamed = true; // does not start while its name is being edited
     field.value = item.title || item.name.replace(/\.[^.]+$/, "");
     field.setAttribute("aria-label", this.#worded("nameOf"));
     this.#part("title-field").hidden = false;
@@ -88,7 +88,7 @@ export class Row {
     return words[word].replace("{name}", this.#item.title || this.#item.name);
   }
 
-  /** Take the row away; whoever was on it goes on with its neighbour. */
+  /** Remove the row; move the focus to its neighbour. */
   remove() {
     if (this.element.contains(document.activeElement)) {
       const next = nearest(this.element);
@@ -230,7 +230,7 @@ export class Row {
     this.#show(this.#part("rename"), nameable && !item.isNamed);
   }
 
-  /** Show or hide a button; a focus on it goes to what is left of the row. */
+  /** Show or hide a button; move its focus within the row. */
   #show(button, visible) {
     const focused = document.activeElement === button;
     button.hidden = !visible;

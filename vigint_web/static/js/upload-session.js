@@ -1,10 +1,10 @@
-// The login of a page that stays open for hours: its CSRF token, and whether it still holds.
+// The session of a page that stays open for hours: its CSRF token, and whether it is valid.
 
 import { Interrupted, LoggedOut } from "./upload-tus.js";
 
 const PATIENCE = 30_000;
 
-/** What the page was given when it was loaded, renewed when the server asks for it. */
+/** The page's initial token, renewed when the server requires it. */
 export class Session {
   constructor(address, person, token) {
     this.address = address;
@@ -12,7 +12,7 @@ export class Session {
     this.token = token;
   }
 
-  /** Fetch a new token; throws LoggedOut when nobody, or somebody else, is logged in. */
+  /** Fetch a new token; throws LoggedOut when no user, or another one, is logged in. */
   async renew() {
     let response;
     try {
@@ -31,7 +31,7 @@ export class Session {
     this.token = form.querySelector("[name=csrf_token]").value;
   }
 
-  /** Send a form of the dashboard, and read the page that follows, with its messages, to its end. */
+  /** Send a form of the dashboard, and read the following page with its messages completely. */
   async post(address, again = true) {
     const body = new URLSearchParams({ csrf_token: this.token });
     let response;

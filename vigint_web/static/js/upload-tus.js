@@ -1,19 +1,19 @@
-// Speaks tus 1.0.0 (https://tus.io/protocols/resumable-upload): creates an upload, asks how far it
-// came, sends the rest in pieces. One try each; who retries, and when, is the queue's affair.
+// Implements tus 1.0.0 (https://tus.io/protocols/resumable-upload): creates an upload, gets its
+// offset, sends the rest in pieces. One attempt each; the queue decides about retries.
 
 const VERSION = "1.0.0";
 const SMALLEST = 1024 * 1024;
 const FIRST = 2 * SMALLEST;
 const LARGEST = 16 * SMALLEST;
-// A piece takes about this long: short enough for proxies, long enough to ask seldom. What arrived
-// of a piece that broke off is kept all the same.
+// The target duration of a piece: short enough for proxies, long enough for few requests. The
+// received part of an interrupted piece is kept.
 const PER_PIECE = 8_000;
-// Connections that die without a word are given up after so long without a byte.
+// The time without a byte after which a dead connection is aborted.
 const SILENCE = 30_000;
-// The last piece is answered when all bytes are stored, which takes its time for large files.
+// The last piece is answered when all bytes are stored, which takes long for large files.
 const PATIENCE = 180_000;
 
-/** Say no for good: `status` and `code` as answered, the message a sentence for people. */
+/** A final refusal: `status` and `code` as answered, the message a sentence for people. */
 export class Refused extends Error {
   constructor(status, code, sentence) {
     super(sentence || code || String(status));
@@ -23,7 +23,7 @@ export class Refused extends Error {
   }
 }
 
-/** Say that it broke off and may be tried again: "network", "busy" or "server". */
+/** A temporary failure: "network", "busy" or "server". */
 export class Interrupted extends Error {
   constructor(reason, { after = 0, sentence = "" } = {}) {
     super(reason);
@@ -33,19 +33,19 @@ export class Interrupted extends Error {
   }
 }
 
-/** Say that nobody is logged in any more. */
+/** The session has ended. */
 export class LoggedOut extends Error {}
 
-/** Say that the upload is not there any more: expired, or deleted elsewhere. */
+/** The upload no longer exists: expired, or deleted elsewhere. */
 export class Gone extends Error {}
 
-/** Turn an answer that is no success into one of the errors above. */
+/** Convert an unsuccessful answer to one of the errors above. */
 function refusal(status, header, text) {
   let told = {};
   try {
     told = JSON.parse(text || "{}");
   } catch {
-    // A proxy in between answers in its own words, which say nothing to people.
+    // A proxy's own error page is meaningless to users.
   }
   const after = 1000 * (Number(header("Retry-After")) || 0);
   const { code = "", error: sentence = "" } = told;
@@ -69,12 +69,12 @@ function encoded(metadata) {
     .join(",");
 }
 
-/** The server's uploads, spoken to with the page's session. */
+/** The server's uploads, accessed with the page's session. */
 export class Tus {
   #endpoint;
   #session;
 
-  /** `session` gives the CSRF token, and a new one when the old one is refused. */
+  /** `session` provides the CSRF token, and a new one when the old one is refused. */
   constructor(endpoint, session) {
     this.#endpoint = endpoint;
     this.#session = session;
@@ -113,7 +113,7 @@ export class Tus {
     throw refusal(response.status, (name) => response.headers.get(name), await textOf(response));
   }
 
-  /** Create an upload; return its address and the source it becomes. */
+  /** Create an upload; return its address and its source. */
   async create(size, metadata, signal) {
     const headers = { "Upload-Length": String(size), "Upload-Metadata": encoded(metadata) };
     const response = await this.#ask("POST", this.#endpoint, { headers, signal });
@@ -121,25 +121,25 @@ export class Tus {
     return { url, source: response.headers.get("Vigint-Source") ?? "" };
   }
 
-  /** Return how many bytes of an upload are safe on the server. */
+  /** Return the number of bytes stored by the server. */
   async offset(url, signal) {
     const response = await this.#ask("HEAD", url, { signal });
     return Number(response.headers.get("Upload-Offset"));
   }
 
-  /** Return what the server tells of an upload. */
+  /** Return the server's description of an upload. */
   async read(url, signal) {
     const headers = { Accept: "application/json" };
     return (await this.#ask("GET", url, { headers, signal })).json();
   }
 
-  /** Return this person's unfinished uploads, each with its `url`. */
+  /** Return this user's unfinished uploads, each with its `url`. */
   async list(signal) {
     const { uploads } = await this.read(this.#endpoint, signal);
     return uploads.map((one) => ({ ...one, url: this.#endpoint + one.id }));
   }
 
-  /** Delete an upload; one that is gone already is fine. */
+  /** Delete an upload; ignored if it does not exist. */
   async remove(url) {
     try {
       await this.#ask("DELETE", url);
@@ -151,7 +151,7 @@ export class Tus {
   /**
    * Send a file from an offset to its end.
    *
-   * `moved(position)` is called as bytes leave, `safe(offset)` when the server has them.
+   * `moved(position)` is called as bytes are sent, `safe(offset)` when the server has stored them.
    */
   async send(url, file, offset, { signal, moved, safe }) {
     let position = offset;
@@ -167,7 +167,7 @@ export class Tus {
     }
   }
 
-  /** Send one piece. By XMLHttpRequest: fetch tells nothing of the bytes that left. */
+  /** Send one piece. By XMLHttpRequest, because fetch does not report sent bytes. */
   async #patch(url, piece, offset, { signal, moved }) {
     const send = () => this.#patchOnce(url, piece, offset, { signal, moved });
     let request = await send();

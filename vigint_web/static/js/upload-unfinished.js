@@ -1,4 +1,4 @@
-// What was begun and is not whole: which files to choose again, or to forget.
+// Unfinished uploads: which files to choose again, or to discard.
 
 const section = document.getElementById("unfinished");
 const list = section.querySelector("[data-unfinished]");
@@ -17,7 +17,7 @@ export class Unfinished {
     this.#context = context;
   }
 
-  /** Ask the server what is unfinished, `taken` being what the queue has already. */
+  /** Fetch the list of unfinished uploads, except `taken`, which are in the queue. */
   async load(taken) {
     const uploads = await this.#tus.list();
     this.#uploads = uploads.filter((one) => !taken.has(one.url));

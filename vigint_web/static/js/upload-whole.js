@@ -1,5 +1,5 @@
-// The queue as a whole: how far everything is, in the page, in the tab's title and to the ear;
-// keeps the machine awake, and warns whoever leaves while bytes move.
+// The queue as a whole: total progress, in the page, in the tab's title and for screen readers;
+// keeps the machine awake, and warns before leaving while bytes are sent.
 
 const NEWS_EVERY = 0.25;
 const title = document.title;
@@ -30,7 +30,7 @@ export class Whole {
     return this.#section.querySelector(`[data-${name}]`);
   }
 
-  /** Go on, after a button of the whole was pressed, at what undoes it, or at the title. */
+  /** After a button of the queue was pressed, focus its opposite, or the title. */
   focus(name) {
     this.render();
     const part = this.#part(name);
@@ -63,7 +63,7 @@ export class Whole {
     const whole = this.#figures.share(Math.floor(share * 100) / 100);
     document.title = open ? `${whole} – ${title}` : title;
     this.#tell(share, isRunning && isMoving);
-    // Listening to it costs a page its place in the browser's memory: only while it is needed.
+    // This listener disables the back-forward cache of the page: only while needed.
     if (isMoving) addEventListener("beforeunload", stay);
     else removeEventListener("beforeunload", stay);
     this.#keepAwake();
@@ -74,7 +74,7 @@ export class Whole {
     if (part.textContent !== text) part.textContent = text;
   }
 
-  /** Show or hide a part of the head; a focus on what goes is not lost. */
+  /** Show or hide a part of the header, keeping the focus. */
   #show(name, visible) {
     const part = this.#part(name);
     const held = !visible && part.contains(document.activeElement);
@@ -127,7 +127,7 @@ export class Whole {
     return `(${this.#words.retryIn.replace("{time}", time)})`;
   }
 
-  /** Tell those who listen each quarter of the way, no more. */
+  /** Announce each quarter of the progress, no more. */
   #tell(share, moves) {
     const quarter = Math.floor(share / NEWS_EVERY);
     if (moves && quarter > this.#told && share < 1) {
@@ -137,7 +137,7 @@ export class Whole {
     this.#told = quarter;
   }
 
-  /** A telephone that falls asleep sends nothing. */
+  /** A sleeping phone sends nothing. */
   async #keepAwake() {
     const wanted = this.#queue.isMoving && document.visibilityState === "visible";
     if (!navigator.wakeLock || !matchMedia("(pointer: coarse)").matches) return;

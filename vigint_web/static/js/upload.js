@@ -1,5 +1,5 @@
-// The page that adds sources: takes files in by drop and choice, shows the queue, and what can be
-// gone on with. Without scripts its form works by itself.
+// The page that adds sources: accepts files by drop and choice, shows the queue, and resumable
+// uploads. Without scripts its form works on its own.
 
 import { toast } from "./app.js";
 import { chosen, complaint, dropped } from "./upload-files.js";
@@ -16,13 +16,13 @@ import { Whole } from "./upload-whole.js";
 const TICK = 500;
 const LOGIN_CHECK = 5_000;
 const LONGEST_LOGIN_CHECK = 60_000;
-// So long a file waits for the list of those that were begun.
+// The maximum time a file waits for the list of unfinished uploads.
 const PATIENCE = 4_000;
-// Two clicks closer together than this are one.
+// Two clicks closer together than this count as one.
 const LEAST_BETWEEN = 1_000;
-// What one may lose by a slip of the hand without being asked.
+// What may be discarded without confirmation.
 const MUCH = 10_000_000;
-// A header holds the description on its way here; pages of sources take more.
+// A header carries the description during the upload; pages of sources accept longer ones.
 const LONGEST_DESCRIPTION = 1000;
 
 const form = document.getElementById("upload");
@@ -44,7 +44,7 @@ const queue = new Queue(tus, memory, {
   changed,
   happened,
 });
-// Which file has an id that was typed: the first one without a source when it was first asked for.
+// The file that gets a typed id: the first one without a source when it was first requested.
 const givenIds = new Map();
 const details = document.getElementById("upload-details");
 
@@ -74,19 +74,19 @@ const rows = new Map();
 const pageOf = (source) => form.dataset.sourcePage.replace("SOURCE", source);
 
 function say(text) {
-  // The same words again are news only if they were gone in between.
+  // The same text again is news only if it was absent in between.
   says.textContent = "";
   setTimeout(() => (says.textContent = text), 50);
 }
 
-// Taking files in
+// Accepting files
 
-/** Learn what is unfinished; on a bad connection not at the first try. */
+/** Fetch the unfinished uploads; with a bad connection after retries. */
 async function learn(tries = 1) {
   try {
     await unfinished.load(new Set(queue.items.map((item) => item.url)));
   } catch (error) {
-    if (!(error instanceof Interrupted)) return; // nothing to offer is no failure of this page
+    if (!(error instanceof Interrupted)) return; // nothing to offer is not a failure of this page
     await new Promise((done) => setTimeout(done, pauseBefore(tries)));
     await learn(tries + 1);
   }
@@ -121,7 +121,7 @@ function showLeftOut(left) {
   find("left-out").hidden = !left.length;
   const { leftOutOne, leftOutMany } = words;
   find("left-out-title").textContent = figures.count(left.length, leftOutOne, leftOutMany);
-  // What systems put into folders is no news.
+  // Files of the operating system in folders are ignored silently.
   const news = left.filter(([, why]) => why !== "hidden");
   document.getElementById("left-out").open = news.length > 0 && left.length < 4;
   find("left-out-list").replaceChildren(
@@ -139,7 +139,7 @@ function showLeftOut(left) {
 for (const input of [files, folder]) {
   input.addEventListener("change", () => {
     const found = chosen(input);
-    input.value = ""; // the same file may be chosen again
+    input.value = ""; // allows choosing the same file again
     if (found.length) take(found);
   });
 }
@@ -166,7 +166,7 @@ addEventListener("drop", async (event) => {
   if (found.length) take(found);
 });
 
-// Showing them
+// Display
 
 function show(item) {
   const row = new Row(item, { words, figures, queue, pageOf, known, act });
@@ -177,7 +177,7 @@ function show(item) {
 }
 
 function changed(item) {
-  // It may be its id that was refused: the field is shown again.
+  // Its id may have been refused: show the field again.
   if (item.state === "failed" && [...givenIds.values()].includes(item)) details.open = true;
   rows.get(item)?.render();
   whole.render();
@@ -186,7 +186,7 @@ function changed(item) {
 
 let timer = 0;
 
-/** Keep speeds and times up to date as long as anything moves or waits for its next try. */
+/** Update speeds and times as long as anything is sent or waits for its next attempt. */
 function schedule() {
   if (timer || !queue.items.some((item) => item.isMoving || item.state === "interrupted")) return;
   timer = setTimeout(() => {
@@ -201,14 +201,14 @@ function render() {
   whole.render();
 }
 
-/** Return the older sources with the same content that are still there. */
+/** Return the existing older sources with the same content. */
 function known(item) {
   if (item.isKept) return [];
   const gone = queue.items.filter((one) => one.removed).map((one) => one.source);
   return (item.told.duplicates ?? []).filter(({ source_id: source }) => !gone.includes(source));
 }
 
-// What happens to them
+// Events
 
 function happened(what, item) {
   if (what === "received") follower.wake();
@@ -235,7 +235,7 @@ function told(item, before) {
 
 let checking = 0;
 
-/** Look from time to time whether somebody has logged in again in another tab. */
+/** Check from time to time for a new login in another tab. */
 async function checkLogin(pause = LOGIN_CHECK) {
   clearTimeout(checking);
   if (!queue.isLoggedOut) return;
@@ -262,11 +262,11 @@ function wake() {
 for (const kind of ["online", "focus"]) addEventListener(kind, wake);
 document.addEventListener("visibilitychange", wake);
 
-// What one does with them
+// User actions
 
 const question = document.getElementById("upload-question");
 
-/** Ask before something is lost; return whether to go ahead. */
+/** Ask for confirmation before a loss; return whether to continue. */
 function ask(title, about, yes) {
   question.querySelector(".confirm-title").textContent = title;
   document.getElementById("upload-question-about").textContent = about;
@@ -339,7 +339,7 @@ find("resume-all").addEventListener("click", () => {
   queue.resumeAll();
   whole.focus("pause-all");
 });
-// What stands where “Upload” stood a moment ago is not meant by the second click of two.
+// The second click of a double click on “Upload” must not hit the button that replaced it.
 const buttons = find("queue-buttons");
 
 function settle() {

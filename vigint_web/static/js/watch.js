@@ -1,8 +1,8 @@
-// Asks whether the link of this page still lives. A short clip is wholly in the browser after a
-// moment, so refusing bytes would not stop it: this does.
+// Polls whether the link of this page is valid. A short clip is soon completely in the browser, so
+// refusing bytes would not stop it: this does.
 //
-// Every two seconds while it plays, also unseen: sound and picture in picture go on there. Slowly
-// while it stands still and is looked at; not at all while it stands still and is hidden.
+// Every two seconds while it plays, also in the background, where sound and picture-in-picture
+// continue. Slowly while it is paused and visible; not at all while it is paused and hidden.
 
 const PLAYING = 2000;
 const STILL = 10000;
@@ -17,7 +17,7 @@ let timer = 0;
 let asking = false;
 let dead = false;
 let broken = false; // a media error that was not recovered from yet
-let wanted = false; // the viewer pressed play and neither paused nor came to the end
+let wanted = false; // the viewer pressed play and neither paused nor reached the end
 let recoveries = 0;
 let asked = -Infinity;
 
@@ -28,7 +28,7 @@ async function ask() {
     const response = await fetch(watch.dataset.state, { cache: "no-store", signal: control.signal });
     return response.ok ? await response.json() : null;
   } catch {
-    return null; // no network, or no answer in time: neither says that the link is dead
+    return null; // no network, or a timeout: neither means that the link has ended
   } finally {
     clearTimeout(late);
   }
@@ -45,22 +45,22 @@ function silence() {
   if (document.pictureInPictureElement) document.exitPictureInPicture().catch(() => {});
 }
 
-/** Show what the address shows from now on, whole: nothing of what was true before stays. */
+/** Replace the whole page by the current one of this address. */
 function end(page) {
   dead = true;
   clearTimeout(timer);
   if (video) silence();
-  // A process of the version before does not send the page.
+  // A process of the previous version does not send the page.
   if (!page) return location.reload();
   const fresh = new DOMParser().parseFromString(page, "text/html");
   document.title = fresh.title;
-  // The emptied element stays, hidden: what still holds it, such as a system's player, finds it.
+  // The emptied element stays, hidden, for references such as a system's media controls.
   watch.hidden = true;
   document.body.replaceChildren(...fresh.body.children, watch);
   document.querySelector("h1").focus();
 }
 
-/** Load again where it stopped: what failed was the network, not the link. */
+/** Reload at the position: the network failed, not the link. */
 function recover() {
   broken = false;
   if (recoveries >= MOST_RECOVERIES) {
@@ -77,11 +77,11 @@ function recover() {
   else trouble.hidden = true;
 }
 
-/** Milliseconds until the next question; null: none until something happens. */
+/** Milliseconds until the next poll; null: none until an event. */
 function pauseBefore() {
   if (broken || (video && !video.paused && !video.ended)) return PLAYING;
   if (document.visibilityState !== "visible") return null;
-  // Pages that were opened together, by one mail to many, do not ask together for ever.
+  // Jitter: pages opened together, by one mail to many, do not poll together for ever.
   return video ? STILL * (0.85 + 0.3 * Math.random()) : PLAYING;
 }
 
@@ -131,7 +131,7 @@ if (video) {
     check();
   });
   video.addEventListener("ended", check);
-  // Stepping through a paused video reads on in what the browser holds already.
+  // Stepping through a paused video uses data that the browser already has.
   video.addEventListener("seeking", () => {
     if (performance.now() - asked >= PLAYING) check();
   });

@@ -1,4 +1,4 @@
-"""What developers read: the OpenAPI document, and a page of examples."""
+"""Documentation for developers: the OpenAPI document, and a page of examples."""
 
 from vigint_web.blueprints.api.docs.views import blueprint
 

@@ -1,4 +1,4 @@
-"""Say of every route of the API what it takes and answers; the rest is read off the code."""
+"""Describe the input and the answers of each API route; the rest is derived from the code."""
 
 from collections.abc import Mapping
 
@@ -48,8 +48,8 @@ _BYTES = {**_READY, "range_not_satisfiable": 416, "precondition_failed": 412}
 
 _RANGE = (
     Parameter("Range", "Which bytes, as RFC 9110 says.", where="header"),
-    Parameter("If-Range", "An ETag: the range only if it is still that.", where="header"),
-    Parameter("If-None-Match", "An ETag: nothing if it is still that.", where="header"),
+    Parameter("If-Range", "An ETag: the range only if it is unchanged.", where="header"),
+    Parameter("If-None-Match", "An ETag: no body if it is unchanged.", where="header"),
 )
 _VIDEO = Content(("video/mp4", "application/octet-stream"))
 

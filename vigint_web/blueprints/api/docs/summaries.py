@@ -1,4 +1,4 @@
-"""Say in a line what each operation of the API does, in the reader's language."""
+"""Summarize each operation of the API in one line, in the reader's language."""
 
 from flask_babel import LazyString
 from flask_babel import lazy_gettext as _

@@ -1,4 +1,4 @@
-"""Say what resumable uploads take and answer: tus 1.0.0, whose answers are headers."""
+"""Describe the input and the answers of resumable uploads: tus 1.0.0, which answers by headers."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -33,7 +33,7 @@ _VERSION = Parameter(
     schema={"type": "string", "enum": [tus.VERSION]},
     required=True,
 )
-_CSRF = Parameter("X-CSRFToken", "What a page of ours sends instead of a key.", where="header")
+_CSRF = Parameter("X-CSRFToken", "Sent by Vigint's own pages instead of a key.", where="header")
 _CHECKSUM = Parameter(
     "Upload-Checksum",
     f"An algorithm ({', '.join(tus.ALGORITHMS)}) and the digest of this body in base64.",
@@ -52,9 +52,9 @@ UPLOAD_OPERATIONS: Mapping[str, Operation] = {
         headers={
             204: {
                 "Tus-Version": "The version of the protocol.",
-                "Tus-Extension": "What of it is spoken.",
-                "Tus-Max-Size": "The largest file that is taken, in bytes.",
-                "Tus-Checksum-Algorithm": "Which checksums are compared.",
+                "Tus-Extension": "The supported extensions.",
+                "Tus-Max-Size": "The largest accepted file, in bytes.",
+                "Tus-Checksum-Algorithm": "The supported checksums.",
             }
         },
     ),
@@ -101,7 +101,7 @@ UPLOAD_OPERATIONS: Mapping[str, Operation] = {
             _VERSION,
             Parameter(
                 "Upload-Offset",
-                "How many bytes are stored already, as HEAD tells.",
+                "How many bytes are stored already, as HEAD returns.",
                 where="header",
                 schema=_NUMBER,
                 required=True,

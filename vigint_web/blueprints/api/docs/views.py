@@ -27,14 +27,14 @@ def openapi() -> Response:
 
 @blueprint.get("/developers/")
 def page() -> str:
-    """Show the API with examples that carry this installation's own address."""
+    """Show the API with examples that contain this installation's own address."""
     document = _document()
     tags: dict[str, list[dict[str, Any]]] = {}
     for path, methods in document["paths"].items():
         for method, operation in methods.items():
             shown = {"path": path, "method": method.upper(), **operation}
             tag = operation["tags"][0]
-            # A test finds what has no words of its own yet.
+            # A test detects operations without a translated summary.
             shown["summary"] = SUMMARIES.get(operation["operationId"], operation["summary"])
             tags.setdefault(str(TAGS.get(tag, tag)), []).append(shown)
     return render_template("developers/page.html", tags=tags, public=addresses.public)
@@ -42,5 +42,5 @@ def page() -> str:
 
 def _document() -> dict[str, Any]:
     about = About("Vigint", VERSION, addresses.public(), _ABOUT)
-    with force_locale("en"):  # the language of the API's errors, unless asked otherwise
+    with force_locale("en"):  # the default language of the API's errors
         return describe(current_app, OPERATIONS, about)

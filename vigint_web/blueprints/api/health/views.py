@@ -1,4 +1,4 @@
-"""Views for load balancers and watchdogs."""
+"""Views for load balancers and monitoring."""
 
 from flask import Blueprint, Response, jsonify
 
@@ -10,22 +10,22 @@ blueprint = Blueprint("health", __name__)
 
 @blueprint.get("/health")
 def health() -> Response:
-    """Answer like `/healthz`, for programs that know a hosting service by this address."""
+    """Answer like `/healthz`, for programs that expect this address of a hosting service."""
     return healthz()
 
 
 @blueprint.get("/healthz")
 def healthz() -> Response:
-    """Say that the web process answers, and of which version it is.
+    """Confirm that the web process answers, with its version.
 
-    A detector sends again what an earlier version refused.
+    A detector sends alerts again that an earlier version refused.
     """
     return jsonify(status="ok", version=VERSION)
 
 
 @blueprint.get("/readyz")
 def readyz() -> tuple[Response, int]:
-    """Say whether database, queue and at least one worker are up, naming what is missing."""
+    """Report whether database, queue and at least one worker are up, listing missing ones."""
     missing = missing_parts()
     if missing:
         return jsonify(status="not_ready", missing=missing), 503

@@ -1,4 +1,4 @@
-"""Read what a program sends with a video, and name every mistake in it at once."""
+"""Parse a program's upload of a video, and report all errors at once."""
 
 import re
 from dataclasses import dataclass, field
@@ -25,7 +25,7 @@ _SHA256 = re.compile(SHA256)
 
 @dataclass
 class Hosted:
-    """A request to host a video, checked, the video in a working file."""
+    """A validated request to host a video, with the video in a working file."""
 
     facts: IncidentFacts
     footage: Footage
@@ -34,7 +34,7 @@ class Hosted:
     fingerprint: str
 
     def discard(self) -> None:
-        """Remove the working file, if nobody has published it."""
+        """Remove the working file, unless it was published."""
         self.footage.draft.unlink(missing_ok=True)
 
 
@@ -105,7 +105,7 @@ def _checked(form: _Form) -> Hosted:
     if file_hash is not None and not (isinstance(file_hash, str) and _SHA256.fullmatch(file_hash)):
         mistakes.append(Mistake(MistakeCode.NOT_A_SHA256, "file_hash"))
     access_type = form.texts.get("access_type", "private")
-    if access_type != "private":  # there is no other
+    if access_type != "private":  # the only value
         form.warnings.add("access_type", access_type, NOT_UNDERSTOOD, "private")
     said = {name: value for name, value in metadata.items() if name not in ABOUT_REQUEST}
     if form.video is None or mistakes:
@@ -114,7 +114,7 @@ def _checked(form: _Form) -> Hosted:
         "message": metadata.get("message"),
         "incident_data": {"incident_type": "video", **said},
         "expiration_hours": form.texts.get("expiration_hours") or None,
-        "alert": False,  # whoever asked for hosting tells people itself
+        "alert": False,  # the caller notifies people itself
     }
     facts = parse_incident(document, intake_settings(), form.warnings, has_footage=True)
     body = fingerprint_of(document, form.video.digests, form.metadata_text)

@@ -1,4 +1,4 @@
-"""What programs ask of the hosting API."""
+"""Models of requests to the hosting API."""
 
 from typing import Annotated, Literal
 
@@ -13,21 +13,21 @@ SHA256 = "^[0-9A-Fa-f]{64}$"
 
 
 class ExtensionBody(RequestModel):
-    """How much longer the key's link to a video shall live."""
+    """The extension of the key's link to a video."""
 
     video_id: Text
     additional_hours: Annotated[float, number_of_hours(MOST_HOURS)] = 24
 
 
 class VerificationQuery(RequestModel):
-    """Which link is asked about; what is no link of the key's is unknown."""
+    """The link to verify; links of other keys are unknown."""
 
     video_id: Text = Field("", description="The video's id.")
     token: Text = Field("", description="The token of a link.")
 
 
 class HostingMetadata(IncidentFactsBody):
-    """What is said of a hosted video: its id and its hash, which can refuse it, and facts."""
+    """A hosted video's metadata: its id and hash, which can cause a refusal, and facts."""
 
     video_id: Annotated[str, Field(pattern=f"^{VIDEO_ID}$")] | None = Field(
         None, description="The video's id; one is made where none is given."
@@ -38,12 +38,12 @@ class HostingMetadata(IncidentFactsBody):
     message: Annotated[str, Field(max_length=LONGEST_TEXT)] | None = None
 
 
-# Of the metadata what is about the request, not about the incident.
+# The metadata about the request, not about the incident.
 ABOUT_REQUEST = frozenset(HostingMetadata.model_fields) - frozenset(IncidentFactsBody.model_fields)
 
 
 class HostingForm(BaseModel):
-    """A video to be hosted."""
+    """A video to host."""
 
     video: BinaryPart = Field(description="The file.")
     metadata: Json[HostingMetadata] | None = Field(

@@ -24,7 +24,7 @@ LARGEST_REQUEST = 64 * 1024
 
 
 class HostedDocument(TypedDict):
-    """A video that is hosted: its private link, and the SHA-256 of what is stored."""
+    """A hosted video: its private link, and the SHA-256 of the stored file."""
 
     success: Literal[True]
     video_id: str
@@ -32,12 +32,12 @@ class HostedDocument(TypedDict):
     expiration_time: str | None
     file_hash: str
     size: int
-    # What of the metadata was received otherwise than it is used, or not used at all.
+    # Values of the metadata that were changed or not used.
     warnings: list[WarningDocument]
 
 
 class VerdictDocument(TypedDict):
-    """Whether a link opens its video now."""
+    """Whether a link gives access to its video now."""
 
     valid: bool
     expiration_time: str | None
@@ -46,7 +46,7 @@ class VerdictDocument(TypedDict):
 
 
 class ExtendedDocument(TypedDict):
-    """Until when a link lives now, and how many hours that is since it was made."""
+    """The new end of a link, and its total hours since its creation."""
 
     success: Literal[True]
     new_expiration: str
@@ -56,7 +56,7 @@ class ExtendedDocument(TypedDict):
 @blueprint.post("/upload")
 @limit_posting
 def upload() -> Response:
-    """Host a video under an id, and answer its private link."""
+    """Host a video under an id, and return its private link."""
     received = read_hosted()
     try:
         incident, link = local.host_video(
@@ -88,7 +88,7 @@ def upload() -> Response:
 @blueprint.get("/link/verify")
 @limit_reading
 def verify() -> Response:
-    """Tell whether a link of one of the key's videos works; always 200."""
+    """Return whether a link of one of the key's videos works; always 200."""
     asked = read_query(VerificationQuery)
     verdict = local.verify_link(api_key(), asked.video_id, asked.token)
     left = 0.0
@@ -107,7 +107,7 @@ def verify() -> Response:
 @blueprint.post("/link/extend")
 @limit_posting
 def extend() -> Response:
-    """Let the key's link to one of its videos live longer."""
+    """Extend the key's link to one of its videos."""
     request.max_content_length = LARGEST_REQUEST
     asked = read_body(ExtensionBody)
     link = local.extend_link(api_key(), asked.video_id, asked.additional_hours, request_name())

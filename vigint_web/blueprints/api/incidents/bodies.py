@@ -1,4 +1,4 @@
-"""Read the two forms of an incident's body, frames straight to disk."""
+"""Read the two forms of an incident's body, writing frames directly to disk."""
 
 import re
 from dataclasses import dataclass, field
@@ -45,20 +45,20 @@ _KINDS = {
 
 @dataclass
 class Received:
-    """An incident's body, checked, its footage in a working file."""
+    """An incident's body, validated, with its footage in a working file."""
 
     facts: IncidentFacts
     footage: Footage | None
     fingerprint: str
 
     def discard(self) -> None:
-        """Remove the working file, if nobody has published it."""
+        """Remove the working file, unless it was published."""
         if self.footage is not None:
             self.footage.discard()
 
 
 class _Frames:
-    """Collect frames in an archive; remembers what the manifest has to say of each."""
+    """Collect frames in an archive, with the manifest entry of each."""
 
     def __init__(self) -> None:
         self.draft = _draft(".frames")
@@ -114,7 +114,7 @@ def read_json() -> Received:
     request.max_content_length = LARGEST_JSON
     body = received(LARGEST_JSON)
     # Base64, text and objects of one document are in memory together, about four times its size:
-    # of a large one only once it is here, so that nobody waits for its sender.
+    # for a large one take a turn only once it has arrived, so that no turn waits for a sender.
     if len(body) <= _SMALL_DOCUMENT:
         return _read_document(body)
     with _documents.turn(f"key:{api_key().id}"):
@@ -153,7 +153,7 @@ def _read_document(body: bytes) -> Received:
 
 
 def _listed_frames(given: Any, warnings: Warnings) -> list[Any]:
-    """Return the frames of a document; one alone counts as a list of one."""
+    """Return the frames of a document; a single one counts as a list."""
     if given is None or (isinstance(given, str) and not storable(given).strip()):
         return []
     if isinstance(given, dict):
@@ -167,7 +167,7 @@ def _listed_frames(given: Any, warnings: Warnings) -> list[Any]:
 def _add_json_frame(frames: _Frames, item: Any, number: int, warnings: Warnings) -> Any:
     """Keep one frame as received; one that is not base64 is kept empty, and counted.
 
-    Returns what it says of its time.
+    Return its time, if given.
     """
     if isinstance(item, str):
         item = {"frame_data": item}
@@ -182,7 +182,7 @@ def _add_json_frame(frames: _Frames, item: Any, number: int, warnings: Warnings)
 
 
 def _frame_times(document: Any, own: list[Any], warnings: Warnings) -> FrameTimes:
-    """Read the times that frames say of themselves, or that the document lists for them."""
+    """Read the times in the frames, or in the document's list."""
     listed = listed_timestamps(document, len(own), warnings)
     values = [time if time is not None else other for time, other in zip(own, listed, strict=True)]
 
@@ -194,11 +194,11 @@ def _frame_times(document: Any, own: list[Any], warnings: Warnings) -> FrameTime
 
 @dataclass
 class _Form:
-    """What has come of a form so far."""
+    """The parts of a form received so far."""
 
     warnings: Warnings
     document: Any = None
-    # As it was written, for a document that cannot be written anew.
+    # The text as received, for a document that cannot be serialized again.
     body: bytes | str = b""
     texts: dict[str, str] = field(default_factory=dict)
     frames: _Frames | None = None
@@ -252,8 +252,8 @@ def _take_part(form: _Form, part: TextPart | FilePart) -> None:
 
 
 def _kind(name: str) -> str | None:
-    """Return what a part holds by its name, however many are counted in it: “frames[3]”."""
-    # A name may be as long as a part's header, and no longer one than this is known.
+    """Return the kind of a part from its name, with any index: “frames[3]”."""
+    # A name may be as long as a part's header; no known one is longer than this.
     plain = re.sub(r"\[.*|[\s_.-]*\d*$", "", name.strip().lower()[:64])
     return _KINDS.get(plain)
 
@@ -263,9 +263,9 @@ def _looks_like_image(part: FilePart) -> bool:
 
 
 def _assembled(form: _Form) -> Received:
-    """Return the incident of a form, once all parts have come."""
+    """Return the incident of a form, after all parts have arrived."""
     document = form.document
-    # Fields of the form beside the document, or instead of it, count as its members.
+    # Form fields beside the document, or instead of it, count as its members.
     beside = {name: text for name, text in form.texts.items() if not _kind(name)}
     if document is None or isinstance(document, dict):
         document = {**beside, **(document or {})}
@@ -305,7 +305,7 @@ def _frame_bytes(part: FilePart) -> bytes:
     try:
         return part.read(LARGEST_FRAME)
     except RequestEntityTooLarge:
-        return b""  # left out and counted, like any other frame that cannot be used
+        return b""  # skipped and counted, like any other unusable frame
 
 
 def _draft(suffix: str) -> Path:

@@ -1,4 +1,4 @@
-"""What programs send to the incident API as a form; as JSON: `services.incidents.documents`."""
+"""Models of the incident API's forms; of its JSON: `services.incidents.documents`."""
 
 from pydantic import BaseModel, Field, Json
 
@@ -7,7 +7,7 @@ from vigint_web.services.incidents.documents import IncidentBody
 
 
 class IncidentForm(BaseModel):
-    """An incident whose footage comes in parts. Members of `incident` may be fields of the form."""
+    """An incident with its footage in parts. Members of `incident` may be form fields."""
 
     incident: Json[IncidentBody] | None = Field(
         None, description="The incident without frames, with `timestamps` in their order."

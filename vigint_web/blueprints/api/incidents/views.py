@@ -18,7 +18,7 @@ csrf.exempt(blueprint)  # API keys, never cookies
 @blueprint.post("")
 @limit_posting
 def create() -> tuple[Response, int]:
-    """Take an incident; 202 once everything needed to finish its work is safely stored."""
+    """Accept an incident; 202 once everything needed to finish its work is safely stored."""
     key = api_key()
     idempotency_key = request_name()
     received = read_multipart() if request.mimetype == "multipart/form-data" else read_json()
@@ -38,7 +38,9 @@ def create() -> tuple[Response, int]:
 
 @blueprint.get("/<reference>")
 def status(reference: str) -> Response:
-    """Tell how far an incident's video and mails have come; its link only to the key it is of."""
+    """Return the state of an incident's video and mails; its link only to the key that
+    posted it.
+    """
     incident = incidents.get_own_incident(api_key(), reference)
     document = status_document(incident)
     if incident.api_key_id != api_key().id:

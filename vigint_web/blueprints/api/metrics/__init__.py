@@ -1,4 +1,4 @@
-"""How the installation does, for Prometheus."""
+"""Metrics of the installation, for Prometheus."""
 
 from vigint_web.blueprints.api.metrics.views import blueprint
 

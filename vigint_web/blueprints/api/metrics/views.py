@@ -10,6 +10,6 @@ blueprint = Blueprint("metrics", __name__)
 
 @blueprint.get("/metrics")
 def show() -> Response:
-    """Give all metrics in the text format that is asked for."""
+    """Return all metrics in the requested text format."""
     encode, content_type = choose_encoder(request.headers.get("Accept", ""))
     return Response(encode(metrics.registry()), content_type=content_type)

@@ -1,4 +1,4 @@
-"""What programs with the scope `read` may read: sources, incidents, links, their logs."""
+"""Data that programs with the scope `read` may read: sources, incidents, links, their logs."""
 
 from vigint_web.blueprints.api.read.views import blueprint
 

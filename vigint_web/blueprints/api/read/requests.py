@@ -1,4 +1,4 @@
-"""What programs ask of the read API."""
+"""Models of requests to the read API."""
 
 from typing import Annotated
 
@@ -11,7 +11,7 @@ _LARGEST_ID = 2**31 - 1
 
 
 class PageQuery(RequestModel):
-    """Which page of a list is asked for."""
+    """The requested page of a list."""
 
     before: Annotated[int | None, number_in_query(1, _LARGEST_ID)] = Field(
         None, description="Number of the last entry of the page before; `next_url` holds it."

@@ -1,4 +1,4 @@
-"""Views of the read API. Lists are read a page at a time, newest first."""
+"""Views of the read API. Lists are paged, newest first."""
 
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -55,7 +55,7 @@ def incidents() -> Response:
 @blueprint.get("/links")
 @limit_reading
 def link_list() -> Response:
-    """List the links of the key's site, live and dead, newest first. Tokens are not in it."""
+    """List the links of the key's site, including ended ones, newest first, without tokens."""
     place, limit = _place()
     found = listing.find_links(_actor(), StateFilter(), place, limit)
     return _answer("links", found, link_document)
@@ -64,14 +64,14 @@ def link_list() -> Response:
 @blueprint.get("/links/<int(max=2147483647):link_id>")
 @limit_reading
 def link(link_id: int) -> Response:
-    """Read one link and whether it still opens anything."""
+    """Read one link and whether it is valid."""
     return jsonify(link_document(links.get_link(_actor(), link_id)))
 
 
 @blueprint.get("/links/<int(max=2147483647):link_id>/accesses")
 @limit_reading
 def accesses(link_id: int) -> Response:
-    """List every request that came with a link's token, newest first."""
+    """List every request with a link's token, newest first."""
     place, limit = _place()
     found = links.page_of_accesses(links.get_link(_actor(), link_id).id, place, limit)
     return _answer("accesses", found, access_document)
@@ -93,6 +93,6 @@ def _answer(name: str, page: Page[Row], document: Callable[[Row], Any]) -> Respo
 
 
 def _place() -> tuple[Place, int]:
-    """Return where the asked page begins and how long it is; raises Invalid."""
+    """Return the start and the length of the requested page; raises Invalid."""
     asked = read_query(PageQuery)
     return Place(before=asked.before), asked.limit

@@ -1,4 +1,4 @@
-"""What is asked with a video's token."""
+"""Models of requests with a video's token."""
 
 from pydantic import Field
 
@@ -6,13 +6,16 @@ from vigint_web.http.pages.request_models import RequestModel, Text
 
 
 class PictureQuery(RequestModel):
-    """Which picture of a video is asked for."""
+    """The requested picture of a video."""
 
     size: Text = Field("", description="`small` asks for a picture of few bytes.")
+    track: Text | None = Field(
+        None, description="The number of a further picture, of a file that has several."
+    )
 
 
 class DownloadQuery(RequestModel):
-    """Which viewing a download belongs to."""
+    """The viewing of a download."""
 
     view: Text | None = Field(
         None, description="The name of a viewing: a download within one is no further view."

@@ -18,7 +18,7 @@ blueprint = Blueprint("api", __name__, url_prefix="/api/video")
 
 @blueprint.get("/<token>/", merge_slashes=False)
 def video(token: str) -> Response:
-    """Tell what the video is and where its bytes are."""
+    """Describe the video and the addresses of its bytes."""
     link = open_link(token, Opening.API)
     links.log_access(link.id, Opening.API, visitor(), 200)
     return jsonify(video_document(link))
@@ -26,7 +26,7 @@ def video(token: str) -> Response:
 
 @blueprint.get("/<token>/metadata/", merge_slashes=False)
 def metadata(token: str) -> Response:
-    """Tell everything probed."""
+    """Return all probed metadata."""
     link = open_link(token, Opening.METADATA)
     links.log_access(link.id, Opening.METADATA, visitor(), 200)
     return jsonify(metadata_document(link))
@@ -47,10 +47,14 @@ def download(token: str) -> Response:
 
 @blueprint.get("/<token>/thumbnail/", merge_slashes=False)
 def thumbnail(token: str) -> Response:
-    """Send the video's picture; `size=small` asks for one of few bytes."""
+    """Send the video's picture; `size=small` asks for one of few bytes.
+
+    `track` asks for the picture of a further one of a file that has several, in one size.
+    """
     link = open_link(token, Opening.THUMBNAIL)
-    small = read_query(PictureQuery).size == "small"
-    stored = thumbnail_bytes(link.video) if small else poster_bytes(link.video)
+    query = read_query(PictureQuery)
+    small = query.size == "small" and query.track is None
+    stored = thumbnail_bytes(link.video) if small else poster_bytes(link.video, query.track)
     if stored is None:
         raise NotFound
     links.log_access(link.id, Opening.THUMBNAIL, visitor(), 200)

@@ -1,4 +1,4 @@
-"""Uploads that go on where they stopped."""
+"""Resumable uploads."""
 
 from vigint_web.blueprints.api.uploads.views import blueprint
 

@@ -1,4 +1,4 @@
-"""Views of resumable uploads: tus 1.0.0 for browsers and programs, and two documents beside it."""
+"""Views of resumable uploads: tus 1.0.0 for browsers and programs, and two further documents."""
 
 from flask import Blueprint, Response, g, jsonify, request, url_for
 from werkzeug.exceptions import UnsupportedMediaType
@@ -29,14 +29,14 @@ from vigint_web.services.uploads import receiving, uploads
 from vigint_web.services.videos.filenames import one_line
 
 blueprint = Blueprint("uploads", __name__, url_prefix="/api/v1/uploads")
-csrf.exempt(blueprint)  # programs have keys; people's requests are checked below, by their header
+csrf.exempt(blueprint)  # programs use keys; requests of users are checked below, by their header
 
 _WRITING = {"POST", "PATCH", "DELETE"}
 
 
 @blueprint.before_request
 def speak() -> None:
-    """Refuse other versions of the protocol, and what no page of ours sent."""
+    """Refuse other versions of the protocol, and requests that no page of ours sent."""
     spoken = request.headers.get("Tus-Resumable")
     if request.method in {*_WRITING, "HEAD"} and spoken != tus.VERSION:
         raise tus.UnsupportedVersion
@@ -46,7 +46,7 @@ def speak() -> None:
 
 @blueprint.after_request
 def tell_version(response: Response) -> Response:
-    """Say which tus this is, in every answer."""
+    """Add the version of tus to every answer."""
     response.headers["Tus-Resumable"] = tus.VERSION
     if response.status_code == 412:
         response.headers["Tus-Version"] = tus.VERSION
@@ -55,7 +55,7 @@ def tell_version(response: Response) -> Response:
 
 @blueprint.errorhandler(WrongOffset)
 def elsewhere(error: WrongOffset) -> Response:
-    """Say where the upload goes on instead."""
+    """Return the address where the upload continues."""
     response = answer_to(error)
     response.headers["Upload-Offset"] = str(error.offset)
     return response
@@ -63,7 +63,7 @@ def elsewhere(error: WrongOffset) -> Response:
 
 @blueprint.route("/", methods=["OPTIONS"])
 def capabilities() -> Response:
-    """Tell what this server can do of the protocol."""
+    """Return the capabilities of this server."""
     response = Response(status=204)
     response.headers["Tus-Version"] = tus.VERSION
     response.headers["Tus-Extension"] = tus.EXTENSIONS
@@ -75,7 +75,7 @@ def capabilities() -> Response:
 @blueprint.get("/")
 @limit_reading
 def index() -> Response:
-    """List one's own uploads that can be gone on with, newest first."""
+    """List the caller's resumable uploads, newest first."""
     return jsonify(uploads_document(uploads.list_unfinished(_actor())))
 
 
@@ -84,8 +84,8 @@ def index() -> Response:
 def create() -> Response:
     """Start an upload; its first bytes may be included.
 
-    The file's name is said in Upload-Metadata as `filename`; `name`, `description`, `tags` (with
-    commas between), `site` and `source_id` may be said there too, each in base64.
+    The file's name is given in Upload-Metadata as `filename`; `name`, `description`, `tags`
+    (separated by commas), `site` and `source_id` may be given there too, each in base64.
     """
     announced = _announced()
     with_bytes = bool(request.content_length) or "chunked" in request.headers.get(
@@ -134,9 +134,9 @@ def _receive_first(whose: Actor, upload: Upload) -> int:
     try:
         return receiving.receive(whose, upload, 0, _body())
     except StorageFull:
-        return receiving.held(upload)  # the client learns its address, and goes on later
+        return receiving.held(upload)  # the client gets its address, and continues later
     except BaseException:
-        # Nobody would ever learn of it.
+        # The client would never get its address.
         uploads.terminate(whose, upload.public_id)
         raise
 
@@ -144,7 +144,7 @@ def _receive_first(whose: Actor, upload: Upload) -> int:
 @blueprint.get("/<upload_id>")
 @limit_pieces
 def show(upload_id: str) -> Response:
-    """Tell how far one's own upload has come, and what became of it."""
+    """Return the progress of one of the caller's uploads, and its result."""
     upload = uploads.find(_actor(), upload_id)
     uploads.require_alive(upload)
     if request.method != "HEAD":
@@ -162,7 +162,7 @@ def show(upload_id: str) -> Response:
 @blueprint.route("/<upload_id>", methods=["PATCH"])
 @limit_pieces
 def receive(upload_id: str) -> Response:
-    """Add bytes at the end of an upload; with the last one it becomes a source."""
+    """Add bytes at the end of an upload; the last one completes the source."""
     if request.mimetype != tus.OFFSET_TYPE:
         raise UnsupportedMediaType
     offset = tus.number(request.headers, "Upload-Offset")

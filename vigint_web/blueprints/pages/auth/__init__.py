@@ -1,4 +1,4 @@
-"""Login, logout, mailed links, one's own account."""
+"""Login, logout, mailed links, the user's own account."""
 
 from vigint_web.blueprints.pages.auth import login, recovery, security, views
 from vigint_web.blueprints.pages.auth.blueprint import blueprint

@@ -1,4 +1,4 @@
-"""The blueprint that the modules of this package hang their views on."""
+"""The blueprint of this package's views."""
 
 from flask import Blueprint
 

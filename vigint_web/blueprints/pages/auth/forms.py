@@ -18,7 +18,7 @@ from vigint_web.config.values import LOCALES
 from vigint_web.i18n.timezones import find_zone
 from vigint_web.services.accounts.users import SHORTEST_PASSWORD
 
-# Each language is called what it calls itself.
+# Each language has its own name for itself.
 LANGUAGES = {"fr": "Français", "en": "English"}
 _PASSWORD_ADVICE = _(
     "At least %(least)d characters of any kind. Several words are easy to remember.",
@@ -27,7 +27,7 @@ _PASSWORD_ADVICE = _(
 
 
 class LoginForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF ships no types
-    """Ask who somebody is."""
+    """Ask for credentials."""
 
     email = EmailField(
         _("E-mail address"),
@@ -43,7 +43,7 @@ class LoginForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF ships no types
 
 
 class PasswordForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF ships no types
-    """Ask for a new password, and for the one in use as proof."""
+    """Ask for a new password, and for the current one as proof."""
 
     current = PasswordField(
         _("Current password"),
@@ -65,7 +65,7 @@ class PasswordForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF ships no types
 
 
 class ForgotForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF ships no types
-    """Ask where to send a link that sets a new password."""
+    """Ask for the address to which a link for a new password is sent."""
 
     email = EmailField(
         _("E-mail address"),
@@ -75,7 +75,7 @@ class ForgotForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF ships no types
 
 
 class NewPasswordForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF ships no types
-    """Ask whoever holds a mailed link for a password."""
+    """Ask the holder of a mailed link for a password."""
 
     new = PasswordField(
         _("New password"),
@@ -116,7 +116,7 @@ class PasswordProofForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF ships no 
 
 
 class ProofForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF ships no types
-    """Ask for password and code before something that weakens an account's guard."""
+    """Ask for password and code before an action that weakens the account's protection."""
 
     password = PasswordField(
         _("Current password"),
@@ -132,7 +132,7 @@ class ProofForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF ships no types
 
 
 class PreferencesForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF ships no types
-    """Ask how somebody likes pages to be."""
+    """Ask for the user's preferences."""
 
     locale = SelectField(
         _("Language"),
@@ -153,7 +153,7 @@ class PreferencesForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF ships no ty
     save = SubmitField(_("Save"))
 
     def validate_timezone(self, field: StringField) -> None:
-        """Turn what was typed into the name of a zone."""
+        """Convert the typed text to the name of a zone."""
         if not (field.data or "").strip():
             field.data = ""
             return

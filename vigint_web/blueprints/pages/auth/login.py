@@ -1,4 +1,4 @@
-"""Log in: the password, then the code of whoever has a second factor; log out."""
+"""Log in with password and, if set up, second factor; log out."""
 
 import time
 
@@ -21,13 +21,14 @@ from vigint_web.services.accounts import login as logins
 from vigint_web.services.accounts import users
 from vigint_web.services.accounts.login_throttling import TooSoon
 
-# Between password and code: who it is, since when, and which password it was.
+# Stored between password and code: the user, the time, and the password's fingerprint.
 _STEP = "second_step"
 _STEP_SECONDS = 600
 
 
 @blueprint.route("/login", methods=["GET", "POST"])
-# Against floods; guessing is what the delays are for. Others' floods are not a known browser's.
+# Against floods; guessing is limited by the delays. Known browsers are not affected by others'
+# floods.
 @limiter.limit(
     "60/minute;600/hour",
     methods=["POST"],
@@ -35,7 +36,7 @@ _STEP_SECONDS = 600
     exempt_when=is_known_device,
 )
 def login() -> AnyResponse | str:
-    """Let somebody in."""
+    """Log a user in."""
     if current_user.is_authenticated:
         return redirect(safe_target())
     form = LoginForm()
@@ -61,7 +62,7 @@ def login() -> AnyResponse | str:
 @blueprint.route("/login/code", methods=["GET", "POST"])
 @limiter.limit("60/minute;600/hour", methods=["POST"], exempt_when=is_known_device)
 def code() -> AnyResponse | str:
-    """Ask for the second factor of somebody whose password was right just now."""
+    """Ask for the second factor after a correct password."""
     if current_user.is_authenticated:
         return redirect(safe_target())
     found = _second_step()
@@ -95,7 +96,7 @@ def logout() -> AnyResponse:
 
 
 def wait_sentence(seconds: int) -> str:
-    """Say how long to wait after too many failures."""
+    """Return the delay after too many failures as a sentence."""
     if seconds < 60:
         said = ngettext(
             "Too many failed attempts. Wait %(num)d second, then try again.",
@@ -112,7 +113,7 @@ def wait_sentence(seconds: int) -> str:
 
 
 def refuse_for_now(page: str, error: TooSoon) -> Response:
-    """Return a page that says when to come back."""
+    """Return a page with the time of the next attempt."""
     g.retry_after = error.seconds
     return Response(page, status_of(error))
 

@@ -1,4 +1,4 @@
-"""Mailed links: ask for a new password, and set one."""
+"""Mailed links: request a new password, and set one."""
 
 from flask import flash, redirect, render_template, request, session, url_for
 from flask_babel import get_locale
@@ -23,7 +23,7 @@ _TOKEN = "account_token"  # noqa: S105 - the name under which the browser carrie
 @blueprint.route("/password/forgot", methods=["GET", "POST"])
 @limiter.limit("5/minute;20/hour", methods=["POST"])
 def forgot() -> str:
-    """Ask for a link that sets a new password; the answer is the same for every address."""
+    """Request a link for a new password; the answer is the same for every address."""
     form = ForgotForm()
     asked = form.validate_on_submit()
     if asked:
@@ -36,10 +36,10 @@ def forgot() -> str:
 @blueprint.route("/password/set", methods=["GET", "POST"])
 @limiter.limit("10/minute;60/hour", methods=["POST"])
 def set_password() -> Response | str | tuple[str, int]:
-    """Set the password of whoever holds a mailed link.
+    """Set the password for the holder of a mailed link.
 
-    The token leaves the address at once, for the browser's own cookie: no history, no Referer and
-    no screenshot shows it. Opening the link changes nothing, so mail scanners may.
+    The token is moved at once from the address to the browser's own cookie: no history, no Referer
+    and no screenshot contains it. Opening the link changes nothing, so mail scanners may do it.
     """
     given = request.args.get("token")
     if given is not None:
@@ -60,7 +60,7 @@ def set_password() -> Response | str | tuple[str, int]:
             forget_session()
             flash(_("Your password is set. Log in with it."), "success")
             answer = as_response(redirect(url_for("auth.login")))
-            # Whoever reads the account's mail is no stranger to it.
+            # A person who can read the account's mail is not a stranger.
             remember_device(answer, user.email)
             return answer
     if form.errors or form.new.errors:

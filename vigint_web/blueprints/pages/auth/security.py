@@ -1,4 +1,4 @@
-"""One's own security: sessions, second factor, recovery codes."""
+"""The user's own security: sessions, second factor, recovery codes."""
 
 import time
 
@@ -19,14 +19,14 @@ from vigint_web.i18n.user_agents import browser_words
 from vigint_web.services.accounts import login, sessions, two_factor
 from vigint_web.services.accounts.login_throttling import TooSoon
 
-# The session that gave the password for the setup of a second factor, and when.
+# The session that proved the password for the setup of a second factor, and when.
 _PROVED = "second_factor_proved"
 _PROOF_SECONDS = 900
 
 
 @blueprint.get("/account/security")
 def security() -> str:
-    """Show what guards one's account, and where one is logged in."""
+    """Show the protection of the account, and its sessions."""
     return render_template(
         "auth/security.html",
         sessions=sessions.sessions_of(current_user.id),
@@ -38,7 +38,7 @@ def security() -> str:
 
 @blueprint.post("/account/security/sessions/<int(max=2147483647):session_id>/end")
 def end_session(session_id: int) -> AnyResponse:
-    """End one of one's own sessions."""
+    """End one of the user's own sessions."""
     sessions.end_session(actor(), current_user.id, session_id)
     flash(_("Session ended."), "success")
     return redirect(url_for("auth.security"))
@@ -46,7 +46,7 @@ def end_session(session_id: int) -> AnyResponse:
 
 @blueprint.post("/account/security/sessions/end")
 def end_other_sessions() -> AnyResponse:
-    """End all of one's own sessions but this one."""
+    """End all of the user's own sessions but this one."""
     sessions.end_sessions(actor(), current_user.id, keep=current_user.session_id)
     flash(_("All other sessions were ended."), "success")
     return redirect(url_for("auth.security"))
@@ -55,10 +55,10 @@ def end_other_sessions() -> AnyResponse:
 @blueprint.post("/account/security/two-factor/begin")
 @limiter.limit("10/minute;60/hour")
 def begin_two_factor() -> AnyResponse:
-    """Make the secret of a second factor, for somebody who knows the password, too.
+    """Create the secret of a second factor, after the password was proved again.
 
-    Else a browser that was left open, or a stolen session, would give the account a second factor
-    of somebody else's, and keep its owner out.
+    Otherwise an unattended browser, or a stolen session, could set up another person's second
+    factor, and lock the owner out.
     """
     if current_user.has_second_factor:
         raise Conflict
@@ -79,7 +79,7 @@ def begin_two_factor() -> AnyResponse:
 @blueprint.route("/account/security/two-factor", methods=["GET", "POST"])
 @limiter.limit("10/minute;60/hour", methods=["POST"])
 def two_factor_setup() -> AnyResponse | str:
-    """Set a second factor up: scan, then confirm by a code."""
+    """Set up a second factor: scan, then confirm by a code."""
     if current_user.has_second_factor:
         return redirect(url_for("auth.security"))
     if not _has_proved_password():
@@ -96,13 +96,13 @@ def two_factor_setup() -> AnyResponse | str:
             ]
             return Response(_setup_page(form), 422)
         session.pop(_PROVED, None)
-        # Shown in this answer and never again: nothing keeps them on their way.
+        # Shown in this answer only: they are not stored in plain text.
         return render_template("auth/recovery_codes.html", codes=codes, first=True)
     return _setup_page(form)
 
 
 def _has_proved_password() -> bool:
-    """Return whether this session gave the password for this setup, not long ago."""
+    """Return whether this session recently proved the password for this setup."""
     proved = session.get(_PROVED)
     if not isinstance(proved, list) or len(proved) != 2 or proved[0] != current_user.session_id:
         return False
@@ -112,7 +112,7 @@ def _has_proved_password() -> bool:
 @blueprint.route("/account/security/recovery-codes", methods=["GET", "POST"])
 @limiter.limit("10/minute;60/hour", methods=["POST"])
 def recovery_codes() -> AnyResponse | str:
-    """Replace one's recovery codes, after proof."""
+    """Replace the user's recovery codes, after proof."""
     if not current_user.has_second_factor:
         return redirect(url_for("auth.security"))
     refused, form = _proof("codes")
@@ -127,7 +127,7 @@ def recovery_codes() -> AnyResponse | str:
 @blueprint.route("/account/security/two-factor/off", methods=["GET", "POST"])
 @limiter.limit("10/minute;60/hour", methods=["POST"])
 def two_factor_off() -> AnyResponse | str:
-    """Turn one's second factor off, after proof of both."""
+    """Turn the user's second factor off, after proof of both."""
     if not current_user.has_second_factor or two_factor.is_required(current_user):
         return redirect(url_for("auth.security"))
     refused, form = _proof("off")
@@ -141,7 +141,7 @@ def two_factor_off() -> AnyResponse | str:
 
 
 def _proof(what: str) -> tuple[Response | None, ProofForm | None]:
-    """Ask for password and code; return an answer that refuses, or the form; neither: proved."""
+    """Ask for password and code; return a refusing answer, or the form; neither if proved."""
     form = ProofForm()
     if not form.validate_on_submit():
         return None, form
@@ -179,6 +179,6 @@ def _setup_page(form: CodeForm | None = None, proof: PasswordProofForm | None = 
 
 
 def _drawn(uri: str) -> Markup:
-    """Return a QR code as SVG, black on white in every theme: telephones read no other."""
+    """Return a QR code as SVG, black on white in every theme, because phones read no other."""
     code = segno.make(uri, error="m", micro=False)
     return Markup(code.svg_inline(scale=5, dark="#000", light="#fff", omitsize=True))  # noqa: S704 - drawn here

@@ -1,4 +1,4 @@
-"""Views of one's own account: language, preferences, password."""
+"""Views of the user's own account: language, preferences, password."""
 
 from dataclasses import replace
 from zoneinfo import ZoneInfo
@@ -28,7 +28,7 @@ from vigint_web.services.core.runtime import config
 
 @blueprint.post("/language")
 def language() -> Response:
-    """Remember a choice of language: for a person, or in this browser until somebody logs in."""
+    """Store the chosen language: for a user, or in this browser until a login."""
     choice = request.form.get("locale")
     if choice in LOCALES:
         if current_user.is_authenticated:
@@ -43,17 +43,17 @@ def language() -> Response:
 @blueprint.route("/account", methods=["GET", "POST"])
 @limiter.limit("10/minute;60/hour", methods=["POST"])
 def account() -> Response | str:
-    """Change one's own password; every other session of this person ends."""
+    """Change the user's own password; every other session of the user ends."""
     form = PasswordForm()
     if form.validate_on_submit() and _change_password(form):
         flash(_("Your password was changed. Your other sessions were ended."), "success")
         return redirect(url_for("auth.account"))
-    # Each form of the page has its own data: this one's are what is kept.
+    # Each form of the page has its own data: this one shows the stored values.
     return _account(form, PreferencesForm(formdata=None, data=_kept()))
 
 
 def _change_password(form: PasswordForm) -> bool:
-    """Change the password, or say in the form why not; return whether it was changed."""
+    """Change the password, or show the reason in the form; return whether it was changed."""
     try:
         if not login.confirm_password(current_user, form.current.data, visitor()):
             form.current.errors = [_("This is not your password. Try again.")]
@@ -71,7 +71,7 @@ def _change_password(form: PasswordForm) -> bool:
 
 @blueprint.post("/account/preferences")
 def preferences() -> Response | str:
-    """Change one's own language, time zone and shortcuts."""
+    """Change the user's own language, time zone and shortcuts."""
     form = PreferencesForm()
     if not form.validate_on_submit():
         return _account(PasswordForm(formdata=None), form)
@@ -81,7 +81,7 @@ def preferences() -> Response | str:
         shortcuts=form.shortcuts.data,
     )
     users.set_preferences(actor(), wanted)
-    # What the browser says is asked for again; an earlier choice in this browser is over.
+    # Use the browser's language again; an earlier choice in this browser ends.
     session.pop("locale", None)
     refresh()
     flash(_("Preferences saved."), "success")

@@ -1,4 +1,4 @@
-"""Say what a shorter retention would delete, and when."""
+"""Describe what a shorter retention would delete, and when."""
 
 from dataclasses import dataclass
 
@@ -18,7 +18,7 @@ def _(message: str, **named: object) -> str:
 
 @dataclass(frozen=True)
 class Notice:
-    """A shorter retention that waits, as an administrator reads it."""
+    """A pending shorter retention, as shown to an administrator."""
 
     setting: str
     days: Days
@@ -31,7 +31,7 @@ class Notice:
 
 
 def tell_waiting(waiting: Waiting) -> Notice:
-    """Return what an administrator is told, with the counts of the whole installation."""
+    """Return the notice for administrators, with the counts of the whole installation."""
     losses = _losses(waiting)
     return Notice(
         setting=waiting.setting.value,
@@ -45,7 +45,7 @@ def tell_waiting(waiting: Waiting) -> Notice:
 
 
 def tell_effect(waiting: Waiting) -> str | None:
-    """Return what all others are told: what they will miss, without counts of others' sites."""
+    """Return the notice for all other users: the effect on them, without counts of other sites."""
     if waiting.setting == Setting.LOG or waiting.proposal.declined or waiting.opinions:
         return None
     named = {
@@ -66,7 +66,7 @@ def tell_effect(waiting: Waiting) -> str | None:
 
 
 def tell_moving(moving: Moving) -> str:
-    """Return how far the stored dates follow a changed retention."""
+    """Return the progress of moving the stored dates after a change of the retention."""
     return ngettext(
         "The dates of deletion follow [Retention] %(key)s: %(count)s video so far.",
         "The dates of deletion follow [Retention] %(key)s: %(count)s videos so far.",

@@ -26,20 +26,20 @@ blueprint = Blueprint("dashboard", __name__)
 
 @blueprint.get("/")
 def home() -> str:
-    """Show what came in lately, what is under way, and whether everything works."""
+    """Show recent incidents, work in progress, and the health of the installation."""
     return render_template("dashboard/home.html", **_shown())
 
 
 @blueprint.get("/live")
 def live() -> Response:
-    """Return the part of the home page that changes, unless it did not."""
+    """Return the changing part of the home page, or 304."""
     return live_page(lambda: render_template("dashboard/_live.html", **_shown()))
 
 
 @blueprint.post("/test-alert")
 @limiter.limit("4/minute;20/hour", key_func=lambda: f"person:{current_user.get_id()}")
 def test_alert() -> Response:
-    """Send the person who asks an alert of their own, by the whole way of a real one."""
+    """Send the user a test alert through the whole workflow."""
     message = _(
         "This is a test alert, requested by %(person)s. Nothing happened: its images are drawn.",
         person=current_user.email,

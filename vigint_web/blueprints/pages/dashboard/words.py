@@ -1,4 +1,4 @@
-"""Say how an installation is, in sentences that end with what to do."""
+"""Describe the health of an installation in sentences that say what to do."""
 
 from dataclasses import dataclass
 
@@ -28,15 +28,15 @@ class Told:
     title: str
     level: str
     sentence: str
-    notice: str | None = None  # how it is told at the top of the page too
+    notice: str | None = None  # the kind of notice at the top of the page
     filled: int | None = None  # per cent, for a meter
 
 
 def tell_all(findings: list[Finding], readings: Readings, footage: int) -> list[Told]:
-    """Return a line for every part, for whoever looks after the machine.
+    """Return a line for every part, for administrators.
 
     Args:
-        footage: how much is stored, in bytes.
+        footage: the size of stored footage, in bytes.
     """
     filled = round(100 * (1 - readings.disk.free_share))
     return [
@@ -50,11 +50,11 @@ def tell_all(findings: list[Finding], readings: Readings, footage: int) -> list[
 
 
 def tell_effects(findings: list[Finding], readings: Readings) -> list[Told]:
-    """Return one line for everything that people feel, without a word of the machine."""
+    """Return one line for each effect on users, without details of the machine."""
     told: list[Told] = []
     for finding in findings:
         sentence = _effect(finding, readings)
-        # One cause is felt once: without a queue server nobody can tell of the workers.
+        # One cause, one line: without a queue server the workers' state is unknown.
         if sentence and all(other.sentence != sentence for other in told):
             told.append(_told(finding, sentence))
     return told or [Told("all", "Vigint", Level.GOOD, _("Everything works."))]
@@ -63,12 +63,12 @@ def tell_effects(findings: list[Finding], readings: Readings) -> list[Told]:
 def _told(finding: Finding, sentence: str, filled: int | None = None) -> Told:
     notice = str(finding.level) if finding.stops_work else None
     if finding.state in {State.OUTBOX, State.ELSEWHERE}:
-        notice = "info"  # meant so, or soon mended: no fault
+        notice = "info"  # intended, or about to be fixed: no fault
     return Told(finding.part, _title(finding.part), finding.level, sentence, notice, filled)
 
 
 def trend_words(trend: Trend, hours: bool) -> str:
-    """Return how a count compares with the span before it: 24 hours, else 7 days."""
+    """Return the comparison of a count with the previous span: 24 hours, else 7 days."""
     number = written(abs(trend.difference))
     match trend.direction:
         case "up" if hours:
@@ -301,7 +301,7 @@ def _effect(finding: Finding, readings: Readings) -> str | None:
         case State.NOBODY_NAMED:
             return None
         case State.GIVEN_UP:
-            return None  # whoever may know sees which ones; the others' sites are not theirs
+            return None  # administrators see the list; other users must not see other sites
         case State.NOT_ACCEPTED if finding.part == Part.WEBHOOKS:
             return None
         case State.OUTBOX:

@@ -36,7 +36,7 @@ def index() -> str:
 
 @blueprint.get("/live")
 def live_list() -> Response:
-    """Return the part of the list that changes."""
+    """Return the changing part of the list."""
     return live_page(lambda: render_template("incidents/_list.html", **_listed()))
 
 
@@ -50,7 +50,7 @@ def _listed() -> dict[str, object]:
         until=beginning_of(until, following=True),
     )
     here = place()
-    # The address keeps what was asked for; `from` is no name that a template could write.
+    # The address keeps the filter; `from` is a keyword that templates cannot use.
     asked = {"q": wanted.text, "risk": risk, "from": since, "to": until}
     kept = {name: str(value) for name, value in asked.items() if value}
     page = listing.find_incidents(actor(), wanted, here)
@@ -70,7 +70,7 @@ def show(reference: str) -> str:
 
 @blueprint.get("/<reference>/live")
 def live(reference: str) -> Response:
-    """Return the part of an incident's page that changes."""
+    """Return the changing part of an incident's page."""
     return live_page(
         lambda: render_template("incidents/_live.html", form=ActionForm(), **_shown(reference))
     )
@@ -84,7 +84,7 @@ def _shown(reference: str) -> dict[str, object]:
         "incident": incident,
         "video": incident.video,
         "alerts": owed,
-        # Mails hold live links.
+        # Mails contain live links.
         "mails": sent_mails.mails_of(actor(), [alert.id for alert in owed])
         if can(Permission.READ_OUTBOX)
         else {},
@@ -100,13 +100,13 @@ def _shown(reference: str) -> dict[str, object]:
 
 @blueprint.get("/<reference>/mail")
 def preview(reference: str) -> str:
-    """Show what a recipient would be mailed about an incident."""
+    """Preview a recipient's mail about an incident."""
     return render_template("incidents/preview.html", **_previewed(reference))
 
 
 @blueprint.get("/<reference>/mail/html")
 def preview_html(reference: str) -> Response:
-    """Show the HTML of that mail, unable to run or load anything."""
+    """Show the HTML of that mail, without scripts or requests."""
     shown = _previewed(reference)["preview"]
     return mail_frame(shown.html if shown is not None else "")
 
@@ -137,7 +137,7 @@ def retry(reference: str) -> Response:
 
 @blueprint.post("/<reference>/alerts/<int(max=2147483647):alert_id>/retry")
 def retry_alert(reference: str, alert_id: int) -> Response:
-    """Send a mail that was given up again."""
+    """Send a failed mail again."""
     delivery.retry_alert(actor(), reference, alert_id)
     flash(_("The mail will be sent again."), "success")
     return redirect(url_for("incidents.show", reference=reference))

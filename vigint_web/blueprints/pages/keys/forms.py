@@ -22,18 +22,18 @@ LIVES: dict[str, LazyString] = {
     "90": _("90 days"),
     "365": _("one year"),
 }
-# A scope that no address asks for would promise what does not exist.
+# Only scopes that some route requires.
 OFFERED = offered_scopes()
 
 
 def _one_at_least(_form: FlaskForm, field: SelectMultipleField) -> None:
-    # InputRequired would have the browser ask for every box.
+    # With InputRequired the browser would require every box.
     if not field.data:
         raise ValidationError(_("Choose at least one."))
 
 
 class KeyForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF ships no types
-    """Ask what a new key is for."""
+    """Ask for the purpose of a new key."""
 
     name = StringField(
         _("Name"),

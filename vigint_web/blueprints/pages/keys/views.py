@@ -35,14 +35,16 @@ def add() -> str:
 
 @blueprint.post("/add/")
 def create() -> str | tuple[str, int]:
-    """Create a key and show it, this once: no redirect, so that it is kept nowhere on its way."""
+    """Create a key and show it once, without a redirect, so that it is stored nowhere in
+    between.
+    """
     form, choice = _form()
     if form.validate_on_submit():
         site = next((s for s in choice if "site" not in form or s.id == form.site.data), None)
         if site is None:
             form.name.errors = [_("There is no site yet.")]
         elif api_keys.is_name_taken(form.name.data, site):
-            # Also what reloading the page of a new key meets, instead of making another one.
+            # Also the result of reloading the page of a new key, instead of creating another one.
             form.name.errors = [
                 _(
                     "An active key already has this name. Choose another name, or revoke "
@@ -76,7 +78,7 @@ def _form(name: str = "") -> tuple[KeyForm, list[Site]]:
     choice = sites.list_sites(actor())
     form = KeyForm(name=name)
     if len(choice) > 1:
-        # None is chosen for people: what a key brings in would land where nobody looks for it.
+        # No default: uploads with the key would go to an unexpected site.
         form.site.choices = [
             SelectChoice("", _("Choose a site")),
             *(SelectChoice(str(site.id), site.name) for site in choice),

@@ -1,4 +1,4 @@
-"""Links: who may see what, and revocation."""
+"""Links: their list and revocation."""
 
 from vigint_web.blueprints.pages.links.views import blueprint
 

@@ -19,7 +19,7 @@ blueprint = Blueprint("links", __name__, url_prefix="/links")
 
 @blueprint.get("/")
 def index() -> str:
-    """List every link, live and dead."""
+    """List every link, including ended ones."""
     return render_template(
         "links/index.html", revocable=listing.count_revocable(actor(), wanted_links()), **_listed()
     )
@@ -27,7 +27,7 @@ def index() -> str:
 
 @blueprint.get("/live")
 def live_list() -> Response:
-    """Return the part of the list that changes."""
+    """Return the changing part of the list."""
     return live_page(lambda: render_template("links/_list.html", **_listed()))
 
 
@@ -47,13 +47,13 @@ def _listed() -> dict[str, object]:
 
 @blueprint.get("/<int(max=2147483647):link_id>/")
 def show(link_id: int) -> str:
-    """Show one link and every request that came with it."""
+    """Show one link and every request with its token."""
     return render_template("links/show.html", form=ReasonForm(), **_shown(link_id))
 
 
 @blueprint.get("/<int(max=2147483647):link_id>/live")
 def live(link_id: int) -> Response:
-    """Return the part of a link's page that changes."""
+    """Return the changing part of a link's page."""
     return live_page(
         lambda: render_template("links/_live.html", form=ReasonForm(), **_shown(link_id)),
         also=links.last_access(link_id),

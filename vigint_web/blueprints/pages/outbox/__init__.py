@@ -1,4 +1,4 @@
-"""Mails that were written down instead of sent."""
+"""Mails as they were sent."""
 
 from vigint_web.blueprints.pages.outbox.views import blueprint
 

@@ -28,13 +28,15 @@ def index() -> str:
 
 @blueprint.get("/live")
 def live() -> Response:
-    """Return the part of the list that changes."""
+    """Return the changing part of the list."""
     return live_page(lambda: render_template("outbox/_live.html", **_listed()))
 
 
 @blueprint.get("/<int(max=2147483647):mail_id>/")
 def show(mail_id: int) -> str:
-    """Show one mail as text, with its HTML in a frame; audited, for it may hold a live link."""
+    """Show one mail as text, with its HTML in a frame; audited, because it may contain a
+    live link.
+    """
     reader = actor()
     opened = sent_mails.open_mail(reader, mail_id)
     link = opened.row.link
@@ -50,14 +52,14 @@ def show(mail_id: int) -> str:
 
 @blueprint.get("/<int(max=2147483647):mail_id>/html")
 def html(mail_id: int) -> Response:
-    """Show a mail's HTML part, unable to run or load anything; part of an opening, or one."""
+    """Show a mail's HTML part, without scripts or requests; audited as part of an opening."""
     opened = sent_mails.open_mail(actor(), mail_id, ticket=request.args.get("opening"))
     return mail_frame(opened.html)
 
 
 @blueprint.get("/<int(max=2147483647):mail_id>/eml")
 def download(mail_id: int) -> Response:
-    """Give a mail as a file that mail programs open."""
+    """Return a mail as a file that mail programs open."""
     opened = sent_mails.open_mail(actor(), mail_id, action="outbox:downloaded")
     response = Response(opened.content, content_type="message/rfc822")
     response.headers["Content-Disposition"] = attachment(f"vigint-{mail_id}.eml")
@@ -66,7 +68,7 @@ def download(mail_id: int) -> Response:
 
 @blueprint.post("/undelivered/<int(max=2147483647):alert_id>/retry")
 def retry(alert_id: int) -> Response:
-    """Send what was given up again."""
+    """Send a failed mail or call again."""
     delivery.retry_delivery(actor(), alert_id)
     flash(_("It will be sent again."), "success")
     return redirect(url_for("outbox.index"))
@@ -74,7 +76,7 @@ def retry(alert_id: int) -> Response:
 
 @blueprint.post("/on-hold/send")
 def send_held() -> Response:
-    """Send what waited in the backup that was restored."""
+    """Send the notifications on hold after a restore."""
     on_hold.send(actor())
     flash(_("The messages on hold are being sent."), "success")
     return redirect(url_for("outbox.index"))
@@ -82,7 +84,7 @@ def send_held() -> Response:
 
 @blueprint.post("/on-hold/drop")
 def drop_held() -> Response:
-    """Never send what waited in the backup that was restored."""
+    """Discard the notifications on hold after a restore."""
     on_hold.drop(actor())
     flash(_("The messages on hold will not be sent."), "success")
     return redirect(url_for("outbox.index"))

@@ -1,4 +1,4 @@
-"""People: invite, grant, let in again, keep out."""
+"""People: invite, grant sites, reactivate, deactivate."""
 
 from vigint_web.blueprints.pages.people.views import blueprint
 

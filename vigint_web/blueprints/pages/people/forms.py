@@ -25,7 +25,7 @@ _LANGUAGES = {"fr": "Français", "en": "English"}
 
 
 class AccessForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF ships no types
-    """Ask what somebody is, and which sites exist for them."""
+    """Ask for a user's role and sites."""
 
     role = RadioField(
         _("Role"),
@@ -42,19 +42,19 @@ class AccessForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF ships no types
     )
 
     def offer(self, sites: list[Site]) -> None:
-        """Offer these sites; where there is one only, everybody has it."""
+        """Offer these sites; a single one is granted to everybody."""
         self.sites.choices = [SelectChoice(str(site.id), site.name) for site in sites]
         if len(sites) == 1:
             self.sites.data = [sites[0].id]
 
     def validate_sites(self, field: SelectMultipleField) -> None:
-        """Refuse to let somebody in who would see nothing."""
+        """Refuse access without any site."""
         if not field.data and self.role.data != Role.ADMIN:
             raise ValidationError(_("Choose at least one site."))
 
 
 class InviteForm(AccessForm):
-    """Ask who is invited."""
+    """Ask for the person to invite."""
 
     email = EmailField(
         _("E-mail address"),
@@ -67,6 +67,6 @@ class InviteForm(AccessForm):
     )
 
     def validate_email(self, field: EmailField) -> None:
-        """Refuse what is no address."""
+        """Refuse an invalid address."""
         if not is_mailbox(normalise_email(field.data or "")):
             raise ValidationError(_("This is not an e-mail address."))

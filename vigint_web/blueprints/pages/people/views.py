@@ -21,7 +21,7 @@ _PERSON = "/<int(max=2147483647):user_id>"
 
 @blueprint.get("/")
 def index() -> str:
-    """List everybody."""
+    """List all users."""
     return render_template(
         "people/index.html",
         people=user_admin.list_people(),
@@ -33,7 +33,7 @@ def index() -> str:
 
 @blueprint.route("/invite/", methods=["GET", "POST"])
 def invite() -> Response | str | tuple[str, int]:
-    """Invite somebody by mail."""
+    """Invite a person by mail."""
     form = InviteForm(locale=str(get_locale()))
     form.offer(sites.list_sites(actor()))
     status = 200
@@ -60,7 +60,7 @@ def invite() -> Response | str | tuple[str, int]:
 
 @blueprint.get(f"{_PERSON}/")
 def show(user_id: int) -> str:
-    """Show one person: what they may see, how their account is guarded, where they are in."""
+    """Show one user: sites, protection of the account, sessions."""
     user = user_admin.find_person(user_id)
     form = AccessForm(formdata=None, role=Role(user.role), sites=[site.id for site in user.sites])
     form.offer(sites.list_sites(actor()))
@@ -74,7 +74,7 @@ def set_access(user_id: int) -> Response | tuple[str, int]:
     form = AccessForm()
     form.offer(sites.list_sites(actor()))
     if user_id == actor().user_id:
-        form.role.data = Role(user.role)  # not offered: nobody changes their own
+        form.role.data = Role(user.role)  # not offered: users cannot change their own role
         form.role.validators = []
     if not form.validate_on_submit():
         return _shown(user, form), 422
@@ -92,7 +92,7 @@ def resend(user_id: int) -> Response | str:
 
 @blueprint.post(f"{_PERSON}/reset")
 def send_reset(user_id: int) -> Response | str:
-    """Send a link that sets a new password."""
+    """Send a link for a new password."""
     user = user_admin.send_password_reset(actor(), user_id)
     sent = _("A link for a new password is on its way to %(email)s.", email=user.email)
     return _linked(user, sent)
@@ -100,13 +100,13 @@ def send_reset(user_id: int) -> Response | str:
 
 @blueprint.post(f"{_PERSON}/link")
 def show_link(user_id: int) -> str:
-    """Show the link of the last mail, which no mail server took; audited."""
+    """Show the link of the last mail, which no mail server accepted; audited."""
     return _link_page(user_id, user_admin.show_link(actor(), user_id))
 
 
 @blueprint.post(f"{_PERSON}/two-factor/reset")
 def reset_two_factor(user_id: int) -> Response:
-    """Take away a second factor that was lost."""
+    """Remove a lost second factor."""
     user_admin.reset_two_factor(actor(), user_id)
     if mails_leave():
         flash(_("The second factor was removed, and they were notified by mail."), "success")
@@ -123,7 +123,7 @@ def reset_two_factor(user_id: int) -> Response:
 
 @blueprint.post(f"{_PERSON}/sessions/end")
 def end_sessions(user_id: int) -> Response:
-    """End every session of somebody."""
+    """End every session of a user."""
     user = user_admin.find_person(user_id)
     here = sessions.current_of(actor(), user_id)
     sessions.end_sessions(actor(), user.id, keep=here)
@@ -133,7 +133,7 @@ def end_sessions(user_id: int) -> Response:
 
 @blueprint.post(f"{_PERSON}/deactivate")
 def deactivate(user_id: int) -> Response:
-    """Keep somebody out."""
+    """Deactivate a user."""
     user = user_admin.deactivate(actor(), user_id)
     flash(_("%(email)s can no longer log in.", email=user.email), "success")
     return redirect(url_for("people.show", user_id=user_id))
@@ -141,14 +141,14 @@ def deactivate(user_id: int) -> Response:
 
 @blueprint.post(f"{_PERSON}/reactivate")
 def reactivate(user_id: int) -> Response:
-    """Let somebody in again."""
+    """Reactivate a user."""
     user = user_admin.reactivate(actor(), user_id)
     flash(_("%(email)s can log in again.", email=user.email), "success")
     return redirect(url_for("people.show", user_id=user_id))
 
 
 def _linked(user: User, sent: str) -> Response | str:
-    """Answer that a link was mailed; without a mail server, show it to be handed over."""
+    """Answer that a link was mailed; without a mail server show it, to be passed on."""
     if mails_leave():
         flash(sent, "success")
     elif user_admin.handed_over_link(actor(), user.id, at_once=True) is not None:

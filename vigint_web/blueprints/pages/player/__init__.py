@@ -1,4 +1,4 @@
-"""What a mailed link opens: the page, its state, the stream."""
+"""The pages of a mailed link: the page, its state, the stream."""
 
 from vigint_web.blueprints.pages.player.views import blueprint
 

@@ -1,4 +1,4 @@
-"""What players and programs ask of a stream."""
+"""Models of requests for a stream."""
 
 from pydantic import Field
 
@@ -6,7 +6,7 @@ from vigint_web.http.pages.request_models import RequestModel, Text
 
 
 class StreamQuery(RequestModel):
-    """Which viewing a stream belongs to, and which of the pictures of a file it shows."""
+    """The viewing of a stream, and the track of a file with several."""
 
     view: Text | None = Field(
         None,

@@ -1,4 +1,4 @@
-"""Views of what a mailed link opens."""
+"""Views of a mailed link."""
 
 from dataclasses import replace
 from urllib.parse import quote
@@ -34,9 +34,9 @@ blueprint = Blueprint("player", __name__)
 
 @blueprint.get("/video/<video_id>")
 def page(video_id: str) -> Response:
-    """Show the page of a link: what, where, when, and the player.
+    """Show the page of a link: type, place, time, and the player.
 
-    Mail programs extend an address by what follows it in a text: such a one leads to the page.
+    Mail programs extend an address by characters after it: such an address redirects to the page.
     """
     token = request.args.get("token", "")
     meant = links.meant_token(token, video_id)
@@ -51,11 +51,11 @@ def page(video_id: str) -> Response:
     source = find_source_of(video.id)
     mark = read_mark() or play_names.new_mark()
     who = replace(visitor(), mark=mark)
-    # Who chooses another picture of the same video goes on with the same viewing.
+    # Choosing another track of the same video continues the viewing.
     view = plays.own_view(link, going_on, visitor()) or plays.new_view(link, who)
     tracks = pictures_of(video)
     chosen = _chosen(tracks, request.args.get("track"))
-    # A person's link opens neither name nor description unless granted.
+    # A person's link shows neither name nor description unless granted.
     granted = link.full_access or link.audience == Audience.PROGRAM
     pictures = f"/api/video/{quote(token)}/thumbnail/"
     response = make_response(
@@ -65,11 +65,13 @@ def page(video_id: str) -> Response:
             video=video,
             incident=find_incident_of(video.id),
             source=source if granted else None,
-            # The last viewing of a limited link goes on although no other may begin.
+            # The last viewing of a limited link continues although no other may begin.
             state_url=f"/video/{quote(video_id)}/state?token={quote(token)}&view={view}",
             stream_url=f"/stream/{quote(token)}/?view={view}",
             poster_url=f"{pictures}?size=small" if video.file("poster") else None,
             large_poster_url=pictures if video.file("thumbnail") else None,
+            pictures_url=pictures,
+            original_url=f"/api/video/{quote(token)}/download/?view={view}" if granted else None,
             tracks=tracks,
             chosen=chosen,
             page_url=f"/video/{quote(video_id)}?token={quote(token)}&view={view}",
@@ -90,17 +92,17 @@ def _opened(token: str, opening: Opening, video_id: str, view: str | None) -> Li
 
 
 def _chosen(tracks: list[Picture], number: str | None) -> Picture | None:
-    """Return the picture of that number, else the first; None where there is but one."""
+    """Return the track of that number, else the first; None if there is only one."""
     named = (track for track in tracks if str(track.number) == number)
     return next(named, tracks[0] if tracks else None)
 
 
 @blueprint.get("/video/<video_id>/state")
 def state(video_id: str) -> Response:
-    """Tell an open page whether its link still lives, and whether its video is ready.
+    """Return to an open page whether its link is valid, and whether its video is ready.
 
-    Always 200: a dead link is an answer here, no error of this request. `page` is what the link's
-    address shows from now on, for the open page to show in its place.
+    Always 200: an ended link is a valid answer to this request. `page` is what the link's address
+    shows from now on, for the open page to show in its place.
     """
     token = request.args.get("token", "")
     view = request.args.get("view")

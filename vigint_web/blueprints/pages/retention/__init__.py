@@ -1,4 +1,4 @@
-"""Retention: decide about a shorter one that waits."""
+"""Retention: decide about a pending shorter one."""
 
 from vigint_web.blueprints.pages.retention.views import blueprint
 

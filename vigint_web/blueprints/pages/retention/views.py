@@ -1,4 +1,4 @@
-"""Views that decide about a shorter retention; the home page shows what waits."""
+"""Views that decide about a shorter retention; the home page shows the pending one."""
 
 from collections.abc import Callable
 
@@ -17,7 +17,7 @@ blueprint = Blueprint("retention", __name__, url_prefix="/retention")
 
 @blueprint.post("/<name>/confirm")
 def confirm(name: str) -> Response:
-    """Bring the shorter retention into force now."""
+    """Apply the shorter retention now."""
     return _decide(
         changes.confirm,
         name,
@@ -27,7 +27,7 @@ def confirm(name: str) -> Response:
 
 @blueprint.post("/<name>/keep")
 def keep(name: str) -> Response:
-    """Keep the longer one, whatever the configuration says."""
+    """Keep the longer one, regardless of the configuration."""
     return _decide(
         changes.decline,
         name,

@@ -1,4 +1,4 @@
-"""Sharing: give people links, change them, send them again, end many at once."""
+"""Sharing: create links for people, change, resend and revoke them."""
 
 from vigint_web.blueprints.pages.sharing.views import blueprint
 

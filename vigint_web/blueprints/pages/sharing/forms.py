@@ -1,4 +1,4 @@
-"""Forms of shared links. Times are typed on the reader's own clock."""
+"""Forms of shared links. Times are entered on the reader's own clock."""
 
 from datetime import datetime
 from typing import Any
@@ -18,7 +18,7 @@ from vigint_web.services.links.pasted_addresses import Pasted, read_pasted
 
 
 class ShareForm(PeriodForm):
-    """Ask whom to give a video to, and what they may do."""
+    """Ask for the recipients of a video, and their permissions."""
 
     recipients = TextAreaField(
         _("E-mail addresses"),
@@ -55,11 +55,11 @@ class ShareForm(PeriodForm):
     )
 
     def starts_at(self) -> datetime | None:
-        """Return when the links begin to work; None for at once."""
+        """Return the start of the links' validity; None for at once."""
         return on_reader_clock(self.not_before.data) if self.not_before.data else None
 
     def validate(self, extra_validators: Any = None) -> bool:
-        """Ask for somebody: in one of the two fields."""
+        """Require a recipient in one of the two fields."""
         valid = super().validate(extra_validators)
         if not self._typed().strip() and not self.recipients.errors:
             self.recipients.errors = [_("Enter at least one address.")]
@@ -67,7 +67,7 @@ class ShareForm(PeriodForm):
         return valid
 
     def pasted(self) -> Pasted:
-        """Return the addresses that were typed or pasted, and what else was."""
+        """Return the addresses in the typed or pasted text, and the remaining text."""
         return read_pasted(self._typed())
 
     def _typed(self) -> str:

@@ -1,4 +1,4 @@
-"""Views of sharing. A link's address is shown in the answer to a POST, and kept nowhere."""
+"""Views of sharing. A link's address is shown in the answer to a POST, and stored nowhere."""
 
 from collections.abc import Sequence
 from io import BytesIO
@@ -35,7 +35,7 @@ _LINK = "/links/<int(max=2147483647):link_id>"
 
 @blueprint.get("/videos/<public_id>/share")
 def new(public_id: str) -> str | tuple[str, int]:
-    """Show the form that shares a video, or why it cannot be shared."""
+    """Show the form for sharing a video, or why it cannot be shared."""
     video = find_visible_video(actor(), public_id)
     if video.status == VideoStatus.FAILED:
         return _refused_page(video), 409
@@ -44,7 +44,7 @@ def new(public_id: str) -> str | tuple[str, int]:
 
 @blueprint.post("/videos/<public_id>/share")
 def share(public_id: str) -> Response | tuple[str, int]:
-    """Give each recipient a link of their own, by mail."""
+    """Create a link for each recipient and mail it."""
     video = find_visible_video(actor(), public_id)
     if video.status == VideoStatus.FAILED:
         return _refused_page(video), 409
@@ -53,7 +53,7 @@ def share(public_id: str) -> Response | tuple[str, int]:
         return _form_page(public_id, form), 422
     pasted = form.pasted()
     if pasted.unread:
-        # Whoever pasted it looks at what was found before anybody is mailed.
+        # The user confirms the addresses found in pasted text before any mail is sent.
         if pasted.addresses:
             form.recipients.data, form.known.data = "\n".join(pasted.addresses), ""
         left = [_unread(rest, bool(pasted.addresses)) for rest in pasted.unread]
@@ -163,20 +163,22 @@ def address(link_id: int) -> str:
 
 
 def _qr_code(text: str) -> Markup:
-    """Return a QR code as inline SVG (ISO/IEC 18004), drawn in the colours of paper and ink."""
+    """Return a QR code as inline SVG (ISO/IEC 18004), in the theme's colours."""
     drawn = BytesIO()
     code = segno.make(text, error="m", micro=False)
     shape = {"border": 4, "svgclass": "qr", "lineclass": "", "omitsize": True}
     code.save(drawn, kind="svg", xmldecl=False, **shape)
-    # The library wrote it; the address is in it as squares only.
+    # Output of the library, which contains the address as squares only.
     return Markup(drawn.getvalue().decode())  # noqa: S704 - no text of anybody is in it
 
 
 @blueprint.get("/links/revoke")
 def revocation() -> str | Response:
-    """Ask before many links end: the chosen ones, all that match, or all of somebody or a video."""
+    """Ask for confirmation before revoking several links: the selected ones, all matches, or all of
+    a recipient or video.
+    """
     if request.args.get("all"):
-        # What is confirmed is what was seen: links that come to match later are not meant.
+        # Only the links that were shown are confirmed, not later matches.
         found = listing.revocable_links(actor(), wanted_links(), sharing.MOST_AT_ONCE)
         asked = [("link", str(link.id)) for link in found]
     else:
@@ -197,7 +199,7 @@ def revocation() -> str | Response:
 
 @blueprint.post("/links/revoke")
 def revoke_many() -> Response:
-    """Revoke the chosen links, or every link of a recipient or a video."""
+    """Revoke the selected links, or every link of a recipient or a video."""
     form = ReasonForm()
     reason = (form.reason.data or "").strip() if form.validate_on_submit() else ""
     done = sharing.revoke_links(actor(), _selection(), reason)

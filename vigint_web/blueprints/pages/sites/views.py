@@ -16,7 +16,7 @@ blueprint = Blueprint("sites", __name__, url_prefix="/sites")
 
 
 class SiteForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF ships no types
-    """Ask what a site is called."""
+    """Ask for a site's name."""
 
     name = StringField(
         lazy_gettext("Name"),
@@ -32,7 +32,7 @@ class SiteForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF ships no types
 
 @blueprint.get("/")
 def index() -> str:
-    """List the sites and what belongs to them."""
+    """List the sites with their contents."""
     return _listed(SiteForm(formdata=None))
 
 
@@ -53,7 +53,7 @@ def add() -> Response | tuple[str, int]:
 
 @blueprint.post("/<int(max=2147483647):site_id>/rename")
 def rename(site_id: int) -> Response | tuple[str, int]:
-    """Rename a site; whatever belongs to it stays where it is."""
+    """Rename a site; its contents are unaffected."""
     form = SiteForm(prefix=f"site{site_id}")
     if form.validate_on_submit():
         try:

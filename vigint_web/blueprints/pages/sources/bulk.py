@@ -1,4 +1,4 @@
-"""Views that do one thing with many sources: first they say with what, then they do it."""
+"""Views of bulk actions on sources: first a confirmation, then the action."""
 
 from collections.abc import Callable, Sequence
 
@@ -22,13 +22,13 @@ _NAMED = 10
 
 @blueprint.get("/chosen")
 def chosen_sources() -> str | Response:
-    """Say what would be done with the chosen sources, and ask."""
+    """Show the effect on the selected sources, and ask for confirmation."""
     return _question(ActionForm())
 
 
 @blueprint.post("/chosen")
 def change_chosen() -> Response | str | tuple[str, int]:
-    """Do it, and say exactly what was done."""
+    """Run the action, and report its exact result."""
     deed, ids = request.form.get("do", ""), _ids(request.form.getlist("source"))
     if deed not in DEEDS or not ids:
         return _nothing_chosen()
@@ -71,7 +71,7 @@ def _do(deed: str, ids: list[str]) -> Outcome:
 
 
 def _tell(deed: str, outcome: Outcome) -> None:
-    """Say what was done, and for each reason with which sources it was not."""
+    """Report the result, and for each reason the sources that were skipped."""
     count = len(outcome.done)
     words: dict[str, Callable[[], str]] = {
         "delete": lambda: ngettext("%(num)d source deleted.", "%(num)d sources deleted.", count),

@@ -1,4 +1,4 @@
-"""Views that change what people say of a source."""
+"""Views for editing a source."""
 
 from flask import flash, redirect, render_template, url_for
 from flask_babel import gettext as _
@@ -17,7 +17,7 @@ from vigint_web.services.sources.tags import list_tags
 
 @blueprint.get("/<source_id>/edit")
 def edit(source_id: str) -> str:
-    """Show the form with what is said of a source."""
+    """Show the form with the current values of a source."""
     source = sources.get_source(actor(), source_id)
     form = SourceForm()
     form.show(facts_of(source))
@@ -26,7 +26,7 @@ def edit(source_id: str) -> str:
 
 @blueprint.post("/<source_id>/edit")
 def save(source_id: str) -> Response | tuple[str, int]:
-    """Keep what was filled in, unless somebody else was faster."""
+    """Save the form, unless another user has changed the source meanwhile."""
     source = sources.get_source(actor(), source_id)
     form = SourceForm()
     if not form.validate_on_submit():
@@ -45,7 +45,7 @@ def save(source_id: str) -> Response | tuple[str, int]:
 
 
 def _differences(wanted: Facts, now: Facts) -> dict[str, str]:
-    """Return what is said now, as far as it is not what was about to be said."""
+    """Return the current values that differ from those in the form."""
     said = {
         _("Name"): (now.name, wanted.name),
         _("Description"): (now.description, wanted.description),

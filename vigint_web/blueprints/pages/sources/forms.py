@@ -1,4 +1,4 @@
-"""Forms of sources. Times are typed on the reader's own clock."""
+"""Forms of sources. Times are entered on the reader's own clock."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
@@ -35,7 +35,7 @@ NEVER = "never"
 
 
 class SourceForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF ships no types
-    """Ask what people say of a source."""
+    """Ask for the descriptive values of a source."""
 
     name = StringField(
         _("Name"),
@@ -62,7 +62,7 @@ class SourceForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF ships no types
     recorded_at = DateTimeLocalField(
         _("Recorded at"), format=_FORMATS, validators=[Optional()], render_kw={"step": 1}
     )
-    # When clocks go back, an hour comes twice: which of both is meant.
+    # When clocks go back, an hour occurs twice: which of the two is meant.
     turn = SelectField(
         _("Which of the two hours"), validators=[Optional()], choices=[], validate_choice=False
     )
@@ -70,12 +70,12 @@ class SourceForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF ships no types
 
     @property
     def is_ambiguous(self) -> bool:
-        """Return whether the time that was typed came twice."""
+        """Return whether the typed time occurs twice."""
         typed = self.recorded_at.data
         return typed is not None and len(_moments(typed, reader_zone())) == 2
 
     def show(self, facts: Facts) -> None:
-        """Fill in what is said now."""
+        """Fill in the current values."""
         self.name.data, self.description.data = facts.name, facts.description
         self.tags.data, self.camera.data = ", ".join(facts.tags), facts.camera
         if facts.recorded_at is not None:
@@ -85,7 +85,7 @@ class SourceForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF ships no types
         self.version.data = facts.version
 
     def offer_turns(self) -> None:
-        """Name both hours of a time that came twice."""
+        """Offer both occurrences of an ambiguous time."""
         typed = self.recorded_at.data
         self.turn.choices = []
         if typed is not None and self.is_ambiguous:
@@ -98,10 +98,10 @@ class SourceForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF ships no types
             ]
 
     def facts(self, before: datetime | None) -> Facts:
-        """Return what was filled in.
+        """Return the submitted values.
 
         Args:
-            before: the recording time as it is stored, finer than what a form shows.
+            before: the stored recording time, which is finer than the form's.
         """
         moment = self._moment()
         if before is not None and moment == before.replace(microsecond=0):
@@ -115,7 +115,7 @@ class SourceForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF ships no types
         )
 
     def validate(self, extra_validators: Any = None) -> bool:
-        """Check what one field cannot know: an hour that came twice or never."""
+        """Check across fields: a time that occurs twice or never."""
         valid = bool(super().validate(extra_validators))
         typed = self.recorded_at.data
         if typed is None:
@@ -145,7 +145,7 @@ class SourceForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF ships no types
         return valid
 
     def validate_name(self, field: StringField) -> None:
-        """Refuse a name of spaces."""
+        """Refuse a blank name."""
         if not (field.data or "").strip():
             raise ValidationError(gettext("Enter a name."))
 
@@ -168,7 +168,7 @@ class SourceForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF ships no types
 
 
 class TokenEndForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF ships no types
-    """Ask until when the token of programs works."""
+    """Ask for the end of the programs' token."""
 
     PERIODS: ClassVar[dict[str, LazyString]] = {NEVER: _("no expiry"), **PERIODS}
 
@@ -178,12 +178,12 @@ class TokenEndForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF ships no types
     until = DateTimeLocalField(validators=[Optional()])
 
     def validate(self, extra_validators: Any = None) -> bool:
-        """Ask for the date that was announced."""
+        """Require the date if that option was chosen."""
         valid = bool(super().validate(extra_validators))
         return valid and not (self.period.data == OTHER and self.until.data is None)
 
     def ends_at(self) -> datetime | None:
-        """Return the end that was chosen; None for none."""
+        """Return the chosen end; None for none."""
         if self.period.data == NEVER:
             return None
         if self.period.data == OTHER:
@@ -192,7 +192,7 @@ class TokenEndForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF ships no types
 
 
 def _moments(typed: datetime, zone: ZoneInfo) -> list[datetime]:
-    """Return which moments a wall clock of a zone showed a time at: one, none or two."""
+    """Return the times at which a zone's clock showed a local time: one, none or two."""
     found = [typed.replace(tzinfo=zone, fold=fold).astimezone(UTC) for fold in (0, 1)]
     return [
         moment

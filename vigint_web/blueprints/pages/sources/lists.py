@@ -1,4 +1,4 @@
-"""Views of the list of sources: narrowed, sorted, a page at a time."""
+"""Views of the list of sources: filtered, sorted, paged."""
 
 from datetime import datetime
 
@@ -17,7 +17,7 @@ from vigint_web.services.sources import listing
 from vigint_web.services.sources.listing import Sorting, SourceFilter, SourceList
 from vigint_web.services.sources.tags import list_tags
 
-# What each order is by, in the address and in words; the first is the one that needs no word.
+# The key of each order, in the address and in words; the first is the default.
 ORDERS: dict[str, LazyString] = {
     "-added": _("Newest first"),
     "added": _("Oldest first"),
@@ -48,7 +48,7 @@ def index() -> str:
 
 @blueprint.get("/live")
 def live_list() -> Response:
-    """Return the part of the list that changes."""
+    """Return the changing part of the list."""
     return live_page(lambda: render_template("sources/_list.html", **_listed()))
 
 
@@ -68,7 +68,7 @@ def _listed() -> dict[str, object]:
     by = order.removeprefix("-")
     kind, known = _KINDS[by]
     here = sorted_place(kind, known=known)
-    # The address keeps what was asked for; `from` is no name that a template could write.
+    # The address keeps the filter; `from` is a keyword that templates cannot use.
     narrowed = {
         "q": wanted.text, "state": wanted.state, "format": wanted.format, "from": since,
         "to": until, "tag": wanted.tag, "camera": wanted.camera_id, "site": wanted.site_id,
@@ -89,7 +89,7 @@ def _listed() -> dict[str, object]:
 
 
 def _offered() -> dict[str, object]:
-    """Return what there is to choose from, and what is chosen though it is gone."""
+    """Return the choices, including chosen values that no longer exist."""
     who = actor()
     return {
         "orders": ORDERS,

@@ -1,4 +1,4 @@
-"""Receive sources: the upload form, and the files that it sends."""
+"""Receive sources: the upload form, and its files."""
 
 import errno
 import time
@@ -46,10 +46,10 @@ def add() -> str:
 
 @blueprint.post("/add/")
 def upload() -> Response | tuple[str, int]:
-    """Take files as they arrive; each becomes a source of its own, whatever happens to the others.
+    """Receive files as they arrive; each becomes a source of its own, independent of the others.
 
     The form is read as a stream, so its CSRF token is checked here: it comes first in the form (or
-    as a header), and no file is looked at before it.
+    as a header), and no file is read before it.
     """
     limit = config().max_upload_bytes
     request.max_content_length = MOST_FILES * (limit + 1024 * 1024)
@@ -64,7 +64,7 @@ def upload() -> Response | tuple[str, int]:
             trusted = trusted or _is_genuine(fields.get("csrf_token"))
             if not trusted:
                 raise CSRFError
-            # A file field left empty is sent as a file without a name.
+            # An empty file field is sent as a file without a name.
             if part.name == "files" and part.filename and len(added) < MOST_FILES:
                 added.append(_take(part, fields, first=not added, limit=limit))
         else:
@@ -84,7 +84,7 @@ csrf.exempt(upload)
 
 
 def _limits(limit: int) -> str:
-    """Return the sentences that name what the form takes."""
+    """Return the sentences about the form's limits."""
     files = _("At most %(number)s files at once.", number=MOST_FILES)
     size = _("The size limit is %(number)s MB per file.", number=limit // 1048576)
     return f"{files} {size}"
@@ -130,7 +130,7 @@ def _take(part: FilePart, fields: dict[str, str], *, first: bool, limit: int) ->
     except NoRoom:
         sources.fail_upload(actor(), source, "no_space")
     except (StorageFull, Conflict):
-        return source  # its page says what happened
+        return source  # its page shows the result
     except OSError as error:
         full = error.errno in {errno.ENOSPC, errno.EDQUOT}
         sources.fail_upload(actor(), source, "no_space" if full else "upload_interrupted")
@@ -145,7 +145,7 @@ def _take(part: FilePart, fields: dict[str, str], *, first: bool, limit: int) ->
 
 
 def _tags(fields: dict[str, str]) -> list[str]:
-    """Return the tags of the form; what is too much is dropped, for the files matter more."""
+    """Return the tags of the form; excess ones are dropped, because the files matter more."""
     return tags.parse_tags(fields.get("tags", ""))[: tags.MOST]
 
 

@@ -1,4 +1,4 @@
-"""Views of the token by which programs read a source."""
+"""Views of the token with which programs read a source."""
 
 from flask import flash, redirect, url_for
 from flask_babel import gettext as _
@@ -15,7 +15,7 @@ from vigint_web.services.sources import access_token
 
 @blueprint.post("/<source_id>/rotate")
 def rotate(source_id: str) -> Response:
-    """Give a source's programs a new token."""
+    """Rotate the programs' token of a source."""
     access_token.renew(actor(), source_id)
     flash(_("The access token was replaced. The old one no longer works."), "success")
     return _back(source_id)
@@ -23,7 +23,7 @@ def rotate(source_id: str) -> Response:
 
 @blueprint.post("/<source_id>/token-end")
 def token_end(source_id: str) -> Response:
-    """Let the token of a source's programs end at another time."""
+    """Change the expiry of a source's programs' token."""
     form = TokenEndForm()
     if form.validate_on_submit():
         try:
@@ -44,7 +44,7 @@ def token_end(source_id: str) -> Response:
 
 @blueprint.post("/<source_id>/token-revoke")
 def revoke_token(source_id: str) -> Response:
-    """Let a source's programs read nothing any more."""
+    """Revoke the programs' token of a source."""
     form = ReasonForm()
     reason = (form.reason.data or "").strip() if form.validate_on_submit() else ""
     access_token.revoke(actor(), source_id, reason)

@@ -1,4 +1,4 @@
-"""Views of one source: what it is, what happens to it, who read it."""
+"""Views of one source: its facts, actions, and access log."""
 
 from datetime import datetime
 
@@ -22,7 +22,7 @@ from vigint_web.services.links.rules import refusal_of_link
 from vigint_web.services.sources import access_log, duplicates, sources
 from vigint_web.services.sources.cancellation import cancel_processing
 
-# How many requests the page itself shows; all of them have their own.
+# The number of requests on the page itself; another page has all.
 _LATEST = 8
 
 
@@ -34,7 +34,7 @@ def show(source_id: str) -> str:
 
 @blueprint.get("/<source_id>/live")
 def live(source_id: str) -> Response:
-    """Return the part of a source's page that changes."""
+    """Return the changing part of a source's page."""
     source = sources.get_source(actor(), source_id)
     return live_page(
         lambda: render_template("sources/_live.html", form=ActionForm(), **_shown(source_id)),
@@ -67,7 +67,7 @@ def _shown(source_id: str) -> dict[str, object]:
 
 @blueprint.get("/<source_id>/accesses")
 def accesses(source_id: str) -> str:
-    """Tell who read the video of a source, when and how much."""
+    """Show who read the video of a source, when and how much."""
     source = sources.get_source(actor(), source_id)
     here = sorted_place(datetime, known=True)
     return render_template(
@@ -84,7 +84,7 @@ def accesses(source_id: str) -> str:
 
 @blueprint.post("/<source_id>/keep")
 def keep_duplicate(source_id: str) -> Response:
-    """Keep a source whose bytes are stored already."""
+    """Keep a source whose bytes are already stored."""
     duplicates.keep_duplicate(actor(), source_id)
     flash(_("Both are kept."), "success")
     return redirect(url_for("sources.show", source_id=source_id))

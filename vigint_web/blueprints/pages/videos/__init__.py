@@ -1,4 +1,4 @@
-"""Pictures and playback for logged-in people."""
+"""Pictures and playback for logged-in users."""
 
 from vigint_web.blueprints.pages.videos.views import blueprint
 

@@ -1,4 +1,4 @@
-"""Views that give logged-in people pictures and playback, by their session instead of a link."""
+"""Views of pictures and playback for logged-in users, by their session instead of a link."""
 
 from flask import Blueprint, Response, jsonify, request
 from flask_babel import gettext as _
@@ -23,14 +23,14 @@ from vigint_web.services.videos.timeline_tracks import timeline_document
 
 blueprint = Blueprint("videos", __name__, url_prefix="/videos")
 
-# Long enough for going back and forth between a list and its entries; short, because a picture
-# must not stay behind in a browser after its video was deleted. Then the ETag saves the bytes.
+# Long enough for switching between a list and its entries; short, because a picture must not remain
+# in a browser after its video was deleted. After that the ETag saves the bytes.
 _PICTURE_SECONDS = 300
 
 
 @blueprint.get("/<public_id>/stream")
 def stream(public_id: str) -> Response:
-    """Play a video of the person's sites; that is audited."""
+    """Play a video of the user's sites; audited."""
     video = find_visible_video(actor(), public_id)
     stored = playable_bytes(video, request.args.get("track"))
     decided = decide(stored)
@@ -41,31 +41,32 @@ def stream(public_id: str) -> Response:
 
 @blueprint.get("/<public_id>/poster")
 def poster(public_id: str) -> Response:
-    """Show a video's picture."""
-    return _picture(poster_bytes(find_visible_video(actor(), public_id)))
+    """Show a video's picture; `track` asks for that of a further one of a file that has several."""
+    video = find_visible_video(actor(), public_id)
+    return _picture(poster_bytes(video, request.args.get("track")))
 
 
 @blueprint.get("/<public_id>/thumbnail")
 def thumbnail(public_id: str) -> Response:
-    """Show a video's picture as lists do: small."""
+    """Send a video's small picture for lists."""
     return _picture(thumbnail_bytes(find_visible_video(actor(), public_id)))
 
 
 @blueprint.get("/<public_id>/sprite.jpg")
 def sprite(public_id: str) -> Response:
-    """Show small pictures of a video's whole length, all in one."""
+    """Send the sprite sheet with small pictures of a video's whole length."""
     return _picture(sprite_bytes(find_visible_video(actor(), public_id)))
 
 
 @blueprint.get("/<public_id>/previews.vtt")
 def previews(public_id: str) -> Response:
-    """Tell players where in the sprite the picture of each moment is."""
+    """Return, for players, the position of each picture in the sprite sheet."""
     return Response(previews_of(find_visible_video(actor(), public_id)), content_type=CONTENT_TYPE)
 
 
 @blueprint.get("/<public_id>/chapters.vtt")
 def chapters(public_id: str) -> Response:
-    """Tell players where scenes begin."""
+    """Return, for players, the starts of scenes."""
     video = find_visible_video(actor(), public_id)
     text = chapters_of(video, lambda number: _("Scene %(number)s", number=number))
     return Response(text, content_type=CONTENT_TYPE)
@@ -73,13 +74,13 @@ def chapters(public_id: str) -> Response:
 
 @blueprint.get("/<public_id>/clock.vtt")
 def clock(public_id: str) -> Response:
-    """Tell players what time it was at each moment of a video."""
+    """Return, for players, the time of recording at each position of a video."""
     return Response(clock_of(find_visible_video(actor(), public_id)), content_type=CONTENT_TYPE)
 
 
 @blueprint.get("/<public_id>/timeline.json")
 def timeline(public_id: str) -> Response:
-    """Tell scenes and motion."""
+    """Return scenes and motion."""
     return jsonify(timeline_document(find_visible_video(actor(), public_id)))
 
 
