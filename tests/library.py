@@ -6,7 +6,7 @@ from datetime import timedelta
 from importlib import metadata
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import delete, select
 
 from vigint_web.clock import utcnow
 from vigint_web.extensions import db
@@ -20,6 +20,7 @@ from vigint_web.models import (
     Site,
     Source,
     Video,
+    VideoFile,
     VideoKind,
     VideoStatus,
 )
@@ -33,6 +34,7 @@ from vigint_web.services.incidents.payload import IncidentFacts
 from vigint_web.services.links.links import mint_link, program_link, token_of
 from vigint_web.services.links.plays import new_view
 from vigint_web.services.sources import sources
+from vigint_web.services.videos.late_files import copy_files_of
 
 ACTOR = command_line("test")
 _AGENT = f"Werkzeug/{metadata.version('werkzeug')}"  # the test client's
@@ -161,6 +163,7 @@ class Library:
             setattr(
                 video, f"{kind}_sha256", hashlib.sha256(b"\xff\xd8a picture\xff\xd9").hexdigest()
             )
+            _name_by_rows_too(video)
 
     def keep_track(self, video: Video, data: bytes = STREAMED[:1000]) -> str:
         """Store one more track of a file, such as of a rear camera; return its key."""
@@ -177,6 +180,7 @@ class Library:
         }
         with transaction():
             video.tracks = [*(video.tracks or []), track]
+            _name_by_rows_too(video)
             video.stored_size = video.files_size
         return str(kept["key"])
 
@@ -230,5 +234,13 @@ class Library:
         with transaction():
             for name, value in (settled | values).items():
                 setattr(video, name, value)
+            _name_by_rows_too(video)
             if "stored_size" not in values:
                 video.stored_size = video.files_size
+
+
+def _name_by_rows_too(video: Video) -> None:
+    db.session.flush()
+    db.session.execute(delete(VideoFile).where(VideoFile.video_id == video.id))
+    copy_files_of([video.id])
+    db.session.refresh(video)

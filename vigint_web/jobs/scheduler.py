@@ -23,6 +23,7 @@ from vigint_web.services.retention.changes import follow, withdraw_report
 from vigint_web.services.retention.moves import move_dates
 from vigint_web.services.retention.purge import purge_due, purge_outbox, sweep_orphans
 from vigint_web.services.uploads import uploads
+from vigint_web.services.videos.late_files import copy_late_files
 from vigint_web.services.videos.retention_dates import in_force
 from vigint_web.services.videos.retention_rules import Setting
 from vigint_web.storage import StorageError
@@ -52,6 +53,7 @@ def run_scheduler(app: Flask) -> None:
     signal.signal(signal.SIGINT, end)
     steps = (
         reconcile,
+        _LateFiles().go_on,
         _Counters().go_on,
         DiskWatch().go_on,
         _Housekeeping().go_on,
@@ -91,6 +93,17 @@ class _Counters:
         if time.monotonic() >= self._next:
             self._next = time.monotonic() + _COUNTERS_SECONDS
             forget_overlong_counters()
+
+
+class _LateFiles:
+    """Compare the files that columns and rows name, some videos in each round, again and again."""
+
+    def __init__(self) -> None:
+        self._last = 0
+
+    def go_on(self) -> None:
+        """Compare the next videos."""
+        self._last = copy_late_files(self._last)
 
 
 class _Housekeeping:

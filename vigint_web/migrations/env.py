@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from typing import Any, Literal
 
 from alembic import context
+from alembic.migration import MigrationContext
 from sqlalchemy import Connection, text
 
 from vigint_web.extensions import Base, db
@@ -43,8 +44,21 @@ def run() -> None:
     # One transaction around everything: Alembic would commit after each revision on SQLite.
     with engine.connect() as connection, _uncascaded(connection), connection.begin():
         _wait_for_others(connection)
+        before = _revisions(connection)
         _migrate(connection)
         _check_references(connection)
+        after = _revisions(connection)
+    for revision in reversed([name for name in after if name not in before]):
+        # What many rows need, bit by bit: others write meanwhile, and wait for none of it long.
+        fill = getattr(context.script.get_revision(revision).module, "fill", None)
+        if fill is not None:
+            fill(engine)
+
+
+def _revisions(connection: Connection) -> list[str]:
+    """Return the revisions that a database has been through, the newest first."""
+    present = MigrationContext.configure(connection).get_current_revision()
+    return [found.revision for found in context.script.iterate_revisions(present or "base", "base")]
 
 
 def _wait_for_others(connection: Connection) -> None:

@@ -16,7 +16,8 @@ from vigint_web.models.site import Camera, Site
 from vigint_web.models.source import Counter, Source, Tag, source_tags
 from vigint_web.models.upload import Upload
 from vigint_web.models.user import Role, User
-from vigint_web.models.video import Video, VideoKind, VideoStatus, files_of_tracks
+from vigint_web.models.video import Video, VideoKind, VideoStatus
+from vigint_web.models.video_file import FileKind, NamedFile, VideoFile
 
 __all__ = [
     "Access",
@@ -33,11 +34,13 @@ __all__ = [
     "Cooldown",
     "CooldownSpan",
     "Counter",
+    "FileKind",
     "Hosting",
     "HostingState",
     "Incident",
     "Link",
     "Mail",
+    "NamedFile",
     "Playback",
     "RecoveryCode",
     "RetentionReport",
@@ -52,8 +55,8 @@ __all__ = [
     "User",
     "UserSession",
     "Video",
+    "VideoFile",
     "VideoKind",
     "VideoStatus",
-    "files_of_tracks",
     "source_tags",
 ]

@@ -5,11 +5,21 @@ from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import JSON, BigInteger, ForeignKey, Index, String, Text
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from vigint_web.clock import utcnow
 from vigint_web.extensions import Base
 from vigint_web.models.types import Claimable, UtcDateTime, Watched
+from vigint_web.models.video_file import (
+    FRAMES,
+    ORIGINAL,
+    PLAYABLE,
+    NamedFile,
+    Slot,
+    VideoFile,
+    files_named,
+    keys_named,
+)
 
 
 class VideoStatus(StrEnum):
@@ -30,15 +40,6 @@ class VideoKind(StrEnum):
 
 
 _NARROWING = ("status", "site_id", "format", "stored_size")
-
-
-def files_of_tracks(tracks: list[dict[str, Any]] | None) -> list[dict[str, Any]]:
-    """Return "key", "size" and "sha256" of each file that further pictures name."""
-    return [
-        file
-        for track in tracks or []
-        for file in (track, *([track["poster"]] if "poster" in track else []))
-    ]
 
 
 class Video(Claimable, Watched, Base):
@@ -72,16 +73,14 @@ class Video(Claimable, Watched, Base):
     # The date of deletion; null: kept until deleted by a user.
     purge_at: Mapped[datetime | None] = mapped_column(UtcDateTime, index=True)
 
-    # The file for downloads: as received, or the clip encoded from the frames.
     original_name: Mapped[str] = mapped_column(String(255))
     original_key: Mapped[str | None] = mapped_column(String(400))
     original_size: Mapped[int | None] = mapped_column(BigInteger)
     original_sha256: Mapped[str | None] = mapped_column(String(64), index=True)
-    # The frames as received, byte for byte, in one file with their manifest; the manifest alone,
-    # once the clip is made, where they are not to be kept.
+    # From here to the sprite: what processes of the version before know of files. Only
+    # models/video_file.py reads and fills these columns; the table says what each file is.
     frames_key: Mapped[str | None] = mapped_column(String(400))
     frames_size: Mapped[int | None] = mapped_column(BigInteger)
-    # The file for streaming; equal to the original when every browser plays that.
     playable_key: Mapped[str | None] = mapped_column(String(400))
     playable_size: Mapped[int | None] = mapped_column(BigInteger)
     playable_sha256: Mapped[str | None] = mapped_column(String(64))
@@ -89,11 +88,9 @@ class Video(Claimable, Watched, Base):
     poster_key: Mapped[str | None] = mapped_column(String(400))
     poster_size: Mapped[int | None]
     poster_sha256: Mapped[str | None] = mapped_column(String(64))
-    # The poster for lists: small, so that a page of fifty is light.
     thumbnail_key: Mapped[str | None] = mapped_column(String(400))
     thumbnail_size: Mapped[int | None]
     thumbnail_sha256: Mapped[str | None] = mapped_column(String(64))
-    # Small pictures of the whole length in one JPEG, shown while seeking.
     sprite_key: Mapped[str | None] = mapped_column(String(400))
     sprite_size: Mapped[int | None]
     sprite_sha256: Mapped[str | None] = mapped_column(String(64))
@@ -119,9 +116,9 @@ class Video(Claimable, Watched, Base):
     # "left_out": seconds by which elapsed time exceeds playback from there on}], in order; null:
     # unknown. See media/clock.py.
     gaps: Mapped[list[dict[str, float]] | None] = mapped_column(JSON(none_as_null=True))
-    # Further pictures of the same file, such as of a rear camera, numbered from 2: each
-    # {"number", "key", "size", "sha256", "width", "height", "duration"} and, where a picture of it
-    # could be taken, "poster": {"key", "size", "sha256"}.
+    # Further pictures of the same file, such as of a rear camera, numbered from 2: each {"number",
+    # "width", "height", "duration"}; for the version before also its file ("key", "size", "sha256")
+    # and, where a picture of it could be taken, "poster": {"key", "size", "sha256"}.
     tracks: Mapped[list[dict[str, Any]] | None] = mapped_column(JSON)
     details: Mapped[dict[str, Any] | None] = mapped_column(JSON)
     # The cuts: [{"start": seconds, "score": 0 to 1}], in order, the first at 0.
@@ -135,6 +132,30 @@ class Video(Claimable, Watched, Base):
     # The code becomes a sentence in the reader's language; the detail is for the administrator.
     error_code: Mapped[str | None] = mapped_column(String(40))
     error_detail: Mapped[str | None] = mapped_column(Text)
+
+    # Written by services/videos/publication.py, beside the columns.
+    files: Mapped[list[VideoFile]] = relationship(lazy="selectin", viewonly=True)
+
+    @property
+    def named_files(self) -> dict[Slot, NamedFile]:
+        """Return the files of this video, by what they are to it."""
+        return files_named(self, self.files)
+
+    def file(self, kind: str, number: int = 1) -> NamedFile | None:
+        """Return one file of this video, if there is one of that kind."""
+        return self.named_files.get((kind, number))
+
+    @property
+    def streamed_size(self) -> int | None:
+        """Return the bytes of what plays, once there is something."""
+        plays = self.file(*PLAYABLE)
+        return plays.size if plays is not None else None
+
+    @property
+    def is_converted(self) -> bool:
+        """Return whether something else plays than the original."""
+        original, plays = self.file(*ORIGINAL), self.file(*PLAYABLE)
+        return original is not None and plays is not None and plays.key != original.key
 
     @property
     def resolution(self) -> str | None:
@@ -176,7 +197,8 @@ class Video(Claimable, Watched, Base):
     @property
     def keeps_frames(self) -> bool:
         """Return whether the frames as received are stored."""
-        return self.frames_key is not None and not self.frames_key.endswith(".json")
+        frames = self.file(*FRAMES)
+        return frames is not None and not frames.key.endswith(".json")
 
     @property
     def waits_for_room(self) -> bool:
@@ -190,28 +212,11 @@ class Video(Claimable, Watched, Base):
 
     @property
     def files_size(self) -> int:
-        """Return the bytes of every file that this row references, each once."""
-        sizes = {
-            self.original_key: self.original_size,
-            self.frames_key: self.frames_size,
-            self.playable_key: self.playable_size,
-            self.poster_key: self.poster_size,
-            self.thumbnail_key: self.thumbnail_size,
-            self.sprite_key: self.sprite_size,
-            **{file["key"]: file["size"] for file in files_of_tracks(self.tracks)},
-        }
-        return sum(size or 0 for key, size in sizes.items() if key)
+        """Return the bytes of every file that this row names, each once."""
+        sizes = {file.key: file.size for file in self.named_files.values()}
+        return sum(size or 0 for size in sizes.values())
 
     @property
     def stored_keys(self) -> list[str]:
-        """Return every file that this row references."""
-        keys = (
-            self.original_key,
-            self.frames_key,
-            self.playable_key,
-            self.poster_key,
-            self.thumbnail_key,
-            self.sprite_key,
-            *(file["key"] for file in files_of_tracks(self.tracks)),
-        )
-        return sorted({key for key in keys if key})
+        """Return every file that this row names."""
+        return sorted(keys_named(self, self.files))

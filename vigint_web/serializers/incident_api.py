@@ -126,7 +126,7 @@ def status_document(incident: Incident) -> StatusDocument:
         **accepted_document(incident),
         "state": _state(video),
         "file_hash": video.original_sha256 if video and encoded else None,
-        "size": video.playable_size if video else None,
+        "size": video.streamed_size if video else None,
         "duration": video.duration if video else None,
         "frames": {
             "received": incident.frames_received,

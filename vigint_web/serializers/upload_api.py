@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from typing_extensions import TypedDict
 
 from vigint_web.i18n.sentences import failure_sentence
-from vigint_web.models import Upload, VideoStatus
+from vigint_web.models import FileKind, Upload, Video, VideoStatus
 from vigint_web.services.core.actors import Actor
 from vigint_web.services.sources.duplicates import find_duplicates
 from vigint_web.services.uploads import receiving, uploads
@@ -65,13 +65,19 @@ def upload_document(actor: Actor, upload: Upload) -> UploadDocument:
         "status": VideoStatus(video.status),
         "progress": video.progress,
         "error": str(failure_sentence(video.error_code)) if video.error_code else None,
-        "thumbnail_url": f"/videos/{video.public_id}/thumbnail" if video.thumbnail_key else None,
+        "thumbnail_url": f"/videos/{video.public_id}/thumbnail"
+        if video.file("thumbnail")
+        else None,
         "sha256": video.original_sha256,
         "duplicates": [
             {"source_id": source.source_id, "name": source.name}
             for source in find_duplicates(actor, upload.source)
         ],
     }
+
+
+def _thumbnail_url(video: Video) -> str | None:
+    return f"/videos/{video.public_id}/thumbnail" if video.file(FileKind.THUMBNAIL) else None
 
 
 def _unfinished(upload: Upload) -> UnfinishedDocument:

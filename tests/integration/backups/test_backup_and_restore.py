@@ -12,6 +12,7 @@ import flask_migrate
 import pytest
 from flask.testing import FlaskClient
 
+from tests.alike import of_columns, of_rows
 from tests.helpers import (
     Browser,
     Footage,
@@ -290,6 +291,24 @@ def test_a_database_of_an_older_version_is_backed_up_and_migrated_when_restored(
         assert trail.first_broken_event() is None
         db.session.remove()
         close_pool(db.engine)
+
+
+def test_a_backup_of_the_version_before_is_restored_by_this_one(
+    shell: Shell, elsewhere: Shell, lived: Source, config: Config, tmp_path: Path
+) -> None:
+    """It names files by columns alone; once it is restored each has its row."""
+    named, stored = of_columns(), stored_files(config)
+    db.session.remove()
+    flask_migrate.downgrade(revision="0020")
+    shell.does("backup", tmp_path / "before.tar")
+    elsewhere.does("backup", "--verify", tmp_path / "before.tar")
+    elsewhere.does("restore", tmp_path / "before.tar")
+    restored = load_config(elsewhere.environ)
+    with create_app(restored).app_context():
+        assert of_rows() == of_columns() == named
+        assert stored_files(restored) == stored
+        db.session.remove()
+        db.engine.dispose()
 
 
 def test_without_postgresqls_programs_a_sentence_says_what_to_install(

@@ -59,6 +59,7 @@ def test_a_backup_without_a_secret_key_is_refused(
         ("UPDATE videos SET original_key = '../../etc/passwd'", "'../../etc/passwd'"),
         ("UPDATE videos SET poster_key = '/etc/passwd'", "'/etc/passwd'"),
         ("UPDATE videos SET sprite_key = x'2e2e2f'", "names a file"),
+        ("UPDATE video_files SET key = '../../etc/passwd'", "'../../etc/passwd'"),
         ("UPDATE videos SET tracks = replace(tracks, 'videos/', '../videos/')", "names a file"),
         ("UPDATE videos SET tracks = '[{\"number\": 2}]'", "further pictures"),
         ("UPDATE videos SET tracks = '{not JSON'", "further pictures"),

@@ -150,8 +150,9 @@ def test_many_files_are_asked_about_together(
             "videos/vid_gone/original.mp4"
         ]
     asked = [question for question in questions if question.startswith("SELECT")]
-    # By the check: for all files, for all rows, for their end, for missing ones; by the other.
-    assert len(asked) == 5, asked
+    # By the check: for all files, for all videos, for their end, for what is missing; by the other.
+    # Each but for the end is two: for the columns and for the rows.
+    assert len(asked) == 9, asked
 
 
 @only_files

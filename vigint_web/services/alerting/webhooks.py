@@ -155,7 +155,7 @@ def _video(video: Video) -> dict[str, Any]:
         "id": video.public_id,
         "status": video.status,
         "sha256": video.original_sha256,
-        "size": video.playable_size,
+        "size": video.streamed_size,
         "duration": video.duration,
         "error_code": video.error_code,
     }

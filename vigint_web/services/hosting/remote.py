@@ -16,6 +16,7 @@ from vigint_web.clock import utcnow
 from vigint_web.crypto.encryption import Seal, SealBroken
 from vigint_web.extensions import db
 from vigint_web.models import Hosting, HostingState, Incident, RiskLevel, Video
+from vigint_web.models.video_file import PLAYABLE
 from vigint_web.services.audit import trail
 from vigint_web.services.core.actors import SYSTEM
 from vigint_web.services.core.lapsing import has_lapsed, lapsed
@@ -163,13 +164,14 @@ class _Removal(Work[Hosting]):
 def _upload(hosting: Hosting) -> dict[str, Any]:
     settings, incident = config(), hosting.incident
     video = incident.video
-    if video is None or video.playable_key is None:
+    plays = video.file(*PLAYABLE) if video is not None else None
+    if video is None or plays is None:
         return {"success": False, "status_code": 404, "error": "video_deleted"}
     server = ServerSettings(settings.sparse_url or "", settings.sparse_key or "")
     service = VideoLinkService(load_server=lambda: server, upload_policy=ONCE)  # the row retries
     said = _said(incident, video)
     release_connection()
-    with storage().local_copy(video.playable_key) as clip:
+    with storage().local_copy(plays.key) as clip:
         return dict(service.upload_video(clip, said, incident.link_hours))
 
 

@@ -29,11 +29,13 @@ from vigint_web.models import (
     Audience,
     Incident,
     Link,
+    NamedFile,
     Scope,
     Video,
     VideoKind,
     VideoStatus,
 )
+from vigint_web.models.video_file import FRAMES, ORIGINAL, frames_type
 from vigint_web.services.accounts.sites import camera_of
 from vigint_web.services.accounts.users import alerted_by_default
 from vigint_web.services.alerting.routing import owe_alerts, owe_nothing
@@ -46,6 +48,7 @@ from vigint_web.services.core.transactions import after_commit, transaction
 from vigint_web.services.incidents.payload import IncidentFacts
 from vigint_web.services.links.links import mint_link
 from vigint_web.services.videos.lifecycle import delete_video_files, restart_failed
+from vigint_web.services.videos.publication import Files, add_video
 from vigint_web.services.videos.retention_dates import date_for_new
 from vigint_web.storage import NoRoom
 
@@ -170,6 +173,17 @@ def _parts(footage: Footage | None) -> list[Footage]:
     return [footage] if beside is None else [footage, beside]
 
 
+def _files(footage: Footage, stored: Sequence[str]) -> Files:
+    """Return how an incident's footage is named, which is stored under these keys."""
+    files = {}
+    for part, key in zip(_parts(footage), stored, strict=True):
+        if part.kind == VideoKind.FRAMES:
+            files[FRAMES] = NamedFile(key, part.size, content_type=frames_type(key))
+        else:
+            files[ORIGINAL] = NamedFile(key, part.size, part.digests[0])
+    return files
+
+
 def _publish(part: Footage, key: str) -> None:
     try:
         storage().publish(part.draft, key)
@@ -211,15 +225,7 @@ def _insert(
                 created_at=now,
                 purge_at=date_for_new(footage.kind, now),
             )
-            for part, key in zip(_parts(footage), given.stored, strict=True):
-                if part.kind == VideoKind.FRAMES:
-                    video.frames_key, video.frames_size = key, part.size
-                else:
-                    video.original_key, video.original_size = key, part.size
-                    video.original_sha256 = part.digests[0]
-            video.stored_size = video.files_size
-            session.add(video)
-            session.flush()
+            add_video(session, video, _files(footage, given.stored))
         incident = Incident(
             reference=f"INC-{now.year}-{next_number(f'incident-{now.year}'):06d}",
             site_id=site_id,

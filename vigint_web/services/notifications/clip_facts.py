@@ -67,12 +67,12 @@ def clip_of(alert: Alert, incident: Incident) -> ClipFacts | None:
         return None
     if link is None:
         return _hosted_clip(incident, video)
-    if link.revoked_at is not None or link.expires_at is None or video.playable_size is None:
+    if link.revoked_at is not None or link.expires_at is None or video.streamed_size is None:
         return None
     return ClipFacts(
         url=private_url(link, video.public_id),
         video_id=video.public_id,
-        size=video.playable_size,
+        size=video.streamed_size,
         expires_at=link.expires_at,
         hours=hours_left(link.expires_at, utcnow()),
         pace_known=incident.pace_known is not False,
@@ -83,14 +83,14 @@ def _hosted_clip(incident: Incident, video: Video) -> ClipFacts | None:
     """Return a mail's facts about a clip on another server, if any."""
     hosting = find_hosting(incident.id)
     address = hosted_link(hosting) if hosting is not None else None
-    if hosting is None or address is None or video.playable_size is None:
+    if hosting is None or address is None or video.streamed_size is None:
         return None
     hours = timedelta(hours=incident.link_hours)
     expires_at = hosting.expires_at or (hosting.settled_at or utcnow()) + hours
     return ClipFacts(
         url=address,
         video_id=hosting.remote_id or video.public_id,
-        size=video.playable_size,
+        size=video.streamed_size,
         expires_at=expires_at,
         hours=hours_left(expires_at, utcnow()),
         pace_known=incident.pace_known is not False,

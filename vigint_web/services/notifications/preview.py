@@ -59,7 +59,7 @@ def preview_mail(
         raise Invalid([not_an_address(recipient)])
     video = incident.video
     early = video is not None and video.status in {VideoStatus.UPLOADING, VideoStatus.PROCESSING}
-    shown = video is not None and (early or video.playable_size is not None)
+    shown = video is not None and (early or video.streamed_size is not None)
     owed = Alert(
         recipient=recipient,
         kind=AlertKind.VIDEO if shown else AlertKind.TEXT_ONLY,
@@ -102,7 +102,7 @@ def _clip(incident: Incident, video: Video, recipient: str) -> ClipFacts:
     return ClipFacts(
         url=addresses.video_page(video.public_id, "…"),
         video_id=video.public_id,
-        size=video.playable_size or 0,
+        size=video.streamed_size or 0,
         expires_at=expires_at,
         hours=hours_left(expires_at, now),
         pace_known=incident.pace_known is not False,

@@ -9,16 +9,19 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, NullPool, create_engine, inspect, make_url, text
 
 from vigint_web.errors import CommandRefused, VigintError
-from vigint_web.models import files_of_tracks
 from vigint_web.storage import is_key, is_name
 
 _DEAD_SECONDS = 6 * 3600
+
+# Key, hash and size of files, by what they are to their video.
+_Files = dict[tuple[str, int], tuple[Any, Any, Any]]
 
 
 class DatabaseRefused(CommandRefused):
@@ -89,7 +92,10 @@ def read_contents(connection: Connection) -> Contents:
         revision = connection.scalar(text("SELECT version_num FROM alembic_version"))
     files = tuple(stored_files(connection) if "videos" in tables else ())
     strange = [stored.key for stored in files if not is_key(stored.key)]
-    # Staged files are named by their upload.
+    if "video_files" in tables:
+        keys = connection.scalars(text("SELECT key FROM video_files")).all()
+        strange += [key for key in map(str, keys) if not is_key(key)]
+    # What is staged is named by its upload.
     if "uploads" in tables:
         named = connection.scalars(text("SELECT public_id FROM uploads")).all()
         strange += [name for name in map(str, named) if not is_name(name)]
@@ -97,31 +103,66 @@ def read_contents(connection: Connection) -> Contents:
 
 
 def stored_files(connection: Connection) -> Iterator[StoredFile]:
-    """Yield every file referenced by a row of videos, each once, of any revision.
+    """Yield every file that a video has, each once, whatever the revision.
+
+    Files are named by columns of videos, and since 0021 by rows of their own too. Where both tell
+    of the same place the columns are right: processes of the version before write nothing else.
 
     Raises:
         DatabaseRefused: names of further tracks are invalid.
     """
-    columns = {column["name"] for column in inspect(connection).get_columns("videos")}
+    inspector = inspect(connection)
+    columns = {column["name"] for column in inspector.get_columns("videos")}
     kinds = sorted(name.removesuffix("_key") for name in columns if name.endswith("_key"))
+    rows = _rows_of_files(connection) if inspector.has_table("video_files") else iter(())
+    of_rows = next(rows, None)
     seen = set()
-    for row in connection.execute(text("SELECT * FROM videos ORDER BY id")).mappings():
-        named = [(row[f"{k}_key"], row.get(f"{k}_sha256"), row.get(f"{k}_size")) for k in kinds]
-        for key, sha256, size in (*named, *_tracks(row.get("tracks"))):
+    for video in connection.execute(text("SELECT * FROM videos ORDER BY id")).mappings():
+        tracks = video.get("tracks")
+        named = {
+            (k, 1): (video[f"{k}_key"], video.get(f"{k}_sha256"), video.get(f"{k}_size"))
+            for k in kinds
+            if video[f"{k}_key"]
+        } | _tracks(tracks)
+        while of_rows is not None and of_rows[0] <= video["id"]:
+            if of_rows[0] == video["id"]:
+                # Which further pictures there are is the list's to say.
+                kept = (s for s in of_rows[1] if s[1] == 1 or tracks is None)
+                named = {slot: of_rows[1][slot] for slot in kept} | named
+            of_rows = next(rows, None)
+        for key, sha256, size in named.values():
             if key and key not in seen:
                 seen.add(key)
-                # SQLite stores values of any type.
-                yield StoredFile(row["id"], str(key), sha256, size)
+                # SQLite holds what it was given, of whatever type.
+                yield StoredFile(video["id"], str(key), sha256, size)
 
 
-def _tracks(stored: Any) -> list[tuple[Any, Any, Any]]:
-    """Return key, hash and size of each file of further pictures that a row names.
+def _rows_of_files(connection: Connection) -> Iterator[tuple[int, _Files]]:
+    """Yield the files that rows of their own name, video by video in the order of their ids."""
+    found = connection.execute(
+        text("SELECT video_id, kind, number, key, sha256, size FROM video_files ORDER BY video_id")
+    )
+    for video_id, rows in groupby(found, lambda row: row.video_id):
+        yield (
+            video_id,
+            {(row.kind, row.number): (row.key, row.sha256, row.size) for row in rows},
+        )
+
+
+def _tracks(stored: Any) -> _Files:
+    """Return key, hash and size of each further picture that a row names.
 
     ``stored`` is a JSON text from SQLite, and what it says from PostgreSQL.
     """
     try:
         told = json.loads(stored) if isinstance(stored, str | bytes) else stored
-        return [(str(file["key"]), file["sha256"], file["size"]) for file in files_of_tracks(told)]
+        named: _Files = {}
+        for track in told or []:
+            posters = [("poster", track["poster"])] if "poster" in track else []
+            for kind, file in (("playable", track), *posters):
+                of_file = (str(file["key"]), file["sha256"], file["size"])
+                named[kind, track["number"]] = of_file
+        return named
     except (ValueError, TypeError, KeyError, RecursionError):
         raise DatabaseRefused(
             "The database is damaged: it names further pictures of a video as no Vigint does."

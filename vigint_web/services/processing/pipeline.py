@@ -23,6 +23,7 @@ from vigint_web.media.tools import ToolMissing
 from vigint_web.models import Source, Video, VideoStatus
 from vigint_web.models import VideoKind as Kind
 from vigint_web.models.types import ATTEMPTS
+from vigint_web.models.video_file import FRAMES
 from vigint_web.services.alerting.routing import tell_of_video
 from vigint_web.services.audit import trail
 from vigint_web.services.core import job_queue
@@ -113,10 +114,11 @@ def _publish(lease: Lease, video: Video, product: Product) -> None:
             storage().publish(draft, key)
             published.append(key)
         with transaction() as session:
-            if video.frames_key and "frames_key" in product.values:
-                dropped = [video.frames_key]
+            frames = video.file(*FRAMES)
+            if frames is not None and FRAMES in product.files:
+                dropped = [frames.key]
                 after_commit(lambda: delete_video_files(dropped))
-            settle_ready(lease, product.values)
+            settle_ready(lease, product.values, product.files)
             session.refresh(video)
             found = find_incident_of(video.id)
             if found is not None:

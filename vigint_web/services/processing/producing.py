@@ -3,7 +3,7 @@
 import hashlib
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +15,9 @@ from vigint_web.media.playable import Track, prepare, spared
 from vigint_web.media.probe import Probe
 from vigint_web.media.runner import Limits, Runner
 from vigint_web.media.survey import Survey
-from vigint_web.models import Video
+from vigint_web.models import FileKind, NamedFile, Video
 from vigint_web.models import VideoKind as Kind
+from vigint_web.models.video_file import FRAMES, ORIGINAL, PLAYABLE, Slot, frames_type
 from vigint_web.services.core.leases import Lease
 from vigint_web.services.core.runtime import config, runtime, storage
 from vigint_web.services.core.transactions import change, transaction
@@ -29,7 +30,7 @@ log = logging.getLogger(__name__)
 # An alert that waits for its picture is late: incidents get minutes, sources hours.
 _INCIDENT_LIMITS = Limits(seconds=600)
 _SOURCE_LIMITS = Limits(seconds=3 * 3600)
-_PICTURES = ("poster", "thumbnail", "sprite")
+_PICTURES = (FileKind.POSTER, FileKind.THUMBNAIL, FileKind.SPRITE)
 
 
 @dataclass
@@ -37,6 +38,7 @@ class Product:
     """The result: files still under working names, and the row's values."""
 
     values: dict[str, Any]
+    files: dict[Slot, NamedFile] = field(default_factory=dict)
     drafts: dict[str, Path] = field(default_factory=dict)  # by storage key
     incident_values: dict[str, Any] = field(default_factory=dict)
 
@@ -52,18 +54,20 @@ def produce(video: Video, folder: Path, lease: Lease) -> Product:
     base = f"videos/{video.public_id}/a{lease.attempt}"
     if video.kind == Kind.FRAMES:
         return _from_frames(video, folder, base, runner, lease)
-    if video.original_key is None:
+    received = video.file(*ORIGINAL)
+    if received is None:
         raise FileNotFoundError(video.public_id)
-    with storage().local_copy(video.original_key) as original:
-        return _from_file(video, original, folder, base, runner, lease)
+    with storage().local_copy(received.key) as original:
+        return _from_file(video, received, original, folder, base, runner, lease)
 
 
 def _from_frames(video: Video, folder: Path, base: str, runner: Runner, lease: Lease) -> Product:
-    if video.frames_key is None:
+    frames = video.file(*FRAMES)
+    if frames is None:
         raise FileNotFoundError(video.public_id)
     clip = folder / "incident.mp4"
     with (
-        storage().local_copy(video.frames_key) as path,
+        storage().local_copy(frames.key) as path,
         FramesArchive(path) as archive,
     ):
         usable = usable_frames(archive, video.public_id)
@@ -71,29 +75,22 @@ def _from_frames(video: Video, folder: Path, base: str, runner: Runner, lease: L
             usable, clip, runner, survey_in=folder, on_progress=_reporter(lease)
         )
     seen = encoded.probe
-    key, digest, size = f"{base}/incident.mp4", _sha256(clip), clip.stat().st_size
+    made = _named(f"{base}/incident.mp4", clip)
     product = Product(
-        values={
-            **_probed(seen),
-            "original_key": key,
-            "original_size": size,
-            "original_sha256": digest,
-            "playable_key": key,
-            "playable_size": size,
-            "playable_sha256": digest,
-            "playable_type": "video/mp4",
-            "recorded_at": moment_of(encoded.began, video.created_at),
-        },
-        drafts={key: clip},
+        values={**_probed(seen), "recorded_at": moment_of(encoded.began, video.created_at)},
+        files={ORIGINAL: made, PLAYABLE: replace(made, content_type="video/mp4")},
+        drafts={made.key: clip},
         incident_values={"frames_used": encoded.frames_used, "pace_known": encoded.pace_known},
     )
     if not config().keep_frames:
         # Only the clip is kept, and the manifest of its frames.
         manifest = folder / MANIFEST
-        with storage().local_copy(video.frames_key) as path, FramesArchive(path) as archive:
+        with storage().local_copy(frames.key) as path, FramesArchive(path) as archive:
             archive.write_manifest(manifest)
         key = f"{base}/{MANIFEST}"
-        product.values |= {"frames_key": key, "frames_size": manifest.stat().st_size}
+        product.files[FRAMES] = NamedFile(
+            key, manifest.stat().st_size, content_type=frames_type(key)
+        )
         product.drafts[key] = manifest
     survey = encoded.survey or Survey(seen, folder)
     _add_pictures(product, clip, seen, survey, folder, base, runner)
@@ -101,7 +98,13 @@ def _from_frames(video: Video, folder: Path, base: str, runner: Runner, lease: L
 
 
 def _from_file(
-    video: Video, original: Path, folder: Path, base: str, runner: Runner, lease: Lease
+    video: Video,
+    received: NamedFile,
+    original: Path,
+    folder: Path,
+    base: str,
+    runner: Runner,
+    lease: Lease,
 ) -> Product:
     ready = prepare(
         original,
@@ -115,26 +118,16 @@ def _from_file(
         **_probed(seen),
         "flaws": [flaw.value for flaw in ready.flaws],
         "gaps": _gaps(seen),
-        "playable_type": rendition.playable_content_type(seen, ready.plan),
     }
     if video.kind == Kind.CLIP and storage_suffix(video.original_name) != f".{seen.format}":
         values["original_name"] = f"incident.{seen.format}"
     product = Product(values=values, incident_values={"pace_known": True})
-    watched = ready.rendition
-    if watched is None:
-        values |= {
-            "playable_key": video.original_key,
-            "playable_size": video.original_size,
-            "playable_sha256": video.original_sha256,
-        }
-    else:
-        key = f"{base}/rendition.mp4"
-        values |= {
-            "playable_key": key,
-            "playable_size": watched.stat().st_size,
-            "playable_sha256": _sha256(watched),
-        }
-        product.drafts[key] = watched
+    watched, plays = ready.rendition, received
+    if watched is not None:
+        plays = _named(f"{base}/rendition.mp4", watched)
+        product.drafts[plays.key] = watched
+    content_type = rendition.playable_content_type(seen, ready.plan)
+    product.files[PLAYABLE] = replace(plays, content_type=content_type)
     _add_tracks(product, ready.tracks, folder, base, runner)
     _add_pictures(product, watched or original, ready.played, ready.survey, folder, base, runner)
     return product
@@ -143,31 +136,25 @@ def _from_file(
 def _add_tracks(
     product: Product, tracks: Sequence[Track], folder: Path, base: str, runner: Runner
 ) -> None:
-    product.values["tracks"] = [
-        {
-            "number": number,
-            "key": f"{base}/track{number}.mp4",
-            "size": track.rendition.stat().st_size,
-            "sha256": _sha256(track.rendition),
-            "width": track.played.width,
-            "height": track.played.height,
-            "duration": track.played.duration,
-        }
-        for number, track in enumerate(tracks, start=2)
-    ]
-    named = zip(product.values["tracks"], tracks, strict=True)
-    for row, track in named:
-        product.drafts[row["key"]] = track.rendition
-        name = f"poster{row['number']}.jpg"
-        picture = folder / name
+    product.values["tracks"] = []
+    for number, track in enumerate(tracks, start=2):
+        product.values["tracks"].append(
+            {
+                "number": number,
+                "width": track.played.width,
+                "height": track.played.height,
+                "duration": track.played.duration,
+            }
+        )
+        key = f"{base}/track{number}.mp4"
+        product.files[FileKind.PLAYABLE, number] = _named(key, track.rendition, "video/mp4")
+        product.drafts[key] = track.rendition
+        picture = folder / f"poster{number}.jpg"
         with spared("the poster of a further picture"):
             pictures.make_poster(track.rendition, picture, track.played, runner)
-            row["poster"] = {
-                "key": f"{base}/{name}",
-                "size": picture.stat().st_size,
-                "sha256": _sha256(picture),
-            }
-            product.drafts[row["poster"]["key"]] = picture
+            key = f"{base}/{picture.name}"
+            product.files[FileKind.POSTER, number] = _named(key, picture, "image/jpeg")
+            product.drafts[key] = picture
 
 
 def _add_pictures(
@@ -183,10 +170,10 @@ def _add_pictures(
     with spared("the timeline"):
         line = survey.finish(folder, runner)
         product.values |= {"scenes": line.stored_scenes(), "timeline": line.stored()}
-    if not files["thumbnail"].exists():
+    if not files[FileKind.THUMBNAIL].exists():
         with spared("the poster"):
-            pictures.make_poster(clip, files["poster"], shown, runner)
-            pictures.make_thumbnail(files["poster"], files["thumbnail"], runner)
+            pictures.make_poster(clip, files[FileKind.POSTER], shown, runner)
+            pictures.make_thumbnail(files[FileKind.POSTER], files[FileKind.THUMBNAIL], runner)
     for name, picture in files.items():
         if picture.exists():
             _add_picture(product, name, picture, base)
@@ -194,11 +181,7 @@ def _add_pictures(
 
 def _add_picture(product: Product, name: str, picture: Path, base: str) -> None:
     key = f"{base}/{name}.jpg"
-    product.values |= {
-        f"{name}_key": key,
-        f"{name}_size": picture.stat().st_size,
-        f"{name}_sha256": _sha256(picture),
-    }
+    product.files[name, 1] = _named(key, picture, "image/jpeg")
     product.drafts[key] = picture
 
 
@@ -242,6 +225,10 @@ def _probed(seen: Probe) -> dict[str, Any]:
         "audio_sample_rate": seen.audio_sample_rate,
         "details": seen.raw,
     }
+
+
+def _named(key: str, path: Path, content_type: str | None = None) -> NamedFile:
+    return NamedFile(key, path.stat().st_size, _sha256(path), content_type)
 
 
 def _sha256(path: Path) -> str:

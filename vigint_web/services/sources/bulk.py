@@ -8,6 +8,7 @@ from sqlalchemy import select
 from vigint_web.errors import Invalid, Mistake, MistakeCode, VigintError
 from vigint_web.extensions import db
 from vigint_web.models import Source, VideoStatus
+from vigint_web.models.video_file import ORIGINAL
 from vigint_web.services.core.actors import Actor
 from vigint_web.services.sources import sources, tags
 from vigint_web.services.sources.editing import add_tags
@@ -32,8 +33,8 @@ def choose(actor: Actor, source_ids: Sequence[str]) -> list[Source]:
 
 
 def can_retry(source: Source) -> bool:
-    """Return whether a source has failed and has bytes to process again."""
-    return source.video.status == VideoStatus.FAILED and source.video.original_key is not None
+    """Return whether a source has failed and has something that could be processed again."""
+    return source.video.status == VideoStatus.FAILED and source.video.file(*ORIGINAL) is not None
 
 
 def delete_many(actor: Actor, source_ids: Sequence[str]) -> Outcome:

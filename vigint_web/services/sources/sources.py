@@ -21,7 +21,17 @@ from vigint_web.errors import (
     StorageFull,
 )
 from vigint_web.extensions import db
-from vigint_web.models import Audience, Site, Source, Upload, Video, VideoKind, VideoStatus
+from vigint_web.models import (
+    Audience,
+    NamedFile,
+    Site,
+    Source,
+    Upload,
+    Video,
+    VideoKind,
+    VideoStatus,
+)
+from vigint_web.models.video_file import ORIGINAL
 from vigint_web.services.accounts.sites import home_site
 from vigint_web.services.audit import trail
 from vigint_web.services.core import job_queue
@@ -37,6 +47,7 @@ from vigint_web.services.videos.lifecycle import (
     detach_and_delete_video,
     restart_failed,
 )
+from vigint_web.services.videos.publication import Files, publish_files
 from vigint_web.services.videos.retention_dates import date_for_new
 from vigint_web.storage import NoRoom
 
@@ -141,8 +152,8 @@ def finish_upload(actor: Actor, source: Source, draft: Path, size: int, sha256: 
         Conflict: the upload was aborted meanwhile.
         StorageFull: nothing was kept but the failed source, which can be retried.
     """
-    key = original_key(source.video)
-    upload_goes_on(source.video_id)  # syncing a large file may take long
+    key = original_key_of(source.video)
+    upload_goes_on(source.video_id)  # syncing a large file may take its time
     try:
         storage().publish(draft, key)
     except NoRoom:
@@ -155,8 +166,8 @@ def finish_upload(actor: Actor, source: Source, draft: Path, size: int, sha256: 
         raise
 
 
-def original_key(video: Video) -> str:
-    """Return the storage key of a source's original."""
+def original_key_of(video: Video) -> str:
+    """Return the key under which the original of a source is stored."""
     return f"videos/{video.public_id}/original{storage_suffix(video.original_name)}"
 
 
@@ -171,10 +182,8 @@ def hand_over(actor: Actor, source: Source, size: int, sha256: str) -> None:
         done = _end_upload(
             session,
             video.id,
+            {ORIGINAL: NamedFile(original_key_of(video), size, sha256)},
             status=VideoStatus.PROCESSING,
-            original_key=original_key(video),
-            original_size=size,
-            original_sha256=sha256,
             stored_size=size,
         )
         if not done:
@@ -197,6 +206,7 @@ def fail_upload(actor: Actor, source: Source, code: str, detail: str = "") -> No
         failed = _end_upload(
             session,
             source.video_id,
+            {},
             status=VideoStatus.FAILED,
             error_code=code,
             error_detail=detail,
@@ -210,14 +220,13 @@ def fail_upload(actor: Actor, source: Source, code: str, detail: str = "") -> No
     session.refresh(source.video)
 
 
-def _end_upload(session: Session, video_id: int, **values: Any) -> bool:
-    """End the upload state of a video; return whether it was uploading."""
+def _end_upload(session: Session, video_id: int, files: Files, **values: Any) -> bool:
+    """Move a video on from its upload; return whether that was still going on."""
+    uploading = (Video.id == video_id) & (Video.status == VideoStatus.UPLOADING)
+    ended = update(Video).where(uploading).values(lease_until=None, **values)
     return bool(
-        change(
-            session,
-            update(Video)
-            .where(Video.id == video_id, Video.status == VideoStatus.UPLOADING)
-            .values(lease_until=None, **values),
+        publish_files(
+            session, video_id, lambda **said: change(session, ended.values(**said)), files
         )
     )
 

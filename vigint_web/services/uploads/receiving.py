@@ -46,6 +46,7 @@ from vigint_web.services.uploads.write_lock import (
     only_writer,
 )
 from vigint_web.services.videos.lifecycle import delete_video_files
+from vigint_web.services.videos.publication import names_original
 from vigint_web.storage import NoRoom, StorageError
 from vigint_web.storage.base import Staged
 
@@ -272,7 +273,7 @@ def _publish(upload: Upload, staged: Staged, lock: WriteLock, tally: Tally) -> s
     hashing.keep(upload.public_id, tally)  # in case publishing fails
     _note(lock, upload.length)  # from here on the sweep finishes it, whatever happens to us
     lock.alive()
-    staged.publish(sources.original_key(upload.source.video))
+    staged.publish(sources.original_key_of(upload.source.video))
     lock.published = True
     return tally.sha256()
 
@@ -284,9 +285,9 @@ def _hand_over(actor: Actor, upload: Upload, lock: WriteLock, sha256: str) -> No
             lock.require(lock.end(session, offset=upload.length, **ended))
             sources.hand_over(actor, upload.source, upload.length, sha256)
     except (Conflict, LeaseLost):
-        key = sources.original_key(upload.source.video)
-        if db.session.scalar(select(Video.id).where(Video.original_key == key)) is None:
-            delete_video_files([key])  # aborted meanwhile
+        key = sources.original_key_of(upload.source.video)
+        if db.session.scalar(select(Video.id).where(names_original(key))) is None:
+            delete_video_files([key])  # given up meanwhile
         raise
     hashing.forget(upload.public_id)
 
@@ -294,7 +295,7 @@ def _hand_over(actor: Actor, upload: Upload, lock: WriteLock, sha256: str) -> No
 def _adopt(actor: Actor, upload: Upload, lock: WriteLock) -> int:
     """Complete a publication whose process died before recording it."""
     tally = Tally()
-    with lock.kept(), storage().open(sources.original_key(upload.source.video)) as file:
+    with lock.kept(), storage().open(sources.original_key_of(upload.source.video)) as file:
         for _ in tally.add_all(iter(lambda: file.read(_PIECE), b"")):
             lock.alive()
     _hand_over(actor, upload, lock, tally.sha256())
@@ -303,7 +304,7 @@ def _adopt(actor: Actor, upload: Upload, lock: WriteLock) -> int:
 
 def _is_published(upload: Upload) -> bool:
     try:
-        with storage().open(sources.original_key(upload.source.video)) as file:
+        with storage().open(sources.original_key_of(upload.source.video)) as file:
             return file.seek(0, os.SEEK_END) == upload.length
     except FileNotFoundError:
         return False

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Iterable, Sequence
+from functools import partial
 from typing import Any
 
 from sqlalchemy import delete, or_, select, update
@@ -12,6 +13,7 @@ from vigint_web.errors import Conflict
 from vigint_web.models import (
     Access,
     Alert,
+    FileKind,
     Incident,
     Link,
     Mail,
@@ -23,6 +25,7 @@ from vigint_web.models.types import ATTEMPTS
 from vigint_web.services.core.leases import Lease
 from vigint_web.services.core.runtime import runtime
 from vigint_web.services.core.transactions import after_commit, change, transaction
+from vigint_web.services.videos.publication import Files, has_file, publish_files
 from vigint_web.storage import StorageError
 
 log = logging.getLogger(__name__)
@@ -31,28 +34,32 @@ log = logging.getLogger(__name__)
 _READY = {"status": VideoStatus.READY, "progress": 100, "error_code": None, "error_detail": None}
 
 
-def settle_ready(lease: Lease, values: dict[str, Any]) -> None:
-    """Make a video ready, if the lease is still valid; in the caller's transaction.
+def settle_ready(lease: Lease, values: dict[str, Any], files: Files) -> None:
+    """Make a video ready, if the lease still holds; inside the caller's transaction.
+
+    Args:
+        files: what was made, beside the files that the video has.
 
     Raises:
         LeaseLost: another worker owns the video now.
     """
     with transaction() as session:
-        _settle(lease, {**_READY, **values})
+        _settle(lease, {**_READY, **values}, files)
         video = session.get_one(Video, lease.row_id, populate_existing=True)
         video.stored_size = video.files_size
         session.flush()
 
 
 def settle_failed(lease: Lease, code: str, detail: str) -> None:
-    """Fail a video, with a code that becomes a sentence; raises LeaseLost."""
-    _settle(lease, {"status": VideoStatus.FAILED, "error_code": code, "error_detail": detail})
+    """Make a video failed, with a code that becomes a sentence; raises LeaseLost."""
+    _settle(lease, {"status": VideoStatus.FAILED, "error_code": code, "error_detail": detail}, {})
 
 
-def _settle(lease: Lease, values: dict[str, Any]) -> None:
+def _settle(lease: Lease, values: dict[str, Any], files: Files) -> None:
     with transaction() as session:
         processed = Video.status == VideoStatus.PROCESSING
-        lease.require(lease.end(session, processed, processing_completed_at=utcnow(), **values))
+        settle = partial(lease.end, session, processed, processing_completed_at=utcnow())
+        lease.require(publish_files(session, lease.row_id, settle, files, values))
 
 
 def restart_failed(video_id: int) -> int:
@@ -67,7 +74,7 @@ def restart_failed(video_id: int) -> int:
             .where(
                 Video.id == video_id,
                 Video.status == VideoStatus.FAILED,
-                or_(Video.original_key.is_not(None), Video.frames_key.is_not(None)),
+                has_file(FileKind.ORIGINAL, FileKind.FRAMES),
             )
             .values(
                 status=VideoStatus.PROCESSING,

@@ -10,11 +10,13 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from itertools import islice
+from typing import Any
 
-from sqlalchemy import RowMapping, select
+from sqlalchemy import Row, select
 
 from vigint_web.extensions import db
-from vigint_web.models import Upload, Video, files_of_tracks
+from vigint_web.models import Upload, Video, VideoFile
+from vigint_web.models.video_file import NAMING, files_named, keys_named
 from vigint_web.services.audit import trail
 from vigint_web.services.core.actors import Actor
 from vigint_web.services.core.runtime import storage
@@ -26,18 +28,8 @@ Told = Callable[[int, int], None]
 # The maximum number of rows per database query.
 _BATCH = 500
 _PIECE = 1024 * 1024
-_COLUMNS = (
-    (Video.original_key, Video.original_size, Video.original_sha256),
-    (Video.frames_key, Video.frames_size, None),
-    (Video.playable_key, Video.playable_size, Video.playable_sha256),
-    (Video.poster_key, Video.poster_size, Video.poster_sha256),
-    (Video.thumbnail_key, Video.thumbnail_size, Video.thumbnail_sha256),
-    (Video.sprite_key, Video.sprite_size, Video.sprite_sha256),
-)
-_SELECTED = [
-    *(column for columns in _COLUMNS for column in columns if column is not None),
-    Video.tracks,
-]
+_COLUMNS = [Video.id, Video.public_id, *(getattr(Video, name) for name in NAMING)]
+_ROWS = VideoFile.__table__
 
 
 class Problem(StrEnum):
@@ -56,6 +48,9 @@ class Named:
     video: str
     size: int | None
     sha256: str | None
+    # A name that its video has another file for now, which one of both places does not know yet:
+    # no orphan, and nothing is amiss if it is gone.
+    superseded: bool = False
 
 
 @dataclass(frozen=True)
@@ -107,7 +102,11 @@ def check(older_than: float, told: Told | None = None, *, hashes: bool = False) 
     seen: set[str] = set()
     waiting: dict[str, Named] = {}  # rows of which another file was listed
     for batch, named in _with_rows(storage().list_files()):
-        waiting |= {key: file for key, file in named.items() if file.video not in seen}
+        waiting |= {
+            key: file
+            for key, file in named.items()
+            if file.video not in seen and not file.superseded
+        }
         seen.update(file.video for file in named.values())
         for held in batch:
             file = waiting.pop(held.name, None)
@@ -173,37 +172,37 @@ def _with_rows(files: Iterable[Held]) -> Iterator[tuple[list[Held], dict[str, Na
 
 
 def _named(videos: Sequence[str]) -> list[Named]:
-    rows = db.session.execute(
-        select(Video.public_id, *_SELECTED).where(Video.public_id.in_(videos))
-    ).all()
-    db.session.rollback()  # the next query must see later rows
-    return [file for row in rows for file in _files_of(row._mapping).values()]
+    found = db.session.execute(select(*_COLUMNS).where(Video.public_id.in_(videos))).all()
+    named = _files_of(found)
+    db.session.rollback()  # the next question is about a later moment
+    return named
 
 
-def _files_of(values: RowMapping) -> dict[str, Named]:
-    """Return the files of a row, each once: the playable version may be the original itself."""
-    found: dict[str, Named] = {}
-    for key, size, sha256 in _COLUMNS:
-        name = values[key]
-        if name is not None:
-            digest = None if sha256 is None else values[sha256]
-            found[name] = Named(name, values[Video.public_id], values[size], digest)
-    for file in files_of_tracks(values[Video.tracks]):
-        name = file["key"]
-        found[name] = Named(name, values[Video.public_id], file["size"], file["sha256"])
+def _files_of(videos: Sequence[Row[Any]]) -> list[Named]:
+    """Return what videos name, each file once: what plays may be the original itself."""
+    rows: dict[int, list[Row[Any]]] = {}
+    ids = [video.id for video in videos]
+    for row in db.session.execute(select(_ROWS).where(VideoFile.video_id.in_(ids))):
+        rows.setdefault(row.video_id, []).append(row)
+    found: list[Named] = []
+    for video in videos:
+        of_video, label = rows.get(video.id, []), video.public_id
+        named = {file.key: file for file in files_named(video, of_video).values()}
+        found += [Named(key, label, file.size, file.sha256) for key, file in named.items()]
+        others = keys_named(video, of_video) - named.keys()
+        found += [Named(key, label, None, None, superseded=True) for key in sorted(others)]
     return found
 
 
 def _unseen(seen: set[str]) -> Iterator[Named]:
     """Yield the files of rows of which no file was listed."""
     last = 0
-    page = select(Video.id, Video.public_id, *_SELECTED).order_by(Video.id).limit(_BATCH)
+    page = select(*_COLUMNS).order_by(Video.id).limit(_BATCH)
     while rows := db.session.execute(page.where(Video.id > last)).all():
+        named = _files_of([row for row in rows if row.public_id not in seen])
         db.session.rollback()
         last = rows[-1].id
-        for row in rows:
-            if row.public_id not in seen:
-                yield from _files_of(row._mapping).values()
+        yield from (file for file in named if not file.superseded)
 
 
 def _compare(found: Findings, file: Named, size: int, hashes: bool) -> None:
@@ -227,7 +226,7 @@ def _look_again(found: Findings, file: Named, hashes: bool) -> None:
     """Check an unlisted file again, if its row still references it: both may have changed."""
     size = _size(file.key)
     now = next((other for other in _named([file.video]) if other.key == file.key), None)
-    if now is None:
+    if now is None or now.superseded:
         return
     if size is None:
         found.damaged.append(Damage(now, Problem.MISSING, None))

@@ -1,13 +1,14 @@
 """Select the stored bytes that a video plays, downloads and shows."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlalchemy import select
 
 from vigint_web.errors import LinkRefused, NotFound
 from vigint_web.extensions import db
-from vigint_web.models import Video
+from vigint_web.models import FileKind, NamedFile, Video
+from vigint_web.models.video_file import ORIGINAL, PLAYABLE
 from vigint_web.services.core.actors import Actor
 from vigint_web.services.videos.readiness import unreadiness
 
@@ -74,23 +75,26 @@ def playable_bytes(video: Video, track: str | None = None) -> StoredBytes:
     require_ready(video)
     if track not in {None, "1"}:
         return _track_bytes(video, track)
-    if not (video.playable_key and video.playable_sha256 and video.playable_type):
+    file = video.file(*PLAYABLE)
+    if file is None or not file.content_type:
         raise NotFound
-    return StoredBytes(
-        key=video.playable_key,
-        size=video.playable_size or 0,
-        sha256=video.playable_sha256,
-        content_type=video.playable_type,
-        stored_at=_stored_at(video),
-    )
+    return _bytes(video, file, file.content_type)
 
 
 def films_of(video: Video) -> dict[int, Film]:
-    """Return the playable files, by the number of the track."""
-    first = Film(video.playable_size or 0, video.duration)
-    return {1: first} | {
-        track["number"]: Film(track["size"], track["duration"]) for track in video.tracks or []
+    """Return what plays, by the number of the picture."""
+    seconds = {1: video.duration} | {
+        track["number"]: track["duration"] for track in video.tracks or []
     }
+    files = video.named_files
+    return {
+        number: Film(_size(files.get((FileKind.PLAYABLE, number))), duration)
+        for number, duration in seconds.items()
+    }
+
+
+def _size(file: NamedFile | None) -> int:
+    return (file.size or 0) if file is not None else 0
 
 
 @dataclass(frozen=True)
@@ -117,76 +121,70 @@ def pictures_of(video: Video) -> list[Picture]:
             track["width"],
             track["height"],
             track["duration"],
-            "poster" in track,
+            video.file(FileKind.POSTER, track["number"]) is not None,
         )
         for track in video.tracks or []
     ]
-    first = Picture(1, video.width, video.height, video.duration, bool(video.poster_key))
+    first = Picture(
+        1, video.width, video.height, video.duration, video.file(FileKind.POSTER) is not None
+    )
     return [first, *further] if further else []
 
 
 def _track_bytes(video: Video, number: str | None) -> StoredBytes:
     for track in video.tracks or []:
-        if str(track["number"]) == number:
-            return StoredBytes(
-                key=track["key"],
-                size=track["size"],
-                sha256=track["sha256"],
-                content_type="video/mp4",
-                stored_at=_stored_at(video),
-            )
+        file = video.file(FileKind.PLAYABLE, track["number"])
+        if str(track["number"]) == number and file is not None:
+            return _bytes(video, file, file.content_type or "video/mp4")
     raise NotFound
 
 
 def original_bytes(video: Video) -> StoredBytes:
     """Return the original, under its own name; raises LinkRefused while there is none."""
     require_ready(video)
-    if not (video.original_key and video.original_sha256):
+    file = video.file(*ORIGINAL)
+    if file is None:
         raise NotFound
-    return StoredBytes(
-        key=video.original_key,
-        size=video.original_size or 0,
-        sha256=video.original_sha256,
-        content_type=_TYPES.get(video.format or "", "application/octet-stream"),
-        stored_at=_stored_at(video),
-        filename=video.original_name,
-    )
+    content_type = _TYPES.get(video.format or "", "application/octet-stream")
+    return replace(_bytes(video, file, content_type), filename=video.original_name)
 
 
 def poster_bytes(video: Video, track: str | None = None) -> StoredBytes | None:
     """Return the video's picture, or that of a further ``track``, if one was made."""
-    if track not in {None, "1"}:
-        posters = (
-            further["poster"]
-            for further in video.tracks or []
-            if str(further["number"]) == track and "poster" in further
-        )
-        kept = next(posters, None)
-        return _picture(video, kept["key"], kept["size"], kept["sha256"]) if kept else None
-    return _picture(video, video.poster_key, video.poster_size, video.poster_sha256)
+    if track in {None, "1"}:
+        return _picture(video, FileKind.POSTER)
+    numbers = [
+        further["number"] for further in video.tracks or [] if str(further["number"]) == track
+    ]
+    return _picture(video, FileKind.POSTER, numbers[0]) if numbers else None
 
 
 def thumbnail_bytes(video: Video) -> StoredBytes | None:
-    """Return the video's picture for lists: a small one if it was made."""
-    small = _picture(video, video.thumbnail_key, video.thumbnail_size, video.thumbnail_sha256)
-    return small or poster_bytes(video)
+    """Return the video's picture as lists show it: small where a small one was made."""
+    return _picture(video, FileKind.THUMBNAIL) or poster_bytes(video)
 
 
 def sprite_bytes(video: Video) -> StoredBytes | None:
-    """Return the sprite sheet of a video's whole length, if it was made."""
-    return _picture(video, video.sprite_key, video.sprite_size, video.sprite_sha256)
+    """Return the small pictures of a video's whole length, if they were made."""
+    return _picture(video, FileKind.SPRITE)
 
 
-def _picture(
-    video: Video, key: str | None, size: int | None, sha256: str | None
-) -> StoredBytes | None:
-    if not (key and sha256):
+def _picture(video: Video, kind: FileKind, number: int = 1) -> StoredBytes | None:
+    file = video.file(kind, number)
+    if file is None or not file.sha256:
         return None
+    return _bytes(video, file, file.content_type or "image/jpeg")
+
+
+def _bytes(video: Video, file: NamedFile, content_type: str) -> StoredBytes:
+    """Return how a file is answered for; raises NotFound while its hash is not known."""
+    if not file.sha256:
+        raise NotFound
     return StoredBytes(
-        key=key,
-        size=size or 0,
-        sha256=sha256,
-        content_type="image/jpeg",
+        key=file.key,
+        size=_size(file),
+        sha256=file.sha256,
+        content_type=content_type,
         stored_at=_stored_at(video),
     )
 

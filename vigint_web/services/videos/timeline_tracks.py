@@ -7,7 +7,7 @@ from typing_extensions import TypedDict
 
 from vigint_web.errors import NotFound
 from vigint_web.media import webvtt
-from vigint_web.models import Video
+from vigint_web.models import FileKind, Video
 from vigint_web.services.core.runtime import config
 
 
@@ -33,10 +33,11 @@ def previews(video: Video) -> str:
     The picture's address is relative to the text, with the hash of its current content.
     """
     sheet: dict[str, Any] | None = (video.timeline or {}).get("sprite")
-    if not sheet or not video.sprite_key or not video.sprite_sha256:
+    sprite = video.file(FileKind.SPRITE)
+    if not sheet or sprite is None or not sprite.sha256:
         raise NotFound
     return webvtt.pictures(
-        f"sprite.jpg?v={video.sprite_sha256[:12]}",
+        f"sprite.jpg?v={sprite.sha256[:12]}",
         columns=sheet["columns"],
         width=sheet["width"],
         height=sheet["height"],

@@ -68,8 +68,8 @@ def page(video_id: str) -> Response:
             # The last viewing of a limited link continues although no other may begin.
             state_url=f"/video/{quote(video_id)}/state?token={quote(token)}&view={view}",
             stream_url=f"/stream/{quote(token)}/?view={view}",
-            poster_url=f"{pictures}?size=small" if video.poster_key else None,
-            large_poster_url=pictures if video.thumbnail_key else None,
+            poster_url=f"{pictures}?size=small" if video.file("poster") else None,
+            large_poster_url=pictures if video.file("thumbnail") else None,
             pictures_url=pictures,
             original_url=f"/api/video/{quote(token)}/download/?view={view}" if granted else None,
             tracks=tracks,
