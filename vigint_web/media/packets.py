@@ -25,13 +25,12 @@ _USUAL_INTERVAL = 0.04
 class Stream:
     """The facts of one stream's packets: their number, bytes and display times.
 
-    ``discarded`` are those that are decoded and not shown, such as the part cut off by an edit
-    list; ``last`` is the duration of the last one, in seconds.
+    Packets that are decoded and not shown, such as those before the start of an edit list, have a
+    size only; ``last`` is the duration of the last one, in seconds.
     """
 
     count: int = 0
     size: int = 0
-    discarded: int = 0
     stretches: list[list[Span]] = field(default_factory=list)
     last: float = 0.0
     _steps: list[float] = field(default_factory=list)
@@ -77,7 +76,6 @@ class Stream:
         self._furthest = max(self._furthest, -1 if place is None else place)
         self.size += size
         if "D" in flags:
-            self.discarded += 1
             return
         self.count += 1
         time = shown if shown is not None else decoded
