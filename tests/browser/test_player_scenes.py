@@ -291,6 +291,7 @@ def test_what_a_video_has_not_is_not_shown_and_pictures_wait_until_they_are_want
 
     # A video processed before this feature has the earlier player.
     vigint.sql("UPDATE videos SET sprite_key = NULL, timeline = NULL, scenes = NULL")
+    vigint.sql("DELETE FROM video_files WHERE kind = 'sprite'")
     asked.clear()
     page.reload()
     expect(_part(page, "play")).to_be_visible()
