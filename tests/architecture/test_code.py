@@ -5,6 +5,7 @@ repository.
 import re
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -88,3 +89,9 @@ def test_files_can_be_read_in_one_sitting() -> None:
         if path.suffix == ".py" and (lines := len(path.read_text().splitlines())) > 500
     }
     assert not long, long
+
+
+def test_modules_of_tests_have_names_of_their_own() -> None:
+    """Two modules of one name cannot be imported in one run; a run of one folder shows nothing."""
+    names = Counter(path.name for path in (ROOT / "tests").rglob("test_*.py"))
+    assert [name for name, times in names.items() if times > 1] == []
