@@ -3,10 +3,12 @@
 import base64
 import email
 import gc
+import hashlib
 import io
 import json
 import re
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 from email import policy
@@ -214,6 +216,28 @@ class Clock:
         self._shift += timedelta(**delta)
 
 
+def generated_once(
+    folder: Path, name: str, asked: tuple[object, ...], generate: Callable[[Path], object]
+) -> Path:
+    """Return the file of this name that is generated from these parameters, once.
+
+    Files of one name and different parameters are apart, so that no test reads what another one
+    asked for.
+
+    Args:
+        asked: all parameters that `generate` depends on, apart from the name.
+        generate: writes the file at the given path, whose extension is that of the name.
+    """
+    digest = hashlib.sha256(repr(asked).encode()).hexdigest()[:16]
+    path = folder / digest / name
+    if not path.exists():
+        path.parent.mkdir(exist_ok=True)
+        unfinished = path.with_stem("unfinished")
+        generate(unfinished)
+        unfinished.rename(path)
+    return path
+
+
 class Footage:
     """Generate clips and frames with the application's ffmpeg, each once."""
 
@@ -228,9 +252,9 @@ class Footage:
         Args:
             options: ffmpeg's output options; H.264 and AAC when none are given.
         """
-        path = self._folder / name
-        if not path.exists():
-            codecs = options or ("-c:v", "libx264", "-pix_fmt", "yuv420p", "-c:a", "aac")
+        codecs = options or ("-c:v", "libx264", "-pix_fmt", "yuv420p", "-c:a", "aac")
+
+        def generate(path: Path) -> None:
             self._runner.run(
                 [
                     "-f", "lavfi", "-i", f"testsrc2=s={size}:r=25:d={seconds}",
@@ -238,7 +262,8 @@ class Footage:
                     "-preset", "ultrafast", *codecs, str(path),
                 ]
             )  # fmt: skip
-        return path
+
+        return generated_once(self._folder, name, (codecs, seconds, size), generate)
 
     def frames(self, count: int = 40, size: str = "320x240") -> list[bytes]:
         """Return JPEG frames of a moving picture."""

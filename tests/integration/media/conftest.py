@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from media_samples import AAC, H264, MakeClip, packaged_ffmpeg
 
+from tests.helpers import generated_once
 from vigint_web.media.runner import Runner
 from vigint_web.media.tools import Tools, find_tools
 
@@ -62,12 +63,14 @@ def make_clip(tmp_path_factory: pytest.TempPathFactory) -> MakeClip:
         source: str = "testsrc2=size=160x120:rate=25:duration=1",
         sound: bool = False,
     ) -> Path:
-        path = folder / name
-        if not path.exists():
-            tone = ("-f", "lavfi", "-i", "sine=duration=1") if sound else ()
-            start = [program, "-v", "error", "-nostdin", "-y", "-f", "lavfi", "-i", source]
-            subprocess.run([*start, *tone, *options, str(path)], check=True, capture_output=True)
-        return path
+        tone = ("-f", "lavfi", "-i", "sine=duration=1") if sound else ()
+        start = [program, "-v", "error", "-nostdin", "-y", "-f", "lavfi", "-i", source]
+        asked = (*start, *tone, *options)
+
+        def generate(path: Path) -> None:
+            subprocess.run([*asked, str(path)], check=True, capture_output=True)
+
+        return generated_once(folder, name, asked, generate)
 
     return make
 
