@@ -28,6 +28,14 @@ context.drawImage(video, 0, 0, 8, 8);
 return [...context.getImageData(0, 0, 8, 8).data];
 """
 _READ = "return [document.title, document.body.innerText];"
+_STATE = """
+const video = document.querySelector("video");
+if (!video) return document.body.innerText;
+const { error, readyState, networkState, paused, seeking, currentTime, currentSrc } = video;
+const said = error && `${error.code} ${error.message}`;
+return JSON.stringify({ said, readyState, networkState, paused, seeking, currentTime,
+  source: Boolean(currentSrc), page: document.querySelector("main").innerText });
+"""
 
 
 @pytest.fixture(scope="module")
@@ -56,9 +64,17 @@ def _press(webkit: WebDriver, part: str) -> None:
     webkit.find_element(By.CSS_SELECTOR, f"[data-vp={part}]").click()
 
 
+def _wait(webkit: WebDriver, condition: Callable[[], Any], what: str) -> None:
+    """Wait for a condition; say what state the video is in when it does not come."""
+    try:
+        wait_until(condition, what)
+    except AssertionError as late:
+        raise AssertionError(f"{late}; {webkit.execute_script(_STATE)}") from None
+
+
 def _plays_on(webkit: WebDriver) -> None:
     before = _video(webkit, "currentTime")
-    wait_until(lambda: _video(webkit, "currentTime") > before, "the video plays on")
+    _wait(webkit, lambda: _video(webkit, "currentTime") > before, "the video plays on")
 
 
 def test_a_mailed_link_plays_and_seeks(webkit: WebDriver, post: Post, minute: bytes) -> None:
@@ -66,24 +82,24 @@ def test_a_mailed_link_plays_and_seeks(webkit: WebDriver, post: Post, minute: by
     assert webkit.title == "Vol à l'étalage – Vigint"
     assert _video(webkit, "readyState") == 0, "no video unasked"
     _press(webkit, "big")
-    wait_until(lambda: _video(webkit, "currentTime") > 0.3, "the video plays")
+    _wait(webkit, lambda: _video(webkit, "currentTime") > 0.3, "the video plays")
     assert _video(webkit, "duration") == pytest.approx(60, abs=0.1)
     assert (_video(webkit, "videoWidth"), _video(webkit, "videoHeight")) == (640, 360)
     first = webkit.execute_script(_PICTURE)
     assert any(first), "a picture is decoded"
     _press(webkit, "forward")
-    wait_until(lambda: _video(webkit, "currentTime") > 5, "it jumps by five seconds")
+    _wait(webkit, lambda: _video(webkit, "currentTime") > 5, "it jumps by five seconds")
     _plays_on(webkit)
     # Beyond the first ranges.
     webkit.execute_script(
         """const seek = document.querySelector("[data-vp=seek]");
            seek.value = 50; seek.dispatchEvent(new Event("input"));"""
     )
-    wait_until(lambda: _video(webkit, "currentTime") > 50, "it goes to where the bar is put")
+    _wait(webkit, lambda: _video(webkit, "currentTime") > 50, "it goes to where the bar is put")
     _plays_on(webkit)
     assert webkit.execute_script(_PICTURE) != first, "another picture is shown"
     _press(webkit, "play")
-    wait_until(lambda: _video(webkit, "paused"), "it is paused")
+    _wait(webkit, lambda: _video(webkit, "paused"), "it is paused")
 
 
 def test_a_revoked_link_stops_and_shows_what_a_reload_shows(
@@ -92,9 +108,9 @@ def test_a_revoked_link_stops_and_shows_what_a_reload_shows(
     link = post(video=minute)["mailed_link"]
     webkit.get(link)
     _press(webkit, "big")
-    wait_until(lambda: _video(webkit, "currentTime") > 0.3, "the video plays")
+    _wait(webkit, lambda: _video(webkit, "currentTime") > 0.3, "the video plays")
     vigint.session().submit(f"/links/{vigint.link_id(link)}/revoke", reason="")
-    wait_until(lambda: webkit.find_elements(By.ID, "ended"), "the page says that it ended")
+    _wait(webkit, lambda: webkit.find_elements(By.ID, "ended"), "the page says that it ended")
     assert _video(webkit, "paused")
     assert not _video(webkit, "hasAttribute('src')"), "nothing is left to play"
     shown = webkit.execute_script(_READ)
@@ -116,12 +132,12 @@ def test_the_other_picture_of_a_file_goes_on_at_the_same_moment(
     assert _video(webkit, "poster").endswith("track=2"), "before it plays its picture stands there"
     webkit.find_element(By.CSS_SELECTOR, "#tracks a").click()
     _press(webkit, "play")
-    wait_until(lambda: _video(webkit, "videoWidth") == 320, "the front plays")
+    _wait(webkit, lambda: _video(webkit, "videoWidth") == 320, "the front plays")
     webkit.execute_script("document.querySelector('video').currentTime = 8;")
-    wait_until(lambda: _video(webkit, "currentTime") > 8, "it plays on from 8 s")
+    _wait(webkit, lambda: _video(webkit, "currentTime") > 8, "it plays on from 8 s")
     second.click()
-    wait_until(lambda: _video(webkit, "videoWidth") == 160, "the rear is shown")
-    wait_until(lambda: _video(webkit, "currentTime") > 8, "it goes on there")
+    _wait(webkit, lambda: _video(webkit, "videoWidth") == 160, "the rear is shown")
+    _wait(webkit, lambda: _video(webkit, "currentTime") > 8, "it goes on there")
     _plays_on(webkit)
 
 

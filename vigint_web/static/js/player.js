@@ -2,6 +2,7 @@
 
 import { listenToKeys } from "./player-keys.js";
 import { FullScreen } from "./player-screen.js";
+import { restartAfterStalls } from "./player-stalls.js";
 import { listenToTouch } from "./player-touch.js";
 import { Words, write } from "./player-words.js";
 
@@ -89,6 +90,7 @@ class Player {
     video.addEventListener("volumechange", () => this.drawSound());
     video.addEventListener("error", () => this.tellFault());
     listenToTouch(this);
+    restartAfterStalls(this);
   }
 
   /** Use the pictures really shown: their time is finer than `timeupdate`. */
