@@ -23,7 +23,7 @@ from tests.functional.processes import (
     children_of,
     command_of,
     descendants_of,
-    processes_that_name,
+    left_behind,
     runs,
     wait_until,
 )
@@ -152,8 +152,7 @@ class Installation:
         try:
             status = self._process.wait(30)
         finally:
-            left = [command_of(pid) for pid in below if runs(pid)]
-            left += [command_of(pid) for pid in processes_that_name(str(self.data_dir))]
+            left = left_behind(str(self.data_dir), below)
             for pid in below:
                 if runs(pid):
                     os.kill(pid, signal.SIGKILL)

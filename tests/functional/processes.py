@@ -3,7 +3,7 @@
 import os
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -12,6 +12,8 @@ Found = TypeVar("Found")
 
 # Reached only when the condition never becomes true, even on a busy machine.
 PATIENCE_SECONDS = 120.0
+# A killed process is gone after milliseconds; one that was overlooked goes on for ever.
+DYING_SECONDS = 10.0
 
 
 def wait_until(
@@ -88,6 +90,26 @@ def processes_that_name(text: str) -> list[int]:
         ):
             found.append(pid)
     return found
+
+
+def left_behind(text: str, below: Sequence[int] = ()) -> list[str]:
+    """Return the command lines of processes that go on after the end of their installation.
+
+    A killed process needs the CPU once more to end, and on a busy machine the process that killed
+    it may have ended before.
+
+    Args:
+        text: is in their command line or environment.
+        below: further processes, found before the end.
+    """
+
+    def left() -> list[int]:
+        return [pid for pid in below if runs(pid)] + processes_that_name(text)
+
+    deadline = time.monotonic() + DYING_SECONDS
+    while left() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    return [f"{pid} {command_of(pid)}" for pid in left()]
 
 
 def freeze(pid: int) -> bool:

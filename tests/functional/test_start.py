@@ -21,7 +21,7 @@ from tests.functional.installation import (
     read_mails,
     text_of,
 )
-from tests.functional.processes import freeze, processes_that_name, wait_until
+from tests.functional.processes import freeze, left_behind, wait_until
 from tests.functional.web import request
 from tests.ports import free_port
 
@@ -114,7 +114,7 @@ def _refusal(data_dir: Path, *options: str, **settings: str) -> list[str]:
     )
     assert done.returncode != 0, "the start was refused"
     assert "Traceback" not in done.stderr, done.stderr
-    assert not processes_that_name(str(data_dir)), "nothing was left running"
+    assert not left_behind(str(data_dir)), "nothing was left running"
     return done.stderr.splitlines()
 
 
@@ -237,6 +237,6 @@ def test_the_demonstration_works_on_a_machine_with_nothing(clone: Path, tmp_path
     assert mail.is_relative_to(data_dir)
     [message] = read_mails(mail.parent)
     assert f"http://127.0.0.1:{port}/video/" in text_of(message), "the mailed link opens here too"
-    assert not processes_that_name(str(data_dir)), "no process is left"
+    assert not left_behind(str(data_dir)), "no process is left"
     assert not [path for path in data_dir.rglob("*") if path.is_socket()], "no socket is left"
     assert not list(home.iterdir()), "nothing is written into the home directory"

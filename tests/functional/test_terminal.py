@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tests.functional.installation import Installation
-from tests.functional.processes import freeze, processes_that_name, wait_until
+from tests.functional.processes import freeze, left_behind, wait_until
 from tests.functional.terminal import ROWS, OnTerminal, rows_of
 from tests.functional.web import Session, request
 
@@ -53,7 +53,7 @@ def _stop(installation: Installation, terminal: OnTerminal) -> str:
     assert terminal.end() == 0, terminal.seen
     print(f"ended after {time.monotonic() - began:.2f} s")
     installation._process = None
-    assert not processes_that_name(str(installation.data_dir)), "nothing is left running"
+    assert not left_behind(str(installation.data_dir)), "nothing is left running"
     return terminal.seen[before:]
 
 
