@@ -22,6 +22,7 @@ from jinja2 import FileSystemBytecodeCache
 from redis import Redis
 from sqlalchemy import Connection, Engine, event
 
+from tests.engines import share_compiled_statements
 from tests.helpers import Browser, Clock, Footage, Person, close_pool, log_in, run_jobs
 from tests.library import Library
 from tests.postgresql import NoPostgreSQL, PostgreSQL, postgresql
@@ -279,6 +280,7 @@ def app(
     app.test_client_class = Browser
     use_application(app)
     with app.app_context():
+        share_compiled_statements(db.engine)
         sites.default_site()
         yield app
         db.session.remove()
