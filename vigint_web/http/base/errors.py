@@ -12,6 +12,7 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed, RequestEntityTo
 
 from vigint_web.errors import Conflict, Invalid, LinkRefused, Malformed, NotFound, VigintError
 from vigint_web.extensions import db
+from vigint_web.http.base.logged_in import is_logged_in
 from vigint_web.i18n.refusals import error_sentence
 from vigint_web.i18n.sentences import refusal_sentence
 from vigint_web.services.core.transactions import is_disk_full
@@ -107,9 +108,8 @@ def refuse(
     if wants_json():
         response = jsonify(error=said, code=code)
     else:
-        public = request.path.startswith("/video/")
         page = render_template(
-            "player/refused.html" if public else "error.html",
+            _template(code, status),
             code=code,
             status=status,
             sentence=said,
@@ -122,6 +122,15 @@ def refuse(
     if status == 401 and wants_json():
         response.headers["WWW-Authenticate"] = 'Bearer realm="Vigint"'
     return response
+
+
+def _template(code: str, status: int) -> str:
+    if request.path.startswith("/video/"):
+        return "player/refused.html"
+    # Without a database there is no navigation, and without the second factor it leads nowhere.
+    if status < 500 and code != "second_factor_required" and is_logged_in():
+        return "error_in_frame.html"
+    return "error.html"
 
 
 def answer_to(error: VigintError) -> Response:

@@ -1,12 +1,13 @@
 """Choose the language and the time zone of an answer."""
 
-from flask import Flask, g, has_request_context, request, session
+from flask import Flask, has_request_context, request, session
 from flask_babel import get_locale, get_timezone
 from flask_login import current_user
 
 from vigint_web.config.config import Config
 from vigint_web.config.values import LOCALES
 from vigint_web.extensions import babel
+from vigint_web.http.base.logged_in import is_logged_in
 from vigint_web.i18n.timezones import is_zone
 
 _FOR_PROGRAMS = ("/api/", "/stream/")
@@ -24,7 +25,7 @@ def set_up_locale(app: Flask, config: Config) -> None:
             # Programs read the code; their developers read English unless they request another
             # language.
             return request.accept_languages.best_match(LOCALES) or "en"
-        if _is_known() and current_user.locale in LOCALES:
+        if is_logged_in() and current_user.locale in LOCALES:
             return str(current_user.locale)
         chosen = session.get("locale")
         if chosen in LOCALES:
@@ -34,7 +35,7 @@ def set_up_locale(app: Flask, config: Config) -> None:
     def zone() -> str:
         if not has_request_context() or request.path.startswith(_FOR_EVERYBODY):
             return config.timezone.key
-        own = current_user.timezone if _is_known() else None
+        own = current_user.timezone if is_logged_in() else None
         # An update may remove a name from the time zone database.
         return own if own and is_zone(own) else config.timezone.key
 
@@ -44,10 +45,5 @@ def set_up_locale(app: Flask, config: Config) -> None:
     app.jinja_env.globals.update(
         current_locale=lambda: str(get_locale()),
         current_zone=lambda: str(get_timezone()),
-        shortcuts_on=lambda: not _is_known() or bool(current_user.shortcuts),
+        shortcuts_on=lambda: not is_logged_in() or bool(current_user.shortcuts),
     )
-
-
-def _is_known() -> bool:
-    # The user is in the database, which an error page must not query again.
-    return not g.get("database_down") and bool(current_user.is_authenticated)

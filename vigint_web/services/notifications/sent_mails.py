@@ -1,5 +1,6 @@
 """Store every mail as it was sent, and show it to those with the permission."""
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -44,6 +45,7 @@ from vigint_web.services.notifications.token_masking import (
 
 # The time within which the opened page must request the frame with a mail's HTML.
 _OPENING_SECONDS = 60
+_LANGUAGE = re.compile(r'<html lang="([a-z-]+)"')
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,12 @@ class OpenedMail:
     text: str
     html: str
     dated: datetime | None
+
+    @property
+    def locale(self) -> str:
+        """Return the language in which the mail was written."""
+        found = _LANGUAGE.search(self.html)
+        return found[1] if found else "fr"
 
     @property
     def is_masked(self) -> bool:

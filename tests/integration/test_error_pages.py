@@ -1,0 +1,46 @@
+"""Errors as pages: with the navigation for people who are logged in, alone for all others."""
+
+from collections.abc import Callable
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy.exc import OperationalError
+
+from tests.helpers import Person
+from vigint_web.http.base import logged_in
+from vigint_web.models import Role
+
+People = Callable[[Role], Person]
+_NAVIGATION = 'class="places"'
+
+
+@pytest.mark.parametrize(
+    ("address", "status"), [("/nowhere", 404), ("/incidents/none/", 404), ("/people/", 403)]
+)
+def test_somebody_logged_in_keeps_the_navigation(people: People, address: str, status: int) -> None:
+    answer = people(Role.VIEWER).browser.get(address)
+    assert answer.status_code == status
+    assert _NAVIGATION in answer.text
+    assert f"Erreur {status}" in answer.text
+
+
+def test_a_stranger_gets_none(client: FlaskClient) -> None:
+    answer = client.get("/nowhere")
+    assert (answer.status_code, _NAVIGATION in answer.text) == (404, False)
+
+
+def test_without_a_database_no_user_is_looked_up(
+    app: Flask, people: People, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    browser = people(Role.VIEWER).browser
+
+    def down(*_: object) -> None:
+        raise OperationalError("SELECT 1", {}, Exception("the server is gone"))
+
+    monkeypatch.setitem(app.view_functions, "incidents.index", down)
+    monkeypatch.setattr(
+        logged_in, "current_user", None
+    )  # asking for it would be an error of its own
+    answer = browser.get("/incidents/")
+    assert (answer.status_code, _NAVIGATION in answer.text) == (503, False)
