@@ -234,7 +234,7 @@ def test_whoever_is_logged_out_elsewhere_comes_to_the_login(
 # The script that updates parts, on pages made for it.
 _UPDATE = """async ([before, after]) => {
   const address = document.querySelector("script[src*='/js/live.js']").src;
-  const { update } = await import(address.replace("live.js", "parts.js"));
+  const { update } = await import(address.replace("live.js", "morph.js"));
   const live = document.querySelector("#live");
   if (before !== null) live.innerHTML = `<div data-live>${before}</div>`;
   const changed = [];

@@ -40,7 +40,7 @@ async () => {
   fresh.querySelector("[data-part=facts] h2").textContent = "Tout autre chose";
   fresh.querySelector("[data-player]").dataset.locale = "xx";
   const scripts = document.querySelector("script[src*='js/live.js']").src;
-  const { update } = await import(new URL("./parts.js", scripts).href);
+  const { update } = await import(new URL("./morph.js", scripts).href);
   update(place.querySelector("[data-live]"), fresh);
 }
 """

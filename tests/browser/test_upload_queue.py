@@ -437,8 +437,8 @@ def test_a_file_is_known_again_only_where_nobody_has_to_guess(window: Windows) -
     told = page.evaluate(
         """async () => {
           const base = document.querySelector("script[src*='js/upload']").src;
-          const { Memory } = await import(new URL("upload-memory.js", base).href);
-          const memory = new Memory("test");
+          const { Store } = await import(new URL("upload-store.js", base).href);
+          const memory = new Store("test");
           const file = (size, lastModified = 1) =>
             new File([new Uint8Array(size)], "0001.mp4", { lastModified });
           const find = (one, folder = "", open = () => true) => memory.find(one, folder, open);
@@ -447,7 +447,7 @@ def test_a_file_is_known_again_only_where_nobody_has_to_guess(window: Windows) -
           const others = [find(file(6)), find(file(5, 2)), find(file(5), "", () => false)];
           memory.remember(file(5), "cam 2", "/2");
           const two = [find(file(5), "cam 1"), find(file(5), "cam 2"), find(file(5))];
-          const stranger = new Memory("other").find(file(5), "cam 1", () => true);
+          const stranger = new Store("other").find(file(5), "cam 1", () => true);
           memory.keepOnly(["/2"]);
           const rest = [find(file(5)), memory.of("/1") ?? null];
           memory.forget("/2");

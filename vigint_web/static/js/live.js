@@ -1,11 +1,11 @@
 // Updates a page automatically: polls for changes, and applies them.
 //
 // <div id="live" data-live-src="address of the fragment"><div data-live …>parts, see
-// parts.js</div></div>
+// morph.js</div></div>
 // `data-live-gone` is the address to go to when the page's subject no longer exists. The fragment
 // has `data-live-busy` while work is in progress, and the latest event in `data-live-says`.
 
-import { update } from "./parts.js";
+import { update } from "./morph.js";
 
 const BUSY = 2000;
 const QUIET = 10000;

@@ -25,7 +25,7 @@ export class Queue {
   isLost = false; // no connection
   isLoggedOut = false;
   #tus;
-  #memory;
+  #store;
   #details;
   #changed;
   #happened;
@@ -38,9 +38,9 @@ export class Queue {
    * `details(item)` returns the form's values for a file; `changed(item)` is called on every
    * change, `happened(what, item)` on received, failed, lost, found, loggedOut, done.
    */
-  constructor(tus, memory, { details, changed, happened }) {
+  constructor(tus, store, { details, changed, happened }) {
     this.#tus = tus;
-    this.#memory = memory;
+    this.#store = store;
     this.#details = details;
     this.#changed = changed;
     this.#happened = happened;
@@ -148,7 +148,7 @@ export class Queue {
         await new Promise((done) => setTimeout(done, pauseBefore(tries, error.after)));
       }
     }
-    if (item.url) this.#memory.forget(item.url);
+    if (item.url) this.#store.forget(item.url);
     this.#changed(item);
   }
 
@@ -227,7 +227,7 @@ export class Queue {
     try {
       await this.#carry(item, controller.signal);
       item.controller = null;
-      this.#memory.forget(item.url);
+      this.#store.forget(item.url);
       this.#set(item, "received");
       this.#happened("received", item);
     } catch (error) {
@@ -248,7 +248,7 @@ export class Queue {
         offset = await this.#tus.offset(item.url, signal);
       } catch (error) {
         if (!(error instanceof Gone)) throw error;
-        this.#memory.forget(item.url);
+        this.#store.forget(item.url);
         item.url = null;
       }
     }
@@ -259,7 +259,7 @@ export class Queue {
       const made = await this.#tus.create(item.size, metadata, signal);
       item.url = made.url;
       item.source = made.source;
-      this.#memory.remember(file, item.folder, made.url);
+      this.#store.remember(file, item.folder, made.url);
     }
     item.creating = false;
     this.#found(item);
@@ -292,9 +292,9 @@ export class Queue {
     const found = uploads.find(
       (one) =>
         one.offset === 0 && one.filename === item.name && one.length === item.size &&
-        !known.has(one.url) && !this.#memory.of(one.url),
+        !known.has(one.url) && !this.#store.of(one.url),
     );
-    if (found) this.#memory.remember(item.file, item.folder, found.url);
+    if (found) this.#store.remember(item.file, item.folder, found.url);
     return found?.url ?? null;
   }
 
@@ -305,7 +305,7 @@ export class Queue {
     if (!this.isMoving) this.pace.reset();
     if (error instanceof Gone) {
       // Deleted elsewhere while it was sent: restarted once.
-      this.#memory.forget(item.url);
+      this.#store.forget(item.url);
       item.url = null;
       error = new Interrupted("server");
     }

@@ -6,14 +6,14 @@ const model = document.getElementById("unfinished-row");
 
 export class Unfinished {
   #tus;
-  #memory;
+  #store;
   #context;
   #uploads = [];
 
   /** `context`: `words`, `figures`, `zone`, `ask`, `say(text)`, `fail(text)`, `go(file, …)`. */
-  constructor(tus, memory, context) {
+  constructor(tus, store, context) {
     this.#tus = tus;
-    this.#memory = memory;
+    this.#store = store;
     this.#context = context;
   }
 
@@ -21,14 +21,14 @@ export class Unfinished {
   async load(taken) {
     const uploads = await this.#tus.list();
     this.#uploads = uploads.filter((one) => !taken.has(one.url));
-    this.#memory.keepOnly(uploads.map((one) => one.url));
+    this.#store.keepOnly(uploads.map((one) => one.url));
     this.#render();
   }
 
   /** Return the address under which a file was begun, and stop offering it. */
   take(file, folder) {
     const open = (url) => this.#uploads.some((one) => one.url === url);
-    const url = this.#memory.find(file, folder, open);
+    const url = this.#store.find(file, folder, open);
     if (url) this.#remove(url);
     return url;
   }
@@ -69,12 +69,12 @@ export class Unfinished {
     input.type = "file";
     input.addEventListener("change", () => {
       const [file] = input.files;
-      const known = this.#memory.of(upload.url);
+      const known = this.#store.of(upload.url);
       const fits =
         file.name === upload.filename && file.size === upload.length &&
         (!known || known.modified === file.lastModified);
       if (!fits) return this.#context.fail(this.#context.words.changed);
-      this.#memory.remember(file, known?.folder ?? "", upload.url);
+      this.#store.remember(file, known?.folder ?? "", upload.url);
       this.#remove(upload.url);
       this.#context.go(file, known?.folder ?? "", upload.url);
     });
@@ -94,7 +94,7 @@ export class Unfinished {
     } catch {
       return fail(words.notForgotten);
     }
-    this.#memory.forget(upload.url);
+    this.#store.forget(upload.url);
     this.#remove(upload.url);
     say(words.forgotten.replace("{name}", upload.filename));
   }

@@ -5,7 +5,7 @@ import { toast } from "./app.js";
 import { chosen, complaint, dropped } from "./upload-files.js";
 import { Figures } from "./upload-figures.js";
 import { Follower } from "./upload-follow.js";
-import { Memory } from "./upload-memory.js";
+import { Store } from "./upload-store.js";
 import { Queue, pauseBefore } from "./upload-queue.js";
 import { Row } from "./upload-row.js";
 import { Session } from "./upload-session.js";
@@ -37,8 +37,8 @@ const says = document.getElementById("upload-says");
 
 const session = new Session(form.dataset.page, form.dataset.person, form.csrf_token.value);
 const tus = new Tus(form.dataset.uploads, session);
-const memory = new Memory(form.dataset.person);
-const queue = new Queue(tus, memory, {
+const store = new Store(form.dataset.person);
+const queue = new Queue(tus, store, {
   details: (item) => ({ description: form.description.value.trim(), tags: form.tags.value.trim(),
     site: form.site?.value ?? "", source_id: idFor(item) }),
   changed,
@@ -58,7 +58,7 @@ function idFor(item) {
 
 const follower = new Follower(tus, queue, told);
 const whole = new Whole(section, queue, { words, figures, say });
-const unfinished = new Unfinished(tus, memory, {
+const unfinished = new Unfinished(tus, store, {
   words,
   figures,
   zone: document.documentElement.dataset.zone,

@@ -7,7 +7,7 @@ const same = (one, other) =>
   one.name === other.name && one.size === other.size && one.modified === other.modified;
 
 /** Store a user's uploads; those of other users of the same browser are kept. */
-export class Memory {
+export class Store {
   #key;
 
   constructor(person) {
