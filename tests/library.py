@@ -120,7 +120,7 @@ class Library:
         Args:
             visitor: its address and user agent, if they are not the test client's.
         """
-        from vigint_web.services.links.links import find_link
+        from vigint_web.services.links.access import find_link
 
         link = find_link(token)
         assert link is not None
@@ -135,7 +135,7 @@ class Library:
 
     def change_link(self, token: str, **values: Any) -> None:
         """Change a link's row directly."""
-        from vigint_web.services.links.links import find_link
+        from vigint_web.services.links.access import find_link
 
         with transaction():
             link = find_link(token)

@@ -10,7 +10,7 @@ from tests.contract.test_token_refusals import BYTES, PATHS
 from tests.library import ACTOR, Library
 from vigint_web.clock import utcnow
 from vigint_web.models import VideoStatus
-from vigint_web.services.links import links
+from vigint_web.services.links import access, links
 
 ELSEWHERE = {"Origin": "https://model.example"}
 EXPOSED = {"Content-Range", "Accept-Ranges", "ETag", "Content-Length"}
@@ -95,7 +95,7 @@ def test_refusals_and_redirects_are_shared_too(
     library.change_link(waiting, not_before=utcnow() + timedelta(hours=1))
     answer = client.get(path.format(waiting), headers=ELSEWHERE)
     assert (answer.status_code, _is_shared(answer)) == (403, True)
-    link = links.find_link(waiting)
+    link = access.find_link(waiting)
     assert link is not None
     links.revoke_link(ACTOR, link.id)
     answer = client.get(path.format(waiting), headers=ELSEWHERE)

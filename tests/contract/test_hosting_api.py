@@ -22,7 +22,7 @@ from vigint_web.extensions import db
 from vigint_web.models import AuditEvent, Incident, Link, Role, Scope, Video
 from vigint_web.services.accounts import api_keys, sites
 from vigint_web.services.core.actors import SYSTEM, command_line
-from vigint_web.services.links import links
+from vigint_web.services.links import access, links
 
 pytestmark = pytest.mark.both_databases(reason="one row for one id, also at the same moment")
 
@@ -210,7 +210,7 @@ def test_a_link_opens_by_either_id_of_its_own_video(
 ) -> None:
     token = _token(_hosted(client, key, clip, video_id="one"))
     _hosted(client, key, clip + b"\0", video_id="two")
-    link = links.find_link(token)
+    link = access.find_link(token)
     assert link is not None
     assert link.video.public_id != "one"
     for name, status in (("one", 409), (link.video.public_id, 409), ("two", 404), ("ONE", 404)):
@@ -307,7 +307,7 @@ def test_verify_tells_until_when_and_why_not(
     clock.forward(hours=49)
     dead = _verify(client, key, "one", token)
     assert (dead["valid"], dead["remaining_hours"], dead["reason"]) == (False, 0, "expired")
-    link = links.find_link(token)
+    link = access.find_link(token)
     assert link is not None
     links.revoke_link(SYSTEM, link.id)
     assert _verify(client, key, "one", token)["reason"] == "revoked"

@@ -17,7 +17,7 @@ from vigint_web.clock import utcnow
 from vigint_web.extensions import db
 from vigint_web.i18n.sentences import failure_sentence
 from vigint_web.models import Access, Link, Video, VideoStatus
-from vigint_web.services.links import links
+from vigint_web.services.links import access, links
 
 
 @pytest.fixture
@@ -43,7 +43,7 @@ def _state(client: FlaskClient, video: Video, token: str, view: str = "") -> dic
 
 def _views(token: str) -> int:
     renew()
-    link = links.find_link(token)
+    link = access.find_link(token)
     assert link is not None
     return link.views
 
@@ -161,7 +161,7 @@ def test_the_state_follows_a_revocation_at_once(
     client: FlaskClient, video: Video, token: str
 ) -> None:
     assert _state(client, video, token)["alive"] is True
-    link = links.find_link(token)
+    link = access.find_link(token)
     assert link is not None
     links.revoke_link(ACTOR, link.id, "wrong address")
     state = _state(client, video, token)

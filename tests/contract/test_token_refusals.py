@@ -11,7 +11,7 @@ from tests.library import ACTOR, Library
 from vigint_web.clock import utcnow
 from vigint_web.extensions import db
 from vigint_web.models import Access, Source, VideoStatus
-from vigint_web.services.links import links
+from vigint_web.services.links import access, links
 
 PATHS = (
     "/api/video/{}/",
@@ -65,7 +65,7 @@ def test_the_token_of_a_deleted_video_is_unknown(
 def test_a_rotated_token_is_unknown_and_the_new_one_opens(
     client: FlaskClient, library: Library, source: Source, token: str
 ) -> None:
-    link = links.find_link(token)
+    link = access.find_link(token)
     assert link is not None
     links.rotate_program_link(ACTOR, link.id)
     assert set(_refusals(client, token)) == {(404, "not_found")}
@@ -82,7 +82,7 @@ def test_revoked_from_the_next_request_on(
 ) -> None:
     part = {"Range": "bytes=0-9"}
     assert client.get(f"/stream/{token}/", headers=part).status_code == 206
-    link = links.find_link(token)
+    link = access.find_link(token)
     assert link is not None
     links.revoke_link(ACTOR, link.id)
     assert client.get(f"/stream/{token}/", headers=part).status_code == 410

@@ -20,7 +20,7 @@ import vigint_web
 from tests.helpers import Clock, post_incident
 from vigint_web.config.config import Config
 from vigint_web.extensions import db
-from vigint_web.mail.messages import Letter
+from vigint_web.mail.messages import OutgoingMail
 from vigint_web.models import Alert, AlertKind, AlertState, Incident
 from vigint_web.services.alerting import webhooks
 from vigint_web.services.notifications import delivery
@@ -32,6 +32,7 @@ TRACED = {
     str(SERVICES / f"{name}.py")
     for name in (
         "alerting/webhooks",
+        "core/claimed_work",
         "core/leases",
         "core/transactions",
         "dispatch/digests",
@@ -80,7 +81,7 @@ def accepted(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
     """Count the mails that a server would have accepted, by id."""
     found: Counter[str] = Counter()
 
-    def send(message: Letter, _: Config) -> str:
+    def send(message: OutgoingMail, _: Config) -> str:
         found[message.msgId] += 1
         return "smtp"
 

@@ -17,7 +17,7 @@ from tests.helpers import Clock, Footage, incident_document, post_incident
 from tests.library import ACTOR
 from vigint_web.config.config import Config
 from vigint_web.extensions import db
-from vigint_web.mail.messages import Letter
+from vigint_web.mail.messages import OutgoingMail
 from vigint_web.models import (
     AccountMail,
     AccountMailPurpose,
@@ -38,11 +38,12 @@ from vigint_web.services.notifications import account_delivery
 pytestmark = pytest.mark.both_databases(reason="what a commit left half done")
 
 SERVICES = Path(vigint_web.__file__).parent / "services"
+_OF_EACH = ("core/claimed_work", "core/leases", "core/transactions")
 LINK = "https://h.example/v?token=abc"
 
 
 def _files(*names: str) -> set[str]:
-    found = {SERVICES / f"{name}.py" for name in ("core/leases", "core/transactions", *names)}
+    found = {SERVICES / f"{name}.py" for name in (*_OF_EACH, *names)}
     assert all(path.exists() for path in found)
     return {str(path) for path in found}
 
@@ -72,7 +73,7 @@ def test_an_account_mail(
 ) -> None:
     accepted: Counter[str] = Counter()
 
-    def send(message: Letter, _: Config) -> str:
+    def send(message: OutgoingMail, _: Config) -> str:
         accepted[message.msgId] += 1
         return "smtp"
 

@@ -25,7 +25,7 @@ from vigint_web.extensions import db
 from vigint_web.models import Access, Audience, Link, Playback, Video
 from vigint_web.services.core.runtime import runtime
 from vigint_web.services.core.transactions import transaction
-from vigint_web.services.links import links
+from vigint_web.services.links import access, links
 
 ADDRESSES = (
     "/stream/{token}/",
@@ -153,7 +153,7 @@ def _guesses(good: list[Link], config: Config, dice: random.Random) -> Iterator[
     tokens = [links.token_of(link) for link in good]
     # Different seconds, so that parts can be swapped.
     for token, shift in zip(tokens, range(len(tokens)), strict=True):
-        link = links.find_link(token)
+        link = access.find_link(token)
         assert link is not None
         with transaction():
             link.minted_at -= timedelta(minutes=shift)

@@ -14,7 +14,7 @@ from tests.library import ACTOR
 from vigint_web.config.config import Config
 from vigint_web.errors import NotFound
 from vigint_web.extensions import db
-from vigint_web.mail.messages import Letter, MailUndelivered
+from vigint_web.mail.messages import MailUndelivered, OutgoingMail
 from vigint_web.models import AccountMail, AuditEvent, Role, User
 from vigint_web.services.accounts import account_mails, password_links, sites, users
 from vigint_web.services.accounts import user_admin as people
@@ -195,7 +195,7 @@ def test_the_link_of_a_reset_opens_before_the_mail_server_has_answered(
 ) -> None:
     opened = list[int]()
 
-    def delivered_but_unanswered(letter: Letter, _config: Config) -> str:
+    def delivered_but_unanswered(letter: OutgoingMail, _config: Config) -> str:
         found = re.search(r"\S+/password/set\?token=\S+", letter.body or "")
         assert found
         opened.append(_opened(app, found[0]).get("/password/set").status_code)

@@ -18,7 +18,7 @@ from vigint_web.http.streaming import revocation_watch
 from vigint_web.models import Alert, AlertKind, AlertState, AuditEvent, Link, Role
 from vigint_web.services.core.transactions import transaction
 from vigint_web.services.links import links
-from vigint_web.services.links.links import find_link
+from vigint_web.services.links.access import find_link
 from vigint_web.services.notifications import delivery
 from vigint_web.services.reports import listing
 from vigint_web.services.sources.sources import delete_source

@@ -17,7 +17,7 @@ from vigint_client.smtp import Patience
 from vigint_web.config.config import Config
 from vigint_web.extensions import db
 from vigint_web.mail import smtp
-from vigint_web.mail.messages import MailUndelivered, make_letter, send
+from vigint_web.mail.messages import MailUndelivered, make_mail, send
 from vigint_web.models import Alert, AlertState
 from vigint_web.services.core.leases import claim
 from vigint_web.services.dispatch import outage
@@ -225,7 +225,7 @@ def test_every_step_has_a_time_out(
     try:
         for step in _STEPS:
             hanging.step = step
-            letter = make_letter(
+            letter = make_mail(
                 config, recipient="a@example.com", message_id="<1@x>", subject="s", text="t",
                 html="<p>t</p>", headers={},
             )  # fmt: skip
@@ -242,7 +242,7 @@ def test_every_step_has_a_time_out(
 
 @pytest.mark.only_sqlite(reason="the database has no part in it")
 def test_a_mail_is_one_text_and_one_html_in_nothing_else(app: Flask, config: Config) -> None:
-    letter = make_letter(
+    letter = make_mail(
         config, recipient="a@example.com", message_id="<1@x>", subject="é", text="x" * 5000,
         html="<p>é</p>", headers={},
     )  # fmt: skip

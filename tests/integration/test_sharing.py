@@ -26,7 +26,7 @@ from vigint_web.models import (
 )
 from vigint_web.services.accounts import users
 from vigint_web.services.core.actors import Actor, as_user, command_line
-from vigint_web.services.links import links, plays, sharing
+from vigint_web.services.links import access, links, plays, sharing
 from vigint_web.services.links.sharing import Selection, Terms
 
 PHONE = "Mozilla/5.0 (iPhone; CPU iPhone OS 19_0 like Mac OS X) Version/19.0 Safari/604.1"
@@ -136,7 +136,7 @@ def test_extending_revives_and_never_outlives_the_footage(
     library.expire(token)
     assert client.get(f"/stream/{token}/").status_code == 410
     renew()
-    link = links.find_link(token)
+    link = access.find_link(token)
     assert link is not None
     assert video.purge_at is not None
     sharing.change_expiry(sharer, link.id, utcnow() + timedelta(hours=1))

@@ -18,7 +18,7 @@ from vigint_web.extensions import db
 from vigint_web.http.base.errors import STATUSES
 from vigint_web.models import Access, Link, Playback
 from vigint_web.services.core.visitors import Visitor
-from vigint_web.services.links import links
+from vigint_web.services.links import access, links
 from vigint_web.services.links import plays as viewings
 from vigint_web.services.links.rules import Opening
 
@@ -55,7 +55,7 @@ def _views(link: Link) -> tuple[int, int]:
 def _play(app: Flask, token: str, visitor: Visitor, view: str | None) -> str:
     with app.app_context():
         try:
-            links.open_link(token, Opening.STREAM, visitor, statuses=STATUSES, view=view)
+            access.open_link(token, Opening.STREAM, visitor, statuses=STATUSES, view=view)
         except LinkRefused as refused:
             return refused.code
         finally:

@@ -14,7 +14,7 @@ from tests.helpers import Clock, renew
 from tests.library import Library
 from vigint_web.extensions import db
 from vigint_web.models import Access, Playback, Video
-from vigint_web.services.links import links
+from vigint_web.services.links import access
 
 pytestmark = pytest.mark.both_databases(reason="views are counted by upsert")
 
@@ -51,7 +51,7 @@ def _probe(browser: FlaskClient, address: str, **options: Any) -> int:
 
 def _views(token: str) -> int:
     renew()
-    link = links.find_link(token)
+    link = access.find_link(token)
     assert link is not None
     return link.views
 
@@ -178,7 +178,7 @@ def test_a_page_of_before_the_upgrade_plays_on(
     browsers: Callable[[], FlaskClient], library: Library, video: Video
 ) -> None:
     token = library.person_token(video, max_views=1)
-    link = links.find_link(token)
+    link = access.find_link(token)
     assert link is not None
     browser = browsers()
     address = f"/stream/{token}/?view=Zx81-sixteen_let"

@@ -31,8 +31,8 @@ from vigint_web.mail.digest import (
 from vigint_web.mail.messages import (
     AlertMail,
     ClipFacts,
-    Letter,
     LinkMail,
+    OutgoingMail,
     compose_alert,
     compose_shared,
 )
@@ -106,7 +106,7 @@ class _Tags(HTMLParser):
         self.tags["comment"] += 1
 
 
-def _read(letter: Letter) -> tuple[EmailMessage, str, str]:
+def _read(letter: OutgoingMail) -> tuple[EmailMessage, str, str]:
     raw = letter.as_bytes()
     assert max(len(line) for line in raw.splitlines()) <= 998, "RFC 5321 takes no longer line"
     message = email.message_from_bytes(raw, policy=policy.default)
@@ -116,7 +116,7 @@ def _read(letter: Letter) -> tuple[EmailMessage, str, str]:
     return message, text, html
 
 
-def _check(letter: Letter, same: Letter) -> None:
+def _check(letter: OutgoingMail, same: OutgoingMail) -> None:
     message, text, html = _read(letter)
     expected, _, plain_html = _read(same)
     assert message.keys() == expected.keys()
@@ -152,7 +152,9 @@ def test_an_alert(application: tuple[Flask, Config], texts: tuple[str, ...], loc
 @_EXAMPLES
 @given(texts=st.tuples(*[TEXTS] * 6), locale=LOCALES)
 def test_repeats(application: tuple[Flask, Config], texts: tuple[str, ...], locale: str) -> None:
-    def mail(kind: str, site: str, camera: str, message: str, risk: str, first: str) -> Letter:
+    def mail(
+        kind: str, site: str, camera: str, message: str, risk: str, first: str
+    ) -> OutgoingMail:
         repeat = RepeatFacts("INC-1", risk, message, SEEN, CLIP, None)
         facts = RepeatsMail(
             recipient="garde@example.com",
@@ -178,7 +180,7 @@ def test_repeats(application: tuple[Flask, Config], texts: tuple[str, ...], loca
 def test_undeliverable(
     application: tuple[Flask, Config], texts: tuple[str, ...], locale: str
 ) -> None:
-    def mail(about: str, who: str, why: str) -> Letter:
+    def mail(about: str, who: str, why: str) -> OutgoingMail:
         facts = UndeliverableMail(
             recipient="garde@example.com",
             message_id="<2@vigint.invalid>",
@@ -198,7 +200,7 @@ def test_undeliverable(
 def test_shared_links(
     application: tuple[Flask, Config], texts: tuple[str, ...], locale: str
 ) -> None:
-    def mail(sharer: str, note: str, about: str) -> Letter:
+    def mail(sharer: str, note: str, about: str) -> OutgoingMail:
         facts = LinkMail(
             recipient="garde@example.com",
             message_id="<2@vigint.invalid>",

@@ -11,7 +11,7 @@ from flask import Flask
 from vigint_web import create_app
 from vigint_web.config.config import Config, load_config
 from vigint_web.i18n.typography import mistakes
-from vigint_web.mail.account import AccountLetter, compose_account_mail
+from vigint_web.mail.account import AccountMailFacts, compose_account_mail
 from vigint_web.mail.digest import (
     DigestMail,
     KeptFacts,
@@ -25,8 +25,8 @@ from vigint_web.mail.digest import (
 from vigint_web.mail.messages import (
     AlertMail,
     ClipFacts,
-    Letter,
     LinkMail,
+    OutgoingMail,
     compose_alert,
     compose_played,
     compose_shared,
@@ -46,7 +46,7 @@ LITERAL = (
 )  # fmt: skip
 
 
-def _letters(config: Config, locale: str) -> Iterator[tuple[str, Letter]]:
+def _letters(config: Config, locale: str) -> Iterator[tuple[str, OutgoingMail]]:
     me, number = "garde@example.com", "<1@vigint.invalid>"
     alert = AlertMail(
         me, number, "INC-1", "SECURITY", "Intrusion", "HIGH", "", "Site", "Quai 2", SEEN,
@@ -80,7 +80,7 @@ def _letters(config: Config, locale: str) -> Iterator[tuple[str, Letter]]:
             AccountMailPurpose.TWO_FACTOR_RESET,
         }
         url = None if notice else URL
-        facts = AccountLetter(me, purpose, locale, number, url, SEEN, "http://vigint.test")
+        facts = AccountMailFacts(me, purpose, locale, number, url, SEEN, "http://vigint.test")
         yield purpose, compose_account_mail(facts, config)
 
 

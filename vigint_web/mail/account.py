@@ -9,12 +9,12 @@ from flask_babel import lazy_gettext as _
 
 from vigint_web.config.config import Config
 from vigint_web.i18n.formats import day_and_minute
-from vigint_web.mail.messages import Letter, composed
+from vigint_web.mail.messages import OutgoingMail, composed
 from vigint_web.models import AccountMailPurpose
 
 
 @dataclass(frozen=True)
-class AccountLetter:
+class AccountMailFacts:
     """The content of a mail about an account."""
 
     recipient: str
@@ -72,7 +72,7 @@ _WORDS = {
 }
 
 
-def compose_account_mail(facts: AccountLetter, config: Config) -> Letter:
+def compose_account_mail(facts: AccountMailFacts, config: Config) -> OutgoingMail:
     """Return a mail in its recipient's language, text and HTML of equal content."""
     words, zone = _WORDS[facts.purpose], config.timezone
     with force_locale(facts.locale):

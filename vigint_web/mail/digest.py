@@ -11,7 +11,7 @@ from vigint_web.config.config import Config
 from vigint_web.i18n.deliveries import delivery_sentence
 from vigint_web.i18n.formats import day_and_minute, day_and_second
 from vigint_web.i18n.sentences import failure_sentence, risk_words
-from vigint_web.mail.messages import ClipFacts, Letter, composed
+from vigint_web.mail.messages import ClipFacts, OutgoingMail, composed
 from vigint_web.mail.sanitize import one_line, paragraphs
 from vigint_web.mail.words import moment_of, place_of, risk_in_words, verification
 
@@ -91,7 +91,7 @@ class UndeliverableMail:
     detected_at: datetime | None = None
 
 
-def compose_repeats(facts: RepeatsMail, config: Config) -> Letter:
+def compose_repeats(facts: RepeatsMail, config: Config) -> OutgoingMail:
     """Return the mail about all repeats of an alert, text and HTML of equal content."""
     zone, kind = config.timezone, one_line(facts.incident_type)
     with force_locale(facts.locale):
@@ -137,7 +137,7 @@ def _shown(one: RepeatFacts, config: Config) -> dict[str, Any]:
     }
 
 
-def compose_digest(facts: DigestMail, config: Config) -> Letter:
+def compose_digest(facts: DigestMail, config: Config) -> OutgoingMail:
     """Return the mail that lists late alerts, text and HTML of equal content."""
     with force_locale(facts.locale):
         number, risk = len(facts.entries), risk_words(one_line(facts.risk_level))
@@ -168,7 +168,7 @@ def compose_digest(facts: DigestMail, config: Config) -> Letter:
         return composed("digest", facts, config, subject=subject, headers=headers, **shown)
 
 
-def compose_undeliverable(facts: UndeliverableMail, config: Config) -> Letter:
+def compose_undeliverable(facts: UndeliverableMail, config: Config) -> OutgoingMail:
     """Return the mail to an administrator about undeliverable mails, with the reasons."""
     with force_locale(facts.locale):
         subject = _("⚠️ Vigint could not deliver an alert")

@@ -105,7 +105,7 @@ class LinkMail:
     confirmed: Confirmation | None = None
 
 
-class Letter(Message):
+class OutgoingMail(Message):
     """A mail that is serialized once: the recorded bytes are those sent, boundaries included."""
 
     progress: Progress | None = None
@@ -156,7 +156,7 @@ class Letter(Message):
         return MIMEText(written, subtype, charset)  # type: ignore[arg-type]  # typeshed's gap
 
 
-def compose_alert(facts: AlertMail, config: Config, locale: str | None = None) -> Letter:
+def compose_alert(facts: AlertMail, config: Config, locale: str | None = None) -> OutgoingMail:
     """Return the alert mail (contracts, section 8), text and HTML of equal content.
 
     Args:
@@ -227,10 +227,10 @@ def composed(
     subject: str,
     headers: Mapping[str, str] | None = None,
     **shown: object,
-) -> Letter:
+) -> OutgoingMail:
     """Return a mail with text and HTML of equal content, in the current language."""
     shown |= {"facts": facts, "subject": subject, **sender_of(config)}
-    return make_letter(
+    return make_mail(
         config,
         recipient=facts.recipient,
         message_id=facts.message_id,
@@ -241,7 +241,7 @@ def composed(
     )
 
 
-def make_letter(
+def make_mail(
     config: Config,
     *,
     recipient: str,
@@ -250,9 +250,9 @@ def make_letter(
     text: str,
     html: str,
     headers: Mapping[str, str],
-) -> Letter:
+) -> OutgoingMail:
     """Return a mail marked as automatic."""
-    message = Letter(
+    message = OutgoingMail(
         subject=subject,
         recipients=[recipient],
         body=text,
@@ -276,21 +276,21 @@ def _sender(config: Config) -> str:
     return str(Address(config.organisation, addr_spec=address))
 
 
-def compose_shared(facts: LinkMail, config: Config) -> Letter:
+def compose_shared(facts: LinkMail, config: Config) -> OutgoingMail:
     """Return the mail that brings a recipient a link."""
     with force_locale(facts.locale or config.default_locale):
         subject = gettext("%(sharer)s shares a video with you", sharer=facts.sharer)
         return _about_link("shared", subject, facts, config)
 
 
-def compose_played(facts: LinkMail, config: Config) -> Letter:
+def compose_played(facts: LinkMail, config: Config) -> OutgoingMail:
     """Return the mail that notifies a sharer of the first use of a link."""
     with force_locale(facts.locale or config.default_locale):
         subject = gettext("The link sent to %(recipient)s was used", recipient=facts.link_recipient)
         return _about_link("played", subject, facts, config)
 
 
-def _about_link(template: str, subject: str, facts: LinkMail, config: Config) -> Letter:
+def _about_link(template: str, subject: str, facts: LinkMail, config: Config) -> OutgoingMail:
     def told(moment: datetime | None) -> str:
         return day_and_minute(moment, config.timezone) if moment is not None else ""
 
@@ -316,7 +316,7 @@ def _about_link(template: str, subject: str, facts: LinkMail, config: Config) ->
     )
 
 
-def send(message: Letter, config: Config) -> str:
+def send(message: OutgoingMail, config: Config) -> str:
     """Send a mail to the SMTP server, or write it to the outbox; return which.
 
     Raises:

@@ -17,7 +17,7 @@ from vigint_web.extensions import db
 from vigint_web.http.base.errors import STATUSES
 from vigint_web.http.security.identity import visitor
 from vigint_web.models import Audience, Link
-from vigint_web.services.links import links
+from vigint_web.services.links import access
 from vigint_web.services.links.rules import Opening
 
 log = logging.getLogger(__name__)
@@ -32,13 +32,13 @@ _REMEMBERED_SECONDS = "600"
 
 
 def open_link(token: str, opening: Opening, **options: Any) -> Link:
-    """Open a link for this request (`links.open_link`), and store its audience.
+    """Open a link for this request (`access.open_link`), and store its audience.
 
     Raises:
         LinkRefused: with the contract's code.
     """
     try:
-        link = links.open_link(token, opening, visitor(), statuses=STATUSES, **options)
+        link = access.open_link(token, opening, visitor(), statuses=STATUSES, **options)
     except LinkRefused as refused:
         g.link_audience = refused.audience
         raise
@@ -73,7 +73,7 @@ def _audience() -> str | None:
     if token is None:
         return None
     try:
-        link = links.find_link(token)
+        link = access.find_link(token)
     except SQLAlchemyError:
         log.exception("the audience of a token could not be looked up")
         db.session.rollback()

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from flask import Flask
 
 from vigint_web.extensions import db
-from vigint_web.services.links.links import is_alive
+from vigint_web.services.links.access import is_alive
 
 log = logging.getLogger(__name__)
 

@@ -26,7 +26,8 @@ from vigint_web.services.core.actors import as_key
 from vigint_web.services.core.transactions import change, transaction
 from vigint_web.services.incidents.incidents import Footage, answered_link, record_incident
 from vigint_web.services.incidents.payload import IncidentFacts
-from vigint_web.services.links.links import find_link, mint_link
+from vigint_web.services.links.access import find_link
+from vigint_web.services.links.links import mint_link
 from vigint_web.services.links.rules import (
     EXPIRED,
     NOT_YET_VALID,

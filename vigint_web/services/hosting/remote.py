@@ -19,17 +19,16 @@ from vigint_web.models import Hosting, HostingState, Incident, RiskLevel, Video
 from vigint_web.models.video_file import PLAYABLE
 from vigint_web.services.audit import trail
 from vigint_web.services.core.actors import SYSTEM
-from vigint_web.services.core.lapsing import has_lapsed, lapsed
-from vigint_web.services.core.leases import (
+from vigint_web.services.core.claimed_work import (
     GivenUp,
-    Lease,
     Outcome,
     Postponed,
     Settled,
     Work,
-    find_due,
     run_claimed,
 )
+from vigint_web.services.core.lapsing import has_lapsed, lapsed
+from vigint_web.services.core.leases import Lease, find_due
 from vigint_web.services.core.runtime import config, storage
 from vigint_web.services.core.transactions import (
     change,

@@ -9,26 +9,23 @@ from sqlalchemy.orm import Session
 
 from vigint_web.clock import utcnow
 from vigint_web.extensions import db
-from vigint_web.mail.account import AccountLetter, compose_account_mail
-from vigint_web.mail.messages import Letter, MailRefused, MailUndelivered, send
+from vigint_web.mail.account import AccountMailFacts, compose_account_mail
+from vigint_web.mail.messages import MailRefused, MailUndelivered, OutgoingMail, send
 from vigint_web.mail.smtp import Progress
 from vigint_web.models import AccountMail, AccountMailPurpose, AccountMailState, User
 from vigint_web.services.accounts.password_links import address_of
 from vigint_web.services.audit import trail
 from vigint_web.services.core import addresses
 from vigint_web.services.core.actors import SYSTEM
-from vigint_web.services.core.leases import (
-    LONGEST_PAUSE,
+from vigint_web.services.core.claimed_work import (
     GivenUp,
-    Lease,
     Outcome,
     Postponed,
     Settled,
     Work,
-    find_due,
-    pause_before,
     run_claimed,
 )
+from vigint_web.services.core.leases import LONGEST_PAUSE, Lease, find_due, pause_before
 from vigint_web.services.core.runtime import config
 from vigint_web.services.core.transactions import (
     change,
@@ -60,15 +57,15 @@ class _Delivery(Work[AccountMail]):
             return _forgotten(row)
         if row.user_id is None:
             _name_owner(lease, user)
-        facts = _letter(row)
-        letter = compose_account_mail(facts, config())
-        letter.progress = Progress(lambda: None, shield.hold)
+        facts = _facts_of(row)
+        mail = compose_account_mail(facts, config())
+        mail.progress = Progress(lambda: None, shield.hold)
         release_connection()
         try:
-            channel = send(letter, config())
+            channel = send(mail, config())
         except MailRefused as error:
             return _given_up(row, str(error))
-        return _settle_sent(row, letter, facts, channel)
+        return _settle_sent(row, mail, facts, channel)
 
     def failed(self, row: AccountMail, lease: Lease, error: Exception) -> Outcome:
         """Try again for as long as the mail's link would live, whatever it was."""
@@ -114,9 +111,9 @@ def _forgotten(row: AccountMail) -> Outcome:
     )
 
 
-def _letter(row: AccountMail) -> AccountLetter:
+def _facts_of(row: AccountMail) -> AccountMailFacts:
     linked = row.purpose in {AccountMailPurpose.INVITATION, AccountMailPurpose.PASSWORD_RESET}
-    return AccountLetter(
+    return AccountMailFacts(
         recipient=row.recipient,
         purpose=row.purpose,
         locale=row.locale,
@@ -146,13 +143,15 @@ def _given_up(row: AccountMail, sentence: str) -> Outcome:
     )
 
 
-def _settle_sent(row: AccountMail, letter: Letter, facts: AccountLetter, channel: str) -> Outcome:
+def _settle_sent(
+    row: AccountMail, mail: OutgoingMail, facts: AccountMailFacts, channel: str
+) -> Outcome:
     """Record that a mail was accepted, and store it as sent, without its token."""
     sent_at = utcnow()
 
     def within(_session: Session) -> None:
         token = _token_in(facts.url)
-        kept = sent_mails.account_row(letter, row.recipient, facts.message_id, token)
+        kept = sent_mails.account_row(mail, row.recipient, facts.message_id, token)
         sent_mails.keep_mail({**kept, "channel": channel, "sent_at": sent_at})
         _record(row, "account_mail:sent")
 

@@ -27,22 +27,20 @@ from vigint_web.services.alerting.routing import tell_administrators
 from vigint_web.services.audit import trail
 from vigint_web.services.core import families, job_queue
 from vigint_web.services.core.actors import SYSTEM, Actor
-from vigint_web.services.core.leases import (
+from vigint_web.services.core.claimed_work import (
     GivenUp,
-    Lease,
     Outcome,
     Postponed,
     Settled,
     Work,
-    find_due,
-    pause_before,
     run_claimed,
 )
+from vigint_web.services.core.leases import Lease, find_due, pause_before
 from vigint_web.services.core.runtime import config
 from vigint_web.services.core.transactions import after_commit, release_connection, transaction
 from vigint_web.services.dispatch import digests, outage
 from vigint_web.services.notifications import sent_mails
-from vigint_web.services.notifications.rendering import NothingToSay, NotYet, write_letter
+from vigint_web.services.notifications.rendering import NothingToSay, NotYet, render_mail
 from vigint_web.system.processes import Shield
 
 log = logging.getLogger(__name__)
@@ -57,7 +55,7 @@ _NOT_AT_ONCE = {AlertKind.REPEATS, AlertKind.UNDELIVERABLE}
 
 
 @dataclass(frozen=True)
-class _Parcel:
+class _Prepared:
     """The content to send, and the rows to write afterwards."""
 
     hand_over: Callable[[], str]
@@ -110,17 +108,17 @@ class _Delivery(Work[Alert]):
         if self._orphan:
             return _given_up(row, "interrupted")
         try:
-            parcel = _parcel(lease, row, shield)
+            prepared = _prepare(lease, row, shield)
             # Made now: once it is accepted nothing may fail any more.
             release_connection()
-            channel = parcel.hand_over()
+            channel = prepared.hand_over()
         except NotYet:
             return Postponed(utcnow() + _UNTIL_CLIPS)
         except (NothingToSay, webhooks.WebhookGone) as error:
             return _given_up(row, str(error), tell=False)
         except (MailRefused, CallRefused) as error:
             return _reaching(row, _given_up(row, str(error)))
-        return _reaching(row, _settle_sent(row, parcel, channel))
+        return _reaching(row, _settle_sent(row, prepared, channel))
 
     def failed(self, row: Alert, lease: Lease, error: Exception) -> Outcome:
         """Retry after any failure; after a day administrators are notified."""
@@ -145,15 +143,15 @@ def _reaching(alert: Alert, outcome: Outcome) -> Outcome:
     return replace(outcome, afterwards=afterwards)
 
 
-def _parcel(lease: Lease, alert: Alert, shield: Shield) -> _Parcel:
+def _prepare(lease: Lease, alert: Alert, shield: Shield) -> _Prepared:
     if alert.is_call:
         call = webhooks.make_call(alert)
-        return _Parcel(lambda: webhooks.send(call))
-    letter = write_letter(alert)
+        return _Prepared(lambda: webhooks.send(call))
+    mail = render_mail(alert)
     was_held_up = alert.held_up
-    letter.message.progress = Progress(lambda: _reached(lease, was_held_up), shield.hold)
-    row = sent_mails.row_of(alert, letter.message, letter.link, letter.foreign_token, letter.tokens)
-    return _Parcel(lambda: send(letter.message, config()), row, letter.told)
+    mail.message.progress = Progress(lambda: _reached(lease, was_held_up), shield.hold)
+    row = sent_mails.row_of(alert, mail.message, mail.link, mail.foreign_token, mail.tokens)
+    return _Prepared(lambda: send(mail.message, config()), row, mail.told)
 
 
 def _reached(lease: Lease, was_held_up: bool) -> None:
@@ -178,14 +176,14 @@ def _pause(lease: Lease, error: Exception) -> timedelta:
     return max(pause_before(lease.attempt), timedelta(seconds=asked or 0))
 
 
-def _settle_sent(alert: Alert, parcel: _Parcel, channel: str) -> Outcome:
+def _settle_sent(alert: Alert, prepared: _Prepared, channel: str) -> Outcome:
     sent_at = utcnow()
 
     def within(_session: Session) -> None:
-        if parcel.row is not None:
-            sent_mails.keep_mail({**parcel.row, "channel": channel, "sent_at": sent_at})
+        if prepared.row is not None:
+            sent_mails.keep_mail({**prepared.row, "channel": channel, "sent_at": sent_at})
         if alert.kind == AlertKind.REPEATS:
-            digests.settle_gathered(alert, parcel.told, AlertState.SENT, "")
+            digests.settle_gathered(alert, prepared.told, AlertState.SENT, "")
         trail.record(
             SYSTEM,
             "alert:sent",

@@ -68,15 +68,15 @@ def preview_mail(
     clip = _clip(incident, video, recipient) if shown and video is not None else None
     facts = facts_of(owed, incident, clip, failure_of(owed, incident))
     wanted = locale if locale in LOCALES else mail_locale(recipient)
-    letter = compose_alert(facts, config(), wanted)
+    mail = compose_alert(facts, config(), wanted)
     return Preview(
         incident=incident,
         recipient=recipient,
         recipients=recipients,
         locale=wanted,
-        subject=letter.subject,
-        text=letter.body or "",
-        html=letter.html or "",
+        subject=mail.subject,
+        text=mail.body or "",
+        html=mail.html or "",
         is_early=early,
     )
 

@@ -21,8 +21,8 @@ from vigint_web.mail.digest import (
 from vigint_web.mail.messages import (
     AlertMail,
     ClipFacts,
-    Letter,
     LinkMail,
+    OutgoingMail,
     compose_alert,
     compose_played,
     compose_shared,
@@ -51,10 +51,10 @@ class NotYet(Exception):
 
 
 @dataclass(frozen=True)
-class Written:
+class RenderedMail:
     """A mail, and the link whose token it contains, if any."""
 
-    message: Letter
+    message: OutgoingMail
     link: Link | None = None
     # The token of another host's link, if the mail contains it.
     foreign_token: str | None = None
@@ -64,7 +64,7 @@ class Written:
     told: tuple[int, ...] = ()
 
 
-def write_letter(alert: Alert) -> Written:
+def render_mail(alert: Alert) -> RenderedMail:
     """Return the mail of an alert; an expired link of an incident is replaced by a new one.
 
     Raises:
@@ -72,7 +72,7 @@ def write_letter(alert: Alert) -> Written:
         NotYet: its content is still being made.
     """
     if alert.kind == AlertKind.UNDELIVERABLE:
-        return Written(compose_undeliverable(_failures(alert), config()))
+        return RenderedMail(compose_undeliverable(_failures(alert), config()))
     if alert.incident is not None:
         if alert.is_digest:
             return _digest(alert)
@@ -84,16 +84,18 @@ def write_letter(alert: Alert) -> Written:
     if link is None or (alert.kind == AlertKind.SHARED and link.revoked_at is not None):
         raise NothingToSay("link_gone")
     if alert.kind == AlertKind.SHARED:
-        return Written(compose_shared(_about_link(alert, link), config()), link)
-    return Written(compose_played(_about_link(alert, link), config()), None)
+        return RenderedMail(compose_shared(_about_link(alert, link), config()), link)
+    return RenderedMail(compose_played(_about_link(alert, link), config()), None)
 
 
-def _single(alert: Alert, incident: Incident, message_id: str) -> Written:
+def _single(alert: Alert, incident: Incident, message_id: str) -> RenderedMail:
     clip = clip_of(alert, incident)
     facts = facts_of(alert, incident, clip, failure_of(alert, incident))
     carried = alert.link if facts.clip is not None else None
     foreign = foreign_token(facts.clip.url) if facts.clip is not None and not carried else None
-    return Written(compose_alert(replace(facts, message_id=message_id), config()), carried, foreign)
+    return RenderedMail(
+        compose_alert(replace(facts, message_id=message_id), config()), carried, foreign
+    )
 
 
 def _about_link(alert: Alert, link: Link) -> LinkMail:
@@ -170,7 +172,7 @@ def facts_of(alert: Alert, incident: Incident, clip: ClipFacts | None, failure: 
     )
 
 
-def _repeats(alert: Alert, first: Incident) -> Written:
+def _repeats(alert: Alert, first: Incident) -> RenderedMail:
     rows = digests.gathered_in(alert.id)
     if digests.wait_for_more(alert, rows):
         raise NotYet
@@ -195,12 +197,12 @@ def _repeats(alert: Alert, first: Incident) -> Written:
         repeats=tuple(fact for _, fact in told if fact is not None),
         page=addresses.incident_page(first.reference),
     )
-    return Written(
+    return RenderedMail(
         compose_repeats(facts, config()), tokens=tokens, told=tuple(row.id for row in rows)
     )
 
 
-def _digest(alert: Alert) -> Written:
+def _digest(alert: Alert) -> RenderedMail:
     """Return the mail that lists spooled alerts; of a single alert, the usual one."""
     rows = digests.gathered_in(alert.id)
     if digests.wait_for_more(alert, rows):
@@ -229,7 +231,7 @@ def _digest(alert: Alert) -> Written:
         page=addresses.incidents_page(),
     )
     # Alerts beyond the maximum of one mail are covered by the next.
-    return Written(
+    return RenderedMail(
         compose_digest(facts, config()), tokens=tokens, told=tuple(row.id for row, _ in known)
     )
 

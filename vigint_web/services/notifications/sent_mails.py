@@ -16,7 +16,7 @@ from vigint_web.clock import utcnow
 from vigint_web.crypto.tokens import BadToken, DatedTokens, Purpose
 from vigint_web.errors import NotFound
 from vigint_web.extensions import db
-from vigint_web.mail.messages import Letter
+from vigint_web.mail.messages import OutgoingMail
 from vigint_web.models import (
     AccountMail,
     AccountMailState,
@@ -78,7 +78,7 @@ class OpenedMail:
 
 def row_of(
     alert: Alert,
-    message: Letter,
+    message: OutgoingMail,
     link: Link | None,
     foreign_token: str | None = None,
     tokens: Mapping[str, int] | None = None,
@@ -104,7 +104,7 @@ def row_of(
 
 
 def account_row(
-    message: Letter, recipient: str, message_id: str, token: str | None
+    message: OutgoingMail, recipient: str, message_id: str, token: str | None
 ) -> dict[str, Any]:
     """Return the row of a mail about an account, whose token cannot be restored.
 

@@ -18,7 +18,7 @@ from vigint_web.serializers.read_api import (
 from vigint_web.services.core import addresses
 from vigint_web.services.core.actors import Actor, as_key
 from vigint_web.services.core.keyset_pagination import Page, Place
-from vigint_web.services.links import links
+from vigint_web.services.links import access, links
 from vigint_web.services.reports import listing
 from vigint_web.services.reports.listing import IncidentFilter, StateFilter
 from vigint_web.services.sources.sources import get_source
@@ -73,7 +73,7 @@ def link(link_id: int) -> Response:
 def accesses(link_id: int) -> Response:
     """List every request with a link's token, newest first."""
     place, limit = _place()
-    found = links.page_of_accesses(links.get_link(_actor(), link_id).id, place, limit)
+    found = access.page_of_accesses(links.get_link(_actor(), link_id).id, place, limit)
     return _answer("accesses", found, access_document)
 
 

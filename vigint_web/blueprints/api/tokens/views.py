@@ -9,7 +9,7 @@ from vigint_web.http.security.cross_origin import open_link
 from vigint_web.http.security.identity import visitor
 from vigint_web.http.streaming.ranged_response import decide, send, sent_bytes
 from vigint_web.serializers.token_api import metadata_document, video_document
-from vigint_web.services.links import links
+from vigint_web.services.links import access
 from vigint_web.services.links.rules import Opening
 from vigint_web.services.videos.stored_files import original_bytes, poster_bytes, thumbnail_bytes
 
@@ -20,7 +20,7 @@ blueprint = Blueprint("api", __name__, url_prefix="/api/video")
 def video(token: str) -> Response:
     """Describe the video and the addresses of its bytes."""
     link = open_link(token, Opening.API)
-    links.log_access(link.id, Opening.API, visitor(), 200)
+    access.log_access(link.id, Opening.API, visitor(), 200)
     return jsonify(video_document(link))
 
 
@@ -28,7 +28,7 @@ def video(token: str) -> Response:
 def metadata(token: str) -> Response:
     """Return all probed metadata."""
     link = open_link(token, Opening.METADATA)
-    links.log_access(link.id, Opening.METADATA, visitor(), 200)
+    access.log_access(link.id, Opening.METADATA, visitor(), 200)
     return jsonify(metadata_document(link))
 
 
@@ -41,7 +41,7 @@ def download(token: str) -> Response:
     decided = decide(stored)
     response = send(stored, decided, link=link)
     span = sent_bytes(decided)
-    links.log_access(link.id, Opening.DOWNLOAD, visitor(), decided.status, span=span)
+    access.log_access(link.id, Opening.DOWNLOAD, visitor(), decided.status, span=span)
     return response
 
 
@@ -57,7 +57,7 @@ def thumbnail(token: str) -> Response:
     stored = thumbnail_bytes(link.video) if small else poster_bytes(link.video, query.track)
     if stored is None:
         raise NotFound
-    links.log_access(link.id, Opening.THUMBNAIL, visitor(), 200)
+    access.log_access(link.id, Opening.THUMBNAIL, visitor(), 200)
     response = send(stored, decide(stored))
     response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
     return response

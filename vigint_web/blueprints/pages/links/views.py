@@ -9,7 +9,7 @@ from vigint_web.clock import utcnow
 from vigint_web.http.pages.live import live_page
 from vigint_web.http.pages.paging import place, wanted_links
 from vigint_web.http.security.identity import actor
-from vigint_web.services.links import links
+from vigint_web.services.links import access, links
 from vigint_web.services.links.plays import viewings_of_link
 from vigint_web.services.reports import listing
 from vigint_web.services.reports.link_subjects import subjects_of
@@ -56,7 +56,7 @@ def live(link_id: int) -> Response:
     """Return the changing part of a link's page."""
     return live_page(
         lambda: render_template("links/_live.html", form=ReasonForm(), **_shown(link_id)),
-        also=links.last_access(link_id),
+        also=access.last_access(link_id),
     )
 
 
@@ -67,7 +67,7 @@ def _shown(link_id: int) -> dict[str, object]:
         "subject": subjects_of([link]).get(link.video_id),
         "viewings": viewings_of_link(link),
         "periods": PERIODS,
-        "accesses": links.accesses_of_link(link_id),
+        "accesses": access.accesses_of_link(link_id),
         "now": utcnow(),
     }
 

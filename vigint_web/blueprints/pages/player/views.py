@@ -24,7 +24,7 @@ from vigint_web.http.streaming.ranged_response import decide, send, sent_bytes
 from vigint_web.i18n.sentences import refusal_sentence
 from vigint_web.models import Audience, Link, VideoStatus
 from vigint_web.services.incidents.incidents import find_incident_of
-from vigint_web.services.links import links, play_names, plays
+from vigint_web.services.links import access, play_names, plays
 from vigint_web.services.links.rules import Opening
 from vigint_web.services.sources.sources import find_source_of
 from vigint_web.services.videos.stored_files import Picture, pictures_of, playable_bytes
@@ -39,7 +39,7 @@ def page(video_id: str) -> Response:
     Mail programs extend an address by characters after it: such an address redirects to the page.
     """
     token = request.args.get("token", "")
-    meant = links.meant_token(token, video_id)
+    meant = access.meant_token(token, video_id)
     if meant is not None:
         address = url_for(".page", video_id=video_id, token=meant)
         return Response(status=302, headers={"Location": address})
@@ -81,12 +81,12 @@ def page(video_id: str) -> Response:
     if not ready and video.status != VideoStatus.FAILED:
         response.headers["Retry-After"] = RETRY_AFTER["not_ready"]
     set_mark(response, mark)
-    links.log_access(link.id, Opening.PAGE, visitor(), status)
+    access.log_access(link.id, Opening.PAGE, visitor(), status)
     return response
 
 
 def _opened(token: str, opening: Opening, video_id: str, view: str | None) -> Link:
-    return links.open_link(
+    return access.open_link(
         token, opening, visitor(), statuses=STATUSES, public_id=video_id, view=view
     )
 
@@ -138,7 +138,7 @@ def _send(link: Link, view: str | None, track: str | None) -> Response:
     stored = playable_bytes(link.video, track)
     decided = decide(stored)
     response = send(stored, decided, link=link)
-    links.log_access(
+    access.log_access(
         link.id,
         Opening.STREAM,
         visitor(),
