@@ -34,14 +34,14 @@ from vigint_web.config.config import load_config
 from vigint_web.extensions import db
 from vigint_web.models import (
     Access,
-    Alert,
-    AlertKind,
-    AlertState,
     ApiKey,
     Audience,
     Incident,
     Link,
     Mail,
+    Notification,
+    NotificationKind,
+    NotificationState,
     Playback,
     RiskLevel,
     Scope,
@@ -199,36 +199,36 @@ class Populated:
         db.session.expire(incident, ["video"])
 
     def _alert(self, incident: Incident, video: Video, kind: str, address: str) -> None:
-        alert = Alert(
+        notification = Notification(
             incident_id=incident.id,
             recipient=address,
-            state=AlertState.WAITING,
+            state=NotificationState.WAITING,
             message_id=f"<{secrets.token_hex(8)}@vigint.test>",
             created_at=incident.created_at,
         )
-        db.session.add(alert)
+        db.session.add(notification)
         if kind != "processing":
-            alert.state, alert.next_attempt_at = AlertState.PENDING, self.now
+            notification.state, notification.next_attempt_at = NotificationState.PENDING, self.now
         if kind in {"failed", "text_only"}:
-            alert.kind = AlertKind.TEXT_ONLY
+            notification.kind = NotificationKind.TEXT_ONLY
         elif kind != "processing":
             link = self._person_link(video, kind, address)
-            alert.link_id = link.id
+            notification.link_id = link.id
             if kind == "revoked":
                 links.revoke_link(ACTOR, link.id, self._word(self._words.messages, 0)[:500])
         if kind in {"unsent", "waiting"}:
-            alert.error = f"The mail server refused {address}: 550 5.1.1 User unknown"
-            alert.attempt = 3
+            notification.error = f"The mail server refused {address}: 550 5.1.1 User unknown"
+            notification.attempt = 3
         if kind == "unsent":
-            alert.state, alert.next_attempt_at = AlertState.FAILED, None
+            notification.state, notification.next_attempt_at = NotificationState.FAILED, None
         if kind == "waiting":
-            alert.next_attempt_at = self.now + longest_wait()
+            notification.next_attempt_at = self.now + longest_wait()
         db.session.flush()
-        due = alert.state == AlertState.PENDING and kind not in {"waiting", "revoked"}
+        due = notification.state == NotificationState.PENDING and kind not in {"waiting", "revoked"}
         if due and len(self._owed) < MAILS:
-            self._owed.append(alert.id)
+            self._owed.append(notification.id)
         elif due or kind == "revoked":
-            alert.state, alert.sent_at = AlertState.SENT, incident.created_at
+            notification.state, notification.sent_at = NotificationState.SENT, incident.created_at
 
     def _person_link(self, video: Video, kind: str, address: str) -> Link:
         number = len(self.filled.links)

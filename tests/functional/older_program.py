@@ -12,11 +12,12 @@ import numpy as np
 
 sys.path.append(".")
 
-from alerts import (
+from notifications import (
     AlertManager,
     send_info_alert,
     send_security_alert_with_video,
 )
+
 from video_link_service import (
     VideoLinkService,
     create_and_upload_video_from_frames,

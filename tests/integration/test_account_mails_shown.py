@@ -10,7 +10,7 @@ from tests.helpers import Footage, Person, incident_document, mails, post_incide
 from tests.library import ACTOR
 from vigint_web.extensions import db
 from vigint_web.mail.messages import MailUndelivered
-from vigint_web.models import AccountMailPurpose, Alert, AuditEvent, Link, Mail, Role, User
+from vigint_web.models import AccountMailPurpose, AuditEvent, Link, Mail, Notification, Role, User
 from vigint_web.services.accounts import account_mails, sites, users
 from vigint_web.services.accounts import user_admin as people
 from vigint_web.services.core.runtime import runtime
@@ -159,4 +159,4 @@ def test_the_address_in_an_alert_mail_is_shown_only_while_its_link_lives(
     for address in (*addresses, f"/outbox/{row.id}/eml"):
         assert token not in admin.browser.get(address).text, "the link is dead"
     assert "masquée" in admin.browser.get(addresses[0]).text
-    assert db.session.query(Alert).count() == 1
+    assert db.session.query(Notification).count() == 1

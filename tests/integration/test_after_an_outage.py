@@ -20,7 +20,7 @@ from tests.helpers import (
 )
 from vigint_web.config.config import Config
 from vigint_web.extensions import db
-from vigint_web.models import Alert, AlertState
+from vigint_web.models import Notification, NotificationState
 from vigint_web.services.notifications import delivery
 from vigint_web.services.operations.reconciler import reconcile
 
@@ -91,7 +91,9 @@ def test_one_digest_lists_each_with_its_time_and_its_own_link(
         assert one["reference"] in text
         assert one["reference"] in html
     renew()
-    assert {alert.state for alert in db.session.query(Alert)} == {AlertState.SENT}
+    assert {notification.state for notification in db.session.query(Notification)} == {
+        NotificationState.SENT
+    }
     _turns(clock, work, 600)
     assert len(mails(config)) == 1
 

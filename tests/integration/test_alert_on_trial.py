@@ -11,7 +11,15 @@ from tests.helpers import Person, mails, path_of, renew
 from vigint_web.config.config import Config
 from vigint_web.errors import StorageFull
 from vigint_web.extensions import db
-from vigint_web.models import Alert, AlertState, Incident, Link, Role, User, VideoStatus
+from vigint_web.models import (
+    Incident,
+    Link,
+    Notification,
+    NotificationState,
+    Role,
+    User,
+    VideoStatus,
+)
 from vigint_web.services.accounts import sites
 from vigint_web.services.core.actors import SYSTEM
 from vigint_web.services.core.transactions import transaction
@@ -42,8 +50,8 @@ def test_it_becomes_a_video_a_link_and_a_mail(
     assert incident.video is not None
     assert incident.video.status == VideoStatus.READY
     assert incident.video.duration == pytest.approx(4.0, abs=0.1)
-    [alert] = db.session.query(Alert)
-    assert (alert.recipient, alert.state) == (person.email, AlertState.SENT)
+    [notification] = db.session.query(Notification)
+    assert (notification.recipient, notification.state) == (person.email, NotificationState.SENT)
     [mail] = mails(config)
     assert mail["To"] == person.email
     assert mail["Subject"] == "🚨 Alerte Vigint - Test - [LOW]"

@@ -18,8 +18,8 @@ from vigint_web.models import (
     AccountMail,
     AccountMailPurpose,
     AccountMailState,
-    Alert,
-    AlertState,
+    Notification,
+    NotificationState,
     Upload,
     Video,
     VideoStatus,
@@ -90,13 +90,13 @@ def test_a_mail_goes_out(
 ) -> None:
     post_incident(client, api_key, {"message": "m"})
     renew()
-    [alert] = db.session.query(Alert)
+    [notification] = db.session.query(Notification)
     if held == "by a lease":
-        assert claim(Alert, alert.id, Alert.state == AlertState.PENDING)
+        assert claim(Notification, notification.id, Notification.state == NotificationState.PENDING)
     else:
         with transaction():
-            alert.next_attempt_at = tomorrow.now() + timedelta(minutes=30)
-            alert.held_up = held == "with all others"
+            notification.next_attempt_at = tomorrow.now() + timedelta(minutes=30)
+            notification.held_up = held == "with all others"
     queue.flushall()
     assert reconcile() == 0
     _set_back(tomorrow)

@@ -28,7 +28,16 @@ from tests.library import ACTOR
 from vigint_web.config.config import Config
 from vigint_web.extensions import db
 from vigint_web.mail.messages import MailRefused
-from vigint_web.models import Alert, AlertKind, AlertState, ApiKey, Incident, Link, Mail, Role
+from vigint_web.models import (
+    ApiKey,
+    Incident,
+    Link,
+    Mail,
+    Notification,
+    NotificationKind,
+    NotificationState,
+    Role,
+)
 from vigint_web.services.links import links
 from vigint_web.services.notifications import delivery, sent_mails
 from vigint_web.services.operations.reconciler import reconcile
@@ -221,7 +230,7 @@ def test_test_alerts_are_never_gathered(people: Callable[[Role], Person]) -> Non
     for _ in range(2):
         assert people(Role.ADMIN).post("/test-alert").status_code == 302
     assert [one.grouped_under_id for one in db.session.query(Incident)] == [None, None]
-    assert {one.state for one in db.session.query(Alert)} == {AlertState.WAITING}
+    assert {one.state for one in db.session.query(Notification)} == {NotificationState.WAITING}
 
 
 def test_of_many_at_the_same_moment_one_is_the_first(
@@ -270,14 +279,16 @@ def test_a_repeat_that_comes_while_the_mail_is_on_its_way_is_told_by_another(
         return real(message, settings)
 
     monkeypatch.setattr(delivery, "send", slow)
-    [summary] = db.session.query(Alert).filter_by(kind=AlertKind.REPEATS)
+    [summary] = db.session.query(Notification).filter_by(kind=NotificationKind.REPEATS)
     summary.next_attempt_at = clock.now()
     db.session.commit()
     delivery.deliver_alert(summary.id)
     _end_of_span(clock, work)
     texts = [_text(mail) for mail in _sent(config)]
     assert [late[0] in text for text in texts] == [False, False, True]
-    assert {alert.state for alert in db.session.query(Alert)} == {AlertState.SENT}
+    assert {notification.state for notification in db.session.query(Notification)} == {
+        NotificationState.SENT
+    }
 
 
 @pytest.mark.only_sqlite(reason="the other tests ask both databases the same")
@@ -293,8 +304,10 @@ def test_the_mail_waits_for_clips_that_are_being_made_but_not_for_ever(
 
     def deliver() -> list[EmailMessage]:
         renew()
-        for alert in db.session.query(Alert).filter_by(state=AlertState.PENDING).all():
-            delivery.deliver_alert(alert.id)
+        for notification in (
+            db.session.query(Notification).filter_by(state=NotificationState.PENDING).all()
+        ):
+            delivery.deliver_alert(notification.id)
         return _sent(config)[1:]
 
     deliver()
@@ -330,7 +343,7 @@ def test_a_mail_about_several_that_is_refused_fails_them_all_and_can_be_sent_aga
         _end_of_span(clock, work)
     deliveries = _status(client, api_key, posted[1])["deliveries"]
     assert [(one["state"], one["error"]) for one in deliveries] == [("failed", "550 no")]
-    [summary] = db.session.query(Alert).filter_by(kind=AlertKind.REPEATS)
+    [summary] = db.session.query(Notification).filter_by(kind=NotificationKind.REPEATS)
     operator = people(Role.OPERATOR)
     path = f"/incidents/{posted[0]}/alerts/{summary.id}/retry"
     assert operator.post(path).status_code == 302
@@ -378,7 +391,7 @@ class TestManyHands:
         def send() -> None:
             while not over.is_set():
                 with app.app_context():
-                    for alert_id, _ in delivery.due_alerts():
+                    for alert_id, _ in delivery.due_notifications():
                         delivery.deliver_alert(alert_id)
                     db.session.rollback()
 
@@ -403,7 +416,11 @@ class TestManyHands:
 
     def _untold(self) -> bool:
         renew()
-        open_ones = db.session.query(Alert).filter(Alert.state != AlertState.SENT).count()
+        open_ones = (
+            db.session.query(Notification)
+            .filter(Notification.state != NotificationState.SENT)
+            .count()
+        )
         renew()
         return open_ones > 0
 

@@ -21,7 +21,7 @@ from tests.helpers import Clock, post_incident
 from vigint_web.config.config import Config
 from vigint_web.extensions import db
 from vigint_web.mail.messages import OutgoingMail
-from vigint_web.models import Alert, AlertKind, AlertState, Incident
+from vigint_web.models import Incident, Notification, NotificationKind, NotificationState
 from vigint_web.services.alerting import webhooks
 from vigint_web.services.notifications import delivery
 
@@ -94,13 +94,13 @@ def accepted(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
     return found
 
 
-def _owed(incident: Incident, **values: Any) -> Alert:
-    row = Alert(
+def _owed(incident: Incident, **values: Any) -> Notification:
+    row = Notification(
         **{
             "incident_id": incident.id,
             "recipient": "garde@example.com",
-            "state": AlertState.PENDING,
-            "kind": AlertKind.TEXT_ONLY,
+            "state": NotificationState.PENDING,
+            "kind": NotificationKind.TEXT_ONLY,
             "message_id": make_msgid(domain="vigint.test"),
             "next_attempt_at": incident.created_at,
             **values,
@@ -111,22 +111,22 @@ def _owed(incident: Incident, **values: Any) -> Alert:
     return row
 
 
-def _mail(first: Incident, _: Incident) -> list[Alert]:
+def _mail(first: Incident, _: Incident) -> list[Notification]:
     return [_owed(first)]
 
 
-def _call(first: Incident, _: Incident) -> list[Alert]:
+def _call(first: Incident, _: Incident) -> list[Notification]:
     return [_owed(first, channel="webhook", recipient=webhooks.name_of(HOOK))]
 
 
-def _repeats(first: Incident, second: Incident) -> list[Alert]:
-    told = _owed(first, kind=AlertKind.REPEATS)
-    return [told, _owed(second, state=AlertState.GATHERED, told_by_id=told.id)]
+def _repeats(first: Incident, second: Incident) -> list[Notification]:
+    told = _owed(first, kind=NotificationKind.REPEATS)
+    return [told, _owed(second, state=NotificationState.GATHERED, told_by_id=told.id)]
 
 
-def _digest(first: Incident, second: Incident) -> list[Alert]:
-    told = _owed(first, kind=AlertKind.REPEATS, digest_of_id=first.api_key_id)
-    ours = {"state": AlertState.GATHERED, "told_by_id": told.id}
+def _digest(first: Incident, second: Incident) -> list[Notification]:
+    told = _owed(first, kind=NotificationKind.REPEATS, digest_of_id=first.api_key_id)
+    ours = {"state": NotificationState.GATHERED, "told_by_id": told.id}
     return [told, _owed(first, **ours), _owed(second, **ours)]
 
 
@@ -152,7 +152,7 @@ def test_death_at_any_line(
     accepted: Counter[str],
     clock: Clock,
     request: pytest.FixtureRequest,
-    owe: Callable[[Incident, Incident], list[Alert]],
+    owe: Callable[[Incident, Incident], list[Notification]],
 ) -> None:
     for _ in range(2):
         post_incident(client, api_key, {"message": "m", "recipients": []})
@@ -167,15 +167,18 @@ def test_death_at_any_line(
         lines = _dies(alert_id, at)
         db.session.remove()
         unavoidable = (
-            accepted[word] == 1 and db.session.get_one(Alert, alert_id).state == AlertState.PENDING
+            accepted[word] == 1
+            and db.session.get_one(Notification, alert_id).state == NotificationState.PENDING
         )
         for _ in range(3):
             db.session.remove()
             clock.forward(seconds=21)
-            for due, _attempt in delivery.due_alerts():
+            for due, _attempt in delivery.due_notifications():
                 delivery.deliver_alert(due)
         assert accepted[word] == (2 if unavoidable else 1), f"line {at}"
-        assert {db.session.get_one(Alert, row).state for row, _ in rows} == {AlertState.SENT}, at
+        assert {db.session.get_one(Notification, row).state for row, _ in rows} == {
+            NotificationState.SENT
+        }, at
         if lines is not None:
             break
         twice += unavoidable

@@ -22,12 +22,12 @@ from vigint_web.models import (
     AccountMail,
     AccountMailPurpose,
     AccountMailState,
-    Alert,
-    AlertState,
     Hosting,
     HostingState,
     Incident,
     Link,
+    Notification,
+    NotificationState,
     Role,
     User,
 )
@@ -181,8 +181,12 @@ def hosted(
 def _hosting(clock: Clock, **values: Any) -> int:
     """Begin anew: the incident's alert waits for its video, and its clip for the other host."""
     db.session.query(Hosting).delete()
-    [alert] = db.session.query(Alert)
-    alert.state, alert.link_id, alert.next_attempt_at = AlertState.WAITING, None, None
+    [notification] = db.session.query(Notification)
+    notification.state, notification.link_id, notification.next_attempt_at = (
+        NotificationState.WAITING,
+        None,
+        None,
+    )
     row = Hosting(
         incident_id=db.session.query(Incident.id).scalar(),
         host="http://127.0.0.1:9",
@@ -225,7 +229,9 @@ def test_an_upload_to_another_host(
         row = db.session.get_one(Hosting, row_id)
         assert (row.state, row.lease_until) == (HostingState.HOSTED, None), f"line {line}"
         assert remote.hosted_link(row) == LINK
-        assert db.session.query(Alert.state).scalar() == AlertState.PENDING, f"line {line}"
+        assert db.session.query(Notification.state).scalar() == NotificationState.PENDING, (
+            f"line {line}"
+        )
         assert db.session.query(Link).count() == links, "no local link besides"
         return lines is None
 

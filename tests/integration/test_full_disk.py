@@ -29,7 +29,15 @@ from tests.helpers import (
 from tests.library import ACTOR
 from vigint_web.config.config import Config
 from vigint_web.extensions import db
-from vigint_web.models import Alert, AlertKind, Incident, Role, Scope, Video, VideoStatus
+from vigint_web.models import (
+    Incident,
+    Notification,
+    NotificationKind,
+    Role,
+    Scope,
+    Video,
+    VideoStatus,
+)
 from vigint_web.services.accounts import api_keys, sites
 from vigint_web.services.core.actors import SYSTEM
 from vigint_web.services.incidents import incidents
@@ -193,7 +201,9 @@ def test_a_text_that_has_not_left_yet_carries_the_link_itself(
     with monkeypatch.context() as patch:
         patch.setattr(producing.incident, "encode_frames", full)
         pipeline.process_video(video.id)
-    assert [alert.kind for alert in db.session.query(Alert)] == [AlertKind.TEXT_ONLY]
+    assert [notification.kind for notification in db.session.query(Notification)] == [
+        NotificationKind.TEXT_ONLY
+    ]
     clock.forward(minutes=2)
     pipeline.process_video(video.id)
     renew()

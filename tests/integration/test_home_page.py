@@ -12,7 +12,15 @@ from tests.helpers import Person
 from tests.library import ACTOR, Library
 from vigint_web.clock import utcnow
 from vigint_web.extensions import db
-from vigint_web.models import Alert, AlertKind, AlertState, Role, Scope, User, VideoStatus
+from vigint_web.models import (
+    Notification,
+    NotificationKind,
+    NotificationState,
+    Role,
+    Scope,
+    User,
+    VideoStatus,
+)
 from vigint_web.services.accounts import api_keys, sites
 from vigint_web.services.core import job_queue
 from vigint_web.services.core.runtime import runtime
@@ -94,10 +102,10 @@ def test_problems_come_first_and_in_full(people: People, library: Library) -> No
     incident = library.incident_of(failed)
     with transaction() as session:
         session.add(
-            Alert(
+            Notification(
                 incident_id=incident.id,
                 recipient="gone@example.com",
-                state=AlertState.FAILED,
+                state=NotificationState.FAILED,
                 message_id="<x@vigint.invalid>",
                 error="550 <b>no such mailbox</b>",
             )
@@ -122,11 +130,11 @@ def test_a_mail_about_a_link_leads_to_the_link(people: People, library: Library)
     link = library.person_link(library.incident(b"x"), recipient="guard@example.com")
     with transaction() as session:
         session.add(
-            Alert(
+            Notification(
                 link_id=link.id,
                 recipient="guard@example.com",
-                state=AlertState.FAILED,
-                kind=AlertKind.SHARED,
+                state=NotificationState.FAILED,
+                kind=NotificationKind.SHARED,
                 message_id="<x@vigint.invalid>",
             )
         )
@@ -227,22 +235,22 @@ def test_mails_that_nobody_accepts_are_measured(app: Flask, library: Library) ->
     assert (readings.mails.not_accepted, readings.mails.last_accepted) == (0, None)
     since = utcnow() - timedelta(minutes=20)
     rows = [
-        ("<a@x>", AlertState.PENDING, "451 later", since + timedelta(minutes=5)),
-        ("<b@x>", AlertState.PENDING, "452 full", since),
-        ("<c@x>", AlertState.PENDING, None, since - timedelta(hours=1)),
-        ("<d@x>", AlertState.SENT, None, since),
+        ("<a@x>", NotificationState.PENDING, "451 later", since + timedelta(minutes=5)),
+        ("<b@x>", NotificationState.PENDING, "452 full", since),
+        ("<c@x>", NotificationState.PENDING, None, since - timedelta(hours=1)),
+        ("<d@x>", NotificationState.SENT, None, since),
     ]
     with transaction() as session:
         for message_id, state, error, created_at in rows:
             session.add(
-                Alert(
+                Notification(
                     incident_id=incident.id,
                     recipient="a@example.com",
                     state=state,
                     message_id=message_id,
                     error=error,
                     created_at=created_at,
-                    sent_at=since if state == AlertState.SENT else None,
+                    sent_at=since if state == NotificationState.SENT else None,
                 )
             )
     mails = health.measure().mails

@@ -19,7 +19,15 @@ from tests.helpers import (
 )
 from vigint_web.config.config import Config, load_config
 from vigint_web.extensions import db
-from vigint_web.models import Alert, AlertKind, AlertState, Hosting, HostingState, Role, Video
+from vigint_web.models import (
+    Hosting,
+    HostingState,
+    Notification,
+    NotificationKind,
+    NotificationState,
+    Role,
+    Video,
+)
 from vigint_web.services.hosting import remote
 from vigint_web.services.hosting.remote import foreign_token, hosted_link
 from vigint_web.services.operations.reconciler import reconcile
@@ -62,7 +70,7 @@ def test_a_silent_host_is_asked_again_and_then_ours_goes_out(
     hosting = _only(Hosting)
     assert (hosting.state, hosting.attempt) == (HostingState.PENDING, 1)
     assert "could not be reached" in hosting.error
-    assert _only(Alert).state == AlertState.WAITING
+    assert _only(Notification).state == NotificationState.WAITING
     assert not mails(config)
     clock.forward(seconds=10)
     reconcile()
@@ -72,7 +80,7 @@ def test_a_silent_host_is_asked_again_and_then_ours_goes_out(
     reconcile()
     work()
     assert _only(Hosting).state == HostingState.FAILED
-    assert _only(Alert).state == AlertState.SENT
+    assert _only(Notification).state == NotificationState.SENT
     [mail] = mails(config)
     assert "http://vigint.test/video/" in mail.as_string()
 
@@ -197,7 +205,10 @@ def test_a_video_deleted_while_its_host_is_asked_loses_no_alert(
     reconcile()
     work()
     assert _only(Hosting).state == HostingState.FAILED
-    assert (_only(Alert).state, _only(Alert).kind) == (AlertState.SENT, AlertKind.TEXT_ONLY)
+    assert (_only(Notification).state, _only(Notification).kind) == (
+        NotificationState.SENT,
+        NotificationKind.TEXT_ONLY,
+    )
     [mail] = mails(config)
     assert "/video/" not in mail.as_string()
 

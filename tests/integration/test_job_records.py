@@ -25,7 +25,7 @@ class Run:
     """One job, taken from the queue by a worker that forks nothing."""
 
     def __init__(self) -> None:
-        assert job_queue.enqueue_alert(1, 0)
+        assert job_queue.enqueue_notification(1, 0)
         self.worker: VigintWorker = make_worker((job_queue.MAIL, job_queue.INCIDENTS))
         taken = Queue.dequeue_any(
             self.worker.queues,

@@ -15,7 +15,14 @@ from vigint_web.clock import utcnow
 from vigint_web.config.config import Config
 from vigint_web.extensions import db
 from vigint_web.http.streaming import revocation_watch
-from vigint_web.models import Alert, AlertKind, AlertState, AuditEvent, Link, Role
+from vigint_web.models import (
+    AuditEvent,
+    Link,
+    Notification,
+    NotificationKind,
+    NotificationState,
+    Role,
+)
 from vigint_web.services.core.transactions import transaction
 from vigint_web.services.links import links
 from vigint_web.services.links.access import find_link
@@ -133,18 +140,18 @@ def test_a_response_that_lasts_is_cut_when_its_link_dies_and_others_go_on(
 def _owed(library: Library, link: Link) -> int:
     """Store a pending mail with that link; return its id."""
     with transaction() as session:
-        alert = Alert(
+        notification = Notification(
             incident_id=library.incident_of(link.video).id,
             link_id=link.id,
             recipient="garde@example.com",
-            state=AlertState.PENDING,
-            kind=AlertKind.VIDEO,
+            state=NotificationState.PENDING,
+            kind=NotificationKind.VIDEO,
             message_id="<1@vigint.invalid>",
             next_attempt_at=utcnow(),
         )
-        session.add(alert)
+        session.add(notification)
         session.flush()
-    return alert.id
+    return notification.id
 
 
 def _text(config: Config) -> str:

@@ -257,7 +257,7 @@ def test_keys_of_another_type_are_removed(run: Work, queue: Redis) -> None:
     queue.rpush("rq:queue:sources:intermediate", b"\xff")
     queue.zadd("rq:wip:mail", {b"\xff:\xfe": 1})
     queue.set("rq:queue:mail", "something else")
-    enqueue = lambda: job_queue.enqueue_alert(MISSING, 0)  # noqa: E731
+    enqueue = lambda: job_queue.enqueue_notification(MISSING, 0)  # noqa: E731
     assert not enqueue(), "the first finds the queue unreadable"
     assert enqueue(), "the next one finds it mended"
     run()

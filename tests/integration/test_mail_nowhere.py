@@ -14,7 +14,7 @@ from tests.library import ACTOR
 from tests.post_office import Postbox, PostOffice
 from vigint_web.cli import doctor
 from vigint_web.extensions import db
-from vigint_web.models import Alert, AlertState, Role
+from vigint_web.models import Notification, NotificationState, Role
 from vigint_web.services.accounts import users
 
 Work = Callable[[], None]
@@ -41,9 +41,12 @@ def settings(postbox: tuple[Postbox, int]) -> dict[str, str]:
     }
 
 
-def _alerts() -> dict[str, AlertState]:
+def _alerts() -> dict[str, NotificationState]:
     renew()
-    return {alert.recipient: alert.state for alert in db.session.query(Alert)}
+    return {
+        notification.recipient: notification.state
+        for notification in db.session.query(Notification)
+    }
 
 
 def _mail_line(app: Flask, monkeypatch: pytest.MonkeyPatch) -> str:
@@ -69,9 +72,9 @@ def test_the_first_administrator_alone_is_nobody(
     assert NOBODY in line
     post_incident(client, api_key, {"message": "Alarme"})
     work()
-    assert _alerts() == {users.FIRST_ADMIN: AlertState.FAILED}
-    [alert] = db.session.query(Alert)
-    assert alert.error == "impossible_address"
+    assert _alerts() == {users.FIRST_ADMIN: NotificationState.FAILED}
+    [notification] = db.session.query(Notification)
+    assert notification.error == "impossible_address"
     assert not postbox[0].taken, "the server would accept it, without a reader"
     page = viewer.browser.get("/", headers={"Accept-Language": "en"}).text
     assert "Everything works" not in page
@@ -98,9 +101,9 @@ def test_those_who_can_be_reached_are_alerted_and_the_others_do_not_count(
     [administrator] = [who for who in states if who not in named["recipients"]]
     assert administrator != users.FIRST_ADMIN
     assert states == {
-        administrator: AlertState.SENT,
-        "guard@example.com": AlertState.SENT,
-        "x@shop.invalid": AlertState.FAILED,
+        administrator: NotificationState.SENT,
+        "guard@example.com": NotificationState.SENT,
+        "x@shop.invalid": NotificationState.FAILED,
     }
     page = admin.browser.get("/", headers={"Accept-Language": "en"}).text
     assert "Alerts without a recipient go to the administrators" in page

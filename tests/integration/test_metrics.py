@@ -169,7 +169,7 @@ def test_a_killed_work_horse_is_counted(
         os.kill(os.getpid(), 9)
 
     monkeypatch.setattr("vigint_web.jobs.functions.delivery.deliver_alert", die)
-    job_queue.enqueue_alert(1, 0)
+    job_queue.enqueue_notification(1, 0)
     worker = VigintWorker([job_queue.queue("mail")], connection=runtime().redis)
     worker.serializer = job_queue.queue("mail").serializer
     worker.counters = runtime().counters

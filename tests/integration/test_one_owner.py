@@ -25,10 +25,10 @@ from vigint_web.config.config import Config
 from vigint_web.extensions import db
 from vigint_web.media.errors import MediaError, MediaErrorCode
 from vigint_web.models import (
-    Alert,
-    AlertState,
     Incident,
     Link,
+    Notification,
+    NotificationState,
     Role,
     Source,
     Video,
@@ -91,7 +91,7 @@ def test_of_two_workers_on_one_mail_one_sends(
     app: Flask, client: FlaskClient, api_key: str, config: Config, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     post_incident(client, api_key, {"message": "m"})
-    [alert] = db.session.query(Alert)
+    [notification] = db.session.query(Notification)
     sent = []
     real = delivery.send
     monkeypatch.setattr(delivery, "send", lambda m, c: (sent.append(m), real(m, c))[1])
@@ -100,13 +100,13 @@ def test_of_two_workers_on_one_mail_one_sends(
     def run() -> None:
         with app.app_context():
             together.wait(10)
-            delivery.deliver_alert(alert.id)
+            delivery.deliver_alert(notification.id)
 
     with ThreadPoolExecutor(2) as pool:
         for done in [pool.submit(run) for _ in range(2)]:
             done.result(30)
     assert len(sent) == 1
-    delivery.deliver_alert(alert.id)
+    delivery.deliver_alert(notification.id)
     assert len(sent) == 1, "a sent mail is not sent again"
 
 
@@ -126,7 +126,7 @@ def test_whoever_lost_the_lease_publishes_nothing(
     video = _video()
     assert (video.status, video.attempt, video.original_key) == (VideoStatus.PROCESSING, 2, None)
     assert stored_files(config) == [video.frames_key], "its files are still there"
-    assert db.session.query(Alert).one().state == AlertState.WAITING
+    assert db.session.query(Notification).one().state == NotificationState.WAITING
     assert list(config.temp_dir.iterdir()) == []
 
 
@@ -189,8 +189,8 @@ def test_work_that_kills_its_workers_is_given_up_and_the_alert_still_goes(
     work()
     video = _video()
     assert (video.status, video.error_code) == (VideoStatus.FAILED, "tool_failed")
-    [alert] = db.session.query(Alert)
-    assert (alert.state, alert.kind) == (AlertState.SENT, "text_only")
+    [notification] = db.session.query(Notification)
+    assert (notification.state, notification.kind) == (NotificationState.SENT, "text_only")
     [mail] = mails(config)
     assert "/video/" not in mail.as_string()
 

@@ -15,12 +15,12 @@ from tests.library import ACTOR, Library
 from vigint_web.http.security.rules import RULES, Key
 from vigint_web.http.security.rules import Person as People
 from vigint_web.models import (
-    Alert,
-    AlertKind,
-    AlertState,
     Incident,
     Link,
     Mail,
+    Notification,
+    NotificationKind,
+    NotificationState,
     Role,
     Scope,
     Source,
@@ -91,18 +91,18 @@ def _make(app: Flask, library: Library) -> Other:
     log_in(app.test_client(), "chief@example.com", PASSWORD)
     with transaction() as session:
         incident.incident_type = "Their incident"
-        alert = Alert(
+        notification = Notification(
             incident_id=incident.id,
             recipient=THEIR_MAIL,
-            state=AlertState.FAILED,
-            kind=AlertKind.VIDEO,
+            state=NotificationState.FAILED,
+            kind=NotificationKind.VIDEO,
             message_id="<x@vigint.invalid>",
         )
-        session.add(alert)
+        session.add(notification)
         session.flush()
         mail = Mail(
             site_id=site.id,
-            alert_id=alert.id,
+            alert_id=notification.id,
             link_id=link.id,
             recipient=THEIR_MAIL,
             subject="Their alert",
@@ -113,7 +113,7 @@ def _make(app: Flask, library: Library) -> Other:
         session.add(mail)
         session.flush()
     [row] = sessions.sessions_of(chief.id)
-    return Other(source, video, incident, alert.id, link, mail.id, key.id, chief.id, row.id)
+    return Other(source, video, incident, notification.id, link, mail.id, key.id, chief.id, row.id)
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from vigint_web.config.config import Config
 from vigint_web.extensions import db
 from vigint_web.mail import smtp
 from vigint_web.mail.messages import MailUndelivered, make_mail, send
-from vigint_web.models import Alert, AlertState
+from vigint_web.models import Notification, NotificationState
 from vigint_web.services.core.leases import claim
 from vigint_web.services.dispatch import outage
 from vigint_web.services.notifications import delivery
@@ -56,9 +56,9 @@ def _post(client: FlaskClient, key: str, number: int) -> None:
     post_incident(client, key, {"message": "Alarme", "recipients": everyone})
 
 
-def _alerts() -> list[Alert]:
+def _alerts() -> list[Notification]:
     renew()
-    return db.session.query(Alert).order_by(Alert.id).all()
+    return db.session.query(Notification).order_by(Notification.id).all()
 
 
 def _took(postbox: Postbox) -> list[str]:
@@ -81,7 +81,7 @@ def test_after_an_outage_everything_goes_out_oldest_first(
         reconcile()
         work()
     owed = _alerts()
-    assert {(one.state, one.held_up) for one in owed} == {(AlertState.PENDING, True)}
+    assert {(one.state, one.held_up) for one in owed} == {(NotificationState.PENDING, True)}
     assert len({one.next_attempt_at for one in owed}) == 1, "they wait together"
     assert owed[0].attempt > max(one.attempt for one in owed[1:]), "the oldest asks for all"
     clock.forward(hours=3)
@@ -99,7 +99,11 @@ def test_after_an_outage_everything_goes_out_oldest_first(
     work()
     assert _took(postbox) == ["r3", "r4", "r5"]
     states = [one.state for one in _alerts() if one.kind != "undeliverable"]
-    assert states == [AlertState.FAILED, AlertState.PENDING, *[AlertState.SENT] * 3]
+    assert states == [
+        NotificationState.FAILED,
+        NotificationState.PENDING,
+        *[NotificationState.SENT] * 3,
+    ]
     clock.forward(hours=1)
     reconcile()
     work()
@@ -139,7 +143,7 @@ def test_what_nobody_accepts_for_a_day_is_given_up_outage_or_not(
     for _ in range(4):
         reconcile()
         work()
-    assert {one.state for one in _alerts()} == {AlertState.FAILED}
+    assert {one.state for one in _alerts()} == {NotificationState.FAILED}
 
 
 @pytest.mark.only_sqlite(reason="the database has no part in it")
@@ -160,10 +164,10 @@ def test_a_mail_that_kills_whoever_sends_it_is_given_up_after_a_day_too(
             delivery.deliver_alert(owed.id)
         db.session.rollback()
         clock.forward(seconds=21)
-    assert _alerts()[0].state == AlertState.PENDING
+    assert _alerts()[0].state == NotificationState.PENDING
     clock.forward(hours=25)
     delivery.deliver_alert(owed.id)
-    assert _alerts()[0].state == AlertState.FAILED
+    assert _alerts()[0].state == NotificationState.FAILED
 
 
 _STEPS = ["greeting", "EHLO", "MAIL", "RCPT", "DATA", "end", "QUIT"]
@@ -269,7 +273,7 @@ def test_a_server_that_answers_again_but_is_slow_holds_up_one_mail_alone(
     real = smtp.PatientSMTP.data
 
     def data(self: smtp.PatientSMTP, message: Any) -> Any:
-        due.append({found for found, _ in delivery.due_alerts()})
+        due.append({found for found, _ in delivery.due_notifications()})
         return real(self, message)
 
     monkeypatch.setattr(smtp.PatientSMTP, "data", data)
@@ -288,11 +292,11 @@ def test_while_one_mail_asks_a_server_that_was_away_the_others_wait(
     [first] = _alerts()
     assert first.held_up
     clock.forward(minutes=3)
-    asking = claim(Alert, first.id, Alert.state == AlertState.PENDING)
+    asking = claim(Notification, first.id, Notification.state == NotificationState.PENDING)
     assert asking is not None
     _post(client, api_key, 2)
     work()
     second = _alerts()[1]
     assert (second.attempt, second.held_up) == (0, True), "it asks as well"
     outage.reached(asking, True)
-    assert second.id in {found for found, _ in delivery.due_alerts()}
+    assert second.id in {found for found, _ in delivery.due_notifications()}

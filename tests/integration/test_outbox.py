@@ -17,7 +17,7 @@ from tests.library import ACTOR, Library
 from tests.ports import free_port
 from vigint_web.config.config import Config
 from vigint_web.extensions import Base, db
-from vigint_web.models import Alert, AlertState, AuditEvent, Link, Mail, Role
+from vigint_web.models import AuditEvent, Link, Mail, Notification, NotificationState, Role
 from vigint_web.services.links import links
 from vigint_web.services.notifications import delivery, sent_mails
 from vigint_web.services.operations.reconciler import reconcile
@@ -140,7 +140,7 @@ class TestBySmtp:
             raise Killed
 
         post_incident(client, api_key, {"message": "Alarme"})
-        alert_id = db.session.query(Alert.id).scalar()
+        alert_id = db.session.query(Notification.id).scalar()
         with monkeypatch.context() as patch:
             patch.setattr(delivery, "_settle_sent", die)
             with pytest.raises(Killed):
@@ -353,7 +353,7 @@ def test_footage_purged_while_its_mail_was_under_way_undoes_no_delivery(
     post_incident(client, api_key, incident_document(footage.frames(3)))
     work()
     renew()
-    assert db.session.query(Alert).one().state == AlertState.SENT
+    assert db.session.query(Notification).one().state == NotificationState.SENT
     assert _only_mail().link_id is None
     assert _opened(_only_mail().id).link_is_gone
     purge.purge_outbox()

@@ -14,10 +14,10 @@ from tests.library import ACTOR, Library
 from vigint_web.clock import utcnow
 from vigint_web.extensions import db
 from vigint_web.models import (
-    Alert,
-    AlertKind,
-    AlertState,
     Incident,
+    Notification,
+    NotificationKind,
+    NotificationState,
     Scope,
     Site,
     Video,
@@ -45,19 +45,19 @@ def _incident(library: Library, site: Site | None = None, **age: float) -> Incid
     return incident
 
 
-def _alert(incident: Incident, state: AlertState, **values: Any) -> Alert:
+def _alert(incident: Incident, state: NotificationState, **values: Any) -> Notification:
     with transaction() as session:
-        alert = Alert(
+        notification = Notification(
             incident_id=incident.id,
             recipient="garde@example.com",
             state=state,
-            kind=AlertKind.VIDEO,
+            kind=NotificationKind.VIDEO,
             message_id=f"<{incident.id}.{state}@vigint.invalid>",
             **values,
         )
-        session.add(alert)
+        session.add(notification)
         session.flush()
-    return alert
+    return notification
 
 
 def _video(video: Video, **values: Any) -> None:
@@ -96,8 +96,8 @@ def test_incidents_are_counted_by_span_and_by_day(library: Library, lyon: Site) 
 def test_a_site_knows_nothing_of_another(library: Library, lyon: Site) -> None:
     here = sites.default_site()
     theirs = _incident(library, lyon, minutes=1)
-    _alert(theirs, AlertState.PENDING)
-    _alert(theirs, AlertState.FAILED)
+    _alert(theirs, NotificationState.PENDING)
+    _alert(theirs, NotificationState.FAILED)
     failed = _incident(library, lyon, minutes=1)
     assert failed.video is not None
     _video(failed.video, status=VideoStatus.FAILED, error_code="broken")
@@ -165,7 +165,7 @@ def test_old_failures_are_history(library: Library) -> None:
     old = _incident(library, days=8)
     assert old.video is not None
     _video(old.video, status=VideoStatus.FAILED, error_code="broken")
-    _alert(old, AlertState.FAILED, changed_at=utcnow() - timedelta(days=8))
+    _alert(old, NotificationState.FAILED, changed_at=utcnow() - timedelta(days=8))
     assert not overview(SYSTEM, PARIS).has_failures
     for _ in range(5):
         recent = _incident(library, hours=1)
@@ -180,13 +180,13 @@ def test_mails_about_links_belong_to_the_site_of_the_link(library: Library, lyon
     assert video is not None
     link = library.person_link(video, recipient="guard@example.com")
     with transaction() as session:
-        for number, state in enumerate((AlertState.PENDING, AlertState.FAILED)):
+        for number, state in enumerate((NotificationState.PENDING, NotificationState.FAILED)):
             session.add(
-                Alert(
+                Notification(
                     link_id=link.id,
                     recipient="guard@example.com",
                     state=state,
-                    kind=AlertKind.SHARED,
+                    kind=NotificationKind.SHARED,
                     message_id=f"<{number}@vigint.invalid>",
                 )
             )
@@ -201,11 +201,11 @@ def test_first_steps_are_done_by_what_exists(library: Library, lyon: Site) -> No
     assert not any((first_steps(here).source, first_steps(here).key, first_steps(here).delivery))
     api_keys.create_api_key(ACTOR, "theirs", lyon, {Scope.INGEST})
     library.source(actor=as_key(library.key(lyon)))
-    _alert(_incident(library, lyon), AlertState.SENT)
+    _alert(_incident(library, lyon), NotificationState.SENT)
     assert first_steps(_of(lyon)).are_done
     assert first_steps(SYSTEM).are_done
     assert not any((first_steps(here).source, first_steps(here).key, first_steps(here).delivery))
-    _alert(_incident(library), AlertState.FAILED)
+    _alert(_incident(library), NotificationState.FAILED)
     assert not first_steps(here).delivery
 
 

@@ -13,11 +13,11 @@ from tests.helpers import Clock, Person, log_in, renew
 from tests.library import ACTOR, Library
 from vigint_web.extensions import db
 from vigint_web.models import (
-    Alert,
-    AlertKind,
-    AlertState,
     Link,
     Mail,
+    Notification,
+    NotificationKind,
+    NotificationState,
     Role,
     Video,
 )
@@ -35,12 +35,12 @@ pytestmark = pytest.mark.both_databases(reason="the change token")
 LISTS = ("/incidents/live", "/source-management/live", "/links/live")
 
 
-def _alert(incident_id: int) -> Alert:
-    return Alert(
+def _alert(incident_id: int) -> Notification:
+    return Notification(
         incident_id=incident_id,
         recipient="garde@example.com",
-        state=AlertState.PENDING,
-        kind=AlertKind.VIDEO,
+        state=NotificationState.PENDING,
+        kind=NotificationKind.VIDEO,
         message_id="<one@vigint.invalid>",
     )
 
@@ -130,7 +130,7 @@ def test_every_change_changes_the_pulse(
                 other.message_id = "<two@vigint.invalid>"
                 session.add(other)
         case "delivery":
-            change(Alert, owed.id, state=AlertState.SENT)
+            change(Notification, owed.id, state=NotificationState.SENT)
         case "link":
             library.person_link(video)
         case "revocation":

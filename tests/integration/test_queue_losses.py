@@ -25,7 +25,7 @@ from vigint_web.cli.queue_server import QueueServer
 from vigint_web.config.config import Config
 from vigint_web.extensions import db
 from vigint_web.jobs.worker import make_worker
-from vigint_web.models import Alert, AlertState, Role, Video, VideoStatus
+from vigint_web.models import Notification, NotificationState, Role, Video, VideoStatus
 from vigint_web.services.core import job_queue
 from vigint_web.services.core.actors import command_line
 from vigint_web.services.operations.reconciler import reconcile
@@ -113,8 +113,8 @@ def test_a_queue_that_dies_between_video_and_mail_loses_no_mail(
     [video] = db.session.query(Video)
     pipeline.process_video(video.id)
     renew()
-    [alert] = db.session.query(Alert)
-    assert (alert.state, mails(config)) == (AlertState.PENDING, [])
+    [notification] = db.session.query(Notification)
+    assert (notification.state, mails(config)) == (NotificationState.PENDING, [])
     own_queue.start()
     reconcile()
     run_jobs()

@@ -15,10 +15,10 @@ from vigint_web.errors import Conflict, Invalid
 from vigint_web.extensions import db
 from vigint_web.models import (
     Access,
-    Alert,
-    AlertState,
     AuditEvent,
     Link,
+    Notification,
+    NotificationState,
     Playback,
     Role,
     Video,
@@ -73,8 +73,8 @@ def test_each_recipient_gets_a_link_and_a_mail_of_their_own(
         assert "Pour l’enquête." in text
         assert "Intrusion" in text
         assert client.get(path_of(address)).status_code == 200
-    states = {alert.state for alert in db.session.query(Alert)}
-    assert states == {AlertState.SENT}
+    states = {notification.state for notification in db.session.query(Notification)}
+    assert states == {NotificationState.SENT}
 
 
 @pytest.mark.parametrize(

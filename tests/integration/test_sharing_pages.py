@@ -12,7 +12,7 @@ from tests.helpers import Person, renew
 from tests.library import ACTOR, Library
 from vigint_web.clock import utcnow
 from vigint_web.extensions import db
-from vigint_web.models import Alert, AuditEvent, Link, Role, Video, VideoStatus
+from vigint_web.models import AuditEvent, Link, Notification, Role, Video, VideoStatus
 from vigint_web.services.accounts import sites
 from vigint_web.services.core.actors import Actor
 from vigint_web.services.links.links import token_of
@@ -41,7 +41,7 @@ def test_an_operator_shares_and_sees_the_link(people: People, library: Library) 
     _share(operator, video, recipients="a@example.com, b@example.com\nc@example.com", note="Vu")
     recipients = [row.recipient for row in db.session.query(Link).filter(Link.note == "Vu")]
     assert sorted(recipients) == ["a@example.com", "b@example.com", "c@example.com"]
-    assert db.session.query(Alert).filter(Alert.incident_id.is_(None)).count() == 3
+    assert db.session.query(Notification).filter(Notification.incident_id.is_(None)).count() == 3
     link = _made()
     assert link.created_by == operator.email
     shown = operator.browser.get(f"/links/{link.id}/").text
@@ -105,7 +105,7 @@ def test_the_end_is_moved_and_the_mail_sent_again(people: People, library: Libra
     assert moved is not None
     assert moved.expires_at is not None
     assert moved.expires_at > utcnow() + timedelta(days=6)
-    assert db.session.query(Alert).filter_by(link_id=link.id).count() == 1
+    assert db.session.query(Notification).filter_by(link_id=link.id).count() == 1
 
 
 def test_many_links_end_after_a_question(people: People, library: Library) -> None:

@@ -26,7 +26,7 @@ from vigint_client.smtp import Patience
 from vigint_web.errors import Conflict, NotFound
 from vigint_web.extensions import db
 from vigint_web.mail import smtp
-from vigint_web.models import Alert, AlertState
+from vigint_web.models import Notification, NotificationState
 from vigint_web.services.core.actors import SYSTEM
 from vigint_web.services.core.transactions import transaction
 from vigint_web.services.notifications import delivery
@@ -89,14 +89,14 @@ def _post(client: FlaskClient, key: str, *recipients: str) -> None:
     post_incident(client, key, {"message": "Alarme", "recipients": everyone})
 
 
-def _alerts() -> dict[str, Alert]:
+def _alerts() -> dict[str, Notification]:
     renew()
-    return {alert.recipient: alert for alert in db.session.query(Alert)}
+    return {notification.recipient: notification for notification in db.session.query(Notification)}
 
 
-def _alert() -> Alert:
-    [alert] = _alerts().values()
-    return alert
+def _alert() -> Notification:
+    [notification] = _alerts().values()
+    return notification
 
 
 def _message_id(envelope: Envelope) -> str:
@@ -111,9 +111,13 @@ def test_an_accepted_mail_is_sent_once(
     work()
     [envelope] = postbox.taken
     assert (envelope.mail_from, envelope.rcpt_tos) == ("vigint@example.com", ["garde@example.com"])
-    alert = _alert()
-    assert (alert.state, alert.channel, alert.error) == (AlertState.SENT, "smtp", None)
-    assert _message_id(envelope) == alert.message_id
+    notification = _alert()
+    assert (notification.state, notification.channel, notification.error) == (
+        NotificationState.SENT,
+        "smtp",
+        None,
+    )
+    assert _message_id(envelope) == notification.message_id
     reconcile()
     work()
     assert len(postbox.taken) == 1
@@ -128,20 +132,24 @@ def test_a_temporary_refusal_is_tried_again_after_growing_pauses_under_one_messa
     pauses = []
     for _ in range(3):
         work()
-        alert = _alert()
-        assert (alert.state, alert.lease_until) == (AlertState.PENDING, None)
-        assert alert.error
-        assert alert.next_attempt_at is not None
-        pauses.append(alert.next_attempt_at - clock.now())
+        notification = _alert()
+        assert (notification.state, notification.lease_until) == (NotificationState.PENDING, None)
+        assert notification.error
+        assert notification.next_attempt_at is not None
+        pauses.append(notification.next_attempt_at - clock.now())
         assert reconcile() == 0, "it is not due yet"
         clock.forward(seconds=pauses[-1].total_seconds() + 1)
         assert reconcile() == 1
     work()
     assert [round(pause / timedelta(seconds=10)) for pause in pauses] == [1, 2, 4]
-    alert = _alert()
-    assert (alert.state, alert.attempt, alert.error) == (AlertState.SENT, 4, None)
+    notification = _alert()
+    assert (notification.state, notification.attempt, notification.error) == (
+        NotificationState.SENT,
+        4,
+        None,
+    )
     [envelope] = postbox.taken
-    assert _message_id(envelope) == alert.message_id
+    assert _message_id(envelope) == notification.message_id
 
 
 def test_a_permanent_refusal_fails_one_and_the_others_go_on(
@@ -151,15 +159,15 @@ def test_a_permanent_refusal_fails_one_and_the_others_go_on(
     _post(client, api_key, "gone@example.com", "here@example.com")
     work()
     found = _alerts()
-    assert found["here@example.com"].state == AlertState.SENT
+    assert found["here@example.com"].state == NotificationState.SENT
     gone = found["gone@example.com"]
-    assert (gone.state, gone.error) == (AlertState.FAILED, "550 no such user")
+    assert (gone.state, gone.error) == (NotificationState.FAILED, "550 no such user")
     assert reconcile() == 0, "a permanent refusal is not tried again by itself"
     with pytest.raises(NotFound):
-        delivery.retry_alert(SYSTEM, "INC-2000-000001", gone.id)
-    delivery.retry_alert(SYSTEM, gone.incident.reference, gone.id)
+        delivery.retry_notification(SYSTEM, "INC-2000-000001", gone.id)
+    delivery.retry_notification(SYSTEM, gone.incident.reference, gone.id)
     work()
-    assert _alerts()["gone@example.com"].state == AlertState.SENT
+    assert _alerts()["gone@example.com"].state == NotificationState.SENT
     assert len(postbox.taken) == 2
 
 
@@ -172,9 +180,9 @@ def test_a_mail_is_given_up_after_a_day(
     clock.forward(hours=25)
     reconcile()
     work()
-    alert = _alert()
-    assert (alert.state, alert.next_attempt_at) == (AlertState.FAILED, None)
-    assert alert.error == "451 later"
+    notification = _alert()
+    assert (notification.state, notification.next_attempt_at) == (NotificationState.FAILED, None)
+    assert notification.error == "451 later"
 
 
 def test_a_server_that_is_not_there_is_tried_again(
@@ -183,15 +191,15 @@ def test_a_server_that_is_not_there_is_tried_again(
     server.close()
     _post(client, api_key)
     work()
-    alert = _alert()
-    assert alert.state == AlertState.PENDING
-    assert alert.error is not None
-    assert "refused" in alert.error
+    notification = _alert()
+    assert notification.state == NotificationState.PENDING
+    assert notification.error is not None
+    assert "refused" in notification.error
     server.open()
     clock.forward(seconds=11)
     reconcile()
     work()
-    assert _alert().state == AlertState.SENT
+    assert _alert().state == NotificationState.SENT
 
 
 def test_a_silent_server_is_left_after_the_time_out(
@@ -206,9 +214,9 @@ def test_a_silent_server_is_left_after_the_time_out(
     with socket.create_server(("127.0.0.1", server.port)):
         _post(client, api_key)
         work()
-    alert = _alert()
-    assert alert.state == AlertState.PENDING
-    assert "timed out" in (alert.error or "").lower()
+    notification = _alert()
+    assert notification.state == NotificationState.PENDING
+    assert "timed out" in (notification.error or "").lower()
 
 
 @pytest.mark.parametrize("server", ["starttls"], indirect=True)
@@ -217,9 +225,9 @@ def test_an_untrusted_certificate_is_refused_starttls(
 ) -> None:
     _post(client, api_key)
     work()
-    alert = _alert()
-    assert alert.state == AlertState.PENDING, "the certificate may be mended"
-    assert "certificate" in (alert.error or "").lower()
+    notification = _alert()
+    assert notification.state == NotificationState.PENDING, "the certificate may be mended"
+    assert "certificate" in (notification.error or "").lower()
     assert postbox.seen == 0, "the mail went over a line that anybody may read"
 
 
@@ -228,7 +236,7 @@ def test_a_server_without_tls_gets_no_mail_when_starttls_is_wanted(
 ) -> None:
     _post(client, api_key)
     work()
-    assert _alert().state == AlertState.PENDING
+    assert _alert().state == NotificationState.PENDING
     assert postbox.seen == 0
 
 
@@ -262,7 +270,7 @@ def test_death_between_acceptance_and_commit_means_one_more_mail_at_most(
     for _ in range(3):
         reconcile()
         work()
-    assert _alert().state == AlertState.SENT
+    assert _alert().state == NotificationState.SENT
     assert len(postbox.taken) == 2
     assert len({_message_id(envelope) for envelope in postbox.taken}) == 1
 
@@ -280,13 +288,13 @@ def test_an_accident_while_sending_is_tried_again_later_and_given_up_in_the_end(
     monkeypatch.setattr(delivery, "send", stumble)
     _post(client, api_key)
     work()
-    alert = _alert()
-    assert (alert.state, alert.lease_until) == (AlertState.PENDING, None)
-    assert "UnicodeEncodeError" in (alert.error or "")
+    notification = _alert()
+    assert (notification.state, notification.lease_until) == (NotificationState.PENDING, None)
+    assert "UnicodeEncodeError" in (notification.error or "")
     clock.forward(hours=25)
     reconcile()
     work()
-    assert _alert().state == AlertState.FAILED
+    assert _alert().state == NotificationState.FAILED
 
 
 def test_whoever_lost_the_lease_while_sending_leaves_the_row_alone(
@@ -296,13 +304,13 @@ def test_whoever_lost_the_lease_while_sending_leaves_the_row_alone(
 
     def slow(*arguments: Any) -> str:
         with transaction() as session:
-            session.execute(update(Alert).values(attempt=Alert.attempt + 1))
+            session.execute(update(Notification).values(attempt=Notification.attempt + 1))
         return real(*arguments)
 
     monkeypatch.setattr(delivery, "send", slow)
     _post(client, api_key)
     work()  # fails if the job ends with a stack trace
-    assert _alert().state == AlertState.PENDING
+    assert _alert().state == NotificationState.PENDING
 
 
 @pytest.mark.parametrize("server", ["", "plain"], indirect=True)
@@ -312,12 +320,12 @@ def test_addresses_beyond_ascii_where_the_server_takes_them(
     _post(client, api_key, "é@exemple.fr", "Jean <jean@exämple.fr>", "garde@", "a@example.com")
     work()
     reached = {str(one.rcpt_tos[0]) for one in postbox.taken}
-    states = {alert.recipient: alert for alert in _alerts().values()}
+    states = {notification.recipient: notification for notification in _alerts().values()}
     assert reached >= {"jean@xn--exmple-cua.fr", "a@example.com"}
-    assert states["garde@"].state == AlertState.FAILED
+    assert states["garde@"].state == NotificationState.FAILED
     if request.node.name.endswith("-plain]"):
         assert states["é@exemple.fr"].error == "no_smtputf8"
-        assert states["é@exemple.fr"].state == AlertState.FAILED
+        assert states["é@exemple.fr"].state == NotificationState.FAILED
         return
     [envelope] = [one for one in postbox.taken if one.rcpt_tos == ["é@exemple.fr"]]
     assert isinstance(envelope.content, bytes)
@@ -336,7 +344,7 @@ def test_a_recipient_that_is_no_address_is_a_failed_delivery_and_nothing_to_retr
     work()
     assert [one.rcpt_tos for one in postbox.taken] == [["a@example.com"]]
     bad = _alerts()["garde"]
-    assert (bad.state, bad.refused, bad.attempt) == (AlertState.FAILED, "not_an_address", 0)
+    assert (bad.state, bad.refused, bad.attempt) == (NotificationState.FAILED, "not_an_address", 0)
     with pytest.raises(Conflict):
         delivery.retry_delivery(SYSTEM, bad.id)
 

@@ -15,7 +15,7 @@ from tests.library import ACTOR, Library
 from vigint_web.config.config import Config
 from vigint_web.extensions import db
 from vigint_web.mail.messages import MailRefused
-from vigint_web.models import Alert, AlertKind, AlertState, Role, User
+from vigint_web.models import Notification, NotificationKind, NotificationState, Role, User
 from vigint_web.services.accounts import users
 from vigint_web.services.links import sharing
 from vigint_web.services.links.sharing import Terms
@@ -77,8 +77,8 @@ def test_administrators_are_told_once_for_an_incident_whoever_it_failed_for(
     assert f"http://vigint.test/incidents/{reference}/" in text
     assert "Quai 2" in text
     assert "here@example.com" not in text
-    [failed, *_] = db.session.query(Alert).filter_by(state=AlertState.FAILED)
-    delivery.retry_alert(ACTOR, reference, failed.id)
+    [failed, *_] = db.session.query(Notification).filter_by(state=NotificationState.FAILED)
+    delivery.retry_notification(ACTOR, reference, failed.id)
     work()
     assert len(_told(config)) == 2, "the result of a manual retry is visible to its user"
 
@@ -95,10 +95,10 @@ def test_an_administrator_whose_own_address_fails_is_not_told_by_it_and_there_is
     post_incident(client, api_key, {"message": "m", "recipients": [admins[0]]})
     work()
     renew()
-    found = {(one.recipient, one.kind, one.state) for one in db.session.query(Alert)}
+    found = {(one.recipient, one.kind, one.state) for one in db.session.query(Notification)}
     assert found == {
-        (admins[0], AlertKind.TEXT_ONLY, AlertState.FAILED),
-        (admins[1], AlertKind.UNDELIVERABLE, AlertState.FAILED),
+        (admins[0], NotificationKind.TEXT_ONLY, NotificationState.FAILED),
+        (admins[1], NotificationKind.UNDELIVERABLE, NotificationState.FAILED),
     }
     assert _told(config) == {}
 
@@ -107,7 +107,7 @@ def test_two_failures_at_the_same_moment_are_one_mail(
     app: Flask, client: FlaskClient, api_key: str, admins: list[str], work: Work
 ) -> None:
     post_incident(client, api_key, {"message": "m", "recipients": sorted(GONE)})
-    ids = [one.id for one in db.session.query(Alert)]
+    ids = [one.id for one in db.session.query(Notification)]
     db.session.rollback()
     together = threading.Barrier(2)
 
@@ -120,7 +120,9 @@ def test_two_failures_at_the_same_moment_are_one_mail(
         for one in [pool.submit(fail, alert_id) for alert_id in ids]:
             one.result(30)
     renew()
-    assert db.session.query(Alert).filter_by(kind=AlertKind.UNDELIVERABLE).count() == len(admins)
+    assert db.session.query(Notification).filter_by(
+        kind=NotificationKind.UNDELIVERABLE
+    ).count() == len(admins)
 
 
 @pytest.mark.only_sqlite(reason="the other tests ask both databases the same")
@@ -169,14 +171,14 @@ def test_the_dashboard_says_so_and_the_outbox_lists_and_retries_it(
     post_incident(client, api_key, {"message": "m", "recipients": ["gone@example.com"]})
     work()
     assert "1 message n’a pas pu être remis" in admin.browser.get("/").text
-    [failed] = db.session.query(Alert).filter_by(recipient="gone@example.com")
+    [failed] = db.session.query(Notification).filter_by(recipient="gone@example.com")
     page = admin.browser.get("/outbox/").text
     assert "550 no such user" in page
     refused_addresses.clear()
     assert admin.post(f"/outbox/undelivered/{failed.id}/retry").status_code == 302
     work()
     renew()
-    assert db.session.get_one(Alert, failed.id).state == AlertState.SENT
+    assert db.session.get_one(Notification, failed.id).state == NotificationState.SENT
     assert "gone@example.com" in admin.browser.get("/outbox/").text, "as a mail that was sent"
     assert "1 message n’a pas pu être remis" not in admin.browser.get("/").text
     viewer = people(Role.VIEWER)

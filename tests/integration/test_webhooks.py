@@ -23,11 +23,11 @@ from tests.hooks import SECRET, Hook, listening
 from vigint_web.config.config import Config
 from vigint_web.errors import Conflict
 from vigint_web.extensions import db
-from vigint_web.models import Alert, AlertState, Link, Role
+from vigint_web.models import Link, Notification, NotificationState, Role
 from vigint_web.services.alerting import webhooks
 from vigint_web.services.core.actors import SYSTEM
 from vigint_web.services.links import sharing
-from vigint_web.services.notifications import delivery as alerts
+from vigint_web.services.notifications import delivery as notifications
 from vigint_web.services.operations.reconciler import reconcile
 
 pytestmark = pytest.mark.both_databases(reason="leases are taken by update")
@@ -50,9 +50,14 @@ def settings(hook: Hook) -> dict[str, str]:
     }
 
 
-def _call() -> Alert:
+def _call() -> Notification:
     renew()
-    return db.session.query(Alert).filter_by(channel="webhook").order_by(Alert.id).first()  # type: ignore[return-value]  # there is one
+    return (
+        db.session.query(Notification)
+        .filter_by(channel="webhook")
+        .order_by(Notification.id)
+        .first()
+    )  # type: ignore[return-value]  # there is one
 
 
 def test_an_alert_and_its_video_are_told_with_a_link_that_opens(
@@ -142,14 +147,14 @@ def test_a_call_is_repeated_under_one_id_with_growing_pauses_and_a_new_time(
     for _ in range(3):
         work()
         call = _call()
-        assert (call.state, call.lease_until) == (AlertState.PENDING, None)
+        assert (call.state, call.lease_until) == (NotificationState.PENDING, None)
         assert call.next_attempt_at is not None
         pauses.append((call.next_attempt_at - clock.now()).total_seconds())
         clock.forward(seconds=pauses[-1] + 1)
         reconcile()
     work()
     assert [round(pause, -1) for pause in pauses] == [10, 600, 40]
-    assert _call().state == AlertState.SENT
+    assert _call().state == NotificationState.SENT
     assert len({told.headers["Vigint-Delivery"] for told in hook.told}) == 1
     assert len({told.headers["Vigint-Signature"] for told in hook.told}) == 4
     assert len({told.body for told in hook.told}) == 1
@@ -173,7 +178,7 @@ def test_what_is_final_is_final_said_and_can_be_tried_again_by_hand(
     reference = post_incident(client, api_key, {"message": "m"})["reference"]
     work()
     call = _call()
-    assert call.state == AlertState.FAILED
+    assert call.state == NotificationState.FAILED
     assert str(status) in (call.error or "")
     assert reconcile() == 0
     operator = people(Role.OPERATOR)
@@ -183,7 +188,7 @@ def test_what_is_final_is_final_said_and_can_be_tried_again_by_hand(
     assert "s3cr3t" not in page, "the address may hold a secret"
     assert operator.post(f"/incidents/{reference}/alerts/{call.id}/retry").status_code == 302
     work()
-    assert _call().state == AlertState.SENT
+    assert _call().state == NotificationState.SENT
     assert len(hook.told) == 2, "no redirect was followed"
 
 
@@ -205,12 +210,12 @@ def test_a_webhook_that_is_not_configured_any_more_gets_nothing(
     client: FlaskClient, api_key: str, work: Work, hook: Hook
 ) -> None:
     post_incident(client, api_key, {"message": "m"})
-    db.session.query(Alert).filter_by(channel="webhook").update(
+    db.session.query(Notification).filter_by(channel="webhook").update(
         {"recipient": "https://gone (1)"}, synchronize_session=False
     )
     db.session.commit()
     work()
-    assert _call().state == AlertState.FAILED
+    assert _call().state == NotificationState.FAILED
     assert hook.told == []
 
 
@@ -229,7 +234,7 @@ def test_no_log_line_and_no_row_holds_the_address_or_the_secret_or_the_token(
         work()
     assert hook.told
     link = hook.told[0].document["private_link"]
-    said = caplog.text + " ".join(str(vars(one)) for one in db.session.query(Alert))
+    said = caplog.text + " ".join(str(vars(one)) for one in db.session.query(Notification))
     for secret in ("s3cr3t", SECRET, link.partition("token=")[2]):
         assert secret not in said
 
@@ -241,9 +246,9 @@ def test_a_given_up_call_is_retried_by_whoever_may_only(
     hook.answers = [(400, {})]
     post_incident(client, api_key, {"message": "m"})
     work()
-    alerts.retry_delivery(SYSTEM, _call().id)
+    notifications.retry_delivery(SYSTEM, _call().id)
     work()
-    assert _call().state == AlertState.SENT
+    assert _call().state == NotificationState.SENT
 
 
 @pytest.mark.only_sqlite(reason="the other tests ask both databases the same")
@@ -256,4 +261,4 @@ def test_a_day_later_a_call_is_given_up(
     clock.forward(hours=25)
     reconcile()
     work()
-    assert _call().state == AlertState.FAILED
+    assert _call().state == NotificationState.FAILED

@@ -3,7 +3,7 @@
 from rq import get_current_job
 
 from vigint_web.jobs.context import job_context
-from vigint_web.models import Alert, Hosting, Video
+from vigint_web.models import Hosting, Notification, Video
 from vigint_web.services.hosting import remote
 from vigint_web.services.notifications import account_delivery, delivery
 from vigint_web.services.operations.metrics import measured_job
@@ -18,7 +18,7 @@ def process_video(video_id: int) -> None:
 
 def deliver_alert(alert_id: int) -> None:
     """Send one mail."""
-    with job_context(), measured_job(Alert, alert_id, _queue()):
+    with job_context(), measured_job(Notification, alert_id, _queue()):
         delivery.deliver_alert(alert_id)
 
 

@@ -1,7 +1,6 @@
 """Tables, constraints and small predicates; importing this package registers every table."""
 
 from vigint_web.models.account_mail import AccountMail, AccountMailPurpose, AccountMailState
-from vigint_web.models.alert import Alert, AlertKind, AlertState
 from vigint_web.models.api_key import ApiKey, Scope
 from vigint_web.models.audit import AuditEvent
 from vigint_web.models.cooldown import Cooldown, CooldownSpan
@@ -9,6 +8,7 @@ from vigint_web.models.hosting import Hosting, HostingState
 from vigint_web.models.incident import Incident, RiskLevel
 from vigint_web.models.link import Access, Audience, Link, Playback
 from vigint_web.models.mail import Mail
+from vigint_web.models.notification import Notification, NotificationKind, NotificationState
 from vigint_web.models.recovery_code import RecoveryCode
 from vigint_web.models.retention import RetentionReport, RetentionSetting
 from vigint_web.models.session import UserSession
@@ -24,9 +24,6 @@ __all__ = [
     "AccountMail",
     "AccountMailPurpose",
     "AccountMailState",
-    "Alert",
-    "AlertKind",
-    "AlertState",
     "ApiKey",
     "Audience",
     "AuditEvent",
@@ -41,6 +38,9 @@ __all__ = [
     "Link",
     "Mail",
     "NamedFile",
+    "Notification",
+    "NotificationKind",
+    "NotificationState",
     "Playback",
     "RecoveryCode",
     "RetentionReport",

@@ -6,9 +6,9 @@ from typing_extensions import TypedDict
 
 from vigint_web.i18n.deliveries import delivery_sentence
 from vigint_web.i18n.sentences import failure_sentence
-from vigint_web.models import AlertKind, AlertState, Incident, Video, VideoStatus
+from vigint_web.models import Incident, NotificationKind, NotificationState, Video, VideoStatus
 from vigint_web.services.core import addresses
-from vigint_web.services.incidents.incidents import alerts_of, answered_link
+from vigint_web.services.incidents.incidents import answered_link, notifications_of
 from vigint_web.services.links.links import private_url
 
 Encoding = Literal["received", "processing", "ready", "failed"]
@@ -51,8 +51,8 @@ class DeliveryDocument(TypedDict):
 
     recipient: str
     channel: Literal["mail", "webhook"]
-    state: AlertState
-    kind: AlertKind
+    state: NotificationState
+    kind: NotificationKind
     sent_at: str | None
     error: str | None
 
@@ -72,9 +72,9 @@ class StatusDocument(AcceptedDocument):
 
 
 # Mails about other incidents, and about mails.
-_ABOUT_OTHERS = {AlertKind.REPEATS, AlertKind.UNDELIVERABLE}
+_ABOUT_OTHERS = {NotificationKind.REPEATS, NotificationKind.UNDELIVERABLE}
 # Gathered alerts are covered by a later mail; nothing more happens for this one alone.
-_SETTLED = {AlertState.SENT, AlertState.FAILED, AlertState.GATHERED}
+_SETTLED = {NotificationState.SENT, NotificationState.FAILED, NotificationState.GATHERED}
 _STATES: dict[VideoStatus, Encoding] = {
     VideoStatus.UPLOADING: "received",
     VideoStatus.PROCESSING: "processing",
@@ -119,7 +119,11 @@ def warning_documents(incident: Incident) -> list[WarningDocument]:
 def status_document(incident: Incident) -> StatusDocument:
     """Return the state of the clip and of every mail."""
     video = incident.video
-    owed = [alert for alert in alerts_of(incident.id) if alert.kind not in _ABOUT_OTHERS]
+    notifications = [
+        notification
+        for notification in notifications_of(incident.id)
+        if notification.kind not in _ABOUT_OTHERS
+    ]
     encoded = video is not None and video.status == VideoStatus.READY
     settled = video is None or video.is_settled
     return {
@@ -136,19 +140,25 @@ def status_document(incident: Incident) -> StatusDocument:
         "pace_known": incident.pace_known,
         "deliveries": [
             {
-                "recipient": alert.recipient,
-                "channel": "webhook" if alert.is_call else "mail",
-                "state": alert.state,
-                "kind": alert.kind,
-                "sent_at": alert.sent_at.isoformat(timespec="seconds") if alert.sent_at else None,
-                "error": delivery_sentence(alert.refused or alert.error) or None,
+                "recipient": notification.recipient,
+                "channel": "webhook" if notification.is_call else "mail",
+                "state": notification.state,
+                "kind": notification.kind,
+                "sent_at": notification.sent_at.isoformat(timespec="seconds")
+                if notification.sent_at
+                else None,
+                "error": delivery_sentence(notification.refused or notification.error) or None,
             }
-            for alert in owed
+            for notification in notifications
         ],
         "error": str(failure_sentence(video.error_code)) if video and video.error_code else None,
         "done": settled
         # A webhook that cannot be reached delays no caller.
-        and all(alert.state in _SETTLED for alert in owed if not alert.is_call),
+        and all(
+            notification.state in _SETTLED
+            for notification in notifications
+            if not notification.is_call
+        ),
     }
 
 

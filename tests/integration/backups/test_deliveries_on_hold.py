@@ -16,12 +16,12 @@ from vigint_web.extensions import db
 from vigint_web.models import (
     AccountMail,
     AccountMailPurpose,
-    Alert,
-    AlertState,
     AuditEvent,
     Hosting,
     HostingState,
     Incident,
+    Notification,
+    NotificationState,
     Role,
     Video,
     VideoStatus,
@@ -68,7 +68,7 @@ def _restored(elsewhere: Shell) -> Iterator[Flask]:
 
 
 def _deliver_what_is_due() -> None:
-    for alert_id, _ in delivery.due_alerts():
+    for alert_id, _ in delivery.due_notifications():
         delivery.deliver_alert(alert_id)
     for mail_id, _ in account_delivery.due_account_mails():
         account_delivery.deliver(mail_id)
@@ -89,11 +89,11 @@ def restored(shell: Shell, elsewhere: Shell, waiting: None, tmp_path: Path) -> S
 
 def test_nothing_is_sent_and_everything_else_goes_on(restored: Shell) -> None:
     with _restored(restored):
-        assert delivery.due_alerts() == []
+        assert delivery.due_notifications() == []
         assert account_delivery.due_account_mails() == []
         assert remote.due_hostings() == []
         # Jobs that were queued nevertheless find nothing to do.
-        for row in db.session.query(Alert).all():
+        for row in db.session.query(Notification).all():
             delivery.deliver_alert(row.id)
         for mail in db.session.query(AccountMail).all():
             account_delivery.deliver(mail.id)
@@ -101,8 +101,8 @@ def test_nothing_is_sent_and_everything_else_goes_on(restored: Shell) -> None:
         pipeline.process_video(video.id)
         db.session.expire_all()
         assert video.status == VideoStatus.READY, "processing goes on"
-        states = {alert.state for alert in db.session.query(Alert)}
-        assert states == {AlertState.PENDING}, "the mail about the video is ready to be sent"
+        states = {notification.state for notification in db.session.query(Notification)}
+        assert states == {NotificationState.PENDING}, "the mail about the video is ready to be sent"
         _deliver_what_is_due()
         assert _mails(restored) == 0
         found = on_hold.find_on_hold(ADMIN)
@@ -126,7 +126,9 @@ def test_it_is_sent_when_that_is_decided(restored: Shell) -> None:
         [video] = db.session.query(Video).all()
         pipeline.process_video(video.id)
         _deliver_what_is_due()
-        assert {alert.state for alert in db.session.query(Alert)} == {AlertState.SENT}
+        assert {notification.state for notification in db.session.query(Notification)} == {
+            NotificationState.SENT
+        }
         assert _mails(restored) == 2, "the third has no address"
         told = db.session.query(AuditEvent).filter_by(action="deliveries:released").one()
         assert told.actor == ADMIN.label
@@ -141,7 +143,9 @@ def test_it_is_never_sent_when_that_is_decided(restored: Shell) -> None:
         pipeline.process_video(video.id)
         _deliver_what_is_due()
         assert _mails(restored) == 0
-        assert {alert.state for alert in db.session.query(Alert)} == {AlertState.FAILED}
+        assert {notification.state for notification in db.session.query(Notification)} == {
+            NotificationState.FAILED
+        }
         assert db.session.query(AuditEvent).filter_by(action="deliveries:dropped").count() == 1
 
 

@@ -5,7 +5,15 @@ from collections.abc import Sequence
 from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
-from vigint_web.models import Alert, AlertKind, AlertState, Audience, Incident, Link, Video
+from vigint_web.models import (
+    Audience,
+    Incident,
+    Link,
+    Notification,
+    NotificationKind,
+    NotificationState,
+    Video,
+)
 from vigint_web.net.mail_reach import reachable
 from vigint_web.services.accounts.users import FIRST_ADMIN, admin_addresses
 from vigint_web.services.alerting import webhooks
@@ -14,13 +22,15 @@ from vigint_web.services.core.actors import SYSTEM
 from vigint_web.services.core.runtime import config
 from vigint_web.services.core.transactions import transaction
 from vigint_web.services.dispatch import backlog, digests
-from vigint_web.services.dispatch.enqueue import new_alert, owe, send_off
+from vigint_web.services.dispatch.enqueue import new_notification, owe, send_off
 from vigint_web.services.dispatch.on_hold import is_incident_held
 from vigint_web.services.links.links import mint_link, program_link
 
 
-def owe_alerts(incident: Incident, recipients: Sequence[str], video: Video | None) -> None:
-    """Store an incident's alerts, in the transaction that stores the incident.
+def record_notifications(
+    incident: Incident, recipients: Sequence[str], video: Video | None
+) -> None:
+    """Store an incident's notifications, in the transaction that stores the incident.
 
     A mail to each recipient, once the video is ready or failed; a call of each webhook at once.
     Repeats of an alert that a recipient was recently sent are gathered, and so are alerts that a
@@ -35,20 +45,20 @@ def owe_alerts(incident: Incident, recipients: Sequence[str], video: Video | Non
         told = digests.told_already(span.first_id) if span is not None else set()
         late = backlog.joins_digest(incident)
         for recipient in recipients:
-            kind = AlertKind.TEXT_ONLY if video is None else AlertKind.VIDEO
-            alert = new_alert(recipient, kind, incident_id=incident.id)
+            kind = NotificationKind.TEXT_ONLY if video is None else NotificationKind.VIDEO
+            notification = new_notification(recipient, kind, incident_id=incident.id)
             gathered = late or (span is not None and recipient in told)
             if late:
-                backlog.gather(alert, incident)
+                backlog.gather(notification, incident)
             elif span is not None and gathered:
-                digests.gather(alert, span.first_id, digests.end_of_cooldown(span.first_id))
+                digests.gather(notification, span.first_id, digests.end_of_cooldown(span.first_id))
             if video is not None:
-                alert.state = AlertState.WAITING
+                notification.state = NotificationState.WAITING
             elif gathered:
-                alert.state = AlertState.GATHERED
+                notification.state = NotificationState.GATHERED
             else:
-                send_off(session, alert)
-            session.add(alert)
+                send_off(session, notification)
+            session.add(notification)
         for name in webhooks.names():
             _call(session, name, incident, video)
         session.flush()
@@ -56,19 +66,19 @@ def owe_alerts(incident: Incident, recipients: Sequence[str], video: Video | Non
 
 def owe_nothing(incident: Incident, refused: Sequence[Refused], video: Video | None) -> None:
     """Store that a named recipient is not mailed, and why, in the caller's transaction."""
-    kind = AlertKind.TEXT_ONLY if video is None else AlertKind.VIDEO
+    kind = NotificationKind.TEXT_ONLY if video is None else NotificationKind.VIDEO
     with transaction() as session:
         for one in refused:
-            alert = new_alert(one.recipient, kind, incident_id=incident.id)
-            alert.state, alert.refused = AlertState.FAILED, one.code
-            session.add(alert)
+            notification = new_notification(one.recipient, kind, incident_id=incident.id)
+            notification.state, notification.refused = NotificationState.FAILED, one.code
+            session.add(notification)
 
 
 def _call(session: Session, name: str, incident: Incident, video: Video | None) -> None:
     link = None
     if video is not None:
         link = mint_link(SYSTEM, video, Audience.PERSON, recipient=name, hours=incident.link_hours)
-    kind = AlertKind.TEXT_ONLY if video is None else AlertKind.VIDEO
+    kind = NotificationKind.TEXT_ONLY if video is None else NotificationKind.VIDEO
     owe(session, name, kind, incident_id=incident.id, link_id=link.id if link else None, call=True)
 
 
@@ -80,17 +90,17 @@ def tell_of_video(video: Video, incident: Incident | None) -> None:
                 # A source is identified by its program link, whose token no call contains.
                 program = program_link(video.id)
                 if program is not None:
-                    owe(session, name, AlertKind.VIDEO_READY, link_id=program.id, call=True)
+                    owe(session, name, NotificationKind.VIDEO_READY, link_id=program.id, call=True)
                 continue
             held = is_incident_held(session, incident.id)
             told = session.execute(
-                select(Alert.link_id)
+                select(Notification.link_id)
                 .where(
-                    Alert.incident_id == incident.id,
-                    Alert.recipient == name,
-                    Alert.channel == webhooks.WEBHOOK,
+                    Notification.incident_id == incident.id,
+                    Notification.recipient == name,
+                    Notification.channel == webhooks.WEBHOOK,
                 )
-                .order_by(Alert.id)
+                .order_by(Notification.id)
                 .limit(1)
             ).first()
             if told is None:  # an incident without notifications
@@ -98,7 +108,7 @@ def tell_of_video(video: Video, incident: Incident | None) -> None:
             owe(
                 session,
                 name,
-                AlertKind.VIDEO_READY,
+                NotificationKind.VIDEO_READY,
                 incident_id=incident.id,
                 link_id=told.link_id,
                 call=True,
@@ -106,21 +116,29 @@ def tell_of_video(video: Video, incident: Incident | None) -> None:
             )
 
 
-def tell_administrators(failed: Alert) -> None:
+def tell_administrators(failed: Notification) -> None:
     """Enqueue a mail to administrators about an undeliverable one, as it fails.
 
     One for each incident, or link, however many recipients fail; none about itself.
     """
     nowhere = failed.incident_id is None and failed.link_id is None
-    if failed.kind == AlertKind.UNDELIVERABLE or nowhere:
+    if failed.kind == NotificationKind.UNDELIVERABLE or nowhere:
         return
     with transaction() as session:
         about = _about(session, failed)
-        known = select(Alert.id).where(*about, Alert.kind == AlertKind.UNDELIVERABLE).limit(1)
+        known = (
+            select(Notification.id)
+            .where(*about, Notification.kind == NotificationKind.UNDELIVERABLE)
+            .limit(1)
+        )
         if session.scalar(known) is not None:
             return
         given_up = set(
-            session.scalars(select(Alert.recipient).where(*about, Alert.state == AlertState.FAILED))
+            session.scalars(
+                select(Notification.recipient).where(
+                    *about, Notification.state == NotificationState.FAILED
+                )
+            )
         ) | {failed.recipient}
         others = [address for address in admin_addresses() if address not in given_up]
         email = config().email
@@ -131,19 +149,19 @@ def tell_administrators(failed: Alert) -> None:
             owe(
                 session,
                 address,
-                AlertKind.UNDELIVERABLE,
+                NotificationKind.UNDELIVERABLE,
                 incident_id=failed.incident_id,
                 link_id=None if failed.incident_id is not None else failed.link_id,
             )
 
 
-def _about(session: Session, failed: Alert) -> tuple[ColumnElement[bool], ...]:
+def _about(session: Session, failed: Notification) -> tuple[ColumnElement[bool], ...]:
     """Return the common key of the failures of one incident, or link; locks its row."""
     if failed.incident_id is not None:
         # A weaker lock than that of a foreign key reference, to avoid a deadlock with a transaction
-        # that adds an alert.
+        # that adds a notification.
         lock = {"of": Incident, "key_share": True}
         session.get(Incident, failed.incident_id, with_for_update=lock)
-        return (Alert.incident_id == failed.incident_id,)
+        return (Notification.incident_id == failed.incident_id,)
     session.get(Link, failed.link_id, with_for_update={"of": Link, "key_share": True})
-    return (Alert.incident_id.is_(None), Alert.link_id == failed.link_id)
+    return (Notification.incident_id.is_(None), Notification.link_id == failed.link_id)

@@ -13,8 +13,16 @@ from sqlalchemy import select
 
 from vigint_web.clock import utcnow
 from vigint_web.extensions import db
-from vigint_web.models import Alert, AlertKind, Incident, Link, Source, Video, VideoStatus
-from vigint_web.models.alert import WEBHOOK
+from vigint_web.models import (
+    Incident,
+    Link,
+    Notification,
+    NotificationKind,
+    Source,
+    Video,
+    VideoStatus,
+)
+from vigint_web.models.notification import WEBHOOK
 from vigint_web.net import outbound_http
 from vigint_web.services.core import addresses
 from vigint_web.services.core.runtime import config
@@ -55,17 +63,17 @@ def signature(secret: str, moment: int, body: bytes) -> str:
     return f"t={moment},v1={signed.hexdigest()}"
 
 
-def make_call(alert: Alert) -> Call:
-    """Return the call of an alert, from the current rows.
+def make_call(notification: Notification) -> Call:
+    """Return the call of a notification, from the current rows.
 
     Raises:
         WebhookGone: the webhook is no longer configured, or its subject was deleted.
     """
     settings = config().webhook
-    url = next((url for url in settings.urls if name_of(url) == alert.recipient), None)
+    url = next((url for url in settings.urls if name_of(url) == notification.recipient), None)
     if url is None or settings.secret is None:
         raise WebhookGone("webhook_gone")
-    document = document_of(alert)
+    document = document_of(notification)
     body = json.dumps(document, ensure_ascii=False, separators=(",", ":"), default=str)
     encoded = body.encode("utf-8", "replace")
     return Call(
@@ -75,7 +83,7 @@ def make_call(alert: Alert) -> Call:
             "Content-Type": "application/json; charset=utf-8",
             "User-Agent": f"Vigint/{VERSION}",
             "Vigint-Event": document["event"],
-            "Vigint-Delivery": alert.message_id,
+            "Vigint-Delivery": notification.message_id,
             "Vigint-Signature": signature(settings.secret, int(utcnow().timestamp()), encoded),
         },
     )
@@ -89,17 +97,17 @@ def send(call: Call) -> str:
     return WEBHOOK
 
 
-def document_of(alert: Alert) -> dict[str, Any]:
+def document_of(notification: Notification) -> dict[str, Any]:
     """Return the document of a call; raises WebhookGone if its subject was deleted."""
-    incident, link = alert.incident, alert.link
+    incident, link = notification.incident, notification.link
     video = incident.video if incident is not None else (link.video if link is not None else None)
     if incident is None and video is None:
         raise WebhookGone("video_gone")
     person = link if incident is not None else None
     return {
-        "event": _event(alert, video),
-        "id": alert.message_id,
-        "created_at": _time(alert.created_at),
+        "event": _event(notification, video),
+        "id": notification.message_id,
+        "created_at": _time(notification.created_at),
         "incident": _incident(incident) if incident is not None else None,
         "source": _source(video) if incident is None and video is not None else None,
         "video": _video(video) if video is not None else None,
@@ -107,8 +115,8 @@ def document_of(alert: Alert) -> dict[str, Any]:
     }
 
 
-def _event(alert: Alert, video: Video | None) -> str:
-    if alert.kind != AlertKind.VIDEO_READY:
+def _event(notification: Notification, video: Video | None) -> str:
+    if notification.kind != NotificationKind.VIDEO_READY:
         return "incident.alert"
     failed = video is None or video.status == VideoStatus.FAILED
     return "video.failed" if failed else "video.ready"

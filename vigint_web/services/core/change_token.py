@@ -5,7 +5,7 @@ from sqlalchemy.orm import InstrumentedAttribute
 
 from vigint_web.clock import utcnow
 from vigint_web.extensions import db
-from vigint_web.models import Alert, AuditEvent, Incident, Link, Mail, Video
+from vigint_web.models import AuditEvent, Incident, Link, Mail, Notification, Video
 from vigint_web.services.core.actors import Actor
 
 # The maximum delay for changes that depend on the clock (a link that expires, “5 min ago”), or that
@@ -17,7 +17,7 @@ BUCKET_SECONDS = 30
 # and a change elsewhere only renders a page again with the same result.
 _LATEST: tuple[InstrumentedAttribute[object], ...] = (
     Video.changed_at,
-    Alert.changed_at,
+    Notification.changed_at,
     Link.changed_at,
     Incident.id,
     Mail.id,

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from vigint_web.errors import StorageFull
 from vigint_web.extensions import db
-from vigint_web.models import AccountMail, Alert, Hosting
+from vigint_web.models import AccountMail, Hosting, Notification
 from vigint_web.services.core.leases import Lease, claim
 from vigint_web.services.core.transactions import transaction
 from vigint_web.system.processes import Shield, shielded
@@ -72,7 +72,7 @@ class GivenUp(_Written):
 Outcome = Settled | Postponed | GivenUp
 
 
-Row = TypeVar("Row", Alert, AccountMail, Hosting)
+Row = TypeVar("Row", Notification, AccountMail, Hosting)
 
 
 class Work(ABC, Generic[Row]):

@@ -45,7 +45,7 @@ def enqueue_video(kind: VideoKind, video_id: int, attempt: int) -> bool:
     return _enqueue(name, PROCESS_VIDEO, video_id, attempt)
 
 
-def enqueue_alert(alert_id: int, attempt: int) -> bool:
+def enqueue_notification(alert_id: int, attempt: int) -> bool:
     """Enqueue the delivery of a mail; return whether it is queued now."""
     return _enqueue(MAIL, DELIVER_ALERT, alert_id, attempt)
 

@@ -17,13 +17,13 @@ from sqlalchemy.orm import Session
 from vigint_web.clock import utcnow
 from vigint_web.errors import LeaseLost
 from vigint_web.extensions import db
-from vigint_web.models import AccountMail, Alert, Hosting, Upload, Video
+from vigint_web.models import AccountMail, Hosting, Notification, Upload, Video
 from vigint_web.services.core.lapsing import lapsed
 from vigint_web.services.core.transactions import change, transaction
 
 log = logging.getLogger(__name__)
 
-Table = type[Video] | type[Alert] | type[AccountMail] | type[Hosting]
+Table = type[Video] | type[Notification] | type[AccountMail] | type[Hosting]
 LEASE = timedelta(seconds=20)
 # Times further in the future were written before the clock was set back. Older versions let a video
 # wait for its storage by a lease of a minute.
@@ -184,7 +184,7 @@ def taking(
 
 
 def find_due(
-    table: type[Alert] | type[AccountMail] | type[Hosting],
+    table: type[Notification] | type[AccountMail] | type[Hosting],
     waits: ColumnElement[bool],
     longest: timedelta,
 ) -> list[tuple[int, int]]:

@@ -9,7 +9,7 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from vigint_web.clock import utcnow
-from vigint_web.models import Alert, AlertKind, AlertState, Incident, RiskLevel
+from vigint_web.models import Incident, Notification, NotificationKind, NotificationState, RiskLevel
 from vigint_web.services.core.transactions import transaction
 from vigint_web.services.dispatch import digests
 
@@ -69,13 +69,13 @@ def _is_late(detected_at: datetime, received_at: datetime) -> bool:
 
 
 def lock_digest(session: Session, incident: Incident) -> None:
-    """Serialize the transactions that add alerts of one key to its digests."""
+    """Serialize the transactions that add notifications of one key to its digests."""
     key = hashlib.sha256(f"digest/{incident.api_key_id}".encode()).hexdigest()
     digests.lock(session, key, incident, 0, utcnow() + _LONGEST)
 
 
-def gather(alert: Alert, incident: Incident) -> None:
-    """Add an alert to a digest, in the caller's transaction.
+def gather(notification: Notification, incident: Incident) -> None:
+    """Add a notification to a digest, in the caller's transaction.
 
     As with repeats the digest's row is locked until then: either it has not been sent and will
     include this one, or it was, and there will be another. Each alert postpones it a little.
@@ -84,35 +84,42 @@ def gather(alert: Alert, incident: Incident) -> None:
     with transaction() as session, session.no_autoflush:
         lock_digest(session, incident)
         pending = session.execute(
-            select(Alert.id, Alert.created_at, Alert.attempt, Alert.next_attempt_at)
-            .where(
-                Alert.kind == AlertKind.REPEATS,
-                Alert.state == AlertState.PENDING,
-                Alert.recipient == alert.recipient,
-                Alert.digest_of_id == incident.api_key_id,
-                # Held notifications block no others.
-                Alert.on_hold.is_(bool(alert.on_hold)),
+            select(
+                Notification.id,
+                Notification.created_at,
+                Notification.attempt,
+                Notification.next_attempt_at,
             )
-            .order_by(Alert.id.desc())
+            .where(
+                Notification.kind == NotificationKind.REPEATS,
+                Notification.state == NotificationState.PENDING,
+                Notification.recipient == notification.recipient,
+                Notification.digest_of_id == incident.api_key_id,
+                # Held notifications block no others.
+                Notification.on_hold.is_(bool(notification.on_hold)),
+            )
+            .order_by(Notification.id.desc())
             .limit(1)
         ).one_or_none()
         joined = None
         if pending is not None:
             put_off = min(now + QUIET, pending.created_at + _LONGEST)
             joined = session.scalar(
-                update(Alert)
-                .where(Alert.id == pending.id, Alert.state == AlertState.PENDING)
+                update(Notification)
+                .where(
+                    Notification.id == pending.id, Notification.state == NotificationState.PENDING
+                )
                 .values(
                     changed_at=now,
                     next_attempt_at=pending.next_attempt_at if pending.attempt else put_off,
                 )
-                .returning(Alert.id)
+                .returning(Notification.id)
                 .execution_options(synchronize_session=False)
             )
-        alert.told_by_id = joined or digests.owe_repeats(
+        notification.told_by_id = joined or digests.owe_repeats(
             incident.id,
-            alert.recipient,
+            notification.recipient,
             now + QUIET,
             digest_of=incident.api_key_id,
-            held=bool(alert.on_hold),
+            held=bool(notification.on_hold),
         )

@@ -12,12 +12,12 @@ from sqlalchemy.orm import Session
 from vigint_web.clock import utcnow
 from vigint_web.extensions import db
 from vigint_web.models import (
-    Alert,
-    AlertKind,
-    AlertState,
     Cooldown,
     CooldownSpan,
     Incident,
+    Notification,
+    NotificationKind,
+    NotificationState,
     RiskLevel,
 )
 from vigint_web.services.core import addresses
@@ -35,7 +35,7 @@ DIGEST = timedelta(minutes=5)
 _RANKS = "/".join(RiskLevel)
 # A detector's spool keeps alerts for 29 days.
 _SPANS_KEPT = timedelta(days=31)
-_TOLD = (AlertKind.VIDEO, AlertKind.TEXT_ONLY)
+_TOLD = (NotificationKind.VIDEO, NotificationKind.TEXT_ONLY)
 
 
 def join_cooldown(incident: Incident) -> Span | None:
@@ -102,51 +102,53 @@ def told_already(first_id: int) -> set[str]:
     with transaction() as session:
         return set(
             session.scalars(
-                select(Alert.recipient)
-                .join(Incident, Alert.incident_id == Incident.id)
+                select(Notification.recipient)
+                .join(Incident, Notification.incident_id == Incident.id)
                 .where(
                     or_(Incident.id == first_id, Incident.grouped_under_id == first_id),
-                    Alert.kind.in_(_TOLD),
-                    Alert.told_by_id.is_(None),
-                    Alert.channel.is_distinct_from("webhook"),
-                    Alert.state != AlertState.FAILED,
+                    Notification.kind.in_(_TOLD),
+                    Notification.told_by_id.is_(None),
+                    Notification.channel.is_distinct_from("webhook"),
+                    Notification.state != NotificationState.FAILED,
                 )
             )
         )
 
 
-def gather(alert: Alert, first_id: int, due: datetime) -> None:
-    """Add this alert to a mail about several, in the caller's transaction.
+def gather(notification: Notification, first_id: int, due: datetime) -> None:
+    """Add this notification to a mail about several, in the caller's transaction.
 
     That mail's row is locked until then: either it has not been sent and will include this one, or
     it was, and there will be another.
     """
-    held = bool(alert.on_hold)  # not set yet on a new alert
+    held = bool(notification.on_hold)  # not set yet on a new notification
     # No flush before the lock: the transaction that settles that mail locks its row before this
     # one.
     with transaction() as session, session.no_autoflush:
         pending = session.scalar(
-            update(Alert)
+            update(Notification)
             .where(
-                Alert.id
-                == select(func.max(Alert.id))
+                Notification.id
+                == select(func.max(Notification.id))
                 .where(
-                    Alert.incident_id == first_id,
-                    Alert.recipient == alert.recipient,
-                    Alert.kind == AlertKind.REPEATS,
-                    Alert.state == AlertState.PENDING,
-                    Alert.digest_of_id.is_(None),
+                    Notification.incident_id == first_id,
+                    Notification.recipient == notification.recipient,
+                    Notification.kind == NotificationKind.REPEATS,
+                    Notification.state == NotificationState.PENDING,
+                    Notification.digest_of_id.is_(None),
                     # Held notifications block no others.
-                    Alert.on_hold.is_(held),
+                    Notification.on_hold.is_(held),
                 )
                 .scalar_subquery(),
-                Alert.state == AlertState.PENDING,
+                Notification.state == NotificationState.PENDING,
             )
             .values(changed_at=utcnow())
-            .returning(Alert.id)
+            .returning(Notification.id)
             .execution_options(synchronize_session=False)
         )
-        alert.told_by_id = pending or owe_repeats(first_id, alert.recipient, due, held=held)
+        notification.told_by_id = pending or owe_repeats(
+            first_id, notification.recipient, due, held=held
+        )
 
 
 def owe_repeats(
@@ -165,76 +167,79 @@ def owe_repeats(
     """
     with transaction() as session:
         return session.scalars(
-            insert_into(session, Alert)
+            insert_into(session, Notification)
             .values(
                 incident_id=first_id,
                 recipient=recipient,
-                state=AlertState.PENDING,
-                kind=AlertKind.REPEATS,
+                state=NotificationState.PENDING,
+                kind=NotificationKind.REPEATS,
                 message_id=make_msgid(domain=addresses.public_host()),
                 next_attempt_at=due,
                 digest_of_id=digest_of,
                 on_hold=held,
             )
-            .returning(Alert.id)
+            .returning(Notification.id)
         ).one()
 
 
-def gathered_in(alert_id: int) -> list[Alert]:
+def gathered_in(alert_id: int) -> list[Notification]:
     """Return the current content of a mail about several, the first one first."""
     return list(
         db.session.scalars(
-            select(Alert)
+            select(Notification)
             .where(
-                Alert.told_by_id == alert_id,
-                Alert.state.in_([AlertState.GATHERED, AlertState.FAILED]),
+                Notification.told_by_id == alert_id,
+                Notification.state.in_([NotificationState.GATHERED, NotificationState.FAILED]),
             )
-            .order_by(Alert.incident_id, Alert.id)
+            .order_by(Notification.incident_id, Notification.id)
             .execution_options(populate_existing=True)
         )
     )
 
 
-def wait_for_more(alert: Alert, tellable: Sequence[Alert]) -> bool:
+def wait_for_more(notification: Notification, tellable: Sequence[Notification]) -> bool:
     """Return whether a mail about several should wait for unfinished clips."""
     waiting = db.session.scalar(
-        select(func.count(Alert.id)).where(
-            Alert.told_by_id == alert.id, Alert.state == AlertState.WAITING
+        select(func.count(Notification.id)).where(
+            Notification.told_by_id == notification.id,
+            Notification.state == NotificationState.WAITING,
         )
     )
-    gathers = DIGEST if alert.is_digest else timedelta(seconds=config().cooldown_seconds)
-    patience = alert.created_at + gathers + _PATIENCE
+    gathers = DIGEST if notification.is_digest else timedelta(seconds=config().cooldown_seconds)
+    patience = notification.created_at + gathers + _PATIENCE
     return bool(waiting) and (not tellable or utcnow() < patience)
 
 
-def settle_gathered(alert: Alert, told: Iterable[int], state: AlertState, error: str) -> None:
-    """Settle the alerts covered by a mail about several, together with that mail.
+def settle_gathered(
+    notification: Notification, told: Iterable[int], state: NotificationState, error: str
+) -> None:
+    """Settle the notifications covered by a mail about several, together with that mail.
 
     Later ones are covered by another mail.
     """
     ids = list(told)
     values: dict[str, Any] = {"state": state, "error": error or None}
-    if state == AlertState.SENT:
+    if state == NotificationState.SENT:
         values["sent_at"] = utcnow()
     with transaction() as session:
-        change(session, update(Alert).where(Alert.id.in_(ids)).values(**values))
-        late = select(Alert.id).where(
-            Alert.told_by_id == alert.id,
-            Alert.id.not_in(ids),
-            Alert.state.in_([AlertState.GATHERED, AlertState.WAITING]),
+        change(session, update(Notification).where(Notification.id.in_(ids)).values(**values))
+        late = select(Notification.id).where(
+            Notification.told_by_id == notification.id,
+            Notification.id.not_in(ids),
+            Notification.state.in_([NotificationState.GATHERED, NotificationState.WAITING]),
         )
         rest = list(session.scalars(late))
-        if rest and alert.incident_id is not None:
+        if rest and notification.incident_id is not None:
             next_one = owe_repeats(
-                alert.incident_id,
-                alert.recipient,
+                notification.incident_id,
+                notification.recipient,
                 utcnow(),
-                alert.digest_of_id,
-                held=alert.on_hold,
+                notification.digest_of_id,
+                held=notification.on_hold,
             )
             change(
                 session,
-                update(Alert).where(Alert.id.in_(rest)).values(told_by_id=next_one),
+                update(Notification).where(Notification.id.in_(rest)).values(told_by_id=next_one),
             )
 
 
@@ -243,9 +248,11 @@ def gather_again(alert_id: int) -> None:
     with transaction() as session:
         change(
             session,
-            update(Alert)
-            .where(Alert.told_by_id == alert_id, Alert.state == AlertState.FAILED)
-            .values(state=AlertState.GATHERED, error=None),
+            update(Notification)
+            .where(
+                Notification.told_by_id == alert_id, Notification.state == NotificationState.FAILED
+            )
+            .values(state=NotificationState.GATHERED, error=None),
         )
 
 

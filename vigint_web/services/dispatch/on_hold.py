@@ -16,22 +16,22 @@ from vigint_web.extensions import db
 from vigint_web.models import (
     AccountMail,
     AccountMailState,
-    Alert,
-    AlertState,
     AuditEvent,
     Hosting,
     HostingState,
     Incident,
     Link,
+    Notification,
+    NotificationState,
 )
-from vigint_web.models.alert import GIVEN_UP_AFTER, WEBHOOK
+from vigint_web.models.notification import GIVEN_UP_AFTER, WEBHOOK
 from vigint_web.services.audit import trail
 from vigint_web.services.core.actors import Actor
 from vigint_web.services.core.runtime import config
 from vigint_web.services.core.transactions import change, transaction
 
 RESTORED = "backup:restored"
-_UNSENT = (AlertState.WAITING, AlertState.PENDING)
+_UNSENT = (NotificationState.WAITING, NotificationState.PENDING)
 _ACCOUNT_MAIL_KEPT = timedelta(hours=24)
 
 
@@ -56,7 +56,9 @@ def hold_everything() -> OnHold:
         free = {"on_hold": True, "lease_until": None}
         change(
             session,
-            update(Alert).where(Alert.state.in_(_UNSENT)).values(**free, held_up=False),
+            update(Notification)
+            .where(Notification.state.in_(_UNSENT))
+            .values(**free, held_up=False),
         )
         change(session, update(Hosting).where(Hosting.state == HostingState.PENDING).values(**free))
         change(
@@ -68,13 +70,17 @@ def hold_everything() -> OnHold:
 
 def find_on_hold(actor: Actor) -> OnHold:
     """Return the notifications that this actor decides about."""
-    found = _count(_alerts_of(actor), _others_of(actor))
+    found = _count(_notifications_of(actor), _others_of(actor))
     return OnHold(found.mails, found.calls, _made_at()) if found else found
 
 
 def is_incident_held(session: Session, incident_id: int) -> bool:
     """Return whether deliveries of an incident are on hold: new ones of it are then too."""
-    held = select(Alert.id).where(Alert.incident_id == incident_id, Alert.on_hold).limit(1)
+    held = (
+        select(Notification.id)
+        .where(Notification.incident_id == incident_id, Notification.on_hold)
+        .limit(1)
+    )
     return session.scalar(held) is not None
 
 
@@ -84,15 +90,15 @@ def send(actor: Actor) -> OnHold:
     due = {"on_hold": False, "next_attempt_at": now}
     with transaction() as session:
         found = find_on_hold(actor)
-        alerts = (Alert.on_hold, _alerts_of(actor))
+        notifications = (Notification.on_hold, _notifications_of(actor))
         change(
             session,
-            update(Alert)
-            .where(*alerts, Alert.state == AlertState.PENDING)
+            update(Notification)
+            .where(*notifications, Notification.state == NotificationState.PENDING)
             .values(**due, give_up_at=now + GIVEN_UP_AFTER),
         )
         # These are sent when their video is ready.
-        change(session, update(Alert).where(*alerts).values(on_hold=False))
+        change(session, update(Notification).where(*notifications).values(on_hold=False))
         others = _others_of(actor)
         change(
             session,
@@ -119,18 +125,20 @@ def drop(actor: Actor) -> OnHold:
     }
     with transaction() as session:
         found = find_on_hold(actor)
-        held = select(Alert.id).where(Alert.on_hold, _alerts_of(actor))
+        held = select(Notification.id).where(Notification.on_hold, _notifications_of(actor))
         change(
             session,
-            update(Alert)
-            .where(Alert.state == AlertState.GATHERED, Alert.told_by_id.in_(held))
-            .values(state=AlertState.FAILED, error=done["error"]),
+            update(Notification)
+            .where(
+                Notification.state == NotificationState.GATHERED, Notification.told_by_id.in_(held)
+            )
+            .values(state=NotificationState.FAILED, error=done["error"]),
         )
         change(
             session,
-            update(Alert)
-            .where(Alert.on_hold, _alerts_of(actor))
-            .values(**done, state=AlertState.FAILED),
+            update(Notification)
+            .where(Notification.on_hold, _notifications_of(actor))
+            .values(**done, state=NotificationState.FAILED),
         )
         others = _others_of(actor)
         change(
@@ -154,12 +162,14 @@ def _tell(actor: Actor, action: str, found: OnHold) -> None:
         trail.record(actor, action, "installation", mails=found.mails, calls=found.calls)
 
 
-def _count(alerts: ColumnElement[bool], others: ColumnElement[bool]) -> OnHold:
-    is_call = Alert.channel.is_not_distinct_from(WEBHOOK)
+def _count(notifications: ColumnElement[bool], others: ColumnElement[bool]) -> OnHold:
+    is_call = Notification.channel.is_not_distinct_from(WEBHOOK)
     rows = {
         bool(row[0]): row[1]
         for row in db.session.execute(
-            select(is_call, func.count()).where(Alert.on_hold, alerts).group_by(is_call)
+            select(is_call, func.count())
+            .where(Notification.on_hold, notifications)
+            .group_by(is_call)
         )
     }
     mails = db.session.scalar(select(func.count(AccountMail.id)).where(AccountMail.on_hold, others))
@@ -167,12 +177,14 @@ def _count(alerts: ColumnElement[bool], others: ColumnElement[bool]) -> OnHold:
     return OnHold(rows.get(False, 0) + (mails or 0), rows.get(True, 0) + (hosted or 0))
 
 
-def _alerts_of(actor: Actor) -> ColumnElement[bool]:
+def _notifications_of(actor: Actor) -> ColumnElement[bool]:
     if actor.site_ids is None:
         return literal(True)
     return or_(
-        exists().where(Incident.id == Alert.incident_id, Incident.site_id.in_(actor.site_ids)),
-        exists().where(Link.id == Alert.link_id, Link.site_id.in_(actor.site_ids)),
+        exists().where(
+            Incident.id == Notification.incident_id, Incident.site_id.in_(actor.site_ids)
+        ),
+        exists().where(Link.id == Notification.link_id, Link.site_id.in_(actor.site_ids)),
     )
 
 

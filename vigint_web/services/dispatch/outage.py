@@ -6,8 +6,8 @@ from sqlalchemy import ColumnElement, select, update
 
 from vigint_web.clock import utcnow
 from vigint_web.extensions import db
-from vigint_web.models import Alert, AlertState
-from vigint_web.models.alert import WEBHOOK
+from vigint_web.models import Notification, NotificationState
+from vigint_web.models.notification import WEBHOOK
 from vigint_web.net import outbound_http
 from vigint_web.services.core import job_queue
 from vigint_web.services.core.lapsing import has_lapsed, lapsed
@@ -31,8 +31,8 @@ _AGAIN = timedelta(seconds=5)
 
 
 def is_due() -> ColumnElement[bool]:
-    """Return the condition under which a pending alert may be tried now."""
-    return lapsed(Alert.next_attempt_at, longest_wait()) & Alert.on_hold.is_(False)
+    """Return the condition under which a pending notification may be tried now."""
+    return lapsed(Notification.next_attempt_at, longest_wait()) & Notification.on_hold.is_(False)
 
 
 def longest_wait() -> timedelta:
@@ -46,20 +46,24 @@ def older_than(alert_id: int) -> list[int]:
 
     Nor before one that is no longer due, because it was just tried.
     """
-    alert = db.session.get(Alert, alert_id, populate_existing=True)
-    if alert is None or alert.is_call or alert.state != AlertState.PENDING:
+    notification = db.session.get(Notification, alert_id, populate_existing=True)
+    if (
+        notification is None
+        or notification.is_call
+        or notification.state != NotificationState.PENDING
+    ):
         return []
-    if not has_lapsed(alert.next_attempt_at, longest_wait()):
+    if not has_lapsed(notification.next_attempt_at, longest_wait()):
         return []
     return list(
         db.session.scalars(
-            select(Alert.id)
+            select(Notification.id)
             .where(
                 _waiting(),
-                Alert.id < alert_id,
-                is_free(Alert),
+                Notification.id < alert_id,
+                is_free(Notification),
             )
-            .order_by(Alert.id)
+            .order_by(Notification.id)
             .limit(_AT_ONCE)
         )
     )
@@ -71,19 +75,21 @@ def waits_for_answer(alert_id: int) -> bool:
     A held mail that a worker is sending has not had a greeting yet (`reached`).
     """
     now = utcnow()
-    asking = select(Alert.id).where(_waiting(), Alert.id != alert_id, ~is_free(Alert), ~_is_call())
+    asking = select(Notification.id).where(
+        _waiting(), Notification.id != alert_id, ~is_free(Notification), ~_is_call()
+    )
     if db.session.scalar(asking.limit(1)) is None:
         return False
     with transaction() as session:
         held = change(
             session,
-            update(Alert)
+            update(Notification)
             .where(
-                Alert.id == alert_id,
-                Alert.state == AlertState.PENDING,
-                Alert.give_up_at > now,
+                Notification.id == alert_id,
+                Notification.state == NotificationState.PENDING,
+                Notification.give_up_at > now,
                 ~_is_call(),
-                is_free(Alert),
+                is_free(Notification),
             )
             .values(held_up=True, next_attempt_at=now + _AGAIN),
         )
@@ -94,18 +100,22 @@ def reached(lease: Lease, was_held_up: bool) -> None:
     """Record that the server answers: further failures do not concern all mails."""
     if was_held_up:
         with transaction() as session:
-            change(session, update(Alert).where(lease.held()).values(held_up=False))
+            change(session, update(Notification).where(lease.held()).values(held_up=False))
     let_all_go()
     release_connection()
 
 
 def was_tried_just_now(alert_id: int) -> bool:
     """Return whether the server was just found unavailable, so that it is not probed again."""
-    alert = db.session.get(Alert, alert_id, populate_existing=True)
-    if alert is None or alert.state != AlertState.PENDING or not alert.held_up:
+    notification = db.session.get(Notification, alert_id, populate_existing=True)
+    if (
+        notification is None
+        or notification.state != NotificationState.PENDING
+        or not notification.held_up
+    ):
         return False
-    waits = not has_lapsed(alert.next_attempt_at, longest_wait())
-    return waits and utcnow() - alert.changed_at < _JUST_NOW
+    waits = not has_lapsed(notification.next_attempt_at, longest_wait())
+    return waits and utcnow() - notification.changed_at < _JUST_NOW
 
 
 def make_due(alert_id: int) -> None:
@@ -113,27 +123,27 @@ def make_due(alert_id: int) -> None:
     with transaction() as session:
         change(
             session,
-            update(Alert)
-            .where(Alert.id == alert_id, _waiting(), Alert.next_attempt_at > utcnow())
+            update(Notification)
+            .where(Notification.id == alert_id, _waiting(), Notification.next_attempt_at > utcnow())
             .values(next_attempt_at=utcnow()),
         )
 
 
 def hold_back(alert_id: int, behind: int) -> None:
     """Let a mail wait with an older one that could not be sent just now."""
-    older = db.session.get(Alert, behind, populate_existing=True)
-    if older is None or older.state != AlertState.PENDING or older.next_attempt_at is None:
+    older = db.session.get(Notification, behind, populate_existing=True)
+    if older is None or older.state != NotificationState.PENDING or older.next_attempt_at is None:
         return
     until, error = older.next_attempt_at, older.error
     with transaction() as session:
         change(
             session,
-            update(Alert)
+            update(Notification)
             .where(
-                Alert.id == alert_id,
-                Alert.state == AlertState.PENDING,
-                Alert.give_up_at > utcnow(),
-                is_free(Alert),
+                Notification.id == alert_id,
+                Notification.state == NotificationState.PENDING,
+                Notification.give_up_at > utcnow(),
+                is_free(Notification),
             )
             .values(held_up=True, next_attempt_at=until, error=error),
         )
@@ -144,12 +154,12 @@ def hold_all(until: datetime) -> None:
     with transaction() as session:
         change(
             session,
-            update(Alert)
+            update(Notification)
             .where(
                 _waiting(),
-                Alert.next_attempt_at < until,
-                Alert.give_up_at > utcnow(),
-                Alert.lease_until.is_(None),
+                Notification.next_attempt_at < until,
+                Notification.give_up_at > utcnow(),
+                Notification.lease_until.is_(None),
             )
             .values(next_attempt_at=until),
         )
@@ -158,24 +168,28 @@ def hold_all(until: datetime) -> None:
 def let_all_go() -> None:
     """Enqueue every held mail, the oldest first: the server answers again."""
     now = utcnow()
-    waiting = select(Alert.id).where(_waiting(), Alert.next_attempt_at > now).limit(1)
+    waiting = select(Notification.id).where(_waiting(), Notification.next_attempt_at > now).limit(1)
     if db.session.scalar(waiting) is None:
         return
     with transaction() as session:
         rows = session.execute(
-            update(Alert)
-            .where(_waiting(), Alert.next_attempt_at > now)
+            update(Notification)
+            .where(_waiting(), Notification.next_attempt_at > now)
             .values(next_attempt_at=now)
-            .returning(Alert.id, Alert.attempt)
+            .returning(Notification.id, Notification.attempt)
             .execution_options(synchronize_session=False)
         ).all()
         ordered = sorted((row.id, row.attempt) for row in rows)
-        after_commit(lambda: [job_queue.enqueue_alert(*one) for one in ordered])
+        after_commit(lambda: [job_queue.enqueue_notification(*one) for one in ordered])
 
 
 def _is_call() -> ColumnElement[bool]:
-    return Alert.channel.is_not_distinct_from(WEBHOOK)
+    return Notification.channel.is_not_distinct_from(WEBHOOK)
 
 
 def _waiting() -> ColumnElement[bool]:
-    return (Alert.state == AlertState.PENDING) & Alert.held_up & Alert.on_hold.is_(False)
+    return (
+        (Notification.state == NotificationState.PENDING)
+        & Notification.held_up
+        & Notification.on_hold.is_(False)
+    )

@@ -5,13 +5,13 @@ from sqlalchemy import select, update
 from vigint_web.clock import utcnow
 from vigint_web.extensions import db
 from vigint_web.models import (
-    Alert,
-    AlertKind,
-    AlertState,
     Audience,
     HostingState,
     Incident,
     Link,
+    Notification,
+    NotificationKind,
+    NotificationState,
     Video,
     VideoStatus,
 )
@@ -21,7 +21,7 @@ from vigint_web.services.core.leases import is_free
 from vigint_web.services.core.transactions import Hook, after_commit, change, transaction
 from vigint_web.services.dispatch import backlog, digests
 from vigint_web.services.dispatch.enqueue import owe
-from vigint_web.services.incidents.incidents import alerts_of
+from vigint_web.services.incidents.incidents import notifications_of
 from vigint_web.services.incidents.other_host import ask_other_host
 from vigint_web.services.links.links import mint_link
 
@@ -33,21 +33,25 @@ def release(incident: Incident) -> None:
     its link, or with the local one if it has none. Without a video they say why. In the caller's
     transaction.
     """
-    waiting = [alert for alert in alerts_of(incident.id) if alert.state == AlertState.WAITING]
+    waiting = [
+        notification
+        for notification in notifications_of(incident.id)
+        if notification.state == NotificationState.WAITING
+    ]
     if not waiting:
         return
     ready = _find_ready_video(incident)
     hosted = ask_other_host(incident, ready)
     if hosted == HostingState.PENDING:
         return
-    for alert in waiting:
+    for notification in waiting:
         if hosted == HostingState.HOSTED:
             pass  # its link is read when the mail is written
         elif ready is not None:
-            alert.link_id = _own_link(incident, ready, alert).id
+            notification.link_id = _own_link(incident, ready, notification).id
         else:
-            alert.kind = AlertKind.TEXT_ONLY
-        _release(alert)
+            notification.kind = NotificationKind.TEXT_ONLY
+        _release(notification)
 
 
 def _find_ready_video(incident: Incident) -> Video | None:
@@ -60,9 +64,9 @@ def _find_ready_video(incident: Incident) -> Video | None:
     )
 
 
-def _own_link(incident: Incident, video: Video, alert: Alert) -> Link:
+def _own_link(incident: Incident, video: Video, notification: Notification) -> Link:
     return mint_link(
-        SYSTEM, video, Audience.PERSON, recipient=alert.recipient, hours=incident.link_hours
+        SYSTEM, video, Audience.PERSON, recipient=notification.recipient, hours=incident.link_hours
     )
 
 
@@ -72,53 +76,63 @@ def owe_late_videos(incident: Incident, video: Video) -> None:
     One mail each, whatever delayed the video; an unsent mail gets the link itself. In the caller's
     transaction, which makes the video ready.
     """
-    told = [alert for alert in alerts_of(incident.id) if not alert.is_call]
-    linked = {alert.recipient for alert in told if alert.kind == AlertKind.VIDEO}
-    for alert in told:
-        if alert.kind != AlertKind.TEXT_ONLY or alert.recipient in linked:
+    told = [
+        notification for notification in notifications_of(incident.id) if not notification.is_call
+    ]
+    linked = {
+        notification.recipient
+        for notification in told
+        if notification.kind == NotificationKind.VIDEO
+    }
+    for notification in told:
+        if notification.kind != NotificationKind.TEXT_ONLY or notification.recipient in linked:
             continue
-        if alert.state == AlertState.FAILED:
+        if notification.state == NotificationState.FAILED:
             continue
-        linked.add(alert.recipient)
-        _owe_link(incident, video, alert)
+        linked.add(notification.recipient)
+        _owe_link(incident, video, notification)
 
 
-def _owe_link(incident: Incident, video: Video, alert: Alert) -> None:
-    link = _own_link(incident, video, alert)
+def _owe_link(incident: Incident, video: Video, notification: Notification) -> None:
+    link = _own_link(incident, video, notification)
     with transaction() as session:
-        unsent = Alert.state.in_([AlertState.PENDING, AlertState.GATHERED])
+        unsent = Notification.state.in_([NotificationState.PENDING, NotificationState.GATHERED])
         turned = change(
             session,
-            update(Alert)
-            .where(Alert.id == alert.id, unsent, is_free(Alert))
-            .values(kind=AlertKind.VIDEO, link_id=link.id),
+            update(Notification)
+            .where(Notification.id == notification.id, unsent, is_free(Notification))
+            .values(kind=NotificationKind.VIDEO, link_id=link.id),
         )
         if not turned:
             owe(
                 session,
-                alert.recipient,
-                AlertKind.VIDEO,
+                notification.recipient,
+                NotificationKind.VIDEO,
                 incident_id=incident.id,
                 link_id=link.id,
             )
 
 
-def _release(alert: Alert) -> None:
-    teller = db.session.get(Alert, alert.told_by_id) if alert.told_by_id is not None else None
-    if teller is not None and teller.is_digest and alert.incident is not None:
-        backlog.gather(alert, alert.incident)
-        alert.state = AlertState.GATHERED
+def _release(notification: Notification) -> None:
+    teller = (
+        db.session.get(Notification, notification.told_by_id)
+        if notification.told_by_id is not None
+        else None
+    )
+    if teller is not None and teller.is_digest and notification.incident is not None:
+        backlog.gather(notification, notification.incident)
+        notification.state = NotificationState.GATHERED
         return
-    first = alert.incident.grouped_under_id if alert.incident is not None else None
-    if alert.told_by_id is not None and first is not None:
+    first = notification.incident.grouped_under_id if notification.incident is not None else None
+    if notification.told_by_id is not None and first is not None:
         # The mail that covers it may already be on its way.
-        digests.gather(alert, first, utcnow())
-        alert.state = AlertState.GATHERED
+        digests.gather(notification, first, utcnow())
+        notification.state = NotificationState.GATHERED
         return
-    alert.state = AlertState.PENDING
-    alert.next_attempt_at = utcnow()
-    after_commit(_deliver_later(alert))
+    notification.state = NotificationState.PENDING
+    notification.next_attempt_at = utcnow()
+    after_commit(_deliver_later(notification))
 
 
-def _deliver_later(alert: Alert) -> Hook:
-    return lambda: job_queue.enqueue_alert(alert.id, alert.attempt)
+def _deliver_later(notification: Notification) -> Hook:
+    return lambda: job_queue.enqueue_notification(notification.id, notification.attempt)

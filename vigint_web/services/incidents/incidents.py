@@ -24,12 +24,12 @@ from vigint_web.errors import (
 from vigint_web.extensions import db
 from vigint_web.logs import Event, about
 from vigint_web.models import (
-    Alert,
     ApiKey,
     Audience,
     Incident,
     Link,
     NamedFile,
+    Notification,
     Scope,
     Video,
     VideoKind,
@@ -38,7 +38,7 @@ from vigint_web.models import (
 from vigint_web.models.video_file import FRAMES, ORIGINAL, frames_type
 from vigint_web.services.accounts.sites import camera_of
 from vigint_web.services.accounts.users import alerted_by_default
-from vigint_web.services.alerting.routing import owe_alerts, owe_nothing
+from vigint_web.services.alerting.routing import owe_nothing, record_notifications
 from vigint_web.services.audit import trail
 from vigint_web.services.core import job_queue
 from vigint_web.services.core.actors import Actor, as_key
@@ -262,7 +262,7 @@ def _insert(
             link = mint_link(actor, video, Audience.PERSON, hours=incident.link_hours)
             incident.link_id = link.id
         if not facts.silent:
-            owe_alerts(incident, _recipients(facts), video)
+            record_notifications(incident, _recipients(facts), video)
             owe_nothing(incident, facts.refused, video)
         trail.record(
             actor,
@@ -310,13 +310,13 @@ def _recipients(facts: IncidentFacts) -> list[str]:
     return alerted_by_default(config().email)
 
 
-def alerts_of(incident_id: int) -> list[Alert]:
+def notifications_of(incident_id: int) -> list[Notification]:
     """Return the current alerts of an incident."""
     return list(
         db.session.scalars(
-            select(Alert)
-            .where(Alert.incident_id == incident_id)
-            .order_by(Alert.id)
+            select(Notification)
+            .where(Notification.incident_id == incident_id)
+            .order_by(Notification.id)
             .execution_options(populate_existing=True)
         )
     )

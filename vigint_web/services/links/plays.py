@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, and_, delete, or_, select, update
 
 from vigint_web.clock import utcnow
 from vigint_web.extensions import db
-from vigint_web.models import Access, AlertKind, Link, Playback, User
+from vigint_web.models import Access, Link, NotificationKind, Playback, User
 from vigint_web.services.audit import trail
 from vigint_web.services.core.actors import SYSTEM
 from vigint_web.services.core.runtime import config
@@ -218,7 +218,7 @@ def _notice_first(link: Link, now: datetime) -> None:
             return
         sharer = session.get(User, link.created_by_id)
         if sharer is not None and sharer.active and sharer.email != link.recipient:
-            owe_mail(link.id, AlertKind.PLAYED, sharer.email)
+            owe_mail(link.id, NotificationKind.PLAYED, sharer.email)
 
 
 @dataclass(frozen=True)

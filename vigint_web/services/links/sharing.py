@@ -10,7 +10,7 @@ from vigint_web.clock import utcnow
 from vigint_web.config.values import is_mailbox
 from vigint_web.errors import Conflict, Invalid, Mistake, MistakeCode
 from vigint_web.extensions import db
-from vigint_web.models import AlertKind, Audience, Link, Video, VideoStatus
+from vigint_web.models import Audience, Link, NotificationKind, Video, VideoStatus
 from vigint_web.services.audit import trail
 from vigint_web.services.core.actors import Actor
 from vigint_web.services.core.transactions import change, transaction
@@ -66,7 +66,7 @@ def share_video(
             for address in wanted
         ]
         for link in links:
-            owe_mail(link.id, AlertKind.SHARED, link.recipient or "")
+            owe_mail(link.id, NotificationKind.SHARED, link.recipient or "")
     return links
 
 
@@ -171,7 +171,7 @@ def send_again(actor: Actor, link_id: int) -> Link:
         # A webhook has a name instead of a mailbox.
         if link.revoked_at is not None or over or not is_mailbox(link.recipient or ""):
             raise Conflict
-        owe_mail(link.id, AlertKind.SHARED, link.recipient or "")
+        owe_mail(link.id, NotificationKind.SHARED, link.recipient or "")
         trail.record(actor, "link:sent_again", f"link:{link_id}", site_id=link.site_id)
     return link
 

@@ -5,29 +5,37 @@ from datetime import timedelta
 from vigint_web.clock import utcnow
 from vigint_web.i18n.sentences import FRAMES_SKIPPED
 from vigint_web.mail.messages import ClipFacts
-from vigint_web.models import Alert, AlertKind, Audience, Incident, Link, Video, VideoStatus
+from vigint_web.models import (
+    Audience,
+    Incident,
+    Link,
+    Notification,
+    NotificationKind,
+    Video,
+    VideoStatus,
+)
 from vigint_web.services.core.actors import SYSTEM
 from vigint_web.services.core.transactions import transaction
 from vigint_web.services.hosting.remote import find_hosting, hosted_link
 from vigint_web.services.links.links import hours_left, mint_link, private_url
 
 
-def renew_link(alert: Alert, incident: Incident) -> None:
+def renew_link(notification: Notification, incident: Incident) -> None:
     """Replace a link that expired while its mail waited, while there is footage."""
-    link, video = alert.link, incident.video
-    if video is None or alert.kind != AlertKind.VIDEO or _still_opens(link, incident):
+    link, video = notification.link, incident.video
+    if video is None or notification.kind != NotificationKind.VIDEO or _still_opens(link, incident):
         return
     with transaction() as session:
         fresh = mint_link(
             SYSTEM,
             video,
             Audience.PERSON,
-            recipient=alert.recipient,
+            recipient=notification.recipient,
             hours=incident.link_hours,
         )
-        alert.link_id = fresh.id
+        notification.link_id = fresh.id
         session.flush()
-        session.refresh(alert, ["link"])
+        session.refresh(notification, ["link"])
 
 
 def _still_opens(link: Link | None, incident: Incident) -> bool:
@@ -38,15 +46,15 @@ def _still_opens(link: Link | None, incident: Incident) -> bool:
     return link.revoked_at is not None or link.expires_at is None or link.expires_at > utcnow()
 
 
-def failure_of(alert: Alert, incident: Incident) -> str:
+def failure_of(notification: Notification, incident: Incident) -> str:
     """Return the code of why a mail has no link."""
     video = incident.video
     if video is None:
         return "original_missing" if incident.frames_received else _why_no_frames(incident)
-    if alert.link is not None and alert.link.revoked_at is not None:
+    if notification.link is not None and notification.link.revoked_at is not None:
         return "link_revoked"
     # Recipients notified by text at once get the link in another mail.
-    late = alert.kind == AlertKind.TEXT_ONLY and video.status == VideoStatus.READY
+    late = notification.kind == NotificationKind.TEXT_ONLY and video.status == VideoStatus.READY
     if video.waits_for_room or late:
         return "waits_for_room"
     return video.error_code or "original_missing"
@@ -60,10 +68,10 @@ def _why_no_frames(incident: Incident) -> str:
     return "no_frames"
 
 
-def clip_of(alert: Alert, incident: Incident) -> ClipFacts | None:
+def clip_of(notification: Notification, incident: Incident) -> ClipFacts | None:
     """Return a mail's facts about the video, None without a playable one."""
-    link, video = alert.link, incident.video
-    if alert.kind != AlertKind.VIDEO or video is None:
+    link, video = notification.link, incident.video
+    if notification.kind != NotificationKind.VIDEO or video is None:
         return None
     if link is None:
         return _hosted_clip(incident, video)

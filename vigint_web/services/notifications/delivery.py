@@ -19,8 +19,8 @@ from vigint_web.extensions import db
 from vigint_web.logs import Event, about
 from vigint_web.mail.messages import OUTBOX, MailRefused, MailUndelivered, send
 from vigint_web.mail.smtp import Progress
-from vigint_web.models import Alert, AlertKind, AlertState
-from vigint_web.models.alert import GIVEN_UP_AFTER
+from vigint_web.models import Notification, NotificationKind, NotificationState
+from vigint_web.models.notification import GIVEN_UP_AFTER
 from vigint_web.net.outbound_http import CallFailed, CallRefused
 from vigint_web.services.alerting import webhooks
 from vigint_web.services.alerting.routing import tell_administrators
@@ -51,7 +51,7 @@ _UNTIL_CLIPS = timedelta(seconds=5)
 
 
 # Their delay says nothing about the delivery time of alerts.
-_NOT_AT_ONCE = {AlertKind.REPEATS, AlertKind.UNDELIVERABLE}
+_NOT_AT_ONCE = {NotificationKind.REPEATS, NotificationKind.UNDELIVERABLE}
 
 
 @dataclass(frozen=True)
@@ -60,14 +60,14 @@ class _Prepared:
 
     hand_over: Callable[[], str]
     row: dict[str, Any] | None = None
-    # The gathered alerts that it covers.
+    # The gathered notifications that it covers.
     told: tuple[int, ...] = ()
 
 
 def deliver_alert(alert_id: int) -> None:
     """Send one mail or make one call that is due, and before it the mails that were held up."""
-    alert = db.session.get(Alert, alert_id, populate_existing=True)
-    if alert is None or alert.on_hold or outage.waits_for_answer(alert_id):
+    notification = db.session.get(Notification, alert_id, populate_existing=True)
+    if notification is None or notification.on_hold or outage.waits_for_answer(alert_id):
         return
     began = time.monotonic()
     for older in outage.older_than(alert_id):
@@ -85,17 +85,21 @@ def deliver_alert(alert_id: int) -> None:
 def _deliver(alert_id: int) -> bool:
     """Try one mail or call that is due; return False only if the mail server was away."""
     delivery = _Delivery(orphan=_is_orphan_past_its_time(alert_id))
-    run_claimed(Alert, alert_id, AlertState.PENDING, outage.is_due(), delivery)
+    run_claimed(Notification, alert_id, NotificationState.PENDING, outage.is_due(), delivery)
     return not delivery.unreached
 
 
 def _is_orphan_past_its_time(alert_id: int) -> bool:
     """Return whether the last attempt never ended and there was time for many."""
-    alert = db.session.get(Alert, alert_id, populate_existing=True)
-    return alert is not None and alert.lease_until is not None and utcnow() > alert.give_up_at
+    notification = db.session.get(Notification, alert_id, populate_existing=True)
+    return (
+        notification is not None
+        and notification.lease_until is not None
+        and utcnow() > notification.give_up_at
+    )
 
 
-class _Delivery(Work[Alert]):
+class _Delivery(Work[Notification]):
     """One attempt at a mail or a call."""
 
     def __init__(self, *, orphan: bool) -> None:
@@ -103,7 +107,7 @@ class _Delivery(Work[Alert]):
         # The mail server was away, which says nothing about this mail.
         self.unreached = False
 
-    def attempt(self, row: Alert, lease: Lease, shield: Shield) -> Outcome:
+    def attempt(self, row: Notification, lease: Lease, shield: Shield) -> Outcome:
         """Send the mail or make the call."""
         if self._orphan:
             return _given_up(row, "interrupted")
@@ -120,7 +124,7 @@ class _Delivery(Work[Alert]):
             return _reaching(row, _given_up(row, str(error)))
         return _reaching(row, _settle_sent(row, prepared, channel))
 
-    def failed(self, row: Alert, lease: Lease, error: Exception) -> Outcome:
+    def failed(self, row: Notification, lease: Lease, error: Exception) -> Outcome:
         """Retry after any failure; after a day administrators are notified."""
         if not isinstance(error, MailUndelivered | CallFailed):
             log.exception("alert %s could not be sent", lease.row_id)
@@ -130,9 +134,9 @@ class _Delivery(Work[Alert]):
         return _reaching(row, _postponed(row, _told(error), _pause(lease, error)))
 
 
-def _reaching(alert: Alert, outcome: Outcome) -> Outcome:
+def _reaching(notification: Notification, outcome: Outcome) -> Outcome:
     """Release the mails that wait for the mail server once this is written: it has answered."""
-    if alert.is_call:
+    if notification.is_call:
         return outcome
     before = outcome.afterwards
 
@@ -143,14 +147,14 @@ def _reaching(alert: Alert, outcome: Outcome) -> Outcome:
     return replace(outcome, afterwards=afterwards)
 
 
-def _prepare(lease: Lease, alert: Alert, shield: Shield) -> _Prepared:
-    if alert.is_call:
-        call = webhooks.make_call(alert)
+def _prepare(lease: Lease, notification: Notification, shield: Shield) -> _Prepared:
+    if notification.is_call:
+        call = webhooks.make_call(notification)
         return _Prepared(lambda: webhooks.send(call))
-    mail = render_mail(alert)
-    was_held_up = alert.held_up
+    mail = render_mail(notification)
+    was_held_up = notification.held_up
     mail.message.progress = Progress(lambda: _reached(lease, was_held_up), shield.hold)
-    row = sent_mails.row_of(alert, mail.message, mail.link, mail.foreign_token, mail.tokens)
+    row = sent_mails.row_of(notification, mail.message, mail.link, mail.foreign_token, mail.tokens)
     return _Prepared(lambda: send(mail.message, config()), row, mail.told)
 
 
@@ -176,34 +180,38 @@ def _pause(lease: Lease, error: Exception) -> timedelta:
     return max(pause_before(lease.attempt), timedelta(seconds=asked or 0))
 
 
-def _settle_sent(alert: Alert, prepared: _Prepared, channel: str) -> Outcome:
+def _settle_sent(notification: Notification, prepared: _Prepared, channel: str) -> Outcome:
     sent_at = utcnow()
 
     def within(_session: Session) -> None:
         if prepared.row is not None:
             sent_mails.keep_mail({**prepared.row, "channel": channel, "sent_at": sent_at})
-        if alert.kind == AlertKind.REPEATS:
-            digests.settle_gathered(alert, prepared.told, AlertState.SENT, "")
+        if notification.kind == NotificationKind.REPEATS:
+            digests.settle_gathered(notification, prepared.told, NotificationState.SENT, "")
         trail.record(
             SYSTEM,
             "alert:sent",
-            f"alert:{alert.id}",
-            site_id=alert.site_id,
-            recipient=alert.recipient,
+            f"alert:{notification.id}",
+            site_id=notification.site_id,
+            recipient=notification.recipient,
             channel=channel,
-            **_about(alert),
+            **_about(notification),
         )
 
     def afterwards() -> None:
-        if alert.kind not in _NOT_AT_ONCE and not alert.is_call:
-            born = alert.incident.created_at if alert.incident else alert.created_at
+        if notification.kind not in _NOT_AT_ONCE and not notification.is_call:
+            born = (
+                notification.incident.created_at
+                if notification.incident
+                else notification.created_at
+            )
             families.observe(families.DELIVERY_LAG, (sent_at - born).total_seconds())
         event = Event.ALERT_IN_OUTBOX if channel == OUTBOX else Event.ALERT_SENT
-        told = _told_of(alert, event, channel=channel)
-        log.info("alert %s sent by %s", alert.id, channel, extra=told)
+        told = _told_of(notification, event, channel=channel)
+        log.info("alert %s sent by %s", notification.id, channel, extra=told)
 
     columns = {
-        "state": AlertState.SENT,
+        "state": NotificationState.SENT,
         "sent_at": sent_at,
         "channel": channel,
         "error": None,
@@ -212,106 +220,112 @@ def _settle_sent(alert: Alert, prepared: _Prepared, channel: str) -> Outcome:
     return Settled(columns=columns, within=within, afterwards=afterwards)
 
 
-def due_alerts() -> list[tuple[int, int]]:
-    """Return id and attempt of unfinished alerts without a lease, oldest first."""
-    return find_due(Alert, Alert.state == AlertState.PENDING, outage.longest_wait())
+def due_notifications() -> list[tuple[int, int]]:
+    """Return id and attempt of unfinished notifications without a lease, oldest first."""
+    return find_due(
+        Notification, Notification.state == NotificationState.PENDING, outage.longest_wait()
+    )
 
 
-def retry_alert(actor: Actor, reference: str, alert_id: int) -> Alert:
+def retry_notification(actor: Actor, reference: str, alert_id: int) -> Notification:
     """Retry an incident's failed mail or call.
 
     Raises:
         NotFound: there is no such mail for this actor.
         Conflict: it has not failed.
     """
-    alert = db.session.get(Alert, alert_id)
-    if alert is None or alert.incident is None or alert.incident.reference != reference:
+    notification = db.session.get(Notification, alert_id)
+    if (
+        notification is None
+        or notification.incident is None
+        or notification.incident.reference != reference
+    ):
         raise NotFound
     return retry_delivery(actor, alert_id)
 
 
-def retry_delivery(actor: Actor, alert_id: int) -> Alert:
+def retry_delivery(actor: Actor, alert_id: int) -> Notification:
     """Retry a failed mail or call; a gathered one together with all others.
 
     Raises:
         NotFound: there is no such mail for this actor.
         Conflict: it has not failed.
     """
-    alert = db.session.get(Alert, alert_id)
-    if alert is None or alert.site_id is None or not actor.sees(alert.site_id):
+    notification = db.session.get(Notification, alert_id)
+    if notification is None or notification.site_id is None or not actor.sees(notification.site_id):
         raise NotFound
-    if alert.told_by_id is not None:
-        return retry_delivery(actor, alert.told_by_id)
+    if notification.told_by_id is not None:
+        return retry_delivery(actor, notification.told_by_id)
     with transaction() as session:
         attempt = session.scalar(
-            update(Alert)
+            update(Notification)
             .where(
-                Alert.id == alert_id,
-                Alert.state == AlertState.FAILED,
-                Alert.refused.is_(None),  # there is no address to send to
+                Notification.id == alert_id,
+                Notification.state == NotificationState.FAILED,
+                Notification.refused.is_(None),  # there is no address to send to
             )
             .values(
-                state=AlertState.PENDING,
+                state=NotificationState.PENDING,
                 next_attempt_at=utcnow(),
                 give_up_at=utcnow() + GIVEN_UP_AFTER,
                 lease_until=None,
                 held_up=False,
             )
-            .returning(Alert.attempt)
+            .returning(Notification.attempt)
             .execution_options(synchronize_session=False)
         )
         if attempt is None:
             raise Conflict
         digests.gather_again(alert_id)
-        trail.record(actor, "alert:retried", f"alert:{alert_id}", site_id=alert.site_id)
-        after_commit(lambda: job_queue.enqueue_alert(alert_id, attempt))
-    return alert
+        trail.record(actor, "alert:retried", f"alert:{alert_id}", site_id=notification.site_id)
+        after_commit(lambda: job_queue.enqueue_notification(alert_id, attempt))
+    return notification
 
 
-def _given_up(alert: Alert, sentence: str, *, tell: bool = True) -> Outcome:
+def _given_up(notification: Notification, sentence: str, *, tell: bool = True) -> Outcome:
     def within(_session: Session) -> None:
-        if alert.kind == AlertKind.REPEATS:
-            told = [one.id for one in digests.gathered_in(alert.id)]
-            digests.settle_gathered(alert, told, AlertState.FAILED, sentence)
+        if notification.kind == NotificationKind.REPEATS:
+            told = [one.id for one in digests.gathered_in(notification.id)]
+            digests.settle_gathered(notification, told, NotificationState.FAILED, sentence)
         if tell:
-            tell_administrators(alert)
+            tell_administrators(notification)
         trail.record(
             SYSTEM,
             "alert:failed",
-            f"alert:{alert.id}",
-            site_id=alert.site_id,
-            **_about(alert),
+            f"alert:{notification.id}",
+            site_id=notification.site_id,
+            **_about(notification),
         )
 
     def afterwards() -> None:
-        told = _told_of(alert, Event.ALERT_GIVEN_UP, reason=sentence)
-        log.error("alert %s given up: %s", alert.id, sentence, extra=told)
+        told = _told_of(notification, Event.ALERT_GIVEN_UP, reason=sentence)
+        log.error("alert %s given up: %s", notification.id, sentence, extra=told)
 
-    columns = {"state": AlertState.FAILED, "held_up": False}
+    columns = {"state": NotificationState.FAILED, "held_up": False}
     return GivenUp(sentence, columns=columns, within=within, afterwards=afterwards)
 
 
-def _postponed(alert: Alert, sentence: str, pause: timedelta) -> Outcome:
-    if utcnow() > alert.give_up_at:
-        return _given_up(alert, sentence)
+def _postponed(notification: Notification, sentence: str, pause: timedelta) -> Outcome:
+    if utcnow() > notification.give_up_at:
+        return _given_up(notification, sentence)
 
     def afterwards() -> None:
-        told = _told_of(alert, Event.ALERT_POSTPONED, reason=sentence)
-        log.warning("alert %s not delivered yet: %s", alert.id, sentence, extra=told)
+        told = _told_of(notification, Event.ALERT_POSTPONED, reason=sentence)
+        log.warning("alert %s not delivered yet: %s", notification.id, sentence, extra=told)
 
     columns = {"error": sentence, "held_up": False}
     return Postponed(utcnow() + pause, columns=columns, afterwards=afterwards)
 
 
-def _held_up(lease: Lease, alert: Alert, sentence: str) -> Outcome:
+def _held_up(lease: Lease, notification: Notification, sentence: str) -> Outcome:
     """Let a mail wait for the server, and with it all that wait already."""
-    if utcnow() > alert.give_up_at:
-        return _given_up(alert, sentence)
+    if utcnow() > notification.give_up_at:
+        return _given_up(notification, sentence)
     until = utcnow() + min(outage.LONGEST_PAUSE, pause_before(lease.attempt))
 
     def afterwards() -> None:
-        told = _told_of(alert, Event.ALERT_POSTPONED, reason=sentence)
-        log.warning("alert %s waits for the mail server: %s", alert.id, sentence, extra=told)
+        told = _told_of(notification, Event.ALERT_POSTPONED, reason=sentence)
+        log.warning("alert %s waits for the mail server: %s", notification.id, sentence, extra=told)
 
     return Postponed(
         until,
@@ -321,13 +335,17 @@ def _held_up(lease: Lease, alert: Alert, sentence: str) -> Outcome:
     )
 
 
-def _told_of(alert: Alert, event: Event, **fields: object) -> dict[str, dict[str, object]]:
+def _told_of(
+    notification: Notification, event: Event, **fields: object
+) -> dict[str, dict[str, object]]:
     """Return the additional fields of a log line."""
-    named = {"incident": alert.incident.reference} if alert.incident is not None else {}
+    named = (
+        {"incident": notification.incident.reference} if notification.incident is not None else {}
+    )
     return about(event, **named, **fields)
 
 
-def _about(alert: Alert) -> dict[str, Any]:
-    if alert.incident is not None:
-        return {"incident": alert.incident.reference}
-    return {"link": alert.link_id, "kind": alert.kind}
+def _about(notification: Notification) -> dict[str, Any]:
+    if notification.incident is not None:
+        return {"incident": notification.incident.reference}
+    return {"link": notification.link_id, "kind": notification.kind}

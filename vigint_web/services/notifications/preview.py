@@ -10,8 +10,8 @@ from vigint_web.config.values import LOCALES, is_mailbox
 from vigint_web.errors import Invalid
 from vigint_web.extensions import db
 from vigint_web.mail.messages import ClipFacts, compose_alert
-from vigint_web.models import Alert, AlertKind, Incident, Link, Video, VideoStatus
-from vigint_web.models.alert import WEBHOOK
+from vigint_web.models import Incident, Link, Notification, NotificationKind, Video, VideoStatus
+from vigint_web.models.notification import WEBHOOK
 from vigint_web.services.core import addresses
 from vigint_web.services.core.actors import Actor
 from vigint_web.services.core.runtime import config
@@ -60,9 +60,9 @@ def preview_mail(
     video = incident.video
     early = video is not None and video.status in {VideoStatus.UPLOADING, VideoStatus.PROCESSING}
     shown = video is not None and (early or video.streamed_size is not None)
-    owed = Alert(
+    owed = Notification(
         recipient=recipient,
-        kind=AlertKind.VIDEO if shown else AlertKind.TEXT_ONLY,
+        kind=NotificationKind.VIDEO if shown else NotificationKind.TEXT_ONLY,
         message_id="<preview@vigint.invalid>",
     )
     clip = _clip(incident, video, recipient) if shown and video is not None else None
@@ -83,13 +83,13 @@ def preview_mail(
 
 def _recipients(incident: Incident) -> tuple[str, ...]:
     found = db.session.scalars(
-        select(Alert.recipient)
+        select(Notification.recipient)
         .where(
-            Alert.incident_id == incident.id,
-            Alert.kind.in_([AlertKind.VIDEO, AlertKind.TEXT_ONLY]),
-            Alert.channel.is_distinct_from(WEBHOOK),
+            Notification.incident_id == incident.id,
+            Notification.kind.in_([NotificationKind.VIDEO, NotificationKind.TEXT_ONLY]),
+            Notification.channel.is_distinct_from(WEBHOOK),
         )
-        .order_by(Alert.id)
+        .order_by(Notification.id)
     )
     return tuple(dict.fromkeys(found))
 

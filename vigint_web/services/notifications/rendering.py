@@ -1,4 +1,4 @@
-"""Compose the mail of an alert row, from the current rows."""
+"""Compose the mail of a notification, from the current rows."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
@@ -28,7 +28,14 @@ from vigint_web.mail.messages import (
     compose_shared,
 )
 from vigint_web.mail.words import place_of
-from vigint_web.models import Alert, AlertKind, AlertState, Incident, Link, RiskLevel
+from vigint_web.models import (
+    Incident,
+    Link,
+    Notification,
+    NotificationKind,
+    NotificationState,
+    RiskLevel,
+)
 from vigint_web.services.core import addresses
 from vigint_web.services.core.runtime import config
 from vigint_web.services.dispatch import digests
@@ -59,55 +66,57 @@ class RenderedMail:
     # The token of another host's link, if the mail contains it.
     foreign_token: str | None = None
     # Of a mail about several: the tokens it contains, with the numbers of their links (0: another
-    # host's), and the alerts that it covers.
+    # host's), and the notifications that it covers.
     tokens: dict[str, int] = field(default_factory=dict)
     told: tuple[int, ...] = ()
 
 
-def render_mail(alert: Alert) -> RenderedMail:
-    """Return the mail of an alert; an expired link of an incident is replaced by a new one.
+def render_mail(notification: Notification) -> RenderedMail:
+    """Return the mail of a notification; an expired link of an incident is replaced by a new one.
 
     Raises:
         NothingToSay: its subject was deleted.
         NotYet: its content is still being made.
     """
-    if alert.kind == AlertKind.UNDELIVERABLE:
-        return RenderedMail(compose_undeliverable(_failures(alert), config()))
-    if alert.incident is not None:
-        if alert.is_digest:
-            return _digest(alert)
-        if alert.kind == AlertKind.REPEATS:
-            return _repeats(alert, alert.incident)
-        renew_link(alert, alert.incident)
-        return _single(alert, alert.incident, alert.message_id)
-    link = alert.link
-    if link is None or (alert.kind == AlertKind.SHARED and link.revoked_at is not None):
+    if notification.kind == NotificationKind.UNDELIVERABLE:
+        return RenderedMail(compose_undeliverable(_failures(notification), config()))
+    if notification.incident is not None:
+        if notification.is_digest:
+            return _digest(notification)
+        if notification.kind == NotificationKind.REPEATS:
+            return _repeats(notification, notification.incident)
+        renew_link(notification, notification.incident)
+        return _single(notification, notification.incident, notification.message_id)
+    link = notification.link
+    if link is None or (
+        notification.kind == NotificationKind.SHARED and link.revoked_at is not None
+    ):
         raise NothingToSay("link_gone")
-    if alert.kind == AlertKind.SHARED:
-        return RenderedMail(compose_shared(_about_link(alert, link), config()), link)
-    return RenderedMail(compose_played(_about_link(alert, link), config()), None)
+    if notification.kind == NotificationKind.SHARED:
+        return RenderedMail(compose_shared(_about_link(notification, link), config()), link)
+    return RenderedMail(compose_played(_about_link(notification, link), config()), None)
 
 
-def _single(alert: Alert, incident: Incident, message_id: str) -> RenderedMail:
-    clip = clip_of(alert, incident)
-    facts = facts_of(alert, incident, clip, failure_of(alert, incident))
-    carried = alert.link if facts.clip is not None else None
+def _single(notification: Notification, incident: Incident, message_id: str) -> RenderedMail:
+    clip = clip_of(notification, incident)
+    facts = facts_of(notification, incident, clip, failure_of(notification, incident))
+    carried = notification.link if facts.clip is not None else None
     foreign = foreign_token(facts.clip.url) if facts.clip is not None and not carried else None
     return RenderedMail(
         compose_alert(replace(facts, message_id=message_id), config()), carried, foreign
     )
 
 
-def _about_link(alert: Alert, link: Link) -> LinkMail:
+def _about_link(notification: Notification, link: Link) -> LinkMail:
     incident = find_incident_of(link.video_id)
     address = (
         private_url(link, link.video.public_id)
-        if alert.kind == AlertKind.SHARED
+        if notification.kind == NotificationKind.SHARED
         else addresses.link_page(link.id)
     )
     return LinkMail(
-        recipient=alert.recipient,
-        message_id=alert.message_id,
+        recipient=notification.recipient,
+        message_id=notification.message_id,
         url=address,
         sharer=link.created_by,
         link_recipient=link.recipient or "",
@@ -117,7 +126,7 @@ def _about_link(alert: Alert, link: Link) -> LinkMail:
         expires_at=link.expires_at,
         max_views=link.max_views,
         played_at=link.first_played_at,
-        locale=known_locale(alert.recipient),
+        locale=known_locale(notification.recipient),
     )
 
 
@@ -145,15 +154,17 @@ def _what(incident: Incident) -> str:
     return f"{incident.incident_type} – {_place(incident)}"
 
 
-def facts_of(alert: Alert, incident: Incident, clip: ClipFacts | None, failure: str) -> AlertMail:
+def facts_of(
+    notification: Notification, incident: Incident, clip: ClipFacts | None, failure: str
+) -> AlertMail:
     """Return the content of a recipient's mail about the incident.
 
     Args:
         failure: the code of why there is no clip, if there is none.
     """
     return AlertMail(
-        recipient=alert.recipient,
-        message_id=alert.message_id,
+        recipient=notification.recipient,
+        message_id=notification.message_id,
         reference=incident.reference,
         alert_type=_one_line(incident.extra.get("alert_type") or "security").upper()[:40],
         incident_type=incident.incident_type,
@@ -167,14 +178,14 @@ def facts_of(alert: Alert, incident: Incident, clip: ClipFacts | None, failure: 
         confidence=incident.confidence,
         analysis=incident.analysis,
         clip=clip,
-        locale=mail_locale(alert.recipient),
+        locale=mail_locale(notification.recipient),
         failure_code=None if clip is not None else failure,
     )
 
 
-def _repeats(alert: Alert, first: Incident) -> RenderedMail:
-    rows = digests.gathered_in(alert.id)
-    if digests.wait_for_more(alert, rows):
+def _repeats(notification: Notification, first: Incident) -> RenderedMail:
+    rows = digests.gathered_in(notification.id)
+    if digests.wait_for_more(notification, rows):
         raise NotYet
     if not rows:
         raise NothingToSay("subject_gone")
@@ -184,10 +195,10 @@ def _repeats(alert: Alert, first: Incident) -> RenderedMail:
             renew_link(row, row.incident)
     told = [(row, _repeat(row, tokens)) for row in rows]
     facts = RepeatsMail(
-        recipient=alert.recipient,
-        message_id=alert.message_id,
-        first_message_id=_first_message_id(alert, first),
-        locale=mail_locale(alert.recipient),
+        recipient=notification.recipient,
+        message_id=notification.message_id,
+        first_message_id=_first_message_id(notification, first),
+        locale=mail_locale(notification.recipient),
         reference=first.reference,
         incident_type=first.incident_type,
         site=first.site_name or first.site.name,
@@ -202,10 +213,10 @@ def _repeats(alert: Alert, first: Incident) -> RenderedMail:
     )
 
 
-def _digest(alert: Alert) -> RenderedMail:
+def _digest(notification: Notification) -> RenderedMail:
     """Return the mail that lists spooled alerts; of a single alert, the usual one."""
-    rows = digests.gathered_in(alert.id)
-    if digests.wait_for_more(alert, rows):
+    rows = digests.gathered_in(notification.id)
+    if digests.wait_for_more(notification, rows):
         raise NotYet
     known = [(row, row.incident) for row in rows if row.incident is not None][:MOST_LISTED]
     if not known:
@@ -214,7 +225,7 @@ def _digest(alert: Alert) -> RenderedMail:
         renew_link(row, incident)
     if len(known) == 1:
         row, incident = known[0]
-        written = _single(row, incident, alert.message_id)
+        written = _single(row, incident, notification.message_id)
         return replace(written, told=(row.id,))
     tokens: dict[str, int] = {}
     told = sorted(
@@ -222,9 +233,9 @@ def _digest(alert: Alert) -> RenderedMail:
         key=lambda entry: entry.fact.detected_at,
     )
     facts = DigestMail(
-        recipient=alert.recipient,
-        message_id=alert.message_id,
-        locale=mail_locale(alert.recipient),
+        recipient=notification.recipient,
+        message_id=notification.message_id,
+        locale=mail_locale(notification.recipient),
         reference=known[0][1].reference,
         risk_level=_worst(entry.fact.risk_level for entry in told),
         entries=tuple(told),
@@ -236,15 +247,15 @@ def _digest(alert: Alert) -> RenderedMail:
     )
 
 
-def _kept(row: Alert, incident: Incident, tokens: dict[str, int]) -> KeptFacts:
+def _kept(row: Notification, incident: Incident, tokens: dict[str, int]) -> KeptFacts:
     return KeptFacts(incident.incident_type, _place(incident), _told(row, incident, tokens))
 
 
-def _repeat(row: Alert, tokens: dict[str, int]) -> RepeatFacts | None:
+def _repeat(row: Notification, tokens: dict[str, int]) -> RepeatFacts | None:
     return _told(row, row.incident, tokens) if row.incident is not None else None
 
 
-def _told(row: Alert, incident: Incident, tokens: dict[str, int]) -> RepeatFacts:
+def _told(row: Notification, incident: Incident, tokens: dict[str, int]) -> RepeatFacts:
     clip = clip_of(row, incident)
     if clip is not None and row.link is not None:
         tokens[token_of(row.link)] = row.link.id
@@ -265,41 +276,45 @@ def _worst(levels: Iterable[str]) -> str:
     return max(ranked, key=lambda level: level.rank, default=RiskLevel.UNKNOWN)
 
 
-def _first_message_id(alert: Alert, first: Incident) -> str | None:
+def _first_message_id(notification: Notification, first: Incident) -> str | None:
     return db.session.scalar(
-        select(Alert.message_id)
+        select(Notification.message_id)
         .where(
-            Alert.incident_id == first.id,
-            Alert.recipient == alert.recipient,
-            Alert.kind.in_([AlertKind.VIDEO, AlertKind.TEXT_ONLY]),
+            Notification.incident_id == first.id,
+            Notification.recipient == notification.recipient,
+            Notification.kind.in_([NotificationKind.VIDEO, NotificationKind.TEXT_ONLY]),
         )
-        .order_by(Alert.id)
+        .order_by(Notification.id)
         .limit(1)
     )
 
 
-def _failures(alert: Alert) -> UndeliverableMail:
-    incident, link = alert.incident, alert.link
+def _failures(notification: Notification) -> UndeliverableMail:
+    incident, link = notification.incident, notification.link
     if incident is None and link is None:
         raise NothingToSay("incident_gone")
     same = (
-        Alert.incident_id == incident.id
+        Notification.incident_id == incident.id
         if incident is not None
-        else Alert.incident_id.is_(None) & (Alert.link_id == alert.link_id)
+        else Notification.incident_id.is_(None) & (Notification.link_id == notification.link_id)
     )
     failed = db.session.scalars(
-        select(Alert)
-        .where(same, Alert.state == AlertState.FAILED, Alert.kind != AlertKind.UNDELIVERABLE)
-        .order_by(Alert.id)
+        select(Notification)
+        .where(
+            same,
+            Notification.state == NotificationState.FAILED,
+            Notification.kind != NotificationKind.UNDELIVERABLE,
+        )
+        .order_by(Notification.id)
         .limit(_MOST_FAILURES)
     ).all()
     if not failed:
         raise NothingToSay("delivered_meanwhile")
     owner = incident or (find_incident_of(link.video_id) if link is not None else None)
     return UndeliverableMail(
-        recipient=alert.recipient,
-        message_id=alert.message_id,
-        locale=mail_locale(alert.recipient),
+        recipient=notification.recipient,
+        message_id=notification.message_id,
+        locale=mail_locale(notification.recipient),
         reference=owner.reference if owner is not None else None,
         about=_what(owner) if owner is not None else "",
         detected_at=owner.detected_at if owner is not None else None,

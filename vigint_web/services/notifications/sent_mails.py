@@ -20,11 +20,11 @@ from vigint_web.mail.messages import OutgoingMail
 from vigint_web.models import (
     AccountMail,
     AccountMailState,
-    Alert,
-    AlertState,
     Incident,
     Link,
     Mail,
+    Notification,
+    NotificationState,
 )
 from vigint_web.services.audit import trail
 from vigint_web.services.core.actors import Actor
@@ -77,7 +77,7 @@ class OpenedMail:
 
 
 def row_of(
-    alert: Alert,
+    notification: Notification,
     message: OutgoingMail,
     link: Link | None,
     foreign_token: str | None = None,
@@ -91,15 +91,15 @@ def row_of(
         tokens: of a mail about several, with the numbers of their links.
     """
     token = token_of(link) if link is not None else foreign_token
-    content = masked_all(message.as_bytes(), alert.message_id, tokens or {})
+    content = masked_all(message.as_bytes(), notification.message_id, tokens or {})
     return {
-        "site_id": alert.site_id,
-        "alert_id": alert.id,
+        "site_id": notification.site_id,
+        "alert_id": notification.id,
         "link_id": link.id if link is not None else None,
-        "recipient": alert.recipient,
+        "recipient": notification.recipient,
         "subject": message.subject,
-        "message_id": alert.message_id,
-        "content": masked(content, alert.message_id, token),
+        "message_id": notification.message_id,
+        "content": masked(content, notification.message_id, token),
     }
 
 
@@ -161,23 +161,25 @@ def undelivered_account_mails(limit: int = 50) -> list[AccountMail]:
     return list(db.session.scalars(found.limit(limit)))
 
 
-def undelivered(actor: Actor, limit: int = 50) -> tuple[list[Alert], int]:
+def undelivered(actor: Actor, limit: int = 50) -> tuple[list[Notification], int]:
     """Return failing or failed deliveries, the newest first, and the number of further ones."""
     found = (
-        select(Alert)
-        .outerjoin(Incident, Alert.incident_id == Incident.id)
-        .outerjoin(Link, Alert.link_id == Link.id)
+        select(Notification)
+        .outerjoin(Incident, Notification.incident_id == Incident.id)
+        .outerjoin(Link, Notification.link_id == Link.id)
         .where(
             or_(
-                Alert.state == AlertState.FAILED,
-                and_(Alert.state == AlertState.PENDING, Alert.error.is_not(None)),
+                Notification.state == NotificationState.FAILED,
+                and_(
+                    Notification.state == NotificationState.PENDING, Notification.error.is_not(None)
+                ),
             ),
-            Alert.told_by_id.is_(None),
+            Notification.told_by_id.is_(None),
         )
     )
     if actor.site_ids is not None:
         found = found.where(func.coalesce(Incident.site_id, Link.site_id).in_(actor.site_ids))
-    rows = list(db.session.scalars(found.order_by(Alert.id.desc()).limit(limit)))
+    rows = list(db.session.scalars(found.order_by(Notification.id.desc()).limit(limit)))
     if len(rows) < limit:
         return rows, 0
     every = found.with_only_columns(func.count(), maintain_column_froms=True)
@@ -218,7 +220,7 @@ def opens_still(link: Link) -> bool:
 
 
 def mails_of(actor: Actor, alert_ids: Iterable[int]) -> dict[int, int]:
-    """Return the number of the newest mail of each sent alert, by the alerts' ids."""
+    """Return the number of the newest mail of each notification, by the notifications' ids."""
     newest = (
         select(Mail.alert_id, func.max(Mail.id))
         .where(Mail.alert_id.in_(list(alert_ids)), actor.scope(Mail.site_id))
@@ -230,8 +232,10 @@ def mails_of(actor: Actor, alert_ids: Iterable[int]) -> dict[int, int]:
 
 def incident_of(mail: Mail) -> Incident | None:
     """Return the incident of a mail."""
-    alert = db.session.get(Alert, mail.alert_id) if mail.alert_id is not None else None
-    return alert.incident if alert is not None else None
+    notification = (
+        db.session.get(Notification, mail.alert_id) if mail.alert_id is not None else None
+    )
+    return notification.incident if notification is not None else None
 
 
 def count_mails_before(limit: datetime) -> int:

@@ -13,8 +13,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from vigint_web.clock import utcnow
 from vigint_web.extensions import db
-from vigint_web.models import Alert, AlertState, Video
-from vigint_web.models.alert import WEBHOOK
+from vigint_web.models import Notification, NotificationState, Video
+from vigint_web.models.notification import WEBHOOK
 from vigint_web.net.mail_reach import reachable
 from vigint_web.services.accounts import users
 from vigint_web.services.core import job_queue
@@ -113,14 +113,14 @@ def oldest_job(*names: str) -> datetime | None:
 
 def _mails() -> Mails:
     since = utcnow() - _LATELY
-    given_up = select(func.count(Alert.id)).where(
-        Alert.state == AlertState.FAILED,
-        Alert.changed_at >= since,
-        Alert.told_by_id.is_(None),
-        Alert.refused.is_(None),  # refused here, and the program was notified
+    given_up = select(func.count(Notification.id)).where(
+        Notification.state == NotificationState.FAILED,
+        Notification.changed_at >= since,
+        Notification.told_by_id.is_(None),
+        Notification.refused.is_(None),  # refused here, and the program was notified
     )
-    number, first, error = _not_accepted(Alert.channel.is_distinct_from(WEBHOOK))
-    calls, calls_since, call_error = _not_accepted(Alert.channel == WEBHOOK)
+    number, first, error = _not_accepted(Notification.channel.is_distinct_from(WEBHOOK))
+    calls, calls_since, call_error = _not_accepted(Notification.channel == WEBHOOK)
     email = config().email
     default = users.alerted_by_default(email)
     alerted = reachable(default, email.sender)
@@ -131,9 +131,11 @@ def _mails() -> Mails:
         nowhere=tuple(who for who in default if who not in alerted),
         # From the newest on: the first successful one is found at once.
         last_accepted=db.session.scalar(
-            select(Alert.sent_at)
-            .where(Alert.sent_at.is_not(None), Alert.channel.is_distinct_from(WEBHOOK))
-            .order_by(Alert.id.desc())
+            select(Notification.sent_at)
+            .where(
+                Notification.sent_at.is_not(None), Notification.channel.is_distinct_from(WEBHOOK)
+            )
+            .order_by(Notification.id.desc())
             .limit(1)
         ),
         not_accepted=number,
@@ -148,13 +150,21 @@ def _mails() -> Mails:
 
 def _not_accepted(which: ColumnElement[bool]) -> tuple[int, datetime | None, str]:
     """Return the number of failing ones, since when, and the last answer."""
-    waiting = (Alert.state == AlertState.PENDING, Alert.error.is_not(None), which)
+    waiting = (
+        Notification.state == NotificationState.PENDING,
+        Notification.error.is_not(None),
+        which,
+    )
     number, since = db.session.execute(
-        select(func.count(), func.min(Alert.created_at)).where(*waiting).select_from(Alert)
+        select(func.count(), func.min(Notification.created_at))
+        .where(*waiting)
+        .select_from(Notification)
     ).one()
     if not number:
         return 0, None, ""
-    error = select(Alert.error).where(*waiting).order_by(Alert.changed_at.desc()).limit(1)
+    error = (
+        select(Notification.error).where(*waiting).order_by(Notification.changed_at.desc()).limit(1)
+    )
     return number, since, db.session.scalar(error) or ""
 
 

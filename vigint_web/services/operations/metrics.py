@@ -27,12 +27,12 @@ from sqlalchemy.orm import InstrumentedAttribute
 from vigint_web.clock import utcnow
 from vigint_web.extensions import db
 from vigint_web.models import (
-    Alert,
-    AlertState,
     Hosting,
     HostingState,
     Incident,
     Link,
+    Notification,
+    NotificationState,
     Video,
     VideoStatus,
 )
@@ -69,7 +69,7 @@ _COUNTED = (
 
 @contextmanager
 def measured_job(
-    table: type[Video] | type[Alert] | type[Hosting], row_id: int, queue: str
+    table: type[Video] | type[Notification] | type[Hosting], row_id: int, queue: str
 ) -> Iterator[None]:
     """Measure the work on one row; nothing is counted if another worker already owned it."""
     before, began, crashed = _attempt(table, row_id), time.monotonic(), True
@@ -119,7 +119,9 @@ class _Installation(Collector):
 def _of_rows() -> Iterator[Metric]:
     yield _gauge("vigint_incidents", "Incidents recorded.", _number(Incident.id))
     yield _by("vigint_videos", "Videos by status.", "status", VideoStatus, _numbers(Video.status))
-    yield _by("vigint_mails", "Mails by state.", "state", AlertState, _numbers(Alert.state))
+    yield _by(
+        "vigint_mails", "Mails by state.", "state", NotificationState, _numbers(Notification.state)
+    )
     yield _waiting_retention()
     yield _gauge("vigint_links_live", "Links that are valid now.", _number(Link.id, _live()))
     yield _gauge(
@@ -210,21 +212,21 @@ def _live() -> ColumnElement[bool]:
     )
 
 
-def _attempt(table: type[Video] | type[Alert] | type[Hosting], row_id: int) -> int | None:
+def _attempt(table: type[Video] | type[Notification] | type[Hosting], row_id: int) -> int | None:
     found = db.session.scalar(select(table.attempt).where(table.id == row_id))
     db.session.rollback()
     return found
 
 
-def _outcome(table: type[Video] | type[Alert] | type[Hosting], row_id: int) -> str:
+def _outcome(table: type[Video] | type[Notification] | type[Hosting], row_id: int) -> str:
     """Return the outcome of the work on a row: done, failed, or to be repeated."""
-    column = {Video: Video.status, Alert: Alert.state, Hosting: Hosting.state}[table]
+    column = {Video: Video.status, Notification: Notification.state, Hosting: Hosting.state}[table]
     found = db.session.scalar(select(column).where(table.id == row_id))
     db.session.rollback()
-    if found in {VideoStatus.READY, AlertState.SENT, HostingState.HOSTED}:
+    if found in {VideoStatus.READY, NotificationState.SENT, HostingState.HOSTED}:
         return "done"
     return (
         "failed"
-        if found in {VideoStatus.FAILED, AlertState.FAILED, HostingState.FAILED}
+        if found in {VideoStatus.FAILED, NotificationState.FAILED, HostingState.FAILED}
         else "again"
     )

@@ -12,7 +12,7 @@ from vigint_web.services.core.actors import SYSTEM
 from vigint_web.services.core.leases import is_free
 from vigint_web.services.hosting.remote import due_hostings, release_overdue
 from vigint_web.services.notifications.account_delivery import due_account_mails
-from vigint_web.services.notifications.delivery import due_alerts
+from vigint_web.services.notifications.delivery import due_notifications
 from vigint_web.services.sources.sources import UPLOAD_LEASE, fail_upload
 from vigint_web.services.uploads import receiving
 
@@ -31,7 +31,7 @@ def reconcile() -> int:
         _videos()
         + release_overdue()
         + _hand_over(due_hostings(), job_queue.enqueue_hosting)
-        + _hand_over(due_alerts(), job_queue.enqueue_alert)
+        + _hand_over(due_notifications(), job_queue.enqueue_notification)
         + _hand_over(due_account_mails(), job_queue.enqueue_account_mail)
         + _stopped_uploads()
         + receiving.sweep()

@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import select
 
 from vigint_web.extensions import db
-from vigint_web.models import Alert, Incident, Link, Mail, Source
+from vigint_web.models import Incident, Link, Mail, Notification, Source
 
 
 @dataclass(frozen=True)
@@ -37,15 +37,15 @@ def subjects_of_mails(mails: Iterable[Mail]) -> dict[int, Subject]:
     """Return the subjects of mails, by the mails' ids; a mail about an account has none."""
     listed = list(mails)
     by_video = subjects_of(mail.link for mail in listed if mail.link is not None)
-    told = select(Alert.id, Incident).join(Incident, Alert.incident_id == Incident.id)
+    told = select(Notification.id, Incident).join(Incident, Notification.incident_id == Incident.id)
     owed = {mail.alert_id for mail in listed if mail.alert_id is not None}
-    rows = db.session.execute(told.where(Alert.id.in_(owed))).all() if owed else ()
-    by_alert = {alert_id: _of_incident(incident) for alert_id, incident in rows}
+    rows = db.session.execute(told.where(Notification.id.in_(owed))).all() if owed else ()
+    by_notification = {alert_id: _of_incident(incident) for alert_id, incident in rows}
     found = {}
     for mail in listed:
         subject = by_video.get(mail.link.video_id) if mail.link is not None else None
         if subject is None and mail.alert_id is not None:
-            subject = by_alert.get(mail.alert_id)
+            subject = by_notification.get(mail.alert_id)
         if subject is not None:
             found[mail.id] = subject
     return found

@@ -11,19 +11,19 @@ from sqlalchemy.orm import InstrumentedAttribute
 from vigint_web.clock import utcnow
 from vigint_web.extensions import db
 from vigint_web.models import (
-    Alert,
-    AlertState,
     ApiKey,
     Audience,
     Incident,
     Link,
+    Notification,
+    NotificationState,
     Site,
     Source,
     Video,
     VideoKind,
     VideoStatus,
 )
-from vigint_web.models.alert import WEBHOOK
+from vigint_web.models.notification import WEBHOOK
 from vigint_web.services.core.actors import Actor
 from vigint_web.services.reports.trends import (
     DayCount,
@@ -141,7 +141,9 @@ def overview(actor: Actor, zone: tzinfo) -> Overview:
 
 def first_steps(actor: Actor) -> FirstSteps:
     """Return which of the first steps were done on an actor's sites."""
-    delivered = exists().where(Alert.incident_id == Incident.id, Alert.state == AlertState.SENT)
+    delivered = exists().where(
+        Notification.incident_id == Incident.id, Notification.state == NotificationState.SENT
+    )
     return FirstSteps(
         source=_is_there(select(Source.id).where(actor.scope(Source.site_id))),
         key=_is_there(select(ApiKey.id).where(actor.scope(ApiKey.site_id))),
@@ -197,8 +199,8 @@ def _of_mails(actor: Actor, query: Select[Any]) -> Select[Any]:
     if actor.site_ids is None:
         return query
     return (
-        query.outerjoin(Incident, Alert.incident_id == Incident.id)
-        .outerjoin(Link, Alert.link_id == Link.id)
+        query.outerjoin(Incident, Notification.incident_id == Incident.id)
+        .outerjoin(Link, Notification.link_id == Link.id)
         .where(func.coalesce(Incident.site_id, Link.site_id).in_(actor.site_ids))
     )
 
@@ -206,11 +208,11 @@ def _of_mails(actor: Actor, query: Select[Any]) -> Select[Any]:
 def _count_waiting_mails(actor: Actor) -> int:
     query = (
         select(func.count())
-        .select_from(Alert)
+        .select_from(Notification)
         .where(
-            Alert.state.in_([AlertState.WAITING, AlertState.PENDING]),
-            Alert.on_hold.is_(False),
-            Alert.channel.is_distinct_from(WEBHOOK),
+            Notification.state.in_([NotificationState.WAITING, NotificationState.PENDING]),
+            Notification.on_hold.is_(False),
+            Notification.channel.is_distinct_from(WEBHOOK),
         )
     )
     return db.session.scalar(_of_mails(actor, query)) or 0
@@ -267,10 +269,12 @@ def _incidents(
 
 
 def _failed_mails(actor: Actor, since: datetime) -> Shortened:
-    query = select(Alert).where(
-        Alert.state == AlertState.FAILED, Alert.changed_at >= since, Alert.told_by_id.is_(None)
+    query = select(Notification).where(
+        Notification.state == NotificationState.FAILED,
+        Notification.changed_at >= since,
+        Notification.told_by_id.is_(None),
     )
-    return _shortened(_of_mails(actor, query), Alert.id.desc(), _SHOWN_FAILED)
+    return _shortened(_of_mails(actor, query), Notification.id.desc(), _SHOWN_FAILED)
 
 
 def _expiring(actor: Actor, now: datetime) -> Shortened:

@@ -12,11 +12,11 @@ from vigint_web.clock import utcnow
 from vigint_web.errors import Conflict
 from vigint_web.models import (
     Access,
-    Alert,
     FileKind,
     Incident,
     Link,
     Mail,
+    Notification,
     Playback,
     Video,
     VideoStatus,
@@ -106,7 +106,9 @@ def detach_and_delete_video(video: Video) -> int:
         links = [row.id for row in session.query(Link.id).where(Link.video_id == video.id)]
         mails = _delete_mails(session, video.id, links)
         session.execute(update(Access).where(Access.link_id.in_(links)).values(link_id=None))
-        session.execute(update(Alert).where(Alert.link_id.in_(links)).values(link_id=None))
+        session.execute(
+            update(Notification).where(Notification.link_id.in_(links)).values(link_id=None)
+        )
         session.execute(update(Incident).where(Incident.video_id == video.id).values(video_id=None))
         session.execute(delete(Playback).where(Playback.link_id.in_(links)))
         session.execute(delete(Link).where(Link.video_id == video.id))
@@ -118,8 +120,11 @@ def detach_and_delete_video(video: Video) -> int:
 
 def _delete_mails(session: Session, video_id: int, links: Sequence[int]) -> int:
     incidents = select(Incident.id).where(Incident.video_id == video_id)
-    alerts = or_(Alert.incident_id.in_(incidents), Alert.link_id.in_(links))
-    told = [select(Alert.id).where(alerts), select(Alert.told_by_id).where(alerts)]
+    notifications = or_(Notification.incident_id.in_(incidents), Notification.link_id.in_(links))
+    told = [
+        select(Notification.id).where(notifications),
+        select(Notification.told_by_id).where(notifications),
+    ]
     gone = delete(Mail).where(
         or_(*(Mail.alert_id.in_(some) for some in told), Mail.link_id.in_(links))
     )

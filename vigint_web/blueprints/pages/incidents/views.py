@@ -78,14 +78,14 @@ def live(reference: str) -> Response:
 
 def _shown(reference: str) -> dict[str, object]:
     incident = incidents.get_incident(actor(), reference)
-    owed = incidents.alerts_of(incident.id)
+    notifications = incidents.notifications_of(incident.id)
     settled = incident.video is None or incident.video.is_settled
     return {
         "incident": incident,
         "video": incident.video,
-        "alerts": owed,
+        "notifications": notifications,
         # Mails contain live links.
-        "mails": sent_mails.mails_of(actor(), [alert.id for alert in owed])
+        "mails": sent_mails.mails_of(actor(), [notification.id for notification in notifications])
         if can(Permission.READ_OUTBOX)
         else {},
         "first": incident.grouped_under,
@@ -94,7 +94,8 @@ def _shown(reference: str) -> dict[str, object]:
         "links": links.links_of_video(incident.video_id) if incident.video_id else [],
         "hosting": remote.find_hosting(incident.id),
         "now": utcnow(),
-        "busy": not settled or any(alert.state in {"waiting", "pending"} for alert in owed),
+        "busy": not settled
+        or any(notification.state in {"waiting", "pending"} for notification in notifications),
     }
 
 
@@ -138,6 +139,6 @@ def retry(reference: str) -> Response:
 @blueprint.post("/<reference>/alerts/<int(max=2147483647):alert_id>/retry")
 def retry_alert(reference: str, alert_id: int) -> Response:
     """Send a failed mail again."""
-    delivery.retry_alert(actor(), reference, alert_id)
+    delivery.retry_notification(actor(), reference, alert_id)
     flash(_("The mail will be sent again."), "success")
     return redirect(url_for("incidents.show", reference=reference))

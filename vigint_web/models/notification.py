@@ -1,4 +1,4 @@
-"""Alerts: one mail to one recipient, or one call of one webhook, with its attempts."""
+"""Notifications: one mail to one recipient, or one call of one webhook, with its attempts."""
 
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -15,7 +15,7 @@ from vigint_web.models.types import Claimable, Holdable, UtcDateTime, Watched
 GIVEN_UP_AFTER = timedelta(hours=24)
 
 
-class AlertState(StrEnum):
+class NotificationState(StrEnum):
     """The state of a mail or a call."""
 
     WAITING = "waiting"  # for the video
@@ -25,7 +25,7 @@ class AlertState(StrEnum):
     FAILED = "failed"
 
 
-class AlertKind(StrEnum):
+class NotificationKind(StrEnum):
     """The subject of a mail or a call."""
 
     VIDEO = "video"
@@ -40,7 +40,7 @@ class AlertKind(StrEnum):
 WEBHOOK = "webhook"
 
 
-class Alert(Claimable, Holdable, Watched, Base):
+class Notification(Claimable, Holdable, Watched, Base):
     """A mail to one recipient, or a call of one webhook.
 
     Sent at least once, and only once unless the process dies between the other server's acceptance
@@ -56,8 +56,8 @@ class Alert(Claimable, Holdable, Watched, Base):
     link_id: Mapped[int | None] = mapped_column(ForeignKey("links.id", ondelete="SET NULL"))
     # The address of a mailbox, or the name of a webhook: its URL may contain a secret.
     recipient: Mapped[str] = mapped_column(String(254))
-    state: Mapped[AlertState] = mapped_column(String(16))
-    kind: Mapped[AlertKind] = mapped_column(String(16), default=AlertKind.VIDEO)
+    state: Mapped[NotificationState] = mapped_column(String(16))
+    kind: Mapped[NotificationKind] = mapped_column(String(16), default=NotificationKind.VIDEO)
     # The same over all attempts, so that the receiver can recognize a repetition.
     message_id: Mapped[str] = mapped_column(String(200), unique=True)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)
