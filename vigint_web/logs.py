@@ -105,9 +105,9 @@ def as_text(fields: Mapping[str, Any]) -> str:
     time, level, logger, message, exception = (
         rest.pop(name, None) for name in ("time", "level", "logger", "message", "exception")
     )
-    said = str(message).split()
+    words = str(message).split()
     more = "".join(
-        f" {name}={_quoted(value)}" for name, value in rest.items() if str(value) not in said
+        f" {name}={_quoted(value)}" for name, value in rest.items() if str(value) not in words
     )
     # Prevents forged log lines by line breaks in names.
     line = f"{time} {level} {logger}: {message}{more}".replace("\n", "\\n")

@@ -85,9 +85,9 @@ def digest(text: str) -> str:
     return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()
 
 
-def code(purpose: Purpose, key: str, *said: str) -> bytes:
+def code(purpose: Purpose, key: str, *texts: str) -> bytes:
     """Return the HMAC-SHA-256 over texts for one purpose; none of them holds a NUL."""
-    text = "\0".join((purpose, *said)).encode("utf-8", "replace")
+    text = "\0".join((purpose, *texts)).encode("utf-8", "replace")
     return hmac.digest(key.encode(), text, "sha256")
 
 

@@ -27,7 +27,7 @@ from vigint_web.services.videos.late_files import copy_late_files
 from vigint_web.services.videos.retention_dates import in_force
 from vigint_web.services.videos.retention_rules import Setting
 from vigint_web.storage import StorageError
-from vigint_web.system.processes import tell_manager
+from vigint_web.system.processes import notify_manager
 
 log = logging.getLogger(__name__)
 
@@ -60,12 +60,12 @@ def run_scheduler(app: Flask) -> None:
         _Retention().go_on,
         _Sweep(app).go_on,
     )
-    tell_manager("READY=1")
+    notify_manager("READY=1")
     while not ended.is_set():
         with app.app_context(), bound(job="scheduler"):
             for step in steps:
                 _attempt(step)
-        tell_manager("WATCHDOG=1")
+        notify_manager("WATCHDOG=1")
         ended.wait(_RECONCILE_SECONDS)
     with app.app_context(), bound(job="scheduler"):
         # Another scheduler may follow with other settings.

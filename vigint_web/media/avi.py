@@ -57,9 +57,9 @@ def _announced(file: BinaryIO, start: int, end: int) -> float | None:
         for inner, place, _ in _chunks(file, at + 4, min(at + length, end)):
             if inner != b"strh":
                 continue
-            told = _STREAM.unpack(_at(file, place, _STREAM.size))
-            scale, rate, count = told[6], told[7], told[9]
-            if told[0] == b"vids":
+            header = _STREAM.unpack(_at(file, place, _STREAM.size))
+            scale, rate, count = header[6], header[7], header[9]
+            if header[0] == b"vids":
                 return count * scale / rate if rate else None
     return None
 

@@ -34,31 +34,31 @@ def is_hdr(probe: Probe) -> bool:
     return probe.colours.get("color_transfer") in _HDR
 
 
-def told_anew(probe: Probe) -> str | None:
+def colour_correction(probe: Probe) -> str | None:
     """Return a filter that corrects a video's colour metadata; None where it is usable.
 
     Values that are impossible (a matrix of RGB with another picture) or unknown count as missing,
     so that the picture looks as in players.
     """
-    told, corrected = probe.colours, {}
-    matrix = told.get("color_space")
+    colours, corrected = probe.colours, {}
+    matrix = colours.get("color_space")
     if matrix and (matrix not in _KNOWN_MATRICES or (matrix == "gbr" and not _is_rgb(probe))):
         corrected["colorspace"] = _usual_matrix(probe)
-    if told.get("color_transfer", "bt709") not in _KNOWN_TRANSFERS:
+    if colours.get("color_transfer", "bt709") not in _KNOWN_TRANSFERS:
         corrected["color_trc"] = "bt709"
-    if told.get("color_primaries", "bt709") not in _KNOWN_PRIMARIES:
+    if colours.get("color_primaries", "bt709") not in _KNOWN_PRIMARIES:
         corrected["color_primaries"] = "bt709"
     if not corrected:
         return None
     return "setparams=" + ":".join(f"{name}={value}" for name, value in corrected.items())
 
 
-def as_told(video: Any, probe: Probe) -> Any:
-    """Add the filter of `told_anew` to a stream of ffmpeg-python's, where one is needed."""
-    corrected = told_anew(probe)
-    if corrected is None:
+def correct_colours(video: Any, probe: Probe) -> Any:
+    """Add the filter of `colour_correction` to a stream of ffmpeg-python's, where one is needed."""
+    correction = colour_correction(probe)
+    if correction is None:
         return video
-    pairs = (part.split("=") for part in corrected.partition("=")[2].split(":"))
+    pairs = (part.split("=") for part in correction.partition("=")[2].split(":"))
     return video.filter("setparams", **dict(pairs))
 
 
@@ -98,16 +98,16 @@ def fitted(width: int, height: int) -> dict[str, str]:
 
 
 def _tone_mapped(video: Any, probe: Probe, width: int, height: int) -> Any:
-    told = probe.colours
+    colours = probe.colours
     # Scaled first: the following filters compute in floating point, per pixel.
     video = video.filter("scale", width, height)
     # A combination that zscale does not support makes ffmpeg 5.1 retry for ever: pass none of the
     # file's values to it.
     video = video.filter(
         "setparams",
-        color_trc=told["color_transfer"],
-        color_primaries=_known(told.get("color_primaries"), _PRIMARIES),
-        colorspace=_known(told.get("color_space"), _MATRICES),
+        color_trc=colours["color_transfer"],
+        color_primaries=_known(colours.get("color_primaries"), _PRIMARIES),
+        colorspace=_known(colours.get("color_space"), _MATRICES),
     )
     video = video.filter("zscale", transfer="linear", npl=_WHITE)
     video = video.filter("format", "gbrpf32le").filter("zscale", primaries="bt709")

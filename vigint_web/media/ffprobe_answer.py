@@ -59,9 +59,9 @@ def pixel_aspect_of(video: dict[str, Any], rotation: int) -> float:
 
 def bit_depth_of(video: dict[str, Any]) -> int | None:
     """Return the bits of a colour value, from the metadata or the pixel format; None if unknown."""
-    told = whole(video.get("bits_per_raw_sample"))
-    if told:
-        return told
+    depth = whole(video.get("bits_per_raw_sample"))
+    if depth:
+        return depth
     pixel_format = video.get("pix_fmt")
     if not pixel_format:
         return None

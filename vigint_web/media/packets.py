@@ -98,13 +98,13 @@ class Stream:
         if len(self._steps) < _STEPS_KEPT:
             self._steps.append(step)
 
-    def _lasting(self, told: float) -> float:
+    def _lasting(self, duration: float) -> float:
         """Return the duration of a packet; an absurdly long one precedes a jump."""
-        if told <= 0:
+        if duration <= 0:
             return self._steps[0] if self._steps else 0.0
-        if self._steps and told > max(LONGEST_STILL, 10 * self.interval):
+        if self._steps and duration > max(LONGEST_STILL, 10 * self.interval):
             return self.interval
-        return told
+        return duration
 
     def _is_over(self, shown: float | None, decoded: float | None) -> bool:
         if decoded is not None and self._decoded is not None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import ffmpeg
 
-from vigint_web.media.colours import told_anew
+from vigint_web.media.colours import colour_correction
 from vigint_web.media.errors import MediaError, MediaErrorCode, ToolRefused
 from vigint_web.media.opening import open_stored
 from vigint_web.media.probe import MAX_PIXELS, Probe
@@ -160,7 +160,7 @@ def write_pictures(
     wanted = []
     poster = folder / "poster.jpg"
     if moments:
-        shot = _most_telling(moments)
+        shot = _choose_poster(moments)
         poster.write_bytes(shot)
         wanted.append(_thumbnail(poster, folder / "thumbnail.jpg"))
         if len(shot) > POSTER_BYTES:
@@ -176,7 +176,7 @@ def write_pictures(
     return sheet if count else None
 
 
-def _most_telling(moments: Sequence[tuple[float, bytes]]) -> bytes:
+def _choose_poster(moments: Sequence[tuple[float, bytes]]) -> bytes:
     """Return the second, the middle or the first one that is not dark; else the brightest."""
     order = [min(1, len(moments) - 1), len(moments) // 2, *range(len(moments))]
     ranked = [moments[place] for place in order]
@@ -214,7 +214,7 @@ def _take(
     destination.unlink(missing_ok=True)
     scale = ":".join(f"{name}={value}" for name, value in poster_scale().items())
     filters = [
-        *([told] if (told := told_anew(probe)) else []),
+        *([correction] if (correction := colour_correction(probe)) else []),
         "scale=" + scale.replace(",", "\\,"),
         "setsar=1",
         "format=yuvj420p",

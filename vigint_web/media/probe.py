@@ -30,7 +30,7 @@ MAX_PIXELS = 8192 * 4320
 PROBE_SECONDS = 60.0
 
 _COLOURS = ("color_space", "color_transfer", "color_primaries", "color_range")
-_UNTOLD = {None, "unknown", "reserved", "unspecified"}
+_UNKNOWN = {None, "unknown", "reserved", "unspecified"}
 # Header and packets may differ by this many seconds, or this share, and both be valid.
 _AGREED_SECONDS = 0.25
 # A delay below this, in seconds, is not noticeable.
@@ -154,10 +154,10 @@ def probe(
     if head.from_recorder:
         raise MediaError(MediaErrorCode.FROM_RECORDER, "no container of an accepted kind")
     try:
-        told = read_avi(path) if head.family == "avi" else AviHead()
-        raw, packets, reading = _read(path, head, told, runner, size)
+        avi = read_avi(path) if head.family == "avi" else AviHead()
+        raw, packets, reading = _read(path, head, avi, runner, size)
         found = _understand(raw, packets, head, size=size, filename=filename, picture=picture)
-        return _timed(replace(found, reading=reading, avi=told))
+        return _timed(replace(found, reading=reading, avi=avi))
     except (KeyError, TypeError, ValueError, ArithmeticError) as error:
         raise MediaError(
             MediaErrorCode.BROKEN, f"ffprobe's answer is invalid: {error!r}"
@@ -165,7 +165,7 @@ def probe(
 
 
 def _read(
-    path: Path, head: Head, told: AviHead, runner: Runner, size: int
+    path: Path, head: Head, avi: AviHead, runner: Runner, size: int
 ) -> tuple[dict[str, Any], dict[int, Stream], dict[str, str]]:
     """Return ffprobe's answer, all packets, and the options with which most of them were found."""
     usual: dict[str, str] = {}
@@ -174,7 +174,7 @@ def _read(
     if head.family != "avi":
         return raw, packets, usual
     covered = _covered(packets)
-    misled = told.index_is_right is False
+    misled = avi.index_is_right is False
     if not misled and covered >= size * _LEAST_COVERED:
         return raw, packets, usual
     # A wrong index hides part of the file; without it the chunks are found one by one.
@@ -255,7 +255,7 @@ def _understand(
         tracks=tuple(int(stream["index"]) for stream in pictures if stream is not video),
         only_picture=sum(map(is_moving_picture, streams)) == 1,
         sounds=tuple(int(stream["index"]) for stream in sounds),
-        colours={name: video[name] for name in _COLOURS if video.get(name) not in _UNTOLD},
+        colours={name: video[name] for name in _COLOURS if video.get(name) not in _UNKNOWN},
         raw=raw,
     )
 
@@ -312,9 +312,9 @@ def _timed(seen: Probe) -> Probe:
 def _is_cut_short(seen: Probe, video: Stream) -> bool:
     """Return whether a file contains much less than it announces."""
     streams: list[dict[str, Any]] = seen.raw["streams"]
-    told = next(stream for stream in streams if stream.get("index") == seen.video_stream)
+    picture = next(stream for stream in streams if stream.get("index") == seen.video_stream)
     # ffprobe's duration of an AVI is an estimate from its content.
-    announced = seen.avi.seconds or positive(told.get("duration"))
+    announced = seen.avi.seconds or positive(picture.get("duration"))
     if announced is not None:
         held = _end({seen.video_stream: video})
     else:

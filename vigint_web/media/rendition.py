@@ -9,7 +9,7 @@ from typing import Any
 
 import ffmpeg
 
-from vigint_web.media.colours import as_told, for_every_screen
+from vigint_web.media.colours import correct_colours, for_every_screen
 from vigint_web.media.complaints import is_damage
 from vigint_web.media.errors import MediaError, MediaErrorCode, ToolRefused
 from vigint_web.media.geometry import playable_size
@@ -199,7 +199,7 @@ def _transcode(job: _Job) -> Made:
     width, height = playable_size(probe.width, probe.height)
 
     def shown(video: Any) -> Any:
-        video = as_told(video, probe)
+        video = correct_colours(video, probe)
         if probe.needs_restamping and probe.clock is not None:
             video = video.filter("setpts", probe.clock.expression("video", _interval(probe)))
         elif probe.format == "avi" and probe.has_b_frames:
@@ -276,7 +276,7 @@ def _convert(
     steady = {} if shown is None or probe.interlaced else {"reinit_filter": 0}
     opened = open_stored(job.source, probe, **steady)
     video = opened[str(probe.video_stream)]
-    looked_at = video if shown is not None else as_told(video, probe)
+    looked_at = video if shown is not None else correct_colours(video, probe)
     if shown is not None:
         video = shown(video)
         if survey is not None:

@@ -240,15 +240,15 @@ class Runner:
 class _Progress:
     """Forward progress, and record when it last grew."""
 
-    def __init__(self, told: Callable[[float], None]) -> None:
+    def __init__(self, report: Callable[[float], None]) -> None:
         self.since = time.monotonic()
-        self._told = told
+        self._report = report
         self._furthest = -1.0
 
     def __call__(self, seconds: float) -> None:
         if seconds > self._furthest:
             self._furthest, self.since = seconds, time.monotonic()
-        self._told(seconds)
+        self._report(seconds)
 
 
 def _at_most(kind: int, wanted: int) -> tuple[int, int]:

@@ -11,7 +11,7 @@ from typing import Any
 import ffmpeg
 
 from vigint_web.media import pictures
-from vigint_web.media.colours import as_told
+from vigint_web.media.colours import correct_colours
 from vigint_web.media.errors import MediaError, MediaErrorCode, ToolRefused
 from vigint_web.media.opening import open_stored
 from vigint_web.media.probe import Probe
@@ -183,7 +183,7 @@ class Survey:
         seen = self.probe
         opened = open_stored(source, seen, **({"skip_frame": "nokey"} if thinned else {}))
         picture = opened[str(seen.video_stream)]
-        video = as_told(picture, seen)
+        video = correct_colours(picture, seen)
         counting = []
         if counted:
             branches = video.filter_multi_output("split", 2)

@@ -67,8 +67,8 @@ def clock(began: datetime, duration: float, gaps: Iterable[tuple[float, float]] 
             shown = (moment.replace(microsecond=0) + timedelta(seconds=number * step)).astimezone(
                 began.tzinfo
             )
-            told = shown.isoformat(sep=" ", timespec="seconds")
-            cues.append((max(ticks, start), min(ticks + step, end), told))
+            text = shown.isoformat(sep=" ", timespec="seconds")
+            cues.append((max(ticks, start), min(ticks + step, end), text))
     return _text(cues)
 
 

@@ -165,9 +165,9 @@ def _parts(file: NamedFile) -> tuple[Any, ...]:
 
 
 def _with_file(track: Mapping[str, Any], files: Mapping[Slot, NamedFile]) -> dict[str, Any]:
-    told = {**track, **_of_list(files[FileKind.PLAYABLE, track["number"]])}
+    entry = {**track, **_of_list(files[FileKind.PLAYABLE, track["number"]])}
     poster = files.get((FileKind.POSTER, track["number"]))
-    return told if poster is None else {**told, "poster": _of_list(poster)}
+    return entry if poster is None else {**entry, "poster": _of_list(poster)}
 
 
 def _of_list(file: NamedFile) -> dict[str, Any]:

@@ -65,7 +65,7 @@ class Connection(TConn):  # type: ignore[misc] # an untyped base
             self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _DROP_AT_ONCE)
         self.close()
 
-    def say(self, answer: bytes) -> None:
+    def try_send(self, answer: bytes) -> None:
         """Send a short answer if the socket accepts it at once."""
         with suppress(OSError):
             self.sock.send(answer, socket.MSG_DONTWAIT)

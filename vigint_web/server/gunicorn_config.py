@@ -83,11 +83,11 @@ class TokenFreeLogger(Logger):  # type: ignore[misc] # an untyped base
         lines = formatter(os.environ.get("VIGINT_LOG_FORMAT", ""))
         for handler in self.error_log.handlers:
             handler.setFormatter(lines)
-        self.error_log.addFilter(_is_worth_telling)
+        self.error_log.addFilter(_is_logged)
         self.error_log.addFilter(_hide_tokens)
 
 
-def _is_worth_telling(record: logging.LogRecord) -> bool:
+def _is_logged(record: logging.LogRecord) -> bool:
     # Any client can fall silent in the middle of a request, at any frequency.
     return record.exc_info is None or not isinstance(record.exc_info[1], TimeoutError)
 

@@ -155,7 +155,7 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc] # an untyped base
                 self.enqueue_req(conn)
         elif conn.arriving.expects_continue:
             conn.arriving.expects_continue = False
-            conn.say(CONTINUE)
+            conn.try_send(CONTINUE)
         return ready
 
     def _admit(self) -> None:
@@ -175,7 +175,7 @@ class PatientWorker(ThreadWorker):  # type: ignore[misc] # an untyped base
     def _refuse(self, conn: Connection, answer: bytes) -> None:
         self._unpark(conn)
         conn.arriving = Arriving()
-        conn.say(answer)
+        conn.try_send(answer)
         self._part_from(conn)
 
     # In a thread.

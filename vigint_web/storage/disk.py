@@ -12,7 +12,7 @@ _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
 @contextmanager
-def failures_said() -> Iterator[None]:
+def convert_errors() -> Iterator[None]:
     """Convert an error of the disk: NoRoom when it is full, else StorageError."""
     try:
         yield

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 from vigint_web.storage.base import Held, Staged, check_key, check_name, is_key
-from vigint_web.storage.disk import failures_said, sync, sync_folder
+from vigint_web.storage.disk import convert_errors, sync, sync_folder
 from vigint_web.storage.local_staging import LocalStaged
 from vigint_web.storage.probe import probe
 from vigint_web.storage.workspace import STAGED_SUFFIX, Workspace
@@ -68,7 +68,7 @@ class LocalStorage:
 
     def _rename(self, draft: Path, key: str) -> None:
         target = self.root / check_key(key)
-        with failures_said():
+        with convert_errors():
             self._make_folder(target.parent)
             if self._shared:
                 draft.chmod(0o640)

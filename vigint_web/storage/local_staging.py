@@ -6,7 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from vigint_web.storage.base import NoRoom
-from vigint_web.storage.disk import failures_said, sync_folder, write_all
+from vigint_web.storage.disk import convert_errors, sync_folder, write_all
 
 _SYNC_EVERY = 32 * 1024 * 1024
 _PIECE = 1024 * 1024
@@ -38,7 +38,7 @@ class LocalStaged:
             descriptor = os.open(self._path, os.O_RDONLY)
         except FileNotFoundError:
             return 0
-        with failures_said():
+        with convert_errors():
             try:
                 os.fsync(descriptor)  # a killed writer may have left unsynced bytes
                 return os.fstat(descriptor).st_size
@@ -53,15 +53,15 @@ class LocalStaged:
             StorageError: the disk failed; the bytes synced before are kept.
         """
         self._require_room()
-        with failures_said():
+        with convert_errors():
             writer = _Writer(self._path)
         try:
             for chunk in chunks:
                 self._require_room()
-                with failures_said():
+                with convert_errors():
                     writer.write(chunk)
         finally:
-            with failures_said():
+            with convert_errors():
                 held = writer.finish()
         return held
 
@@ -70,7 +70,7 @@ class LocalStaged:
         if not size:
             self.discard()
             return
-        with failures_said(), suppress(FileNotFoundError):
+        with convert_errors(), suppress(FileNotFoundError):
             descriptor = os.open(self._path, os.O_RDWR)
             try:
                 if os.fstat(descriptor).st_size > size:
@@ -85,7 +85,7 @@ class LocalStaged:
             file = self._path.open("rb", buffering=0)
         except FileNotFoundError:
             return
-        with file, failures_said():
+        with file, convert_errors():
             file.seek(first)
             while piece := file.read(_PIECE):
                 yield piece
@@ -103,7 +103,7 @@ class LocalStaged:
 
     def discard(self) -> None:
         """Remove the file; ignored if it does not exist."""
-        with failures_said():
+        with convert_errors():
             self._path.unlink(missing_ok=True)
 
 

@@ -107,7 +107,7 @@ class S3Storage:
         for name, upload, begun in list(self._begun()):
             if time.time() - begun.timestamp() < older_than_seconds:
                 continue
-            with suppress(FileNotFoundError), self._bucket.failures_said(name):
+            with suppress(FileNotFoundError), self._bucket.convert_errors(name):
                 self._bucket.client.abort_multipart_upload(
                     Bucket=self._bucket.name, Key=self._bucket.full(name), UploadId=upload
                 )
@@ -115,7 +115,7 @@ class S3Storage:
         return removed
 
     def _begun(self) -> Iterator[tuple[str, str, datetime]]:
-        with self._bucket.failures_said():
+        with self._bucket.convert_errors():
             pages = self._bucket.client.get_paginator("list_multipart_uploads")
             for page in pages.paginate(Bucket=self._bucket.name, Prefix=self._bucket.full("")):
                 for begun in page.get("Uploads", ()):

@@ -94,7 +94,7 @@ class Bucket:
         return name.removeprefix(self._prefix)
 
     @contextmanager
-    def failures_said(self, name: str = "") -> Iterator[None]:
+    def convert_errors(self, name: str = "") -> Iterator[None]:
         """Convert boto3's exceptions into FileNotFoundError, NoRoom or StorageError with a
         sentence.
         """

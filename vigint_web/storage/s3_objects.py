@@ -56,7 +56,7 @@ def upload(bucket: Bucket, path: Path, name: str) -> None:
 
 def put(bucket: Bucket, path: Path, name: str, first: int, size: int) -> None:
     """Make an object of a part of a file, in one request."""
-    with bucket.failures_said(name), _Slice(path, first, size) as body:
+    with bucket.convert_errors(name), _Slice(path, first, size) as body:
         bucket.client.put_object(
             Bucket=bucket.name,
             Key=bucket.full(name),
@@ -69,10 +69,10 @@ def put(bucket: Bucket, path: Path, name: str, first: int, size: int) -> None:
 def join(bucket: Bucket, parts: Sequence[Part], name: str) -> None:
     """Make one object of parts, several at once; abort the upload after an error."""
     target: dict[str, Any] = {"Bucket": bucket.name, "Key": bucket.full(name)}
-    with bucket.failures_said(name):
+    with bucket.convert_errors(name):
         target["UploadId"] = bucket.client.create_multipart_upload(**target)["UploadId"]
     try:
-        with bucket.failures_said(name), ThreadPoolExecutor(_AT_ONCE) as pool:
+        with bucket.convert_errors(name), ThreadPoolExecutor(_AT_ONCE) as pool:
             sent = _all_or_none(
                 pool,
                 [_sender(bucket, part, number, target) for number, part in enumerate(parts, 1)],
@@ -140,7 +140,7 @@ def _complete(
     size: int,
     name: str,
 ) -> None:
-    with bucket.failures_said(name):
+    with bucket.convert_errors(name):
         try:
             bucket.client.complete_multipart_upload(**target, MultipartUpload={"Parts": sent})
         except ClientError as error:
@@ -158,7 +158,7 @@ def _complete(
 
 def copy(bucket: Bucket, source: str, name: str) -> None:
     """Make an object of another one, in one request."""
-    with bucket.failures_said(source):
+    with bucket.convert_errors(source):
         bucket.client.copy_object(
             Bucket=bucket.name,
             Key=bucket.full(name),
@@ -168,13 +168,13 @@ def copy(bucket: Bucket, source: str, name: str) -> None:
 
 def size_of(bucket: Bucket, name: str) -> int:
     """Return an object's size; raises FileNotFoundError."""
-    with bucket.failures_said(name):
+    with bucket.convert_errors(name):
         return bucket.client.head_object(Bucket=bucket.name, Key=bucket.full(name))["ContentLength"]
 
 
 def delete(bucket: Bucket, name: str) -> None:
     """Remove an object; ignored if it does not exist."""
-    with suppress(FileNotFoundError), bucket.failures_said(name):
+    with suppress(FileNotFoundError), bucket.convert_errors(name):
         bucket.client.delete_object(Bucket=bucket.name, Key=bucket.full(name))
 
 
@@ -227,7 +227,7 @@ class S3File(io.RawIOBase):
         view = memoryview(buffer)
         while self._position < self._size and view:
             try:
-                with self._bucket.failures_said(self._name):
+                with self._bucket.convert_errors(self._name):
                     if self._body is None:
                         self._ask()
                     data: bytes = self._body.read(len(view))
@@ -265,7 +265,7 @@ class S3File(io.RawIOBase):
             wanted["Range"] = f"bytes={self._position}-{self._last if ends else ''}"
         if self._etag is not None:
             wanted["IfMatch"] = self._etag
-        with self._bucket.failures_said(self._name):
+        with self._bucket.convert_errors(self._name):
             answer = self._bucket.client.get_object(**wanted)
         self._etag, self._body = answer.get("ETag"), answer["Body"]
         span = answer.get("ContentRange", "")

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Self
 
 from vigint_web.storage.base import Held, NoRoom, StorageError, check_key, check_name
-from vigint_web.storage.disk import failures_said, write_all
+from vigint_web.storage.disk import convert_errors, write_all
 from vigint_web.storage.s3_client import Bucket
 from vigint_web.storage.s3_objects import (
     MIB,
@@ -62,7 +62,7 @@ def list_staged(bucket: Bucket) -> Iterator[Held]:
 
 def list_objects(bucket: Bucket, prefix: str) -> Iterator[tuple[str, int, float]]:
     """Yield name, size and time of change of all objects with a prefix, in order."""
-    with bucket.failures_said():
+    with bucket.convert_errors():
         pages = bucket.client.get_paginator("list_objects_v2")
         for page in pages.paginate(Bucket=bucket.name, Prefix=bucket.full(prefix)):
             for found in page.get("Contents", ()):
@@ -219,7 +219,7 @@ class _Spool:
         os.close(self._descriptor)
 
     def add(self, data: bytes) -> None:
-        with failures_said():
+        with convert_errors():
             fitted = write_all(self._descriptor, data)
         self.size += fitted
         if fitted < len(data):
@@ -235,7 +235,7 @@ class _Spool:
                     break
 
     def clear(self) -> None:
-        with failures_said():
+        with convert_errors():
             os.ftruncate(self._descriptor, 0)
             os.lseek(self._descriptor, 0, os.SEEK_SET)
         self.size = 0

@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from vigint_web.storage.base import Held, NoRoom
-from vigint_web.storage.disk import failures_said
+from vigint_web.storage.disk import convert_errors
 from vigint_web.system.private_files import private_folder
 
 # Staged files may rest for days; they are removed by their owner or found by `media check`.
@@ -34,7 +34,7 @@ class Workspace:
             NoRoom: the disk is full.
         """
         self.require_room()
-        with failures_said():
+        with convert_errors():
             descriptor, name = tempfile.mkstemp(suffix=suffix, dir=self.folder)
             os.close(descriptor)
         return Path(name)
@@ -46,7 +46,7 @@ class Workspace:
             NoRoom: the disk is full.
         """
         self.require_room()
-        with failures_said():
+        with convert_errors():
             return Path(tempfile.mkdtemp(prefix=prefix, dir=self.folder))
 
     def discard_folders(self, prefix: str) -> None:

@@ -111,7 +111,7 @@ def run_and_exit(work: Callable[[], object]) -> NoReturn:
     os._exit(status & 0xFF)
 
 
-def tell_manager(state: str) -> None:
+def notify_manager(state: str) -> None:
     """Notify a service manager of this process's state: `READY=1`, `WATCHDOG=1` (sd_notify(3)).
 
     Does nothing without NOTIFY_SOCKET.
