@@ -97,7 +97,7 @@ def _extensions(app: Flask, config: Config) -> None:
     catalogs.compile_catalogs(Path(app.root_path) / "translations")
     locale.set_up_locale(app, config)
     _mail(app, config)
-    requests.tell_requests(app)
+    requests.log_requests(app)
     hosts.check_hosts(app)
     metering.count_requests(app)
     guard.guard(app)  # before CSRF, which reads the body

@@ -12,7 +12,7 @@ from flask_babel import force_locale
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vigint_web.blueprints.pages.dashboard.words import tell_all, tell_effects
+from vigint_web.blueprints.pages.dashboard.words import effect_lines, health_lines
 from vigint_web.services.operations.health_rules import (
     GIB,
     Disk,
@@ -117,7 +117,7 @@ def test_recipients_who_cannot_exist_are_no_recipients() -> None:
     some = replace(lost, named=True, alerted=("guard@shop.fr",))
     assert _found(mails=some)[Part.RECIPIENTS] == (State.NO_MAILBOX, Level.WARN)
     administrators = replace(SENT, named=False, alerted=("chief@shop.fr",))
-    assert _found(mails=administrators)[Part.RECIPIENTS] == (State.NOBODY_NAMED, Level.WARN)
+    assert _found(mails=administrators)[Part.RECIPIENTS] == (State.NO_RECIPIENTS, Level.WARN)
     outbox = replace(OUTBOX, named=False, nowhere=("admin@vigint.local",))
     assert Part.RECIPIENTS not in _found(mails=outbox), "the outbox takes mail for any address"
 
@@ -198,9 +198,9 @@ def test_every_state_has_a_sentence_in_both_languages(app: Flask) -> None:
         seen |= {(finding.part, finding.state) for finding in findings}
         for language, sentences in told.items():
             with force_locale(language):
-                lines = tell_all(findings, readings, 7 * GIB)
+                lines = health_lines(findings, readings, 7 * GIB)
                 assert [line.part for line in lines] == [finding.part for finding in findings]
-                lines += tell_effects(findings, readings)
+                lines += effect_lines(findings, readings)
                 for line in lines:
                     assert line.sentence.endswith("."), line
                     assert not re.search(r"%\(|None", line.sentence), line
@@ -213,7 +213,7 @@ def test_those_who_cannot_mend_the_machine_hear_what_it_does_to_them(app: Flask)
     secret = Mails("smtp.secret.example", None, 1, _ago(hours=1), "535 user vigint refused")
     readings = _readings(workers=None, mails=secret, disk=Disk(5 * GIB - 1, 60 * GIB, False))
     with force_locale("en"):
-        lines = tell_effects(examine(readings), readings)
+        lines = effect_lines(examine(readings), readings)
     assert [line.part for line in lines] == [Part.QUEUE, Part.MAIL], (
         "little space has no effect yet"
     )
@@ -225,15 +225,15 @@ def test_those_who_cannot_mend_the_machine_hear_what_it_does_to_them(app: Flask)
 def test_one_cause_is_told_once_and_nothing_wrong_is_one_line(app: Flask) -> None:
     down = _readings(database=False, workers=None)
     with force_locale("en"):
-        assert len(tell_effects(examine(down), down)) == 1
-        [line] = tell_effects(examine(_readings()), _readings())
+        assert len(effect_lines(examine(down), down)) == 1
+        [line] = effect_lines(examine(_readings()), _readings())
     assert (line.level, line.sentence, line.notice) == (Level.GOOD, "Everything works.", None)
 
 
 def test_what_stops_work_is_told_at_the_top(app: Flask) -> None:
     readings = _readings(workers=0, mails=OUTBOX)
     with force_locale("en"):
-        notices = {line.part: line.notice for line in tell_all(examine(readings), readings, 0)}
+        notices = {line.part: line.notice for line in health_lines(examine(readings), readings, 0)}
     assert notices[Part.WORKERS] == "bad"
     assert notices[Part.MAIL] == "info", "meant so, or soon mended"
     assert notices[Part.DISK] is None

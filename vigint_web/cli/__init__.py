@@ -59,6 +59,6 @@ def main() -> None:
         sys.exit(1)
     except SQLAlchemyError as error:
         # Only the type of the error: its text may contain a password.
-        said = "The database cannot be used" + f" ({type(error).__name__}): "
-        print(said + "check VIGINT_DATABASE_URL, or ask ./vigint doctor.", file=sys.stderr)
+        problem = "The database cannot be used" + f" ({type(error).__name__}): "
+        print(problem + "check VIGINT_DATABASE_URL, or ask ./vigint doctor.", file=sys.stderr)
         sys.exit(1)

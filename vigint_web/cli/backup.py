@@ -75,7 +75,7 @@ def restore(file: Path, force: bool) -> None:
             with _application(config) as app:
                 migrate_database(app)
                 gone, held = restoring.settle_restored(command_line(), manifest)
-    click.echo(f"Restored {_told(manifest)}.")
+    click.echo(f"Restored {_summary(manifest)}.")
     if gone:
         click.echo(f"Deleted while the backup was made, hence not there: {_number(gone, 'video')}.")
     if held:
@@ -129,7 +129,9 @@ def _verify(path: Path) -> None:
             # A temporary key: verifying must not create one in the data directory.
             url = _config(_data_dir(), manifest).database_url
         restoring.verify(archive, manifest, url or "sqlite://")
-    click.echo(f"The backup is whole: {_told(manifest)}. Every hash and every row count is right.")
+    click.echo(
+        f"The backup is whole: {_summary(manifest)}. Every hash and every row count is right."
+    )
 
 
 def _checked(archive: Archive) -> Manifest:
@@ -222,7 +224,7 @@ def _data_dir() -> Path:
     return Path(os.environ.get("VIGINT_DATA_DIR") or "data").absolute()
 
 
-def _told(manifest: Manifest) -> str:
+def _summary(manifest: Manifest) -> str:
     files = f"{_number(len(manifest.media), 'stored file')}, {_size(manifest.size)}"
     return f"{_rows(manifest.rows)}, {files}, made {manifest.created_at}"
 

@@ -59,16 +59,16 @@ def demo(host: str, port: int, workers: int, and_exit: bool, verbose: bool) -> N
         try:
             _Demonstration(config, served, output).run()
         except Exception as error:
-            said = (
+            reason = (
                 str(error) if isinstance(error, DemoFailed) else f"{type(error).__name__}: {error}"
             )
-            click.echo(f"The demonstration stopped: {said}", err=True)
+            click.echo(f"The demonstration stopped: {reason}", err=True)
             supervisor.request_stop(1)
             return
         if and_exit:
             supervisor.request_stop(0)
         else:
-            output.say("Ctrl-C stops everything.\n")
+            output.write("Ctrl-C stops everything.\n")
         output.is_muted = False
 
     run_and_exit(lambda: sys.exit(run_up(served, workers, output, show)))
@@ -115,17 +115,17 @@ class _Demonstration:
         login = self.output.first_login()
         if login is not None:
             block.append(f"First login:  {login}")
-        self.output.say("\n".join(block))
+        self.output.write("\n".join(block))
 
     def _step(self, title: str, work: Callable[[], Any]) -> Any:
-        self.output.say(f"{title}… ", end="")
+        self.output.write(f"{title}… ", end="")
         began = time.monotonic()
         try:
             found = work()
         except BaseException:
-            self.output.say("failed")
+            self.output.write("failed")
             raise
-        self.output.say(f"done ({time.monotonic() - began:.1f} s)")
+        self.output.write(f"done ({time.monotonic() - began:.1f} s)")
         return found
 
     def _credentials(self) -> tuple[str, str]:

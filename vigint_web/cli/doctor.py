@@ -37,7 +37,7 @@ class Finding:
 
     good: bool
     what: str
-    says: str
+    sentence: str
     vital: bool = True
 
 
@@ -49,7 +49,7 @@ def doctor() -> None:
         found = list(_examine(runtime().config))
     for finding in found:
         mark = "ok  " if finding.good else ("FAIL" if finding.vital else "warn")
-        click.echo(f"{mark}  {finding.what}: {finding.says}")
+        click.echo(f"{mark}  {finding.what}: {finding.sentence}")
     if any(not finding.good and finding.vital for finding in found):
         click.echo("The main job could not run here. Mend what says FAIL, then look again.")
         sys.exit(1)
@@ -134,18 +134,18 @@ def _database() -> Finding:
 def _storage(config: Config) -> Finding:
     place = runtime().storage
     free = shutil.disk_usage(config.temp_dir).free
-    says = f"{place.describe()}, {free / 1e9:.1f} GB free"
+    state = f"{place.describe()}, {free / 1e9:.1f} GB free"
     if config.s3 is not None:
-        says = f"{place.describe()}; working files in {config.temp_dir}, {free / 1e9:.1f} GB free"
+        state = f"{place.describe()}; working files in {config.temp_dir}, {free / 1e9:.1f} GB free"
     try:
         place.check()
     except NoRoom as error:
-        return Finding(False, "storage", f"{says}: {error}; make room")
+        return Finding(False, "storage", f"{state}: {error}; make room")
     except StorageError as error:
         return Finding(False, "storage", f"{place.describe()}: {error}")
     if free < _LOW_DISK:
-        return Finding(False, "storage", f"{says}: make room, videos need it", vital=False)
-    return Finding(True, "storage", f"{says}; writing, reading and removing work")
+        return Finding(False, "storage", f"{state}: make room, videos need it", vital=False)
+    return Finding(True, "storage", f"{state}; writing, reading and removing work")
 
 
 def _mail(config: Config) -> Finding:

@@ -27,9 +27,9 @@ def sentence(fields: Mapping[str, Any]) -> str | None:
         words = _WORDS[Event(fields[EVENT])]
     except (KeyError, ValueError):
         return None
-    said = words.format_map(_Known(fields))
+    text = words.format_map(_Known(fields))
     # Reasons contain answers of other servers: remove control characters before printing.
-    printable = "".join(sign if sign.isprintable() else " " for sign in said)
+    printable = "".join(sign if sign.isprintable() else " " for sign in text)
     return f"{_local_time(fields)}  {printable[:_LONGEST]}"
 
 

@@ -57,7 +57,7 @@ def _check(delete: bool, older_than: float, hashes: bool, as_json: bool) -> None
     found = storage_check.check(older_than, progress.show, hashes=hashes)
     progress.end()
     if not as_json:
-        _tell(found, hashes)
+        _print_findings(found, hashes)
     removed = Findings()
     if delete and found.removable:
         removed = storage_check.remove(command_line(), found, older_than)
@@ -71,7 +71,7 @@ def _check(delete: bool, older_than: float, hashes: bool, as_json: bool) -> None
         sys.exit(1)
 
 
-def _tell(found: Findings, hashes: bool) -> None:
+def _print_findings(found: Findings, hashes: bool) -> None:
     click.echo(f"Storage: {storage().describe()}")
     for damage in found.damaged:
         click.echo(f"WRONG    {damage.named.key}: {_sentence(damage)}")
@@ -136,12 +136,12 @@ def _held(several: list[Held]) -> list[dict[str, Any]]:
 
 
 def _all_of(found: Findings) -> str:
-    told = (
+    counts = (
         _number(len(found.orphans), "file"),
         _number(len(found.staged), "upload"),
         _number(len(found.unfinished), "unfinished piece") + " of work",
     )
-    return f"{', '.join(told)}: {_size(sum(held.size for held in found.removable))}"
+    return f"{', '.join(counts)}: {_size(sum(held.size for held in found.removable))}"
 
 
 def _number(number: int, name: str) -> str:

@@ -42,10 +42,10 @@ class Output:
         listener = self._hear if self.terminal is not None else None
         return LogFile(self.log_path, config.log_format, listener)
 
-    def say(self, text: str = "", *, end: str = "\n") -> None:
+    def write(self, text: str = "", *, end: str = "\n") -> None:
         """Print a line, or the beginning of one."""
         if self.terminal is not None:
-            self.terminal.say(text, end=end)
+            self.terminal.write(text, end=end)
         else:
             click.echo(text + end, nl=False)
             sys.stdout.flush()
@@ -53,12 +53,12 @@ class Output:
     def progress(self, text: str) -> None:
         """Print the current step if a user is waiting on a terminal."""
         if self.terminal is not None:
-            self.terminal.say(text)
+            self.terminal.write(text)
 
     def warn(self, text: str) -> None:
         """Print a warning."""
         if self.terminal is not None:
-            self.terminal.say(f"Warning: {text}")
+            self.terminal.write(f"Warning: {text}")
         else:
             click.echo(f"Warning: {text}", err=True)
 
@@ -80,17 +80,17 @@ class Output:
         """Print the pending important lines, and wait until everything is printed."""
         login = self.first_login()
         if login is not None:
-            self.say(f"First login:  {login}")
+            self.write(f"First login:  {login}")
         if self.terminal is not None:
             self.terminal.close()
 
     def _hear(self, line: str, fields: Mapping[str, Any]) -> None:
         if self._verbose:
-            said: str | None = as_text(fields) if fields else line
+            text: str | None = as_text(fields) if fields else line
         else:
-            said = None if self.is_muted else sentence(fields)
-        if said is not None:
-            self.say("".join(c if c.isprintable() or c == "\n" else " " for c in said))
+            text = None if self.is_muted else sentence(fields)
+        if text is not None:
+            self.write("".join(c if c.isprintable() or c == "\n" else " " for c in text))
 
 
 def shown(path: Path) -> Path:

@@ -27,14 +27,14 @@ def _password(from_stdin: bool) -> tuple[str, bool]:
 @click.option("--password-stdin", is_flag=True, help="Read the password from standard input.")
 def create_user(email: str, role: str, password_stdin: bool) -> None:
     """Create a user who can log in."""
-    password, told = _password(password_stdin)
+    password, generated = _password(password_stdin)
     app = create_app()
     with app.app_context():
         migrate_database(app)
         with force_locale("en"):  # errors are printed in English, like all other output
             users.create_user(command_line(), email, password, Role(role))
     click.echo(f"{users.normalise_email(email)} is {role} now.", err=True)
-    if told:
+    if generated:
         click.echo(f"Password, shown this once: {password}")
 
 
@@ -43,14 +43,14 @@ def create_user(email: str, role: str, password_stdin: bool) -> None:
 @click.option("--password-stdin", is_flag=True, help="Read the password from standard input.")
 def reset_password(email: str, password_stdin: bool) -> None:
     """Set a new password for a user; their sessions end."""
-    password, told = _password(password_stdin)
+    password, generated = _password(password_stdin)
     app = create_app()
     with app.app_context():
         migrate_database(app)
         with force_locale("en"):  # errors are printed in English, like all other output
             users.set_password(command_line(), email, password)
     click.echo(f"{users.normalise_email(email)} has a new password.", err=True)
-    if told:
+    if generated:
         click.echo(f"Password, shown this once: {password}")
 
 

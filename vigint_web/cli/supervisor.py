@@ -87,7 +87,7 @@ class Supervisor:
         *,
         on_ready: Callable[[], None] | None = None,
         report: Report | None = None,
-        said_where: str = "above",
+        output_place: str = "above",
         warm_seconds: float = 10.0,
         start_seconds: float = 60.0,
     ) -> None:
@@ -98,7 +98,7 @@ class Supervisor:
             on_ready: called once in a thread of its own when all are ready, so it may block; if it
             raises, everything is stopped and the status is 1.
             report: receives the events.
-            said_where: the place where the children's output can be read.
+            output_place: the place where the children's output can be read.
             warm_seconds: the time for children to end before SIGKILL.
             start_seconds: the time for the children of one order to become ready.
         """
@@ -106,7 +106,7 @@ class Supervisor:
         self._slots = [_Slot(child) for child in ordered]
         self._on_ready = on_ready
         self._report = report or Report()
-        self._said_where = said_where
+        self._output_place = output_place
         self._warm_seconds = warm_seconds
         self._start_seconds = start_seconds
         self._stopping = threading.Event()
@@ -164,7 +164,7 @@ class Supervisor:
             self.request_stop(1)
         except Exception:
             log.exception("The callback for readiness has failed; stopping.")
-            self._report.failed(f"Something unexpected went wrong; see {self._said_where}.")
+            self._report.failed(f"Something unexpected went wrong; see {self._output_place}.")
             self.request_stop(1)
 
     def _start(self) -> None:
@@ -183,7 +183,7 @@ class Supervisor:
                         _join(
                             f"The {waiting[0].child.name} was not ready after"
                             f" {self._start_seconds:.0f} seconds: see what it said"
-                            f" {self._said_where}.",
+                            f" {self._output_place}.",
                             waiting[0].child.failure_hint,
                         )
                     )
@@ -242,7 +242,7 @@ class Supervisor:
             raise StartError(
                 _join(
                     f"The {child.name} does not start: it ended {slot.deaths} times in a row;"
-                    f" see what it said {self._said_where}.",
+                    f" see what it said {self._output_place}.",
                     child.failure_hint,
                 )
             )
@@ -260,7 +260,7 @@ class Supervisor:
         self._stopping.set()
         self._report.stopping()
         overall = time.monotonic() + self._warm_seconds
-        said_at: float | None = time.monotonic() + _SILENT_SECONDS
+        report_at: float | None = time.monotonic() + _SILENT_SECONDS
         least = min(self._warm_seconds, _LEAST_WARM_SECONDS)
         backwards = reversed(self._slots)
         for _, group in groupby(backwards, key=lambda slot: slot.child.order):
@@ -273,10 +273,10 @@ class Supervisor:
                     names = ", ".join(slot.child.name for slot in running if _runs(slot))
                     log.warning("Killed after %.0f s of waiting: %s.", self._warm_seconds, names)
                     break
-                if said_at is not None and time.monotonic() > said_at:
-                    said_at = None
-                    self._tell_who_is_left(running, deadline)
-                self._wait(min(deadline, said_at or deadline))
+                if report_at is not None and time.monotonic() > report_at:
+                    report_at = None
+                    self._report_running(running, deadline)
+                self._wait(min(deadline, report_at or deadline))
             if self._cold and any(_runs(slot) for slot in running):
                 self._report.cut_short()
             for slot in running:
@@ -285,7 +285,7 @@ class Supervisor:
                     slot.process.wait()
                     slot.process = None
 
-    def _tell_who_is_left(self, slots: Sequence[_Slot], deadline: float) -> None:
+    def _report_running(self, slots: Sequence[_Slot], deadline: float) -> None:
         left = {slot.child.name: slot.process.pid for slot in slots if slot.process and _runs(slot)}
         self._report.still_waiting(left, deadline - time.monotonic())
 

@@ -28,7 +28,7 @@ class Terminal(Report):
         self._thread = threading.Thread(target=self._write, name="terminal", daemon=True)
         self._thread.start()
 
-    def say(self, text: str = "", *, end: str = "\n") -> None:
+    def write(self, text: str = "", *, end: str = "\n") -> None:
         """Write a line, or the beginning of one."""
         if self._lines.qsize() < _MOST_WAITING:
             self._lines.put(text + end)
@@ -49,28 +49,28 @@ class Terminal(Report):
         """Report the restart of a process."""
         when = f"in {pause:g} s" if pause else "now"
         part = _named(name)
-        self.say(f"{part[0].upper()}{part[1:]} {what}; it is started again {when}.")
+        self.write(f"{part[0].upper()}{part[1:]} {what}; it is started again {when}.")
 
     def failed(self, sentence: str) -> None:
         """Report why everything stops."""
-        self.say(sentence)
+        self.write(sentence)
 
     def stopping(self) -> None:
         """Acknowledge Ctrl-C."""
-        self.say("\nStopping…")
+        self.write("\nStopping…")
 
     def still_waiting(self, left: Mapping[str, int], seconds: float) -> None:
         """Report what Vigint waits for while stopping, and how to stop it at once."""
         doing = self.work()
         names = [_described(name, doing.get(pid)) for name, pid in left.items()]
-        self.say(
+        self.write(
             f"Waiting for {'; '.join(names)}; {math.ceil(seconds)} s at most.\n"
             "Ctrl-C again stops at once. Work that is cut off is done at the next start."
         )
 
     def cut_short(self) -> None:
         """Acknowledge the second Ctrl-C."""
-        self.say("Stopping at once.")
+        self.write("Stopping at once.")
 
 
 def terminal_of_a_person() -> Terminal | None:

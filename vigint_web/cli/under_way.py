@@ -24,7 +24,7 @@ _WORK = {
     HOST_ELSEWHERE: "uploads a video to the other host",
     DELIVER_ACCOUNT_MAIL: "sends a mail about an account",
 }
-_BY_JOB = {function.rsplit(".", 1)[1]: said for function, said in _WORK.items()}
+_BY_JOB = {function.rsplit(".", 1)[1]: activity for function, activity in _WORK.items()}
 
 
 def work_under_way(queue_url: str) -> dict[int, str]:
@@ -45,11 +45,11 @@ def work_under_way(queue_url: str) -> dict[int, str]:
             for name in QUEUES:
                 for entry in redis.zrange(StartedJobRegistry.key_template.format(name), 0, -1):
                     job_id = str(entry).partition(":")[0]
-                    said = _BY_JOB.get(job_id.partition("-")[0])
+                    activity = _BY_JOB.get(job_id.partition("-")[0])
                     pid = _worker_of(redis, job_id)
-                    if pid is not None and said and said not in found.setdefault(pid, []):
-                        found[pid].append(said)
-            return {pid: " and ".join(said) for pid, said in found.items()}
+                    if pid is not None and activity and activity not in found.setdefault(pid, []):
+                        found[pid].append(activity)
+            return {pid: " and ".join(activities) for pid, activities in found.items()}
     except (RedisError, OSError, ValueError):
         return {}
 

@@ -128,14 +128,14 @@ def _run(
 
         def ready() -> None:
             _await_ready(served.local_url, output.where_processes_speak)
-            output.say(f"Vigint is ready on {served.url}")
+            output.write(f"Vigint is ready on {served.url}")
             on_ready(config, supervisor)
 
         supervisor = Supervisor(
             [*children, *_processes(config, served, workers, listener, log)],
             on_ready=ready,
             report=output.terminal,
-            said_where=output.where_processes_speak,
+            output_place=output.where_processes_speak,
         )
         if output.terminal is not None:
             url = config.redis_url or queue_url(config.data_dir)
@@ -174,11 +174,11 @@ def _prepare(config: Config, output: Output) -> tuple[list[str], list[str]]:
         if output.terminal is not None:
             output.keep_first_password(password)
         else:
-            _tell_first_password(config, password)
+            _show_first_password(config, password)
     return nowhere, retention
 
 
-def _tell_first_password(config: Config, password: str) -> None:
+def _show_first_password(config: Config, password: str) -> None:
     if sys.stdout.isatty():
         click.echo(f"First start: log in as {users.FIRST_ADMIN} with the password {password}")
         click.echo("It is shown this once. Change it under your account.")
@@ -317,7 +317,7 @@ def up(host: str, port: int, workers: int, verbose: bool) -> None:
 
     def show(_config: Config, _supervisor: Supervisor) -> None:
         if output.terminal is not None:
-            output.say(_block(served, output))
+            output.write(_block(served, output))
 
     run_and_exit(lambda: sys.exit(run_up(served, workers, output, show)))
 

@@ -94,7 +94,7 @@ def ago(moment: datetime, now: datetime | None = None) -> str:
     unit = next(unit for _, unit in TIMEDELTA_UNITS if seconds >= unit)
     whole = timedelta(seconds=seconds // unit * unit)
     locale = str(get_locale())
-    said = format_timedelta(
+    text = format_timedelta(
         whole if delta > timedelta() else -whole,
         # The next unit only when it is full: 59 minutes are not an hour.
         threshold=1,
@@ -104,7 +104,7 @@ def ago(moment: datetime, now: datetime | None = None) -> str:
         locale=_DIALECTS.get(locale, locale),
     )
     # The symbols of the units (BIPM), as in British newspapers: 16 h ago, 45 s ago.
-    return re.sub(r"\b(h)r\b|\b(s)ec\b", r"\1\2", said) if locale == "en" else said
+    return re.sub(r"\b(h)r\b|\b(s)ec\b", r"\1\2", text) if locale == "en" else text
 
 
 def since(moment: datetime, now: datetime | None = None) -> str:

@@ -100,5 +100,5 @@ def error_sentence(error: VigintError) -> str:
         return str(error)
     if isinstance(error, Invalid) and error.mistakes:
         return " ".join(map(mistake_sentence, error.mistakes))
-    said = str(refusal_sentence(error.code))
-    return said % error.facts if error.facts else said
+    sentence = str(refusal_sentence(error.code))
+    return sentence % error.facts if error.facts else sentence

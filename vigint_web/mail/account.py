@@ -30,7 +30,7 @@ class AccountMailFacts:
 @dataclass(frozen=True)
 class _Words:
     subject: LazyString
-    said: LazyString
+    sentence: LazyString
     button: LazyString | None
     otherwise: LazyString
 
@@ -38,7 +38,7 @@ class _Words:
 _WORDS = {
     AccountMailPurpose.INVITATION: _Words(
         subject=_("Your invitation to Vigint"),
-        said=_(
+        sentence=_(
             "You were given access to the security videos of %(host)s. Choose a password to open"
             " your account."
         ),
@@ -47,13 +47,13 @@ _WORDS = {
     ),
     AccountMailPurpose.PASSWORD_RESET: _Words(
         subject=_("A new password for Vigint"),
-        said=_("Someone, probably you, asked for a new password for your account at %(host)s."),
+        sentence=_("Someone, probably you, asked for a new password for your account at %(host)s."),
         button=_("Choose a new password"),
         otherwise=_("Not you? Ignore this mail: your password stays as it is."),
     ),
     AccountMailPurpose.PASSWORD_CHANGED: _Words(
         subject=_("Your Vigint password was changed"),
-        said=_(
+        sentence=_(
             "The password of your account at %(host)s was changed, and your other sessions were"
             " ended."
         ),
@@ -62,7 +62,7 @@ _WORDS = {
     ),
     AccountMailPurpose.TWO_FACTOR_RESET: _Words(
         subject=_("Your second factor for Vigint was removed"),
-        said=_(
+        sentence=_(
             "An administrator removed the second factor of your account at %(host)s, and your"
             " sessions were ended. You can set it up again after your next login."
         ),
@@ -83,7 +83,7 @@ def compose_account_mail(facts: AccountMailFacts, config: Config) -> OutgoingMai
             config,
             subject=subject,
             locale=facts.locale,
-            said=str(words.said) % {"host": urlsplit(facts.base_url).netloc},
+            sentence=str(words.sentence) % {"host": urlsplit(facts.base_url).netloc},
             button=str(words.button or ""),
             otherwise=str(words.otherwise),
             until=day_and_minute(facts.expires_at, zone),

@@ -291,7 +291,7 @@ def compose_played(facts: LinkMail, config: Config) -> OutgoingMail:
 
 
 def _about_link(template: str, subject: str, facts: LinkMail, config: Config) -> OutgoingMail:
-    def told(moment: datetime | None) -> str:
+    def formatted(moment: datetime | None) -> str:
         return day_and_minute(moment, config.timezone) if moment is not None else ""
 
     facts = replace(
@@ -310,9 +310,9 @@ def _about_link(template: str, subject: str, facts: LinkMail, config: Config) ->
         when=moment_of(seen, zone) if seen is not None else None,
         verified=verification(facts.confirmed, seen, zone) if seen is not None else "",
         locale=facts.locale or config.default_locale,
-        starts=told(facts.not_before),
-        expiry=told(facts.expires_at),
-        played=told(facts.played_at),
+        starts=formatted(facts.not_before),
+        expiry=formatted(facts.expires_at),
+        played=formatted(facts.played_at),
     )
 
 

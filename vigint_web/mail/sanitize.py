@@ -11,9 +11,9 @@ _HALVES = re.compile(r"[\ud800-\udfff]")
 
 def paragraphs(text: str, longest: int = 20_000) -> str:
     """Return a text of several lines without characters that mail programs interpret."""
-    told = _LINE_ENDS.sub("\n", text).replace("\t", " ")
-    told = _HALVES.sub("\ufffd", _CONTROLS.sub("", told))
-    return _cut(told.strip("\n"), longest)
+    cleaned = _LINE_ENDS.sub("\n", text).replace("\t", " ")
+    cleaned = _HALVES.sub("\ufffd", _CONTROLS.sub("", cleaned))
+    return _cut(cleaned.strip("\n"), longest)
 
 
 def one_line(text: str, longest: int = 300) -> str:

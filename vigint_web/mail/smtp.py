@@ -50,7 +50,7 @@ def hand_over(message: Message, settings: Mail, progress: Progress | None) -> No
         connection.host = connection.configure_host()
     except (smtplib.SMTPException, OSError) as error:
         # Concerns the server, its certificate or the password: settings that may be corrected.
-        raise MailUndelivered(_said(error), unreachable=True) from None
+        raise MailUndelivered(_description(error), unreachable=True) from None
     try:
         if progress is not None:
             progress.reached()
@@ -58,15 +58,15 @@ def hand_over(message: Message, settings: Mail, progress: Progress | None) -> No
     except smtplib.SMTPNotSupportedError:
         raise MailRefused(NO_SMTPUTF8) from None
     except smtplib.SMTPRecipientsRefused as error:
-        code, said = next(iter(error.recipients.values()))
-        raise _verdict(code, said) from None
+        code, reply = next(iter(error.recipients.values()))
+        raise _verdict(code, reply) from None
     except smtplib.SMTPDataError as error:
         raise _verdict(error.smtp_code, error.smtp_error) from None
     except smtplib.SMTPResponseException as error:
         # Concerns the sender's address: a setting that may be corrected.
-        raise MailUndelivered(_said(error)) from None
+        raise MailUndelivered(_description(error)) from None
     except (smtplib.SMTPException, OSError) as error:
-        raise MailUndelivered(_said(error)) from None
+        raise MailUndelivered(_description(error)) from None
     finally:
         connection.part()
 
@@ -121,18 +121,18 @@ class _Connection(Connection):
                 self.host.close()
 
 
-def _verdict(code: int, said: bytes | str) -> MailRefused | MailUndelivered:
+def _verdict(code: int, reply: bytes | str) -> MailRefused | MailUndelivered:
     # RFC 5321, 4.2.1: 5yz is a permanent negative completion, 4yz a transient one.
-    sentence = _sentence(code, said)
+    sentence = _sentence(code, reply)
     return MailRefused(sentence) if 500 <= code < 600 else MailUndelivered(sentence)
 
 
-def _said(error: Exception) -> str:
+def _description(error: Exception) -> str:
     if isinstance(error, smtplib.SMTPResponseException):
         return _sentence(error.smtp_code, error.smtp_error)
     return f"{type(error).__name__}: {error}"[:300]
 
 
-def _sentence(code: int, said: bytes | str) -> str:
-    text = said.decode("utf-8", "replace") if isinstance(said, bytes) else said
+def _sentence(code: int, reply: bytes | str) -> str:
+    text = reply.decode("utf-8", "replace") if isinstance(reply, bytes) else reply
     return f"{code} {text}"[:300]

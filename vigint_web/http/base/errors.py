@@ -103,16 +103,16 @@ def refuse(
     Args:
         opens_at: the start of validity of a link that is not valid yet.
     """
-    said = sentence or str(refusal_sentence(code))
+    message = sentence or str(refusal_sentence(code))
     response: Response
     if wants_json():
-        response = jsonify(error=said, code=code)
+        response = jsonify(error=message, code=code)
     else:
         page = render_template(
             _template(code, status),
             code=code,
             status=status,
-            sentence=said,
+            sentence=message,
             opens_at=opens_at,
         )
         response = Response(page, content_type="text/html; charset=utf-8")

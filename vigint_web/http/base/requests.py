@@ -15,7 +15,7 @@ _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
 _QUIET = {"health.health", "health.healthz", "static", "bootstrap.static"}
 
 
-def tell_requests(app: Flask) -> None:
+def log_requests(app: Flask) -> None:
     """Bind request ids and write the access log."""
 
     @app.before_request
@@ -26,9 +26,9 @@ def tell_requests(app: Flask) -> None:
         g.log_context = log_context.set({"request": g.request_id})
 
     @app.after_request
-    def tell(response: Response) -> Response:
+    def write_line(response: Response) -> Response:
         response.headers["X-Request-ID"] = g.get("request_id", "")
-        if request.endpoint not in _QUIET and not g.get("not_worth_telling"):
+        if request.endpoint not in _QUIET and not g.get("skip_access_log"):
             # The route, never the path: paths carry tokens.
             route = request.url_rule.rule if request.url_rule else "(no route)"
             log.info(

@@ -32,7 +32,7 @@ def live_page(render: Callable[[], str], *, also: object = None) -> Response:
     # Computed before reading: a change in between is found by the next poll.
     tag = _tag(also)
     if request.if_none_match.contains_weak(tag):
-        g.not_worth_telling = True
+        g.skip_access_log = True
         response = Response(status=304)
     else:
         response = Response(render(), content_type="text/html; charset=utf-8")
@@ -43,7 +43,7 @@ def live_page(render: Callable[[], str], *, also: object = None) -> Response:
 def _tag(also: object) -> str:
     who = actor()
     sites = None if who.site_ids is None else sorted(who.site_ids)
-    said = (
+    parts = (
         current_app.extensions[_BUILD],
         pulse(who),
         str(get_locale()),
@@ -52,7 +52,7 @@ def _tag(also: object) -> str:
         request.full_path,
         also,
     )
-    return hashlib.sha256(repr(said).encode("utf-8", "surrogatepass")).hexdigest()[:32]
+    return hashlib.sha256(repr(parts).encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
 class _Sessions(SessionsOfPages):

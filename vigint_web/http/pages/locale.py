@@ -12,7 +12,7 @@ from vigint_web.i18n.timezones import is_zone
 
 _FOR_PROGRAMS = ("/api/", "/stream/")
 # A link's page is the same for all recipients: it uses the time zone of the place.
-_FOR_EVERYBODY = (*_FOR_PROGRAMS, "/video/")
+_PUBLIC = (*_FOR_PROGRAMS, "/video/")
 
 
 def set_up_locale(app: Flask, config: Config) -> None:
@@ -33,7 +33,7 @@ def set_up_locale(app: Flask, config: Config) -> None:
         return request.accept_languages.best_match(LOCALES) or config.default_locale
 
     def zone() -> str:
-        if not has_request_context() or request.path.startswith(_FOR_EVERYBODY):
+        if not has_request_context() or request.path.startswith(_PUBLIC):
             return config.timezone.key
         own = current_user.timezone if is_logged_in() else None
         # An update may remove a name from the time zone database.

@@ -214,10 +214,10 @@ def _responses(operation: Operation, schemas: dict[str, Any]) -> dict[str, Any]:
     for code, status in operation.refusals.items():
         by_status.setdefault(status, []).append(code)
     for status, codes in sorted(by_status.items()):
-        said = " ".join(f"`{code}`: {refusal_sentence(code)}" for code in codes)
+        description = " ".join(f"`{code}`: {refusal_sentence(code)}" for code in codes)
         reference = {"$ref": _REFERENCE.format(model="ErrorDocument")}
         responses[str(status)] = {
-            "description": said,
+            "description": description,
             "content": {"application/json": {"schema": reference}},
         }
     return responses

@@ -54,7 +54,7 @@ class State(StrEnum):
     UNTRIED = "untried"
     ACCEPTED = "accepted"
     NOT_ACCEPTED = "not_accepted"
-    NOBODY_NAMED = "nobody_named"
+    NO_RECIPIENTS = "nobody_named"
     NO_MAILBOX = "no_mailbox"
     GIVEN_UP = "given_up"
     LOOPBACK = "loopback"
@@ -193,7 +193,7 @@ def _mail(readings: Readings) -> Iterator[Finding]:
     if mails.server is not None and mails.nowhere:
         yield Finding(Part.RECIPIENTS, State.NO_MAILBOX, Level.WARN if mails.alerted else Level.BAD)
     elif mails.server is not None and not mails.named:
-        yield Finding(Part.RECIPIENTS, State.NOBODY_NAMED, Level.WARN)
+        yield Finding(Part.RECIPIENTS, State.NO_RECIPIENTS, Level.WARN)
     if mails.given_up:
         yield Finding(Part.UNDELIVERABLE, State.GIVEN_UP, Level.WARN)
     if mails.calls:

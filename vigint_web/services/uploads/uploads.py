@@ -52,7 +52,7 @@ class Announced:
     site: str = ""
     # The source's id for programs; empty: the next number.
     source_id: str = ""
-    said: str = ""
+    metadata_header: str = ""
 
 
 def time_to_live() -> timedelta:
@@ -108,7 +108,7 @@ def begin(actor: Actor, announced: Announced) -> Upload:
             expires_at=utcnow() + time_to_live(),
             length=announced.length,
             offset=0,
-            said=announced.said,
+            said=announced.metadata_header,
         )
         session.add(upload)
     return upload

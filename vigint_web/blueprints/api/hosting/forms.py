@@ -107,12 +107,12 @@ def _checked(form: _Form) -> Hosted:
     access_type = form.texts.get("access_type", "private")
     if access_type != "private":  # the only value
         form.warnings.add("access_type", access_type, NOT_UNDERSTOOD, "private")
-    said = {name: value for name, value in metadata.items() if name not in ABOUT_REQUEST}
+    incident_fields = {name: value for name, value in metadata.items() if name not in ABOUT_REQUEST}
     if form.video is None or mistakes:
         raise form.mistakes.refusal()
     document = {
         "message": metadata.get("message"),
-        "incident_data": {"incident_type": "video", **said},
+        "incident_data": {"incident_type": "video", **incident_fields},
         "expiration_hours": form.texts.get("expiration_hours") or None,
         "alert": False,  # the caller notifies people itself
     }

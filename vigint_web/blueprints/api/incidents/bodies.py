@@ -144,12 +144,12 @@ def _read_document(body: bytes) -> Received:
     except BaseException:
         frames.abandon()
         raise
-    said = {
+    content = {
         **document,
         "times": [repr(moment) for moment in taken.moments],
         "counts": frames.counts,
     }
-    return Received(facts, footage, fingerprint_of(said, footage.digests, body))
+    return Received(facts, footage, fingerprint_of(content, footage.digests, body))
 
 
 def _listed_frames(given: Any, warnings: Warnings) -> list[Any]:

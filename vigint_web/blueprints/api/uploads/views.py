@@ -45,7 +45,7 @@ def speak() -> None:
 
 
 @blueprint.after_request
-def tell_version(response: Response) -> Response:
+def add_version(response: Response) -> Response:
     """Add the version of tus to every answer."""
     response.headers["Tus-Resumable"] = tus.VERSION
     if response.status_code == 412:
@@ -101,32 +101,32 @@ def create() -> Response:
         upload = uploads.find(whose, upload.public_id)
     response.headers["Location"] = url_for("uploads.show", upload_id=upload.public_id)
     response.headers["Vigint-Source"] = upload.source.source_id
-    _tell_expiry(response, upload)
+    _add_expiry(response, upload)
     return response
 
 
 def _announced() -> uploads.Announced:
     mistakes, length, filename = Mistakes(), 0, ""
-    said, told = request.headers.get("Upload-Metadata", ""), dict[str, str]()
+    header, metadata = request.headers.get("Upload-Metadata", ""), dict[str, str]()
     with mistakes.collected():
         if "Upload-Defer-Length" in request.headers:
             raise Malformed([Mistake(MistakeCode.LENGTH_DEFERRED, "Upload-Defer-Length")])
         length = tus.number(request.headers, "Upload-Length")
     with mistakes.collected():
-        told = tus.metadata(said)
-        filename = told.get("filename", "")
+        metadata = tus.metadata(header)
+        filename = metadata.get("filename", "")
         if not filename.strip():
             raise Malformed([Mistake(MistakeCode.FILENAME_MISSING, "Upload-Metadata")])
     mistakes.refuse()
     return uploads.Announced(
         length=length,
         filename=filename,
-        name=told.get("name", ""),
-        description=told.get("description", ""),
-        tags=parse_tags(one_line(told.get("tags", ""))),
-        site=told.get("site", ""),
-        source_id=told.get("source_id", ""),
-        said=said,
+        name=metadata.get("name", ""),
+        description=metadata.get("description", ""),
+        tags=parse_tags(one_line(metadata.get("tags", ""))),
+        site=metadata.get("site", ""),
+        source_id=metadata.get("source_id", ""),
+        metadata_header=header,
     )
 
 
@@ -155,7 +155,7 @@ def show(upload_id: str) -> Response:
     if upload.said:
         response.headers["Upload-Metadata"] = upload.said
     response.headers["Vigint-Source"] = upload.source.source_id
-    _tell_expiry(response, upload)
+    _add_expiry(response, upload)
     return response
 
 
@@ -176,7 +176,7 @@ def receive(upload_id: str) -> Response:
         return response
     response = Response(status=204)
     response.headers["Upload-Offset"] = str(reached)
-    _tell_expiry(response, uploads.find(whose, upload_id))
+    _add_expiry(response, uploads.find(whose, upload_id))
     return response
 
 
@@ -201,6 +201,6 @@ def _actor() -> Actor:
     return as_key(api_key()) if "api_key" in g else actor()
 
 
-def _tell_expiry(response: Response, upload: Upload) -> None:
+def _add_expiry(response: Response, upload: Upload) -> None:
     if upload.finished_at is None:
         response.headers["Upload-Expires"] = http_date(upload.expires_at)

@@ -98,18 +98,18 @@ def logout() -> AnyResponse:
 def wait_sentence(seconds: int) -> str:
     """Return the delay after too many failures as a sentence."""
     if seconds < 60:
-        said = ngettext(
+        sentence = ngettext(
             "Too many failed attempts. Wait %(num)d second, then try again.",
             "Too many failed attempts. Wait %(num)d seconds, then try again.",
             seconds,
         )
     else:
-        said = ngettext(
+        sentence = ngettext(
             "Too many failed attempts. Wait %(num)d minute, then try again.",
             "Too many failed attempts. Wait %(num)d minutes, then try again.",
             -(-seconds // 60),
         )
-    return str(said)
+    return str(sentence)
 
 
 def refuse_for_now(page: str, error: TooSoon) -> Response:

@@ -30,7 +30,7 @@ class Notice:
     is_blocked: bool
 
 
-def tell_waiting(waiting: Waiting) -> Notice:
+def waiting_notice(waiting: Waiting) -> Notice:
     """Return the notice for administrators, with the counts of the whole installation."""
     losses = _losses(waiting)
     return Notice(
@@ -44,7 +44,7 @@ def tell_waiting(waiting: Waiting) -> Notice:
     )
 
 
-def tell_effect(waiting: Waiting) -> str | None:
+def effect_notice(waiting: Waiting) -> str | None:
     """Return the notice for all other users: the effect on them, without counts of other sites."""
     if waiting.setting == Setting.LOG or waiting.proposal.declined or waiting.opinions:
         return None
@@ -65,7 +65,7 @@ def tell_effect(waiting: Waiting) -> str | None:
     )
 
 
-def tell_moving(moving: Moving) -> str:
+def progress_line(moving: Moving) -> str:
     """Return the progress of moving the stored dates after a change of the retention."""
     return ngettext(
         "The dates of deletion follow [Retention] %(key)s: %(count)s video so far.",
@@ -101,11 +101,11 @@ def _changed(waiting: Waiting) -> str:
 
 def _losses(waiting: Waiting) -> str:
     visits = waiting.setting == Setting.LOG
-    told = []
+    sentences = []
     if waiting.now:
-        told.append(_visits_now(waiting.now) if visits else _videos_now(waiting.now))
+        sentences.append(_visits_now(waiting.now) if visits else _videos_now(waiting.now))
     if waiting.soon and waiting.now:
-        told.append(
+        sentences.append(
             ngettext(
                 "%(count)s more would follow within 7 days.",
                 "%(count)s more would follow within 7 days.",
@@ -114,8 +114,8 @@ def _losses(waiting: Waiting) -> str:
             )
         )
     elif waiting.soon:
-        told.append(_visits_soon(waiting.soon) if visits else _videos_soon(waiting.soon))
-    return " ".join(told) or _("Nothing would be deleted within 7 days.")
+        sentences.append(_visits_soon(waiting.soon) if visits else _videos_soon(waiting.soon))
+    return " ".join(sentences) or _("Nothing would be deleted within 7 days.")
 
 
 def _videos_now(count: int) -> str:

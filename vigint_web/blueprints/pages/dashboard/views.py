@@ -46,10 +46,10 @@ def test_alert() -> Response:
     )
     incident = send_test_alert(actor(), current_user.email, message)
     if mails_leave():
-        said = _("The test alert is on its way to %(address)s.", address=current_user.email)
+        sentence = _("The test alert is on its way to %(address)s.", address=current_user.email)
     else:
-        said = _("The test alert is being written to the outbox: no mail server is configured.")
-    flash(said, "success")
+        sentence = _("The test alert is being written to the outbox: no mail server is configured.")
+    flash(sentence, "success")
     return redirect(url_for("incidents.show", reference=incident.reference))
 
 
@@ -57,13 +57,13 @@ def _shown() -> dict[str, Any]:
     readings = health.measure()  # first: it ends the transaction
     findings = examine(readings)
     if can(Permission.READ_HEALTH):
-        told = words.tell_all(findings, readings, health.footage_bytes())
+        lines = words.health_lines(findings, readings, health.footage_bytes())
     else:
-        told = words.tell_effects(findings, readings)
+        lines = words.effect_lines(findings, readings)
     return {
         "overview": overview(actor(), reader_zone()),
         "steps": first_steps(actor()),
-        "health": told,
+        "health": lines,
         "trend_words": words.trend_words,
         "short_day": short_day,
         "mails_are_sent": readings.mails.server is not None,
@@ -75,10 +75,10 @@ def _shown() -> dict[str, Any]:
 def _retention() -> dict[str, list[Any]]:
     waiting = changes.find_waiting()
     if not can(Permission.MANAGE_RETENTION):
-        told = [retention_words.tell_effect(one) for one in waiting]
-        return {"retention": [], "retention_lines": [line for line in told if line]}
+        notices = [retention_words.effect_notice(one) for one in waiting]
+        return {"retention": [], "retention_lines": [line for line in notices if line]}
     moving = changes.find_moving()
     return {
-        "retention": [retention_words.tell_waiting(one) for one in waiting],
-        "retention_lines": [retention_words.tell_moving(one) for one in moving],
+        "retention": [retention_words.waiting_notice(one) for one in waiting],
+        "retention_lines": [retention_words.progress_line(one) for one in moving],
     }

@@ -21,7 +21,7 @@ def ngettext(one: str, many: str, number: int, **named: object) -> str:
 
 
 @dataclass(frozen=True)
-class Told:
+class HealthLine:
     """One line of the health list."""
 
     part: str
@@ -32,7 +32,7 @@ class Told:
     filled: int | None = None  # per cent, for a meter
 
 
-def tell_all(findings: list[Finding], readings: Readings, footage: int) -> list[Told]:
+def health_lines(findings: list[Finding], readings: Readings, footage: int) -> list[HealthLine]:
     """Return a line for every part, for administrators.
 
     Args:
@@ -40,7 +40,7 @@ def tell_all(findings: list[Finding], readings: Readings, footage: int) -> list[
     """
     filled = round(100 * (1 - readings.disk.free_share))
     return [
-        _told(
+        _health_line(
             finding,
             _sentence(finding, readings, footage),
             filled if finding.part == Part.DISK else None,
@@ -49,22 +49,22 @@ def tell_all(findings: list[Finding], readings: Readings, footage: int) -> list[
     ]
 
 
-def tell_effects(findings: list[Finding], readings: Readings) -> list[Told]:
+def effect_lines(findings: list[Finding], readings: Readings) -> list[HealthLine]:
     """Return one line for each effect on users, without details of the machine."""
-    told: list[Told] = []
+    lines: list[HealthLine] = []
     for finding in findings:
         sentence = _effect(finding, readings)
         # One cause, one line: without a queue server the workers' state is unknown.
-        if sentence and all(other.sentence != sentence for other in told):
-            told.append(_told(finding, sentence))
-    return told or [Told("all", "Vigint", Level.GOOD, _("Everything works."))]
+        if sentence and all(other.sentence != sentence for other in lines):
+            lines.append(_health_line(finding, sentence))
+    return lines or [HealthLine("all", "Vigint", Level.GOOD, _("Everything works."))]
 
 
-def _told(finding: Finding, sentence: str, filled: int | None = None) -> Told:
+def _health_line(finding: Finding, sentence: str, filled: int | None = None) -> HealthLine:
     notice = str(finding.level) if finding.stops_work else None
     if finding.state in {State.OUTBOX, State.ELSEWHERE}:
         notice = "info"  # intended, or about to be fixed: no fault
-    return Told(finding.part, _title(finding.part), finding.level, sentence, notice, filled)
+    return HealthLine(finding.part, _title(finding.part), finding.level, sentence, notice, filled)
 
 
 def trend_words(trend: Trend, hours: bool) -> str:
@@ -298,7 +298,7 @@ def _effect(finding: Finding, readings: Readings) -> str | None:
             return _("Sources are taking longer than usual: others are processed first.")
         case State.NO_MAILBOX:
             return _("Alerts do not reach everyone they are meant for. Tell an administrator.")
-        case State.NOBODY_NAMED:
+        case State.NO_RECIPIENTS:
             return None
         case State.GIVEN_UP:
             return None  # administrators see the list; other users must not see other sites

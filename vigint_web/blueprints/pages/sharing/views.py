@@ -70,14 +70,16 @@ def share(public_id: str) -> Response | tuple[str, int]:
     except Invalid as refused:
         return _form_page(public_id, form, refused.mistakes), 422
     if mails_leave():
-        said = ngettext("%(num)d link is on its way.", "%(num)d links are on their way.", len(made))
+        message = ngettext(
+            "%(num)d link is on its way.", "%(num)d links are on their way.", len(made)
+        )
     else:
-        said = ngettext(
+        message = ngettext(
             "%(num)d link created. No mail server is configured: hand it over yourself.",
             "%(num)d links created. No mail server is configured: hand them over yourself.",
             len(made),
         )
-    flash(said, "success")
+    flash(message, "success")
     if len(made) == 1:
         return redirect(url_for("links.show", link_id=made[0].id))
     return redirect(_home_of(public_id))
@@ -143,10 +145,10 @@ def send_again(link_id: int) -> Response:
     """Mail a link to its recipient once more."""
     link = sharing.send_again(actor(), link_id)
     if mails_leave():
-        said = _("The link is on its way to %(recipient)s again.", recipient=link.recipient)
+        message = _("The link is on its way to %(recipient)s again.", recipient=link.recipient)
     else:
-        said = _("The mail is in the outbox: no mail server is configured.")
-    flash(said, "success")
+        message = _("The mail is in the outbox: no mail server is configured.")
+    flash(message, "success")
     return redirect(url_for("links.show", link_id=link_id))
 
 

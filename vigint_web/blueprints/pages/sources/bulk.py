@@ -39,7 +39,7 @@ def change_chosen() -> Response | str | tuple[str, int]:
             ActionForm(), mistakes=[mistake_sentence(one) for one in refused.mistakes]
         )
         return (answer, 422) if isinstance(answer, str) else answer
-    _tell(deed, outcome)
+    _report(deed, outcome)
     return redirect(url_for("sources.index"))
 
 
@@ -70,7 +70,7 @@ def _do(deed: str, ids: list[str]) -> Outcome:
     return (bulk.delete_many if deed == "delete" else bulk.retry_many)(who, ids)
 
 
-def _tell(deed: str, outcome: Outcome) -> None:
+def _report(deed: str, outcome: Outcome) -> None:
     """Report the result, and for each reason the sources that were skipped."""
     count = len(outcome.done)
     words: dict[str, Callable[[], str]] = {

@@ -46,14 +46,14 @@ def save(source_id: str) -> Response | tuple[str, int]:
 
 def _differences(wanted: Facts, now: Facts) -> dict[str, str]:
     """Return the current values that differ from those in the form."""
-    said = {
+    values = {
         _("Name"): (now.name, wanted.name),
         _("Description"): (now.description, wanted.description),
         _("Tags"): (", ".join(now.tags), ", ".join(wanted.tags)),
         _("Camera"): (now.camera, wanted.camera),
         _("Recorded at"): (_shown(now), _shown(wanted)),
     }
-    return {label: here for label, (here, typed) in said.items() if here != typed}
+    return {label: here for label, (here, typed) in values.items() if here != typed}
 
 
 def _shown(facts: Facts) -> str:
