@@ -28,7 +28,7 @@ MODULES = sorted(
 )
 # What the web turns into answers, and what it keeps and shows: their text is somebody's to read.
 KEPT = (
-    "NothingToSay",
+    "MailObsolete",
     "WebhookGone",
     "CallFailed",
     "CallRefused",

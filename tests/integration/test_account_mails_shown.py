@@ -94,7 +94,7 @@ def test_every_account_mail_is_in_the_outbox_without_its_token(
     app: Flask, admin: Person, work: Work, purpose: AccountMailPurpose
 ) -> None:
     member = users.create_user(ACTOR, "member@example.com", PASSWORD, Role.VIEWER)
-    account_mails.tell(member, purpose)
+    account_mails.notify(member, purpose)
     work()
     [sent] = mails(runtime().config)
     whole = sent.as_string() + str(sent.get_body(("plain",)).get_content())  # type: ignore[union-attr]  # it has one
@@ -122,7 +122,7 @@ def test_every_account_mail_is_in_the_outbox_without_its_token(
 
 def test_other_people_read_no_account_mail(app: Flask, work: Work, people: People) -> None:
     member = users.create_user(ACTOR, "member@example.com", PASSWORD, Role.VIEWER)
-    account_mails.tell(member, AccountMailPurpose.PASSWORD_CHANGED)
+    account_mails.notify(member, AccountMailPurpose.PASSWORD_CHANGED)
     work()
     [row] = _kept()
     assert people(Role.OPERATOR).browser.get(f"/outbox/{row.id}/").status_code in {403, 404}

@@ -108,7 +108,7 @@ def test_a_mail_goes_out(
 def test_a_mail_about_an_account_goes_out(
     tomorrow: Clock, app: Flask, queue: Redis, library: Library
 ) -> None:
-    mail = account_mails.owe_mail("a@example.com", AccountMailPurpose.PASSWORD_RESET, "fr")
+    mail = account_mails.queue_mail("a@example.com", AccountMailPurpose.PASSWORD_RESET, "fr")
     with transaction():
         mail.next_attempt_at = tomorrow.now() + timedelta(minutes=30)
     assert claim(AccountMail, mail.id, AccountMail.state == AccountMailState.PENDING)

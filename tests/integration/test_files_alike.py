@@ -204,7 +204,7 @@ def test_a_commit_that_fails_names_nothing(
         raise RuntimeError("the database went away")
 
     with monkeypatch.context() as patched:
-        patched.setattr(pipeline, "tell_of_video", refuse)
+        patched.setattr(pipeline, "queue_video_calls", refuse)
         with pytest.raises(RuntimeError, match="went away"):
             pipeline.process_video(_video().id)
     assert _kinds() == {"original"}

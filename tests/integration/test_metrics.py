@@ -181,7 +181,7 @@ def _count_elsewhere(url: str, times: int) -> None:
     elsewhere = counters.Counters(lambda: Redis.from_url(url))
     for _ in range(times):
         elsewhere.count(COUNTED, "/x", "GET", "200")
-    elsewhere.tell()
+    elsewhere.send()
 
 
 def test_all_processes_count_together_and_their_end_forgets_nothing(
@@ -208,7 +208,7 @@ def test_a_forked_process_does_not_tell_its_parents_part_again(client: FlaskClie
     child = os.fork()
     if child == 0:
         mine.count(COUNTED, "/x", "GET", "200")
-        mine.tell()
+        mine.send()
         os._exit(0)
     assert os.waitpid(child, 0)[1] == 0
     key = "vigint_http_requests_total", "method=GET", "route=/x", "status=200"
@@ -227,7 +227,7 @@ def test_what_the_queue_server_could_not_be_told_is_told_later(
         patch.setattr(mine, "_redis", away)
         mine.count(COUNTED, "/x", "GET", "200")
         mine.observe(metrics.DELIVERY_LAG, 3.5)
-        mine.tell()
+        mine.send()
     found = _read(client)
     assert found["vigint_http_requests_total", "method=GET", "route=/x", "status=200"] == 1
     assert found["vigint_mail_delivery_lag_seconds_sum",] == 3.5

@@ -90,8 +90,8 @@ def test_a_million_addresses_are_not_all_judged(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_an_empty_list_names_nobody() -> None:
-    assert read_recipients([]).nobody
-    assert not read_recipients([None]).nobody
+    assert read_recipients([]).none_wanted
+    assert not read_recipients([None]).none_wanted
 
 
 def test_a_domain_is_shown_as_people_write_it() -> None:

@@ -47,7 +47,7 @@ def waiting(client: FlaskClient, api_key: str, footage: Footage, app: Flask) -> 
         client, api_key, incident_document(footage.frames(3), recipients=["b@example.com"])
     )
     with transaction() as session:
-        account_mails.owe_mail("c@example.com", AccountMailPurpose.PASSWORD_RESET, "fr")
+        account_mails.queue_mail("c@example.com", AccountMailPurpose.PASSWORD_RESET, "fr")
         incident = session.query(Incident).filter_by(reference=text["reference"]).one()
         session.add(
             Hosting(

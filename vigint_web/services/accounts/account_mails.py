@@ -26,7 +26,7 @@ LIFETIMES = {
 _KEPT = timedelta(days=30)
 
 
-def owe_mail(
+def queue_mail(
     recipient: str, purpose: AccountMailPurpose, locale: str, user_id: int | None = None
 ) -> AccountMail:
     """Store a pending mail, and enqueue it after the commit.
@@ -52,9 +52,9 @@ def owe_mail(
     return row
 
 
-def tell(user: User, purpose: AccountMailPurpose) -> None:
+def notify(user: User, purpose: AccountMailPurpose) -> None:
     """Store a notice to a person about their account, in the caller's transaction."""
-    owe_mail(user.email, purpose, user.locale or config().default_locale, user.id)
+    queue_mail(user.email, purpose, user.locale or config().default_locale, user.id)
 
 
 def ask_for_reset(email: str, locale: str) -> None:
@@ -63,7 +63,7 @@ def ask_for_reset(email: str, locale: str) -> None:
     Nothing here depends on whether there is such an account: neither the answer nor its time.
     """
     with transaction():
-        owe_mail(email[:254], AccountMailPurpose.PASSWORD_RESET, locale)
+        queue_mail(email[:254], AccountMailPurpose.PASSWORD_RESET, locale)
 
 
 def close_links(user_id: int) -> None:

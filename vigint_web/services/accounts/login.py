@@ -12,7 +12,7 @@ from vigint_web.services.core.actors import Actor
 from vigint_web.services.core.transactions import transaction
 from vigint_web.services.core.visitors import Visitor
 
-NOBODY = Actor(label="visitor")
+ANONYMOUS = Actor(label="visitor")
 
 
 def check_password(email: str, password: str, visitor: Visitor, device: str | None) -> User | None:
@@ -28,7 +28,9 @@ def check_password(email: str, password: str, visitor: Visitor, device: str | No
     attempt = take_attempt("password", email, visitor.address, device)
     user = _authenticated(attempt, email, password)
     if user is None:
-        _tell_failure("login:failed", db.session.scalar(select(User.id).where(User.email == email)))
+        _record_failure(
+            "login:failed", db.session.scalar(select(User.id).where(User.email == email))
+        )
         return None
     attempt.succeeded()
     return user
@@ -47,7 +49,7 @@ def check_code(user: User, code: str, visitor: Visitor, device: str | None) -> s
         attempt.withdrawn()
         raise
     if factor is None:
-        _tell_failure("two_factor:failed", user.id)
+        _record_failure("two_factor:failed", user.id)
         return None
     attempt.succeeded()
     return factor
@@ -61,7 +63,7 @@ def confirm_password(user: User, password: str, visitor: Visitor) -> bool:
     """
     attempt = take_attempt("proof", user.email, visitor.address, f"session:{user.session_id}")
     if _authenticated(attempt, user.email, password) is None:
-        _tell_failure("login:failed", user.id)
+        _record_failure("login:failed", user.id)
         return False
     attempt.succeeded()
     return True
@@ -75,7 +77,7 @@ def _authenticated(attempt: Attempt, email: str, password: str) -> User | None:
         raise
 
 
-def _tell_failure(action: str, user_id: int | None) -> None:
+def _record_failure(action: str, user_id: int | None) -> None:
     with transaction():
         # The typed address is not logged: people type passwords into that field.
-        trail.record(NOBODY, action, f"user:{user_id if user_id is not None else 'unknown'}")
+        trail.record(ANONYMOUS, action, f"user:{user_id if user_id is not None else 'unknown'}")

@@ -78,7 +78,7 @@ def invite(actor: Actor, email: str, role: Role, site_ids: Collection[int], loca
         )
         session.add(user)
         session.flush()
-        account_mails.owe_mail(email, AccountMailPurpose.INVITATION, locale, user.id)
+        account_mails.queue_mail(email, AccountMailPurpose.INVITATION, locale, user.id)
         trail.record(
             actor,
             "user:invited",
@@ -103,7 +103,7 @@ def resend_invitation(actor: Actor, user_id: int) -> User:
         account_mails.close_links(user_id)
         user.invited_at = utcnow()
         session.flush()
-        account_mails.owe_mail(
+        account_mails.queue_mail(
             user.email,
             AccountMailPurpose.INVITATION,
             user.locale or config().default_locale,
@@ -123,7 +123,7 @@ def send_password_reset(actor: Actor, user_id: int) -> User:
         user = _person(user_id)
         if user.password_hash is None or not user.active:
             raise Conflict
-        account_mails.tell(user, AccountMailPurpose.PASSWORD_RESET)
+        account_mails.notify(user, AccountMailPurpose.PASSWORD_RESET)
         trail.record(actor, "user:password_reset_sent", f"user:{user_id}")
     return user
 
@@ -154,7 +154,7 @@ def set_password_by_link(token: str, password: str) -> User:
         sessions.end_sessions(owner, user.id)
         trail.record(owner, "user:joined" if first else "user:password_reset", f"user:{user.id}")
         if not first:
-            account_mails.tell(user, AccountMailPurpose.PASSWORD_CHANGED)
+            account_mails.notify(user, AccountMailPurpose.PASSWORD_CHANGED)
     return user
 
 
@@ -231,7 +231,7 @@ def reset_two_factor(actor: Actor, user_id: int) -> User:
     user = find_person(user_id)
     with transaction():
         two_factor.remove(actor, user.email)
-        account_mails.tell(user, AccountMailPurpose.TWO_FACTOR_RESET)
+        account_mails.notify(user, AccountMailPurpose.TWO_FACTOR_RESET)
     return user
 
 

@@ -38,7 +38,7 @@ class Recipients:
     # The number of recipients beyond the limit of one incident.
     left_out: int = 0
     # An empty list: no person is notified.
-    nobody: bool = False
+    none_wanted: bool = False
 
 
 def read_recipients(
@@ -51,7 +51,7 @@ def read_recipients(
         sender: the sender's address for SMTP; None: mails go to the outbox, which accepts all.
     """
     if isinstance(value, Sequence) and not isinstance(value, str) and not value:
-        return Recipients(nobody=True)
+        return Recipients(none_wanted=True)
     named = value if isinstance(value, list | tuple) else [value]
     mailed: dict[str, None] = {}
     refused: dict[str, Refused] = {}

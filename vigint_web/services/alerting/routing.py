@@ -22,7 +22,7 @@ from vigint_web.services.core.actors import SYSTEM
 from vigint_web.services.core.runtime import config
 from vigint_web.services.core.transactions import transaction
 from vigint_web.services.dispatch import backlog, digests
-from vigint_web.services.dispatch.enqueue import new_notification, owe, send_off
+from vigint_web.services.dispatch.enqueue import new_notification, queue_notification, send_off
 from vigint_web.services.dispatch.on_hold import is_incident_held
 from vigint_web.services.links.links import mint_link, program_link
 
@@ -42,12 +42,12 @@ def record_notifications(
     with transaction() as session:
         # A test by a user is never a repeat.
         span = digests.join_cooldown(incident) if incident.api_key_id is not None else None
-        told = digests.told_already(span.first_id) if span is not None else set()
+        notified = digests.find_notified(span.first_id) if span is not None else set()
         late = backlog.joins_digest(incident)
         for recipient in recipients:
             kind = NotificationKind.TEXT_ONLY if video is None else NotificationKind.VIDEO
             notification = new_notification(recipient, kind, incident_id=incident.id)
-            gathered = late or (span is not None and recipient in told)
+            gathered = late or (span is not None and recipient in notified)
             if late:
                 backlog.gather(notification, incident)
             elif span is not None and gathered:
@@ -64,7 +64,7 @@ def record_notifications(
         session.flush()
 
 
-def owe_nothing(incident: Incident, refused: Sequence[Refused], video: Video | None) -> None:
+def record_refused(incident: Incident, refused: Sequence[Refused], video: Video | None) -> None:
     """Store that a named recipient is not mailed, and why, in the caller's transaction."""
     kind = NotificationKind.TEXT_ONLY if video is None else NotificationKind.VIDEO
     with transaction() as session:
@@ -79,10 +79,12 @@ def _call(session: Session, name: str, incident: Incident, video: Video | None) 
     if video is not None:
         link = mint_link(SYSTEM, video, Audience.PERSON, recipient=name, hours=incident.link_hours)
     kind = NotificationKind.TEXT_ONLY if video is None else NotificationKind.VIDEO
-    owe(session, name, kind, incident_id=incident.id, link_id=link.id if link else None, call=True)
+    queue_notification(
+        session, name, kind, incident_id=incident.id, link_id=link.id if link else None, call=True
+    )
 
 
-def tell_of_video(video: Video, incident: Incident | None) -> None:
+def queue_video_calls(video: Video, incident: Incident | None) -> None:
     """Enqueue a call of every webhook about a video that is ready, or failed; as it is settled."""
     with transaction() as session:
         for name in webhooks.names():
@@ -90,10 +92,12 @@ def tell_of_video(video: Video, incident: Incident | None) -> None:
                 # A source is identified by its program link, whose token no call contains.
                 program = program_link(video.id)
                 if program is not None:
-                    owe(session, name, NotificationKind.VIDEO_READY, link_id=program.id, call=True)
+                    queue_notification(
+                        session, name, NotificationKind.VIDEO_READY, link_id=program.id, call=True
+                    )
                 continue
             held = is_incident_held(session, incident.id)
-            told = session.execute(
+            first_call = session.execute(
                 select(Notification.link_id)
                 .where(
                     Notification.incident_id == incident.id,
@@ -103,20 +107,20 @@ def tell_of_video(video: Video, incident: Incident | None) -> None:
                 .order_by(Notification.id)
                 .limit(1)
             ).first()
-            if told is None:  # an incident without notifications
+            if first_call is None:  # an incident without notifications
                 continue
-            owe(
+            queue_notification(
                 session,
                 name,
                 NotificationKind.VIDEO_READY,
                 incident_id=incident.id,
-                link_id=told.link_id,
+                link_id=first_call.link_id,
                 call=True,
                 on_hold=held,
             )
 
 
-def tell_administrators(failed: Notification) -> None:
+def notify_administrators(failed: Notification) -> None:
     """Enqueue a mail to administrators about an undeliverable one, as it fails.
 
     One for each incident, or link, however many recipients fail; none about itself.
@@ -146,7 +150,7 @@ def tell_administrators(failed: Notification) -> None:
             others = reachable(others, email.sender)
         # The first start's account has a placeholder address: used only if it is the only one.
         for address in [other for other in others if other != FIRST_ADMIN] or others:
-            owe(
+            queue_notification(
                 session,
                 address,
                 NotificationKind.UNDELIVERABLE,

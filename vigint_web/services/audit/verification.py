@@ -98,8 +98,8 @@ def _unrecorded(
 ) -> list[str]:
     found = []
     for kind in kinds:
-        told = {subject for action, subject in recorded if action in kind.actions}
-        missing = sorted(rows[kind.name] - told)
+        covered = {subject for action, subject in recorded if action in kind.actions}
+        missing = sorted(rows[kind.name] - covered)
         if missing:
             named = ", ".join(missing[:_MOST_NAMED]) + ("…" if len(missing) > _MOST_NAMED else "")
             found.append(

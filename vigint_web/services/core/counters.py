@@ -24,7 +24,7 @@ from redis.exceptions import RedisError
 log = logging.getLogger(__name__)
 
 _KEY = "vigint:metrics"
-_TELL_SECONDS = 1.0
+_SEND_SECONDS = 1.0
 
 # The name of a family, then its labels' values, then for histograms a bucket's number or SUM.
 Series = tuple[str, ...]
@@ -46,7 +46,7 @@ class Counters:
 
     _pid: int
     _added: defaultdict[Series, float]
-    _teller: threading.Thread | None
+    _sender: threading.Thread | None
 
     def __init__(self, redis: Callable[[], Redis]) -> None:
         """Take a function that returns the connection to the queue server; it is not called yet."""
@@ -64,7 +64,7 @@ class Counters:
         series = (family.name, *labels)
         self._add({(*series, str(bucket)): 1, (*series, SUM): value})
 
-    def tell(self) -> bool:
+    def send(self) -> bool:
         """Send the sums to the queue server; return whether there were any.
 
         They are sent later if the server cannot be reached.
@@ -91,16 +91,16 @@ class Counters:
 
     def read(self) -> Mapping[Series, float]:
         """Return the totals of all processes; raises RedisError."""
-        self.tell()
-        told = cast("dict[bytes, bytes]", self._redis().hgetall(_KEY))
-        return {tuple(json.loads(series)): float(total) for series, total in told.items()}
+        self.send()
+        totals = cast("dict[bytes, bytes]", self._redis().hgetall(_KEY))
+        return {tuple(json.loads(series)): float(total) for series, total in totals.items()}
 
     def _begin(self) -> None:
         """Start at zero; a parent process sends its own sums itself."""
         self._pid = os.getpid()
         self._lock = threading.Lock()
         self._added = defaultdict(float)
-        self._teller = None
+        self._sender = None
 
     def _add(self, amounts: Mapping[Series, float]) -> None:
         if self._pid != os.getpid():
@@ -108,19 +108,19 @@ class Counters:
         with self._lock:
             for series, amount in amounts.items():
                 self._added[series] += amount
-            if self._teller is None:
-                self._teller = threading.Thread(target=self._run, name="counters", daemon=True)
-                self._teller.start()
+            if self._sender is None:
+                self._sender = threading.Thread(target=self._run, name="counters", daemon=True)
+                self._sender.start()
 
     def _run(self) -> None:
         pause = threading.Event()
         while True:
-            pause.wait(_TELL_SECONDS)
-            if self.tell():
+            pause.wait(_SEND_SECONDS)
+            if self.send():
                 continue
             with self._lock:
                 if not self._added:
-                    self._teller = None
+                    self._sender = None
                     return
 
 
@@ -128,6 +128,6 @@ _every: "WeakSet[Counters]" = WeakSet()
 
 
 @atexit.register
-def _tell_at_the_end() -> None:
+def _send_at_exit() -> None:
     for counters in list(_every):
-        counters.tell()
+        counters.send()

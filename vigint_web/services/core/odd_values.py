@@ -22,7 +22,7 @@ _LOW = "low faible bas basse mineur mineure minor minime minimal leger legere"
 _MEDIUM = "medium med moyen moyenne modere moderee moderate intermediaire"
 _HIGH = "high eleve elevee haut haute fort forte important importante"
 _CRITICAL = "critical critique extreme urgent urgente maximal maximale maximum"
-_UNSAID = "unknown inconnu inconnue unspecified none null nan undefined aucun n/a na ? -"
+_UNKNOWN = "unknown inconnu inconnue unspecified none null nan undefined aucun n/a na ? -"
 _RISKS: dict[str, RiskLevel] = {
     **dict.fromkeys(_LOW.split(), RiskLevel.LOW),
     **dict.fromkeys(("very low", "tres faible", "tres bas"), RiskLevel.LOW),
@@ -33,7 +33,7 @@ _RISKS: dict[str, RiskLevel] = {
     **dict.fromkeys(
         ("very high", "tres eleve", "tres elevee", "tres haut", "tres fort"), RiskLevel.CRITICAL
     ),
-    **dict.fromkeys(_UNSAID.split(), RiskLevel.UNKNOWN),
+    **dict.fromkeys(_UNKNOWN.split(), RiskLevel.UNKNOWN),
     **dict.fromkeys(("", "non precise", "not specified", "non specifie"), RiskLevel.UNKNOWN),
 }
 _AROUND_RISK = r"\b(?:risklevel|risk|risque|level|niveau|danger|menace|threat|severity|gravite)\b"

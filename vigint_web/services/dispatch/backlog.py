@@ -26,8 +26,8 @@ _FIELD = "kept_since"
 
 def kept_since(document: Any) -> dict[str, Any]:
     """Return since when an alert was in a detector's spool, as a fact of the incident."""
-    told = document.get(_FIELD) if isinstance(document, Mapping) else None
-    return {_FIELD: told[:64]} if isinstance(told, str) else {}
+    value = document.get(_FIELD) if isinstance(document, Mapping) else None
+    return {_FIELD: value[:64]} if isinstance(value, str) else {}
 
 
 def joins_digest(incident: Incident) -> bool:
@@ -116,7 +116,7 @@ def gather(notification: Notification, incident: Incident) -> None:
                 .returning(Notification.id)
                 .execution_options(synchronize_session=False)
             )
-        notification.told_by_id = joined or digests.owe_repeats(
+        notification.told_by_id = joined or digests.queue_repeats(
             incident.id,
             notification.recipient,
             now + QUIET,

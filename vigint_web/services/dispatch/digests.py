@@ -35,7 +35,7 @@ DIGEST = timedelta(minutes=5)
 _RANKS = "/".join(RiskLevel)
 # A detector's spool keeps alerts for 29 days.
 _SPANS_KEPT = timedelta(days=31)
-_TOLD = (NotificationKind.VIDEO, NotificationKind.TEXT_ONLY)
+_SINGLE_KINDS = (NotificationKind.VIDEO, NotificationKind.TEXT_ONLY)
 
 
 def join_cooldown(incident: Incident) -> Span | None:
@@ -97,7 +97,7 @@ def _key(incident: Incident) -> str:
     return hashlib.sha256(parts.encode()).hexdigest()
 
 
-def told_already(first_id: int) -> set[str]:
+def find_notified(first_id: int) -> set[str]:
     """Return the recipients of a mail of their own about an incident or one grouped under it."""
     with transaction() as session:
         return set(
@@ -106,7 +106,7 @@ def told_already(first_id: int) -> set[str]:
                 .join(Incident, Notification.incident_id == Incident.id)
                 .where(
                     or_(Incident.id == first_id, Incident.grouped_under_id == first_id),
-                    Notification.kind.in_(_TOLD),
+                    Notification.kind.in_(_SINGLE_KINDS),
                     Notification.told_by_id.is_(None),
                     Notification.channel.is_distinct_from("webhook"),
                     Notification.state != NotificationState.FAILED,
@@ -146,12 +146,12 @@ def gather(notification: Notification, first_id: int, due: datetime) -> None:
             .returning(Notification.id)
             .execution_options(synchronize_session=False)
         )
-        notification.told_by_id = pending or owe_repeats(
+        notification.told_by_id = pending or queue_repeats(
             first_id, notification.recipient, due, held=held
         )
 
 
-def owe_repeats(
+def queue_repeats(
     first_id: int,
     recipient: str,
     due: datetime,
@@ -197,7 +197,7 @@ def gathered_in(alert_id: int) -> list[Notification]:
     )
 
 
-def wait_for_more(notification: Notification, tellable: Sequence[Notification]) -> bool:
+def wait_for_more(notification: Notification, ready: Sequence[Notification]) -> bool:
     """Return whether a mail about several should wait for unfinished clips."""
     waiting = db.session.scalar(
         select(func.count(Notification.id)).where(
@@ -207,17 +207,17 @@ def wait_for_more(notification: Notification, tellable: Sequence[Notification]) 
     )
     gathers = DIGEST if notification.is_digest else timedelta(seconds=config().cooldown_seconds)
     patience = notification.created_at + gathers + _PATIENCE
-    return bool(waiting) and (not tellable or utcnow() < patience)
+    return bool(waiting) and (not ready or utcnow() < patience)
 
 
 def settle_gathered(
-    notification: Notification, told: Iterable[int], state: NotificationState, error: str
+    notification: Notification, covered: Iterable[int], state: NotificationState, error: str
 ) -> None:
     """Settle the notifications covered by a mail about several, together with that mail.
 
     Later ones are covered by another mail.
     """
-    ids = list(told)
+    ids = list(covered)
     values: dict[str, Any] = {"state": state, "error": error or None}
     if state == NotificationState.SENT:
         values["sent_at"] = utcnow()
@@ -230,7 +230,7 @@ def settle_gathered(
         )
         rest = list(session.scalars(late))
         if rest and notification.incident_id is not None:
-            next_one = owe_repeats(
+            next_one = queue_repeats(
                 notification.incident_id,
                 notification.recipient,
                 utcnow(),

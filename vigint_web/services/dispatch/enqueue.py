@@ -12,13 +12,13 @@ from vigint_web.services.core import addresses, job_queue
 from vigint_web.services.core.transactions import Hook, after_commit, transaction
 
 
-def owe_mail(link_id: int, kind: NotificationKind, recipient: str) -> None:
+def queue_mail(link_id: int, kind: NotificationKind, recipient: str) -> None:
     """Store a mail about a link and enqueue it, in the caller's transaction."""
     with transaction() as session:
-        owe(session, recipient, kind, link_id=link_id)
+        queue_notification(session, recipient, kind, link_id=link_id)
 
 
-def owe(
+def queue_notification(
     session: Session,
     recipient: str,
     kind: NotificationKind,

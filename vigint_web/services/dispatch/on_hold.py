@@ -112,7 +112,7 @@ def send(actor: Actor) -> OnHold:
             .where(AccountMail.on_hold, others)
             .values(**due, expires_at=now + _ACCOUNT_MAIL_KEPT),
         )
-        _tell(actor, "deliveries:released", found)
+        _record(actor, "deliveries:released", found)
     return found
 
 
@@ -153,11 +153,11 @@ def drop(actor: Actor) -> OnHold:
             .where(AccountMail.on_hold, others)
             .values(**done, state=AccountMailState.FAILED),
         )
-        _tell(actor, "deliveries:dropped", found)
+        _record(actor, "deliveries:dropped", found)
     return found
 
 
-def _tell(actor: Actor, action: str, found: OnHold) -> None:
+def _record(actor: Actor, action: str, found: OnHold) -> None:
     if found:
         trail.record(actor, action, "installation", mails=found.mails, calls=found.calls)
 

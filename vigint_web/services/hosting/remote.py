@@ -70,7 +70,7 @@ def release_overdue() -> int:
     for hosting in overdue:
         with transaction() as session:
             sentence = hosting.error or "host_silent"
-            given_up = _given_up(hosting, sentence, owed=True)
+            given_up = _given_up(hosting, sentence, delete_copy=True)
             waits = (Hosting.id == hosting.id) & (Hosting.state == HostingState.PENDING)
             if change(session, update(Hosting).where(waits).values(**given_up.values())):
                 given_up.within(session)
@@ -78,12 +78,12 @@ def release_overdue() -> int:
     return len(overdue)
 
 
-def _given_up(hosting: Hosting, sentence: str, *, owed: bool) -> GivenUp:
+def _given_up(hosting: Hosting, sentence: str, *, delete_copy: bool) -> GivenUp:
     """Fail a hosting, and release the mails.
 
     Args:
-        owed: a copy may exist there, now or soon, and must be deleted, because nothing references
-        it.
+        delete_copy: a copy may exist there, now or soon, and must be deleted, because nothing
+        references it.
     """
     now, incident = utcnow(), hosting.incident
 
@@ -103,7 +103,7 @@ def _given_up(hosting: Hosting, sentence: str, *, owed: bool) -> GivenUp:
     columns = {
         "state": HostingState.FAILED,
         "settled_at": now,
-        "next_attempt_at": now if owed and hosting.attempt else None,
+        "next_attempt_at": now if delete_copy and hosting.attempt else None,
     }
     return GivenUp(sentence, columns=columns, within=within, afterwards=afterwards)
 
@@ -113,8 +113,8 @@ def host_elsewhere(hosting_id: int) -> None:
     due = lapsed(Hosting.next_attempt_at, _LONGEST_REMOVAL_PAUSE) & Hosting.on_hold.is_(False)
     state = db.session.scalar(select(Hosting.state).where(Hosting.id == hosting_id))
     if state == HostingState.FAILED:
-        owed = due & Hosting.next_attempt_at.is_not(None)
-        run_claimed(Hosting, hosting_id, HostingState.FAILED, owed, _Removal())
+        removal_due = due & Hosting.next_attempt_at.is_not(None)
+        run_claimed(Hosting, hosting_id, HostingState.FAILED, removal_due, _Removal())
     else:
         run_claimed(Hosting, hosting_id, HostingState.PENDING, due, _Uploading())
 
@@ -168,14 +168,14 @@ def _upload(hosting: Hosting) -> dict[str, Any]:
         return {"success": False, "status_code": 404, "error": "video_deleted"}
     server = ServerSettings(settings.sparse_url or "", settings.sparse_key or "")
     service = VideoLinkService(load_server=lambda: server, upload_policy=ONCE)  # the row retries
-    said = _said(incident, video)
+    metadata = _metadata(incident, video)
     release_connection()
     with storage().local_copy(plays.key) as clip:
-        return dict(service.upload_video(clip, said, incident.link_hours))
+        return dict(service.upload_video(clip, metadata, incident.link_hours))
 
 
-def _said(incident: Incident, video: Video) -> dict[str, Any]:
-    said = {
+def _metadata(incident: Incident, video: Video) -> dict[str, Any]:
+    metadata = {
         "video_id": video.public_id,
         # An older host refuses longer texts, and unsupported levels.
         "message": incident.message[:10_000],
@@ -188,7 +188,7 @@ def _said(incident: Incident, video: Video) -> dict[str, Any]:
         "camera": incident.camera.name if incident.camera else None,
         "detected_at": incident.detected_at.isoformat(),
     }
-    return {name: value for name, value in said.items() if value not in (None, "")}
+    return {name: value for name, value in metadata.items() if value not in (None, "")}
 
 
 def _answered(lease: Lease, hosting: Hosting, outcome: dict[str, Any]) -> Outcome:
@@ -199,7 +199,7 @@ def _answered(lease: Lease, hosting: Hosting, outcome: dict[str, Any]) -> Outcom
     status = outcome.get("status_code")
     final = status in _FINAL and status not in _NOT_FINAL
     if final or has_lapsed(hosting.give_up_at, _LONGEST_WAIT):
-        return _given_up(hosting, sentence, owed=not final)
+        return _given_up(hosting, sentence, delete_copy=not final)
     pause = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2 ** min(lease.attempt - 1, 5))
     return Postponed(
         utcnow() + pause,

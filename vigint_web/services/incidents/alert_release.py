@@ -20,7 +20,7 @@ from vigint_web.services.core.actors import SYSTEM
 from vigint_web.services.core.leases import is_free
 from vigint_web.services.core.transactions import Hook, after_commit, change, transaction
 from vigint_web.services.dispatch import backlog, digests
-from vigint_web.services.dispatch.enqueue import owe
+from vigint_web.services.dispatch.enqueue import queue_notification
 from vigint_web.services.incidents.incidents import notifications_of
 from vigint_web.services.incidents.other_host import ask_other_host
 from vigint_web.services.links.links import mint_link
@@ -70,30 +70,30 @@ def _own_link(incident: Incident, video: Video, notification: Notification) -> L
     )
 
 
-def owe_late_videos(incident: Incident, video: Video) -> None:
+def queue_late_videos(incident: Incident, video: Video) -> None:
     """Enqueue a link for every recipient notified by text that there is no video yet.
 
     One mail each, whatever delayed the video; an unsent mail gets the link itself. In the caller's
     transaction, which makes the video ready.
     """
-    told = [
+    notifications = [
         notification for notification in notifications_of(incident.id) if not notification.is_call
     ]
     linked = {
         notification.recipient
-        for notification in told
+        for notification in notifications
         if notification.kind == NotificationKind.VIDEO
     }
-    for notification in told:
+    for notification in notifications:
         if notification.kind != NotificationKind.TEXT_ONLY or notification.recipient in linked:
             continue
         if notification.state == NotificationState.FAILED:
             continue
         linked.add(notification.recipient)
-        _owe_link(incident, video, notification)
+        _queue_link(incident, video, notification)
 
 
-def _owe_link(incident: Incident, video: Video, notification: Notification) -> None:
+def _queue_link(incident: Incident, video: Video, notification: Notification) -> None:
     link = _own_link(incident, video, notification)
     with transaction() as session:
         unsent = Notification.state.in_([NotificationState.PENDING, NotificationState.GATHERED])
@@ -104,7 +104,7 @@ def _owe_link(incident: Incident, video: Video, notification: Notification) -> N
             .values(kind=NotificationKind.VIDEO, link_id=link.id),
         )
         if not turned:
-            owe(
+            queue_notification(
                 session,
                 notification.recipient,
                 NotificationKind.VIDEO,
@@ -114,12 +114,12 @@ def _owe_link(incident: Incident, video: Video, notification: Notification) -> N
 
 
 def _release(notification: Notification) -> None:
-    teller = (
+    covering = (
         db.session.get(Notification, notification.told_by_id)
         if notification.told_by_id is not None
         else None
     )
-    if teller is not None and teller.is_digest and notification.incident is not None:
+    if covering is not None and covering.is_digest and notification.incident is not None:
         backlog.gather(notification, notification.incident)
         notification.state = NotificationState.GATHERED
         return

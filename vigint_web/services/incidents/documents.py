@@ -43,7 +43,7 @@ _YES = {"true", "yes", "oui", "on", "1", ""}
 _NO = {"false", "no", "non", "off", "0"}
 
 # The input of a missing value, whose parsed result is the default.
-UNSAID: Any = None
+MISSING: Any = None
 Time = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
 Seconds = Annotated[float, Field(ge=0, lt=7_258_118_400)]
 Mailbox = Annotated[str, Field(json_schema_extra={"format": "email"})]
@@ -113,7 +113,7 @@ def _moment(value: Any, settings: IntakeSettings) -> Reading:
     return Reading(None, IMPLAUSIBLE) if moment.seconds < PLAUSIBLE_FROM else Reading(moment)
 
 
-def _told(value: Any, _settings: IntakeSettings) -> Reading:
+def _alert(value: Any, _settings: IntakeSettings) -> Reading:
     """Read whether to notify; an unrecognized value silences no alert."""
     if value is None or isinstance(value, bool):
         return Reading(value is not False)
@@ -136,7 +136,7 @@ def _addressed(value: Any, info: ValidationInfo) -> Addressed:
     if found.left_out:
         used = len(found.mailed) + len(found.refused)
         warnings.add("recipients", used + found.left_out, TOO_MANY, used)
-    if found.mailed or found.nobody:
+    if found.mailed or found.none_wanted:
         return Addressed(found.mailed, found.refused)
     warnings.add("recipients", value, NO_USABLE_RECIPIENT, "configured")
     return Addressed(None, found.refused)
@@ -165,14 +165,14 @@ class IncidentFactsBody(BaseModel):
 
     incident_type: Annotated[str | None, _name(100)] = None
     risk_level: Annotated[RiskLevel, _read(lambda value, _: read_risk(value), RiskLevel)] = Field(
-        UNSAID
+        MISSING
     )
     confidence: Annotated[
         float | None,
         _read(lambda value, _: read_confidence(value), Annotated[float, Field(ge=0, le=1)]),
     ] = None
     frame_count: Annotated[int | None, _COUNT] = None
-    analysis: Annotated[str, _TEXT] = Field(UNSAID)
+    analysis: Annotated[str, _TEXT] = Field(MISSING)
     site: Annotated[str | None, _name(200)] = None
     camera: Annotated[str | None, _name(200)] = None
     model: Annotated[str | None, _name(200)] = None
@@ -189,7 +189,7 @@ class FrameBody(BaseModel):
     )
 
     frame_data: Annotated[bytes, PlainValidator(decode_base64, json_schema_input_type=str)] = Field(
-        UNSAID
+        MISSING
     )
     frame_count: Annotated[int | None, _COUNT] = None
     timestamp: Annotated[Any, _as_it_is(Time | Seconds)] = None
@@ -203,7 +203,7 @@ class IncidentBody(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="allow", validate_default=True)
 
-    message: Annotated[str, _TEXT] = Field(UNSAID)
+    message: Annotated[str, _TEXT] = Field(MISSING)
     incident_data: Annotated[Any, _as_it_is(IncidentFactsBody)] = None
     frames: Annotated[Any, _as_it_is(Annotated[list[FrameBody], Field(max_length=MOST_FRAMES)])] = (
         None
@@ -211,10 +211,10 @@ class IncidentBody(BaseModel):
     timestamps: Annotated[
         Any, _as_it_is(Annotated[list[Time | Seconds | None], Field(max_length=MOST_FRAMES)])
     ] = Field(
-        UNSAID, description="When frames were taken that say no time themselves, in their order."
+        MISSING, description="When frames were taken that say no time themselves, in their order."
     )
-    alert: Annotated[bool, _read(_told, bool)] = Field(
-        UNSAID,
+    alert: Annotated[bool, _read(_alert, bool)] = Field(
+        MISSING,
         description="False: the incident is stored, and neither people nor programs are told.",
     )
     recipients: Annotated[
@@ -224,14 +224,14 @@ class IncidentBody(BaseModel):
             json_schema_input_type=Annotated[list[Mailbox], Field(max_length=MOST_RECIPIENTS)],
         ),
     ] = Field(
-        UNSAID,
+        MISSING,
         description="Who is mailed instead of the configured recipients: nobody by an empty list.",
     )
     expiration_hours: Annotated[int | None, _HOURS] = Field(
-        UNSAID, description="How long the private links work."
+        MISSING, description="How long the private links work."
     )
     kept_since: Annotated[Any, _as_it_is(Time)] = Field(
-        UNSAID,
+        MISSING,
         description="Since when the detector has kept what it could not send earlier.",
     )
 

@@ -38,7 +38,7 @@ from vigint_web.models import (
 from vigint_web.models.video_file import FRAMES, ORIGINAL, frames_type
 from vigint_web.services.accounts.sites import camera_of
 from vigint_web.services.accounts.users import alerted_by_default
-from vigint_web.services.alerting.routing import owe_nothing, record_notifications
+from vigint_web.services.alerting.routing import record_notifications, record_refused
 from vigint_web.services.audit import trail
 from vigint_web.services.core import job_queue
 from vigint_web.services.core.actors import Actor, as_key
@@ -84,10 +84,10 @@ def fingerprint(document: Any, digests: list[str]) -> str:
     """Return the SHA-256 of a request's content, independent of its encoding."""
     # Resending a spooled alert adds kept_since; it is the same request.
     apart = {"frames", "kept_since"} if digests else {"kept_since"}  # digests stand for frames
-    said = document
+    content = document
     if isinstance(document, dict):
-        said = {key: value for key, value in document.items() if key not in apart}
-    text = json.dumps([said, digests], sort_keys=True, separators=(",", ":"), default=str)
+        content = {key: value for key, value in document.items() if key not in apart}
+    text = json.dumps([content, digests], sort_keys=True, separators=(",", ":"), default=str)
     return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()
 
 
@@ -263,7 +263,7 @@ def _insert(
             incident.link_id = link.id
         if not facts.silent:
             record_notifications(incident, _recipients(facts), video)
-            owe_nothing(incident, facts.refused, video)
+            record_refused(incident, facts.refused, video)
         trail.record(
             actor,
             "incident:received",

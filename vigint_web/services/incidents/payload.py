@@ -83,11 +83,11 @@ def parse_incident(
         warnings.add("incident", document, NOT_AN_OBJECT)
         document = {}
     intake = Intake(settings, warnings)
-    data, said = _data(document, warnings)
+    data, has_facts = _data(document, warnings)
     facts = read_members(IncidentFactsBody, data, intake)
     about = {name: document[name] for name in _ENVELOPE - _OF_FOOTAGE if name in document}
     body = read_members(IncidentBody, about | {"message": _message(document, data)}, intake)
-    if not (body.message or said or has_footage):
+    if not (body.message or has_facts or has_footage):
         raise EmptyIncident
     unknown = {name: data[name] for name in data if name not in IncidentFactsBody.model_fields}
     return IncidentFacts(
@@ -127,8 +127,8 @@ def _data(document: Mapping[str, Any], warnings: Warnings) -> tuple[dict[str, An
     data = beside | {name: value for name, value in found.items() if not _is_blank(value)}
     # A blank fact is kept, but does not override another.
     data = {name: value for name, value in found.items() if name not in data} | data
-    said = any(not _is_blank(value) for value in data.values())
-    return data, said or not (_is_blank(given) or isinstance(given, Mapping))
+    has_facts = any(not _is_blank(value) for value in data.values())
+    return data, has_facts or not (_is_blank(given) or isinstance(given, Mapping))
 
 
 def _mapping(value: Any) -> Mapping[str, Any] | None:

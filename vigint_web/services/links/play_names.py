@@ -86,8 +86,8 @@ def _codes(key: str, handle: str, chance: str, visitor: Visitor) -> tuple[str, s
     )
 
 
-def _code(key: str, *said: str) -> str:
-    return _encoded(code(Purpose.VIEWING, key, *said)[:_CODE_BYTES])
+def _code(key: str, *texts: str) -> str:
+    return _encoded(code(Purpose.VIEWING, key, *texts)[:_CODE_BYTES])
 
 
 def _encoded(data: bytes) -> str:

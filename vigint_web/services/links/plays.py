@@ -15,7 +15,7 @@ from vigint_web.services.core.runtime import config
 from vigint_web.services.core.transactions import change, transaction
 from vigint_web.services.core.upserts import insert_into
 from vigint_web.services.core.visitors import Visitor
-from vigint_web.services.dispatch.enqueue import owe_mail
+from vigint_web.services.dispatch.enqueue import queue_mail
 from vigint_web.services.links import play_names
 from vigint_web.services.links.play_rules import (
     IDLE_END,
@@ -218,7 +218,7 @@ def _notice_first(link: Link, now: datetime) -> None:
             return
         sharer = session.get(User, link.created_by_id)
         if sharer is not None and sharer.active and sharer.email != link.recipient:
-            owe_mail(link.id, NotificationKind.PLAYED, sharer.email)
+            queue_mail(link.id, NotificationKind.PLAYED, sharer.email)
 
 
 @dataclass(frozen=True)

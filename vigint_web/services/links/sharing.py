@@ -14,7 +14,7 @@ from vigint_web.models import Audience, Link, NotificationKind, Video, VideoStat
 from vigint_web.services.audit import trail
 from vigint_web.services.core.actors import Actor
 from vigint_web.services.core.transactions import change, transaction
-from vigint_web.services.dispatch.enqueue import owe_mail
+from vigint_web.services.dispatch.enqueue import queue_mail
 from vigint_web.services.links.links import get_link, mint_link, private_url, revoke_link
 from vigint_web.services.videos.stored_files import find_visible_video
 
@@ -66,7 +66,7 @@ def share_video(
             for address in wanted
         ]
         for link in links:
-            owe_mail(link.id, NotificationKind.SHARED, link.recipient or "")
+            queue_mail(link.id, NotificationKind.SHARED, link.recipient or "")
     return links
 
 
@@ -171,7 +171,7 @@ def send_again(actor: Actor, link_id: int) -> Link:
         # A webhook has a name instead of a mailbox.
         if link.revoked_at is not None or over or not is_mailbox(link.recipient or ""):
             raise Conflict
-        owe_mail(link.id, NotificationKind.SHARED, link.recipient or "")
+        queue_mail(link.id, NotificationKind.SHARED, link.recipient or "")
         trail.record(actor, "link:sent_again", f"link:{link_id}", site_id=link.site_id)
     return link
 

@@ -23,7 +23,7 @@ from vigint_web.models import Notification, NotificationKind, NotificationState
 from vigint_web.models.notification import GIVEN_UP_AFTER
 from vigint_web.net.outbound_http import CallFailed, CallRefused
 from vigint_web.services.alerting import webhooks
-from vigint_web.services.alerting.routing import tell_administrators
+from vigint_web.services.alerting.routing import notify_administrators
 from vigint_web.services.audit import trail
 from vigint_web.services.core import families, job_queue
 from vigint_web.services.core.actors import SYSTEM, Actor
@@ -40,7 +40,7 @@ from vigint_web.services.core.runtime import config
 from vigint_web.services.core.transactions import after_commit, release_connection, transaction
 from vigint_web.services.dispatch import digests, outage
 from vigint_web.services.notifications import sent_mails
-from vigint_web.services.notifications.rendering import NothingToSay, NotYet, render_mail
+from vigint_web.services.notifications.rendering import MailObsolete, NotYet, render_mail
 from vigint_web.system.processes import Shield
 
 log = logging.getLogger(__name__)
@@ -61,7 +61,7 @@ class _Prepared:
     hand_over: Callable[[], str]
     row: dict[str, Any] | None = None
     # The gathered notifications that it covers.
-    told: tuple[int, ...] = ()
+    covered: tuple[int, ...] = ()
 
 
 def deliver_alert(alert_id: int) -> None:
@@ -118,8 +118,8 @@ class _Delivery(Work[Notification]):
             channel = prepared.hand_over()
         except NotYet:
             return Postponed(utcnow() + _UNTIL_CLIPS)
-        except (NothingToSay, webhooks.WebhookGone) as error:
-            return _given_up(row, str(error), tell=False)
+        except (MailObsolete, webhooks.WebhookGone) as error:
+            return _given_up(row, str(error), notify=False)
         except (MailRefused, CallRefused) as error:
             return _reaching(row, _given_up(row, str(error)))
         return _reaching(row, _settle_sent(row, prepared, channel))
@@ -131,7 +131,7 @@ class _Delivery(Work[Notification]):
         if isinstance(error, MailUndelivered) and error.unreachable:
             self.unreached = True
             return _held_up(lease, row, str(error))
-        return _reaching(row, _postponed(row, _told(error), _pause(lease, error)))
+        return _reaching(row, _postponed(row, _reason(error), _pause(lease, error)))
 
 
 def _reaching(notification: Notification, outcome: Outcome) -> Outcome:
@@ -155,7 +155,7 @@ def _prepare(lease: Lease, notification: Notification, shield: Shield) -> _Prepa
     was_held_up = notification.held_up
     mail.message.progress = Progress(lambda: _reached(lease, was_held_up), shield.hold)
     row = sent_mails.row_of(notification, mail.message, mail.link, mail.foreign_token, mail.tokens)
-    return _Prepared(lambda: send(mail.message, config()), row, mail.told)
+    return _Prepared(lambda: send(mail.message, config()), row, mail.covered)
 
 
 def _reached(lease: Lease, was_held_up: bool) -> None:
@@ -170,7 +170,7 @@ def _reached(lease: Lease, was_held_up: bool) -> None:
         log.warning("held mails not released yet: %s", type(error).__name__)
 
 
-def _told(error: Exception) -> str:
+def _reason(error: Exception) -> str:
     known = isinstance(error, MailUndelivered | CallFailed)
     return str(error) if known else f"{type(error).__name__}: {error}"[:300]
 
@@ -187,7 +187,7 @@ def _settle_sent(notification: Notification, prepared: _Prepared, channel: str) 
         if prepared.row is not None:
             sent_mails.keep_mail({**prepared.row, "channel": channel, "sent_at": sent_at})
         if notification.kind == NotificationKind.REPEATS:
-            digests.settle_gathered(notification, prepared.told, NotificationState.SENT, "")
+            digests.settle_gathered(notification, prepared.covered, NotificationState.SENT, "")
         trail.record(
             SYSTEM,
             "alert:sent",
@@ -207,8 +207,8 @@ def _settle_sent(notification: Notification, prepared: _Prepared, channel: str) 
             )
             families.observe(families.DELIVERY_LAG, (sent_at - born).total_seconds())
         event = Event.ALERT_IN_OUTBOX if channel == OUTBOX else Event.ALERT_SENT
-        told = _told_of(notification, event, channel=channel)
-        log.info("alert %s sent by %s", notification.id, channel, extra=told)
+        fields = _log_fields(notification, event, channel=channel)
+        log.info("alert %s sent by %s", notification.id, channel, extra=fields)
 
     columns = {
         "state": NotificationState.SENT,
@@ -282,13 +282,13 @@ def retry_delivery(actor: Actor, alert_id: int) -> Notification:
     return notification
 
 
-def _given_up(notification: Notification, sentence: str, *, tell: bool = True) -> Outcome:
+def _given_up(notification: Notification, sentence: str, *, notify: bool = True) -> Outcome:
     def within(_session: Session) -> None:
         if notification.kind == NotificationKind.REPEATS:
-            told = [one.id for one in digests.gathered_in(notification.id)]
-            digests.settle_gathered(notification, told, NotificationState.FAILED, sentence)
-        if tell:
-            tell_administrators(notification)
+            covered = [one.id for one in digests.gathered_in(notification.id)]
+            digests.settle_gathered(notification, covered, NotificationState.FAILED, sentence)
+        if notify:
+            notify_administrators(notification)
         trail.record(
             SYSTEM,
             "alert:failed",
@@ -298,8 +298,8 @@ def _given_up(notification: Notification, sentence: str, *, tell: bool = True) -
         )
 
     def afterwards() -> None:
-        told = _told_of(notification, Event.ALERT_GIVEN_UP, reason=sentence)
-        log.error("alert %s given up: %s", notification.id, sentence, extra=told)
+        fields = _log_fields(notification, Event.ALERT_GIVEN_UP, reason=sentence)
+        log.error("alert %s given up: %s", notification.id, sentence, extra=fields)
 
     columns = {"state": NotificationState.FAILED, "held_up": False}
     return GivenUp(sentence, columns=columns, within=within, afterwards=afterwards)
@@ -310,8 +310,8 @@ def _postponed(notification: Notification, sentence: str, pause: timedelta) -> O
         return _given_up(notification, sentence)
 
     def afterwards() -> None:
-        told = _told_of(notification, Event.ALERT_POSTPONED, reason=sentence)
-        log.warning("alert %s not delivered yet: %s", notification.id, sentence, extra=told)
+        fields = _log_fields(notification, Event.ALERT_POSTPONED, reason=sentence)
+        log.warning("alert %s not delivered yet: %s", notification.id, sentence, extra=fields)
 
     columns = {"error": sentence, "held_up": False}
     return Postponed(utcnow() + pause, columns=columns, afterwards=afterwards)
@@ -324,8 +324,10 @@ def _held_up(lease: Lease, notification: Notification, sentence: str) -> Outcome
     until = utcnow() + min(outage.LONGEST_PAUSE, pause_before(lease.attempt))
 
     def afterwards() -> None:
-        told = _told_of(notification, Event.ALERT_POSTPONED, reason=sentence)
-        log.warning("alert %s waits for the mail server: %s", notification.id, sentence, extra=told)
+        fields = _log_fields(notification, Event.ALERT_POSTPONED, reason=sentence)
+        log.warning(
+            "alert %s waits for the mail server: %s", notification.id, sentence, extra=fields
+        )
 
     return Postponed(
         until,
@@ -335,7 +337,7 @@ def _held_up(lease: Lease, notification: Notification, sentence: str) -> Outcome
     )
 
 
-def _told_of(
+def _log_fields(
     notification: Notification, event: Event, **fields: object
 ) -> dict[str, dict[str, object]]:
     """Return the additional fields of a log line."""

@@ -60,13 +60,13 @@ def preview_mail(
     video = incident.video
     early = video is not None and video.status in {VideoStatus.UPLOADING, VideoStatus.PROCESSING}
     shown = video is not None and (early or video.streamed_size is not None)
-    owed = Notification(
+    notification = Notification(
         recipient=recipient,
         kind=NotificationKind.VIDEO if shown else NotificationKind.TEXT_ONLY,
         message_id="<preview@vigint.invalid>",
     )
     clip = _clip(incident, video, recipient) if shown and video is not None else None
-    facts = facts_of(owed, incident, clip, failure_of(owed, incident))
+    facts = facts_of(notification, incident, clip, failure_of(notification, incident))
     wanted = locale if locale in LOCALES else mail_locale(recipient)
     mail = compose_alert(facts, config(), wanted)
     return Preview(

@@ -49,7 +49,7 @@ from vigint_web.services.sources.sources import find_source_of
 _MOST_FAILURES = 50
 
 
-class NothingToSay(Exception):
+class MailObsolete(Exception):
     """A pending mail is obsolete; carries a code of `i18n.deliveries`."""
 
 
@@ -68,7 +68,7 @@ class RenderedMail:
     # Of a mail about several: the tokens it contains, with the numbers of their links (0: another
     # host's), and the notifications that it covers.
     tokens: dict[str, int] = field(default_factory=dict)
-    told: tuple[int, ...] = ()
+    covered: tuple[int, ...] = ()
 
 
 def render_mail(notification: Notification) -> RenderedMail:
@@ -91,7 +91,7 @@ def render_mail(notification: Notification) -> RenderedMail:
     if link is None or (
         notification.kind == NotificationKind.SHARED and link.revoked_at is not None
     ):
-        raise NothingToSay("link_gone")
+        raise MailObsolete("link_gone")
     if notification.kind == NotificationKind.SHARED:
         return RenderedMail(compose_shared(_about_link(notification, link), config()), link)
     return RenderedMail(compose_played(_about_link(notification, link), config()), None)
@@ -188,12 +188,12 @@ def _repeats(notification: Notification, first: Incident) -> RenderedMail:
     if digests.wait_for_more(notification, rows):
         raise NotYet
     if not rows:
-        raise NothingToSay("subject_gone")
+        raise MailObsolete("subject_gone")
     tokens: dict[str, int] = {}
     for row in rows:
         if row.incident is not None:
             renew_link(row, row.incident)
-    told = [(row, _repeat(row, tokens)) for row in rows]
+    repeats = [(row, _repeat(row, tokens)) for row in rows]
     facts = RepeatsMail(
         recipient=notification.recipient,
         message_id=notification.message_id,
@@ -204,12 +204,12 @@ def _repeats(notification: Notification, first: Incident) -> RenderedMail:
         site=first.site_name or first.site.name,
         camera=first.camera.name if first.camera else None,
         first_detected_at=first.detected_at,
-        risk_level=_worst(fact.risk_level for _, fact in told if fact is not None),
-        repeats=tuple(fact for _, fact in told if fact is not None),
+        risk_level=_worst(fact.risk_level for _, fact in repeats if fact is not None),
+        repeats=tuple(fact for _, fact in repeats if fact is not None),
         page=addresses.incident_page(first.reference),
     )
     return RenderedMail(
-        compose_repeats(facts, config()), tokens=tokens, told=tuple(row.id for row in rows)
+        compose_repeats(facts, config()), tokens=tokens, covered=tuple(row.id for row in rows)
     )
 
 
@@ -220,15 +220,15 @@ def _digest(notification: Notification) -> RenderedMail:
         raise NotYet
     known = [(row, row.incident) for row in rows if row.incident is not None][:MOST_LISTED]
     if not known:
-        raise NothingToSay("subject_gone")
+        raise MailObsolete("subject_gone")
     for row, incident in known:
         renew_link(row, incident)
     if len(known) == 1:
         row, incident = known[0]
         written = _single(row, incident, notification.message_id)
-        return replace(written, told=(row.id,))
+        return replace(written, covered=(row.id,))
     tokens: dict[str, int] = {}
-    told = sorted(
+    entries = sorted(
         (_kept(row, incident, tokens) for row, incident in known),
         key=lambda entry: entry.fact.detected_at,
     )
@@ -237,25 +237,25 @@ def _digest(notification: Notification) -> RenderedMail:
         message_id=notification.message_id,
         locale=mail_locale(notification.recipient),
         reference=known[0][1].reference,
-        risk_level=_worst(entry.fact.risk_level for entry in told),
-        entries=tuple(told),
+        risk_level=_worst(entry.fact.risk_level for entry in entries),
+        entries=tuple(entries),
         page=addresses.incidents_page(),
     )
     # Alerts beyond the maximum of one mail are covered by the next.
     return RenderedMail(
-        compose_digest(facts, config()), tokens=tokens, told=tuple(row.id for row, _ in known)
+        compose_digest(facts, config()), tokens=tokens, covered=tuple(row.id for row, _ in known)
     )
 
 
 def _kept(row: Notification, incident: Incident, tokens: dict[str, int]) -> KeptFacts:
-    return KeptFacts(incident.incident_type, _place(incident), _told(row, incident, tokens))
+    return KeptFacts(incident.incident_type, _place(incident), _repeat_facts(row, incident, tokens))
 
 
 def _repeat(row: Notification, tokens: dict[str, int]) -> RepeatFacts | None:
-    return _told(row, row.incident, tokens) if row.incident is not None else None
+    return _repeat_facts(row, row.incident, tokens) if row.incident is not None else None
 
 
-def _told(row: Notification, incident: Incident, tokens: dict[str, int]) -> RepeatFacts:
+def _repeat_facts(row: Notification, incident: Incident, tokens: dict[str, int]) -> RepeatFacts:
     clip = clip_of(row, incident)
     if clip is not None and row.link is not None:
         tokens[token_of(row.link)] = row.link.id
@@ -292,7 +292,7 @@ def _first_message_id(notification: Notification, first: Incident) -> str | None
 def _failures(notification: Notification) -> UndeliverableMail:
     incident, link = notification.incident, notification.link
     if incident is None and link is None:
-        raise NothingToSay("incident_gone")
+        raise MailObsolete("incident_gone")
     same = (
         Notification.incident_id == incident.id
         if incident is not None
@@ -309,7 +309,7 @@ def _failures(notification: Notification) -> UndeliverableMail:
         .limit(_MOST_FAILURES)
     ).all()
     if not failed:
-        raise NothingToSay("delivered_meanwhile")
+        raise MailObsolete("delivered_meanwhile")
     owner = incident or (find_incident_of(link.video_id) if link is not None else None)
     return UndeliverableMail(
         recipient=notification.recipient,

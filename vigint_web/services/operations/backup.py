@@ -31,7 +31,7 @@ from vigint_web.services.operations.backup_archive import (
 )
 from vigint_web.services.operations.database_dump import Snapshot, StoredFile, snapshot
 
-Told = Callable[[int, int], None]
+Report = Callable[[int, int], None]
 
 
 class BackupRefused(CommandRefused):
@@ -52,11 +52,13 @@ class Made:
     doubtful: list[str] = field(default_factory=list)
 
 
-def make_backup(actor: Actor, target: Path, told: Told, *, leave_out_missing: bool = False) -> Made:
+def make_backup(
+    actor: Actor, target: Path, report: Report, *, leave_out_missing: bool = False
+) -> Made:
     """Write one backup file, which gets its name only when it is complete and on disk.
 
     Args:
-        told: called with the bytes done and the bytes to do, repeatedly.
+        report: called with the bytes done and the bytes to do, repeatedly.
         leave_out_missing: continue without files that are missing though a row references them.
 
     Raises:
@@ -64,12 +66,12 @@ def make_backup(actor: Actor, target: Path, told: Told, *, leave_out_missing: bo
     """
     _check_target(target)
     made = Made(target)
-    with _disk_told(target.parent), _draft(target) as file:
+    with _explain_disk_errors(target.parent), _draft(target) as file:
         with (
             tempfile.TemporaryDirectory(prefix=".vigint-backup-", dir=target.parent) as folder,
             snapshot(db.engine, Path(folder)) as copy,
         ):
-            _write(file, copy, made, told, leave_out_missing)
+            _write(file, copy, made, report, leave_out_missing)
         made.size = file.tell()
     if copy.contents.revision in _newest():  # an older database has other tables
         with suppress(StorageFull), transaction():
@@ -78,7 +80,7 @@ def make_backup(actor: Actor, target: Path, told: Told, *, leave_out_missing: bo
 
 
 def _write(
-    file: IO[bytes], copy: Snapshot, made: Made, told: Told, leave_out_missing: bool
+    file: IO[bytes], copy: Snapshot, made: Made, report: Report, leave_out_missing: bool
 ) -> None:
     mails = sorted(config().outbox_dir.glob("*.eml"))
     todo = copy.path.stat().st_size + sum(stored.size or 0 for stored in copy.contents.files)
@@ -88,7 +90,7 @@ def _write(
     def progress(count: int) -> None:
         nonlocal done
         done += count
-        told(done, max(todo, done))
+        report(done, max(todo, done))
 
     writer = ArchiveWriter(file, progress)
     dialect = db.engine.dialect.name
@@ -166,7 +168,7 @@ def _require_room(folder: Path, needed: int) -> None:
 
 
 @contextmanager
-def _disk_told(folder: Path) -> Iterator[None]:
+def _explain_disk_errors(folder: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:

@@ -68,8 +68,8 @@ class ArchiveWriter:
 
     def head(self, created_at: str, dialect: str, revision: str | None) -> None:
         """Write the type of the backup; it comes first."""
-        told = {"format": FORMAT, "created_at": created_at}
-        self.add_bytes(HEAD, _json({**told, "dialect": dialect, "revision": revision}))
+        fields = {"format": FORMAT, "created_at": created_at}
+        self.add_bytes(HEAD, _json({**fields, "dialect": dialect, "revision": revision}))
 
     def add_bytes(self, name: str, data: bytes) -> None:
         """Write a small file."""
@@ -139,7 +139,7 @@ class Archive:
         Raises:
             NotABackup: with a sentence that describes the error.
         """
-        with self._damage_told():
+        with self._explain_damage():
             sizes = self._sizes()
             manifest = self._manifest(sizes)
             if is_mostly_holes(self._file):
@@ -229,7 +229,7 @@ class Archive:
             yield member
 
     @contextmanager
-    def _damage_told(self) -> Iterator[None]:
+    def _explain_damage(self) -> Iterator[None]:
         try:
             yield
         except VigintError:

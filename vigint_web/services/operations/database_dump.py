@@ -155,9 +155,9 @@ def _tracks(stored: Any) -> _Files:
     ``stored`` is a JSON text from SQLite, and what it says from PostgreSQL.
     """
     try:
-        told = json.loads(stored) if isinstance(stored, str | bytes) else stored
+        tracks = json.loads(stored) if isinstance(stored, str | bytes) else stored
         named: _Files = {}
-        for track in told or []:
+        for track in tracks or []:
             posters = [("poster", track["poster"])] if "poster" in track else []
             for kind, file in (("playable", track), *posters):
                 of_file = (str(file["key"]), file["sha256"], file["size"])
@@ -308,5 +308,5 @@ def _run_postgresql(program: str, url: URL, *arguments: str) -> None:
         check=False,
     )
     if done.returncode:
-        said = " ".join(done.stderr.split())[-500:]
-        raise DatabaseRefused(f"PostgreSQL's {program} failed: {said}")
+        output = " ".join(done.stderr.split())[-500:]
+        raise DatabaseRefused(f"PostgreSQL's {program} failed: {output}")

@@ -94,14 +94,14 @@ def read_head(head: bytes) -> tuple[str, str, str | None]:
     Raises:
         MalformedError, NewerFormatError
     """
-    told = _document(head, HEAD)
-    number = told.get("format")
+    document = _document(head, HEAD)
+    number = document.get("format")
     if not isinstance(number, int) or not _is_count(number) or number < FORMAT:
         raise MalformedError(f"the format in {HEAD}")
     if number > FORMAT:
         raise NewerFormatError
     created_at, dialect, revision = (
-        told.get(name) for name in ("created_at", "dialect", "revision")
+        document.get(name) for name in ("created_at", "dialect", "revision")
     )
     if not _is_time(created_at):
         raise MalformedError(f"the time in {HEAD}")
@@ -122,14 +122,14 @@ def read_manifest(head: bytes, manifest: bytes, secret: bytes) -> Manifest:
         MalformedError, NewerFormatError
     """
     created_at, dialect, revision = read_head(head)
-    told = _document(manifest, MANIFEST)
+    document = _document(manifest, MANIFEST)
     found = Manifest(
         created_at=created_at,
         dialect=dialect,
         revision=revision,
-        files=_files(told.get("files")),
-        rows=_rows(told.get("rows")),
-        gone=_gone(told.get("gone")),
+        files=_files(document.get("files")),
+        rows=_rows(document.get("rows")),
+        gone=_gone(document.get("gone")),
         secret_keys=_secret_keys(secret),
     )
     for name in (HEAD, SECRET_KEY, found.database):
@@ -140,19 +140,19 @@ def read_manifest(head: bytes, manifest: bytes, secret: bytes) -> Manifest:
 
 def _document(data: bytes, name: str) -> Mapping[str, Any]:
     try:
-        told = json.loads(data)
+        document = json.loads(data)
     except (ValueError, RecursionError):  # UnicodeDecodeError is a ValueError
         raise MalformedError(f"{name}, which is no JSON") from None
-    if not isinstance(told, dict):
+    if not isinstance(document, dict):
         raise MalformedError(f"{name}, which is no object")
-    return told
+    return document
 
 
-def _files(told: object) -> dict[str, Stored]:
-    if not isinstance(told, dict):
+def _files(files: object) -> dict[str, Stored]:
+    if not isinstance(files, dict):
         raise MalformedError("its list of files")
     found = {}
-    for name, entry in told.items():
+    for name, entry in files.items():
         if not is_file_name(name):
             raise MalformedError(f"its list of files, which names {name[:100]!r}")
         if not isinstance(entry, list) or len(entry) != 2:
@@ -164,18 +164,18 @@ def _files(told: object) -> dict[str, Stored]:
     return found
 
 
-def _rows(told: object) -> dict[str, int]:
-    if not isinstance(told, dict):
+def _rows(rows: object) -> dict[str, int]:
+    if not isinstance(rows, dict):
         raise MalformedError("its numbers of rows")
-    if not all(_matches(_TABLE, name) and _is_count(number) for name, number in told.items()):
+    if not all(_matches(_TABLE, name) and _is_count(number) for name, number in rows.items()):
         raise MalformedError("its numbers of rows")
-    return told
+    return rows
 
 
-def _gone(told: object) -> tuple[str, ...]:
-    if not isinstance(told, list) or not all(isinstance(key, str) and is_key(key) for key in told):
+def _gone(gone: object) -> tuple[str, ...]:
+    if not isinstance(gone, list) or not all(isinstance(key, str) and is_key(key) for key in gone):
         raise MalformedError("its list of deleted files")
-    return tuple(told)
+    return tuple(gone)
 
 
 def _secret_keys(data: bytes) -> tuple[str, ...]:

@@ -84,7 +84,7 @@ def measured_job(
             count(JOBS, queue, outcome)
             observe(JOB_SECONDS, time.monotonic() - began, queue)
         # A work-horse ends without running exit handlers.
-        runtime().counters.tell()
+        runtime().counters.send()
 
 
 def registry() -> CollectorRegistry:

@@ -78,7 +78,7 @@ def check_place(manifest: Manifest) -> None:
 
 
 def _holds_something() -> bool:
-    with _room_told():
+    with _explain_no_room():
         return next(storage().list_files(), None) is not None
 
 
@@ -91,7 +91,7 @@ def put_in_place(archive: Archive, manifest: Manifest, progress: Progress) -> No
         RestoreRefused, NotABackup, DatabaseRefused: with a sentence.
     """
     data_dir = config().data_dir
-    with _room_told(), _undone_on_error() as undo:
+    with _explain_no_room(), _undone_on_error() as undo:
         draft = data_dir / f".{manifest.database}.{secrets.token_hex(4)}"
         _take_database(archive, manifest, draft, undo)
         for name, source in archive.files():
@@ -173,7 +173,7 @@ def verify(archive: Archive, manifest: Manifest, database_url: str) -> Contents:
     Raises:
         RestoreRefused, DatabaseRefused: with a sentence that describes the difference.
     """
-    with _room_told(), tempfile.TemporaryDirectory(prefix="vigint-verify-") as folder:
+    with _explain_no_room(), tempfile.TemporaryDirectory(prefix="vigint-verify-") as folder:
         draft = Path(folder) / manifest.database
         for name, source in archive.files():
             if name == manifest.database:
@@ -274,7 +274,7 @@ def _undone_on_error() -> Iterator[_Undo]:
 
 
 @contextmanager
-def _room_told() -> Iterator[None]:
+def _explain_no_room() -> Iterator[None]:
     try:
         yield
     except NoRoom:

@@ -24,14 +24,14 @@ from vigint_web.models import Source, Video, VideoStatus
 from vigint_web.models import VideoKind as Kind
 from vigint_web.models.types import ATTEMPTS
 from vigint_web.models.video_file import FRAMES
-from vigint_web.services.alerting.routing import tell_of_video
+from vigint_web.services.alerting.routing import queue_video_calls
 from vigint_web.services.audit import trail
 from vigint_web.services.core import job_queue
 from vigint_web.services.core.actors import SYSTEM
 from vigint_web.services.core.leases import LONGEST_LEASE, Lease, claim
 from vigint_web.services.core.runtime import storage
 from vigint_web.services.core.transactions import after_commit, change, transaction
-from vigint_web.services.incidents.alert_release import owe_late_videos, release
+from vigint_web.services.incidents.alert_release import queue_late_videos, release
 from vigint_web.services.incidents.incidents import find_incident_of
 from vigint_web.services.processing.producing import Product, produce
 from vigint_web.services.videos.lifecycle import delete_video_files, settle_failed, settle_ready
@@ -125,8 +125,8 @@ def _publish(lease: Lease, video: Video, product: Product) -> None:
                 for name, value in product.incident_values.items():
                     setattr(found, name, value)
                 release(found)
-                owe_late_videos(found, video)
-            tell_of_video(video, found)
+                queue_late_videos(found, video)
+            queue_video_calls(video, found)
             trail.record(
                 SYSTEM,
                 "video:ready",
@@ -223,7 +223,7 @@ def _fail(lease: Lease, video: Video, code: str, detail: str) -> None:
                 if video.kind == Kind.FRAMES:
                     found.frames_used = 0
                 release(found)
-            tell_of_video(video, found)
+            queue_video_calls(video, found)
             trail.record(
                 SYSTEM,
                 "video:failed",

@@ -37,9 +37,13 @@ def subjects_of_mails(mails: Iterable[Mail]) -> dict[int, Subject]:
     """Return the subjects of mails, by the mails' ids; a mail about an account has none."""
     listed = list(mails)
     by_video = subjects_of(mail.link for mail in listed if mail.link is not None)
-    told = select(Notification.id, Incident).join(Incident, Notification.incident_id == Incident.id)
-    owed = {mail.alert_id for mail in listed if mail.alert_id is not None}
-    rows = db.session.execute(told.where(Notification.id.in_(owed))).all() if owed else ()
+    query = select(Notification.id, Incident).join(
+        Incident, Notification.incident_id == Incident.id
+    )
+    alert_ids = {mail.alert_id for mail in listed if mail.alert_id is not None}
+    rows = (
+        db.session.execute(query.where(Notification.id.in_(alert_ids))).all() if alert_ids else ()
+    )
     by_notification = {alert_id: _of_incident(incident) for alert_id, incident in rows}
     found = {}
     for mail in listed:

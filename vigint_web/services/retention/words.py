@@ -26,7 +26,7 @@ def spell_losses(waiting: Waiting) -> str:
 def spell_waiting(waiting: Waiting) -> str:
     """Return the pending proposal, what it would delete, until when it waits, and how to decide."""
     name = waiting.setting.value
-    said = (
+    summary = (
         f"{spell_days(waiting.proposal.days)} instead of {spell_days(waiting.in_force)} waits."
         f" {spell_losses(waiting)}"
     )
@@ -35,15 +35,15 @@ def spell_waiting(waiting: Waiting) -> str:
             f"{machine}: {spell_days(days)}" for machine, days in waiting.opinions.items()
         )
         return (
-            f"{said} Machines disagree ({opinions}): nothing is deleted earlier until all read the"
-            " same; restart Vigint where the configuration is old."
+            f"{summary} Machines disagree ({opinions}): nothing is deleted earlier until all read"
+            " the same; restart Vigint where the configuration is old."
         )
     confirm = f"“./vigint retention --confirm {name}” deletes earlier now"
     if waiting.proposal.declined:
-        return f"{said} {waiting.declined_by} decided to keep what is in force; {confirm}."
+        return f"{summary} {waiting.declined_by} decided to keep what is in force; {confirm}."
     ends = (utcnow() + waiting.proposal.remaining).astimezone(config().timezone)
     return (
-        f"{said} In force on {ends:%Y-%m-%d %H:%M} ({config().timezone.key}), unless [Retention]"
+        f"{summary} In force on {ends:%Y-%m-%d %H:%M} ({config().timezone.key}), unless [Retention]"
         f" {name} is set back; {confirm}, “--keep {name}” keeps what is in force."
     )
 

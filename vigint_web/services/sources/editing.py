@@ -55,8 +55,14 @@ class Facts:
     @property
     def version(self) -> str:
         """Return a digest that changes with any of these values."""
-        said = (self.name, self.description, sorted(self.tags), self.camera, str(self.recorded_at))
-        return hashlib.sha256(json.dumps(said).encode()).hexdigest()[:20]
+        values = (
+            self.name,
+            self.description,
+            sorted(self.tags),
+            self.camera,
+            str(self.recorded_at),
+        )
+        return hashlib.sha256(json.dumps(values).encode()).hexdigest()[:20]
 
 
 def facts_of(source: Source) -> Facts:

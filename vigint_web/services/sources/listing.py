@@ -194,7 +194,7 @@ class SourceList:
         if wanted.tag is not None:
             tags = list(db.session.scalars(select(Tag.id).where(Tag.name == wanted.tag)))
             found.append(_carries(tags) if met else _tagged(tags))
-        return found + [_says(word) for word in fold(wanted.text).split()[:_MOST_WORDS]]
+        return found + [_contains(word) for word in fold(wanted.text).split()[:_MOST_WORDS]]
 
 
 def list_formats(actor: Actor) -> list[str]:
@@ -220,7 +220,7 @@ def _sources(marks: list[Mark]) -> list[Source]:
     return [rows[number] for number in wanted if number in rows]
 
 
-def _says(word: str) -> ColumnElement[bool]:
+def _contains(word: str) -> ColumnElement[bool]:
     """Return the condition that a source's searchable text contains a word."""
     files = select(Video.id).where(
         Video.kind == VideoKind.SOURCE, Video.original_name.icontains(word, autoescape=True)

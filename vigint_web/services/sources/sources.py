@@ -226,7 +226,7 @@ def _end_upload(session: Session, video_id: int, files: Files, **values: Any) ->
     ended = update(Video).where(uploading).values(lease_until=None, **values)
     return bool(
         publish_files(
-            session, video_id, lambda **said: change(session, ended.values(**said)), files
+            session, video_id, lambda **columns: change(session, ended.values(**columns)), files
         )
     )
 

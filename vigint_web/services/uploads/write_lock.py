@@ -133,7 +133,7 @@ def only_writer(
     try:
         last = (upload.writer or "").removeprefix(_ON_TRIAL)
         died = descriptor is not None and last.startswith(f"{here}-")
-        _take(upload, lock, expires_in, whoever=died)
+        _take(upload, lock, expires_in, force=died)
         if descriptor is None:
             descriptor = _wait_for(lock_file, lock)
         yield lock
@@ -143,13 +143,13 @@ def only_writer(
             os.close(descriptor)
 
 
-def _take(upload: Upload, lock: WriteLock, expires_in: timedelta | None, *, whoever: bool) -> None:
+def _take(upload: Upload, lock: WriteLock, expires_in: timedelta | None, *, force: bool) -> None:
     values: dict[str, object] = {"writer": lock.writer}
     if expires_in is not None:
         values["expires_at"] = utcnow() + expires_in
     # A writer that took and released it since it was read may have changed the offset.
     before = Upload.writer.is_(None) if upload.writer is None else Upload.writer == upload.writer
-    free = or_(is_free(Upload, LEASE), literal(whoever))
+    free = or_(is_free(Upload, LEASE), literal(force))
     with transaction() as session:
         takeable = Upload.finished_at.is_(None) & before & free
         taken = taking(Upload, upload.id, takeable, LEASE, **values)
@@ -194,8 +194,10 @@ def _here(lock_file: Path) -> str:
     """Return a name of all processes that share the folder of a lock file, and so the lock."""
     folder = lock_file.parent.stat()
     boot = Path("/proc/sys/kernel/random/boot_id")
-    told = f"{boot.read_text() if boot.exists() else os.uname()}/{folder.st_dev}/{folder.st_ino}"
-    return hashlib.sha256(told.encode()).hexdigest()[:8]
+    identity = (
+        f"{boot.read_text() if boot.exists() else os.uname()}/{folder.st_dev}/{folder.st_ino}"
+    )
+    return hashlib.sha256(identity.encode()).hexdigest()[:8]
 
 
 def _locked(path: Path) -> int | None:

@@ -72,8 +72,8 @@ def _seemingly_unlike(session: Session, after: int, last: int) -> list[int]:
         for kind in FileKind
     ]
     further = exists().where(VideoFile.video_id == Video.id, VideoFile.number > 1)
-    told = cast(Video.tracks, Text).not_in(["[]", "null"])  # of few: looked at one by one
-    return list(session.scalars(select(Video.id).where(these, or_(*lacking, further, told))))
+    has_tracks = cast(Video.tracks, Text).not_in(["[]", "null"])  # of few: looked at one by one
+    return list(session.scalars(select(Video.id).where(these, or_(*lacking, further, has_tracks))))
 
 
 def copy_files_of(video_ids: Sequence[int]) -> int:

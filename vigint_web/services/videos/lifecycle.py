@@ -121,12 +121,12 @@ def detach_and_delete_video(video: Video) -> int:
 def _delete_mails(session: Session, video_id: int, links: Sequence[int]) -> int:
     incidents = select(Incident.id).where(Incident.video_id == video_id)
     notifications = or_(Notification.incident_id.in_(incidents), Notification.link_id.in_(links))
-    told = [
+    notification_ids = [
         select(Notification.id).where(notifications),
         select(Notification.told_by_id).where(notifications),
     ]
     gone = delete(Mail).where(
-        or_(*(Mail.alert_id.in_(some) for some in told), Mail.link_id.in_(links))
+        or_(*(Mail.alert_id.in_(some) for some in notification_ids), Mail.link_id.in_(links))
     )
     return change(session, gone)
 

@@ -22,7 +22,9 @@ def add_video(session: Session, video: Video, files: Files) -> None:
     session.add(video)
     session.flush()
     added = update(Video).where(Video.id == video.id)
-    publish_files(session, video.id, lambda **said: change(session, added.values(**said)), files)
+    publish_files(
+        session, video.id, lambda **columns: change(session, added.values(**columns)), files
+    )
     session.refresh(video)
     video.stored_size = video.files_size
 

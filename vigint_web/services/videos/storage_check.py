@@ -23,7 +23,7 @@ from vigint_web.services.core.runtime import storage
 from vigint_web.services.core.transactions import transaction
 from vigint_web.storage import Held
 
-Told = Callable[[int, int], None]
+Report = Callable[[int, int], None]
 
 # The maximum number of rows per database query.
 _BATCH = 500
@@ -87,12 +87,12 @@ class Findings:
         return not (self.damaged or self.removable)
 
 
-def check(older_than: float, told: Told | None = None, *, hashes: bool = False) -> Findings:
+def check(older_than: float, report: Report | None = None, *, hashes: bool = False) -> Findings:
     """Compare rows and storage; nothing is changed.
 
     Args:
         older_than: seconds after which an unreferenced file is an orphan.
-        told: called repeatedly with the files and bytes checked.
+        report: called repeatedly with the files and bytes checked.
         hashes: read every referenced file, and compare its SHA-256.
 
     Raises:
@@ -114,8 +114,8 @@ def check(older_than: float, told: Told | None = None, *, hashes: bool = False) 
                 _compare(found, file, held.size, hashes)
             elif held.age >= older_than and held.name not in named:
                 found.orphans.append(held)
-            if told is not None:
-                told(found.files + len(found.orphans), found.size)
+            if report is not None:
+                report(found.files + len(found.orphans), found.size)
     for file in (*waiting.values(), *_unseen(seen)):
         _look_again(found, file, hashes)
     found.staged = [held for held in _unnamed_staged() if held.age >= older_than]

@@ -65,7 +65,7 @@ def _change_password(form: PasswordForm) -> bool:
     except Invalid as error:
         form.new.errors = [mistake_sentence(one) for one in error.mistakes]
         return False
-    account_mails.tell(current_user, AccountMailPurpose.PASSWORD_CHANGED)
+    account_mails.notify(current_user, AccountMailPurpose.PASSWORD_CHANGED)
     return True
 
 
