@@ -25,10 +25,9 @@ from vigint_web.models import (
     VideoStatus,
 )
 from vigint_web.services.accounts import api_keys, sites
-from vigint_web.services.core.actors import Actor, as_key, command_line
+from vigint_web.services.core.actors import Actor, Visitor, as_key, command_line
 from vigint_web.services.core.runtime import storage
 from vigint_web.services.core.transactions import transaction
-from vigint_web.services.core.visitors import Visitor
 from vigint_web.services.incidents import incidents
 from vigint_web.services.incidents.payload import IncidentFacts
 from vigint_web.services.links.links import mint_link, program_link, token_of

@@ -13,7 +13,7 @@ from tests.library import ACTOR, Library
 from vigint_web.config.config import Config
 from vigint_web.models import Role
 from vigint_web.services.accounts import sessions, sites, users
-from vigint_web.services.core.visitors import Visitor
+from vigint_web.services.core.actors import Visitor
 from vigint_web.services.uploads import uploads
 
 UNSAFE = {"POST", "PUT", "PATCH", "DELETE"}

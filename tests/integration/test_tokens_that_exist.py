@@ -15,8 +15,8 @@ from vigint_web.extensions import db
 from vigint_web.http.security import devices
 from vigint_web.models import AccountMail, AccountMailPurpose, ApiKey, Role, UserSession
 from vigint_web.services.accounts import api_keys, password_links, sessions, sites, users
+from vigint_web.services.core.actors import Visitor
 from vigint_web.services.core.runtime import runtime
-from vigint_web.services.core.visitors import Visitor
 from vigint_web.services.links import play_names
 
 NEWEST, OLDER = "a-fixed-key-of-the-tests", "an-older-fixed-key-of-the-tests"

@@ -17,7 +17,7 @@ from vigint_web.errors import LinkRefused
 from vigint_web.extensions import db
 from vigint_web.http.base.errors import STATUSES
 from vigint_web.models import Access, Link, Playback
-from vigint_web.services.core.visitors import Visitor
+from vigint_web.services.core.actors import Visitor
 from vigint_web.services.links import access, links
 from vigint_web.services.links import plays as viewings
 from vigint_web.services.links.rules import Opening

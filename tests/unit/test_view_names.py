@@ -7,7 +7,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from vigint_web.services.core.visitors import Visitor
+from vigint_web.services.core.actors import Visitor
 from vigint_web.services.links import play_names
 from vigint_web.services.links.play_rules import is_over, longest_viewing
 

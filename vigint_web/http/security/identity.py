@@ -8,8 +8,7 @@ from flask_login import current_user
 from vigint_web.http.security.visitor_cookies import read_mark
 from vigint_web.models import ApiKey
 from vigint_web.permissions import Permission
-from vigint_web.services.core.actors import Actor, as_user
-from vigint_web.services.core.visitors import Visitor
+from vigint_web.services.core.actors import Actor, Visitor, as_user
 
 
 def actor() -> Actor:

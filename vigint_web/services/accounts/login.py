@@ -8,9 +8,8 @@ from vigint_web.models import User
 from vigint_web.services.accounts import two_factor, users
 from vigint_web.services.accounts.login_throttling import Attempt, take_attempt
 from vigint_web.services.audit import trail
-from vigint_web.services.core.actors import Actor
+from vigint_web.services.core.actors import Actor, Visitor
 from vigint_web.services.core.transactions import transaction
-from vigint_web.services.core.visitors import Visitor
 
 ANONYMOUS = Actor(label="visitor")
 

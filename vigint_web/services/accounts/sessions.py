@@ -13,9 +13,8 @@ from vigint_web.errors import NotFound, StorageFull
 from vigint_web.extensions import db
 from vigint_web.models import User, UserSession
 from vigint_web.services.audit import trail
-from vigint_web.services.core.actors import Actor, as_user
+from vigint_web.services.core.actors import Actor, Visitor, as_user
 from vigint_web.services.core.transactions import change, transaction
-from vigint_web.services.core.visitors import Visitor
 
 log = logging.getLogger(__name__)
 

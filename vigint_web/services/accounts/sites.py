@@ -15,8 +15,7 @@ from vigint_web.models import ApiKey, Camera, Incident, Site, Source
 from vigint_web.models.user import user_sites
 from vigint_web.services.audit import trail
 from vigint_web.services.core.actors import Actor
-from vigint_web.services.core.transactions import transaction
-from vigint_web.services.core.upserts import insert_into
+from vigint_web.services.core.transactions import insert_into, transaction
 
 _DEFAULT_SLUG = "main"
 

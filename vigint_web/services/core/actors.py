@@ -59,3 +59,15 @@ def as_key(key: ApiKey) -> Actor:
 def command_line(name: str = "command line") -> Actor:
     """Return the actor of the command line, a person with a shell on the server."""
     return Actor(label=name, site_ids=None)
+
+
+@dataclass(frozen=True)
+class Visitor:
+    """An address and the visitor's user agent; neither is proof.
+
+    The mark is the value of a cookie set by a link's page, if the browser keeps it.
+    """
+
+    address: str
+    user_agent: str
+    mark: str | None = None

@@ -1,8 +1,7 @@
 """Issue numbers without repetitions."""
 
 from vigint_web.models import Counter
-from vigint_web.services.core.transactions import transaction
-from vigint_web.services.core.upserts import insert_into
+from vigint_web.services.core.transactions import insert_into, transaction
 
 
 def next_number(name: str) -> int:

@@ -1,4 +1,4 @@
-"""Open write transactions, with callbacks before and after the commit."""
+"""Open write transactions, with callbacks before and after the commit; insert what may exist."""
 
 import logging
 from collections.abc import Callable, Iterator
@@ -7,11 +7,12 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 
 from sqlalchemy import CursorResult, Delete, Update
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from vigint_web.errors import StorageFull
-from vigint_web.extensions import db
+from vigint_web.extensions import Base, db
 from vigint_web.services.core.write_turns import write_turn
 
 log = logging.getLogger(__name__)
@@ -102,3 +103,10 @@ def _hooks() -> _Open:
     if not isinstance(hooks, _Open):
         raise RuntimeError("requires an open transaction")
     return hooks
+
+
+def insert_into(session: Session, table: type[Base]) -> postgresql.Insert | sqlite.Insert:
+    """Return an INSERT with ON CONFLICT, for the session's database."""
+    if session.get_bind().dialect.name == "postgresql":
+        return postgresql.insert(table)
+    return sqlite.insert(table)

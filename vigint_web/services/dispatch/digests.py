@@ -22,8 +22,7 @@ from vigint_web.models import (
 )
 from vigint_web.services.core import addresses
 from vigint_web.services.core.runtime import config
-from vigint_web.services.core.transactions import change, transaction
-from vigint_web.services.core.upserts import insert_into
+from vigint_web.services.core.transactions import change, insert_into, transaction
 from vigint_web.services.dispatch.spans import Span, choose_span, moment_of
 
 # The additional time that a mail about several waits for unfinished clips.

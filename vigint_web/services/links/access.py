@@ -10,10 +10,10 @@ from vigint_web.crypto.tokens import BadToken, extended_token, new_handle
 from vigint_web.errors import LinkRefused, StorageFull
 from vigint_web.extensions import db
 from vigint_web.models import Access, Audience, Incident, Link, Video
+from vigint_web.services.core.actors import Visitor
 from vigint_web.services.core.keyset_pagination import Page, Place, read_page
 from vigint_web.services.core.runtime import runtime
 from vigint_web.services.core.transactions import release_connection, transaction
-from vigint_web.services.core.visitors import Visitor
 from vigint_web.services.links.links import signing_key_of
 from vigint_web.services.links.plays import admit, is_used_up, own_view
 from vigint_web.services.links.rules import NOT_YET_VALID, USED_UP, Opening, refusal

@@ -12,7 +12,7 @@ import re
 from collections.abc import Sequence
 
 from vigint_web.crypto.tokens import Purpose, code, digest, new_token
-from vigint_web.services.core.visitors import Visitor
+from vigint_web.services.core.actors import Visitor
 
 # 9 random bytes and two codes of 12, in base64url without padding: a single spelling. Earlier names
 # had 16 characters; an earlier process accepts this one as such a name.

@@ -10,11 +10,9 @@ from vigint_web.clock import utcnow
 from vigint_web.extensions import db
 from vigint_web.models import Access, Link, NotificationKind, Playback, User
 from vigint_web.services.audit import trail
-from vigint_web.services.core.actors import SYSTEM
+from vigint_web.services.core.actors import SYSTEM, Visitor
 from vigint_web.services.core.runtime import config
-from vigint_web.services.core.transactions import change, transaction
-from vigint_web.services.core.upserts import insert_into
-from vigint_web.services.core.visitors import Visitor
+from vigint_web.services.core.transactions import change, insert_into, transaction
 from vigint_web.services.dispatch.enqueue import queue_mail
 from vigint_web.services.links import play_names
 from vigint_web.services.links.play_rules import (

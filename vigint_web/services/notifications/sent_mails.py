@@ -30,8 +30,7 @@ from vigint_web.services.audit import trail
 from vigint_web.services.core.actors import Actor
 from vigint_web.services.core.keyset_pagination import PAGE, TOP, Page, Place, read_page
 from vigint_web.services.core.runtime import config
-from vigint_web.services.core.transactions import change, transaction
-from vigint_web.services.core.upserts import insert_into
+from vigint_web.services.core.transactions import change, insert_into, transaction
 from vigint_web.services.links.links import token_of
 from vigint_web.services.links.rules import Opening, refusal
 from vigint_web.services.notifications.token_masking import (

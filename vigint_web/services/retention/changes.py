@@ -15,8 +15,7 @@ from vigint_web.models import RetentionReport, RetentionSetting
 from vigint_web.services.audit import trail
 from vigint_web.services.core.actors import SYSTEM, Actor
 from vigint_web.services.core.runtime import config
-from vigint_web.services.core.transactions import change, transaction
-from vigint_web.services.core.upserts import insert_into
+from vigint_web.services.core.transactions import change, insert_into, transaction
 from vigint_web.services.videos.retention_dates import (
     configured,
     count_older,

@@ -9,8 +9,7 @@ from vigint_web.extensions import db
 from vigint_web.i18n.collation import fold
 from vigint_web.models import Source, Tag, source_tags
 from vigint_web.services.core.actors import Actor
-from vigint_web.services.core.transactions import transaction
-from vigint_web.services.core.upserts import insert_into
+from vigint_web.services.core.transactions import insert_into, transaction
 
 LONGEST = 60
 MOST = 20
