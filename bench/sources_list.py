@@ -137,7 +137,7 @@ def _deep(sorting: Sorting, depth: int) -> SortedPlace:
 
 def _compare(depth: int) -> dict[str, dict[str, float]]:
     print(f"{'order':10}{'page':>8}{'key ms':>9}{'offset ms':>11}{'ratio':>8}")
-    told = {}
+    results = {}
     for by in SORTS:
         sorting = Sorting(by, descending=True)
         for name, place, offset in (
@@ -147,8 +147,8 @@ def _compare(depth: int) -> dict[str, dict[str, float]]:
             key = _best(lambda s=sorting, p=place: SourceList(SYSTEM).page(s, p))
             skipped = _best(lambda s=sorting, o=offset: _by_offset(s, o))
             print(f"{by:10}{name:>8}{key:9.1f}{skipped:11.1f}{skipped / key:7.1f}x")
-            told[f"{by} {name}"] = {"key": round(key, 2), "offset": round(skipped, 2)}
-    return told
+            results[f"{by} {name}"] = {"key": round(key, 2), "offset": round(skipped, 2)}
+    return results
 
 
 def _narrow() -> dict[str, dict[str, float]]:
@@ -165,15 +165,15 @@ def _narrow() -> dict[str, dict[str, float]]:
         "no such word": SourceFilter(text="zzzz"),
     }
     print(f"\n{'narrowed by':14}{'found':>9}{'sum':>10}" + "".join(f"{by:>10}" for by in SORTS))
-    told = {}
+    results = {}
     for name, wanted in filters.items():
         number = SourceList(SYSTEM, wanted).sum().number
         times = {"sum": _best(lambda w=wanted: SourceList(SYSTEM, w).sum())}
         for by in SORTS:
             times[by] = _best(lambda w=wanted, b=by: SourceList(SYSTEM, w).page(Sorting(b)))
         print(f"{name:14}{number:9}" + "".join(f"{value:10.1f}" for value in times.values()))
-        told[name] = {key: round(value, 2) for key, value in times.items()}
-    return told
+        results[name] = {key: round(value, 2) for key, value in times.items()}
+    return results
 
 
 def main() -> None:

@@ -70,7 +70,7 @@ def _fill(total: int, site_id: int) -> None:
 
 
 def _write(
-    settings: dict[str, str], total: int, site_id: int, begun: Event, ended: Event, told: Any
+    settings: dict[str, str], total: int, site_id: int, begun: Event, ended: Event, results: Any
 ) -> None:
     """Change, add and delete videos as the version before does; tell how long each took."""
     app = create_app(load_config(settings))
@@ -96,14 +96,14 @@ def _write(
             time.sleep(0.005)
         db.session.remove()
         db.engine.dispose()
-    told.put(sorted(times))
+    results.put(sorted(times))
 
 
 def _migrate(settings: dict[str, str], total: int, site_id: int) -> dict[str, float]:
     """Migrate while another process writes."""
     spawned = multiprocessing.get_context("spawn")
-    begun, ended, told = spawned.Event(), spawned.Event(), spawned.Queue()
-    arguments = (settings, total, site_id, begun, ended, told)
+    begun, ended, results = spawned.Event(), spawned.Event(), spawned.Queue()
+    arguments = (settings, total, site_id, begun, ended, results)
     writer = spawned.Process(target=_write, args=arguments, daemon=True)
     writer.start()
     begun.wait()
@@ -111,7 +111,7 @@ def _migrate(settings: dict[str, str], total: int, site_id: int) -> dict[str, fl
     flask_migrate.upgrade()
     seconds = time.perf_counter() - began
     ended.set()
-    times = told.get()
+    times = results.get()
     writer.join()
     return {
         "migration s": seconds,
@@ -124,7 +124,7 @@ def _migrate(settings: dict[str, str], total: int, site_id: int) -> dict[str, fl
 
 def _compare() -> dict[str, float]:
     """Go round once: what the other process wrote last is brought over; then nothing is left."""
-    told: dict[str, float] = {}
+    measured: dict[str, float] = {}
     for name in ("first", "second"):
         began, last, longest = time.perf_counter(), 0, 0.0
         while True:
@@ -133,9 +133,9 @@ def _compare() -> dict[str, float]:
             longest = max(longest, time.perf_counter() - step)
             if not last:
                 break
-        told[f"{name} comparison s"] = time.perf_counter() - began
-        told[f"{name} longest step ms"] = 1000 * longest
-    return told
+        measured[f"{name} comparison s"] = time.perf_counter() - began
+        measured[f"{name} longest step ms"] = 1000 * longest
+    return measured
 
 
 def _check() -> dict[str, float]:

@@ -21,8 +21,8 @@ def of_columns() -> dict[tuple[int, str, int], File]:
             if row[f"{kind}_key"]:
                 digest = row.get(f"{kind}_sha256")
                 found[row["id"], kind, 1] = (row[f"{kind}_key"], row[f"{kind}_size"], digest)
-        told: Any = row["tracks"]
-        for track in (json.loads(told) if isinstance(told, str) else told) or []:
+        tracks: Any = row["tracks"]
+        for track in (json.loads(tracks) if isinstance(tracks, str) else tracks) or []:
             found[row["id"], "playable", track["number"]] = (
                 track["key"], track["size"], track["sha256"],
             )  # fmt: skip

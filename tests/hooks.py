@@ -17,7 +17,7 @@ SECRET = "a secret of the tests"
 
 
 @dataclass
-class Told:
+class Call:
     """One call as received."""
 
     path: str
@@ -31,8 +31,8 @@ class Told:
 
     def is_signed(self, secret: str = SECRET) -> bool:
         """Return whether the header matches the documentation, computed independently."""
-        said = dict(part.split("=") for part in self.headers["Vigint-Signature"].split(","))
-        expected = signature(secret, int(said["t"]), self.body)
+        fields = dict(part.split("=") for part in self.headers["Vigint-Signature"].split(","))
+        expected = signature(secret, int(fields["t"]), self.body)
         return self.headers["Vigint-Signature"] == expected
 
 
@@ -41,7 +41,7 @@ class Hook:
     """A receiver of webhook calls."""
 
     host: str = "127.0.0.1"
-    told: list[Told] = field(default_factory=list)
+    calls: list[Call] = field(default_factory=list)
     # The answers before 204: a status with its headers.
     answers: list[tuple[int, dict[str, str]]] = field(default_factory=list)
     port: int = 0
@@ -59,7 +59,7 @@ class _Handler(BaseHTTPRequestHandler):
         """Take a call."""
         hook: Hook = self.server.hook  # type: ignore[attr-defined]  # put there below
         body = self.rfile.read(int(self.headers["Content-Length"]))
-        hook.told.append(Told(self.path, self.headers, body))
+        hook.calls.append(Call(self.path, self.headers, body))
         status, headers = hook.answers.pop(0) if hook.answers else (204, {})
         self.send_response(status)
         for name, value in headers.items():

@@ -152,8 +152,8 @@ def _unusual_matrix(whole: Path, path: Path, number: int) -> None:
     plain = path.with_name(f"plain-{path.name}")
     run("-i", whole, "-c:v", "libx265", "-preset", "ultrafast", "-x265-params", "log-level=none",
         "-c:a", "aac", "-tag:v", "hvc1", plain)  # fmt: skip
-    told = f"hevc_metadata=matrix_coefficients={number}:colour_primaries=22"
-    run("-i", plain, "-c", "copy", "-bsf:v", f"{told}:transfer_characteristics=12", path)
+    metadata = f"hevc_metadata=matrix_coefficients={number}:colour_primaries=22"
+    run("-i", plain, "-c", "copy", "-bsf:v", f"{metadata}:transfer_characteristics=12", path)
 
 
 def _two_sizes(whole: Path, path: Path) -> None:

@@ -117,7 +117,7 @@ class Populated:
         self._words = state.words
         self._library = Library()
         self._dice = random.Random(7)
-        self._owed: list[int] = []
+        self._pending: list[int] = []
         self._first_id: int | None = None
         clip = footage.clip("populated.mp4", seconds=4, size="640x360").read_bytes()
         self._files = {
@@ -141,15 +141,15 @@ class Populated:
 
     def send(self) -> None:
         """Send the pending notifications in the normal way."""
-        for alert_id in self._owed:
+        for alert_id in self._pending:
             delivery.deliver_alert(alert_id)
         self.filled.mails = list(db.session.scalars(select(Mail.id).order_by(Mail.id)))
 
     def _kinds(self, kinds: Sequence[str]) -> Iterable[tuple[int, str]]:
         """Pair numbers with kinds: each at least once, then mostly successful ones."""
         count = max(self.state.count, len(kinds))
-        told = [*kinds, *([kinds[0]] * 3)]
-        return ((number, told[number % len(told)]) for number in range(count))
+        repeated = [*kinds, *([kinds[0]] * 3)]
+        return ((number, repeated[number % len(repeated)]) for number in range(count))
 
     def _word(self, words: Sequence[str], number: int) -> str:
         return words[number % len(words)]
@@ -225,8 +225,8 @@ class Populated:
             notification.next_attempt_at = self.now + longest_wait()
         db.session.flush()
         due = notification.state == NotificationState.PENDING and kind not in {"waiting", "revoked"}
-        if due and len(self._owed) < MAILS:
-            self._owed.append(notification.id)
+        if due and len(self._pending) < MAILS:
+            self._pending.append(notification.id)
         elif due or kind == "revoked":
             notification.state, notification.sent_at = NotificationState.SENT, incident.created_at
 
@@ -328,8 +328,8 @@ class Populated:
             working = {"status": VideoStatus.PROCESSING, "progress": 40}
             return {**_NOTHING, **received, **working, **self._held()}
         if kind == "failed":
-            told = self._word(self._words.messages, number)
-            failed = {"status": VideoStatus.FAILED, "error_code": "broken", "error_detail": told}
+            detail = self._word(self._words.messages, number)
+            failed = {"status": VideoStatus.FAILED, "error_code": "broken", "error_detail": detail}
             return {**_NOTHING, **received, **failed}
         return {
             **self._files,

@@ -186,11 +186,11 @@ def _write_configuration(folder: Path) -> list[int]:
         "[swift-hash]\nswift_hash_path_suffix = tests\n"
         "[storage-policy:0]\nname = one\ndefault = yes\n"
     )
-    told = {"folder": folder, "user": pwd.getpwuid(os.geteuid()).pw_name}
+    values = {"folder": folder, "user": pwd.getpwuid(os.geteuid()).pw_name}
     (folder / "devices" / "one").mkdir(parents=True)
     ports = [free_port() for _ in (*_KINDS, "proxy")]
     for kind, port in zip(_KINDS, ports, strict=False):
-        text = (_EVERYWHERE + _KEEPER).format(kind=kind, port=port, **told)
+        text = (_EVERYWHERE + _KEEPER).format(kind=kind, port=port, **values)
         (folder / f"{kind}.conf").write_text(text)
-    (folder / "proxy.conf").write_text(_EVERYWHERE.format(port=ports[-1], **told) + _PROXY)
+    (folder / "proxy.conf").write_text(_EVERYWHERE.format(port=ports[-1], **values) + _PROXY)
     return ports

@@ -38,9 +38,9 @@ class Shell:
         """Run a refused command; return the sentence."""
         result = self.run(*arguments)
         assert result.exception is not None, f"it was not refused: {result.output}"
-        said = str(result.exception)
-        assert not isinstance(result.exception, AssertionError | OSError | KeyError), said
-        return said
+        sentence = str(result.exception)
+        assert not isinstance(result.exception, AssertionError | OSError | KeyError), sentence
+        return sentence
 
 
 def here(shell: Shell) -> Path:

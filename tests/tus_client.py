@@ -11,9 +11,9 @@ OFFSETS = "application/offset+octet-stream"
 DATA = bytes(range(256)) * 40
 
 
-def encoded(**said: str) -> str:
+def encoded(**values: str) -> str:
     """Return Upload-Metadata with these values."""
-    return ",".join(f"{k} {base64.b64encode(v.encode()).decode()}" for k, v in said.items())
+    return ",".join(f"{k} {base64.b64encode(v.encode()).decode()}" for k, v in values.items())
 
 
 class Tus:
@@ -31,12 +31,12 @@ class Tus:
         sent = {name: v for name, v in {**self.headers, **named}.items() if v is not None}
         return self.browser.open(path, method=method, data=body, headers=sent)
 
-    def create(self, length: int = len(DATA), said: str | None = None, **headers: Any) -> str:
+    def create(self, length: int = len(DATA), metadata: str | None = None, **headers: Any) -> str:
         """Begin an upload and return its address."""
         answer = self.ask(
             "POST",
             Upload_Length=str(length),
-            Upload_Metadata=encoded(filename="clip.mp4") if said is None else said,
+            Upload_Metadata=encoded(filename="clip.mp4") if metadata is None else metadata,
             **headers,
         )
         assert answer.status_code == 201, answer.text

@@ -162,9 +162,9 @@ def _axe(page: Page, what: object) -> Iterator[str]:
     result: dict[str, Any] = page.evaluate("rules => axe.run(document, rules)", rules)
     for violation in result["violations"]:
         for node in violation["nodes"][:3]:
-            told = " ".join(node["html"].split())[:160]
+            element = " ".join(node["html"].split())[:160]
             why = " ".join(node["failureSummary"].split()).partition(": ")[2][:200]
-            yield f"{violation['id']}: {told} – {why}"
+            yield f"{violation['id']}: {element} – {why}"
 
 
 def layout(page: Page) -> Iterator[str]:

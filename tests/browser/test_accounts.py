@@ -199,10 +199,10 @@ def test_waiting_is_told_before_the_next_try(vigint: Installation, window: Windo
     email = "guessed@example.com"
     vigint.command("create-user", email, "--role", "viewer", "--password-stdin", given=CHOSEN)
     page = window(expected=("401", "429"))
-    said = page.locator(".field-error")
+    error = page.locator(".field-error")
     deadline = time.monotonic() + 60
-    while "Patientez" not in (said.text_content() if said.count() else ""):
+    while "Patientez" not in (error.text_content() if error.count() else ""):
         assert time.monotonic() < deadline, "guessing went on for a minute"
         _log_in(page, email, "not the password at all")
-        expect(said).to_be_visible()
-    expect(said).to_contain_text(re.compile(r"\d+ (seconde|minute)"))
+        expect(error).to_be_visible()
+    expect(error).to_contain_text(re.compile(r"\d+ (seconde|minute)"))

@@ -64,7 +64,7 @@ def test_an_incidents_page_tells_everything(window: Windows, incident: dict[str,
     page.goto("/")
     page.locator(f"a[href$='/incidents/{incident['reference']}/']").first.click()
     facts = page.locator("[data-part=facts]")
-    for told in (
+    for text in (
         incident["reference"],
         "Mouvement suspect au rayon 4",
         "Vol à l'étalage",
@@ -75,7 +75,7 @@ def test_an_incidents_page_tells_everything(window: Windows, incident: dict[str,
         "Rayon vins",
         "12",
     ):
-        expect(facts).to_contain_text(told)
+        expect(facts).to_contain_text(text)
     expect(page.locator("[data-part=deliveries]")).to_contain_text("chef@example.com")
     expect(page.locator("[data-part=links]")).to_contain_text("chef@example.com")
     video = page.locator("[data-part=video] video")

@@ -68,8 +68,8 @@ def test_home_is_light_and_nothing_jumps(windows: Windows, size: tuple[int, int]
     # either.
     page.evaluate("() => new Promise((done) => requestIdleCallback(done, { timeout: 2000 }))")
     total = sum(size for _, size in carried)
-    told = "\n".join(f"{size / 1024:8.1f} kB {url}" for url, size in carried)
+    listing = "\n".join(f"{size / 1024:8.1f} kB {url}" for url, size in carried)
     assert len(carried) > 3, "the style sheets are missing"
-    assert total < MOST_BYTES, f"{total / 1024:.0f} kB:\n{told}"
+    assert total < MOST_BYTES, f"{total / 1024:.0f} kB:\n{listing}"
     shifts = page.evaluate("() => window.shifts")
     assert sum(value for value, _ in shifts) < MOST_SHIFT, shifts

@@ -276,13 +276,13 @@ def bench(window: Windows) -> Bench:
 
 
 def _list(*names: str, **more: str) -> str:
-    says = 'data-says-one="1 new" data-says-many="{number} new"'
+    attributes = 'data-says-one="1 new" data-says-many="{number} new"'
     rows = "".join(f'<li data-part="{name}">{more.get(name, name)}</li>' for name in names)
-    return f'<section data-part="list"><ul data-parts {says}>{rows}</ul></section>'
+    return f'<section data-part="list"><ul data-parts {attributes}>{rows}</ul></section>'
 
 
 @pytest.mark.parametrize(
-    ("before", "after", "said"),
+    ("before", "after", "announced"),
     [
         (("b", "a"), ("b", "a"), ""),
         (("b", "a"), ("c", "b", "a"), "1 new"),
@@ -296,11 +296,11 @@ def _list(*names: str, **more: str) -> str:
     ],
 )
 def test_a_list_becomes_the_other(
-    bench: Bench, before: tuple[str, ...], after: tuple[str, ...], said: str
+    bench: Bench, before: tuple[str, ...], after: tuple[str, ...], announced: str
 ) -> None:
     done = bench(_list(*before), _list(*after))
     assert done["names"] == ["list", *after]
-    assert done["said"] == said
+    assert done["said"] == announced
     assert set(done["kept"]) == {"list", *(set(before) & set(after))}, "what stays is not touched"
     assert done["changed"] == [name for name in after if name not in before]
 

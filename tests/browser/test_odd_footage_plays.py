@@ -52,10 +52,10 @@ def test_odd_files_play_to_their_end(vigint: Installation, window: Windows, tmp_
     page = window(logged_in=True)
     page.goto("/account")
     problems = []
-    for name, _, public_id, told in rows:
+    for name, _, public_id, duration in rows:
         seen = page.evaluate(_PLAY, f"/videos/{public_id}/stream?view=1")
-        if seen["how"] != "ended" or abs(seen["reached"] - told) > 0.2:
-            problems.append(f"{name}, of {told} s: {seen}")
-        if abs(told - odd[name].seconds) > 0.5 or seen["pictures"] < odd[name].pictures[0]:
+        if seen["how"] != "ended" or abs(seen["reached"] - duration) > 0.2:
+            problems.append(f"{name}, of {duration} s: {seen}")
+        if abs(duration - odd[name].seconds) > 0.5 or seen["pictures"] < odd[name].pictures[0]:
             problems.append(f"{name}: {seen} of {odd[name].seconds} s")
     assert not problems, "\n".join(problems)

@@ -59,9 +59,9 @@ def test_every_get_route_is_a_page_of_the_table_or_no_page(app: Flask) -> None:
     routes = {
         rule.endpoint for rule in app.url_map.iter_rules() if "GET" in (rule.methods or set())
     }
-    told = set(PLACES.by_endpoint) | set(NO_PAGES)
-    assert routes - told == set(), "tell in places.py how to open these, or what they are"
-    assert told - routes == set(), "these are gone"
+    known = set(PLACES.by_endpoint) | set(NO_PAGES)
+    assert routes - known == set(), "tell in places.py how to open these, or what they are"
+    assert known - routes == set(), "these are gone"
     assert not set(PLACES.by_endpoint) & set(NO_PAGES)
     names = [place.name for place in EVERYWHERE]
     assert len(names) == len(set(names))
@@ -78,12 +78,12 @@ def test_nothing_is_wrong_with_a_page(house: Furnished, windows: Windows, visit:
     for scheme, width in (("light", 1280), ("dark", 390)):
         page_checks.look(page, scheme, width)
         found = page_checks.accessibility(page, is_mail=place.is_mail)
-        wrong += [f"{scheme} {width}: {told}" for told in found]
+        wrong += [f"{scheme} {width}: {problem}" for problem in found]
     for width in WIDTHS:
         page_checks.look(page, "light", width)
-        wrong += [f"{width}: {told}" for told in page_checks.layout(page)]
+        wrong += [f"{width}: {problem}" for problem in page_checks.layout(page)]
         if not place.is_mail:
-            wrong += [f"{width}: {told}" for told in page_checks.targets(page)]
+            wrong += [f"{width}: {problem}" for problem in page_checks.targets(page)]
     assert not wrong, "\n".join(wrong)
 
 
@@ -100,7 +100,7 @@ def test_a_page_is_right_with_other_fonts(
     for width in (320, 1280):
         page_checks.look(page, "light", width)
         found = [*page_checks.layout(page), *page_checks.sizes_of_targets(page)]
-        wrong += [f"{fonts} {width}: {told}" for told in found]
+        wrong += [f"{fonts} {width}: {problem}" for problem in found]
     windows.close()
     assert not wrong, "\n".join(wrong)
 

@@ -94,7 +94,7 @@ def test_the_menu_of_the_account_closes_by_the_keyboard_and_beside_it(page: Page
 
 
 def test_a_pressed_button_says_so_and_sends_once(page: Page) -> None:
-    told = page.evaluate(
+    result = page.evaluate(
         """() => {
           let sent = 0;
           addEventListener("submit", (event) => {
@@ -107,7 +107,7 @@ def test_a_pressed_button_says_so_and_sends_once(page: Page) -> None:
           return [sent, button.getAttribute("aria-busy")];
         }"""
     )
-    assert told == [1, "true"]
+    assert result == [1, "true"]
 
 
 def test_a_password_can_be_looked_at(window: Windows) -> None:

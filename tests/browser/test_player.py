@@ -429,11 +429,11 @@ def test_the_page_weighs_little_and_does_not_move(
     devtools.send("Network.enable")
     devtools.on(
         "Network.requestWillBeSent",
-        lambda told: asked.update({told["requestId"]: told["request"]["url"]}),
+        lambda event: asked.update({event["requestId"]: event["request"]["url"]}),
     )
     devtools.on(
         "Network.loadingFinished",
-        lambda told: weights.update({asked[told["requestId"]]: told["encodedDataLength"]}),
+        lambda event: weights.update({asked[event["requestId"]]: event["encodedDataLength"]}),
     )
     page.add_init_script(_TELL_SHIFTS)
     page.goto(accepted["private_link"].replace(vigint.served_url, vigint.url))

@@ -222,8 +222,8 @@ def test_previews_and_scenes_on_any_width(player: Page) -> None:
             assert preview["width"] > 100, "there is a picture"
             assert preview["x"] >= whole["x"]
             assert preview["x"] + preview["width"] <= whole["x"] + whole["width"]
-        wrong += [f"{scheme}: {told}" for told in page_checks.accessibility(player)]
-        wrong += [f"{width}: {told}" for told in page_checks.layout(player)]
+        wrong += [f"{scheme}: {problem}" for problem in page_checks.accessibility(player)]
+        wrong += [f"{width}: {problem}" for problem in page_checks.layout(player)]
     assert not wrong, "\n".join(wrong)
 
 

@@ -69,9 +69,9 @@ def test_all_links_of_a_recipient_stop_playing_within_five_seconds(
         assert not page.evaluate("document.querySelector('video').hasAttribute('src')")
     _expect_to_play(bystander)
 
-    told = vigint.sql(
+    rows = vigint.sql(
         "SELECT revoked_by, revoked_reason FROM links WHERE recipient = ? ORDER BY id", LOST
     )
-    assert {reason for _, reason in told} == {REASON}
-    assert len(told) == 3
+    assert {reason for _, reason in rows} == {REASON}
+    assert len(rows) == 3
     assert vigint.sql("SELECT count(*) FROM links WHERE revoked_reason = ?", REASON) == [(3,)]

@@ -116,8 +116,8 @@ def test_a_source_is_described_and_two_do_not_overwrite_each_other(
     page.keyboard.press("Enter")
     expect(page.locator("h1")).to_have_text("Réserve")
     facts = page.locator("[data-part=facts]")
-    for told in ("nuit", "quai", "Caméra 7", "14 juil. 2026, 23:30:05"):
-        expect(facts).to_contain_text(told)
+    for text in ("nuit", "quai", "Caméra 7", "14 juil. 2026, 23:30:05"):
+        expect(facts).to_contain_text(text)
     expect(page.locator(".vp")).to_contain_text("23:30:05")
 
     other.get_by_label("Nom").fill("Autre nom")

@@ -54,8 +54,8 @@ def test_twenty_files_with_a_bad_one(
         expect(moved).to_have_count(20)
         expect(page.locator("#queue-title")).to_have_text("Tout est reçu")
         for file in (files[0], files[19]):
-            told = stored(vigint, file.name)
-            assert told["sha256"] == hashlib.sha256(file.read_bytes()).hexdigest()
+            source = stored(vigint, file.name)
+            assert source["sha256"] == hashlib.sha256(file.read_bytes()).hexdigest()
         forget_work(vigint, but=files[3].name)
     page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
     bad = row(page, files[3].name)
@@ -99,8 +99,8 @@ def test_what_is_cut_paused_and_left_goes_on_from_where_it_was(
         give(page, big)
         expect(page.locator("#unfinished")).to_be_hidden()
         expect_state(page.locator(".queue-row"), "received", "processing")
-        told = stored(vigint, big.name)
-        assert told["sha256"] == hashlib.sha256(big.read_bytes()).hexdigest()
+        source = stored(vigint, big.name)
+        assert source["sha256"] == hashlib.sha256(big.read_bytes()).hexdigest()
         assert page.evaluate("localStorage.length") == 0
         forget_work(vigint)
     assert len(vigint.sql("SELECT 1 FROM videos WHERE original_name = ?", big.name)) == 1
@@ -152,12 +152,12 @@ def test_a_whole_folder_is_dropped(
     expect(page.locator(".queue-row .queue-file")).to_have_text(["ronde/cam 1/", "ronde/cam 2/"])
     expect(page.locator("#upload-says")).to_have_text("2 fichiers ajoutés. 3 fichiers écartés.")
     left = page.locator("[data-left-out-list]")
-    for told in (
+    for text in (
         "ronde/notes.txt – Ce fichier ne semble pas être une vidéo.",
         "ronde/vide.mp4 – Ce fichier est vide.",
         "ronde/.DS_Store – Fichier caché ou système.",
     ):
-        expect(left).to_contain_text(told)
+        expect(left).to_contain_text(text)
     page.keyboard.press("Tab")
     row(page, "cam 1").locator("[data-x]").focus()
     page.keyboard.press("Enter")
@@ -281,7 +281,7 @@ def _look_right(page: Page) -> None:
     wrong = [*page_checks.accessibility(page)]
     for width in page_checks.WIDTHS:
         page_checks.look(page, "dark" if width < 700 else "light", width)
-        wrong += [f"{width}: {told}" for told in page_checks.layout(page)]
+        wrong += [f"{width}: {problem}" for problem in page_checks.layout(page)]
     assert not wrong, "\n".join(wrong)
 
 
@@ -395,7 +395,7 @@ def test_a_refused_file_waits_for_a_person_and_a_server_at_its_limit_is_asked_ag
 def test_pauses_between_tries_grow_and_figures_are_those_of_people(window: Windows) -> None:
     page = window(logged_in=True)
     page.goto(ADD)
-    told = page.evaluate(
+    figures = page.evaluate(
         """async () => {
           const base = document.querySelector("script[src*='js/upload']").src;
           const load = (name) => import(new URL(name, base).href);
@@ -418,15 +418,15 @@ def test_pauses_between_tries_grow_and_figures_are_those_of_people(window: Windo
           };
         }"""
     )
-    assert told["pauses"] == [1000, 2000, 4000, 30_000, 30_000]
-    assert told["least"] == 600
-    assert told["asked"] == [5000, 60_000]
-    assert 950_000 < told["steady"] < 1_050_000
-    assert told["stalled"] < told["steady"] / 2
-    assert told["unknown"] is None
-    assert told["left"] == [0, None, 2]
-    assert _plain(told["sizes"]) == ["0 o", "999 o", "1,2 Mo", "250 Mo", "5,4 Go"]
-    assert _plain(told["times"]) == [
+    assert figures["pauses"] == [1000, 2000, 4000, 30_000, 30_000]
+    assert figures["least"] == 600
+    assert figures["asked"] == [5000, 60_000]
+    assert 950_000 < figures["steady"] < 1_050_000
+    assert figures["stalled"] < figures["steady"] / 2
+    assert figures["unknown"] is None
+    assert figures["left"] == [0, None, 2]
+    assert _plain(figures["sizes"]) == ["0 o", "999 o", "1,2 Mo", "250 Mo", "5,4 Go"]
+    assert _plain(figures["times"]) == [
         "5 secondes", "40 secondes", "1 minute", "60 minutes", "1,5 heure",
     ]  # fmt: skip
 
@@ -434,7 +434,7 @@ def test_pauses_between_tries_grow_and_figures_are_those_of_people(window: Windo
 def test_a_file_is_known_again_only_where_nobody_has_to_guess(window: Windows) -> None:
     page = window(logged_in=True)
     page.goto(ADD)
-    told = page.evaluate(
+    found = page.evaluate(
         """async () => {
           const base = document.querySelector("script[src*='js/upload']").src;
           const { Store } = await import(new URL("upload-store.js", base).href);
@@ -454,7 +454,7 @@ def test_a_file_is_known_again_only_where_nobody_has_to_guess(window: Windows) -
           return { alone, others, two, stranger, rest, left: localStorage.length };
         }"""
     )
-    assert told == {
+    assert found == {
         "alone": ["/1", "/1", None],
         "others": [None, None, None],
         "two": ["/1", "/2", None],

@@ -34,8 +34,8 @@ def test_a_source_becomes_ready_before_ones_eyes(
     assert page.evaluate("window.sameDocument"), "nothing was loaded anew"
     expect(page.locator("#live-says")).not_to_be_empty()
     facts = page.locator("[data-part=facts]")
-    for told in ("entrée.mp4", "mp4", "320 × 240", "h264", "aac", "25", "yuv420p"):
-        expect(facts).to_contain_text(told)
+    for text in ("entrée.mp4", "mp4", "320 × 240", "h264", "aac", "25", "yuv420p"):
+        expect(facts).to_contain_text(text)
     poster = page.locator("video").get_attribute("poster")
     assert poster
     picture = page.request.get(poster)

@@ -86,8 +86,8 @@ def _screen() -> Iterator[str]:
     )
     try:
         os.close(writing)
-        with os.fdopen(reading) as told:
-            number = told.readline().strip()
+        with os.fdopen(reading) as pipe:
+            number = pipe.readline().strip()
         if not number:
             raise MissingWebKitError("Xvfb ended before it had a display")
         yield f":{number}"

@@ -128,7 +128,7 @@ def _headers() -> set[str]:
 
 
 def test_headers_that_are_read_are_described() -> None:
-    told = {
+    documented = {
         parameter.name
         for operation in OPERATIONS.values()
         for parameter in operation.parameters
@@ -136,7 +136,7 @@ def test_headers_that_are_read_are_described() -> None:
     }
     # Read by what sends bytes, and by what knows our own pages.
     others = {"Range", "If-Range", "If-None-Match", "X-CSRFToken"}
-    assert _headers() - TRANSPORT == told - others
+    assert _headers() - TRANSPORT == documented - others
 
 
 def test_keys_of_an_upload_are_described(app: Flask, described: dict[str, Any]) -> None:

@@ -121,8 +121,8 @@ def test_text_and_html_say_the_same(app: Flask, config: Config, values: dict[str
     _, text, html = _mail(config, **values)
     shown = _shown(html)
     for line in text.splitlines():
-        label, _, said = line.strip().partition(": ")
-        for part in (label, said):
+        label, _, value = line.strip().partition(": ")
+        for part in (label, value):
             assert " ".join(part.split()) in shown, f"the HTML does not say {part!r}"
     words = Counter(re.findall(r"\w+", shown)) - Counter(re.findall(r"\w+", text))
     button = Counter(["Regarder", "la", "vidéo"]) + Counter(re.findall(r"\w+", URL))
@@ -227,16 +227,16 @@ def test_the_mailed_facts_are_those_of_the_incident(
     [mail] = mails(config)
     text = mail.get_body(("plain",))
     assert text is not None
-    said = text.get_content()
-    assert "Horodatage: 2026-07-01T14:00:00" in said
-    assert "Numéro d'image: 150" in said
-    assert f"ID Vidéo: {accepted['video_id']}" in said
-    assert "dans 1 heure." in said
-    assert accepted["private_link"] not in said, "each recipient has a link of their own"
+    body = text.get_content()
+    assert "Horodatage: 2026-07-01T14:00:00" in body
+    assert "Numéro d'image: 150" in body
+    assert f"ID Vidéo: {accepted['video_id']}" in body
+    assert "dans 1 heure." in body
+    assert accepted["private_link"] not in body, "each recipient has a link of their own"
     status = client.get(
         f"/api/v1/incidents/{accepted['incident_id']}", headers={"X-API-Key": api_key}
     ).get_json()
-    assert f"Taille du fichier: {max(0.1, status['size'] / 1e6):.1f} MB" in said
+    assert f"Taille du fichier: {max(0.1, status['size'] / 1e6):.1f} MB" in body
 
 
 def test_one_mail_with_its_own_link_for_each_recipient_in_the_outbox(
@@ -277,7 +277,7 @@ def test_the_html_leads_with_what_one_must_know(app: Flask, config: Config) -> N
 
 
 @pytest.mark.parametrize(
-    ("at", "said"),
+    ("at", "sentence"),
     [
         (SEEN + timedelta(hours=2), "Confirmée par claire@example.com à 16:30."),
         (
@@ -287,12 +287,12 @@ def test_the_html_leads_with_what_one_must_know(app: Flask, config: Config) -> N
     ],
 )
 def test_who_confirmed_a_detection_is_named(
-    app: Flask, config: Config, at: datetime, said: str
+    app: Flask, config: Config, at: datetime, sentence: str
 ) -> None:
     _, text, html = _mail(config, confirmed=Confirmation("claire@example.com", at))
     first = text.splitlines()[0]
-    assert first.endswith(said)
-    assert said in _shown(html)
+    assert first.endswith(sentence)
+    assert sentence in _shown(html)
     assert "automatique" not in text.replace("automatiquement", "")
 
 
@@ -326,7 +326,7 @@ def test_a_shared_link_says_what_where_when_and_under_which_reference(
     letter = compose_shared(facts, config)
     assert letter.body is not None
     assert letter.html is not None
-    for said in (
+    for phrase in (
         "Intrusion",
         "Magasin Lyon, Rayon 4, le 25 septembre 2025 à 14:30:00 (UTC+02:00, Europe/Paris)."
         " Détection automatique, non vérifiée par une personne.",
@@ -334,5 +334,5 @@ def test_a_shared_link_says_what_where_when_and_under_which_reference(
         "Valable jusqu’au\u00a0: 1er octobre 2025, 14:30 (UTC+02:00, Europe/Paris)",
         f"Lien privé sécurisé\u00a0: {URL}",
     ):
-        assert said in letter.body
-        assert " ".join(said.split()) in _shown(letter.html)
+        assert phrase in letter.body
+        assert " ".join(phrase.split()) in _shown(letter.html)

@@ -191,8 +191,8 @@ def test_two_keys_use_one_id_without_learning_of_each_other(
     third = _hosted(client, _new_key("third"), clip, video_id="one")
     assert third["video_id"] == "one", "a deleted id reveals another key"
     assert not any("one" in name.split("/") for name in stored_files(config))
-    told = " ".join(event.subject for event in db.session.query(AuditEvent))
-    assert "video:one" not in told, "the audit trail names a program's id"
+    subjects = " ".join(event.subject for event in db.session.query(AuditEvent))
+    assert "video:one" not in subjects, "the audit trail names a program's id"
 
 
 def test_another_keys_generated_id_is_nothing_either(
@@ -253,9 +253,9 @@ def test_an_id_that_is_none_is_400(
 def test_all_mistakes_are_told_at_once(client: FlaskClient, key: str, config: Config) -> None:
     answer = _upload(client, key, None, {"file_hash": "xyz", "confidence": 7})
     assert answer.status_code == 422
-    said = answer.get_json()["error"]
-    assert "video" in said
-    assert "file_hash" in said
+    message = answer.get_json()["error"]
+    assert "video" in message
+    assert "file_hash" in message
     assert _upload(client, key, b"", {}).status_code == 422, "an empty file"
     assert _upload(client, key, b"x", "{").status_code == 422, "no JSON"
     assert not list(config.temp_dir.iterdir())
@@ -391,8 +391,8 @@ def test_every_mistake_of_an_extension_is_named_with_its_field(
 ) -> None:
     refused = _extend(client, key, video_id=7, additional_hours="many")
     assert (refused.status_code, refused.get_json()["code"]) == (422, "invalid_request")
-    said = refused.get_json()["error"]
-    assert said == "video_id must be a text. additional_hours must be a number."
+    message = refused.get_json()["error"]
+    assert message == "video_id must be a text. additional_hours must be a number."
     assert _extend(client, key).get_json()["error"] == "video_id is missing."
 
 

@@ -35,16 +35,16 @@ _NAMED = {**_TUS, "Upload-Length": "9", "Upload-Metadata": "filename Y2xpcC5tcDQ
 
 
 def _form(part: str, metadata: object = None, **fields: str) -> dict[str, Any]:
-    said = {} if metadata is None else {"metadata": json.dumps(metadata)}
-    return {part: (io.BytesIO(b"of no format"), "clip.mp4"), **said, **fields}
+    parts = {} if metadata is None else {"metadata": json.dumps(metadata)}
+    return {part: (io.BytesIO(b"of no format"), "clip.mp4"), **parts, **fields}
 
 
 def _begins(**changed: str) -> Asked:
     headers = {**_NAMED, **{name.replace("_", "-"): value for name, value in changed.items()}}
-    said = {name: text for name, text in headers.items() if text}
-    if "Upload-Checksum" not in said:  # it is compared with the first bytes
-        return Asked("POST", _UPLOADS, headers=said)
-    return Asked("POST", _UPLOADS, data=b"bytes", headers=said, mimetype=OFFSET_TYPE)
+    present = {name: text for name, text in headers.items() if text}
+    if "Upload-Checksum" not in present:  # it is compared with the first bytes
+        return Asked("POST", _UPLOADS, headers=present)
+    return Asked("POST", _UPLOADS, data=b"bytes", headers=present, mimetype=OFFSET_TYPE)
 
 
 MISTAKEN = {
@@ -131,9 +131,9 @@ def _refused(client: FlaskClient, key: str, asked: Asked, language: str) -> tupl
         headers=headers,
         content_type=asked.mimetype or ("multipart/form-data" if isinstance(data, dict) else None),
     )
-    said = answer.get_json()
-    assert set(said) == {"error", "code"}
-    return answer.status_code, said["code"], said["error"]
+    document = answer.get_json()
+    assert set(document) == {"error", "code"}
+    return answer.status_code, document["code"], document["error"]
 
 
 @pytest.mark.parametrize("name", MISTAKEN)
@@ -163,6 +163,6 @@ def test_a_mistake_is_said_in_the_language_that_was_asked_for(
 def test_every_mistake_is_named_at_once(
     client: FlaskClient, key: str, name: str, status: int, named: list[str]
 ) -> None:
-    answered, code, said = _refused(client, key, MISTAKEN[name], "en")
+    answered, code, message = _refused(client, key, MISTAKEN[name], "en")
     assert (answered, code) == (status, "invalid_request")
-    assert [text for text in named if text not in said] == []
+    assert [text for text in named if text not in message] == []

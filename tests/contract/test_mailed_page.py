@@ -292,8 +292,8 @@ def test_only_the_videos_own_token_leads_to_its_page(
 ) -> None:
     other = library.incident()
     forged = token[:-5] + ("AAAAA" if token[-5:] != "AAAAA" else "BBBBB")
-    for name, said in ((other, token), (video, forged), (video, token + "a"), (video, "." + "a")):
-        assert client.get(_page(name, said) + ".").status_code == 404
+    for name, tried in ((other, token), (video, forged), (video, token + "a"), (video, "." + "a")):
+        assert client.get(_page(name, tried) + ".").status_code == 404
     library.expire(token)
     answer = client.get(_page(video, token) + ")")
     assert client.get(answer.headers["Location"]).status_code == 410

@@ -50,8 +50,8 @@ def test_sources_come_with_the_addresses_of_their_bytes(
 ) -> None:
     source = library.source()
     moment = datetime(2026, 7, 14, 21, 30, 5, tzinfo=UTC)
-    said = Facts("Quai", "", ("nuit",), "Caméra 4", moment)
-    edit_source(ACTOR, source.source_id, said, facts_of(source).version)
+    facts = Facts("Quai", "", ("nuit",), "Caméra 4", moment)
+    edit_source(ACTOR, source.source_id, facts, facts_of(source).version)
     listed = read("/api/v1/sources")
     shown = {name: listed["sources"][0][name] for name in ("name", "tags", "camera", "recorded_at")}
     assert shown == {
@@ -179,8 +179,8 @@ def test_documents_are_what_their_schemas_say(
         schema = {"$ref": f"#/components/schemas/{name}", "components": document["components"]}
         wrong = [error.message for error in Draft202012Validator(schema).iter_errors(answer)]
         assert wrong == [], f"{name}: {wrong}"
-        told = set(answer) - set(document["components"]["schemas"][name]["properties"])
-        assert told == set(), f"{name} has values that are not in its schema: {told}"
+        undescribed = set(answer) - set(document["components"]["schemas"][name]["properties"])
+        assert undescribed == set(), f"{name} has values that are not in its schema: {undescribed}"
 
 
 def test_the_page_for_developers_has_a_line_in_french_for_each_operation(

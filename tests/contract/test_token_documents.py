@@ -27,8 +27,8 @@ def _get(client: FlaskClient, path: str, status: int = 200) -> dict[str, Any]:
 def test_the_document_of_a_source_is_the_contracts(client: FlaskClient, library: Library) -> None:
     source = library.source()
     moment = datetime(2026, 7, 14, 21, 30, 5, tzinfo=UTC)
-    said = Facts("Security Footage", "The back door", ("case 12", "night"), "Dock 4", moment)
-    edit_source(ACTOR, source.source_id, said, facts_of(source).version)
+    facts = Facts("Security Footage", "The back door", ("case 12", "night"), "Dock 4", moment)
+    edit_source(ACTOR, source.source_id, facts, facts_of(source).version)
     token = library.program_token(source)
     document = _get(client, f"/api/video/{token}/")
     assert document["api_links"].pop("thumbnail_url") == f"{BASE}/api/video/{token}/thumbnail/"

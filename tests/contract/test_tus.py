@@ -69,8 +69,8 @@ def test_an_upload_in_three_pieces_becomes_a_source(
     tus: Tus, footage: Footage, work: Callable[[], None], config: Config
 ) -> None:
     data = footage.clip("entrance.mp4").read_bytes()
-    said = encoded(filename="entrance.mp4", name="Entrance", description="Door 2")
-    answer = tus.ask("POST", Upload_Length=str(len(data)), Upload_Metadata=said)
+    metadata = encoded(filename="entrance.mp4", name="Entrance", description="Door 2")
+    answer = tus.ask("POST", Upload_Length=str(len(data)), Upload_Metadata=metadata)
     assert (answer.status_code, answer.headers["Vigint-Source"]) == (201, "file_001")
     assert answer.headers["Tus-Resumable"] == "1.0.0"
     assert answer.headers["Upload-Expires"].endswith("GMT")
@@ -84,7 +84,7 @@ def test_an_upload_in_three_pieces_becomes_a_source(
         assert ("Upload-Expires" in answer.headers) == (last < len(data))
     head = tus.ask("HEAD", path)
     assert head.headers["Upload-Offset"] == head.headers["Upload-Length"] == str(len(data))
-    assert head.headers["Upload-Metadata"] == said
+    assert head.headers["Upload-Metadata"] == metadata
     assert "no-store" in head.headers["Cache-Control"]
     work()
     source = _source()
@@ -163,8 +163,8 @@ WRONG_CREATIONS: list[tuple[dict[str, Any], int, str]] = [
 @ONCE
 def test_a_creation_that_is_not_right_is_refused(tus: Tus) -> None:
     for headers, status, code in WRONG_CREATIONS:
-        said = {"Upload_Length": "10", "Upload_Metadata": encoded(filename="a.mp4"), **headers}
-        answer = tus.ask("POST", **said)
+        sent = {"Upload_Length": "10", "Upload_Metadata": encoded(filename="a.mp4"), **headers}
+        answer = tus.ask("POST", **sent)
         assert (answer.status_code, answer.get_json()["code"]) == (status, code), headers
         assert answer.headers["Tus-Resumable"] == "1.0.0"
         assert ("Tus-Version" in answer.headers) == (status == 412)
@@ -309,8 +309,8 @@ def test_a_terminated_upload_is_as_if_it_had_never_been(tus: Tus, config: Config
     for table in (Upload, Source, Video, Link):
         assert db.session.query(table).count() == 0
     assert _staged() == stored_files(config) == []
-    told = [event.action for event in db.session.query(AuditEvent).order_by(AuditEvent.id)]
-    assert told[-1] == "upload:terminated"
+    actions = [event.action for event in db.session.query(AuditEvent).order_by(AuditEvent.id)]
+    assert actions[-1] == "upload:terminated"
 
 
 def test_an_abandoned_upload_fails_with_a_sentence(tus: Tus, clock: Clock) -> None:
@@ -355,14 +355,14 @@ def test_bytes_of_an_upload_that_is_gone_are_swept(tus: Tus) -> None:
 
 
 def test_tags_come_along_and_a_file_that_is_known_is_told(tus: Tus) -> None:
-    said = encoded(filename="a.mp4", name="First", tags="Quai 2, nuit,quai 2,")
-    tus.patch(tus.create(said=said), DATA, 0)
+    metadata = encoded(filename="a.mp4", name="First", tags="Quai 2, nuit,quai 2,")
+    tus.patch(tus.create(metadata=metadata), DATA, 0)
     assert [tag.name for tag in _source().tags] == ["Quai 2", "nuit"]
     again = tus.create()
     assert tus.ask("GET", again).get_json()["duplicates"] == []
     tus.patch(again, DATA, 0)
-    told = tus.ask("GET", again).get_json()
-    assert told["duplicates"] == [{"source_id": "file_001", "name": "First"}]
+    document = tus.ask("GET", again).get_json()
+    assert document["duplicates"] == [{"source_id": "file_001", "name": "First"}]
     many = encoded(filename="a.mp4", tags=",".join(map(str, range(21))))
     refused = tus.ask("POST", Upload_Length="5", Upload_Metadata=many)
     assert refused.status_code == 422
@@ -370,7 +370,9 @@ def test_tags_come_along_and_a_file_that_is_known_is_told(tus: Tus) -> None:
 
 def test_a_name_reaches_neither_disk_nor_header_as_it_came(tus: Tus, config: Config) -> None:
     name = "../../etc/\u202epasswd\r\nX-Evil: 1.mp4"
-    path = tus.create(said=encoded(filename=name, name="a\x00\r\nb", description="one\r\ntwo\x07"))
+    path = tus.create(
+        metadata=encoded(filename=name, name="a\x00\r\nb", description="one\r\ntwo\x07")
+    )
     tus.patch(path, DATA, 0)
     source = _source()
     assert source.video.original_name == "passwdX-Evil_ 1.mp4"
@@ -379,9 +381,9 @@ def test_a_name_reaches_neither_disk_nor_header_as_it_came(tus: Tus, config: Con
 
 
 def test_a_source_may_be_given_its_id(tus: Tus) -> None:
-    def begin(**said: str) -> TestResponse:
-        said = {"filename": "a.mp4", **said}
-        return tus.ask("POST", Upload_Length="9", Upload_Metadata=encoded(**said))
+    def begin(**metadata: str) -> TestResponse:
+        metadata = {"filename": "a.mp4", **metadata}
+        return tus.ask("POST", Upload_Length="9", Upload_Metadata=encoded(**metadata))
 
     assert begin(source_id="file_002").headers["Vigint-Source"] == "file_002"
     taken = begin(source_id="file_002")

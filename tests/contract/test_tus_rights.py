@@ -136,7 +136,7 @@ def test_a_source_belongs_to_the_site_of_the_key_or_to_one_that_was_chosen(
     assert _source("file_001").site_id == elsewhere.id
     admin = people(Role.ADMIN).browser
     person = Tus(admin, X_CSRFToken=csrf_token(admin.get("/account").text))
-    person.create(said=encoded(filename="a.mp4", site="elsewhere"))
+    person.create(metadata=encoded(filename="a.mp4", site="elsewhere"))
     assert _source("file_002").site_id == elsewhere.id
     person.create()
     assert _source("file_003").site_id == sites.default_site().id

@@ -46,15 +46,15 @@ def behind_nginx(
     finally:
         nginx.stop()
     assert len(installation.secrets) > 5, "too few secrets were seen to tell"
-    told = nginx.told()
-    assert told.count("\n") > 50, "nginx has logged little"
-    found = [secret for secret in installation.secrets if secret in told]
+    logged = nginx.read_logs()
+    assert logged.count("\n") > 50, "nginx has logged little"
+    found = [secret for secret in installation.secrets if secret in logged]
     assert not found, f"nginx has logged {len(found)} of {len(installation.secrets)} secrets"
     # Not a part of one either: the handle of a link identifies its row.
     pieces = {
-        piece for said in installation.secrets for piece in said.split(".") if len(piece) > 15
+        piece for secret in installation.secrets for piece in secret.split(".") if len(piece) > 15
     }
-    assert not [piece for piece in pieces if piece in told], "nginx has logged pieces of secrets"
+    assert not [piece for piece in pieces if piece in logged], "nginx has logged pieces of secrets"
 
 
 def stream_of(behind: Behind, link: str) -> str:

@@ -55,7 +55,7 @@ def document(footage: Footage) -> Callable[..., dict[str, Any]]:
     """Provide a function that creates a detector's JSON."""
 
     def make(count: int = 8, size: str = "320x240", **more: Any) -> dict[str, Any]:
-        told = {"recipients": ["garde@example.com"], **more}
-        return incident_document(footage.frames(count, size), **told)
+        values = {"recipients": ["garde@example.com"], **more}
+        return incident_document(footage.frames(count, size), **values)
 
     return make

@@ -80,7 +80,7 @@ class Installation:
     def start(self, *options: str) -> float:
         """Start it; return the seconds until the ready line."""
         began = time.monotonic()
-        said_before = self.log.count("Vigint is ready on") if self.log_path.exists() else 0
+        ready_before = self.log.count("Vigint is ready on") if self.log_path.exists() else 0
         with self.log_path.open("ab") as log:
             self._process = subprocess.Popen(
                 [
@@ -98,7 +98,7 @@ class Installation:
         def ready() -> bool:
             assert self._process is not None
             assert self._process.poll() is None, f"it ended: {self.log[-3000:]}"
-            return self.log.count("Vigint is ready on") > said_before
+            return self.log.count("Vigint is ready on") > ready_before
 
         wait_until(ready, "the line that says that Vigint is ready")
         return time.monotonic() - began
@@ -118,10 +118,10 @@ class Installation:
 
         An empty folder of a killed worker does no harm until the sweep removes it.
         """
-        said = self.command("media", "check", "--older-than", "0", "--json", statuses={0, 1})
-        told = json.loads(said)
-        left = told["damaged"] + told["orphans"] + told["uploads"]
-        left += [held for held in told["unfinished"] if held["bytes"]]
+        output = self.command("media", "check", "--older-than", "0", "--json", statuses={0, 1})
+        report = json.loads(output)
+        left = report["damaged"] + report["orphans"] + report["uploads"]
+        left += [held for held in report["unfinished"] if held["bytes"]]
         if left:
             print("left in the storage:", left)
         return not left
@@ -176,8 +176,8 @@ class Installation:
             yield self
         finally:
             self.end()
-        told = [secret for secret in self.secrets if secret in self.log]
-        assert not told, f"{len(told)} of {len(self.secrets)} secrets are in the log"
+        leaked = [secret for secret in self.secrets if secret in self.log]
+        assert not leaked, f"{len(leaked)} of {len(self.secrets)} secrets are in the log"
 
     def end(self) -> None:
         """Stop it if a test left it running."""
@@ -213,10 +213,10 @@ class Installation:
         """Post an incident; return the answer, which is 202."""
         body, kind = json.dumps(document).encode(), "application/json"
         if video is not None:
-            told = {name: value for name, value in document.items() if name != "frames"}
+            facts = {name: value for name, value in document.items() if name != "frames"}
             body, kind = multipart(
                 [
-                    ("incident", None, json.dumps(told).encode()),
+                    ("incident", None, json.dumps(facts).encode()),
                     ("video", "incident.mp4", video),
                 ]
             )

@@ -77,14 +77,14 @@ class Nginx:
         certificate: Path,
         upstream: int,
         *,
-        said: str = "emerg",
+        level: str = "emerg",
         media: Path | None = None,
     ) -> None:
         """Write its configuration.
 
         Args:
             upstream: Vigint's port.
-            said: the level of its error log.
+            level: the level of its error log.
             media: the footage that it sends itself for Vigint; None as shipped.
         """
         self.folder = folder
@@ -112,7 +112,7 @@ class Nginx:
                 "server 127.0.0.1:8000": f"server 127.0.0.1:{upstream}",
                 "/var/log/nginx/": f"{self.logs}/",
                 "/var/www/html": f"{folder}/html",
-                "error.log emerg": f"error.log {said}",
+                "error.log emerg": f"error.log {level}",
             },
         )
         if not _has_ipv6():
@@ -143,7 +143,7 @@ class Nginx:
             self._process.wait(20)
             self._process = None
 
-    def told(self) -> str:
+    def read_logs(self) -> str:
         """Return all its log lines."""
         return "\n".join(
             path.read_text(encoding="utf-8", errors="replace")

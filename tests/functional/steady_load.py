@@ -40,13 +40,13 @@ class SteadyLoad:
                 reader, writer = await asyncio.open_connection(self._host, self._port)
                 try:
                     writer.write(self._asked + b"Connection: close\r\n\r\n")
-                    said = await reader.read()
+                    answer = await reader.read()
                 finally:
                     writer.close()
         except (OSError, TimeoutError) as error:
             self.answers[f"new: {type(error).__name__}"] += 1
         else:
-            self.answers[f"new: {said[:12].decode('latin-1')}"] += 1
+            self.answers[f"new: {answer[:12].decode('latin-1')}"] += 1
 
     async def _keep_asking(self) -> None:
         connection: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None

@@ -83,8 +83,8 @@ def place(
             yield Place(behind, plain, browser, paths)
         finally:
             plain.stop()
-        told = plain.told()
-        assert not [secret for secret in behind.secrets if secret in told]
+        logged = plain.read_logs()
+        assert not [secret for secret in behind.secrets if secret in logged]
 
 
 def padded(clip: bytes, size: int) -> bytes:
@@ -123,7 +123,7 @@ def mailed(behind: Behind, footage: Footage) -> str:
     return behind.mailed_link(accepted["reference"])
 
 
-def told(answer: Answer) -> list[tuple[str, str]]:
+def comparable_headers(answer: Answer) -> list[tuple[str, str]]:
     """Return all headers, without the values that differ between any two answers."""
     ever_new = {"date", "x-request-id", "set-cookie"}
     return sorted(
@@ -135,7 +135,7 @@ def told(answer: Answer) -> list[tuple[str, str]]:
 def is_the_same(ours: Answer, theirs: Answer) -> None:
     """Fail unless two answers are the same in status, headers and bytes."""
     assert ours.status == theirs.status
-    assert told(ours) == told(theirs)
+    assert comparable_headers(ours) == comparable_headers(theirs)
     assert ours.body == theirs.body
 
 
@@ -210,9 +210,9 @@ def test_what_nginx_would_judge_otherwise_stays_with_vigint(
 ) -> None:
     whole = request(place.plain.url + place.paths[kind], method="HEAD")
     known = {"{etag}": whole.headers["ETag"], "{modified}": whole.headers["Last-Modified"]}
-    said = {name: known.get(value, value) for name, value in headers.items()}
-    assert place.handed(kind, method, **said) is None
-    ours, theirs = place.both(kind, method, **said)
+    sent = {name: known.get(value, value) for name, value in headers.items()}
+    assert place.handed(kind, method, **sent) is None
+    ours, theirs = place.both(kind, method, **sent)
     is_the_same(ours, theirs)
     assert ours.status == status
 
@@ -319,8 +319,8 @@ def test_the_log_of_nginx_tells_the_place_that_was_asked_for(place: Place) -> No
 
 def test_the_metrics_count_what_is_handed_over(place: Place) -> None:
     def sent() -> float:
-        told = request(f"http://127.0.0.1:{place.behind.port}/metrics").text
-        found = re.search(r'^vigint_media_sent_bytes_total\{kind="download"\} (\S+)', told, re.M)
+        metrics = request(f"http://127.0.0.1:{place.behind.port}/metrics").text
+        found = re.search(r'^vigint_media_sent_bytes_total\{kind="download"\} (\S+)', metrics, re.M)
         return float(found.group(1)) if found else 0.0
 
     before = sent()

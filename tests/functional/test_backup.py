@@ -83,8 +83,8 @@ def test_backup_while_it_runs_destroy_restore_and_go_on(
     clip = footage.clip("small.mp4", seconds=1, size="160x120").read_bytes()
     with _business(vigint, clip, document(3)) as links:
         known = list(links)
-        said = vigint.command("backup", str(archive))
-    assert str(archive) in said
+        output = vigint.command("backup", str(archive))
+    assert str(archive) in output
     assert "right" in vigint.command("backup", "--verify", str(archive))
     vigint.stop()
     shutil.rmtree(vigint.data_dir)
@@ -93,12 +93,14 @@ def test_backup_while_it_runs_destroy_restore_and_go_on(
     members = _read(archive)
     (tmp_path / "snapshot").write_bytes(members["database.sqlite3"])
     before, after = _rows(tmp_path / "snapshot"), _rows(vigint.data_dir / "vigint.sqlite3")
-    events, told = before.pop("audit_events"), after.pop("audit_events")
+    events, restored = before.pop("audit_events"), after.pop("audit_events")
     assert after == before
     with closing(sqlite3.connect(tmp_path / "snapshot")) as snapshot:
-        owed = snapshot.execute(_OWED).fetchall()
-    assert vigint.sql(f"{_OWED} AND on_hold") == owed, "pending notifications wait for a decision"
-    assert [event for event in events if event not in told] == []
+        pending = snapshot.execute(_PENDING).fetchall()
+    assert vigint.sql(f"{_PENDING} AND on_hold") == pending, (
+        "pending notifications wait for a decision"
+    )
+    assert [event for event in events if event not in restored] == []
     media = vigint.data_dir / "media"
     stored = {
         f"media/{path.relative_to(media).as_posix()}": path.read_bytes()
@@ -126,4 +128,4 @@ _UNFINISHED = """
     UNION SELECT id FROM alerts WHERE state IN ('waiting', 'pending') AND NOT on_hold
 """
 _CHANGED = {"on_hold", "held_up", "lease_until", "changed_at"}
-_OWED = "SELECT id FROM alerts WHERE state IN ('waiting', 'pending')"
+_PENDING = "SELECT id FROM alerts WHERE state IN ('waiting', 'pending')"

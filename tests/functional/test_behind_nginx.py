@@ -351,10 +351,10 @@ def test_what_is_longer_than_any_head_gets_the_sentences_of_vigint(
     behind: Behind, line: str, field: str, status: int, sentence: str
 ) -> None:
     head = f"GET {line} HTTP/1.1\r\nHost: localhost\r\nX-Field: {field}\r\n\r\n"
-    said = send_raw(behind.nginx.https_port, head.encode()).decode()
-    assert said.startswith(f"HTTP/1.1 {status} ")
-    assert sentence in said
-    assert "<html" not in said, "that is the page of nginx"
+    answer = send_raw(behind.nginx.https_port, head.encode()).decode()
+    assert answer.startswith(f"HTTP/1.1 {status} ")
+    assert sentence in answer
+    assert "<html" not in answer, "that is the page of nginx"
 
 
 def test_from_outside_nobody_reads_the_metrics(behind: Behind) -> None:
@@ -412,23 +412,23 @@ def provoke(nginx: Nginx, token: str) -> None:
     assert b"HTTP/1.1 429 Too Many Requests" in answers, "the flood met the limit"
 
 
-@pytest.mark.parametrize("said", ["emerg", "error"])
-def test_no_complaint_of_nginx_holds_a_token(tmp_path: Path, certificate: Path, said: str) -> None:
+@pytest.mark.parametrize("level", ["emerg", "error"])
+def test_no_complaint_of_nginx_holds_a_token(tmp_path: Path, certificate: Path, level: str) -> None:
     token = "Abcdefghijklmnopqrstuv.aBcDeF." + "Xy9_" * 7
-    nginx = Nginx(tmp_path / "nginx", certificate, free_port(), said=said)
+    nginx = Nginx(tmp_path / "nginx", certificate, free_port(), level=level)
     nginx.start()
     try:
         provoke(nginx, token)
     finally:
         nginx.stop()
-    told = nginx.told()
-    if said == "emerg":
-        assert token not in told
-        assert token.partition(".")[0] not in told
+    logged = nginx.read_logs()
+    if level == "emerg":
+        assert token not in logged
+        assert token.partition(".")[0] not in logged
         lines = [json.loads(line) for line in nginx.access_log().splitlines()]
         assert {"502"} & {line["upstream_status"] for line in lines}, "that Vigint is away shows"
         assert {"REJECTED"} & {line["limit"] for line in lines}, "the flood shows"
     else:
         # The reason for the level, and the proof that errors were provoked above.
         for complaint in ("connect() failed", "limiting requests", "open()"):
-            assert any(complaint in line and token in line for line in told.splitlines())
+            assert any(complaint in line and token in line for line in logged.splitlines())

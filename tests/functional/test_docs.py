@@ -294,10 +294,10 @@ def _check_settings(text: str, folder: Path) -> None:
     (folder / ".env").write_text(text)
     (folder / "password").write_text("a word for the mail server\n")
     given = {name: value or "" for name, value in dotenv_values(folder / ".env").items()}
-    told = (ROOT / ".env.example").read_text(encoding="utf-8")
+    example = (ROOT / ".env.example").read_text(encoding="utf-8")
     for name in given:
         setting = name.removesuffix("_FILE")
-        assert re.search(rf"^#?\s*{setting}=", told, re.MULTILINE), f"{name} is no setting"
+        assert re.search(rf"^#?\s*{setting}=", example, re.MULTILINE), f"{name} is no setting"
         if name.endswith("_FILE"):
             given[name] = str(folder / "password")
     load_config({"VIGINT_DATA_DIR": str(folder / "data"), **given})

@@ -133,18 +133,18 @@ def test_five_hundred_incidents_under_fire(
         wait_until(all_sent, "every mail is sent", _FINISHED_WITHIN)
     finally:
         killer.stop()
-    told = Counter(
+    mailed = Counter(
         str(message_from_bytes(envelope.content or b"")["X-Vigint-Incident"])
         for envelope in list(postbox.taken)
     )
-    twice = {reference: times for reference, times in told.items() if times > 1}
+    twice = {reference: times for reference, times in mailed.items() if times > 1}
     print(
         f"{COUNT} incidents posted in {posted:.0f} s, finished after "
         f"{time.monotonic() - began:.0f} s; killed: {dict(killer.killed)}; "
-        f"mails: {sum(told.values())}, twice: {len(twice)}"
+        f"mails: {sum(mailed.values())}, twice: {len(twice)}"
     )
     assert len(set(references)) == COUNT, "a repeated post is the same incident"
-    assert set(told) == set(references), "none is lost, none is invented"
+    assert set(mailed) == set(references), "none is lost, none is invented"
     states = mailing.sql("SELECT status, count(*) FROM videos GROUP BY status")
     assert states == [("ready", COUNT)]
     assert min(killer.killed.values()) >= 1

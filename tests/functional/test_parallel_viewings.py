@@ -64,8 +64,8 @@ def test_of_a_hundred_plays_at_once_three_are_served(
     for _ in range(3):
         assert request(stream, method="HEAD").status == 200, "asking for the head is no viewing"
     answers = _together(lambda n: request(views[n], **asked[n]))
-    told = Counter(answer.status for answer in answers)
-    assert told == {206: LIMIT, 410: ASKED - LIMIT}
+    statuses = Counter(answer.status for answer in answers)
+    assert statuses == {206: LIMIT, 410: ASKED - LIMIT}
     assert sum(len(answer.body) for answer in answers if answer.status == 206) == LIMIT * 100
     assert {a.json()["code"] for a in answers if a.status == 410} == {"link_used_up"}
     # The three current viewings continue, with any number of ranges; no other does.

@@ -44,9 +44,9 @@ def _run(code: str, vigint: Installation, folder: Path) -> "subprocess.Completed
     )
 
 
-def _clip_of(said: str, vigint: Installation) -> float:
+def _clip_of(output: str, vigint: Installation) -> float:
     """Return the duration of the clip whose link an example printed."""
-    [link] = re.findall(r"/video/(vid_\w+)\?token=([\w.~-]+)", said)
+    [link] = re.findall(r"/video/(vid_\w+)\?token=([\w.~-]+)", output)
     vigint.secrets.add(link[1])
     asked = "SELECT duration FROM videos WHERE public_id = ?"
     wait_until(lambda: vigint.sql(asked, link[0]) != [(None,)], "the clip is made")

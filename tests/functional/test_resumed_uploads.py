@@ -148,8 +148,8 @@ def test_a_revoked_key_ends_an_upload_that_is_under_way(vigint: Installation) ->
 def test_tuspy_goes_on_where_another_one_stopped(vigint: Installation, uploader: Uploader) -> None:
     data = _bytes(5 * MIB, 4)
     client = TusClient(f"{vigint.url}/api/v1/uploads/", headers={"X-API-Key": uploader.key})
-    said = {"filename": "clip.mp4"}
-    first = client.uploader(file_stream=io.BytesIO(data), chunk_size=MIB, metadata=said)
+    metadata = {"filename": "clip.mp4"}
+    first = client.uploader(file_stream=io.BytesIO(data), chunk_size=MIB, metadata=metadata)
     first.upload(stop_at=2 * MIB)
     second = client.uploader(
         file_stream=io.BytesIO(data), chunk_size=MIB, url=first.url, upload_checksum=True
@@ -162,8 +162,8 @@ def test_tuspy_goes_on_where_another_one_stopped(vigint: Installation, uploader:
 
 def _peak(pids: list[int]) -> int:
     """Return the most memory that any of these processes ever had, in KiB (proc(5))."""
-    told = [Path(f"/proc/{pid}/status").read_text() for pid in pids]
-    found = [re.search(r"VmHWM:\s+(\d+)", text) for text in told]
+    statuses = [Path(f"/proc/{pid}/status").read_text() for pid in pids]
+    found = [re.search(r"VmHWM:\s+(\d+)", text) for text in statuses]
     return max(int(match.group(1)) for match in found if match)
 
 

@@ -133,16 +133,16 @@ def test_an_unusable_data_directory_is_refused_in_one_sentence(tmp_path: Path) -
 
 
 def test_every_mistake_of_the_configuration_is_one_sentence(tmp_path: Path) -> None:
-    said = _refusal(
+    sentences = _refusal(
         tmp_path / "data",
         "--port",
         str(free_port()),
         VIGINT_SMTP_PORT="many",
         VIGINT_TIMEZONE="Europe/Atlantis",
     )
-    assert len(said) == 2, said
+    assert len(sentences) == 2, sentences
     assert {
-        name for name in ("VIGINT_SMTP_PORT", "VIGINT_TIMEZONE") for s in said if name in s
+        name for name in ("VIGINT_SMTP_PORT", "VIGINT_TIMEZONE") for s in sentences if name in s
     } == {
         "VIGINT_SMTP_PORT",
         "VIGINT_TIMEZONE",
@@ -158,14 +158,14 @@ def test_a_missing_ffmpeg_is_refused_in_one_sentence(tmp_path: Path) -> None:
 
 def test_an_unreachable_queue_server_is_named_in_one_sentence(tmp_path: Path) -> None:
     port = free_port()
-    said = _refusal(
+    sentences = _refusal(
         tmp_path / "data",
         "--port",
         str(free_port()),
         VIGINT_REDIS_URL=f"redis://127.0.0.1:{port}/0",
     )
-    assert len(said) == 1, said
-    assert "VIGINT_REDIS_URL" in said[0]
+    assert len(sentences) == 1, sentences
+    assert "VIGINT_REDIS_URL" in sentences[0]
 
 
 def test_a_second_start_on_one_data_directory_is_refused(fresh: Fresh) -> None:
@@ -226,14 +226,14 @@ def test_the_demonstration_works_on_a_machine_with_nothing(clone: Path, tmp_path
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    told = dict(
+    printed = dict(
         line.split(":", 1) for line in done.stdout.splitlines() if ":  " in line or ": h" in line
     )
-    assert told["Dashboard"].strip() == f"http://127.0.0.1:{port}/"
-    assert "demo@vigint.local" in told["Demo login"]
-    link = told["Private link"].strip()
+    assert printed["Dashboard"].strip() == f"http://127.0.0.1:{port}/"
+    assert "demo@vigint.local" in printed["Demo login"]
+    link = printed["Private link"].strip()
     assert link.startswith(f"http://127.0.0.1:{port}/video/")
-    mail = Path(told["Mail"].partition("written to ")[2].strip())
+    mail = Path(printed["Mail"].partition("written to ")[2].strip())
     assert mail.is_relative_to(data_dir)
     [message] = read_mails(mail.parent)
     assert f"http://127.0.0.1:{port}/video/" in text_of(message), "the mailed link opens here too"

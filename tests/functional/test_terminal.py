@@ -62,20 +62,20 @@ def test_a_first_start_shows_address_and_password_last_and_ctrl_c_ends_it(
 ) -> None:
     vigint = fresh()
     terminal = at_terminal(vigint, "up", "--workers", "1")
-    said = terminal.read_until("Ctrl-C stops everything.\n")
-    assert rows_of(said) <= ROWS, said
-    lines = said.splitlines()
+    output = terminal.read_until("Ctrl-C stops everything.\n")
+    assert rows_of(output) <= ROWS, output
+    lines = output.splitlines()
     assert f"Vigint is ready on {vigint.url}" in lines
-    block = said.partition(f"Vigint is ready on {vigint.url}\n")[2]
-    assert '"level"' not in said, "log lines are in the file"
-    told = dict(re.findall(r"^(\S[^:\n]+): +(.+)$", block, re.MULTILINE))
-    assert told["Address"] == f"{vigint.url}/"
-    login, password = told["First login"].split()[:2]
+    block = output.partition(f"Vigint is ready on {vigint.url}\n")[2]
+    assert '"level"' not in output, "log lines are in the file"
+    facts = dict(re.findall(r"^(\S[^:\n]+): +(.+)$", block, re.MULTILINE))
+    assert facts["Address"] == f"{vigint.url}/"
+    login, password = facts["First login"].split()[:2]
     browser = Session(vigint.url)
     browser.log_in(login, password)
-    assert said.count(password) == 1
+    assert output.count(password) == 1
     log = vigint.data_dir / "vigint.log"
-    assert told["Log"] == "data/vigint.log", "as short as it can be said from here"
+    assert facts["Log"] == "data/vigint.log", "as short as it can be said from here"
     assert not (vigint.data_dir / "first-admin-password").exists()
 
     vigint.password = password
@@ -102,8 +102,8 @@ def test_a_first_start_shows_address_and_password_last_and_ctrl_c_ends_it(
     for secret in (password, key, accepted["private_link"].partition("token=")[2]):
         assert secret not in log.read_text()
     again = at_terminal(vigint, "up", "--workers", "1", "--verbose")
-    said = again.read_until("Ctrl-C stops everything.\n")
-    assert "First login" not in said, "it is shown once"
+    output = again.read_until("Ctrl-C stops everything.\n")
+    assert "First login" not in output, "it is shown once"
     again.read_until("worker starts; 0 unfinished rows enqueued")
     _stop(vigint, again)
 
@@ -119,8 +119,8 @@ def test_with_work_under_way_it_says_what_it_waits_for(
     # A stopped ffmpeg prevents the normal end of its worker.
     wait_until(lambda: any(freeze(pid) for pid in vigint.encoders()), "an encode hangs")
     terminal.type("\x03")
-    said = terminal.read_until("at the next start.")
-    assert re.search(r"Waiting for worker 1, which prepares a video; \d+ s at most\.", said)
+    output = terminal.read_until("at the next start.")
+    assert re.search(r"Waiting for worker 1, which prepares a video; \d+ s at most\.", output)
     ended = _stop(vigint, terminal)
     assert "Stopping at once." in ended
     assert "Everything has stopped." in ended
@@ -138,11 +138,11 @@ def test_a_refused_start_is_a_sentence_on_the_terminal(fresh: Fresh, at_terminal
 def test_the_demonstration_ends_with_one_block(fresh: Fresh, at_terminal: Start) -> None:
     vigint = fresh()
     terminal = at_terminal(vigint, "demo", "--workers", "1")
-    said = terminal.read_until("Ctrl-C stops everything.\n")
+    output = terminal.read_until("Ctrl-C stops everything.\n")
     # The command itself and the script's line on a fresh checkout take a row each.
-    assert rows_of(said) <= ROWS - 2, said
-    block = said.partition("Opening the private link… done")[2].partition("\n")[2]
+    assert rows_of(output) <= ROWS - 2, output
+    block = output.partition("Opening the private link… done")[2].partition("\n")[2]
     for name in ("Dashboard", "Demo login", "First login", "Private link", "Mail", "Log"):
         assert re.search(rf"^{name}: +\S", block, re.MULTILINE), f"{name}: {block}"
-    assert "was received" not in said, "the steps say what happens"
+    assert "was received" not in output, "the steps say what happens"
     assert _stop(vigint, terminal).rstrip().endswith("Everything has stopped.")

@@ -13,9 +13,9 @@ from tests.functional.web import PATIENCE, Answer, request
 OFFSETS = "application/offset+octet-stream"
 
 
-def encoded(**said: str) -> str:
+def encoded(**values: str) -> str:
     """Return Upload-Metadata with these values."""
-    return ",".join(f"{k} {base64.b64encode(v.encode()).decode()}" for k, v in said.items())
+    return ",".join(f"{k} {base64.b64encode(v.encode()).decode()}" for k, v in values.items())
 
 
 @dataclass(frozen=True)
@@ -32,9 +32,9 @@ class Uploader:
 
     def create(self, length: int, filename: str = "clip.mp4") -> str:
         """Begin an upload; return its path."""
-        said = encoded(filename=filename)
+        metadata = encoded(filename=filename)
         answer = self.ask(
-            "POST", "/api/v1/uploads/", Upload_Length=str(length), Upload_Metadata=said
+            "POST", "/api/v1/uploads/", Upload_Length=str(length), Upload_Metadata=metadata
         )
         assert answer.status == 201, answer.text
         return str(answer.headers["Location"])

@@ -185,5 +185,5 @@ def test_death_before_the_commit_loses_none_and_what_comes_meanwhile_is_told_by_
     _turns(clock, work, 31)
     _turns(clock, work, 31)
     references = [re.findall(r"INC-\d{4}-\d{6}", _text(mail)) for mail in mails(config)]
-    told = [reference for mail in references for reference in set(mail)]
-    assert len(told) == len(set(told)) == 3, "each is mailed once"
+    mailed = [reference for mail in references for reference in set(mail)]
+    assert len(mailed) == len(set(mailed)) == 3, "each is mailed once"

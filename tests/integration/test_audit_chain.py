@@ -43,13 +43,13 @@ def _sql(statement: str, **values: Any) -> None:
 
 
 def test_what_happened_is_told_in_order_and_holds(history: int) -> None:
-    told = [event.action for event in db.session.query(AuditEvent).order_by(AuditEvent.id)]
+    actions = [event.action for event in db.session.query(AuditEvent).order_by(AuditEvent.id)]
     expected = [
         "source:added", "link:minted", "source:received", "link:rotated", "link:revoked",
         "user:created", "source:deleted",
     ]  # fmt: skip
-    assert sorted(told) == sorted(expected)
-    assert [a for a in told if a.startswith("link")] == [
+    assert sorted(actions) == sorted(expected)
+    assert [a for a in actions if a.startswith("link")] == [
         "link:minted",
         "link:rotated",
         "link:revoked",
@@ -129,8 +129,8 @@ def test_what_is_refused_leaves_no_event(app: Flask, library: Library) -> None:
     assert link is not None
     links.revoke_link(ACTOR, link.id)
     links.revoke_link(ACTOR, link.id)
-    told = db.session.query(AuditEvent).filter(AuditEvent.id > before)
-    assert [e.action for e in told].count("link:revoked") == 1, "the second changed nothing"
+    events = db.session.query(AuditEvent).filter(AuditEvent.id > before)
+    assert [e.action for e in events].count("link:revoked") == 1, "the second changed nothing"
 
 
 def test_events_of_many_threads_are_one_chain(

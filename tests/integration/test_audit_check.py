@@ -132,10 +132,10 @@ def test_the_command_prints_a_head_and_compares_it(
     monkeypatch.setattr(people, "create_app", lambda: app)
     monkeypatch.setattr(people, "migrate_database", lambda _app: None)
     run = CliRunner().invoke
-    told = run(people.verify_audit)
-    assert told.exit_code == 0, told.output
-    assert f"Events: {head.count}" in told.output
-    assert f"Head: {head.hash}" in told.output
+    result = run(people.verify_audit)
+    assert result.exit_code == 0, result.output
+    assert f"Events: {head.count}" in result.output
+    assert f"Head: {head.hash}" in result.output
     noted = ["--expect-count", str(head.count), "--expect-head", head.hash]
     assert run(people.verify_audit, noted).exit_code == 0
     assert run(people.verify_audit, noted[:2]).exit_code == 2, "half of a head was taken"

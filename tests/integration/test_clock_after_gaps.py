@@ -46,7 +46,7 @@ def processed(people: People, work: Work) -> Callable[[Path], Video]:
     return do
 
 
-def _told(person: Person, video: Video) -> list[tuple[float, float, datetime]]:
+def _cues(person: Person, video: Video) -> list[tuple[float, float, datetime]]:
     text = person.browser.get(f"/videos/{video.public_id}/clock.vtt").text
     return [
         (float(start), float(end), datetime.fromisoformat(shown))
@@ -67,7 +67,7 @@ def test_the_clock_jumps_where_the_picture_does(
     run("-i", whole, "-c", "copy", *jumping(GAP), path)
     video = processed(path)
     assert video.duration == pytest.approx(3.0, abs=0.15)
-    cues = _told(people(Role.OPERATOR), video)
+    cues = _cues(people(Role.OPERATOR), video)
     for seconds, left_out in ((0.5, 0), (AT - 0.1, 0), (AT + 0.1, GAP), (2.9, GAP)):
         off = _at(cues, seconds) - BEGAN - timedelta(seconds=seconds + left_out)
         assert abs(off.total_seconds()) <= 1, f"at {seconds} s"
@@ -76,8 +76,8 @@ def test_the_clock_jumps_where_the_picture_does(
     assert float(at) == pytest.approx(AT, abs=0.1)
     assert float(left_out) == pytest.approx(GAP, abs=0.1)
     token = library.program_token(db.session.query(Source).one())
-    told = people(Role.OPERATOR).browser.get(f"/api/video/{token}/metadata/").get_json()
-    assert told["gaps"] == [{"at": float(at), "left_out": float(left_out)}]
+    metadata = people(Role.OPERATOR).browser.get(f"/api/video/{token}/metadata/").get_json()
+    assert metadata["gaps"] == [{"at": float(at), "left_out": float(left_out)}]
 
 
 def test_where_nothing_is_left_out_the_clock_only_runs(
@@ -85,7 +85,7 @@ def test_where_nothing_is_left_out_the_clock_only_runs(
 ) -> None:
     video = processed(whole)
     assert video.gaps == []
-    assert _at(_told(people(Role.OPERATOR), video), 2.9) == BEGAN + timedelta(seconds=2)
+    assert _at(_cues(people(Role.OPERATOR), video), 2.9) == BEGAN + timedelta(seconds=2)
     page = people(Role.OPERATOR).browser.get("/source-management/file_001/").text
     assert "data-recorded-at" in page
     assert "data-gaps" not in page

@@ -102,10 +102,10 @@ def test_the_first_is_told_at_once_and_the_others_together(
     assert _status(client, api_key, first)["done"] is True, "its own mail was sent"
     assert len(_status(client, api_key, first)["deliveries"]) == 1
     _end_of_span(clock, work)
-    _, told = _sent(config)
-    assert told["Subject"] == "🚨 Alerte Vigint - Vol - [MEDIUM] - 2 répétitions"
-    assert told["References"] == mail["Message-ID"]
-    text = _text(told)
+    _, gathered = _sent(config)
+    assert gathered["Subject"] == "🚨 Alerte Vigint - Vol - [MEDIUM] - 2 répétitions"
+    assert gathered["References"] == mail["Message-ID"]
+    text = _text(gathered)
     assert (second in text, third in text) == (True, True)
     assert [d["state"] for d in _status(client, api_key, third)["deliveries"]] == ["sent"]
     for _ in range(2):
@@ -136,13 +136,13 @@ def test_repeats_have_footage_and_links_of_their_own_and_the_outbox_keeps_no_tok
         post_incident(client, api_key, document)
     work()
     _end_of_span(clock, work)
-    first, told = _sent(config)
-    addresses = re.findall(r"http://vigint\.test/video/\S+", _text(told))
+    first, gathered = _sent(config)
+    addresses = re.findall(r"http://vigint\.test/video/\S+", _text(gathered))
     assert len(set(addresses)) == 2
     for address in addresses:
         assert client.get(path_of(address)).status_code == 200
     assert not set(addresses) & set(re.findall(r"http://\S+", _text(first)))
-    html = told.get_body(("html",))
+    html = gathered.get_body(("html",))
     assert html is not None
     assert all(address in html.get_content().replace("&amp;", "&") for address in addresses)
     [row] = db.session.query(Mail).filter(Mail.subject.contains("répétitions"))
@@ -208,10 +208,10 @@ def test_whoever_was_not_told_of_the_first_is_told_at_once(
     work()
     assert sorted(mail["To"] for mail in mails(config)) == ["a@example.com", "b@example.com"]
     _end_of_span(clock, work)
-    told = {mail["To"]: _text(mail) for mail in _sent(config)[2:]}
-    assert all(one in told["a@example.com"] for one in repeats)
-    assert repeats[0] not in told["b@example.com"], "that one had a mail of its own"
-    assert repeats[1] in told["b@example.com"]
+    texts = {mail["To"]: _text(mail) for mail in _sent(config)[2:]}
+    assert all(one in texts["a@example.com"] for one in repeats)
+    assert repeats[0] not in texts["b@example.com"], "that one had a mail of its own"
+    assert repeats[1] in texts["b@example.com"]
 
 
 def test_a_repeated_request_is_no_repeat(client: FlaskClient, api_key: str) -> None:
@@ -253,9 +253,9 @@ def test_of_many_at_the_same_moment_one_is_the_first(
     work()
     assert len(mails(config)) == 1
     _end_of_span(clock, work)
-    _, told = _sent(config)
-    assert f"{several - 1} répétitions" in told["Subject"]
-    assert all(one["reference"] in _text(told) for one in done)
+    _, gathered = _sent(config)
+    assert f"{several - 1} répétitions" in gathered["Subject"]
+    assert all(one["reference"] in _text(gathered) for one in done)
 
 
 def test_a_repeat_that_comes_while_the_mail_is_on_its_way_is_told_by_another(
@@ -314,8 +314,8 @@ def test_the_mail_waits_for_clips_that_are_being_made_but_not_for_ever(
     clock.forward(seconds=61)
     assert deliver() == [], "one is still being made"
     clock.forward(seconds=130)
-    [told] = deliver()
-    assert (second in _text(told), third in _text(told)) == (True, False)
+    [gathered] = deliver()
+    assert (second in _text(gathered), third in _text(gathered)) == (True, False)
     pipeline.process_video(videos[third])
     clock.forward(seconds=6)
     [_, late] = deliver()
@@ -405,12 +405,12 @@ class TestManyHands:
             over.set()
             for one in senders:
                 one.result(30)
-        told = Counter(
+        mailed = Counter(
             found
             for mail in mails(config)
             for found in set(re.findall(r"^Incident (INC-\S+)\r?$", _text(mail), re.MULTILINE))
         )
-        assert told == Counter(posted)
+        assert mailed == Counter(posted)
         assert len(posted) == 150
         assert len(mails(config)) < 150, "nothing was gathered"
 

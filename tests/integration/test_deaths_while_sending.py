@@ -94,7 +94,7 @@ def accepted(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
     return found
 
 
-def _owed(incident: Incident, **values: Any) -> Notification:
+def _notification(incident: Incident, **values: Any) -> Notification:
     row = Notification(
         **{
             "incident_id": incident.id,
@@ -112,22 +112,22 @@ def _owed(incident: Incident, **values: Any) -> Notification:
 
 
 def _mail(first: Incident, _: Incident) -> list[Notification]:
-    return [_owed(first)]
+    return [_notification(first)]
 
 
 def _call(first: Incident, _: Incident) -> list[Notification]:
-    return [_owed(first, channel="webhook", recipient=webhooks.name_of(HOOK))]
+    return [_notification(first, channel="webhook", recipient=webhooks.name_of(HOOK))]
 
 
 def _repeats(first: Incident, second: Incident) -> list[Notification]:
-    told = _owed(first, kind=NotificationKind.REPEATS)
-    return [told, _owed(second, state=NotificationState.GATHERED, told_by_id=told.id)]
+    summary = _notification(first, kind=NotificationKind.REPEATS)
+    return [summary, _notification(second, state=NotificationState.GATHERED, told_by_id=summary.id)]
 
 
 def _digest(first: Incident, second: Incident) -> list[Notification]:
-    told = _owed(first, kind=NotificationKind.REPEATS, digest_of_id=first.api_key_id)
-    ours = {"state": NotificationState.GATHERED, "told_by_id": told.id}
-    return [told, _owed(first, **ours), _owed(second, **ours)]
+    summary = _notification(first, kind=NotificationKind.REPEATS, digest_of_id=first.api_key_id)
+    ours = {"state": NotificationState.GATHERED, "told_by_id": summary.id}
+    return [summary, _notification(first, **ours), _notification(second, **ours)]
 
 
 def _dies(alert_id: int, at: int) -> int | None:

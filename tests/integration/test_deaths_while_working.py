@@ -250,8 +250,8 @@ def test_the_deletion_of_a_copy_that_came_too_late(
         )
         lines = lines_unless_killed(files, line, lambda: remote.host_elsewhere(row_id))
         db.session.remove()
-        owed = db.session.get_one(Hosting, row_id).next_attempt_at is not None
-        unavoidable = hosted["deleted"] == 1 and owed
+        pending = db.session.get_one(Hosting, row_id).next_attempt_at is not None
+        unavoidable = hosted["deleted"] == 1 and pending
         _until_done(clock)
         assert hosted == {"deleted": 2 if unavoidable else 1}, f"line {line}"
         row = db.session.get_one(Hosting, row_id)

@@ -147,9 +147,9 @@ def test_no_room_while_encoding_is_told_by_text_and_the_link_follows(
     work()
     video = db.session.query(Video).one()
     assert (video.status, video.error_code) == (VideoStatus.READY, None)
-    told = mails(config)
-    assert len(told) == 2, "one by text and one with the link"
-    assert sum("/video/" in text_of(mail) for mail in told) == 1
+    sent = mails(config)
+    assert len(sent) == 2, "one by text and one with the link"
+    assert sum("/video/" in text_of(mail) for mail in sent) == 1
     clock.forward(minutes=2)
     reconcile()
     work()
@@ -178,9 +178,9 @@ def test_after_a_day_it_fails_and_a_retry_by_hand_owes_the_link(
     incidents.retry_incident_video(SYSTEM, accepted["reference"])
     work()
     assert db.session.query(Video).one().status == VideoStatus.READY
-    told = mails(config)
-    assert len(told) == 2
-    assert sum("/video/" in text_of(mail) for mail in told) == 1
+    sent = mails(config)
+    assert len(sent) == 2
+    assert sum("/video/" in text_of(mail) for mail in sent) == 1
 
 
 def test_a_text_that_has_not_left_yet_carries_the_link_itself(
@@ -253,26 +253,31 @@ def test_a_resumable_upload_keeps_what_fitted_and_goes_on_when_there_is_room(
     small_disk: Path, client: FlaskClient, config: Config
 ) -> None:
     key = api_keys.create_api_key(ACTOR, "uploader", sites.default_site(), {Scope.UPLOAD})
-    data, said = random.Random(1).randbytes(2 * MIB), {"X-API-Key": key, "Tus-Resumable": "1.0.0"}
+    data = random.Random(1).randbytes(2 * MIB)
+    headers = {"X-API-Key": key, "Tus-Resumable": "1.0.0"}
     begun = client.post(
         "/api/v1/uploads/",
-        headers={**said, "Upload-Length": str(len(data)), "Upload-Metadata": "filename YS5tcDQ="},
+        headers={
+            **headers,
+            "Upload-Length": str(len(data)),
+            "Upload-Metadata": "filename YS5tcDQ=",
+        },
     )
     path = begun.headers["Location"]
 
     def send(offset: int, **more: str) -> TestResponse:
         named = {"Upload-Offset": str(offset), "Content-Type": "application/offset+octet-stream"}
-        return client.patch(path, data=data[offset:], headers={**said, **named, **more})
+        return client.patch(path, data=data[offset:], headers={**headers, **named, **more})
 
     _fill(small_disk, MIB)
     whole = hashlib.sha1(data, usedforsecurity=False).digest()
     checked = {"Upload-Checksum": f"sha1 {base64.b64encode(whole).decode()}"}
     assert send(0, **checked).status_code == 507
-    assert client.head(path, headers=said).headers["Upload-Offset"] == "0", "all or nothing"
+    assert client.head(path, headers=headers).headers["Upload-Offset"] == "0", "all or nothing"
     refused = send(0)
     assert (refused.status_code, refused.get_json()["code"]) == (507, "storage_full")
     assert refused.headers["Retry-After"].isdigit()
-    offset = int(client.head(path, headers=said).headers["Upload-Offset"])
+    offset = int(client.head(path, headers=headers).headers["Upload-Offset"])
     assert MIB // 2 < offset < 2 * MIB
     (small_disk / ".incoming" / "filler").unlink()
     assert send(offset).status_code == 204

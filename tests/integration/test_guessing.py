@@ -190,7 +190,7 @@ def test_of_ten_thousand_guesses_none_opens_anything(
         address = ADDRESSES[number % len(ADDRESSES)]
         url = address.format(token=token, video=dice.choice(names))
         answer = client.get(url, headers={"Range": "bytes=0-9"})
-        said = _said(answer)
+        outcome = _outcome(answer)
         if answer.status_code == 302:
             # A page's address extended by mail programs leads to the page itself.
             assert url.startswith("/video/"), url
@@ -198,9 +198,9 @@ def test_of_ten_thousand_guesses_none_opens_anything(
             assert meant in minted, f"{url} (seed {seed})"
             assert url.partition("?token=")[2] != meant, url
             continue
-        if wanted != NOT_FOUND and url.startswith("/video/") and said == NOT_FOUND:
+        if wanted != NOT_FOUND and url.startswith("/video/") and outcome == NOT_FOUND:
             continue  # the page of another video
-        assert said == wanted, f"{url} (seed {seed})"
+        assert outcome == wanted, f"{url} (seed {seed})"
         assert "Content-Range" not in answer.headers
         asked[wanted] += 1
     assert len(guesses) == 10_000
@@ -217,12 +217,12 @@ def test_of_ten_thousand_guesses_none_opens_anything(
             assert client.get(url).status_code == 200, url
 
 
-def _said(answer: TestResponse) -> tuple[int, str]:
+def _outcome(answer: TestResponse) -> tuple[int, str]:
     if answer.is_json:
         return answer.status_code, answer.get_json()["code"]
     assert "<video" not in answer.text
-    said = [code for code, words in TITLES.items() if f">{words}</h1>" in answer.text]
-    return answer.status_code, said[0] if said else "no page of ours"
+    codes = [code for code, words in TITLES.items() if f">{words}</h1>" in answer.text]
+    return answer.status_code, codes[0] if codes else "no page of ours"
 
 
 def _median_times(client: FlaskClient, kinds: dict[str, Callable[[], str]]) -> dict[str, float]:
@@ -256,9 +256,9 @@ def test_the_time_of_an_answer_does_not_tell_a_forged_token_from_an_unknown_one(
     slowest: dict[str, float] = {}
     # Other load on this machine may slow one down by chance, but not repeatedly.
     for _ in range(10):
-        told = _median_times(client, kinds)
-        print({name: f"{seconds * 1000:.2f} ms" for name, seconds in told.items()})
-        slowest = {name: max(told.values()) / seconds for name, seconds in told.items()}
+        times = _median_times(client, kinds)
+        print({name: f"{seconds * 1000:.2f} ms" for name, seconds in times.items()})
+        slowest = {name: max(times.values()) / seconds for name, seconds in times.items()}
         if max(slowest.values()) < 1.2:
             return
     raise AssertionError(f"the time tells them apart: {slowest}")

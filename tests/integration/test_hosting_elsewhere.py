@@ -269,10 +269,10 @@ def test_the_other_host_is_told_nothing_that_an_older_one_refuses(
     work: Callable[[], None],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    said: list[dict[str, Any]] = []
+    uploaded: list[dict[str, Any]] = []
 
     def upload(_self: object, _clip: object, facts: dict[str, Any], _hours: int) -> dict[str, Any]:
-        said.append(facts)
+        uploaded.append(facts)
         return {"success": False, "status_code": 404, "error": "gone"}
 
     monkeypatch.setattr(remote.VideoLinkService, "upload_video", upload)
@@ -280,5 +280,5 @@ def test_the_other_host_is_told_nothing_that_an_older_one_refuses(
     del document["incident_data"]["risk_level"]
     post_incident(client, api_key, document)
     work()
-    assert "risk_level" not in said[0]
-    assert said[0]["incident_type"] == "Vol à l'étalage"
+    assert "risk_level" not in uploaded[0]
+    assert uploaded[0]["incident_type"] == "Vol à l'étalage"

@@ -95,21 +95,21 @@ def test_whoever_is_invited_chooses_a_password_and_is_in(
 
 
 @pytest.mark.parametrize(
-    ("locale", "subject", "said"),
+    ("locale", "subject", "sentence"),
     [
         ("fr", "Votre invitation à Vigint", "Ce lien est réservé à vous seul"),
         ("en", "Your invitation to Vigint", "This link is for you alone"),
     ],
 )
 def test_the_mail_is_in_the_language_of_its_recipient(
-    app: Flask, work: Callable[[], None], config: Config, locale: str, subject: str, said: str
+    app: Flask, work: Callable[[], None], config: Config, locale: str, subject: str, sentence: str
 ) -> None:
     people.invite(ACTOR, GUEST, Role.VIEWER, [sites.default_site().id], locale)
     work()
     [mail] = mails(config)
     assert mail["Subject"] == subject
     for shown in (_text(mail), _html(mail)):
-        assert said in shown
+        assert sentence in shown
         assert "vigint.test" in shown
         assert "UTC+0" in shown, "until when, and in which zone"
     assert _link(mail) in _html(mail)
@@ -174,8 +174,8 @@ def test_a_new_password_ends_sessions_and_links_and_is_told(
     assert users.authenticate(GUEST, PASSWORD) is None
     assert users.authenticate(GUEST, FRESH) is not None
     work()
-    [told] = [mail for mail in mails(config) if "token=" not in _text(mail)]
-    assert "changé" in str(told["Subject"])
+    [notice] = [mail for mail in mails(config) if "token=" not in _text(mail)]
+    assert "changé" in str(notice["Subject"])
 
 
 def test_a_reset_lasts_an_hour(
@@ -211,8 +211,8 @@ def test_the_answer_does_not_tell_whether_there_is_an_account(
     app: Flask, member: User, work: Callable[[], None], config: Config
 ) -> None:
     browser = app.test_client()
-    told = [_forgot(browser, email) for email in (GUEST, "nobody@example.com", "no address")]
-    assert told[0] == told[1] == told[2]
+    answers = [_forgot(browser, email) for email in (GUEST, "nobody@example.com", "no address")]
+    assert answers[0] == answers[1] == answers[2]
     assert db.session.query(AccountMail).count() == 2, "the request does the same for both"
     work()
     [mail] = mails(config)

@@ -137,7 +137,7 @@ def test_a_response_that_lasts_is_cut_when_its_link_dies_and_others_go_on(
                 end.close()
 
 
-def _owed(library: Library, link: Link) -> int:
+def _pending_mail(library: Library, link: Link) -> int:
     """Store a pending mail with that link; return its id."""
     with transaction() as session:
         notification = Notification(
@@ -165,7 +165,7 @@ def test_a_mail_whose_link_was_revoked_before_it_went_says_so(
     app: Flask, library: Library, config: Config
 ) -> None:
     link = library.person_link(library.incident(), recipient="garde@example.com")
-    alert_id = _owed(library, link)
+    alert_id = _pending_mail(library, link)
     links.revoke_link(ACTOR, link.id)
     delivery.deliver_alert(alert_id)
     assert "/video/" not in _text(config)
@@ -176,7 +176,7 @@ def test_a_mail_that_waited_longer_than_its_link_lived_has_another_link(
     client: FlaskClient, library: Library, config: Config, clock: Clock
 ) -> None:
     link = library.person_link(library.incident(), hours=1, recipient="garde@example.com")
-    alert_id = _owed(library, link)
+    alert_id = _pending_mail(library, link)
     clock.forward(hours=2)
     delivery.deliver_alert(alert_id)
     found = re.search(r"http://vigint\.test/video/\S+", _text(config))

@@ -156,8 +156,8 @@ def test_what_is_refused_is_removed_with_one_line(
     job = foreign.enqueue("os.system", "true\nfalse", job_id="evil")
     with caplog.at_level(logging.WARNING):
         run()
-    said = [record.getMessage() for record in caplog.records]
-    assert said == [
+    messages = [record.getMessage() for record in caplog.records]
+    assert messages == [
         "job 'evil' refused and removed: it calls 'os.system', which is not on the list"
     ]
     assert not foreign.connection.exists(job.key), "it is left"

@@ -131,12 +131,12 @@ def test_success_does_not_forgive_what_others_did(app: Flask) -> None:
 
 
 def test_an_unknown_account_is_answered_alike(app: Flask, owner: str) -> None:
-    told = []
+    outcomes = []
     for number, email in enumerate((owner, "nobody@example.com")):
         browser, address = app.test_client(), f"198.51.100.{number}"
         answers = [_try(browser, email, f"guess number {n}", address) for n in range(6)]
-        told.append([(a.status, "incorrect" in a.text, "Patientez" in a.text) for a in answers])
-    assert told[0] == told[1]
+        outcomes.append([(a.status, "incorrect" in a.text, "Patientez" in a.text) for a in answers])
+    assert outcomes[0] == outcomes[1]
 
 
 def test_a_strangers_failures_are_not_the_owners(app: Flask, owner: str, clock: Stopped) -> None:

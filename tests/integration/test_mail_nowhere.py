@@ -51,8 +51,8 @@ def _alerts() -> dict[str, NotificationState]:
 
 def _mail_line(app: Flask, monkeypatch: pytest.MonkeyPatch) -> str:
     monkeypatch.setattr(doctor, "create_app", lambda: app)
-    said = CliRunner().invoke(doctor.doctor).output
-    [line] = [line for line in said.splitlines() if line[6:].startswith("mail:")]
+    output = CliRunner().invoke(doctor.doctor).output
+    [line] = [line for line in output.splitlines() if line[6:].startswith("mail:")]
     return line
 
 

@@ -93,8 +93,8 @@ def test_two_starts_at_once_are_one_migration(empty_database: dict[str, str]) ->
         )
         for _ in range(3)
     ]
-    said = [start.communicate(timeout=PATIENCE_SECONDS)[0] for start in starts]
-    assert [start.returncode for start in starts] == [0, 0, 0], "\n".join(said)
+    outputs = [start.communicate(timeout=PATIENCE_SECONDS)[0] for start in starts]
+    assert [start.returncode for start in starts] == [0, 0, 0], "\n".join(outputs)
 
 
 @pytest.mark.only_sqlite(reason="these settings are SQLite's")

@@ -156,8 +156,8 @@ def test_names_are_folded_and_sizes_added_up_for_what_is_there(first: Flask) -> 
                 poster_size=2, frames_size=None,
             )
         )  # fmt: skip
-        told = {"source_id": "file_001", "name": "Été 2", "description": "À  l'Est"}
-        connection.execute(sa.update(sources).values(**told))
+        values = {"source_id": "file_001", "name": "Été 2", "description": "À  l'Est"}
+        connection.execute(sa.update(sources).values(**values))
     flask_migrate.upgrade()
     with db.engine.connect() as connection:
         row = connection.execute(sa.text("SELECT sort_name, search_text FROM sources")).one()

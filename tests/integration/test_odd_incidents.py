@@ -104,7 +104,7 @@ def readers(people: Callable[[Role], Person]) -> dict[str, Person]:
     }
 
 
-def _says_something(body: dict[str, Any]) -> bool:
+def _has_content(body: dict[str, Any]) -> bool:
     def blank(value: Any) -> bool:
         if isinstance(value, str):
             return not storable(value).strip()
@@ -132,8 +132,8 @@ def _check_stored(body: dict[str, Any], incident: Incident, warned: set[str]) ->
     }
     for name, is_used in used.items():
         value = data.get(name)
-        said = value is not None and (not isinstance(value, str) or storable(value).strip())
-        assert is_used or not said or name in warned, f"{name} is lost: {value!r}"
+        is_given = value is not None and (not isinstance(value, str) or storable(value).strip())
+        assert is_used or not is_given or name in warned, f"{name} is lost: {value!r}"
     for name in ("shift", "alert_type"):
         if name in data:
             assert name in incident.extra, f"{name} is lost"
@@ -177,7 +177,7 @@ def _examine(
             content_type="application/json",
             headers={"X-API-Key": api_key, "Idempotency-Key": f"k{hash(text)}"},
         )
-        if not _says_something(body):
+        if not _has_content(body):
             assert answer.get_json()["code"] == "empty_incident", answer.text
             return
         assert answer.status_code == 202, answer.text
@@ -189,8 +189,8 @@ def _examine(
         _check_stored(body, incident, {one["field"] for one in accepted["warnings"]})
         _check_shown(incident, client, api_key, readers)
         status = client.get(accepted["status_url"][18:], headers={"X-API-Key": api_key})
-        owed = [one for one in status.get_json()["deliveries"] if one["state"] != "failed"]
-        expected[accepted["reference"]] = {one["recipient"] for one in owed}
+        deliveries = [one for one in status.get_json()["deliveries"] if one["state"] != "failed"]
+        expected[accepted["reference"]] = {one["recipient"] for one in deliveries}
 
     post()
     run_jobs()
@@ -205,14 +205,14 @@ def _examine(
 
 
 def _check_mailed(expected: dict[str, set[str]], config: Config) -> None:
-    told: dict[str, set[str]] = {}
+    mailed: dict[str, set[str]] = {}
     for mail in mails(config):
         named = set(_REFERENCE.findall(_text(mail)))
         assert mail["X-Vigint-Incident"] in named
         for reference in named:
-            told.setdefault(reference, set()).add(mail["To"])
-    owed = {reference: who for reference, who in expected.items() if who}
-    assert told == owed, "the mailed recipients are not the expected ones"
+            mailed.setdefault(reference, set()).add(mail["To"])
+    wanted = {reference: who for reference, who in expected.items() if who}
+    assert mailed == wanted, "the mailed recipients are not the expected ones"
 
 
 def _text(mail: EmailMessage) -> str:

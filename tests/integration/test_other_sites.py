@@ -281,13 +281,13 @@ def test_administrators_see_every_site(app: Flask, other: Other) -> None:
 def test_somebody_without_any_site_sees_nothing_and_adds_nothing(
     app: Flask, other: Other, client: FlaskClient
 ) -> None:
-    nobody = _person(app, Role.OPERATOR)
-    user = users.authenticate(nobody.email, PASSWORD)
+    outsider = _person(app, Role.OPERATOR)
+    user = users.authenticate(outsider.email, PASSWORD)
     assert user is not None
     with transaction():
         user.sites = []
     assert as_user(user).site_ids == frozenset()
-    assert nobody.browser.get("/source-management/").status_code == 200
-    assert nobody.upload(("new.mp4", b"x")).status_code == 404
+    assert outsider.browser.get("/source-management/").status_code == 200
+    assert outsider.upload(("new.mp4", b"x")).status_code == 404
     for page in _pages(other):
-        assert nobody.browser.get(page).status_code == 404
+        assert outsider.browser.get(page).status_code == 404

@@ -80,10 +80,10 @@ def test_after_an_outage_everything_goes_out_oldest_first(
         clock.forward(seconds=7)
         reconcile()
         work()
-    owed = _alerts()
-    assert {(one.state, one.held_up) for one in owed} == {(NotificationState.PENDING, True)}
-    assert len({one.next_attempt_at for one in owed}) == 1, "they wait together"
-    assert owed[0].attempt > max(one.attempt for one in owed[1:]), "the oldest asks for all"
+    alerts = _alerts()
+    assert {(one.state, one.held_up) for one in alerts} == {(NotificationState.PENDING, True)}
+    assert len({one.next_attempt_at for one in alerts}) == 1, "they wait together"
+    assert alerts[0].attempt > max(one.attempt for one in alerts[1:]), "the oldest asks for all"
     clock.forward(hours=3)
     reconcile()
     work()
@@ -158,15 +158,15 @@ def test_a_mail_that_kills_whoever_sends_it_is_given_up_after_a_day_too(
 
     _post(client, api_key, 1)
     monkeypatch.setattr(delivery, "send", die)
-    [owed] = _alerts()
+    [alert] = _alerts()
     for _ in range(3):
         with pytest.raises(Killed):
-            delivery.deliver_alert(owed.id)
+            delivery.deliver_alert(alert.id)
         db.session.rollback()
         clock.forward(seconds=21)
     assert _alerts()[0].state == NotificationState.PENDING
     clock.forward(hours=25)
-    delivery.deliver_alert(owed.id)
+    delivery.deliver_alert(alert.id)
     assert _alerts()[0].state == NotificationState.FAILED
 
 

@@ -66,8 +66,8 @@ def test_the_list_tells_everything_about_everybody(
 ) -> None:
     people_service.set_access(ACTOR, somebody.id, Role.VIEWER, [lyon.id])
     shown = admin.browser.get("/people/").text
-    for told in (admin.email, "somebody@example.com", "Lyon", "Observateur", "Administrateur"):
-        assert told in shown
+    for text in (admin.email, "somebody@example.com", "Lyon", "Observateur", "Administrateur"):
+        assert text in shown
 
 
 def test_somebody_is_invited_by_the_form(admin: Person, lyon: Site) -> None:

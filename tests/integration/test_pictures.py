@@ -145,8 +145,8 @@ def test_a_clips_own_claim_is_not_believed(
         "claims.mp4", "-c:v", "libx264", "-pix_fmt", "yuv420p",
         "-metadata", "creation_time=2026-03-29T01:00:00Z",
     )  # fmt: skip
-    told = {"message": "x", "incident_data": {"detected_at": START.isoformat()}}
-    assert post_form(client, api_key, told, video=clip.read_bytes()).status_code == 202
+    document = {"message": "x", "incident_data": {"detected_at": START.isoformat()}}
+    assert post_form(client, api_key, document, video=clip.read_bytes()).status_code == 202
     work()
     video = _only_video()
     assert video.details

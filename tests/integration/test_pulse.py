@@ -108,7 +108,7 @@ def test_every_change_changes_the_pulse(
     incident = library.incident_of(video)
     link = library.person_link(video)
     with transaction() as session:
-        session.add(owed := _alert(incident.id))
+        session.add(alert := _alert(incident.id))
     before = _now()
 
     def change(row: type, row_id: int, **values: object) -> None:
@@ -130,7 +130,7 @@ def test_every_change_changes_the_pulse(
                 other.message_id = "<two@vigint.invalid>"
                 session.add(other)
         case "delivery":
-            change(Notification, owed.id, state=NotificationState.SENT)
+            change(Notification, alert.id, state=NotificationState.SENT)
         case "link":
             library.person_link(video)
         case "revocation":
@@ -263,7 +263,7 @@ def test_another_sites_things_never_come_along(
 class Statements:
     """The SQL statements of a block of code."""
 
-    said: list[str]
+    executed: list[str]
 
 
 @pytest.fixture
@@ -272,7 +272,7 @@ def statements(app: Flask) -> Statements:
     seen = Statements([])
 
     def note(_c: object, _k: object, statement: str, *_more: object) -> None:
-        seen.said.append(statement)
+        seen.executed.append(statement)
 
     event.listen(db.engine, "before_cursor_execute", note)
     return seen
@@ -291,9 +291,9 @@ def test_a_poll_without_news_asks_little_and_writes_nothing(
         library.incident()
     tag = _tag(operator, "/incidents/live")
     clock.forward(minutes=5)  # long enough for all records of last use
-    statements.said.clear()
+    statements.executed.clear()
     assert _asks(operator, "/incidents/live", tag) == 304
-    asked = [one for one in statements.said if not one.startswith(("BEGIN", "PRAGMA"))]
+    asked = [one for one in statements.executed if not one.startswith(("BEGIN", "PRAGMA"))]
     assert len(asked) <= 4, asked
     assert all(one.startswith("SELECT") for one in asked), asked
 

@@ -64,10 +64,10 @@ def test_it_shows_what_is_in_force(command: Command) -> None:
 
 def test_it_shows_what_waits_and_brings_it_into_force(command: Command, shortened: Config) -> None:
     _look(shortened)
-    said = command().output
-    assert "The configuration here says 7 days." in said
-    assert "7 days instead of 30 days waits. Deleted at once: 1 videos" in said
-    assert "(Europe/Paris)" in said
+    output = command().output
+    assert "The configuration here says 7 days." in output
+    assert "7 days instead of 30 days waits. Deleted at once: 1 videos" in output
+    assert "(Europe/Paris)" in output
     assert command("--confirm", "days", answer="n\n").exit_code == 1
     assert db.session.get_one(RetentionSetting, "days").days == 30
     done = command("--confirm", "days", answer="y\n")
@@ -106,9 +106,9 @@ def test_doctor_and_up_say_it_before_any_scheduler_does(
     assert find_waiting() == []
     [warning] = retention_warnings()
     assert "7 days instead of 30 days waits. Deleted at once: 1 videos" in warning
-    said = CliRunner().invoke(doctor.doctor).output.splitlines()
-    assert "ok    retention: incidents 30 days, sources until deleted by hand" in "\n".join(said)
-    assert [line for line in said if line.startswith("warn  retention: [Retention] days: 7 days")]
+    lines = CliRunner().invoke(doctor.doctor).output.splitlines()
+    assert "ok    retention: incidents 30 days, sources until deleted by hand" in "\n".join(lines)
+    assert [line for line in lines if line.startswith("warn  retention: [Retention] days: 7 days")]
 
 
 def test_setting_it_back_is_no_warning(shortened: Config) -> None:

@@ -119,9 +119,9 @@ def test_the_sharer_is_told_of_the_first_use_once(
         view = library.view(token, user_agent=PHONE)
         client.get(f"/stream/{token}/?view={view}", headers={"User-Agent": PHONE})
     work()
-    told = [mail for mail in mails(config) if mail["To"] == "chef@example.com"]
-    assert len(told) == 1
-    text = told[0].get_body(("plain",)).get_content()
+    notices = [mail for mail in mails(config) if mail["To"] == "chef@example.com"]
+    assert len(notices) == 1
+    text = notices[0].get_body(("plain",)).get_content()
     assert "garde@example.com" in text
     assert f"/links/{link.id}/" in text
     assert "token=" not in text, "this mail opens nothing"
@@ -204,9 +204,9 @@ def test_the_log_tells_each_viewing_and_forgets_who_it_was(
     client.get(address, headers={"User-Agent": "ScannerBot/1.0", "Range": "bytes=0-3"})
     renew()
     link = links.get_link(ACTOR, link.id)
-    told = plays.viewings_of_link(link)
-    assert [view.sent for view in told] == [4, 1, 25]
-    assert [view.playback.automated for view in told] == [True, False, False]
+    viewings = plays.viewings_of_link(link)
+    assert [view.sent for view in viewings] == [4, 1, 25]
+    assert [view.playback.automated for view in viewings] == [True, False, False]
     assert link.views == 3
     assert plays.forget_visitors(180) == 0, "nothing is so old"
     clock.forward(days=182)

@@ -50,7 +50,7 @@ def test_an_operator_shares_and_sees_the_link(people: People, library: Library) 
 
 
 @pytest.mark.parametrize(
-    ("fields", "said"),
+    ("fields", "message"),
     [
         ({"recipients": ""}, "au moins une adresse"),
         ({"recipients": "nobody"}, "n’est pas une adresse"),
@@ -61,12 +61,12 @@ def test_an_operator_shares_and_sees_the_link(people: People, library: Library) 
     ],
 )
 def test_mistakes_are_told_in_place(
-    people: People, library: Library, fields: dict[str, str], said: str
+    people: People, library: Library, fields: dict[str, str], message: str
 ) -> None:
     operator, video = people(Role.OPERATOR), library.incident()
     operator.browser.environ_base["HTTP_ACCEPT_LANGUAGE"] = "fr"
     before = db.session.query(Link).count()
-    assert said in _share(operator, video, 422, **fields)
+    assert message in _share(operator, video, 422, **fields)
     assert db.session.query(Link).count() == before
 
 

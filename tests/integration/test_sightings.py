@@ -26,7 +26,7 @@ def source(library: Library) -> Source:
     return library.source()
 
 
-def _told(action: str) -> list[tuple[str, str]]:
+def _events(action: str) -> list[tuple[str, str]]:
     renew()
     found = db.session.query(AuditEvent).filter_by(action=action).order_by(AuditEvent.id)
     return [(event.actor, event.subject) for event in found]
@@ -45,18 +45,18 @@ def test_playing_by_login_is_told_once_for_a_person_and_a_video(
     subject = f"video:{source.video.public_id}"
     assert viewer.browser.head(address).status_code == 200
     assert viewer.browser.get(f"/videos/{source.video.public_id}/poster").status_code == 200
-    assert _told("video:played") == [], "neither heads nor pictures are playing"
+    assert _events("video:played") == [], "neither heads nor pictures are playing"
     for _ in range(5):
         play(viewer)
         clock.forward(minutes=20)  # a long period of activity is one
-    assert _told("video:played") == [(viewer.email, subject)]
+    assert _events("video:played") == [(viewer.email, subject)]
     play(viewer, f"/videos/{other.video.public_id}/stream")
     play(people(Role.OPERATOR))
-    assert len(_told("video:played")) == 3
+    assert len(_events("video:played")) == 3
     clock.forward(minutes=31)
     play(viewer)
-    assert _told("video:played")[-1] == (viewer.email, subject)
-    assert len(_told("video:played")) == 4
+    assert _events("video:played")[-1] == (viewer.email, subject)
+    assert len(_events("video:played")) == 4
     assert trail.first_broken_event() is None
 
 
@@ -67,7 +67,7 @@ def test_another_process_does_not_tell_it_again(
     for _ in range(3):
         viewer.browser.get(f"/videos/{source.video.public_id}/stream", headers=PART)
         runtime().seen.clear()  # as in a process that has served no request yet
-    assert len(_told("video:played")) == 1
+    assert len(_events("video:played")) == 1
 
 
 def test_what_is_remembered_has_a_limit(
@@ -83,7 +83,7 @@ def test_what_is_remembered_has_a_limit(
         viewer.browser.get(f"/videos/{public_id}/stream", headers=PART)
         clock.forward(minutes=12)
         assert len(runtime().seen) <= 3
-    assert len(_told("video:played")) == 5
+    assert len(_events("video:played")) == 5
 
 
 def test_a_full_disk_hides_no_evidence(
@@ -109,10 +109,10 @@ def test_being_shown_the_addresses_for_programs_is_told_once(
         assert "/api/video/" in operator.browser.get(page).text
         operator.browser.get(f"{page}live")
         clock.forward(minutes=29)
-    assert _told("link:shown") == [(operator.email, f"link:{link.id}")]
+    assert _events("link:shown") == [(operator.email, f"link:{link.id}")]
     clock.forward(minutes=31)
     operator.browser.get(page)
-    assert len(_told("link:shown")) == 2
+    assert len(_events("link:shown")) == 2
 
 
 def test_whoever_may_not_share_sees_no_address_that_needs_no_login(
@@ -124,7 +124,7 @@ def test_whoever_may_not_share_sees_no_address_that_needs_no_login(
         assert answer.status_code == 200
         assert "/api/video/" not in answer.text
         assert "/stream/" not in answer.text
-    assert _told("link:shown") == []
+    assert _events("link:shown") == []
 
 
 def test_a_key_reads_the_link_of_its_own_incidents_only(app: Flask, api_key: str) -> None:

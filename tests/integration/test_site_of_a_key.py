@@ -30,10 +30,10 @@ def _site_of_the_newest() -> str:
 
 
 def test_an_unknown_site_is_refused_and_the_known_ones_are_listed(shell: Shell) -> None:
-    said = shell.is_refused("create-api-key", "camera", "--site", "lyon")
-    assert "'lyon'" in said
-    assert {"main", "rayon-4"} <= set(said.replace(",", "").replace(".", "").split())
-    assert "--create-site" in said
+    refusal = shell.is_refused("create-api-key", "camera", "--site", "lyon")
+    assert "'lyon'" in refusal
+    assert {"main", "rayon-4"} <= set(refusal.replace(",", "").replace(".", "").split())
+    assert "--create-site" in refusal
     assert db.session.query(Site).count() == 2
     assert db.session.query(ApiKey).count() == 0
 
@@ -49,8 +49,8 @@ def test_a_site_is_found_by_its_short_name_and_by_its_name(shell: Shell, named: 
 def test_a_site_is_added_when_that_is_said_and_the_trail_tells(shell: Shell) -> None:
     shell.does("create-api-key", "camera", "--site", "Lyon", "--create-site")
     assert _site_of_the_newest() == "lyon"
-    told = [event.action for event in db.session.query(AuditEvent).order_by(AuditEvent.id)]
-    assert told[-2:] == ["site:added", "api_key:created"]
+    actions = [event.action for event in db.session.query(AuditEvent).order_by(AuditEvent.id)]
+    assert actions[-2:] == ["site:added", "api_key:created"]
 
 
 def test_adding_a_site_needs_its_name(shell: Shell) -> None:

@@ -67,8 +67,8 @@ def test_deleting_names_what_goes_and_leaves_nothing_but_the_trail(
     assert stored_files(config) == []
     renew()
     query = select(AuditEvent).where(AuditEvent.action == "source:deleted")
-    told = db.session.scalars(query.order_by(AuditEvent.id))
-    assert [event.subject for event in told] == [f"source:{name}" for name in ids]
+    events = db.session.scalars(query.order_by(AuditEvent.id))
+    assert [event.subject for event in events] == [f"source:{name}" for name in ids]
 
 
 def test_what_could_not_be_done_is_said_with_its_reason(

@@ -44,7 +44,7 @@ def _now(source: Source) -> Facts:
     return facts_of(sources.get_source(ACTOR, source.source_id))
 
 
-def _told() -> list[dict[str, object]]:
+def _edits() -> list[dict[str, object]]:
     renew()
     query = select(AuditEvent).where(AuditEvent.action == "source:edited").order_by(AuditEvent.id)
     return [event.detail for event in db.session.scalars(query)]
@@ -63,7 +63,7 @@ def test_everything_that_is_said_can_be_changed(
     assert _now(source) == Facts(
         "Quai nord", "Une\nnuit", ("Affaire 12", "nuit"), "Caméra 4", moment
     )
-    assert _told() == [
+    assert _edits() == [
         {
             "name": ["Parking", "Quai nord"],
             "description": ["Nord", "Une\nnuit"],
@@ -73,8 +73,8 @@ def test_everything_that_is_said_can_be_changed(
         }
     ]
     page = operator.browser.get(f"/source-management/{source.source_id}/").text
-    for said in ("Quai nord", "Affaire 12", "Caméra 4", "2026-07-14T21:30:05+00:00"):
-        assert said in page
+    for text in ("Quai nord", "Affaire 12", "Caméra 4", "2026-07-14T21:30:05+00:00"):
+        assert text in page
     form = operator.browser.get(_page(source)).text
     assert 'value="2026-07-14T23:30:05"' in form
     assert 'value="Affaire 12, nuit"' in form
@@ -87,7 +87,7 @@ def test_everything_that_is_said_can_be_changed(
         "tags": "Affaire 12, nuit", "recorded_at": "2026-07-14T23:30:05",
     }  # fmt: skip
     assert _save(operator, source, **same).status_code == 302
-    assert len(_told()) == 1
+    assert len(_edits()) == 1
     # All values can be cleared.
     assert _save(operator, source).status_code == 302
     assert _now(source) == Facts("Quai", "", (), "", None)
@@ -151,7 +151,7 @@ def test_what_is_wrong_is_said_beside_the_field(
         assert sentence in unescape(answer.text)
         assert re.search(rf'id="{name}-wrong"', answer.text), value
     assert _now(source).name == "Parking"
-    assert _told() == []
+    assert _edits() == []
 
 
 def test_of_an_hour_that_came_twice_the_reader_says_which(

@@ -40,7 +40,7 @@ def _page(source: Source, after: str = "") -> str:
     return f"/source-management/{source.source_id}/{after}"
 
 
-def _told(action: str) -> list[dict[str, Any]]:
+def _details(action: str) -> list[dict[str, Any]]:
     renew()
     query = select(AuditEvent).where(AuditEvent.action == action).order_by(AuditEvent.id)
     return [event.detail for event in db.session.scalars(query)]
@@ -70,11 +70,11 @@ def test_what_programs_and_people_read_is_told_with_how_much(
     assert (program.requests, program.refused, program.sent) == (3, 0, half + len(STREAMED))
     assert (judge.requests, judge.refused, judge.sent, judge.link.views) == (2, 1, 1, 1)
     page = unescape(operator.browser.get(_page(source)).text)
-    for said in ("Video bytes", "(50%)", "under 1%", "requests", "juge@example.com", "not granted"):
-        assert said in page, said
+    for text in ("Video bytes", "(50%)", "under 1%", "requests", "juge@example.com", "not granted"):
+        assert text in page, text
     whole = unescape(operator.browser.get(_page(source, "accesses")).text)
-    for said in ("3.1\N{NO-BREAK SPACE}MB", "juge@example.com", "1 refused", "127.0.0.1"):
-        assert said in whole, said
+    for text in ("3.1\N{NO-BREAK SPACE}MB", "juge@example.com", "1 refused", "127.0.0.1"):
+        assert text in whole, text
     operator.browser.get(f"/videos/{source.video.public_id}/stream", headers={"Range": "bytes=0-9"})
     whole = operator.browser.get(_page(source, "accesses")).text
     assert "Played after logging in" in whole
@@ -175,7 +175,7 @@ def test_the_token_ends_when_it_is_told_to_and_opens_again(
     assert token not in shown, "an address that opens nothing is none"
     operator.post(f"{page}token-end", page, period="never")
     assert _status(client, token) == 200
-    assert len(_told("link:expiry_changed")) == 2
+    assert len(_details("link:expiry_changed")) == 2
     # A new token replaces an expired one too, and the old one is invalid.
     operator.post(f"{page}token-end", page, period="24")
     library.expire(token)
@@ -191,14 +191,14 @@ def test_ends_that_cannot_be_are_refused(
 ) -> None:
     source = library.source(purge_at=utcnow() + timedelta(hours=30))
     page = _page(source)
-    for fields, said in (
+    for fields, message in (
         ({"period": "other", "until": ""}, "Enter the date and time"),
         ({"period": "other", "until": "2020-01-01T10:00"}, "The end date is in the past"),
         ({"period": "168"}, "The footage is deleted before that"),
         ({"period": "nonsense"}, "Enter the date and time"),
     ):
         operator.post(f"{page}token-end", page, **fields)
-        assert said in operator.browser.get(page).text, fields
+        assert message in operator.browser.get(page).text, fields
     link = links.program_link(source.video_id)
     assert link is not None
     assert link.expires_at is None
@@ -210,7 +210,7 @@ def test_a_revoked_token_opens_nothing_until_there_is_a_new_one(
     token, page = library.program_token(source), _page(source)
     operator.post(f"{page}token-revoke", page, reason="Fuite")
     assert _status(client, token) == 410
-    assert _told("link:revoked") == [{"reason": "Fuite"}]
+    assert _details("link:revoked") == [{"reason": "Fuite"}]
     with pytest.raises(Conflict):
         access_token.set_expiry(ACTOR, source.source_id, None)
     assert operator.post(f"{page}rotate", page).status_code == 409, "an administrator may"
@@ -237,4 +237,4 @@ def test_a_file_that_is_stored_already_is_said_until_somebody_keeps_both(
     assert operator.post(_page(second, "keep"), _page(second)).status_code == 302
     assert operator.post(_page(second, "keep"), _page(second)).status_code == 302
     assert "This file is already stored" not in operator.browser.get(_page(second)).text
-    assert len(_told("source:duplicate_kept")) == 1
+    assert len(_details("source:duplicate_kept")) == 1

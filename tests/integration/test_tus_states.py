@@ -52,7 +52,7 @@ class Killed(BaseException):
 
 
 @dataclass
-class Told:
+class KnownUpload:
     """An upload as known by its client."""
 
     public_id: str
@@ -78,131 +78,133 @@ class Uploads(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.alive: dict[str, Told] = {}
+        self.alive: dict[str, KnownUpload] = {}
         self.memories: list[OrderedDict[str, hashing.Tally]] = [OrderedDict(), OrderedDict()]
 
     @rule(target=begun, length=st.integers(1, MOST))
-    def begin(self, length: int) -> Told:
+    def begin(self, length: int) -> KnownUpload:
         upload = uploads.begin(self.actor, uploads.Announced(length, "clip.mp4"))
-        told = Told(upload.public_id, length)
-        self.alive[told.public_id] = told
-        return told
+        known = KnownUpload(upload.public_id, length)
+        self.alive[known.public_id] = known
+        return known
 
-    def _send(self, told: Told, process: int, offset: int, body: Body) -> int:
+    def _send(self, known: KnownUpload, process: int, offset: int, body: Body) -> int:
         renew()
         with mock.patch.object(hashing, "_kept", self.memories[process]):
-            upload = uploads.find(self.actor, told.public_id)
+            upload = uploads.find(self.actor, known.public_id)
             return receiving.receive(self.actor, upload, offset, body)
 
     @rule(
-        told=begun,
+        known=begun,
         process=st.integers(0, 1),
         seed=st.integers(0, 99),
         share=st.floats(0, 1),
         checked=st.booleans(),
     )
-    def send(self, told: Told, process: int, seed: int, share: float, checked: bool) -> None:
-        if told.whole or told.public_id not in self.alive:
+    def send(
+        self, known: KnownUpload, process: int, seed: int, share: float, checked: bool
+    ) -> None:
+        if known.whole or known.public_id not in self.alive:
             return
-        piece = _content(seed, round(told.missing * share))
+        piece = _content(seed, round(known.missing * share))
         checksum = Checksum("sha1", hashlib.sha1(piece, usedforsecurity=False).digest())
         body = Body(_in_chunks(piece), len(piece), checksum if checked else None)
-        reached = self._send(told, process, len(told.held), body)
-        told.held += piece
-        assert reached == len(told.held)
-        told.whole = told.missing == 0
+        reached = self._send(known, process, len(known.held), body)
+        known.held += piece
+        assert reached == len(known.held)
+        known.whole = known.missing == 0
 
-    @rule(told=begun, process=st.integers(0, 1), seed=st.integers(0, 99))
-    def send_the_rest(self, told: Told, process: int, seed: int) -> None:
-        self.send(told, process, seed, 1.0, False)
+    @rule(known=begun, process=st.integers(0, 1), seed=st.integers(0, 99))
+    def send_the_rest(self, known: KnownUpload, process: int, seed: int) -> None:
+        self.send(known, process, seed, 1.0, False)
 
-    @rule(told=begun, process=st.integers(0, 1), offset=st.integers(0, MOST))
-    def send_elsewhere(self, told: Told, process: int, offset: int) -> None:
-        if told.whole or offset in {len(told.held), told.length} or offset > told.length:
+    @rule(known=begun, process=st.integers(0, 1), offset=st.integers(0, MOST))
+    def send_elsewhere(self, known: KnownUpload, process: int, offset: int) -> None:
+        if known.whole or offset in {len(known.held), known.length} or offset > known.length:
             return
         with pytest.raises(WrongOffset) as refused:
-            self._send(told, process, offset, Body([b"x"], 1))
-        assert refused.value.offset == len(told.held)
+            self._send(known, process, offset, Body([b"x"], 1))
+        assert refused.value.offset == len(known.held)
 
-    @rule(told=begun, process=st.integers(0, 1), announced=st.booleans())
-    def send_too_much(self, told: Told, process: int, announced: bool) -> None:
-        piece = b"x" * (told.missing + 1)
+    @rule(known=begun, process=st.integers(0, 1), announced=st.booleans())
+    def send_too_much(self, known: KnownUpload, process: int, announced: bool) -> None:
+        piece = b"x" * (known.missing + 1)
         length = len(piece) if announced else None
-        with pytest.raises(UploadFinished if told.whole else UploadTooLong):
-            self._send(told, process, len(told.held), Body(_in_chunks(piece), length))
+        with pytest.raises(UploadFinished if known.whole else UploadTooLong):
+            self._send(known, process, len(known.held), Body(_in_chunks(piece), length))
 
-    @rule(told=begun, process=st.integers(0, 1))
-    def send_what_changes_on_its_way(self, told: Told, process: int) -> None:
-        if told.whole:
+    @rule(known=begun, process=st.integers(0, 1))
+    def send_what_changes_on_its_way(self, known: KnownUpload, process: int) -> None:
+        if known.whole:
             return
-        piece = b"y" * told.missing
+        piece = b"y" * known.missing
         body = Body(_in_chunks(piece), len(piece), Checksum("md5", b"z" * 16))
         with pytest.raises(ChecksumMismatch):
-            self._send(told, process, len(told.held), body)
+            self._send(known, process, len(known.held), body)
 
     @rule(
-        told=begun,
+        known=begun,
         process=st.integers(0, 1),
         share=st.floats(0, 1),
         checked=st.booleans(),
         killed=st.booleans(),
     )
     def break_off(
-        self, told: Told, process: int, share: float, checked: bool, killed: bool
+        self, known: KnownUpload, process: int, share: float, checked: bool, killed: bool
     ) -> None:
         """The connection breaks, or the whole process dies, after some bytes."""
-        if told.whole:
+        if known.whole:
             return
-        piece = _content(7, round(told.missing * share))
+        piece = _content(7, round(known.missing * share))
         checksum = Checksum("sha1", b"z" * 20) if checked else None
-        body = Body(_broken(piece, Killed if killed else OSError), told.missing, checksum)
+        body = Body(_broken(piece, Killed if killed else OSError), known.missing, checksum)
         with ExitStack() as dead:
             for cleaning in ("_save", "_give_back") if killed else ():
                 dead.enter_context(mock.patch.object(receiving, cleaning))
             dead.enter_context(pytest.raises(Killed if killed else OSError))
-            self._send(told, process, len(told.held), body)
+            self._send(known, process, len(known.held), body)
         if killed:
             self.memories[process].clear()
         if not checked:
-            told.held += piece
+            known.held += piece
 
-    @rule(told=begun, process=st.integers(0, 1), published=st.booleans())
-    def die_at_the_end(self, told: Told, process: int, published: bool) -> None:
+    @rule(known=begun, process=st.integers(0, 1), published=st.booleans())
+    def die_at_the_end(self, known: KnownUpload, process: int, published: bool) -> None:
         """The process dies with all bytes on its disk, before or after they are published."""
-        if told.whole:
+        if known.whole:
             return
-        piece = _content(9, told.missing)
+        piece = _content(9, known.missing)
         dies = "_hand_over" if published else "_publish"
         with (
             pytest.raises(Killed),
             mock.patch.object(receiving, dies, side_effect=Killed),
             mock.patch.object(receiving, "_give_back"),
         ):
-            self._send(told, process, len(told.held), Body(_in_chunks(piece), len(piece)))
+            self._send(known, process, len(known.held), Body(_in_chunks(piece), len(piece)))
         self.memories[process].clear()
-        told.held += piece
+        known.held += piece
         renew()
-        assert receiving.see(uploads.find(self.actor, told.public_id)) == told.length
+        assert receiving.see(uploads.find(self.actor, known.public_id)) == known.length
         if process:
-            assert self._send(told, process, told.length, Body([], 0)) == told.length
+            assert self._send(known, process, known.length, Body([], 0)) == known.length
         else:
             _reconcile_after_the_lease()
-        told.whole = True
+        known.whole = True
 
-    @rule(told=begun)
-    def ask_again_for_what_is_done(self, told: Told) -> None:
-        if told.whole:
-            assert self._send(told, 0, told.length, Body([], 0)) == told.length
+    @rule(known=begun)
+    def ask_again_for_what_is_done(self, known: KnownUpload) -> None:
+        if known.whole:
+            assert self._send(known, 0, known.length, Body([], 0)) == known.length
 
-    @rule(told=consumes(begun))
-    def terminate(self, told: Told) -> None:
+    @rule(known=consumes(begun))
+    def terminate(self, known: KnownUpload) -> None:
         renew()
-        if told.whole:
+        if known.whole:
             with pytest.raises(UploadFinished):
-                uploads.terminate(self.actor, told.public_id)
+                uploads.terminate(self.actor, known.public_id)
         else:
-            uploads.terminate(self.actor, told.public_id)
-            del self.alive[told.public_id]
+            uploads.terminate(self.actor, known.public_id)
+            del self.alive[known.public_id]
 
     @rule()
     def sweep(self) -> None:
@@ -211,27 +213,27 @@ class Uploads(RuleBasedStateMachine):
         assert uploads.sweep_staged() == 0
 
     @invariant()
-    def everything_is_as_it_was_told(self) -> None:
+    def everything_is_as_the_client_knows(self) -> None:
         renew()
-        for told in self.alive.values():
-            upload = uploads.find(self.actor, told.public_id)
-            assert receiving.held(upload) == len(told.held)
+        for known in self.alive.values():
+            upload = uploads.find(self.actor, known.public_id)
+            assert receiving.held(upload) == len(known.held)
             video = upload.source.video
-            if told.whole:
+            if known.whole:
                 assert video.status == VideoStatus.PROCESSING
-                assert video.original_sha256 == hashlib.sha256(told.held).hexdigest()
+                assert video.original_sha256 == hashlib.sha256(known.held).hexdigest()
                 with storage().open(str(video.original_key)) as file:
-                    assert file.read() == told.held
+                    assert file.read() == known.held
             else:
                 assert video.status == VideoStatus.UPLOADING
         staged = {held.name for held in storage().list_staged()}
-        assert staged <= {told.public_id for told in self.alive.values() if not told.whole}
+        assert staged <= {known.public_id for known in self.alive.values() if not known.whole}
 
     def teardown(self) -> None:
         """Start the next run empty."""
         renew()
-        for told in self.alive.values():
-            upload = uploads.find(self.actor, told.public_id)
+        for known in self.alive.values():
+            upload = uploads.find(self.actor, known.public_id)
             sources.delete_source(self.actor, upload.source.source_id)
 
 

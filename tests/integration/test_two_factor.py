@@ -124,11 +124,11 @@ def test_setting_it_up_asks_for_the_password_again(
 
 
 def test_wrong_passwords_at_the_setup_are_slowed_down(person: Person) -> None:
-    told = [
+    statuses = [
         person.post(f"{SETUP}/begin", page=SETUP, password=f"guess {n}").status_code
         for n in range(7)
     ]
-    assert told == [422] * 5 + [429] * 2, told
+    assert statuses == [422] * 5 + [429] * 2, statuses
 
 
 def test_turning_it_on_ends_the_other_sessions(app: Flask, person: Person, clock: Clock) -> None:
@@ -333,9 +333,9 @@ def test_an_administrator_removes_it_and_the_person_is_told(
     assert _password(browser, person.email) == 302
     assert _is_in(browser)
     work()
-    [told] = mails(config)
-    assert told["To"] == person.email
-    assert "authentification" in str(told["Subject"])
+    [mail] = mails(config)
+    assert mail["To"] == person.email
+    assert "authentification" in str(mail["Subject"])
     assert "two_factor:reset" in _actions()
 
 

@@ -50,7 +50,7 @@ def admins(app: Flask) -> list[str]:
     return addresses
 
 
-def _told(config: Config) -> dict[str, EmailMessage]:
+def _notices(config: Config) -> dict[str, EmailMessage]:
     found = [mail for mail in mails(config) if "🚨" not in mail["Subject"]]
     assert len(found) == len({mail["To"] for mail in found}), "an administrator was mailed twice"
     return {mail["To"]: mail for mail in found}
@@ -69,10 +69,10 @@ def test_administrators_are_told_once_for_an_incident_whoever_it_failed_for(
     document = {"message": "m", "recipients": everyone, "incident_data": {"camera": "Quai 2"}}
     reference = post_incident(client, api_key, document)["reference"]
     work()
-    told = _told(config)
-    assert sorted(told) == admins
-    text = _text(told[admins[0]])
-    assert reference in told[admins[0]]["Subject"]
+    notices = _notices(config)
+    assert sorted(notices) == admins
+    text = _text(notices[admins[0]])
+    assert reference in notices[admins[0]]["Subject"]
     assert all(f"{address}\N{NO-BREAK SPACE}: 550 no such user" in text for address in GONE)
     assert f"http://vigint.test/incidents/{reference}/" in text
     assert "Quai 2" in text
@@ -80,7 +80,7 @@ def test_administrators_are_told_once_for_an_incident_whoever_it_failed_for(
     [failed, *_] = db.session.query(Notification).filter_by(state=NotificationState.FAILED)
     delivery.retry_notification(ACTOR, reference, failed.id)
     work()
-    assert len(_told(config)) == 2, "the result of a manual retry is visible to its user"
+    assert len(_notices(config)) == 2, "the result of a manual retry is visible to its user"
 
 
 def test_an_administrator_whose_own_address_fails_is_not_told_by_it_and_there_is_no_loop(
@@ -100,7 +100,7 @@ def test_an_administrator_whose_own_address_fails_is_not_told_by_it_and_there_is
         (admins[0], NotificationKind.TEXT_ONLY, NotificationState.FAILED),
         (admins[1], NotificationKind.UNDELIVERABLE, NotificationState.FAILED),
     }
-    assert _told(config) == {}
+    assert _notices(config) == {}
 
 
 def test_two_failures_at_the_same_moment_are_one_mail(
@@ -133,7 +133,7 @@ def test_the_account_of_the_first_start_is_written_to_only_if_there_is_no_other(
     document = {"message": "m", "recipients": ["gone@example.com"]}
     post_incident(client, api_key, document)
     work()
-    assert list(_told(config)) == [users.FIRST_ADMIN]
+    assert list(_notices(config)) == [users.FIRST_ADMIN]
     users.create_user(ACTOR, "real@example.com", "correct horse battery", Role.ADMIN)
     post_incident(client, api_key, document)
     work()
@@ -152,11 +152,11 @@ def test_a_shared_link_that_did_not_arrive_is_told_in_the_administrators_languag
         ACTOR, video.public_id, ["gone@example.com"], Terms(expires_at=video.purge_at)
     )
     work()
-    told = _told(config)
-    assert sorted(told) == admins
-    assert "could not deliver" in told[admins[0]]["Subject"]
-    assert "n’a pas pu remettre" in told[admins[1]]["Subject"]
-    assert "/links/" in _text(told[admins[0]])
+    notices = _notices(config)
+    assert sorted(notices) == admins
+    assert "could not deliver" in notices[admins[0]]["Subject"]
+    assert "n’a pas pu remettre" in notices[admins[1]]["Subject"]
+    assert "/links/" in _text(notices[admins[0]])
 
 
 @pytest.mark.only_sqlite(reason="the other tests ask both databases the same")

@@ -96,9 +96,9 @@ def test_a_source_has_previews_scenes_and_motion(
     assert re.findall("Scene ([0-9])", text) == ["1", "2"]
     assert stored_files(config) == video.stored_keys
     token = library.program_token(db.session.query(Source).one())
-    told = client.get(f"/api/video/{token}/metadata/").json
-    assert told is not None
-    assert told["scenes"] == document["scenes"]
+    metadata = client.get(f"/api/video/{token}/metadata/").json
+    assert metadata is not None
+    assert metadata["scenes"] == document["scenes"]
 
 
 def test_an_incident_of_frames_has_a_timeline(

@@ -73,18 +73,18 @@ def test_of_a_hundred_at_the_same_moment_three_play(app: Flask, link: Link, name
         return _play(app, token, visitor, views[number] if named else None)
 
     # As many as a web process has threads; the databases' own limits are not tested.
-    told: Counter[str] = Counter()
+    answers: Counter[str] = Counter()
     for first in range(0, ASKED, 20):
-        told += _together(20, lambda number, first=first: ask(first + number))
-    assert told == {"plays": LIMIT, "link_used_up": ASKED - LIMIT}
+        answers += _together(20, lambda number, first=first: ask(first + number))
+    assert answers == {"plays": LIMIT, "link_used_up": ASKED - LIMIT}
     assert _views(link) == (LIMIT, LIMIT)
 
 
 def test_a_hundred_ranges_of_one_viewing_at_the_same_moment_are_one(app: Flask, link: Link) -> None:
     token, visitor = links.token_of(link), Visitor("192.0.2.7", PHONE)
     for view in (viewings.new_view(link, visitor), None):
-        told = _together(20, lambda _number, view=view: _play(app, token, visitor, view))
-        assert told == {"plays": 20}
+        answers = _together(20, lambda _number, view=view: _play(app, token, visitor, view))
+        assert answers == {"plays": 20}
     assert _views(link) == (2, 2)
 
 
@@ -167,8 +167,8 @@ def test_the_page_of_a_used_up_link_goes_on_while_its_viewing_does(
 
     def code(view: str) -> str | None:
         address = f"/video/{video.public_id}/state?token={token}&view={view}"
-        told: str | None = client.get(address).get_json()["code"]
-        return told
+        answer: str | None = client.get(address).get_json()["code"]
+        return answer
 
     assert code(one) is None
     assert client.get(f"/stream/{token}/?view={one}").status_code == 200

@@ -60,10 +60,10 @@ def visit(client: FlaskClient, library: Library) -> Callable[[Link], Visit]:
     return lambda link: Visit(client, library, link)
 
 
-def _told(link: Link) -> viewings.Viewing:
+def _viewing(link: Link) -> viewings.Viewing:
     renew()
-    [told] = viewings.viewings_of_link(links.get_link(ACTOR, link.id))
-    return told
+    [viewing] = viewings.viewings_of_link(links.get_link(ACTOR, link.id))
+    return viewing
 
 
 def test_the_first_play_of_the_rear_picture_is_the_first_play(
@@ -86,7 +86,7 @@ def test_both_pictures_in_one_visit_are_one_viewing(
     link = library.person_link(video, max_views=1)
     guest = visit(link)
     assert [guest.plays(track) for track in (None, 2, "1", 2)] == [206] * 4
-    assert _told(link).sent == 400
+    assert _viewing(link).sent == 400
     assert links.get_link(ACTOR, link.id).views == 1
     # The page of the other track belongs to the same viewing, although no other may begin.
     chosen = guest.opens(video, 2)
@@ -100,13 +100,13 @@ def test_what_was_watched_is_counted_in_the_time_of_each_picture(
     link = library.person_link(video)
     guest = visit(link)
     guest.plays(2, first=500, last=749)
-    assert _told(link).parts == [(50.0, 75.0)], "bytes of the rear picture, of its own size"
+    assert _viewing(link).parts == [(50.0, 75.0)], "bytes of the rear picture, of its own size"
     half = len(STREAMED) * 6 // 10
     guest.plays(1, first=0, last=half - 1)
-    told = _told(link)
-    assert told.parts == [(0.0, 75.0)], "the same seconds from two sides are watched once"
-    assert told.read == 75.0
-    assert told.sent == 250 + half
+    viewing = _viewing(link)
+    assert viewing.parts == [(0.0, 75.0)], "the same seconds from two sides are watched once"
+    assert viewing.read == 75.0
+    assert viewing.sent == 250 + half
 
 
 def test_the_log_names_the_picture(
@@ -171,4 +171,4 @@ def test_a_log_of_before_tells_what_it_told(
     visit(link).plays(2)
     with transaction() as session:  # as the previous version wrote it
         session.query(Access).update({"track": None, "first_byte": None, "last_byte": None})
-    assert (_told(link).sent, _told(link).parts) == (0, [])
+    assert (_viewing(link).sent, _viewing(link).parts) == (0, [])

@@ -65,20 +65,20 @@ def test_an_alert_and_its_video_are_told_with_a_link_that_opens(
 ) -> None:
     accepted = post_incident(client, api_key, incident_document(footage.frames(3)))
     work()
-    first, second = hook.told
+    first, second = hook.calls
     assert (first.headers["Vigint-Event"], second.headers["Vigint-Event"]) == (
         "incident.alert",
         "video.ready",
     )
-    for told in hook.told:
-        assert told.path == "/in/s3cr3t-path"
-        assert told.is_signed()
-        assert told.headers["Content-Type"].startswith("application/json")
-        assert told.document["event"] == told.headers["Vigint-Event"]
-        assert told.document["id"] == told.headers["Vigint-Delivery"]
-        assert told.document["incident"]["reference"] == accepted["reference"]
-        assert told.document["incident"]["site"] == "Magasin Lyon"
-        assert told.document["incident"]["grouped_under"] is None
+    for call in hook.calls:
+        assert call.path == "/in/s3cr3t-path"
+        assert call.is_signed()
+        assert call.headers["Content-Type"].startswith("application/json")
+        assert call.document["event"] == call.headers["Vigint-Event"]
+        assert call.document["id"] == call.headers["Vigint-Delivery"]
+        assert call.document["incident"]["reference"] == accepted["reference"]
+        assert call.document["incident"]["site"] == "Magasin Lyon"
+        assert call.document["incident"]["grouped_under"] is None
     assert first.headers["Vigint-Delivery"] != second.headers["Vigint-Delivery"]
     assert first.document["private_link"] == second.document["private_link"]
     assert first.document["private_link"] != accepted["private_link"], "it can be revoked alone"
@@ -107,12 +107,12 @@ def test_a_failed_video_is_told_too_and_no_program_of_a_silent_incident(
 ) -> None:
     post_incident(client, api_key, incident_document([b"no image"]))
     work()
-    assert [told.document["event"] for told in hook.told] == ["incident.alert", "video.failed"]
-    assert hook.told[1].document["video"]["error_code"] == "no_usable_frame"
-    hook.told.clear()
+    assert [call.document["event"] for call in hook.calls] == ["incident.alert", "video.failed"]
+    assert hook.calls[1].document["video"]["error_code"] == "no_usable_frame"
+    hook.calls.clear()
     post_incident(client, api_key, incident_document([b"no image"], alert=False))
     work()
-    assert hook.told == []
+    assert hook.calls == []
 
 
 def test_an_empty_list_of_recipients_silences_people_only(
@@ -120,7 +120,7 @@ def test_an_empty_list_of_recipients_silences_people_only(
 ) -> None:
     post_incident(client, api_key, {"message": "m", "recipients": []})
     work()
-    assert [told.document["event"] for told in hook.told] == ["incident.alert"]
+    assert [call.document["event"] for call in hook.calls] == ["incident.alert"]
     assert not mails(config)
 
 
@@ -131,11 +131,11 @@ def test_a_ready_source_is_told_without_a_token(
     clip = footage.clip("told.mp4", seconds=1).read_bytes()
     assert people(Role.ADMIN).upload(("told.mp4", clip)).status_code == 302
     work()
-    [told] = hook.told
-    assert told.document["event"] == "video.ready"
-    assert told.document["source"]["source_id"] == "file_001"
-    assert (told.document["incident"], told.document["private_link"]) == (None, None)
-    assert b"token" not in told.body
+    [call] = hook.calls
+    assert call.document["event"] == "video.ready"
+    assert call.document["source"]["source_id"] == "file_001"
+    assert (call.document["incident"], call.document["private_link"]) == (None, None)
+    assert b"token" not in call.body
 
 
 def test_a_call_is_repeated_under_one_id_with_growing_pauses_and_a_new_time(
@@ -155,9 +155,9 @@ def test_a_call_is_repeated_under_one_id_with_growing_pauses_and_a_new_time(
     work()
     assert [round(pause, -1) for pause in pauses] == [10, 600, 40]
     assert _call().state == NotificationState.SENT
-    assert len({told.headers["Vigint-Delivery"] for told in hook.told}) == 1
-    assert len({told.headers["Vigint-Signature"] for told in hook.told}) == 4
-    assert len({told.body for told in hook.told}) == 1
+    assert len({received.headers["Vigint-Delivery"] for received in hook.calls}) == 1
+    assert len({received.headers["Vigint-Signature"] for received in hook.calls}) == 4
+    assert len({received.body for received in hook.calls}) == 1
 
 
 @pytest.mark.only_sqlite(reason="the other tests ask both databases the same")
@@ -189,7 +189,7 @@ def test_what_is_final_is_final_said_and_can_be_tried_again_by_hand(
     assert operator.post(f"/incidents/{reference}/alerts/{call.id}/retry").status_code == 302
     work()
     assert _call().state == NotificationState.SENT
-    assert len(hook.told) == 2, "no redirect was followed"
+    assert len(hook.calls) == 2, "no redirect was followed"
 
 
 @pytest.mark.only_sqlite(reason="the other tests ask both databases the same")
@@ -216,7 +216,7 @@ def test_a_webhook_that_is_not_configured_any_more_gets_nothing(
     db.session.commit()
     work()
     assert _call().state == NotificationState.FAILED
-    assert hook.told == []
+    assert hook.calls == []
 
 
 @pytest.mark.only_sqlite(reason="the other tests ask both databases the same")
@@ -232,11 +232,11 @@ def test_no_log_line_and_no_row_holds_the_address_or_the_secret_or_the_token(
     post_incident(client, api_key, incident_document(footage.frames(2)))
     with caplog.at_level("DEBUG"):
         work()
-    assert hook.told
-    link = hook.told[0].document["private_link"]
-    said = caplog.text + " ".join(str(vars(one)) for one in db.session.query(Notification))
+    assert hook.calls
+    link = hook.calls[0].document["private_link"]
+    text = caplog.text + " ".join(str(vars(one)) for one in db.session.query(Notification))
     for secret in ("s3cr3t", SECRET, link.partition("token=")[2]):
-        assert secret not in said
+        assert secret not in text
 
 
 @pytest.mark.only_sqlite(reason="the other tests ask both databases the same")

@@ -31,7 +31,7 @@ def _mailed(client: FlaskClient, key: str, work: Work, config: Config, **data: A
 
 
 @pytest.mark.parametrize(
-    ("skipped", "said"),
+    ("skipped", "sentence"),
     [
         (12, "Le détecteur avait 12 images, qui n’ont pas pu être lues"),
         (1, "Le détecteur avait 1 image, qui n’a pas pu être lue"),
@@ -43,9 +43,9 @@ def _mailed(client: FlaskClient, key: str, work: Work, config: Config, **data: A
     ],
 )
 def test_the_mail_says_why_there_is_no_video(
-    client: FlaskClient, api_key: str, work: Work, config: Config, skipped: object, said: str
+    client: FlaskClient, api_key: str, work: Work, config: Config, skipped: object, sentence: str
 ) -> None:
-    assert said in _mailed(client, api_key, work, config, frames_skipped=skipped)
+    assert sentence in _mailed(client, api_key, work, config, frames_skipped=skipped)
 
 
 def test_the_type_of_a_plain_alert(

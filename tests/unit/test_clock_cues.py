@@ -54,9 +54,9 @@ def test_the_clock_goes_on_where_the_picture_does_after_a_gap() -> None:
 
 
 _gaps = st.lists(st.tuples(st.floats(0, 500), st.floats(60, 1e6)), max_size=5).map(
-    lambda told: [
-        (round(at, 3), round(sum(gap for _, gap in sorted(told)[: number + 1]), 3))
-        for number, (at, _) in enumerate(sorted(told))
+    lambda pairs: [
+        (round(at, 3), round(sum(gap for _, gap in sorted(pairs)[: number + 1]), 3))
+        for number, (at, _) in enumerate(sorted(pairs))
     ]
 )
 

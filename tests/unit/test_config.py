@@ -81,7 +81,7 @@ def test_every_mistake_is_told_at_once_with_its_section_key_and_remedy(data_dir:
         VIGINT_TRUSTED_PROXIES="10.0.0.0/99",
         VIGINT_BASE_URL="vigint.example.com",
     )
-    for told in (
+    for setting in (
         "[Vigint] timezone (VIGINT_TIMEZONE)",
         "[Retention] days (VIGINT_RETENTION_DAYS)",
         "[Email] use_tls (VIGINT_SMTP_USE_TLS)",
@@ -91,7 +91,9 @@ def test_every_mistake_is_told_at_once_with_its_section_key_and_remedy(data_dir:
         "VIGINT_TRUSTED_PROXIES",
         "VIGINT_BASE_URL",
     ):
-        assert any(told in mistake for mistake in mistakes), f"{told} is not reported: {mistakes}"
+        assert any(setting in mistake for mistake in mistakes), (
+            f"{setting} is not reported: {mistakes}"
+        )
     assert len(mistakes) == 8
     assert not data_dir.exists(), "a start that is refused leaves nothing"
 
@@ -231,9 +233,9 @@ def test_a_second_factor_is_asked_of_roles_that_exist(data_dir: Path) -> None:
     assert _load(data_dir).require_two_factor == ()
     ini = "[Security]\nrequire_two_factor = Admin, operator\n"
     assert _load(data_dir, ini).require_two_factor == ("admin", "operator")
-    [said] = _mistakes(data_dir, VIGINT_REQUIRE_TWO_FACTOR="admin, guard")
-    assert "VIGINT_REQUIRE_TWO_FACTOR" in said
-    assert "admin, operator, viewer" in said
+    [mistake] = _mistakes(data_dir, VIGINT_REQUIRE_TWO_FACTOR="admin, guard")
+    assert "VIGINT_REQUIRE_TWO_FACTOR" in mistake
+    assert "admin, operator, viewer" in mistake
 
 
 def test_how_alerts_are_delivered(data_dir: Path) -> None:

@@ -73,8 +73,8 @@ def analyze(program: str, folder: Path, *arguments: str) -> str:
 def test_systemd_understands_every_line(systemd_analyze: str, installed: Path) -> None:
     kinds = {".service", ".socket", ".timer", ".target"}
     names = [f"./{path.name}" for path in sorted(installed.iterdir()) if path.suffix in kinds]
-    said = analyze(systemd_analyze, installed, "verify", "--man=no", *names)
-    ours = [line for line in said.splitlines() if "vigint" in line]
+    output = analyze(systemd_analyze, installed, "verify", "--man=no", *names)
+    ours = [line for line in output.splitlines() if "vigint" in line]
     assert not ours, "\n".join(ours)
 
 
@@ -82,11 +82,11 @@ def test_systemd_understands_every_line(systemd_analyze: str, installed: Path) -
 def test_every_service_is_in_the_sandbox(
     systemd_analyze: str, installed: Path, service: str
 ) -> None:
-    said = analyze(
+    report = analyze(
         systemd_analyze, installed, "security", "--no-pager", "--offline=true", f"./{service}"
     )
-    exposure = re.search(r"Overall exposure level for \S+: ([\d.]+)", said)
-    assert exposure, said
+    exposure = re.search(r"Overall exposure level for \S+: ([\d.]+)", report)
+    assert exposure, report
     print(service, exposure.group(1))
     assert float(exposure.group(1)) <= _MOST_EXPOSED
 
@@ -134,44 +134,46 @@ def test_the_example_settings_are_settings(tmp_path: Path) -> None:
 
 def services_of_compose() -> dict[str, str]:
     """Return the text of each service in compose.yaml."""
-    said = (ROOT / "compose.yaml").read_text(encoding="utf-8")
-    section = said.partition("\nservices:\n")[2].partition("\nvolumes:\n")[0]
+    compose = (ROOT / "compose.yaml").read_text(encoding="utf-8")
+    section = compose.partition("\nservices:\n")[2].partition("\nvolumes:\n")[0]
     parts = re.split(r"^  ([a-z-]+):$", section, flags=re.MULTILINE)
     return dict(zip(parts[1::2], parts[2::2], strict=True))
 
 
 def test_every_container_of_vigint_is_locked_in() -> None:
-    said = (ROOT / "compose.yaml").read_text(encoding="utf-8")
-    common = said.partition("x-vigint: &vigint\n")[2].partition("\n\n")[0]
+    compose = (ROOT / "compose.yaml").read_text(encoding="utf-8")
+    common = compose.partition("x-vigint: &vigint\n")[2].partition("\n\n")[0]
     for line in ("read_only: true", "cap_drop: [ALL]", 'security_opt: ["no-new-privileges:true"]'):
         assert f"\n  {line}\n" in common, line
-    ours = {name: told for name, told in services_of_compose().items() if "<<: *vigint" in told}
+    ours = {
+        name: service for name, service in services_of_compose().items() if "<<: *vigint" in service
+    }
     assert {"migrate", "web", "worker", "worker-urgent", "scheduler"} == set(ours)
-    for name, told in ours.items():
-        [command] = re.findall(r"^    command: \[(.*)\]$", told, re.MULTILINE)
+    for name, service in ours.items():
+        [command] = re.findall(r"^    command: \[(.*)\]$", service, re.MULTILINE)
         is_understood(command.split(", "))
-        assert "read_only: false" not in told, name
-    published = re.findall(r"^    ports:\n(?: +#.*\n)*((?: +- .*\n)+)", said, re.MULTILINE)
+        assert "read_only: false" not in service, name
+    published = re.findall(r"^    ports:\n(?: +#.*\n)*((?: +- .*\n)+)", compose, re.MULTILINE)
     assert published == ['      - "127.0.0.1:8000:8000"\n'], "only this machine's nginx reaches it"
 
 
 def test_every_other_image_has_a_version() -> None:
-    for name, told in services_of_compose().items():
-        for image in re.findall(r"^    image: (.*)$", told, re.MULTILINE):
+    for name, service in services_of_compose().items():
+        for image in re.findall(r"^    image: (.*)$", service, re.MULTILINE):
             assert re.search(r":\d", image), name
 
 
 def test_the_image_holds_what_it_needs_and_nothing_else() -> None:
-    said = (ROOT / "Containerfile").read_text(encoding="utf-8")
-    sources = re.findall(r"^COPY (?!--from)(.+) \S+$", said, re.MULTILINE)
+    containerfile = (ROOT / "Containerfile").read_text(encoding="utf-8")
+    sources = re.findall(r"^COPY (?!--from)(.+) \S+$", containerfile, re.MULTILINE)
     copied = {name for line in sources for name in line.split()}
     kept = set(re.findall(r"^!(.*)$", (ROOT / ".dockerignore").read_text(), re.MULTILINE))
     assert copied == kept, "what is copied and what is not ignored are the same"
     for name in copied:
         assert (ROOT / name).exists(), name
-    assert re.search(r"^USER \d+:\d+$", said, re.MULTILINE), "its user is a number"
-    assert "--require-hashes" in said
-    is_understood(re.findall(r'"([^"]+)"', said.rpartition("CMD")[2]))
+    assert re.search(r"^USER \d+:\d+$", containerfile, re.MULTILINE), "its user is a number"
+    assert "--require-hashes" in containerfile
+    is_understood(re.findall(r'"([^"]+)"', containerfile.rpartition("CMD")[2]))
 
 
 def test_the_composed_queue_answers_with_its_password_alone(tmp_path: Path) -> None:
@@ -206,6 +208,8 @@ def _answers(client: Redis) -> bool:
 
 
 def test_compose_has_no_password_of_its_own() -> None:
-    said = (ROOT / "compose.yaml").read_text(encoding="utf-8")
-    assert "VIGINT_REDIS_URL: redis://:${VALKEY_PASSWORD:?" in said, "it starts without a password"
-    assert not re.search(r"(?i)password:\s+[^$\s]", said)
+    compose = (ROOT / "compose.yaml").read_text(encoding="utf-8")
+    assert "VIGINT_REDIS_URL: redis://:${VALKEY_PASSWORD:?" in compose, (
+        "it starts without a password"
+    )
+    assert not re.search(r"(?i)password:\s+[^$\s]", compose)

@@ -59,8 +59,10 @@ def test_a_long_name_keeps_its_ending() -> None:
 def test_words_that_people_gave_hold_nothing_unseen(text: str) -> None:
     line, lines = one_line(text), some_lines(text)
     assert "\n" not in line
-    for said in (line, lines):
-        assert all(c in "\n\t" or unicodedata.category(c) not in {"Cc", "Cf", "Cs"} for c in said)
+    for cleaned in (line, lines):
+        assert all(
+            c in "\n\t" or unicodedata.category(c) not in {"Cc", "Cf", "Cs"} for c in cleaned
+        )
     assert (one_line(line), some_lines(lines)) == (line, lines)
 
 

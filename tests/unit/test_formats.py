@@ -124,8 +124,8 @@ def test_how_long_ago(app: Flask, seconds: int, english: str, french: str) -> No
 @given(st.integers(-(10**9), 10**9), st.sampled_from(["fr", "en"]))
 def test_distances_are_never_rounded_up(app: Flask, seconds: int, locale: str) -> None:
     with force_locale(locale):
-        said = _plain(formats.ago(NOW + timedelta(seconds=seconds), NOW))
-    number = re.search(r"[\d ,]*\d", said)
+        distance = _plain(formats.ago(NOW + timedelta(seconds=seconds), NOW))
+    number = re.search(r"[\d ,]*\d", distance)
     if number is None:
         assert -45 < seconds <= 0
         return
@@ -141,10 +141,10 @@ def test_distances_are_never_rounded_up(app: Flask, seconds: int, locale: str) -
             (60, (" min",)),
             (1, (" s",)),
         )
-        if any(name in said for name in names)
+        if any(name in distance for name in names)
     )
     assert value * unit <= abs(seconds) < (value + 1) * unit
-    assert said.startswith(("dans", "in ")) == (seconds > 0)
+    assert distance.startswith(("dans", "in ")) == (seconds > 0)
 
 
 def test_lists_show_distances_while_they_are_short(app: Flask) -> None:

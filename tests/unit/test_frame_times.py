@@ -57,8 +57,8 @@ def test_a_missing_or_odd_time_lies_between_its_neighbours(
     assert offsets(found) == [500 * n for n in range(10)]
     assert found.first is not None
     assert found.first.seconds == pytest.approx(NOON.timestamp())
-    said = {f"frames[{place}].timestamp" for place in missing} if odd in ("?", {}) else set()
-    assert {field for field, _ in warned} == said
+    expected = {f"frames[{place}].timestamp" for place in missing} if odd in ("?", {}) else set()
+    assert {field for field, _ in warned} == expected
 
 
 @given(st.lists(st.sampled_from(sorted(STAMPS)), min_size=10, max_size=10))

@@ -192,11 +192,11 @@ def _every_reading() -> Iterator[Readings]:
 
 def test_every_state_has_a_sentence_in_both_languages(app: Flask) -> None:
     seen: set[tuple[Part, State]] = set()
-    told: dict[str, set[str]] = {"fr": set(), "en": set()}
+    by_language: dict[str, set[str]] = {"fr": set(), "en": set()}
     for readings in _every_reading():
         findings = examine(readings)
         seen |= {(finding.part, finding.state) for finding in findings}
-        for language, sentences in told.items():
+        for language, sentences in by_language.items():
             with force_locale(language):
                 lines = health_lines(findings, readings, 7 * GIB)
                 assert [line.part for line in lines] == [finding.part for finding in findings]
@@ -206,7 +206,7 @@ def test_every_state_has_a_sentence_in_both_languages(app: Flask) -> None:
                     assert not re.search(r"%\(|None", line.sentence), line
                     sentences.add(line.sentence)
     assert {state for _, state in seen} == set(State)
-    assert not told["fr"] & told["en"], "these are not translated"
+    assert not by_language["fr"] & by_language["en"], "these are not translated"
 
 
 def test_those_who_cannot_mend_the_machine_hear_what_it_does_to_them(app: Flask) -> None:
@@ -217,9 +217,9 @@ def test_those_who_cannot_mend_the_machine_hear_what_it_does_to_them(app: Flask)
     assert [line.part for line in lines] == [Part.QUEUE, Part.MAIL], (
         "little space has no effect yet"
     )
-    said = " ".join(line.sentence for line in lines)
-    assert not re.search(r"secret|535|GB|up”", said), said
-    assert "administrator" in said
+    text = " ".join(line.sentence for line in lines)
+    assert not re.search(r"secret|535|GB|up”", text), text
+    assert "administrator" in text
 
 
 def test_one_cause_is_told_once_and_nothing_wrong_is_one_line(app: Flask) -> None:

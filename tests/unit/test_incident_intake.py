@@ -119,9 +119,9 @@ def test_nul_and_lone_surrogates_never_reach_the_database() -> None:
     )
     assert (facts.message, facts.site) == ("ab?", "x")
     assert facts.warnings[-1]["value"] == "a\\x00b\\ud800", "escaped, it is what was received"
-    told = repr((facts.message, facts.site, facts.extra))
-    assert "\\x00" not in told
-    assert "\\ud" not in told
+    stored = repr((facts.message, facts.site, facts.extra))
+    assert "\\x00" not in stored
+    assert "\\ud" not in stored
 
 
 def test_recipients_that_cannot_be_used_are_replaced_by_the_configured() -> None:

@@ -54,10 +54,10 @@ def test_a_line_is_one_json_object_even_when_its_words_hold_line_ends() -> None:
     with bound(job="process_video-1-0"):
         line = _format('two\nlines "quoted"', fields={"status": 200, "path": KEY})
     assert "\n" not in line
-    told = json.loads(line)
-    assert told["message"] == 'two\nlines "quoted"'
-    assert told["job"] == "process_video-1-0"
-    assert told["status"] == 200
+    document = json.loads(line)
+    assert document["message"] == 'two\nlines "quoted"'
+    assert document["job"] == "process_video-1-0"
+    assert document["status"] == 200
     assert KEY not in line
     assert "job" not in json.loads(_format("after"))
 
@@ -80,8 +80,8 @@ def line_of(formatter: logging.Formatter, message: str, **fields: object) -> str
 
 
 def test_lines_for_eyes_say_each_thing_once() -> None:
-    told = {"method": "GET", "route": "/login", "status": 200, "milliseconds": 3.5}
-    line = line_of(formatter("text"), "GET /login 200", **told, words="two words")
+    fields = {"method": "GET", "route": "/login", "status": 200, "milliseconds": 3.5}
+    line = line_of(formatter("text"), "GET /login 200", **fields, words="two words")
     time, _, rest = line.partition(" ")
     assert datetime.fromisoformat(time).tzinfo is not None
     assert rest == (

@@ -128,9 +128,9 @@ def _check(letter: OutgoingMail, same: OutgoingMail) -> None:
     found.tags["br"] = wanted.tags["br"] = 0  # the lines of a text
     assert found.tags == wanted.tags, "a tag that we did not write"
     assert found.addresses == wanted.addresses, "a link or a picture that we did not write"
-    for said in (text, html, str(message["Subject"])):
-        assert not BIDI.search(said)
-        assert not re.search(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]", said.replace("\r\n", "\n"))
+    for part in (text, html, str(message["Subject"])):
+        assert not BIDI.search(part)
+        assert not re.search(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]", part.replace("\r\n", "\n"))
 
 
 _EXAMPLES = settings(
@@ -231,8 +231,8 @@ def test_lines_stay_lines(text: str) -> None:
 
 
 def test_ordinary_text_stays_as_it_is() -> None:
-    said = "Ligne une : « é »\nשלום, مرحبا – 🚨\n\n  indented"
-    assert paragraphs(said) == said
+    text = "Ligne une : « é »\nשלום, مرحبا – 🚨\n\n  indented"
+    assert paragraphs(text) == text
     assert paragraphs("a\r\nb\rc\u2028d") == "a\nb\nc\nd"
     assert paragraphs("x" * 30_000).endswith("x…")
 

@@ -22,7 +22,7 @@ _HASH = "ab" * 32
 _SECRET = b"a-secret-of-the-tests-long-enough\n"
 _HEAD = {"format": 1, "created_at": "2026-09-25T14:30:00+00:00", "dialect": "sqlite",
          "revision": "0009"}  # fmt: skip
-_TOLD: dict[str, Any] = {
+_MANIFEST: dict[str, Any] = {
     "files": {name: [7, _HASH] for name in (HEAD, SECRET_KEY, "database.sqlite3", "media/a/b.mp4")},
     "rows": {"videos": 1},
     "gone": ["a/c.mp4"],
@@ -34,8 +34,8 @@ _ANY = st.recursive(
 )
 
 
-def read(head: object = _HEAD, told: object = _TOLD, secret: bytes = _SECRET) -> Manifest:
-    return read_manifest(json.dumps(head).encode(), json.dumps(told).encode(), secret)
+def read(head: object = _HEAD, manifest: object = _MANIFEST, secret: bytes = _SECRET) -> Manifest:
+    return read_manifest(json.dumps(head).encode(), json.dumps(manifest).encode(), secret)
 
 
 def test_what_vigint_writes_is_read() -> None:
@@ -46,35 +46,35 @@ def test_what_vigint_writes_is_read() -> None:
 
 
 @given(st.binary(max_size=200), st.binary(max_size=200), st.binary(max_size=60))
-def test_bytes_of_any_kind(head: bytes, told: bytes, secret: bytes) -> None:
+def test_bytes_of_any_kind(head: bytes, manifest: bytes, secret: bytes) -> None:
     with pytest.raises((MalformedError, NewerFormatError)):
-        read_manifest(head, told, secret)
+        read_manifest(head, manifest, secret)
 
 
-@given(_ANY, st.sampled_from([*_HEAD, *_TOLD]), st.booleans())
+@given(_ANY, st.sampled_from([*_HEAD, *_MANIFEST]), st.booleans())
 def test_one_part_of_any_type(value: object, part: str, gone: bool) -> None:
-    head = {name: told for name, told in _HEAD.items() if not (gone and name == part)}
-    told = {name: told for name, told in _TOLD.items() if not (gone and name == part)}
-    for document in (head, told):
+    head = {name: entry for name, entry in _HEAD.items() if not (gone and name == part)}
+    manifest = {name: entry for name, entry in _MANIFEST.items() if not (gone and name == part)}
+    for document in (head, manifest):
         if part in document:
             document[part] = value
     try:
-        found = read(head, told, b"x" * 40)
+        found = read(head, manifest, b"x" * 40)
     except (MalformedError, NewerFormatError) as refused:
-        said = str(refused)
+        message = str(refused)
     else:
-        said = ""
+        message = ""
         assert found.dialect in {"sqlite", "postgresql"}
         assert all(is_file_name(name) and stored.size >= 0 for name, stored in found.files.items())
         assert all(number >= 0 for number in found.rows.values())
-    assert "\x1b" not in said, "a terminal is not written to"
+    assert "\x1b" not in message, "a terminal is not written to"
 
 
 @given(st.text(max_size=30), _ANY)
 def test_a_file_of_any_name_and_entry(name: str, entry: object) -> None:
-    told = {**_TOLD, "files": {**_TOLD["files"], name: entry}}
+    manifest = {**_MANIFEST, "files": {**_MANIFEST["files"], name: entry}}
     try:
-        found = read(told=told, secret=b"x" * 40)
+        found = read(manifest=manifest, secret=b"x" * 40)
     except MalformedError:
         return
     assert all(".." not in name.split("/") and not name.startswith("/") for name in found.files)

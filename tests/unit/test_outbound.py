@@ -26,7 +26,7 @@ def test_private_addresses_are_refused_before_anything_is_sent(host: str) -> Non
     with listening() as hook:
         with pytest.raises(CallFailed, match=r"private_address|name_unknown"):
             _post(f"http://{host}:{hook.port}/", allow_private=False)
-        assert hook.told == []
+        assert hook.calls == []
 
 
 def test_the_address_that_was_checked_is_the_one_connected_to(
@@ -44,13 +44,13 @@ def test_the_address_that_was_checked_is_the_one_connected_to(
         monkeypatch.setattr("vigint_web.net.outbound_http.socket.getaddrinfo", look_up)
         monkeypatch.setattr(outbound_http, "is_public", lambda address: address == "127.0.0.2")
         _post(f"http://hooks.example.test:{public.port}/a?b=c", allow_private=False)
-        assert (len(public.told), len(private.told), len(asked)) == (1, 0, 1)
-        [told] = public.told
-        assert told.headers["Host"] == f"hooks.example.test:{public.port}"
-        assert told.path == "/a?b=c"
+        assert (len(public.calls), len(private.calls), len(asked)) == (1, 0, 1)
+        [call] = public.calls
+        assert call.headers["Host"] == f"hooks.example.test:{public.port}"
+        assert call.path == "/a?b=c"
         with pytest.raises(CallFailed, match="private_address"):
             _post(f"http://hooks.example.test:{public.port}/", allow_private=False)
-        assert private.told == []
+        assert private.calls == []
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
@@ -59,7 +59,7 @@ def test_no_redirect_is_followed(status: int) -> None:
         hook.answers = [(status, {"Location": other.url})]
         with pytest.raises(CallRefused, match=f"redirected:{status}"):
             _post(hook.url)
-        assert (len(hook.told), other.told) == (1, [])
+        assert (len(hook.calls), other.calls) == (1, [])
 
 
 @pytest.mark.parametrize(
@@ -138,13 +138,13 @@ def test_tls_checks_the_name_although_an_address_is_called(
     with listening(tls=context) as hook:
         _post(f"https://hooks.example.test:{hook.port}/")
         assert names == ["hooks.example.test"]
-        assert len(hook.told) == 1
+        assert len(hook.calls) == 1
         with pytest.raises(CallFailed, match=r"(?i)certificate"):
             _post(f"https://other.example.test:{hook.port}/")
         monkeypatch.delenv("SSL_CERT_FILE")
         with pytest.raises(CallFailed, match=r"(?i)certificate"):
             _post(f"https://hooks.example.test:{hook.port}/")
-        assert len(hook.told) == 1
+        assert len(hook.calls) == 1
 
 
 def _tls(folder: Path, name: str) -> tuple[ssl.SSLContext, list[str | None]]:
@@ -162,5 +162,5 @@ def _tls(folder: Path, name: str) -> tuple[ssl.SSLContext, list[str | None]]:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(folder / "cert.pem", folder / "key.pem")
     names: list[str | None] = []
-    context.sni_callback = lambda _socket, said, _context: names.append(said)
+    context.sni_callback = lambda _socket, server_name, _context: names.append(server_name)
     return context, names

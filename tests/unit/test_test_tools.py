@@ -72,8 +72,8 @@ def test_no_two_processes_are_given_one_port() -> None:
 
 def test_a_port_is_none_that_the_system_hands_out() -> None:
     # A connection or a socket of port 0 may get one of these at any time.
-    said = Path("/proc/sys/net/ipv4/ip_local_port_range")
-    first, last = map(int, said.read_text().split())
+    range_file = Path("/proc/sys/net/ipv4/ip_local_port_range")
+    first, last = map(int, range_file.read_text().split())
     port = free_port()
     assert not first <= port <= last
     with socket.create_server(("127.0.0.1", port)):

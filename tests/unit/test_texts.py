@@ -73,7 +73,7 @@ SAME_EVERYWHERE = {
 }
 # Code for copying, and markup of mails for mail programs.
 CODE = {"code", "pre", "kbd", "samp", "script", "style"}
-SAID_BY_ATTRIBUTES = {"title", "alt", "aria-label", "placeholder", "aria-description", "label"}
+TEXT_ATTRIBUTES = {"title", "alt", "aria-label", "placeholder", "aria-description", "label"}
 # Attributes of `data-` contain codes or sentences; these are sentences.
 _SENTENCE = re.compile(r"[A-ZÀ-Ý][^\W\d_]+(?: |$|[.?!…])|[^\W\d_]{2,} [^\W\d_]{2,}")
 _ENVIRONMENT = Environment(  # noqa: S701 - it parses, and renders nothing
@@ -81,7 +81,7 @@ _ENVIRONMENT = Environment(  # noqa: S701 - it parses, and renders nothing
 )
 
 
-def _is_said(text: str) -> bool:
+def _needs_translation(text: str) -> bool:
     plain = " ".join(text.split())
     for known in sorted(SAME_EVERYWHERE, key=len, reverse=True):
         plain = plain.replace(known, "")
@@ -93,7 +93,7 @@ class _Reader(HTMLParser):
 
     def __init__(self) -> None:
         super().__init__()
-        self.said: list[str] = []
+        self.texts: list[str] = []
         self._inside: list[str] = []
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
@@ -101,16 +101,16 @@ class _Reader(HTMLParser):
             self._inside.append(tag)
         for name, value in attrs:
             sentence = name.startswith("data-") and _SENTENCE.search(value or "")
-            if (name in SAID_BY_ATTRIBUTES or sentence) and _is_said(value or ""):
-                self.said.append(f"{name}={value}")
+            if (name in TEXT_ATTRIBUTES or sentence) and _needs_translation(value or ""):
+                self.texts.append(f"{name}={value}")
 
     def handle_endtag(self, tag: str) -> None:
         if self._inside and self._inside[-1] == tag:
             self._inside.pop()
 
     def handle_data(self, data: str) -> None:
-        if not self._inside and _is_said(data):
-            self.said.append(" ".join(data.split()))
+        if not self._inside and _needs_translation(data):
+            self.texts.append(" ".join(data.split()))
 
 
 def _own_words(source: str) -> list[str]:
@@ -122,7 +122,7 @@ def _own_words(source: str) -> list[str]:
     # An expression is replaced by a separator, so that the words around it stay apart.
     reader.feed("\N{OBJECT REPLACEMENT CHARACTER}".join(data))
     reader.close()
-    return [*reader.said, *_printed_constants(_ENVIRONMENT.parse(source))]
+    return [*reader.texts, *_printed_constants(_ENVIRONMENT.parse(source))]
 
 
 def _printed_constants(template: nodes.Template) -> Iterator[str]:
@@ -153,7 +153,9 @@ def _printed_constants(template: nodes.Template) -> Iterator[str]:
                 # A class or an attribute is not text: text starts with a capital or has several
                 # words.
                 yield from (
-                    text for text in values(child) if _SENTENCE.search(text) and _is_said(text)
+                    text
+                    for text in values(child)
+                    if _SENTENCE.search(text) and _needs_translation(text)
                 )
 
 

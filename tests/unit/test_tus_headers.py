@@ -15,9 +15,9 @@ KEYS = st.from_regex(r"[!-+\--~]{1,20}", fullmatch=True)
 
 
 @given(st.dictionaries(KEYS, st.text(max_size=40), max_size=6))
-def test_what_was_said_is_understood(said: dict[str, str]) -> None:
-    header = ",".join(f"{k} {base64.b64encode(v.encode()).decode()}" for k, v in said.items())
-    assert tus.metadata(header) == said
+def test_what_was_said_is_understood(metadata: dict[str, str]) -> None:
+    header = ",".join(f"{k} {base64.b64encode(v.encode()).decode()}" for k, v in metadata.items())
+    assert tus.metadata(header) == metadata
 
 
 def test_a_value_may_be_missing_and_pairs_may_have_room() -> None:
@@ -38,19 +38,19 @@ def test_no_metadata_is_an_accident(text: str) -> None:
 
 @given(st.text(max_size=60))
 def test_no_checksum_is_an_accident(text: str) -> None:
-    for said in (text, f"sha1 {text}", f"sha256{text}"):
+    for header in (text, f"sha1 {text}", f"sha256{text}"):
         try:
-            found = tus.checksum(said)
+            found = tus.checksum(header)
         except Malformed:
             continue
         assert found is not None
         assert len(found.digest) == tus.ALGORITHMS[found.algorithm]
 
 
-@pytest.mark.parametrize("said", ["", "-1", "+1", "1.0", " 1", "0x1", "1e3", "9" * 17, "²", "१"])
-def test_a_number_is_ascii_digits(said: str) -> None:
+@pytest.mark.parametrize("length", ["", "-1", "+1", "1.0", " 1", "0x1", "1e3", "9" * 17, "²", "१"])
+def test_a_number_is_ascii_digits(length: str) -> None:
     with pytest.raises(Malformed):
-        tus.number(Headers({"Upload-Length": said}), "Upload-Length")
+        tus.number(Headers({"Upload-Length": length}), "Upload-Length")
 
 
 @given(st.integers(0, 2**53))

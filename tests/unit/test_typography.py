@@ -71,9 +71,9 @@ def test_the_rules_of_english_find_what_they_are_for(right: str, wrong: str) -> 
 @given(st.dates())
 def test_only_the_first_of_a_month_is_an_ordinal(day: date) -> None:
     for month in ("janvier", "févr.", "août", "décembre"):
-        said = first_of_month(f"le {day.day} {month} {day.year:04d}")
-        assert said.startswith("le 1er " if day.day == 1 else f"le {day.day} ")
-        assert first_of_month(said) == said
+        phrase = first_of_month(f"le {day.day} {month} {day.year:04d}")
+        assert phrase.startswith("le 1er " if day.day == 1 else f"le {day.day} ")
+        assert first_of_month(phrase) == phrase
 
 
 @_READ_ONLY
@@ -90,7 +90,7 @@ def test_whatever_is_computed_follows_the_rules(
 ) -> None:
     for locale in ("fr", "en"):
         with force_locale(locale):
-            said = [
+            texts = [
                 formats.date_and_time(moment),
                 formats.date_and_minute(moment),
                 formats.day(moment),
@@ -107,7 +107,7 @@ def test_whatever_is_computed_follows_the_rules(
                 formats.resolution(f"{width}x{width}"),
                 formats.ago(moment + timedelta(seconds=away), moment),
             ]
-        wrong = {text: mistakes(text, locale) for text in said}
+        wrong = {text: mistakes(text, locale) for text in texts}
         assert {text: rules for text, rules in wrong.items() if rules} == {}
 
 

@@ -45,7 +45,7 @@ def test_the_whole_file_is_the_whole_film() -> None:
 
 
 _parts = st.tuples(st.integers(0, 50), st.integers(0, 10)).map(
-    lambda told: (float(told[0]), float(told[0] + told[1]))
+    lambda pair: (float(pair[0]), float(pair[0] + pair[1]))
 )
 
 

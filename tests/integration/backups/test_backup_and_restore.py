@@ -83,9 +83,9 @@ def test_what_was_destroyed_is_there_again(
     tokens = {link.id: links.token_of(link) for link in db.session.query(Link)}
     outbox = {path.name: path.read_bytes() for path in config.outbox_dir.iterdir()}
     target = tmp_path / "backup.tar"
-    said = shell.does("backup", target)
-    assert str(target) in said
-    assert "3 incidents, 1 source," in said
+    output = shell.does("backup", target)
+    assert str(target) in output
+    assert "3 incidents, 1 source," in output
     assert target.stat().st_mode & 0o777 == 0o600
     assert sorted(path.name for path in tmp_path.iterdir()) == ["backup.tar", "data"]
     assert "right" in shell.does("backup", "--verify", target)
@@ -93,16 +93,16 @@ def test_what_was_destroyed_is_there_again(
     close_pool(db.engine)
     shutil.rmtree(config.data_dir)
 
-    said = elsewhere.does("restore", target)
-    assert "3 incidents, 1 source," in said
-    assert "open again" in said
+    output = elsewhere.does("restore", target)
+    assert "3 incidents, 1 source," in output
+    assert "open again" in output
     restored = create_app(load_config(elsewhere.environ))
     restored.test_client_class = Browser
     with restored.app_context():
         after = _rows()
-        told, events = after.pop("audit_events"), before.pop("audit_events")
+        kept, events = after.pop("audit_events"), before.pop("audit_events")
         assert after == before
-        assert [row for row in events if row not in told] == []
+        assert [row for row in events if row not in kept] == []
         assert trail.first_broken_event() is None
         last = db.session.query(AuditEvent).order_by(AuditEvent.id.desc()).first()
         assert last is not None
@@ -201,11 +201,11 @@ def test_footage_deleted_meanwhile_is_left_out_and_stays_deleted(
         real(*arguments)
 
     monkeypatch.setattr(backup, "_write", delete_first)
-    said = shell.does("backup", tmp_path / "b.tar")
-    assert "Deleted meanwhile" in said
+    output = shell.does("backup", tmp_path / "b.tar")
+    assert "Deleted meanwhile" in output
     assert "right" in shell.does("backup", "--verify", tmp_path / "b.tar")
-    said = elsewhere.does("restore", tmp_path / "b.tar")
-    assert "not there: 2 videos" in said
+    output = elsewhere.does("restore", tmp_path / "b.tar")
+    assert "not there: 2 videos" in output
     with create_app(load_config(elsewhere.environ)).app_context():
         assert [source.source_id for source in db.session.query(Source)] == [other]
         named = {file.key for file in database_dump.read_contents(db.session.connection()).files}
@@ -254,11 +254,11 @@ def test_a_missing_file_that_a_row_names_stops_a_backup(
 ) -> None:
     key = _key_of(lived.video, name)
     (config.media_dir / key).unlink()
-    said = shell.is_refused("backup", tmp_path / "b.tar")
-    assert key in said
+    refusal = shell.is_refused("backup", tmp_path / "b.tar")
+    assert key in refusal
     assert sorted(path.name for path in tmp_path.iterdir()) == ["data"]
-    said = shell.does("backup", "--leave-out-missing", tmp_path / "b.tar")
-    assert "Attention" in said
+    output = shell.does("backup", "--leave-out-missing", tmp_path / "b.tar")
+    assert "Attention" in output
     assert "lacks" in shell.is_refused("backup", "--verify", tmp_path / "b.tar")
     elsewhere.does("restore", tmp_path / "b.tar")
 
@@ -269,8 +269,8 @@ def test_a_file_that_is_not_what_its_row_says_is_told(
 ) -> None:
     key = _key_of(lived.video, name)
     (config.media_dir / key).write_bytes(b"bits rot")
-    said = shell.does("backup", tmp_path / "b.tar")
-    assert f"Attention: {key}" in said
+    output = shell.does("backup", tmp_path / "b.tar")
+    assert f"Attention: {key}" in output
     assert "not what its row says" in shell.is_refused("backup", "--verify", tmp_path / "b.tar")
 
 
@@ -332,6 +332,6 @@ def test_a_password_is_not_seen_in_the_list_of_processes(
     url = database_dump.parse_url("postgresql+psycopg://vigint:geheim@db.example.com/vigint?a=b")
     with pytest.raises(database_dump.DatabaseRefused) as refused:
         database_dump.restore_postgresql(url, tmp_path / "dump")
-    said = str(refused.value)
-    assert "--dbname=postgresql://vigint@db.example.com/vigint?a=b" in said
-    assert said.endswith("dump geheim")
+    message = str(refused.value)
+    assert "--dbname=postgresql://vigint@db.example.com/vigint?a=b" in message
+    assert message.endswith("dump geheim")

@@ -54,14 +54,14 @@ def test_a_prefix_with_files_is_not_restored_into(
     elsewhere.environ |= {
         name: value for name, value in shell.environ.items() if name.startswith("VIGINT_S")
     }
-    said = elsewhere.is_refused("restore", made)
-    assert "overwrites nothing" in said
-    assert "s3://BUCKET/restored" in said
+    refusal = elsewhere.is_refused("restore", made)
+    assert "overwrites nothing" in refusal
+    assert "s3://BUCKET/restored" in refusal
     assert sorted(held.name for held in storage().list_files()) == before
 
 
 def test_an_s3_that_is_away_is_said(shell: Shell, lived: Source, tmp_path: Path) -> None:
     shell.environ["VIGINT_S3_ENDPOINT"] = "http://127.0.0.1:9"
-    said = shell.is_refused("backup", tmp_path / "b.tar")
-    assert "127.0.0.1:9 does not answer" in said
+    refusal = shell.is_refused("backup", tmp_path / "b.tar")
+    assert "127.0.0.1:9 does not answer" in refusal
     assert not (tmp_path / "b.tar").exists()

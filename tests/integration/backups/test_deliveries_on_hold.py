@@ -81,9 +81,9 @@ def _mails(place: Shell) -> int:
 @pytest.fixture
 def restored(shell: Shell, elsewhere: Shell, waiting: None, tmp_path: Path) -> Shell:
     shell.does("backup", tmp_path / "backup.tar")
-    said = elsewhere.does("restore", tmp_path / "backup.tar")
-    assert "On hold" in said
-    assert "3 mails and 1 call" in said
+    output = elsewhere.does("restore", tmp_path / "backup.tar")
+    assert "On hold" in output
+    assert "3 mails and 1 call" in output
     return elsewhere
 
 
@@ -130,9 +130,9 @@ def test_it_is_sent_when_that_is_decided(restored: Shell) -> None:
             NotificationState.SENT
         }
         assert _mails(restored) == 2, "the third has no address"
-        told = db.session.query(AuditEvent).filter_by(action="deliveries:released").one()
-        assert told.actor == ADMIN.label
-        assert told.detail == {"mails": 3, "calls": 1}
+        event = db.session.query(AuditEvent).filter_by(action="deliveries:released").one()
+        assert event.actor == ADMIN.label
+        assert event.detail == {"mails": 3, "calls": 1}
 
 
 def test_it_is_never_sent_when_that_is_decided(restored: Shell) -> None:
@@ -151,10 +151,10 @@ def test_it_is_never_sent_when_that_is_decided(restored: Shell) -> None:
 
 def test_of_other_sites_nothing_is_decided(restored: Shell) -> None:
     with _restored(restored):
-        nobody = Actor(label="elsewhere", role=Role.ADMIN, site_ids=frozenset({999}))
-        assert not on_hold.find_on_hold(nobody)
-        on_hold.send(nobody)
-        on_hold.drop(nobody)
+        stranger = Actor(label="elsewhere", role=Role.ADMIN, site_ids=frozenset({999}))
+        assert not on_hold.find_on_hold(stranger)
+        on_hold.send(stranger)
+        on_hold.drop(stranger)
         found = on_hold.find_on_hold(ADMIN)
         assert (found.mails, found.calls) == (3, 1)
 

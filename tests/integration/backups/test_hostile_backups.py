@@ -53,7 +53,7 @@ def test_a_backup_without_a_secret_key_is_refused(
 
 @pytest.mark.only_sqlite(reason="PostgreSQL's dumps are pg_restore's to change")
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "refusal"),
     [
         ("UPDATE alembic_version SET version_num = '9999'", "newer Vigint"),
         ("UPDATE videos SET original_key = '../../etc/passwd'", "'../../etc/passwd'"),
@@ -71,7 +71,7 @@ def test_a_backup_without_a_secret_key_is_refused(
 )
 def test_a_database_that_is_none_of_ours_is_refused_before_anything_is_put_in_place(
     elsewhere: Shell, made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
-    change: str, said: str | None,
+    change: str, refusal: str | None,
 ) -> None:  # fmt: skip
     placed: list[str] = []
     monkeypatch.setattr(
@@ -79,9 +79,9 @@ def test_a_database_that_is_none_of_ours_is_refused_before_anything_is_put_in_pl
     )
     forged = tmp_path / "forged.tar"
     forge(made, forged, _database(change))
-    if said is None:
+    if refusal is None:
         return  # a key that is a number is text that stays in the storage
-    assert said in elsewhere.is_refused("restore", forged)
+    assert refusal in elsewhere.is_refused("restore", forged)
     assert not placed, "files were put in place before the database was judged"
     assert nothing_is_there(elsewhere)
 
@@ -138,9 +138,9 @@ def test_a_manifest_that_was_sealed_again_gives_a_sentence(
             try:
                 archive.check(lambda _: None)
             except backup_archive.NotABackup as refused:
-                said = str(refused)
-                assert "\x1b" not in said, number
-                assert said.endswith("."), (number, said)
+                sentence = str(refused)
+                assert "\x1b" not in sentence, number
+                assert sentence.endswith("."), (number, sentence)
     assert nothing_is_there(elsewhere)
 
 

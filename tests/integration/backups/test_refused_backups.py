@@ -52,8 +52,8 @@ def test_a_damaged_backup_is_refused_wherever_the_damage_is(
     damaged.write_bytes(whole[:5000] + b"\0" + whole[5001:])
     for length in (0, 1, 511, 512, 5000, len(whole) // 2, end - 1):
         damaged.write_bytes(whole[:length])
-        said = elsewhere.is_refused("restore", damaged)
-        assert said.endswith(".")
+        refusal = elsewhere.is_refused("restore", damaged)
+        assert refusal.endswith(".")
         assert nothing_is_there(elsewhere)
     for strange in (b"", b"PK\x03\x04 not a tar", b"\0" * 10_240):
         damaged.write_bytes(strange)
@@ -177,10 +177,10 @@ def test_a_restore_overwrites_nothing_and_with_force_moves_it_aside(
     (folder / "precious").write_text("precious")
     assert "not empty" in elsewhere.is_refused("restore", made)
     assert {path.name for path in folder.iterdir()} == {"precious", "vigint.lock"}
-    said = elsewhere.does("restore", "--force", made)
+    output = elsewhere.does("restore", "--force", made)
     [aside] = folder.glob("before-restore-*")
     assert (aside / "precious").read_text() == "precious"
-    assert str(aside) in said
+    assert str(aside) in output
     assert (folder / "secret-key").exists()
 
 

@@ -37,7 +37,7 @@ run_and_exit(work)
 
 
 @pytest.mark.parametrize(
-    ("end", "status", "said"),
+    ("end", "status", "errors"),
     [
         ("pass", 0, ""),
         ("sys.exit()", 0, ""),
@@ -47,7 +47,7 @@ run_and_exit(work)
     ],
 )
 def test_a_process_ends_with_its_status_and_waits_for_no_thread(
-    root: Path, end: str, status: int, said: str
+    root: Path, end: str, status: int, errors: str
 ) -> None:
     done = subprocess.run(
         [sys.executable, "-c", _ENDING.format(end=end)],
@@ -57,7 +57,7 @@ def test_a_process_ends_with_its_status_and_waits_for_no_thread(
         timeout=150,
         check=False,
     )
-    assert (done.returncode, done.stderr) == (status, said)
+    assert (done.returncode, done.stderr) == (status, errors)
     assert done.stdout == "worked registered\n", "flushed, and no module taken apart"
 
 

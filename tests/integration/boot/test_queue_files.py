@@ -85,10 +85,10 @@ def test_it_starts_whatever_its_files_hold(
     with runs.client() as client:
         assert client.dbsize() == 0
         client.set("key", "value")
-    said = [record.getMessage() for record in caplog.records]
-    assert len(said) == 1, said
+    messages = [record.getMessage() for record in caplog.records]
+    assert len(messages) == 1, messages
     [aside] = (home / "damaged").iterdir()
-    assert str(aside) in said[0]
+    assert str(aside) in messages[0]
     kept = {path.read_bytes() for path in aside.rglob("*") if path.is_file()}
     assert damaged in kept, "the damaged file is gone"
 

@@ -74,7 +74,7 @@ class Checkout:
         }
 
     def start(self, *arguments: str, script: Path | str | None = None, **more: str) -> str:
-        """Run the script successfully and return its standard output; errors are in `said`."""
+        """Run the script successfully; keep its errors and return its standard output."""
         result = self.run(*arguments, script=script, **more)
         assert result.returncode == 0, result.stderr
         return result.stdout
@@ -91,7 +91,7 @@ class Checkout:
             text=True,
             check=False,
         )
-        self.said = result.stderr
+        self.errors = result.stderr
         return result
 
     def pretend_prepared(self) -> None:
@@ -118,14 +118,14 @@ def test_first_start_prepares_and_second_only_starts(checkout: Checkout) -> None
     checkout.add_python()
     printed = checkout.start("up", "--host", "a b", "$HOME", "")
     assert printed == f"vigint {checkout.home} 'up' '--host' 'a b' '$HOME' ''\n"
-    assert checkout.said.startswith("Preparing Vigint")
-    assert len(checkout.said.splitlines()) == 1
+    assert checkout.errors.startswith("Preparing Vigint")
+    assert len(checkout.errors.splitlines()) == 1
     assert {path.name for path in checkout.path.glob(".venv*")} == {".venv", ".venv.lock"}
 
     # The second needs no Python on PATH, because it installs nothing.
     (checkout.bin / "python3").unlink()
     assert checkout.start("doctor") == f"vigint {checkout.home} 'doctor'\n"
-    assert checkout.said == ""
+    assert checkout.errors == ""
 
 
 def test_two_first_starts_at_once_prepare_once(checkout: Checkout) -> None:
@@ -146,7 +146,7 @@ def test_two_first_starts_at_once_prepare_once(checkout: Checkout) -> None:
     results = [process.communicate(timeout=PATIENCE_SECONDS) for process in both]
     assert [process.returncode for process in both] == [0, 0], results
     assert [out for out, _ in results] == [f"vigint {checkout.home} '{n}'\n" for n in range(2)]
-    assert sum(said.count("Preparing") for _, said in results) == 1
+    assert sum(errors.count("Preparing") for _, errors in results) == 1
 
 
 def test_half_an_installation_is_done_again(checkout: Checkout) -> None:
@@ -157,7 +157,7 @@ def test_half_an_installation_is_done_again(checkout: Checkout) -> None:
     rubbish = checkout.venv / "rubbish"
     rubbish.write_text("")
     checkout.start()
-    assert "Preparing" in checkout.said
+    assert "Preparing" in checkout.errors
     assert not rubbish.exists()
     assert checkout.stamp.exists()
 
@@ -167,12 +167,12 @@ def test_an_environment_whose_python_is_gone_is_made_again(checkout: Checkout) -
     checkout.add_uv()
     checkout.pretend_prepared()
     checkout.start()
-    assert checkout.said == ""
+    assert checkout.errors == ""
     python = checkout.venv / "bin" / "python"
     python.unlink()
     python.symlink_to(checkout.path / "gone")
     assert checkout.start("x") == f"vigint {checkout.home} 'x'\n"
-    assert "Preparing" in checkout.said
+    assert "Preparing" in checkout.errors
 
 
 def test_an_environment_of_another_python_version_is_made_again(checkout: Checkout) -> None:
@@ -181,7 +181,7 @@ def test_an_environment_of_another_python_version_is_made_again(checkout: Checko
     checkout.pretend_prepared()
     checkout.stamp.write_text(checkout.stamp.read_text().replace(" 3.", " 2."))
     checkout.start()
-    assert "Preparing" in checkout.said
+    assert "Preparing" in checkout.errors
 
 
 def test_changed_requirements_are_installed_into_what_is_there(checkout: Checkout) -> None:
@@ -192,10 +192,10 @@ def test_changed_requirements_are_installed_into_what_is_there(checkout: Checkou
     kept.write_text("")
     (checkout.path / "requirements/base.txt").write_text("# nothing, differently\n")
     checkout.start()
-    assert "Updating" in checkout.said
+    assert "Updating" in checkout.errors
     assert kept.exists()
     checkout.start()
-    assert checkout.said == ""
+    assert checkout.errors == ""
 
 
 def test_tests_get_their_own_requirements_and_pytests_status(checkout: Checkout) -> None:
@@ -207,7 +207,7 @@ def test_tests_get_their_own_requirements_and_pytests_status(checkout: Checkout)
     assert result.stdout == f"pytest {checkout.path} '-k' 'a b' '--campaign'\n"
     assert "Updating" in result.stderr
     checkout.start("up")
-    assert checkout.said == ""
+    assert checkout.errors == ""
     assert checkout.run("test").stderr == ""
 
 
@@ -218,7 +218,7 @@ def test_without_ensurepip_the_machines_pip_installs(checkout: Checkout) -> None
     checkout.add_python()
     checkout.hide("ensurepip")
     checkout.start()
-    assert "Preparing" in checkout.said
+    assert "Preparing" in checkout.errors
     assert not (checkout.venv / "bin" / "pip").exists()
 
 
@@ -276,7 +276,7 @@ def test_a_uv_that_fails_is_replaced_by_pip(checkout: Checkout) -> None:
     checkout.add_python()
     checkout.add_script("uv", "echo 'uv is broken' >&2; exit 2")
     assert checkout.start() == f"vigint {checkout.home}\n"
-    assert "broken" not in checkout.said
+    assert "broken" not in checkout.errors
 
 
 def test_no_network_is_one_sentence_and_leaves_nothing_half_done(checkout: Checkout) -> None:
@@ -354,14 +354,14 @@ def test_a_start_waits_for_the_one_that_is_preparing(checkout: Checkout, until: 
     checkout.add_python()
     with (checkout.path / ".venv.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        with (checkout.home / "said").open("w") as said:
+        with (checkout.home / "said").open("w") as errors:
             waiting = subprocess.Popen(
                 [checkout.path / "vigint", "x"],
                 cwd=checkout.home,
                 env=checkout.environment(),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
-                stderr=said,
+                stderr=errors,
                 text=True,
             )
         until(lambda: "waiting" in (checkout.home / "said").read_text(), "the waiting line")

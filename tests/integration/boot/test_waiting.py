@@ -18,9 +18,9 @@ def connections(web: Web) -> Iterator[Callable[[bytes], socket.socket]]:
     """Provide a function that opens a connection and sends the beginning of a request."""
     with ExitStack() as stack:
 
-        def connect(said: bytes) -> socket.socket:
+        def connect(beginning: bytes) -> socket.socket:
             made = stack.enter_context(socket.create_connection(("127.0.0.1", web.port), 20))
-            made.sendall(said)
+            made.sendall(beginning)
             return made
 
         yield connect

@@ -105,11 +105,11 @@ def _billion_pixels(chance: random.Random, data: bytes) -> tuple[bytes, str]:
     for order in ("big", "little"):
         for length in (2, 4):
             for pair in ((320, 180), (180, 320)):
-                told = b"".join(side.to_bytes(length, order) for side in pair)
+                encoded = b"".join(side.to_bytes(length, order) for side in pair)
                 huge = b"".join(
                     min(side, 256**length - 1).to_bytes(length, order) for side in (width, height)
                 )
-                data = data.replace(told, huge)
+                data = data.replace(encoded, huge)
     return data, f"says {width}x{height}"
 
 

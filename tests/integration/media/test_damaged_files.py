@@ -46,7 +46,7 @@ def end_of(damaged: Damaged, folder: Path, runner: Runner) -> str:
             make_rendition(path, folder / "r.mp4", facts, runner, survey=survey)
             assert plan(probe(folder / "r.mp4", runner)) is Plan.ORIGINAL
     except MediaError as error:
-        return _told(error, damaged, folder)
+        return _code_of(error, damaged, folder)
     pictures = "with pictures"
     try:
         if how is Plan.ORIGINAL:
@@ -56,13 +56,13 @@ def end_of(damaged: Damaged, folder: Path, runner: Runner) -> str:
             make_poster(path, folder / "poster.jpg", facts, runner)
     except MediaError as error:
         if error.code is not MediaErrorCode.NO_USABLE_FRAME:
-            _told(error, damaged, folder)
+            _code_of(error, damaged, folder)
         pictures = "without pictures"
     assert path.read_bytes() == damaged.data
     return f"ready {pictures}"
 
 
-def _told(error: MediaError, damaged: Damaged, folder: Path) -> str:
+def _code_of(error: MediaError, damaged: Damaged, folder: Path) -> str:
     """Return an error's code, which must be one that a file can cause."""
     assert error.code in _BLAMED, f"{damaged.story}: {error}"
     assert str(folder) not in error.detail

@@ -31,10 +31,10 @@ EPOCH = 1_790_000_000.0
 def shown(clip: Path, runner: Runner) -> list[tuple[float, float]]:
     """Return each frame's time and duration in seconds, from the file."""
     question = ["-select_streams", "v:0", "-show_entries", "packet=pts_time,duration_time"]
-    told = runner.run(
+    result = runner.run(
         [*question, "-of", "json", *guarded_input(clip)], program="ffprobe", capture=True
     )
-    packets = json.loads(told.stdout)["packets"]
+    packets = json.loads(result.stdout)["packets"]
     return [(float(p["pts_time"]), float(p["duration_time"])) for p in packets]
 
 

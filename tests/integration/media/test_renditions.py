@@ -30,8 +30,8 @@ def rendition_of(source: Path, runner: Runner, tmp_path: Path) -> tuple[Probe, P
 
 def packet_times(path: Path, runner: Runner) -> list[float]:
     question = ["-select_streams", "v:0", "-show_entries", "packet=pts_time", "-of", "json"]
-    told = runner.run([*question, *guarded_input(path)], program="ffprobe", capture=True)
-    return sorted(float(packet["pts_time"]) for packet in json.loads(told.stdout)["packets"])
+    result = runner.run([*question, *guarded_input(path)], program="ffprobe", capture=True)
+    return sorted(float(packet["pts_time"]) for packet in json.loads(result.stdout)["packets"])
 
 
 def top_level_boxes(path: Path) -> list[bytes]:

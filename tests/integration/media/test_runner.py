@@ -50,8 +50,8 @@ def test_the_environment_holds_nothing_of_ours(
 ) -> None:
     monkeypatch.setenv("VIGINT_SECRET_KEY", "hidden")
     runner = script_runner(tmp_path, "pwd; env; ls -A; ls /proc/self/fd")
-    told = runner.run([], capture=True).stdout.decode()
-    names = {line.partition("=")[0] for line in told.splitlines() if "=" in line}
+    output = runner.run([], capture=True).stdout.decode()
+    names = {line.partition("=")[0] for line in output.splitlines() if "=" in line}
     assert names <= {
         "PATH",
         "LANG",
@@ -63,8 +63,8 @@ def test_the_environment_holds_nothing_of_ours(
         "_",
         "OLDPWD",
     }
-    assert "hidden" not in told
-    assert told.startswith(str(no_leftovers))
+    assert "hidden" not in output
+    assert output.startswith(str(no_leftovers))
 
 
 def test_open_files_of_ours_are_not_inherited(tmp_path: Path) -> None:
@@ -72,15 +72,17 @@ def test_open_files_of_ours_are_not_inherited(tmp_path: Path) -> None:
     secret.write_text("hidden")
     with secret.open() as file:
         os.set_inheritable(file.fileno(), True)
-        told = script_runner(tmp_path, "ls -l /proc/$$/fd").run([], capture=True).stdout
-    assert b"pipe" in told
-    assert b"secret" not in told
+        output = script_runner(tmp_path, "ls -l /proc/$$/fd").run([], capture=True).stdout
+    assert b"pipe" in output
+    assert b"secret" not in output
 
 
 def test_arguments_pass_through_no_shell(tmp_path: Path) -> None:
     hostile = f"$(touch {tmp_path}/made); `touch {tmp_path}/made` | 'x'"
-    told = script_runner(tmp_path, 'for a; do echo "$a"; done').run([hostile], capture=True).stdout
-    assert told.decode().splitlines()[-1] == hostile
+    output = (
+        script_runner(tmp_path, 'for a; do echo "$a"; done').run([hostile], capture=True).stdout
+    )
+    assert output.decode().splitlines()[-1] == hostile
     assert not (tmp_path / "made").exists()
 
 
@@ -275,17 +277,17 @@ def test_names_with_colons_and_dashes_are_files(
 ) -> None:
     odd = tmp_path / "-pipe:0,http: 100%d.mp4"
     shutil.copyfile(playable_clip, odd)
-    told = runner.run(
+    result = runner.run(
         ["-show_entries", "format=nb_streams", "-of", "csv=p=0", *guarded_input(odd)],
         program="ffprobe",
         capture=True,
     )
-    assert told.stdout.strip() == b"2"
+    assert result.stdout.strip() == b"2"
 
 
 def test_the_group_is_its_own(tmp_path: Path) -> None:
-    told = script_runner(tmp_path, "cat /proc/$$/stat").run([], capture=True).stdout.decode()
-    _, parent, group, session = told.rpartition(")")[2].split()[:4]
+    output = script_runner(tmp_path, "cat /proc/$$/stat").run([], capture=True).stdout.decode()
+    _, parent, group, session = output.rpartition(")")[2].split()[:4]
     assert int(parent) == os.getpid()
     assert int(group) == int(session) != os.getpgid(0)
 
@@ -294,5 +296,5 @@ def test_core_files_are_never_written(tmp_path: Path) -> None:
     with pytest.raises(MediaError) as caught:
         script_runner(tmp_path, "kill -ABRT $$").run([])
     assert caught.value.detail == f"killed by {signal.SIGABRT.name}"
-    told = script_runner(tmp_path, "ulimit -c").run([], capture=True).stdout
-    assert told.strip() == b"0"
+    output = script_runner(tmp_path, "ulimit -c").run([], capture=True).stdout
+    assert output.strip() == b"0"

@@ -112,15 +112,15 @@ def test_what_nobody_names_is_shown_first_and_removed_when_asked(
     assert "Would remove 3 files, 1 upload, 1 unfinished piece of work" in result.output
     assert names() == sorted([*kept, *orphans]), "nothing was removed"
 
-    told = json.loads(shell.does("media", "check", "--older-than", "0", "--delete", "--json"))
-    assert told["removed"] == {"orphans": 3, "uploads": 1, "unfinished": 1}
-    assert told["damaged"] == []
-    assert not told["well"], "as it was found"
+    report = json.loads(shell.does("media", "check", "--older-than", "0", "--delete", "--json"))
+    assert report["removed"] == {"orphans": 3, "uploads": 1, "unfinished": 1}
+    assert report["damaged"] == []
+    assert not report["well"], "as it was found"
     assert names() == kept
     assert [held.name for held in storage().list_staged()] == [begun.public_id]
     assert not working.exists()
-    told = json.loads(shell.does("media", "check", "--older-than", "0", "--json"))
-    assert told["well"]
+    report = json.loads(shell.does("media", "check", "--older-than", "0", "--json"))
+    assert report["well"]
     db.session.expire_all()
     swept = db.session.query(AuditEvent).filter_by(action="media:swept").one()
     assert swept.detail == {"files": 3, "uploads": 1, "unfinished": 1, "bytes": 44}
@@ -138,7 +138,7 @@ def test_many_files_are_asked_about_together(
     put("videos/vid_gone/original.mp4")
     questions: list[str] = []
     engine = db.engine
-    event.listen(engine, "before_cursor_execute", lambda *told: questions.append(told[2]))
+    event.listen(engine, "before_cursor_execute", lambda *arguments: questions.append(arguments[2]))
     for size in (1, 2, 3, 5, 100):
         monkeypatch.setattr(storage_check, "_BATCH", size)
         questions.clear()

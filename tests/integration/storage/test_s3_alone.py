@@ -51,14 +51,14 @@ def publish(storage: Storage, data: bytes, key: str = KEY) -> None:
 
 def refusing(code: str, status: int) -> Callable[..., Any]:
     def refuse(**_asked: object) -> None:
-        told: Any = {"Error": {"Code": code}, "ResponseMetadata": {"HTTPStatusCode": status}}
-        raise ClientError(told, "Test")
+        response: Any = {"Error": {"Code": code}, "ResponseMetadata": {"HTTPStatusCode": status}}
+        raise ClientError(response, "Test")
 
     return refuse
 
 
 @pytest.mark.parametrize(
-    ("changes", "said"),
+    ("changes", "message"),
     [
         ({"VIGINT_STORAGE_URL": "s3://no-such-bucket"}, "no bucket no-such-bucket"),
         ({"VIGINT_S3_SECRET_KEY": "another"}, "refuses the keys"),
@@ -69,7 +69,7 @@ def refusing(code: str, status: int) -> Callable[..., Any]:
 def test_what_is_wrong_is_a_sentence_without_a_key(
     opened: Callable[..., S3Storage],
     changes: dict[str, str],
-    said: str,
+    message: str,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     storage = opened(**changes)
@@ -77,7 +77,7 @@ def test_what_is_wrong_is_a_sentence_without_a_key(
         for call in (storage.check, lambda: list(storage.list_files()), lambda: storage.open(KEY)):
             with pytest.raises(StorageError) as caught:
                 call()
-            assert said in str(caught.value)
+            assert message in str(caught.value)
             assert SECRET_KEY not in str(caught.value)
             assert "another" not in str(caught.value)
         assert not storage.answers()

@@ -54,9 +54,9 @@ def test_pieces_add_up_wherever_they_arrive(open_again: Callable[[], Storage]) -
     assert held(storage) == whole
     assert held(storage, first=5000) == whole[5000:]
     assert held(storage, first=len(whole)) == b""
-    [told] = storage.list_staged()
-    assert (told.name, told.size) == ("up_1", len(whole))
-    assert told.age < 60
+    [staged] = storage.list_staged()
+    assert (staged.name, staged.size) == ("up_1", len(whole))
+    assert staged.age < 60
     storage.staged("up_1").publish(KEY)
     with storage.open(KEY) as file:
         assert file.read() == whole
@@ -80,7 +80,7 @@ def test_two_uploads_do_not_mix(storage: Storage) -> None:
     storage.staged("up_1").append([b"one"])
     storage.staged("up_11").append([b"eleven"])
     storage.staged("up_1").discard()
-    assert [told.name for told in storage.list_staged()] == ["up_11"]
+    assert [staged.name for staged in storage.list_staged()] == ["up_11"]
     assert held(storage, "up_11") == b"eleven"
     assert files(storage) == [], "what is staged is no file yet"
 

@@ -163,6 +163,6 @@ def test_the_probe_leaves_nothing(storage: Storage) -> None:
 
 
 def test_it_is_said_where_files_are(storage: Storage) -> None:
-    said = storage.describe()
-    assert "data/media" in said or "s3://bucket" in said
-    assert "testing" not in said, "the secret key"
+    description = storage.describe()
+    assert "data/media" in description or "s3://bucket" in description
+    assert "testing" not in description, "the secret key"

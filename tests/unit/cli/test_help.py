@@ -11,20 +11,20 @@ from vigint_web.cli.commands import MODULES, SECTIONS
 
 
 @pytest.fixture(scope="module")
-def said() -> str:
+def help_text() -> str:
     return CliRunner().invoke(cli, ["--help"]).output
 
 
-def test_it_fits_a_terminal_of_24_lines_by_80_columns(said: str) -> None:
-    lines = said.rstrip("\n").splitlines()
+def test_it_fits_a_terminal_of_24_lines_by_80_columns(help_text: str) -> None:
+    lines = help_text.rstrip("\n").splitlines()
     assert len(lines) <= 22, "the command above it and the next prompt take a line each"
     assert max(map(len, lines)) < 80
-    assert "..." not in said, "a sentence is cut"
+    assert "..." not in help_text, "a sentence is cut"
 
 
-def test_every_command_is_named(said: str) -> None:
+def test_every_command_is_named(help_text: str) -> None:
     for name in [*MODULES, "test"]:
-        assert re.search(rf"(?<![\w-]){name}(?![\w-])", said), f"{name} is not named"
+        assert re.search(rf"(?<![\w-]){name}(?![\w-])", help_text), f"{name} is not named"
 
 
 def test_every_command_exists() -> None:

@@ -50,8 +50,8 @@ def test_what_processes_and_this_one_say_is_kept_and_heard(tmp_path: Path) -> No
 def test_it_is_written_as_it_is_configured(tmp_path: Path) -> None:
     with LogFile(tmp_path / "log", "text") as log:
         _write(log, json.dumps({**_LINE, "job": "j-1"}), "plain")
-    said = (tmp_path / "log").read_text()
-    assert said == "2026-11-29T21:30:05.000+00:00 info x: m job=j-1\nplain\n"
+    text = (tmp_path / "log").read_text()
+    assert text == "2026-11-29T21:30:05.000+00:00 info x: m job=j-1\nplain\n"
 
 
 def test_it_goes_on_where_it_was_and_narrows_what_was_wider(tmp_path: Path) -> None:

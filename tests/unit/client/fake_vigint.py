@@ -128,8 +128,8 @@ class FakeVigint:
         if self.refuses is not None and self.refuses(request):
             return 422, {"error": "risk_level must be LOW or HIGH.", "code": "invalid"}
         key = request.headers["idempotency-key"]
-        said = {name: value for name, value in request.json().items() if name != "kept_since"}
-        body = json.dumps(said).encode() + b"".join(part[3] for part in request.parts)
+        document = {name: value for name, value in request.json().items() if name != "kept_since"}
+        body = json.dumps(document).encode() + b"".join(part[3] for part in request.parts)
         if key in self.by_key:
             known, earlier = self.by_key[key]
             if earlier != body:

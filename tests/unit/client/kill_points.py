@@ -71,9 +71,9 @@ def run(work: Callable[[], object], last: int | None) -> int | None:
         os._exit(0)
     os.close(here)
     with os.fdopen(there) as pipe:
-        said = pipe.read()
+        line_count = pipe.read()
     os.waitpid(child, 0)
-    return int(said) if said else None
+    return int(line_count) if line_count else None
 
 
 def transport(server: ServerSettings) -> Transport:

@@ -297,8 +297,8 @@ def test_what_nobody_was_told_of_is_told_when_delivery_fails(
     assert len(mailbox.mails) == 1
     courier(mail=mailbox.settings)
     courier(mail=mailbox.settings)
-    told = [text for text in mailbox.texts if {"1", "3"} & set(text.splitlines())]
-    assert (len(told), len(mailbox.mails)) == (2, 3)
+    mailed = [text for text in mailbox.texts if {"1", "3"} & set(text.splitlines())]
+    assert (len(mailed), len(mailbox.mails)) == (2, 3)
 
 
 def test_a_disk_that_refuses_one_alert_holds_up_no_other(

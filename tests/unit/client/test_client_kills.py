@@ -129,10 +129,10 @@ def test_processes_killed_at_random_moments_beside_each_other(tmp_path: Path) ->
             first = process.stdout.readline()  # it has begun
             time.sleep(chance.uniform(0, 0.6))  # the time of the kill is tested
             process.send_signal(signal.SIGKILL)
-            said = f"{first}{process.communicate()[0]}".split("\n")
-            safe |= {line.partition(" ")[2] for line in said if line.startswith("safe ")}
-            began |= {line.partition(" ")[2] for line in said if line.startswith("began ")}
-            assert not any(line.startswith("lost") for line in said)
+            lines = f"{first}{process.communicate()[0]}".split("\n")
+            safe |= {line.partition(" ")[2] for line in lines if line.startswith("safe ")}
+            began |= {line.partition(" ")[2] for line in lines if line.startswith("began ")}
+            assert not any(line.startswith("lost") for line in lines)
     vigint.faults.clear()
     server = ServerSettings(vigint.url, KEY)
     outcomes = Courier(Spool(settings), lambda: server, lambda: None).flush()

@@ -48,10 +48,10 @@ def test_an_odd_fact_goes_as_text_and_the_frames_go_with_it(
     first, second = vigint.posts()
     assert _frames(second) == 3
     assert first.headers["idempotency-key"] != second.headers["idempotency-key"]
-    told = second.json()["incident_data"]
-    assert told[f"risk_level{AS_GIVEN}"] == "UNKNOWN"
-    assert (told["confidence"], told[f"confidence{AS_GIVEN}"]) == (0.92, "92%")
-    assert (told[f"frame_count{AS_GIVEN}"], told["site"]) == (-1, "Shop 12")
+    facts = second.json()["incident_data"]
+    assert facts[f"risk_level{AS_GIVEN}"] == "UNKNOWN"
+    assert (facts["confidence"], facts[f"confidence{AS_GIVEN}"]) == (0.92, "92%")
+    assert (facts[f"frame_count{AS_GIVEN}"], facts["site"]) == (-1, "Shop 12")
     assert (spool.names(), spool.aside()) == ([], [])
 
 

@@ -70,8 +70,8 @@ def test_the_name_before_an_address_is_one_encoded_word(header: str, name: str) 
     value = Address(name, "vigint", "example.com")
     raw = _raw(header, value)
     assert raw.endswith(b"<vigint@example.com>")
-    [said] = _words_of(raw)
-    assert name.startswith(said.removesuffix("…")), "it is the name, or its beginning"
-    assert said == name or len(said.encode()) * 3 > 40, "only what is long is cut"
+    [word] = _words_of(raw)
+    assert name.startswith(word.removesuffix("…")), "it is the name, or its beginning"
+    assert word == name or len(word.encode()) * 3 > 40, "only what is long is cut"
     [found] = email.message_from_bytes(raw, policy=policy.default)[header].addresses
-    assert (found.display_name, found.addr_spec) == (said, "vigint@example.com")
+    assert (found.display_name, found.addr_spec) == (word, "vigint@example.com")

@@ -146,6 +146,6 @@ def _assert_gaps_tell_when_it_was(clock: Clock, stretches: list[list[Span]]) -> 
         for start, _ in spans:
             plays = shown_at(clock, start, place)
             left_out = [gap.left_out for gap in clock.gaps if gap.at <= plays + 0.001]
-            told = plays + (left_out[-1] if left_out else 0.0)
-            assert told == pytest.approx(of_earlier + start - first, abs=0.01)
+            elapsed = plays + (left_out[-1] if left_out else 0.0)
+            assert elapsed == pytest.approx(of_earlier + start - first, abs=0.01)
         of_earlier += max(end for _, end in spans) - first

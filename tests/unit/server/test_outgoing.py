@@ -20,13 +20,13 @@ from vigint_web.server.outgoing import ClientSocket, WaitingMakers
 class Footage(io.FileIO):
     """A file that records how much of it was sent."""
 
-    def __init__(self, path: Path, told: list[int]) -> None:
+    def __init__(self, path: Path, sent: list[int]) -> None:
         super().__init__(path)
-        self._told = told
+        self._sent = sent
 
     def outlast(self) -> Callable[[int], None]:
         """Return the callback for the number."""
-        return self._told.append
+        return self._sent.append
 
 
 @pytest.fixture
@@ -69,14 +69,14 @@ def test_a_slow_reader_gets_every_byte_in_order(
     ends: tuple[ClientSocket, socket.socket], footage: Path, steps: list[bytes | tuple[int, int]]
 ) -> None:
     ours, reader = ends
-    told: list[int] = []
+    sent: list[int] = []
     expected = bytearray()
     for step in steps:
         if isinstance(step, bytes):
             ours.sendall(step)
             expected += step
             continue
-        with Footage(footage, told) as file:
+        with Footage(footage, sent) as file:
             ours.sendfile(file, *step)
         expected += footage.read_bytes()[step[0] : step[0] + step[1]]
     received = bytearray()
@@ -87,24 +87,24 @@ def test_a_slow_reader_gets_every_byte_in_order(
     assert received == expected
     while not ours.is_finished:
         ours.go_on()
-    assert told == [step[1] for step in steps if not isinstance(step, bytes)]
+    assert sent == [step[1] for step in steps if not isinstance(step, bytes)]
 
 
 def test_nobody_waits_for_a_reader_that_takes_nothing(
     ends: tuple[ClientSocket, socket.socket], footage: Path
 ) -> None:
     ours, _reader = ends
-    told: list[int] = []
-    with Footage(footage, told) as file:
+    sent: list[int] = []
+    with Footage(footage, sent) as file:
         ours.sendall(b"head")
         ours.sendfile(file, 0, 6_000_000)
     ours.sendall(b"tail")
     assert not ours.is_finished
     assert not ours.go_on()
-    assert told == [], "its sending goes on"
+    assert sent == [], "its sending goes on"
     ours.close()
-    assert len(told) == 1, "its sending has ended"
-    assert 0 < told[0] < 6_000_000
+    assert len(sent) == 1, "its sending has ended"
+    assert 0 < sent[0] < 6_000_000
 
 
 def test_what_is_made_piece_by_piece_is_not_piled_up(
@@ -143,8 +143,8 @@ def test_a_reader_that_has_left_ends_the_sending(
     ends: tuple[ClientSocket, socket.socket], footage: Path
 ) -> None:
     ours, reader = ends
-    told: list[int] = []
-    with Footage(footage, told) as file:
+    sent: list[int] = []
+    with Footage(footage, sent) as file:
         ours.sendfile(file, 0, 6_000_000)
     reader.close()
 
@@ -155,7 +155,7 @@ def test_a_reader_that_has_left_ends_the_sending(
     with pytest.raises(OSError, match=r"(?i)pipe|reset"):
         send_on()
     assert ours.is_finished, "nothing is held for it"
-    assert len(told) == 1
+    assert len(sent) == 1
 
 
 def test_of_too_many_readers_that_are_waited_for_the_slowest_goes() -> None:

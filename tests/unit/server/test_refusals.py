@@ -23,8 +23,8 @@ def _parts(begun: bytes) -> tuple[str, str, bytes]:
     ],
 )
 def test_programs_get_json(path: bytes, rest: bytes, status: str) -> None:
-    said, fields, body = _parts(b"GET " + path + rest)
-    assert said.split()[1] == status
+    status_line, fields, body = _parts(b"GET " + path + rest)
+    assert status_line.split()[1] == status
     assert "content-type: application/json" in fields
     assert f"content-length: {len(body)}" in fields
     assert "connection: close" in fields
@@ -34,8 +34,8 @@ def test_programs_get_json(path: bytes, rest: bytes, status: str) -> None:
 
 
 def test_people_get_a_sentence_in_both_languages() -> None:
-    said, fields, body = _parts(b"GET /video/x?token=" + b"a" * 70_000)
-    assert said.split()[1] == "414"
+    status_line, fields, body = _parts(b"GET /video/x?token=" + b"a" * 70_000)
+    assert status_line.split()[1] == "414"
     assert "text/plain; charset=utf-8" in fields
     french, english = body.decode().splitlines()
     assert french.startswith("Cette adresse")
@@ -43,6 +43,6 @@ def test_people_get_a_sentence_in_both_languages() -> None:
 
 
 def test_a_head_has_no_body() -> None:
-    _said, fields, body = _parts(b"HEAD /api/video/" + b"a" * 70_000)
+    _status_line, fields, body = _parts(b"HEAD /api/video/" + b"a" * 70_000)
     assert body == b""
     assert "content-length: 0" not in fields
