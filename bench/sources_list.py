@@ -27,7 +27,7 @@ from vigint_web.extensions import db
 from vigint_web.models import Source, Tag, Video, VideoKind, source_tags
 from vigint_web.services.accounts import sites
 from vigint_web.services.core.actors import SYSTEM
-from vigint_web.services.core.keyset_pagination import PAGE, SORTED_TOP, Mark, SortedPlace
+from vigint_web.services.core.keyset_pagination import PAGE, SORTED_TOP, Mark, SortedCursor
 from vigint_web.services.core.transactions import transaction
 from vigint_web.services.sources.listing import COLUMNS, SORTS, Sorting, SourceFilter, SourceList
 
@@ -127,12 +127,12 @@ def _by_offset(sorting: Sorting, offset: int) -> list[Source]:
     return list(db.session.scalars(query.limit(PAGE + 1).offset(offset)))
 
 
-def _deep(sorting: Sorting, depth: int) -> SortedPlace:
+def _deep(sorting: Sorting, depth: int) -> SortedCursor:
     """Return the cursor after that many rows."""
     row = _by_offset(sorting, depth - 1)[0]
     column, _known = COLUMNS[sorting.by]
     value = getattr(row if column.class_ is Source else row.video, column.key)
-    return SortedPlace(before=Mark(value, row.video_id))
+    return SortedCursor(before=Mark(value, row.video_id))
 
 
 def _compare(depth: int) -> dict[str, dict[str, float]]:

@@ -10,9 +10,9 @@ from flask.testing import FlaskClient
 from tests.helpers import Footage, Person, renew
 from tests.library import ACTOR, STREAMED, Library
 from vigint_web.models import Role, VideoStatus
-from vigint_web.services.reports import listing
 from vigint_web.services.sources import sources
 from vigint_web.services.sources.editing import Facts, edit_source, facts_of
+from vigint_web.services.sources.listing import find_sources
 
 BASE = "http://vigint.test"
 
@@ -150,7 +150,7 @@ def test_a_real_file_is_probed_and_described(
     people(Role.OPERATOR).upload(("documents.mp4", data), name="Entrance")
     work()
     renew()
-    source = listing.find_sources(ACTOR).rows[0]
+    source = find_sources(ACTOR).rows[0]
     metadata = _get(client, f"/api/video/{library.program_token(source)}/metadata/")
     info = metadata["file_info"]
     assert info == {

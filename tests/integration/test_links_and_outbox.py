@@ -26,8 +26,8 @@ from vigint_web.models import (
 from vigint_web.services.core.transactions import transaction
 from vigint_web.services.links import links
 from vigint_web.services.links.access import find_link
+from vigint_web.services.links.listing import StateFilter, find_links
 from vigint_web.services.notifications import delivery
-from vigint_web.services.reports import listing
 from vigint_web.services.sources.sources import delete_source
 
 pytestmark = pytest.mark.both_databases(reason="cursors and row locks")
@@ -71,7 +71,7 @@ def test_links_are_found_by_recipient_and_video(
 ) -> None:
     video = library.incident()
     library.person_link(video, recipient="garde@example.com")
-    every = listing.find_links(ACTOR, listing.StateFilter(search)).rows
+    every = find_links(ACTOR, StateFilter(search)).rows
     if search == "_":
         assert every, "an underscore is in every video's id"
         return

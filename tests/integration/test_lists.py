@@ -16,12 +16,12 @@ from vigint_web.clock import utcnow
 from vigint_web.models import Incident, Link, RiskLevel, Role
 from vigint_web.services.accounts import sites
 from vigint_web.services.core.actors import SYSTEM, Actor
-from vigint_web.services.core.keyset_pagination import TOP, Page, Place, read_page
+from vigint_web.services.core.keyset_pagination import TOP, Cursor, Page, read_page
 from vigint_web.services.core.transactions import transaction
+from vigint_web.services.incidents.listing import IncidentFilter, find_incidents
 from vigint_web.services.links import links
+from vigint_web.services.links.listing import LINK_STATES, StateFilter, find_links
 from vigint_web.services.links.rules import Opening, refusal
-from vigint_web.services.reports import listing
-from vigint_web.services.reports.listing import IncidentFilter, StateFilter
 
 pytestmark = pytest.mark.both_databases(reason="searches, sorting and cursors")
 
@@ -59,7 +59,7 @@ def _ids(page: Page[Incident]) -> list[int]:
     return [row.id for row in page.rows]
 
 
-def _read(place: Place, size: int) -> Page[Incident]:
+def _read(place: Cursor, size: int) -> Page[Incident]:
     return read_page(select(Incident), Incident.id, place, size)
 
 
@@ -74,11 +74,11 @@ def test_every_row_is_on_one_page_going_down_and_up_again(
         down.append(_ids(page))
         if page.older is None:
             break
-        page = _read(Place(before=page.older), size)
+        page = _read(Cursor(before=page.older), size)
     assert [number for one in down for number in one] == every
     up = []
     while page.newer is not None:
-        page = _read(Place(after=page.newer), size)
+        page = _read(Cursor(after=page.newer), size)
         up.append(_ids(page))
     assert len(up) <= len(down)
     if up:
@@ -87,12 +87,12 @@ def test_every_row_is_on_one_page_going_down_and_up_again(
 
 
 def test_a_place_beyond_the_ends_is_the_nearest_there_is(incidents: list[Incident]) -> None:
-    assert _read(Place(before=1), 3).rows == []
-    assert _ids(_read(Place(after=2**31 - 1), 3)) == sorted(r.id for r in incidents)[:-4:-1]
+    assert _read(Cursor(before=1), 3).rows == []
+    assert _ids(_read(Cursor(after=2**31 - 1), 3)) == sorted(r.id for r in incidents)[:-4:-1]
 
 
 def _found(wanted: IncidentFilter, actor: Actor = SYSTEM) -> list[str]:
-    return [row.reference[-1] for row in listing.find_incidents(actor, wanted).rows]
+    return [row.reference[-1] for row in find_incidents(actor, wanted).rows]
 
 
 @pytest.mark.parametrize(
@@ -154,16 +154,16 @@ def test_a_links_state_in_a_list_is_the_one_that_decides(app: Flask, library: Li
                     made.append(link.id)
     renew()
     states: dict[int, list[str]] = {number: [] for number in made}
-    for state in listing.LINK_STATES:
+    for state in LINK_STATES:
         place = TOP
         while True:
-            page = listing.find_links(SYSTEM, StateFilter(state=state), place)
+            page = find_links(SYSTEM, StateFilter(state=state), place)
             for row in page.rows:
                 if row.id in states:
                     states[row.id].append(state)
             if page.older is None:
                 break
-            place = Place(before=page.older)
+            place = Cursor(before=page.older)
     for number, names in states.items():
         assert len(names) == 1, "a link is in one state"
         link = links.get_link(ACTOR, number)

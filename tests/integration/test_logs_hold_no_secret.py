@@ -24,7 +24,7 @@ from vigint_web.extensions import db
 from vigint_web.logs import JsonFormatter
 from vigint_web.models import Link, Role
 from vigint_web.services.links.links import token_of
-from vigint_web.services.reports import listing
+from vigint_web.services.sources.listing import find_sources
 
 pytestmark = pytest.mark.both_databases(reason="errors of the database hold parameters")
 
@@ -77,7 +77,7 @@ def test_a_whole_run_logs_no_secret(
     assert found
     page = path_of(found.group(0))
     person = page.partition("token=")[2]
-    program = library.program_token(listing.find_sources(ACTOR).rows[0])
+    program = library.program_token(find_sources(ACTOR).rows[0])
     for path in (
         page,
         path_of(accepted["private_link"]),

@@ -15,13 +15,13 @@ from sqlalchemy import delete, event, insert, select
 from tests.helpers import Person, renew
 from tests.library import Library
 from vigint_web.extensions import db
-from vigint_web.http.pages.paging import sorted_place
+from vigint_web.http.pages.paging import sorted_cursor
 from vigint_web.i18n.collation import sort_key
 from vigint_web.models import Role, Source, Tag, Video, VideoKind, source_tags
 from vigint_web.services.accounts import sites
 from vigint_web.services.accounts.sites import camera_of
 from vigint_web.services.core.actors import SYSTEM, Actor
-from vigint_web.services.core.keyset_pagination import SORTED_TOP, Mark, SortedPlace, Value
+from vigint_web.services.core.keyset_pagination import SORTED_TOP, Mark, SortedCursor, Value
 from vigint_web.services.core.transactions import transaction
 from vigint_web.services.sources.listing import SORTS, Sorting, SourceFilter, SourceList
 
@@ -114,14 +114,14 @@ def _plain(order: Sorting) -> list[int]:
     return [source.video_id for source in known] + unknown
 
 
-def _down(order: Sorting, size: int, place: SortedPlace = SORTED_TOP) -> list[list[int]]:
+def _down(order: Sorting, size: int, place: SortedCursor = SORTED_TOP) -> list[list[int]]:
     found = []
     while True:
         page = SourceList(SYSTEM).page(order, place, size)
         found.append([source.video_id for source in page.rows])
         if page.next is None:
             return found
-        place = SortedPlace(before=page.next)
+        place = SortedCursor(before=page.next)
 
 
 @settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -158,11 +158,11 @@ def test_every_order_is_that_of_a_plain_list_down_and_up_again(
         for _ in down[:-1]:
             following = SourceList(SYSTEM).page(order, place, size).next
             assert following is not None
-            place = SortedPlace(before=following)
+            place = SortedCursor(before=following)
         page = SourceList(SYSTEM).page(order, place, size)
         steps = 0
         while page.previous is not None:
-            page = SourceList(SYSTEM).page(order, SortedPlace(after=page.previous), size)
+            page = SourceList(SYSTEM).page(order, SortedCursor(after=page.previous), size)
             steps += 1
         assert [source.video_id for source in page.rows] == plain[:size], order
         assert steps <= len(down)
@@ -188,7 +188,7 @@ def test_what_is_added_or_gone_meanwhile_moves_no_row_to_another_page(app: Flask
         _put(fresh)
         renew()
         seen = [source.video_id for source in first.rows]
-        seen += [n for page in _down(order, 5, SortedPlace(before=first.next)) for n in page]
+        seen += [n for page in _down(order, 5, SortedCursor(before=first.next)) for n in page]
         assert [number for number in seen if number < 20] == before, order
 
 
@@ -394,11 +394,11 @@ def test_marks_are_readable_and_nonsense_is_the_top(
     ]  # fmt: skip
     for mark, kind in zip(marks, kinds, strict=True):
         with app.test_request_context(query_string={"before": str(mark)}):
-            assert sorted_place(kind, known=kind is str) == SortedPlace(before=mark)
+            assert sorted_cursor(kind, known=kind is str) == SortedCursor(before=mark)
     for text in NONSENSE:
         for kind in kinds:
             with app.test_request_context(query_string={"after": text}):
-                assert sorted_place(kind, known=kind is str).is_top or kind is str, text
+                assert sorted_cursor(kind, known=kind is str).is_top or kind is str, text
     browser = people(Role.VIEWER).browser
     top, _ = _followed(browser, "/source-management/")
     assert _followed(browser, "/source-management/?before=x~3")[0] == top

@@ -18,7 +18,7 @@ from vigint_web.errors import Conflict
 from vigint_web.extensions import db
 from vigint_web.models import Access, AuditEvent, Link, Role, Source
 from vigint_web.services.core.actors import Actor
-from vigint_web.services.core.keyset_pagination import Mark, SortedPlace
+from vigint_web.services.core.keyset_pagination import Mark, SortedCursor
 from vigint_web.services.core.transactions import transaction
 from vigint_web.services.links import links
 from vigint_web.services.sources import access_log, access_token, duplicates
@@ -132,7 +132,7 @@ def test_a_long_log_is_turned_page_by_page(
         path = unescape(following.group(1)) if following else ""
     assert seen == wanted
     assert 'rel="prev"' in text
-    place = SortedPlace(before=Mark(now, 1))
+    place = SortedCursor(before=Mark(now, 1))
     assert access_log.page_of_readings(source.video, place).rows == []
     assert operator.browser.get(_page(source, f"accesses?before={place.before}")).status_code == 200
     # With any number of links the result is the same.

@@ -6,21 +6,21 @@ from math import isfinite
 from flask import request
 
 from vigint_web.i18n.formats import reader_zone
-from vigint_web.services.core.keyset_pagination import Mark, Place, SortedPlace, Value
-from vigint_web.services.reports.listing import LINK_STATES, StateFilter
+from vigint_web.services.core.keyset_pagination import Cursor, Mark, SortedCursor, Value
+from vigint_web.services.links.listing import LINK_STATES, StateFilter
 
 _LARGEST = 2**31 - 1  # the largest id in both databases
 _LARGEST_SIZE = 2**63 - 1
 _LONGEST = 200
 
 
-def place() -> Place:
+def cursor() -> Cursor:
     """Return the start of the requested page."""
     before = _id("before")
-    return Place(before=before, after=None if before is not None else _id("after"))
+    return Cursor(before=before, after=None if before is not None else _id("after"))
 
 
-def sorted_place(kind: type[Value], *, known: bool) -> SortedPlace:
+def sorted_cursor(kind: type[Value], *, known: bool) -> SortedCursor:
     """Return the start of the requested page of a sorted list.
 
     Args:
@@ -29,7 +29,7 @@ def sorted_place(kind: type[Value], *, known: bool) -> SortedPlace:
     """
     before = _asked_mark("before", kind, known=known)
     after = _asked_mark("after", kind, known=known) if before is None else None
-    return SortedPlace(before, after)
+    return SortedCursor(before, after)
 
 
 def search_text() -> str:

@@ -31,7 +31,7 @@ class Mark:
 
 
 @dataclass(frozen=True)
-class Place:
+class Cursor:
     """The start of a page: below an id, above an id, or at the top."""
 
     before: int | None = None
@@ -44,7 +44,7 @@ class Place:
 
 
 @dataclass(frozen=True)
-class SortedPlace:
+class SortedCursor:
     """The start of a page in a sorted list: after a mark, before a mark, or at the top."""
 
     before: Mark | None = None
@@ -56,8 +56,8 @@ class SortedPlace:
         return self.before is None and self.after is None
 
 
-TOP = Place()
-SORTED_TOP = SortedPlace()
+TOP = Cursor()
+SORTED_TOP = SortedCursor()
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,7 @@ class Order:
 def read_page(
     query: Select[Row],
     row_id: InstrumentedAttribute[int],
-    place: Place = TOP,
+    cursor: Cursor = TOP,
     size: int = PAGE,
 ) -> Page[Row]:
     """Return the page of a query at a place, ordered by the rows' ids."""
@@ -108,12 +108,12 @@ def read_page(
         asked = query.where(row_id > from_here).order_by(row_id.asc())
         return list(db.session.scalars(asked.limit(limit)))
 
-    rows, newer, older = _turn(below, upwards, place.before, place.after, size)
+    rows, newer, older = _turn(below, upwards, cursor.before, cursor.after, size)
     return Page(rows, _id(newer), _id(older))
 
 
 def read_marks(
-    query: Select[Any], order: Order, place: SortedPlace = SORTED_TOP, size: int = PAGE
+    query: Select[Any], order: Order, cursor: SortedCursor = SORTED_TOP, size: int = PAGE
 ) -> SortedPage[Mark]:
     """Return the marks of a page's rows in an order; the caller reads them by their ids.
 
@@ -140,13 +140,13 @@ def read_marks(
             found += _read(query, order, start, limit - len(found), forward=False)
         return found
 
-    return SortedPage(*_turn(below, upwards, place.before, place.after, size))
+    return SortedPage(*_turn(below, upwards, cursor.before, cursor.after, size))
 
 
 def merge_marks(
     queries: Sequence[Select[Any]],
     order: Order,
-    place: SortedPlace = SORTED_TOP,
+    cursor: SortedCursor = SORTED_TOP,
     size: int = PAGE,
 ) -> SortedPage[Mark]:
     """Return the marks of a page's rows in the common order of several queries.
@@ -169,7 +169,7 @@ def merge_marks(
     def upwards(from_here: Mark, limit: int) -> list[Mark]:
         return merged(from_here, limit, forward=False)
 
-    return SortedPage(*_turn(below, upwards, place.before, place.after, size))
+    return SortedPage(*_turn(below, upwards, cursor.before, cursor.after, size))
 
 
 def _turn(

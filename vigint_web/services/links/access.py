@@ -11,7 +11,7 @@ from vigint_web.errors import LinkRefused, StorageFull
 from vigint_web.extensions import db
 from vigint_web.models import Access, Audience, Incident, Link, Video
 from vigint_web.services.core.actors import Visitor
-from vigint_web.services.core.keyset_pagination import Page, Place, read_page
+from vigint_web.services.core.keyset_pagination import Cursor, Page, read_page
 from vigint_web.services.core.runtime import runtime
 from vigint_web.services.core.transactions import release_connection, transaction
 from vigint_web.services.links.links import signing_key_of
@@ -164,9 +164,9 @@ def accesses_of_link(link_id: int, limit: int = 200) -> list[Access]:
     )
 
 
-def page_of_accesses(link_id: int, place: Place, size: int) -> Page[Access]:
+def page_of_accesses(link_id: int, cursor: Cursor, size: int) -> Page[Access]:
     """Return a page of the requests with a link's token, newest first."""
-    return read_page(select(Access).where(Access.link_id == link_id), Access.id, place, size)
+    return read_page(select(Access).where(Access.link_id == link_id), Access.id, cursor, size)
 
 
 def last_access(link_id: int) -> int | None:

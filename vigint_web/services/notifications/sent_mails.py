@@ -28,7 +28,7 @@ from vigint_web.models import (
 )
 from vigint_web.services.audit import trail
 from vigint_web.services.core.actors import Actor
-from vigint_web.services.core.keyset_pagination import PAGE, TOP, Page, Place, read_page
+from vigint_web.services.core.keyset_pagination import PAGE, TOP, Cursor, Page, read_page
 from vigint_web.services.core.runtime import config
 from vigint_web.services.core.transactions import change, insert_into, transaction
 from vigint_web.services.links.links import token_of
@@ -135,7 +135,9 @@ def keep_mail(row: dict[str, Any]) -> None:
         )
 
 
-def list_mails(actor: Actor, search: str = "", place: Place = TOP, size: int = PAGE) -> Page[Mail]:
+def list_mails(
+    actor: Actor, search: str = "", cursor: Cursor = TOP, size: int = PAGE
+) -> Page[Mail]:
     """Return a page of mails, newest first, without their contents.
 
     Args:
@@ -149,7 +151,7 @@ def list_mails(actor: Actor, search: str = "", place: Place = TOP, size: int = P
                 Mail.subject.icontains(search, autoescape=True),
             )
         )
-    return read_page(query, Mail.id, place, size)
+    return read_page(query, Mail.id, cursor, size)
 
 
 def undelivered_account_mails(limit: int = 50) -> list[AccountMail]:

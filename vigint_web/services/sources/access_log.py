@@ -10,8 +10,8 @@ from vigint_web.models import Access, Link, Video
 from vigint_web.services.core.keyset_pagination import (
     SORTED_TOP,
     Order,
+    SortedCursor,
     SortedPage,
-    SortedPlace,
     merge_marks,
 )
 from vigint_web.services.videos.stored_files import films_of
@@ -45,7 +45,7 @@ class Reader:
 
 
 def page_of_readings(
-    video: Video, place: SortedPlace = SORTED_TOP, size: int = PAGE
+    video: Video, cursor: SortedCursor = SORTED_TOP, size: int = PAGE
 ) -> SortedPage[Reading]:
     """Return a page of the requests with a video's links, newest first."""
     found = {link.id: link for link in _links(video)}
@@ -55,7 +55,7 @@ def page_of_readings(
         else [Access.link_id.in_(found)]
     )
     queries = [select(Access.id).where(condition) for condition in asked]
-    page = merge_marks(queries, _NEWEST_FIRST, place, size)
+    page = merge_marks(queries, _NEWEST_FIRST, cursor, size)
     ids = [mark.id for mark in page.rows]
     rows = {row.id: row for row in db.session.scalars(select(Access).where(Access.id.in_(ids)))}
     readings = [_reading(rows[n], found[rows[n].link_id or 0]) for n in ids if n in rows]

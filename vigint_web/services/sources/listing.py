@@ -20,11 +20,15 @@ from vigint_web.services.core.actors import Actor
 from vigint_web.services.core.keyset_pagination import (
     PAGE,
     SORTED_TOP,
+    TOP,
+    Cursor,
     Mark,
     Order,
+    Page,
+    SortedCursor,
     SortedPage,
-    SortedPlace,
     read_marks,
+    read_page,
 )
 
 STATES = ("ready", "preparing", "failed")
@@ -90,7 +94,7 @@ class SourceList:
     def page(
         self,
         sorting: Sorting = _NEWEST_FIRST,
-        place: SortedPlace = SORTED_TOP,
+        cursor: SortedCursor = SORTED_TOP,
         size: int = PAGE,
     ) -> SortedPage[Source]:
         """Return a page of them."""
@@ -98,7 +102,7 @@ class SourceList:
         by_name = sorting.by == "name"
         row_id = Source.video_id if by_name else Video.id
         order = Order(column, row_id, sorting.descending, known)
-        page = read_marks(self._by_name() if by_name else self._by_video(), order, place, size)
+        page = read_marks(self._by_name() if by_name else self._by_video(), order, cursor, size)
         return SortedPage(_sources(page.rows), page.previous, page.next)
 
     def sum(self) -> Sum:
@@ -252,3 +256,8 @@ def _in_state(state: str) -> ColumnElement[bool]:
         case "preparing":
             return Video.status.in_([VideoStatus.UPLOADING, VideoStatus.PROCESSING])
     return false()
+
+
+def find_sources(actor: Actor, cursor: Cursor = TOP, size: int = PAGE) -> Page[Source]:
+    """Return sources of the actor's sites, newest first; `find` filters and sorts."""
+    return read_page(select(Source).where(actor.scope(Source.site_id)), Source.id, cursor, size)

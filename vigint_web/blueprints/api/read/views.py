@@ -17,10 +17,11 @@ from vigint_web.serializers.read_api import (
 )
 from vigint_web.services.core import addresses
 from vigint_web.services.core.actors import Actor, as_key
-from vigint_web.services.core.keyset_pagination import Page, Place
+from vigint_web.services.core.keyset_pagination import Cursor, Page
+from vigint_web.services.incidents.listing import IncidentFilter, find_incidents
 from vigint_web.services.links import access, links
-from vigint_web.services.reports import listing
-from vigint_web.services.reports.listing import IncidentFilter, StateFilter
+from vigint_web.services.links.listing import StateFilter, find_links
+from vigint_web.services.sources.listing import find_sources
 from vigint_web.services.sources.sources import get_source
 
 blueprint = Blueprint("records", __name__, url_prefix="/api/v1")
@@ -33,7 +34,7 @@ Row = TypeVar("Row")
 def sources() -> Response:
     """List the sources of the key's site, newest first."""
     place, limit = _place()
-    return _answer("sources", listing.find_sources(_actor(), place, limit), source_document)
+    return _answer("sources", find_sources(_actor(), place, limit), source_document)
 
 
 @blueprint.get("/sources/<source_id>")
@@ -48,7 +49,7 @@ def source(source_id: str) -> Response:
 def incidents() -> Response:
     """List the incidents of the key's site, newest first."""
     place, limit = _place()
-    found = listing.find_incidents(_actor(), IncidentFilter(), place, limit)
+    found = find_incidents(_actor(), IncidentFilter(), place, limit)
     return _answer("incidents", found, incident_document)
 
 
@@ -57,7 +58,7 @@ def incidents() -> Response:
 def link_list() -> Response:
     """List the links of the key's site, including ended ones, newest first, without tokens."""
     place, limit = _place()
-    found = listing.find_links(_actor(), StateFilter(), place, limit)
+    found = find_links(_actor(), StateFilter(), place, limit)
     return _answer("links", found, link_document)
 
 
@@ -92,7 +93,7 @@ def _answer(name: str, page: Page[Row], document: Callable[[Row], Any]) -> Respo
     return response
 
 
-def _place() -> tuple[Place, int]:
+def _place() -> tuple[Cursor, int]:
     """Return the start and the length of the requested page; raises Invalid."""
     asked = read_query(PageQuery)
-    return Place(before=asked.before), asked.limit
+    return Cursor(before=asked.before), asked.limit

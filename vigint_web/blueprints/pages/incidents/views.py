@@ -12,7 +12,7 @@ from vigint_web.config.values import LOCALES
 from vigint_web.errors import Invalid
 from vigint_web.http.pages.live import live_page
 from vigint_web.http.pages.mail_frames import mail_frame
-from vigint_web.http.pages.paging import asked_day, beginning_of, chosen, place, search_text
+from vigint_web.http.pages.paging import asked_day, beginning_of, chosen, cursor, search_text
 from vigint_web.http.security.identity import actor, can
 from vigint_web.i18n.refusals import error_sentence
 from vigint_web.models import RiskLevel
@@ -20,10 +20,10 @@ from vigint_web.permissions import Permission
 from vigint_web.services.dispatch import digests
 from vigint_web.services.hosting import remote
 from vigint_web.services.incidents import incidents
+from vigint_web.services.incidents.listing import IncidentFilter, find_incidents
 from vigint_web.services.links import links
 from vigint_web.services.notifications import delivery, sent_mails
 from vigint_web.services.notifications import preview as previews
-from vigint_web.services.reports import listing
 
 blueprint = Blueprint("incidents", __name__, url_prefix="/incidents")
 
@@ -43,17 +43,17 @@ def live_list() -> Response:
 def _listed() -> dict[str, object]:
     since, until = asked_day("from"), asked_day("to")
     risk = chosen("risk", tuple(level.value for level in RiskLevel))
-    wanted = listing.IncidentFilter(
+    wanted = IncidentFilter(
         text=search_text(),
         risk=RiskLevel(risk) if risk else None,
         since=beginning_of(since),
         until=beginning_of(until, following=True),
     )
-    here = place()
+    here = cursor()
     # The address keeps the filter; `from` is a keyword that templates cannot use.
     asked = {"q": wanted.text, "risk": risk, "from": since, "to": until}
     kept = {name: str(value) for name, value in asked.items() if value}
-    page = listing.find_incidents(actor(), wanted, here)
+    page = find_incidents(actor(), wanted, here)
     return {
         "page": page,
         "repeats": digests.count_repeats([row.id for row in page.rows]),

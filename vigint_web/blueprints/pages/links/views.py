@@ -7,11 +7,11 @@ from werkzeug.wrappers import Response
 from vigint_web.blueprints.forms import PERIODS, ReasonForm
 from vigint_web.clock import utcnow
 from vigint_web.http.pages.live import live_page
-from vigint_web.http.pages.paging import place, wanted_links
+from vigint_web.http.pages.paging import cursor, wanted_links
 from vigint_web.http.security.identity import actor
 from vigint_web.services.links import access, links
+from vigint_web.services.links.listing import count_revocable, find_links
 from vigint_web.services.links.plays import viewings_of_link
-from vigint_web.services.reports import listing
 from vigint_web.services.reports.link_subjects import subjects_of
 
 blueprint = Blueprint("links", __name__, url_prefix="/links")
@@ -21,7 +21,7 @@ blueprint = Blueprint("links", __name__, url_prefix="/links")
 def index() -> str:
     """List every link, including ended ones."""
     return render_template(
-        "links/index.html", revocable=listing.count_revocable(actor(), wanted_links()), **_listed()
+        "links/index.html", revocable=count_revocable(actor(), wanted_links()), **_listed()
     )
 
 
@@ -33,9 +33,9 @@ def live_list() -> Response:
 
 def _listed() -> dict[str, object]:
     wanted = wanted_links()
-    here = place()
+    here = cursor()
     asked = {"q": wanted.text, "state": wanted.state}
-    page = listing.find_links(actor(), wanted, here)
+    page = find_links(actor(), wanted, here)
     return {
         "page": page,
         "subjects": subjects_of(page.rows),

@@ -7,7 +7,7 @@ from werkzeug.wrappers import Response
 from vigint_web.clock import utcnow
 from vigint_web.http.pages.live import live_page
 from vigint_web.http.pages.mail_frames import mail_frame
-from vigint_web.http.pages.paging import place, search_text
+from vigint_web.http.pages.paging import cursor, search_text
 from vigint_web.http.security.identity import actor, can
 from vigint_web.http.streaming.ranged_response import attachment
 from vigint_web.i18n.sentences import ACCOUNT_MAIL_WORDS
@@ -91,7 +91,7 @@ def drop_held() -> Response:
 
 
 def _listed() -> dict[str, object]:
-    search, here = search_text(), place()
+    search, here = search_text(), cursor()
     first = here.is_top and not search
     waiting, more = sent_mails.undelivered(actor()) if first else ([], 0)
     page = sent_mails.list_mails(actor(), search, here)

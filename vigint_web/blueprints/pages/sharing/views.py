@@ -22,8 +22,8 @@ from vigint_web.models import Video, VideoStatus
 from vigint_web.services.core.runtime import mails_leave
 from vigint_web.services.incidents.incidents import find_incident_of
 from vigint_web.services.links import links, sharing
+from vigint_web.services.links.listing import revocable_links
 from vigint_web.services.links.sharing import Selection, Terms
-from vigint_web.services.reports import listing
 from vigint_web.services.reports.link_subjects import subjects_of
 from vigint_web.services.sources.sources import find_source_of
 from vigint_web.services.videos.stored_files import find_visible_video
@@ -181,7 +181,7 @@ def revocation() -> str | Response:
     """
     if request.args.get("all"):
         # Only the links that were shown are confirmed, not later matches.
-        found = listing.revocable_links(actor(), wanted_links(), sharing.MOST_AT_ONCE)
+        found = revocable_links(actor(), wanted_links(), sharing.MOST_AT_ONCE)
         asked = [("link", str(link.id)) for link in found]
     else:
         found = sharing.find_open_links(actor(), _selection())

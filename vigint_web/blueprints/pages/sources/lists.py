@@ -9,7 +9,7 @@ from werkzeug.wrappers import Response
 
 from vigint_web.blueprints.pages.sources.blueprint import blueprint
 from vigint_web.http.pages.live import live_page
-from vigint_web.http.pages.paging import asked_day, beginning_of, chosen, search_text, sorted_place
+from vigint_web.http.pages.paging import asked_day, beginning_of, chosen, search_text, sorted_cursor
 from vigint_web.http.security.identity import actor
 from vigint_web.services.accounts.sites import list_sites
 from vigint_web.services.core.keyset_pagination import Value
@@ -67,7 +67,7 @@ def _listed() -> dict[str, object]:
     order = chosen("sort", tuple(ORDERS)) or _FIRST
     by = order.removeprefix("-")
     kind, known = _KINDS[by]
-    here = sorted_place(kind, known=known)
+    here = sorted_cursor(kind, known=known)
     # The address keeps the filter; `from` is a keyword that templates cannot use.
     narrowed = {
         "q": wanted.text, "state": wanted.state, "format": wanted.format, "from": since,

@@ -11,7 +11,7 @@ from vigint_web.blueprints.pages.sources.blueprint import blueprint
 from vigint_web.blueprints.pages.sources.forms import TokenEndForm
 from vigint_web.clock import utcnow
 from vigint_web.http.pages.live import live_page
-from vigint_web.http.pages.paging import sorted_place
+from vigint_web.http.pages.paging import sorted_cursor
 from vigint_web.http.security.identity import actor
 from vigint_web.permissions import Permission
 from vigint_web.serializers.token_api import api_links
@@ -69,7 +69,7 @@ def _shown(source_id: str) -> dict[str, object]:
 def accesses(source_id: str) -> str:
     """Show who read the video of a source, when and how much."""
     source = sources.get_source(actor(), source_id)
-    here = sorted_place(datetime, known=True)
+    here = sorted_cursor(datetime, known=True)
     return render_template(
         "sources/accesses.html",
         source=source,

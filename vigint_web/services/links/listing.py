@@ -1,10 +1,9 @@
-"""Search lists of incidents, sources and links."""
+"""Search the list of links."""
 
 from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, Select, and_, false, func, or_, select
-from sqlalchemy.orm import InstrumentedAttribute
 
 from vigint_web.clock import utcnow
 from vigint_web.extensions import db
@@ -12,73 +11,31 @@ from vigint_web.models import (
     Camera,
     Incident,
     Link,
-    RiskLevel,
     Site,
     Source,
     Video,
 )
 from vigint_web.services.core.actors import Actor
-from vigint_web.services.core.keyset_pagination import PAGE, TOP, Page, Place, read_page
+from vigint_web.services.core.keyset_pagination import PAGE, TOP, Cursor, Page, read_page
+from vigint_web.services.core.text_search import contains
 
 LINK_STATES = ("live", "expired", "revoked", "used_up", "not_yet")
 
 
 @dataclass(frozen=True)
-class IncidentFilter:
-    """A filter for incidents; times are those of detection, `until` excluded."""
-
-    text: str = ""
-    risk: RiskLevel | None = None
-    since: datetime | None = None
-    until: datetime | None = None
-
-
-@dataclass(frozen=True)
 class StateFilter:
-    """A filter for sources or links; an unknown state matches nothing."""
+    """A filter for links; an unknown state matches nothing."""
 
     text: str = ""
     state: str | None = None
 
 
-def find_incidents(
-    actor: Actor, wanted: IncidentFilter, place: Place = TOP, size: int = PAGE
-) -> Page[Incident]:
-    """Return incidents of the actor's sites, newest first."""
-    query = select(Incident).where(actor.scope(Incident.site_id))
-    if wanted.risk is not None:
-        query = query.where(Incident.risk_level == wanted.risk)
-    if wanted.since is not None:
-        query = query.where(Incident.detected_at >= wanted.since)
-    if wanted.until is not None:
-        query = query.where(Incident.detected_at < wanted.until)
-    if wanted.text:
-        site = select(Site.id).where(_has(wanted.text, Site.name))
-        camera = select(Camera.id).where(_has(wanted.text, Camera.name))
-        named = _has(wanted.text, Incident.site_name)
-        query = query.where(
-            or_(
-                _has(wanted.text, Incident.reference, Incident.incident_type, Incident.message),
-                # The place shown is the detector's name for it, else the site's name.
-                named,
-                and_(Incident.site_name.is_(None), Incident.site_id.in_(site)),
-                Incident.camera_id.in_(camera),
-            )
-        )
-    return read_page(query, Incident.id, place, size)
-
-
-def find_sources(actor: Actor, place: Place = TOP, size: int = PAGE) -> Page[Source]:
-    """Return sources of the actor's sites, newest first; see source_list.py for more."""
-    return read_page(select(Source).where(actor.scope(Source.site_id)), Source.id, place, size)
-
-
 def find_links(
-    actor: Actor, wanted: StateFilter, place: Place = TOP, size: int = PAGE
+    actor: Actor, wanted: StateFilter, cursor: Cursor = TOP, size: int = PAGE
 ) -> Page[Link]:
     """Return links of the actor's sites, newest first."""
     query = select(Link).join(Video).where(*_conditions_of_links(actor, wanted))
-    return read_page(query, Link.id, place, size)
+    return read_page(query, Link.id, cursor, size)
 
 
 def count_revocable(actor: Actor, wanted: StateFilter) -> int:
@@ -111,7 +68,7 @@ def _conditions_of_links(actor: Actor, wanted: StateFilter) -> list[ColumnElemen
     if wanted.text:
         conditions.append(
             or_(
-                _has(wanted.text, Link.recipient, Video.public_id),
+                contains(wanted.text, Link.recipient, Video.public_id),
                 Video.id.in_(_videos_called(wanted.text)),
             )
         )
@@ -120,28 +77,25 @@ def _conditions_of_links(actor: Actor, wanted: StateFilter) -> list[ColumnElemen
 
 def _videos_called(text: str) -> Select[tuple[int | None]]:
     """Return the videos of incidents and sources with such a name or place."""
-    place = or_(_has(text, Site.name), _has(text, Camera.name))
+    place = or_(contains(text, Site.name), contains(text, Camera.name))
     incidents = (
         select(Incident.video_id)
         .join(Site, Site.id == Incident.site_id)
         .outerjoin(Camera, Camera.id == Incident.camera_id)
         .where(
-            or_(_has(text, Incident.incident_type, Incident.reference, Incident.site_name), place)
+            or_(
+                contains(text, Incident.incident_type, Incident.reference, Incident.site_name),
+                place,
+            )
         )
     )
     sources = (
         select(Source.video_id)
         .join(Site, Site.id == Source.site_id)
         .outerjoin(Camera, Camera.id == Source.camera_id)
-        .where(or_(_has(text, Source.name, Source.source_id), place))
+        .where(or_(contains(text, Source.name, Source.source_id), place))
     )
     return select(incidents.union(sources).subquery().c.video_id)
-
-
-def _has(
-    text: str, *columns: InstrumentedAttribute[str] | InstrumentedAttribute[str | None]
-) -> ColumnElement[bool]:
-    return or_(*(column.icontains(text, autoescape=True) for column in columns))
 
 
 def _link_state(state: str, now: datetime) -> ColumnElement[bool]:
