@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vigint_web.services.dispatch.spans import Span, choose_span, moment_of
+from vigint_web.services.dispatch.cool_down_rules import Span, choose_span, moment_of
 
 _START = datetime(2026, 11, 29, 14, 0, tzinfo=UTC)
 _COOL_DOWN = timedelta(seconds=60)

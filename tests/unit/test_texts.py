@@ -29,7 +29,7 @@ IN_ENGLISH = {
     "services/operations": "whoever runs the commands, or reads the metrics",
     "services/audit/verification.py": "whoever runs the commands",
     "services/retention/words.py": "whoever runs the commands",
-    "services/core/families.py": "whoever reads the metrics",
+    "services/core/event_metrics.py": "whoever reads the metrics",
     "services/core/listed_jobs.py": "the log",
     "services/processing": "the log",
     "storage": "the log",

@@ -22,9 +22,9 @@ from flask import Flask
 from vigint_web import create_app, read_config
 from vigint_web.cli.log_file import LogFile
 from vigint_web.cli.output import Output, output_for, shown
-from vigint_web.cli.parts import web_command
 from vigint_web.cli.preflight import DataDirLock, StartError, check_data_dir, listen
 from vigint_web.cli.queue_server import QueueServer, check_queue_server
+from vigint_web.cli.single_process import web_command
 from vigint_web.cli.supervisor import Child, Supervisor
 from vigint_web.cli.under_way import work_under_way
 from vigint_web.config.config import Config

@@ -22,7 +22,7 @@ from vigint_web.jobs.waiting import WaitingWorker
 from vigint_web.jobs.warm_up import warm_up
 from vigint_web.services.core import job_queue
 from vigint_web.services.core.counters import Counters
-from vigint_web.services.core.families import JOBS
+from vigint_web.services.core.event_metrics import JOBS
 from vigint_web.services.core.listed_queues import (
     ListedQueue,
     discard_unreadable,

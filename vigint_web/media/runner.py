@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Literal
 
 from vigint_web.media.complaints import failure, resource_failure
-from vigint_web.media.conversation import Conversation
 from vigint_web.media.errors import MediaError, MediaErrorCode
+from vigint_web.media.process_pipes import ProcessPipes
 from vigint_web.media.tools import Tools, clean_environment
 from vigint_web.system.processes import die_with_parent
 
@@ -147,16 +147,16 @@ class Runner:
         with tempfile.TemporaryDirectory(prefix="vigint-run-") as home:
             child = self._start(command, home, allowed, feed=stdin is not None)
             progress = _Progress(on_progress) if on_progress is not None else None
-            talk = Conversation(
+            pipes = ProcessPipes(
                 child, stdin, capture=capture, on_progress=progress, on_line=on_line
             )
             try:
-                self._attend(child, talk, time.monotonic() + allowed, progress)
+                self._attend(child, pipes, time.monotonic() + allowed, progress)
             finally:
                 _kill_group(child)
-                talk.close()
+                pipes.close()
                 child.wait()
-        stderr = talk.complaints()
+        stderr = pipes.complaints()
         problem = (
             failure(child.returncode, stderr, command)
             if child.returncode
@@ -167,7 +167,7 @@ class Runner:
             raise problem
         if stderr:
             self._log.debug("%s reported: %s", program, stderr[-2000:])
-        return Completed(stdout=talk.captured(), stderr=stderr)
+        return Completed(stdout=pipes.captured(), stderr=stderr)
 
     def _start(
         self, command: list[str], home: str, seconds: float, *, feed: bool
@@ -210,13 +210,13 @@ class Runner:
     def _attend(
         self,
         child: subprocess.Popen[bytes],
-        talk: Conversation,
+        pipes: ProcessPipes,
         deadline: float,
         progress: "_Progress | None",
     ) -> None:
         next_question = 0.0
         gone = False
-        while talk.open or not gone:
+        while pipes.open or not gone:
             now = time.monotonic()
             if now >= deadline:
                 raise MediaError(MediaErrorCode.TIMED_OUT, "exceeded its time limit and was killed")
@@ -226,15 +226,15 @@ class Runner:
                 if self._should_stop():
                     raise MediaError(MediaErrorCode.CANCELLED, "was cancelled")
                 next_question = now + POLL_SECONDS
-            if talk.open:
-                talk.exchange(min(POLL_SECONDS, deadline - now))
+            if pipes.open:
+                pipes.exchange(min(POLL_SECONDS, deadline - now))
             else:
                 time.sleep(min(0.005, deadline - now))
             if not gone and _has_ended(child):
                 gone = True
                 # A descendant that outlives the program would keep its pipes open.
                 _kill_group(child)
-                talk.stop_feeding()
+                pipes.stop_feeding()
 
 
 class _Progress:

@@ -34,12 +34,12 @@ from gunicorn.workers.gthread import (  # type: ignore[import-untyped] # no type
 from vigint_web.http.base.connection_time import has_time, hurry
 from vigint_web.server.admission import Admission
 from vigint_web.server.arriving import Arriving, HeadTooLong
+from vigint_web.server.body_drain import SettledBodies
 from vigint_web.server.connection import SILENCE_SECONDS, Connection
 from vigint_web.server.incoming import Incoming, Waiting
 from vigint_web.server.outgoing import WaitingMakers
 from vigint_web.server.parking import Parking
 from vigint_web.server.refusals import BUSY, CONTINUE, TOO_LATE, too_long
-from vigint_web.server.settling import SettledBodies
 from vigint_web.server.shares import body_shares
 
 log = logging.getLogger(__name__)

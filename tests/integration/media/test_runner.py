@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 from media_samples import is_running, wait_until
 
-from vigint_web.media.conversation import CAPTURE_LIMIT, STDERR_KEPT
 from vigint_web.media.errors import MediaError, MediaErrorCode
+from vigint_web.media.process_pipes import CAPTURE_LIMIT, STDERR_KEPT
 from vigint_web.media.runner import (
     Limits,
     Runner,

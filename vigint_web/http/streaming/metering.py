@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from flask import Flask, Response, g, request
 
-from vigint_web.services.core import families
+from vigint_web.services.core import event_metrics
 from vigint_web.services.core.runtime import runtime
 
 _METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
@@ -29,12 +29,12 @@ def count_requests(app: Flask) -> None:
         route = request.url_rule.rule if request.url_rule else "(no route)"
         method = request.method if request.method in _METHODS else "(other)"
         status = str(response.status_code)
-        families.count(families.REQUESTS, route, method, status)
+        event_metrics.count(event_metrics.REQUESTS, route, method, status)
         seconds = time.monotonic() - g.get("began", time.monotonic())
-        families.observe(families.REQUEST_SECONDS, seconds, route, method)
+        event_metrics.observe(event_metrics.REQUEST_SECONDS, seconds, route, method)
         kind = _kind()
         if kind is not None:
-            families.count(families.MEDIA_ANSWERS, kind, status)
+            event_metrics.count(event_metrics.MEDIA_ANSWERS, kind, status)
         return response
 
 
@@ -43,7 +43,7 @@ def bytes_counter() -> Callable[[int], None]:
     kind, counters = _kind(), runtime().counters
     if kind is None:
         return lambda _sent: None
-    return lambda sent: counters.count(families.MEDIA_BYTES, kind, amount=sent)
+    return lambda sent: counters.count(event_metrics.MEDIA_BYTES, kind, amount=sent)
 
 
 def _kind() -> str | None:

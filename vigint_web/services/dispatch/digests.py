@@ -23,7 +23,7 @@ from vigint_web.models import (
 from vigint_web.services.core import addresses
 from vigint_web.services.core.runtime import config
 from vigint_web.services.core.transactions import change, insert_into, transaction
-from vigint_web.services.dispatch.spans import Span, choose_span, moment_of
+from vigint_web.services.dispatch.cool_down_rules import Span, choose_span, moment_of
 
 # The additional time that a mail about several waits for unfinished clips.
 _PATIENCE = timedelta(minutes=2)

@@ -25,7 +25,7 @@ from vigint_web.net.outbound_http import CallFailed, CallRefused
 from vigint_web.services.alerting import webhooks
 from vigint_web.services.alerting.routing import notify_administrators
 from vigint_web.services.audit import trail
-from vigint_web.services.core import families, job_queue
+from vigint_web.services.core import event_metrics, job_queue
 from vigint_web.services.core.actors import SYSTEM, Actor
 from vigint_web.services.core.claimed_work import (
     GivenUp,
@@ -205,7 +205,7 @@ def _settle_sent(notification: Notification, prepared: _Prepared, channel: str) 
                 if notification.incident
                 else notification.created_at
             )
-            families.observe(families.DELIVERY_LAG, (sent_at - born).total_seconds())
+            event_metrics.observe(event_metrics.DELIVERY_LAG, (sent_at - born).total_seconds())
         event = Event.ALERT_IN_OUTBOX if channel == OUTBOX else Event.ALERT_SENT
         fields = _log_fields(notification, event, channel=channel)
         log.info("alert %s sent by %s", notification.id, channel, extra=fields)

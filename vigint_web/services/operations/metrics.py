@@ -38,7 +38,7 @@ from vigint_web.models import (
 )
 from vigint_web.services.core import job_queue
 from vigint_web.services.core.counters import SUM, Family, Series
-from vigint_web.services.core.families import (
+from vigint_web.services.core.event_metrics import (
     DELIVERY_LAG,
     JOB_SECONDS,
     JOBS,

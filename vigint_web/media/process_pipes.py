@@ -14,7 +14,7 @@ CAPTURE_LIMIT = 64 * 1024 * 1024
 _CHUNK = 64 * 1024
 
 
-class Conversation:
+class ProcessPipes:
     """The data passing through one program's three pipes."""
 
     def __init__(
