@@ -141,7 +141,7 @@ def test_headers_that_are_read_are_described() -> None:
 
 def test_keys_of_an_upload_are_described(app: Flask, described: dict[str, Any]) -> None:
     source = (WEB / "blueprints/api/uploads/views.py").read_text(encoding="utf-8")
-    keys = set(re.findall(r'told\.get\("(\w+)"', source))
+    keys = set(re.findall(r'upload_metadata\.get\("(\w+)"', source))
     assert keys == {"filename", "name", "description", "tags", "site", "source_id"}
     about = described["paths"]["/api/v1/uploads/"]["post"]["description"]
     assert {key for key in keys if f"`{key}`" not in about} == set()

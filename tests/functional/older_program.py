@@ -12,12 +12,11 @@ import numpy as np
 
 sys.path.append(".")
 
-from notifications import (
+from alerts import (
     AlertManager,
     send_info_alert,
     send_security_alert_with_video,
 )
-
 from video_link_service import (
     VideoLinkService,
     create_and_upload_video_from_frames,

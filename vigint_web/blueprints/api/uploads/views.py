@@ -107,25 +107,25 @@ def create() -> Response:
 
 def _announced() -> uploads.Announced:
     mistakes, length, filename = Mistakes(), 0, ""
-    header, metadata = request.headers.get("Upload-Metadata", ""), dict[str, str]()
+    header, upload_metadata = request.headers.get("Upload-Metadata", ""), dict[str, str]()
     with mistakes.collected():
         if "Upload-Defer-Length" in request.headers:
             raise Malformed([Mistake(MistakeCode.LENGTH_DEFERRED, "Upload-Defer-Length")])
         length = tus.number(request.headers, "Upload-Length")
     with mistakes.collected():
-        metadata = tus.metadata(header)
-        filename = metadata.get("filename", "")
+        upload_metadata = tus.upload_metadata(header)
+        filename = upload_metadata.get("filename", "")
         if not filename.strip():
             raise Malformed([Mistake(MistakeCode.FILENAME_MISSING, "Upload-Metadata")])
     mistakes.refuse()
     return uploads.Announced(
         length=length,
         filename=filename,
-        name=metadata.get("name", ""),
-        description=metadata.get("description", ""),
-        tags=parse_tags(one_line(metadata.get("tags", ""))),
-        site=metadata.get("site", ""),
-        source_id=metadata.get("source_id", ""),
+        name=upload_metadata.get("name", ""),
+        description=upload_metadata.get("description", ""),
+        tags=parse_tags(one_line(upload_metadata.get("tags", ""))),
+        site=upload_metadata.get("site", ""),
+        source_id=upload_metadata.get("source_id", ""),
         metadata_header=header,
     )
 
