@@ -37,10 +37,10 @@ SECTIONS: dict[str, dict[str, Listed]] = {
     "One by one, for production": {
         "migrate": Listed("up"),
         "prepare": Listed("prepare"),
-        "queue": Listed("parts"),
-        "scheduler": Listed("parts"),
-        "web": Listed("parts"),
-        "worker": Listed("parts"),
+        "queue": Listed("single_process"),
+        "scheduler": Listed("single_process"),
+        "web": Listed("single_process"),
+        "worker": Listed("single_process"),
     },
 }
 MODULES = {name: listed.module for section in SECTIONS.values() for name, listed in section.items()}

@@ -113,7 +113,7 @@ def _announced() -> uploads.Announced:
             raise Malformed([Mistake(MistakeCode.LENGTH_DEFERRED, "Upload-Defer-Length")])
         length = tus.number(request.headers, "Upload-Length")
     with mistakes.collected():
-        upload_metadata = tus.upload_metadata(header)
+        upload_metadata = tus.metadata(header)
         filename = upload_metadata.get("filename", "")
         if not filename.strip():
             raise Malformed([Mistake(MistakeCode.FILENAME_MISSING, "Upload-Metadata")])
