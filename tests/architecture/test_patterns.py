@@ -209,6 +209,8 @@ def test_no_pattern_takes_more_than_linear_time(use: Use) -> None:
     length = BOUNDED.get(use.where.partition(":")[0], _LENGTH)
     for text in _texts(use.pattern):
         long = _seconds(use, text(length))
+        if long >= 0.05:  # on a busy machine even a thread's own time has outliers
+            long = min(long, *(_seconds(use, text(length)) for _ in range(2)))
         if long < 0.05:  # a quadratic one takes a second
             continue
         short = min(_seconds(use, text(length // 6)) for _ in range(3))
