@@ -23,6 +23,7 @@ def test_somebody_logged_in_keeps_the_navigation(people: People, address: str, s
     assert answer.status_code == status
     assert _NAVIGATION in answer.text
     assert f"Erreur {status}" in answer.text
+    assert address not in answer.text.replace('href="/people/"', ""), "its address is not repeated"
 
 
 def test_a_stranger_gets_none(client: FlaskClient) -> None:

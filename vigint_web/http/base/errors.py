@@ -114,6 +114,7 @@ def refuse(
             status=status,
             sentence=message,
             opens_at=opens_at,
+            is_error=True,
         )
         response = Response(page, content_type="text/html; charset=utf-8")
     response.status_code = status
