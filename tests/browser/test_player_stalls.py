@@ -18,6 +18,12 @@ _COUNT = """
   video.addEventListener("pause", () => (window.restarts += 1));
 }
 """
+# The sound of a clip often ends some milliseconds before or after its picture.
+_ENDS_EARLY = """
+(video) => Object.defineProperty(video, "buffered", {
+  get: () => ({ length: 1, start: () => 0, end: () => video.duration - 0.04 }),
+})
+"""
 
 
 @pytest.fixture
@@ -50,6 +56,13 @@ def test_a_video_that_stands_still_is_restarted(playing: Page) -> None:
     wait_until(lambda: playing.evaluate("window.restarts") > 0, "it is restarted")
     wait_until(lambda: not _video(playing, "paused"), "it plays again")
     assert _video(playing, "currentTime") == pytest.approx(stood_at, abs=0.1)
+
+
+def test_a_buffer_that_ends_just_before_the_duration_is_whole(playing: Page) -> None:
+    playing.locator("video").evaluate(_ENDS_EARLY)
+    playing.locator("video").evaluate("(video) => (video.currentTime = 15)")
+    playing.locator("video").evaluate("(video) => (video.playbackRate = 0)")
+    wait_until(lambda: playing.evaluate("window.restarts") > 0, "it is restarted")
 
 
 def test_a_video_that_plays_or_is_paused_is_left_alone(playing: Page) -> None:

@@ -4,6 +4,7 @@
 
 const EACH = 500; // ms between two looks
 const PATIENCE = 3000; // ms at one position
+const SLACK = 0.25; // s: what is buffered at most may end before the stated duration
 const AHEAD = 10; // seconds of data beyond it: more than a browser collects before it goes on
 
 /** Restart a playing video that has data but makes no progress. */
@@ -20,7 +21,7 @@ export function restartAfterStalls(player) {
       since = performance.now();
       return;
     }
-    const missing = player.loaded(at) < Math.min(at + AHEAD, video.duration);
+    const missing = player.loaded(at) < Math.min(at + AHEAD, video.duration - SLACK);
     if (missing || performance.now() - since < PATIENCE) return;
     since = performance.now();
     video.pause();
