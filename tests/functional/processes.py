@@ -4,6 +4,7 @@ import os
 import signal
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
 
@@ -106,9 +107,8 @@ def left_behind(text: str, below: Sequence[int] = ()) -> list[str]:
     def left() -> list[int]:
         return [pid for pid in below if runs(pid)] + processes_that_name(text)
 
-    deadline = time.monotonic() + DYING_SECONDS
-    while left() and time.monotonic() < deadline:
-        time.sleep(0.02)
+    with suppress(AssertionError):
+        wait_until(lambda: not left(), "all have ended", DYING_SECONDS)
     return [f"{pid} {command_of(pid)}" for pid in left()]
 
 

@@ -70,8 +70,6 @@ class GivenUp(_Written):
 
 
 Outcome = Settled | Postponed | GivenUp
-
-
 Row = TypeVar("Row", Notification, AccountMail, Hosting)
 
 
