@@ -12,7 +12,7 @@ from vigint_web.extensions import db
 from vigint_web.models import ApiKey, Scope, Site
 from vigint_web.services.audit import trail
 from vigint_web.services.core.actors import Actor
-from vigint_web.services.core.transactions import change, transaction
+from vigint_web.services.core.transactions import change, read_again, transaction
 
 _PREFIX = "vgk_"
 # The last use is shown to people for finding unused keys; a write per request would be too
@@ -92,7 +92,7 @@ def revoke_api_key(actor: Actor, key_id: int) -> ApiKey:
             trail.record(
                 actor, "api_key:revoked", f"api_key:{key_id}", site_id=key.site_id, name=key.name
             )
-        session.refresh(key)
+        read_again(session, key)
     return key
 
 

@@ -16,7 +16,7 @@ from vigint_web.services.accounts.users import address_words, normalise_email
 from vigint_web.services.audit import trail
 from vigint_web.services.core.actors import Actor
 from vigint_web.services.core.runtime import config
-from vigint_web.services.core.transactions import transaction
+from vigint_web.services.core.transactions import read_again, transaction
 
 
 class LastAdmin(Conflict):
@@ -144,7 +144,7 @@ def set_password_by_link(token: str, password: str) -> User:
     hashed = passwords.hash_password(password)
     with transaction() as session:
         user = session.get_one(User, mail.user_id, with_for_update=True)
-        session.refresh(mail)
+        read_again(session, mail)
         if mail.closed_at is not None:
             open_token(token)
         first = user.password_hash is None

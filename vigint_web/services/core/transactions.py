@@ -8,16 +8,20 @@ from typing import Any, cast
 
 from sqlalchemy import CursorResult, Delete, Update
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import IntegrityError, InvalidRequestError, OperationalError
 from sqlalchemy.orm import Session
+from sqlalchemy.orm.exc import StaleDataError
 
-from vigint_web.errors import StorageFull
+from vigint_web.errors import NotFound, StorageFull
 from vigint_web.extensions import Base, db
 from vigint_web.services.core.write_turns import write_turn
 
 log = logging.getLogger(__name__)
 
 _OPEN = "vigint_open"
+
+# https://www.postgresql.org/docs/current/errcodes-appendix.html
+_FOREIGN_KEY_VIOLATION = "23503"
 
 Hook = Callable[[], object]
 
@@ -37,6 +41,7 @@ def transaction() -> Iterator[Session]:
 
     Raises:
         StorageFull: the database's disk is full; nothing was kept.
+        NotFound: a row that the block changes or refers to was deleted after the block read it.
     """
     session: Session = db.session()
     if session.info.get(_OPEN) is not None:
@@ -57,6 +62,11 @@ def transaction() -> Iterator[Session]:
         session.rollback()
         if is_disk_full(error):
             raise StorageFull from error
+        raise
+    except (StaleDataError, IntegrityError) as error:
+        session.rollback()
+        if isinstance(error, StaleDataError) or _refers_to_nothing(error):
+            raise NotFound from error
         raise
     except BaseException:
         session.rollback()
@@ -84,6 +94,20 @@ def after_commit(hook: Hook) -> None:
 def is_disk_full(error: OperationalError) -> bool:
     """Return whether the database failed for lack of space (SQLite's and PostgreSQL's errors)."""
     return "disk is full" in str(error.orig) or "No space left" in str(error.orig)
+
+
+def _refers_to_nothing(error: IntegrityError) -> bool:
+    """Return whether a foreign key was violated (PostgreSQL's SQLSTATE, SQLite's message)."""
+    state = getattr(error.orig, "sqlstate", None)
+    return state == _FOREIGN_KEY_VIOLATION or "FOREIGN KEY constraint" in str(error.orig)
+
+
+def read_again(session: Session, row: Base) -> None:
+    """Refresh a row; raises NotFound when it was deleted."""
+    try:
+        session.refresh(row)
+    except InvalidRequestError as error:
+        raise NotFound from error
 
 
 def release_connection() -> None:

@@ -23,7 +23,7 @@ from vigint_web.extensions import db
 from vigint_web.models import ApiKey, Audience, Incident, Link, Video
 from vigint_web.services.audit import trail
 from vigint_web.services.core.actors import as_key
-from vigint_web.services.core.transactions import change, transaction
+from vigint_web.services.core.transactions import change, read_again, transaction
 from vigint_web.services.incidents.incidents import Footage, answered_link, record_incident
 from vigint_web.services.incidents.payload import IncidentFacts
 from vigint_web.services.links.access import find_link
@@ -106,16 +106,19 @@ def host_video(
 
 
 def _find_hosted(key: ApiKey, video_id: str, sha256: str) -> Incident | None:
+    # One statement: a second one could see what was committed after the first. Only what this key
+    # may know: another key's id is not revealed.
     found = db.session.scalar(
         select(Incident)
-        .where(Incident.api_key_id == key.id, Incident.hosted_id == video_id)
+        .where(*_named(key, video_id))
+        .order_by(Incident.hosted_id.is_(None))
+        .limit(1)
         .execution_options(populate_existing=True)
     )
     if found is None:
-        # Only what this key may know: another key's id is not revealed.
-        if db.session.scalar(select(Incident.id).where(*_named(key, video_id))) is not None:
-            raise VideoIdTaken
         return None
+    if found.hosted_id is None:
+        raise VideoIdTaken
     if found.video is None:
         raise VideoDeleted
     if found.video.original_sha256 != sha256:
@@ -132,7 +135,7 @@ def _living_link(key: ApiKey, incident: Incident) -> Link:
         return link
     with transaction() as session:
         fresh = mint_link(as_key(key), video, Audience.PERSON, hours=incident.link_hours)
-        session.refresh(incident)
+        read_again(session, incident)
         incident.link_id = fresh.id
     return fresh
 
@@ -220,7 +223,7 @@ def extend_link(key: ApiKey, video_id: str, hours: float, request_id: str | None
             .where(Link.id == link.id)
             .values(expires_at=after, last_request=request_id or link.last_request),
         )
-        session.refresh(link)
+        read_again(session, link)
         trail.record(
             as_key(key),
             "link:expiry_changed",

@@ -14,7 +14,7 @@ from vigint_web.services.audit import trail
 from vigint_web.services.core import addresses
 from vigint_web.services.core.actors import Actor
 from vigint_web.services.core.runtime import runtime
-from vigint_web.services.core.transactions import change, transaction
+from vigint_web.services.core.transactions import change, read_again, transaction
 
 
 def mint_link(
@@ -128,7 +128,7 @@ def revoke_link(actor: Actor, link_id: int, reason: str = "") -> Link:
             trail.record(
                 actor, "link:revoked", f"link:{link_id}", site_id=link.site_id, reason=reason
             )
-        session.refresh(link)
+        read_again(session, link)
     return link
 
 

@@ -13,7 +13,7 @@ from vigint_web.extensions import db
 from vigint_web.models import Audience, Link, NotificationKind, Video, VideoStatus
 from vigint_web.services.audit import trail
 from vigint_web.services.core.actors import Actor
-from vigint_web.services.core.transactions import change, transaction
+from vigint_web.services.core.transactions import change, read_again, transaction
 from vigint_web.services.dispatch.enqueue import queue_mail
 from vigint_web.services.links.links import get_link, mint_link, private_url, revoke_link
 from vigint_web.services.videos.stored_files import find_visible_video
@@ -147,7 +147,7 @@ def set_end(actor: Actor, link: Link, audience: Audience, expires_at: datetime |
         )
         if not changed:
             raise Conflict
-        session.refresh(link)
+        read_again(session, link)
         trail.record(
             actor,
             "link:expiry_changed",

@@ -8,7 +8,7 @@ from vigint_web.media.errors import MediaErrorCode
 from vigint_web.models import Source, Video, VideoStatus
 from vigint_web.services.audit import trail
 from vigint_web.services.core.actors import Actor
-from vigint_web.services.core.transactions import change, transaction
+from vigint_web.services.core.transactions import change, read_again, transaction
 from vigint_web.services.sources.sources import get_source
 
 
@@ -40,5 +40,5 @@ def cancel_processing(actor: Actor, source_id: str) -> Source:
         if not ended:
             raise Conflict
         trail.record(actor, "source:cancelled", f"source:{source_id}", site_id=source.site_id)
-    session.refresh(source.video)
+    read_again(session, source.video)
     return source

@@ -38,7 +38,7 @@ from vigint_web.services.core import job_queue
 from vigint_web.services.core.actors import Actor
 from vigint_web.services.core.runtime import storage
 from vigint_web.services.core.sequences import next_number
-from vigint_web.services.core.transactions import after_commit, change, transaction
+from vigint_web.services.core.transactions import after_commit, change, read_again, transaction
 from vigint_web.services.links.links import mint_link
 from vigint_web.services.sources.tags import forget_unused
 from vigint_web.services.videos.filenames import safe_filename, storage_suffix
@@ -197,7 +197,7 @@ def hand_over(actor: Actor, source: Source, size: int, sha256: str) -> None:
             sha256=sha256,
         )
         after_commit(lambda: job_queue.enqueue_video(video.kind, video.id, video.attempt))
-    session.refresh(video)
+    read_again(session, video)
 
 
 def fail_upload(actor: Actor, source: Source, code: str, detail: str = "") -> None:
@@ -217,7 +217,7 @@ def fail_upload(actor: Actor, source: Source, code: str, detail: str = "") -> No
         trail.record(
             actor, "source:failed", f"source:{source.source_id}", site_id=source.site_id, code=code
         )
-    session.refresh(source.video)
+    read_again(session, source.video)
 
 
 def _end_upload(session: Session, video_id: int, files: Files, **values: Any) -> bool:
@@ -266,7 +266,7 @@ def retry_source(actor: Actor, source_id: str) -> Source:
         attempt = restart_failed(source.video_id)
         trail.record(actor, "source:retried", f"source:{source_id}", site_id=source.site_id)
         after_commit(lambda: job_queue.enqueue_video(VideoKind.SOURCE, source.video_id, attempt))
-    session.refresh(source.video)
+    read_again(session, source.video)
     return source
 
 
@@ -275,9 +275,15 @@ def delete_source(actor: Actor, source_id: str, action: str = "source:deleted") 
 
     Args:
         action: the name in the audit trail.
+
+    Raises:
+        NotFound: there is none, or another request has just deleted it.
     """
     source = get_source(actor, source_id)
     with transaction() as session:
+        lock = {"of": Source}
+        if session.get(Source, source.id, populate_existing=True, with_for_update=lock) is None:
+            raise NotFound
         trail.record(
             actor,
             action,

@@ -9,7 +9,7 @@ from sqlalchemy import delete, or_, select, update
 from sqlalchemy.orm import Session
 
 from vigint_web.clock import utcnow
-from vigint_web.errors import Conflict
+from vigint_web.errors import Conflict, NotFound
 from vigint_web.models import (
     Access,
     FileKind,
@@ -98,10 +98,14 @@ def detach_and_delete_video(video: Video) -> int:
     """Remove a video's row, links and files; its access log is kept.
 
     Returns the number of its mails that were deleted too.
+
+    Raises:
+        NotFound: it was deleted since this row was read.
     """
     with transaction() as session:
         # A worker may have published since this row was read.
-        session.refresh(video, with_for_update=True)
+        if session.get(Video, video.id, populate_existing=True, with_for_update=True) is None:
+            raise NotFound
         keys = video.stored_keys
         links = [row.id for row in session.query(Link.id).where(Link.video_id == video.id)]
         mails = _delete_mails(session, video.id, links)
