@@ -43,7 +43,7 @@ class Things:
                 delete_source(SYSTEM, self.source_id)
             video = db.session.get(Video, self.video_id)
             if video is not None:
-                detach_and_delete_video(video)
+                detach_and_delete_video(SYSTEM, video)
 
 
 def _things(library: Library) -> Things:

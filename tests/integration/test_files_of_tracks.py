@@ -10,6 +10,7 @@ from tests.library import ACTOR, Library
 from vigint_web.clock import utcnow
 from vigint_web.config.config import Config
 from vigint_web.models import Video
+from vigint_web.services.core.actors import SYSTEM
 from vigint_web.services.core.runtime import storage
 from vigint_web.services.core.transactions import transaction
 from vigint_web.services.operations import health
@@ -40,7 +41,7 @@ def test_they_go_when_somebody_deletes(video: Video, config: Config, library: Li
     library.keep_track(other)
     source = find_source_of(video.id)
     if source is None:
-        detach_and_delete_video(video)
+        detach_and_delete_video(SYSTEM, video)
     else:
         delete_source(ACTOR, source.source_id)
     renew()

@@ -28,6 +28,7 @@ from vigint_web.models import (
     Role,
     Video,
 )
+from vigint_web.services.core.actors import SYSTEM
 from vigint_web.services.hosting import remote
 from vigint_web.services.hosting.remote import foreign_token, hosted_link
 from vigint_web.services.operations.reconciler import reconcile
@@ -199,7 +200,7 @@ def test_a_video_deleted_while_its_host_is_asked_loses_no_alert(
     post_incident(client, api_key, incident_document(footage.frames(3)))
     work()
     assert _only(Hosting).state == HostingState.PENDING
-    detach_and_delete_video(_only(Video))
+    detach_and_delete_video(SYSTEM, _only(Video))
     renew()
     clock.forward(minutes=4)
     reconcile()

@@ -20,6 +20,7 @@ from tests.library import Library
 from vigint_web.config.config import Config
 from vigint_web.extensions import db
 from vigint_web.models import Role, Video
+from vigint_web.services.core.actors import SYSTEM
 from vigint_web.services.videos.lifecycle import detach_and_delete_video
 
 Work = Callable[[], None]
@@ -64,7 +65,7 @@ def test_an_incidents_pictures_are_shown_by_session_and_leave_with_it(
     assert len(shown["thumbnail"]) == video.thumbnail_size
     assert shown["thumbnail"] != shown["poster"]
     assert client.get(f"/videos/{video.public_id}/thumbnail").status_code in {302, 401}
-    detach_and_delete_video(video)
+    detach_and_delete_video(SYSTEM, video)
     assert stored_files(config) == []
 
 

@@ -144,7 +144,7 @@ def test_every_change_changes_the_pulse(
             sources.delete_source(ACTOR, source.source_id)
         case "purge":
             with transaction():
-                detach_and_delete_video(video)
+                detach_and_delete_video(SYSTEM, video)
                 trail.record(ACTOR, "video:purged", f"video:{video.public_id}")
     assert _now() != before
 

@@ -5,12 +5,13 @@ from vigint_web.models.api_key import ApiKey, Scope
 from vigint_web.models.audit import AuditEvent
 from vigint_web.models.cooldown import Cooldown, CooldownSpan
 from vigint_web.models.hosting import Hosting, HostingState
-from vigint_web.models.incident import Incident, RiskLevel
+from vigint_web.models.incident import Incident, IncidentState, RiskLevel
 from vigint_web.models.link import Access, Audience, Link, Playback
 from vigint_web.models.mail import Mail
 from vigint_web.models.notification import Notification, NotificationKind, NotificationState
 from vigint_web.models.recovery_code import RecoveryCode
 from vigint_web.models.retention import RetentionReport, RetentionSetting
+from vigint_web.models.review import ActKind, FalseAlarmReason, IncidentAct
 from vigint_web.models.session import UserSession
 from vigint_web.models.site import Camera, Site
 from vigint_web.models.source import Counter, Source, Tag, source_tags
@@ -24,6 +25,7 @@ __all__ = [
     "AccountMail",
     "AccountMailPurpose",
     "AccountMailState",
+    "ActKind",
     "ApiKey",
     "Audience",
     "AuditEvent",
@@ -31,10 +33,13 @@ __all__ = [
     "Cooldown",
     "CooldownSpan",
     "Counter",
+    "FalseAlarmReason",
     "FileKind",
     "Hosting",
     "HostingState",
     "Incident",
+    "IncidentAct",
+    "IncidentState",
     "Link",
     "Mail",
     "NamedFile",

@@ -30,6 +30,15 @@ class RiskLevel(StrEnum):
         return list(RiskLevel).index(self)
 
 
+class IncidentState(StrEnum):
+    """The state of an incident's review."""
+
+    NEW = "new"
+    CONFIRMED = "confirmed"
+    FALSE_ALARM = "false_alarm"
+    CLOSED = "closed"
+
+
 class Incident(Base):
     """One detection: its facts, its footage if there is any, and its key."""
 
@@ -48,6 +57,17 @@ class Incident(Base):
             sqlite_where=text("detected_at > created_at"),
             postgresql_where=text("detected_at > created_at"),
         ),
+        # The list of all sites, and the undecided ones of a site.
+        Index("ix_incidents_detected", "detected_at", "id"),
+        Index(
+            "ix_incidents_site_undecided",
+            "site_id",
+            "detected_at",
+            "id",
+            sqlite_where=text("state = 'new'"),
+            postgresql_where=text("state = 'new'"),
+        ),
+        Index("ix_incidents_assignee", "assignee_id", "detected_at"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -90,6 +110,19 @@ class Incident(Base):
     # Null until encoded; False: the clip plays at 25 fps because its true pace is unknown.
     pace_known: Mapped[bool | None]
     manifest_sha256: Mapped[str | None] = mapped_column(String(64))
+
+    # The review; see services/review/. Processes of the version before insert without a state.
+    state: Mapped[IncidentState] = mapped_column(
+        String(16), default=IncidentState.NEW, server_default=IncidentState.NEW.value
+    )
+    # The last judgement (CONFIRMED or FALSE_ALARM), which a closed incident keeps; with its author.
+    decision: Mapped[IncidentState | None] = mapped_column(String(16))
+    # Of a false alarm; the code of a FalseAlarmReason.
+    reason: Mapped[str | None] = mapped_column(String(64))
+    decided_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    decided_by: Mapped[str | None] = mapped_column(String(254))
+    # A user; without a constraint, as `link_id`.
+    assignee_id: Mapped[int | None]
 
     site: Mapped[Site] = relationship(lazy="joined")
     grouped_under: Mapped["Incident | None"] = relationship(

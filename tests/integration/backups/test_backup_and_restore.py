@@ -29,6 +29,7 @@ from vigint_web.config.config import Config, load_config
 from vigint_web.extensions import Base, db
 from vigint_web.models import AuditEvent, Link, Source, Video
 from vigint_web.services.audit import trail
+from vigint_web.services.core.actors import SYSTEM
 from vigint_web.services.core.runtime import runtime, storage
 from vigint_web.services.links import links
 from vigint_web.services.operations import backup, database_dump
@@ -196,7 +197,7 @@ def test_footage_deleted_meanwhile_is_left_out_and_stays_deleted(
 
     def delete_first(*arguments: Any) -> None:
         sources.delete_source(ACTOR, source_id)
-        detach_and_delete_video(db.session.get_one(Video, video_id))
+        detach_and_delete_video(SYSTEM, db.session.get_one(Video, video_id))
         db.session.remove()
         real(*arguments)
 

@@ -247,4 +247,4 @@ def delete_hosted_video(key: ApiKey, video_id: str) -> None:
             incident=incident.reference,
             sha256=video.original_sha256,
         )
-        detach_and_delete_video(video)
+        detach_and_delete_video(as_key(key), video)

@@ -143,7 +143,7 @@ def settle_restored(actor: Actor, manifest: Manifest) -> tuple[int, OnHold]:
             delete_source(actor, source.source_id)
             continue
         with transaction():
-            detach_and_delete_video(video)
+            detach_and_delete_video(actor, video)
             trail.record(actor, "video:purged", f"video:{video.public_id}", site_id=video.site_id)
     with transaction():
         trail.record(

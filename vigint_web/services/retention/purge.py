@@ -76,7 +76,7 @@ def _purge(video_id: int) -> int:
         if source is not None:
             delete_source(SYSTEM, source)
             return 1
-        mails = detach_and_delete_video(video)
+        mails = detach_and_delete_video(SYSTEM, video)
         trail.record(
             SYSTEM,
             "video:purged",

@@ -12,8 +12,10 @@ from vigint_web.clock import utcnow
 from vigint_web.errors import Conflict, NotFound
 from vigint_web.models import (
     Access,
+    ActKind,
     FileKind,
     Incident,
+    IncidentAct,
     Link,
     Mail,
     Notification,
@@ -22,6 +24,7 @@ from vigint_web.models import (
     VideoStatus,
 )
 from vigint_web.models.types import ATTEMPTS
+from vigint_web.services.core.actors import Actor
 from vigint_web.services.core.leases import Lease
 from vigint_web.services.core.runtime import runtime
 from vigint_web.services.core.transactions import after_commit, change, transaction
@@ -94,8 +97,10 @@ def restart_failed(video_id: int) -> int:
     return attempt
 
 
-def detach_and_delete_video(video: Video) -> int:
+def detach_and_delete_video(actor: Actor, video: Video) -> int:
     """Remove a video's row, links and files; its access log is kept.
+
+    The timeline of its incident records it; the caller writes the audit event.
 
     Returns the number of its mails that were deleted too.
 
@@ -113,6 +118,13 @@ def detach_and_delete_video(video: Video) -> int:
         session.execute(
             update(Notification).where(Notification.link_id.in_(links)).values(link_id=None)
         )
+        for incident_id in session.scalars(
+            select(Incident.id).where(Incident.video_id == video.id)
+        ):
+            act = IncidentAct(
+                incident_id=incident_id, kind=ActKind.VIDEO_DELETED, actor=actor.label
+            )
+            session.add(act)
         session.execute(update(Incident).where(Incident.video_id == video.id).values(video_id=None))
         session.execute(delete(Playback).where(Playback.link_id.in_(links)))
         session.execute(delete(Link).where(Link.video_id == video.id))

@@ -1,0 +1,63 @@
+"""Review of incidents: what people did about each, and the reasons of false alarms."""
+
+from datetime import datetime
+from enum import StrEnum
+
+from sqlalchemy import ForeignKey, Index, String, Text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from vigint_web.clock import utcnow
+from vigint_web.extensions import Base
+from vigint_web.models.types import UtcDateTime
+
+
+class ActKind(StrEnum):
+    """What a person, or a program with the scope, did about an incident."""
+
+    CONFIRMED = "confirmed"
+    FALSE_ALARM = "false_alarm"
+    CLOSED = "closed"
+    REOPENED = "reopened"
+    NOTE = "note"
+    ASSIGNED = "assigned"
+    UNASSIGNED = "unassigned"
+    # Records of what happened outside Vigint.
+    POLICE_CALLED = "police_called"
+    CONFIRMED_BY_SIGHT = "confirmed_by_sight"
+    # Not by a reviewer: the end of its footage.
+    VIDEO_DELETED = "video_deleted"
+
+
+class IncidentAct(Base):
+    """One act about an incident; rows are only added."""
+
+    __tablename__ = "incident_acts"
+    __table_args__ = (Index("ix_incident_acts_incident", "incident_id", "id"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    incident_id: Mapped[int] = mapped_column(ForeignKey("incidents.id", ondelete="CASCADE"))
+    at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)
+    kind: Mapped[ActKind] = mapped_column(String(24))
+    # The address of a user, or a key by its prefix; it remains when they are gone.
+    actor: Mapped[str] = mapped_column(String(254))
+    # The note, or the explanation of a decision.
+    text: Mapped[str] = mapped_column(Text, default="")
+    # The code of a false alarm's reason.
+    reason: Mapped[str | None] = mapped_column(String(64))
+    # The address of the user an incident was assigned to.
+    assignee: Mapped[str | None] = mapped_column(String(254))
+
+
+class FalseAlarmReason(Base):
+    """A reason for false alarms; administrators edit the list."""
+
+    __tablename__ = "false_alarm_reasons"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    # Stable: incidents, acts and programs name reasons by it.
+    code: Mapped[str] = mapped_column(String(64), unique=True)
+    # Null: one of the initial reasons, shown in the reader's language.
+    label: Mapped[str | None] = mapped_column(String(100))
+    position: Mapped[int]
+    # Removed from the choice; past decisions keep it.
+    retired_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
