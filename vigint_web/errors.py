@@ -68,6 +68,16 @@ class NoSecondFactor(Conflict):
         self.facts = {"email": email}
 
 
+class AlreadyDecided(Conflict):
+    """Another decision about this incident came first."""
+
+    code = "already_decided"
+
+    def __init__(self, by: str, state: str) -> None:
+        super().__init__(self.code)
+        self.facts = {"by": by, "state": state}
+
+
 class IdempotencyConflict(Conflict):
     """An Idempotency-Key was reused with another body."""
 
@@ -188,6 +198,11 @@ class MistakeCode(StrEnum):
     NAME_LENGTH = "name_length"
     TOO_LONG = "too_long"
     RECORDED_IN_FUTURE = "recorded_in_future"
+    # Of reviews.
+    UNKNOWN_ACT = "unknown_act"
+    UNKNOWN_ASSIGNEE = "unknown_assignee"
+    UNKNOWN_DECISION = "unknown_decision"
+    UNKNOWN_REASON = "unknown_reason"
     # Of people.
     EMAIL_MALFORMED = "email_malformed"
     PASSWORD_LENGTH = "password_length"  # noqa: S105 - a code

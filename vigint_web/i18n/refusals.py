@@ -68,6 +68,14 @@ _MISTAKES: Mapping[MistakeCode, LazyString | str] = {
     MistakeCode.WRONG_CODE: _(
         "This code is wrong. Check the phone’s clock, then try the next code."
     ),
+    MistakeCode.UNKNOWN_ACT: _("This cannot be recorded about an incident."),
+    MistakeCode.UNKNOWN_ASSIGNEE: _(
+        "This person cannot work on the incident. Choose one of those offered."
+    ),
+    MistakeCode.UNKNOWN_DECISION: _(
+        "This decision was not understood. Reload the page and decide again."
+    ),
+    MistakeCode.UNKNOWN_REASON: _("Choose one of the reasons for a false alarm."),
     MistakeCode.UNKNOWN_LOCALE: _("The language must be one of %(names)s."),
     MistakeCode.UNKNOWN_TIMEZONE: _("The time zone must be a name such as Europe/Paris."),
     MistakeCode.UNKNOWN_SITE: _("One of these sites no longer exists. Reload the page."),

@@ -44,6 +44,7 @@ _REFUSALS: dict[str, LazyString] = {
     "account_link_expired": _("This link has expired. Ask for a new one under “Forgot your password?” on the login page."),
     "last_admin": _("This is the last administrator who can log in. Make someone else an administrator first."),
     "edited_meanwhile": _("Someone else has changed this in the meantime. Reload the page and check."),
+    "already_decided": _("%(by)s has already decided about this incident. Check the decision, then decide again."),
     "email_taken": _("%(email)s exists already."),
     "no_second_factor": _("%(email)s has no second factor."),
     "unknown_user": _("There is no user %(email)s."),

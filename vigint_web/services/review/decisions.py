@@ -1,0 +1,81 @@
+"""Decide about incidents: one conditional update, so that of two decisions the first counts."""
+
+from datetime import datetime
+
+from sqlalchemy import update
+
+from vigint_web.clock import utcnow
+from vigint_web.errors import AlreadyDecided, Conflict, Invalid, Mistake, MistakeCode
+from vigint_web.models import Incident, IncidentState
+from vigint_web.services.core.actors import Actor
+from vigint_web.services.core.transactions import change, transaction
+from vigint_web.services.incidents.incidents import get_incident
+from vigint_web.services.review import reasons
+from vigint_web.services.review.acts import add_act, checked_note, last_decision
+from vigint_web.services.review.transitions import act_of, may_follow
+
+
+def decide(
+    actor: Actor,
+    reference: str,
+    wanted: IncidentState,
+    *,
+    seen: IncidentState,
+    reason: str | None = None,
+    note: str = "",
+) -> Incident:
+    """Confirm an incident, call it a false alarm, close it or reopen it.
+
+    Args:
+        wanted: NEW reopens it.
+        seen: the state that the actor saw; the decision counts only if it still has it.
+        reason: the code of a reason, required for a false alarm.
+        note: an explanation, at most `LONGEST_NOTE` characters.
+
+    Raises:
+        NotFound: the actor sees no such incident.
+        Invalid: the reason is missing or unknown, or the note too long.
+        AlreadyDecided: another decision came first.
+        Conflict: the decision does not follow that state.
+    """
+    note = checked_note(note)
+    reason = _checked_reason(wanted, reason)
+    if not may_follow(seen, wanted):
+        raise Conflict
+    incident = get_incident(actor, reference)
+    now = utcnow()
+    with transaction() as session:
+        decided = change(
+            session,
+            update(Incident)
+            .where(Incident.id == incident.id, Incident.state == seen)
+            .values(state=wanted, **_judgement(wanted, actor, reason, now)),
+        )
+        if decided:
+            add_act(session, actor, incident, act_of(wanted), text=note, reason=reason)
+    current = get_incident(actor, reference)
+    if not decided:
+        first = last_decision(incident.id)
+        by = first.actor if first is not None else ""
+        # The same person's second click finds its own decision.
+        if (current.state, by) != (wanted, actor.label):
+            raise AlreadyDecided(by, current.state)
+    return current
+
+
+def _checked_reason(wanted: IncidentState, reason: str | None) -> str | None:
+    if wanted != IncidentState.FALSE_ALARM:
+        return None
+    if reason not in {known.code for known in reasons.list_reasons()}:
+        raise Invalid([Mistake(MistakeCode.UNKNOWN_REASON, "reason")])
+    return reason
+
+
+def _judgement(
+    wanted: IncidentState, actor: Actor, reason: str | None, now: datetime
+) -> dict[str, object]:
+    if wanted == IncidentState.CLOSED:
+        return {}  # a judgement stands
+    if wanted == IncidentState.NEW:
+        return {"decision": None, "reason": None, "decided_at": None, "decided_by": None}
+    return {"decision": wanted, "reason": reason, "decided_at": now, "decided_by": actor.label}
