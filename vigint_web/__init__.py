@@ -20,6 +20,7 @@ from vigint_web.blueprints.pages import (
     people,
     player,
     retention,
+    review,
     sharing,
     sites,
     sources,
@@ -181,6 +182,6 @@ def _blueprints(app: Flask) -> None:
     for module in (
         health, auth, dashboard, sources, incidents, videos, links, sharing, outbox, player, tokens,
         hosting, ingest, uploads, read, docs, keys, metrics, people, sites,
-        retention,
+        retention, review,
     ):  # fmt: skip
         app.register_blueprint(module.blueprint)

@@ -52,6 +52,7 @@ def urls(
         "source_id": source.source_id,
         "reference": library.incident_of(video).reference,
         "public_id": video.public_id,
+        "code": "animal",
         "video_id": video.public_id,
         "alert_id": 1,
         "link_id": 1,

@@ -284,6 +284,7 @@ PLACES.add(
     Place("person-link", _person("invited"), act=_press("/link", "main .copyable")),
 )
 PLACES.add("sites.index", Place("sites", _fixed("/sites/"), always=True))
+PLACES.add("review.reason_list", Place("reasons", _fixed("/review/reasons/"), always=True))
 PLACES.add("developers.page", Place("developers", _fixed("/developers/"), always=True))
 PLACES.add(
     "player.page",

@@ -52,6 +52,7 @@ class Other:
     def arguments(self) -> dict[str, object]:
         """Return their arguments, by the names in routes."""
         return {
+            "code": "animal",  # a reason: of the installation
             "name": "days",  # a retention: of the installation, so of no site
             "source_id": self.source.source_id,
             "reference": self.incident.reference,

@@ -14,8 +14,9 @@ from vigint_web.http.pages.live import live_page
 from vigint_web.http.pages.mail_frames import mail_frame
 from vigint_web.http.pages.paging import asked_day, beginning_of, chosen, cursor, search_text
 from vigint_web.http.security.identity import actor, can
+from vigint_web.i18n.reasons import reason_words
 from vigint_web.i18n.refusals import error_sentence
-from vigint_web.models import RiskLevel
+from vigint_web.models import Incident, Notification, RiskLevel
 from vigint_web.permissions import Permission
 from vigint_web.services.dispatch import digests
 from vigint_web.services.hosting import remote
@@ -24,6 +25,8 @@ from vigint_web.services.incidents.listing import IncidentFilter, find_incidents
 from vigint_web.services.links import links
 from vigint_web.services.notifications import delivery, sent_mails
 from vigint_web.services.notifications import preview as previews
+from vigint_web.services.review import assignment, reasons
+from vigint_web.services.review.incident_timeline import timeline_of
 
 blueprint = Blueprint("incidents", __name__, url_prefix="/incidents")
 
@@ -93,9 +96,27 @@ def _shown(reference: str) -> dict[str, object]:
         "repeats_in_all": digests.count_repeats([incident.id]).get(incident.id, 0),
         "links": links.links_of_video(incident.video_id) if incident.video_id else [],
         "hosting": remote.find_hosting(incident.id),
+        **_reviewed(incident, notifications),
         "now": utcnow(),
         "busy": not settled
         or any(notification.state in {"waiting", "pending"} for notification in notifications),
+    }
+
+
+def _reviewed(incident: Incident, notifications: list[Notification]) -> dict[str, object]:
+    labels = reasons.reason_labels()
+
+    def reason_of(code: str | None) -> str:
+        return reason_words(code, labels.get(code)) if code else ""
+
+    works = can(Permission.MANAGE_INCIDENTS)
+    return {
+        "timeline": timeline_of(incident, notifications),
+        "reason_of": reason_of,
+        "reason": reason_of(incident.reason),
+        "reasons": [(one.code, reason_of(one.code)) for one in reasons.list_reasons()],
+        "assignee": assignment.assignee_of(incident),
+        "assignable": assignment.assignable(incident.site_id) if works else [],
     }
 
 

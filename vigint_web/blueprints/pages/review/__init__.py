@@ -1,0 +1,5 @@
+"""Review of incidents: decisions, notes, assignment, reasons of false alarms."""
+
+from vigint_web.blueprints.pages.review.views import blueprint
+
+__all__ = ["blueprint"]

@@ -1,0 +1,63 @@
+"""Forms for the review of incidents."""
+
+from flask_babel import lazy_gettext as _
+from flask_wtf import FlaskForm
+from wtforms import SelectField, StringField
+from wtforms.validators import InputRequired, Length
+
+from vigint_web.errors import Invalid, Mistake, MistakeCode
+from vigint_web.models import IncidentState
+from vigint_web.services.review.acts import LONGEST_NOTE
+
+_LARGEST_ID = 2**31 - 1  # in both databases
+_STATES = [state.value for state in IncidentState]
+
+
+class DecisionForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF ships no types
+    """Ask for a decision; `seen` is the state on the page that was shown."""
+
+    decision = SelectField(choices=_STATES)
+    seen = SelectField(choices=_STATES)
+    reason = StringField(validators=[Length(max=64)])
+    note = StringField(validators=[Length(max=LONGEST_NOTE)])
+
+
+class NoteForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF ships no types
+    """Ask for a note."""
+
+    text = StringField()
+
+
+class AssignmentForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF ships no types
+    """Ask for the user who works on an incident; empty for none."""
+
+    assignee = StringField(validators=[Length(max=10)])
+
+    def user_id(self) -> int | None:
+        """Return the chosen user; raises Invalid when it is no number."""
+        chosen = (self.assignee.data or "").strip()
+        if not chosen:
+            return None
+        if not (chosen.isascii() and chosen.isdecimal() and int(chosen) <= _LARGEST_ID):
+            raise Invalid([Mistake(MistakeCode.UNKNOWN_ASSIGNEE, "assignee")])
+        return int(chosen)
+
+
+class OutsideForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF ships no types
+    """Ask for what happened outside Vigint."""
+
+    kind = StringField(validators=[Length(max=32)])
+
+
+class FalseAlarmReasonForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF ships no types
+    """Ask for the label of a reason."""
+
+    label = StringField(
+        _("Reason"),
+        filters=[lambda text: " ".join(text.split()) if text else text],
+        validators=[
+            InputRequired(_("Enter the reason in a few words.")),
+            Length(max=100, message=_("At most 100 characters.")),
+        ],
+        render_kw={"autocomplete": "off", "maxlength": 100},
+    )

@@ -1,0 +1,211 @@
+"""Views of the review of incidents."""
+
+from collections.abc import Callable
+
+from flask import Blueprint, flash, redirect, render_template, url_for
+from flask_babel import gettext as _
+from werkzeug.wrappers import Response
+
+from vigint_web.blueprints.forms import ActionForm
+from vigint_web.blueprints.pages.review.forms import (
+    AssignmentForm,
+    DecisionForm,
+    FalseAlarmReasonForm,
+    NoteForm,
+    OutsideForm,
+)
+from vigint_web.errors import AlreadyDecided, Conflict, Invalid, Mistake, MistakeCode
+from vigint_web.http.security.identity import actor
+from vigint_web.i18n.reasons import reason_words
+from vigint_web.i18n.refusals import error_sentence
+from vigint_web.i18n.sentences import author_words
+from vigint_web.models import ActKind, IncidentState
+from vigint_web.services.incidents.incidents import get_incident
+from vigint_web.services.review import acts, assignment, decisions, reasons
+
+blueprint = Blueprint("review", __name__)
+
+_INCIDENT = "/incidents/<reference>"
+
+
+@blueprint.post(f"{_INCIDENT}/decide")
+def decide(reference: str) -> Response:
+    """Confirm an incident, call it a false alarm, close it or reopen it."""
+    form = DecisionForm()
+
+    def change() -> str:
+        if not form.validate_on_submit():
+            raise Invalid([Mistake(MistakeCode.UNKNOWN_DECISION)])
+        wanted = IncidentState(form.decision.data)
+        decisions.decide(
+            actor(),
+            reference,
+            wanted,
+            seen=IncidentState(form.seen.data),
+            reason=form.reason.data or None,
+            note=form.note.data or "",
+        )
+        return _decided_words(wanted)
+
+    return _changed(reference, change)
+
+
+@blueprint.post(f"{_INCIDENT}/note")
+def note(reference: str) -> Response:
+    """Add a note."""
+    form = NoteForm()
+    text = form.text.data or ""
+
+    def change() -> str:
+        acts.add_note(actor(), reference, text)
+        return str(_("Note added."))
+
+    return _changed(reference, change)
+
+
+@blueprint.post(f"{_INCIDENT}/assign")
+def assign(reference: str) -> Response:
+    """Assign the incident to a user, or to none."""
+    form = AssignmentForm()
+
+    def change() -> str:
+        user_id = form.user_id()
+        assignment.assign(actor(), reference, user_id)
+        return str(_("Assigned.") if user_id is not None else _("No longer assigned."))
+
+    return _changed(reference, change)
+
+
+@blueprint.post(f"{_INCIDENT}/record")
+def record(reference: str) -> Response:
+    """Record a call to the police, or a confirmation by sight."""
+    form = OutsideForm()
+    known = {kind.value: kind for kind in acts.OUTSIDE}
+
+    def change() -> str:
+        kind = known.get(form.kind.data or "", ActKind.NOTE)
+        acts.record_outside(actor(), reference, kind)
+        return str(_("Recorded."))
+
+    return _changed(reference, change)
+
+
+@blueprint.get("/review/reasons/")
+def reason_list() -> str:
+    """List the reasons of false alarms."""
+    return _listed(FalseAlarmReasonForm(formdata=None))
+
+
+@blueprint.post("/review/reasons/add")
+def add_reason() -> Response | tuple[str, int]:
+    """Add a reason."""
+    form = FalseAlarmReasonForm()
+    if form.validate_on_submit():
+        try:
+            reasons.add_reason(actor(), form.label.data)
+        except Conflict:
+            form.label.errors = [
+                _(
+                    "There is such a reason already, or there are %(most)s of them. "
+                    "Rename or remove one first.",
+                    most=reasons.MOST_REASONS,
+                )
+            ]
+        else:
+            flash(_("Reason added."), "success")
+            return redirect(url_for("review.reason_list"))
+    return _listed(form), 422
+
+
+@blueprint.post("/review/reasons/<code>/rename")
+def rename_reason(code: str) -> Response | tuple[str, int]:
+    """Rename a reason, in past decisions too."""
+    form = FalseAlarmReasonForm(prefix=code)
+    if form.validate_on_submit():
+        try:
+            reasons.rename_reason(actor(), code, form.label.data)
+        except Conflict:
+            form.label.errors = [_("There is such a reason already.")]
+        else:
+            flash(_("Reason renamed."), "success")
+            return redirect(url_for("review.reason_list"))
+    return _listed(FalseAlarmReasonForm(formdata=None), {code: form}), 422
+
+
+@blueprint.post("/review/reasons/<code>/remove")
+def retire_reason(code: str) -> Response:
+    """Remove a reason from the choice."""
+    try:
+        reasons.retire_reason(actor(), code)
+    except Conflict:
+        flash(
+            _("This is the last reason, and a false alarm needs one. Add another one first."),
+            "danger",
+        )
+    else:
+        flash(_("Reason removed. Past decisions keep it."), "success")
+    return redirect(url_for("review.reason_list"))
+
+
+def _listed(
+    form: FalseAlarmReasonForm, refused: dict[str, FalseAlarmReasonForm] | None = None
+) -> str:
+    listed = [(one.code, reason_words(one.code, one.label)) for one in reasons.list_reasons()]
+    forms = {
+        code: FalseAlarmReasonForm(formdata=None, prefix=code, data={"label": words})
+        for code, words in listed
+    }
+    return render_template(
+        "review/reasons.html",
+        listed=listed,
+        form=form,
+        forms={**forms, **(refused or {})},
+        action=ActionForm(formdata=None),
+    )
+
+
+def _changed(reference: str, change: Callable[[], str]) -> Response:
+    """Do what was asked; the incident's page shows the result, or why it was refused.
+
+    Raises:
+        NotFound: the user sees no such incident, whatever was asked.
+    """
+    get_incident(actor(), reference)
+    try:
+        flash(change(), "success")
+    except AlreadyDecided as error:
+        flash(_first_words(error), "danger")
+    except Conflict:
+        flash(
+            _("This decision does not follow the present one. Check it and decide again."), "danger"
+        )
+    except Invalid as error:
+        flash(error_sentence(error), "danger")
+    return redirect(url_for("incidents.show", reference=reference))
+
+
+def _decided_words(wanted: IncidentState) -> str:
+    words: dict[IncidentState, str] = {
+        IncidentState.CONFIRMED: _("Incident confirmed."),
+        IncidentState.FALSE_ALARM: _("Recorded as a false alarm."),
+        IncidentState.CLOSED: _("Incident closed."),
+        IncidentState.NEW: _("Incident reopened."),
+    }
+    return words[wanted]
+
+
+def _first_words(error: AlreadyDecided) -> str:
+    """Return who decided first, and what."""
+    words = {
+        IncidentState.CONFIRMED: _("confirmed"),
+        IncidentState.FALSE_ALARM: _("false alarm"),
+        IncidentState.CLOSED: _("closed"),
+        IncidentState.NEW: _("reopened"),
+    }
+    return str(
+        _(
+            "%(by)s was first: %(decision)s. Nothing was changed.",
+            by=author_words(str(error.facts["by"])),
+            decision=words[IncidentState(str(error.facts["state"]))],
+        )
+    )
