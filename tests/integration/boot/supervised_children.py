@@ -25,26 +25,30 @@ def end(*_):
     with open("ended", "a") as log:
         log.write({name!r} + "\\n")
     sys.exit(0)
+# A signal wakes the read; just before pause() it would be noted, and its handler never run.
+woken, wakes = os.pipe()
+os.set_blocking(wakes, False)
+signal.set_wakeup_fd(wakes, warn_on_full_buffer=False)
+def wait():
+    while True:
+        os.read(woken, 1)
 """
 STEADY = """
 signal.signal(signal.SIGTERM, end)
 tell({name!r}, os.getpid())
-while True:
-    signal.pause()
+wait()
 """
 STUBBORN = """
 signal.signal(signal.SIGTERM, signal.SIG_IGN)
 tell({name!r}, os.getpid())
-while True:
-    signal.pause()
+wait()
 """
 FAMILY = """
 if os.fork() == 0:
     tell({name!r} + "-child", os.getpid())
 else:
     tell({name!r}, os.getpid())
-while True:
-    signal.pause()
+wait()
 """
 SHORT = """
 tell({name!r}, os.getpid())

@@ -128,8 +128,7 @@ def slowly(*_):
     end()
 signal.signal(signal.SIGTERM, slowly)
 tell({name!r}, os.getpid())
-while True:
-    signal.pause()
+wait()
 """
     process = supervised.start_ready(supervised.child("web", slow))
     process.send_signal(signal.SIGTERM)
