@@ -1,6 +1,6 @@
 """Incidents: detections as reported by a detector."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
@@ -12,6 +12,9 @@ from vigint_web.extensions import Base
 from vigint_web.models.site import Camera, Site
 from vigint_web.models.types import UtcDateTime
 from vigint_web.models.video import Video
+
+# Encoding on the camera's side and a slow line take minutes at most.
+LATE = timedelta(minutes=15)
 
 
 class RiskLevel(StrEnum):
@@ -135,6 +138,21 @@ class Incident(Base):
     def video_name(self) -> str | None:
         """Return the id given by the program that sent the video, if there is one."""
         return self.hosted_id or (self.video.public_id if self.video else None)
+
+    @property
+    def is_ahead(self) -> bool:
+        """Return whether it was detected after its receipt, by a clock that is fast."""
+        return self.detected_at > self.created_at
+
+    @property
+    def listed_at(self) -> datetime:
+        """Return its time in lists: that of detection, of receipt where the clock is fast."""
+        return min(self.detected_at, self.created_at)
+
+    @property
+    def is_late(self) -> bool:
+        """Return whether it was received long after its detection, as after an outage."""
+        return self.created_at - self.detected_at > LATE
 
     @property
     def frames_left_out(self) -> int | None:

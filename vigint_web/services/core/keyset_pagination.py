@@ -144,8 +144,7 @@ def read_marks(
 
 
 def merge_marks(
-    queries: Sequence[Select[Any]],
-    order: Order,
+    parts: Sequence[tuple[Select[Any], Order]],
     cursor: SortedCursor = SORTED_TOP,
     size: int = PAGE,
 ) -> SortedPage[Mark]:
@@ -153,14 +152,20 @@ def merge_marks(
 
     Each is read from an index of its own, where one query for all would have to sort. Every row has
     a value.
+
+    Args:
+        parts: queries without a common row, each with its order; all in the same direction.
     """
-    asked = [query.with_only_columns(order.column, order.row_id) for query in queries]
+    asked = [(query.with_only_columns(order.column, order.row_id), order) for query, order in parts]
+    descending = any(order.descending for _query, order in asked)
 
     def merged(start: Mark | None, limit: int, *, forward: bool) -> list[Mark]:
         found = [
-            mark for query in asked for mark in _read(query, order, start, limit, forward=forward)
+            mark
+            for query, order in asked
+            for mark in _read(query, order, start, limit, forward=forward)
         ]
-        falling = order.descending == forward
+        falling = descending == forward
         return sorted(found, key=lambda mark: (mark.value, mark.id), reverse=falling)[:limit]
 
     def below(above: Mark | None, limit: int) -> list[Mark]:

@@ -55,7 +55,7 @@ def page_of_readings(
         else [Access.link_id.in_(found)]
     )
     queries = [select(Access.id).where(condition) for condition in asked]
-    page = merge_marks(queries, _NEWEST_FIRST, cursor, size)
+    page = merge_marks([(query, _NEWEST_FIRST) for query in queries], cursor, size)
     ids = [mark.id for mark in page.rows]
     rows = {row.id: row for row in db.session.scalars(select(Access).where(Access.id.in_(ids)))}
     readings = [_reading(rows[n], found[rows[n].link_id or 0]) for n in ids if n in rows]

@@ -1,5 +1,6 @@
 """Views of incidents."""
 
+from datetime import datetime
 from typing import Any
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
@@ -12,16 +13,22 @@ from vigint_web.config.values import LOCALES
 from vigint_web.errors import Invalid
 from vigint_web.http.pages.live import live_page
 from vigint_web.http.pages.mail_frames import mail_frame
-from vigint_web.http.pages.paging import asked_day, beginning_of, chosen, cursor, search_text
+from vigint_web.http.pages.paging import asked_day, beginning_of, chosen, search_text, sorted_cursor
 from vigint_web.http.security.identity import actor, can
 from vigint_web.i18n.reasons import reason_words
 from vigint_web.i18n.refusals import error_sentence
-from vigint_web.models import Incident, Notification, RiskLevel
+from vigint_web.models import Incident, IncidentState, Notification, RiskLevel
 from vigint_web.permissions import Permission
+from vigint_web.services.accounts.sites import list_sites
 from vigint_web.services.dispatch import digests
 from vigint_web.services.hosting import remote
 from vigint_web.services.incidents import incidents
-from vigint_web.services.incidents.listing import IncidentFilter, find_incidents
+from vigint_web.services.incidents.listing import (
+    MOST_COUNTED,
+    IncidentFilter,
+    IncidentList,
+    count_undecided,
+)
 from vigint_web.services.links import links
 from vigint_web.services.notifications import delivery, sent_mails
 from vigint_web.services.notifications import preview as previews
@@ -46,23 +53,43 @@ def live_list() -> Response:
 def _listed() -> dict[str, object]:
     since, until = asked_day("from"), asked_day("to")
     risk = chosen("risk", tuple(level.value for level in RiskLevel))
+    state = chosen("state", tuple(one.value for one in IncidentState))
+    mine = chosen("mine", ("1",))
+    site = _asked_site()
     wanted = IncidentFilter(
         text=search_text(),
         risk=RiskLevel(risk) if risk else None,
         since=beginning_of(since),
         until=beginning_of(until, following=True),
+        state=IncidentState(state) if state else None,
+        assignee_id=actor().user_id if mine else None,
+        site_id=site,
     )
-    here = cursor()
+    here = sorted_cursor(datetime, known=True)
     # The address keeps the filter; `from` is a keyword that templates cannot use.
-    asked = {"q": wanted.text, "risk": risk, "from": since, "to": until}
+    asked = {
+        "q": wanted.text, "risk": risk, "from": since, "to": until, "state": state, "mine": mine,
+        "site": site,
+    }  # fmt: skip
     kept = {name: str(value) for name, value in asked.items() if value}
-    page = find_incidents(actor(), wanted, here)
+    listed = IncidentList(actor(), wanted)
+    page = listed.page(here)
     return {
         "page": page,
         "repeats": digests.count_repeats([row.id for row in page.rows]),
+        "assignees": assignment.assignees_of(page.rows),
         "here": here,
         "kept": kept,
+        "found": listed.count() if kept else None,
+        "undecided": count_undecided(actor()),
+        "most": MOST_COUNTED,
+        "sites": list_sites(actor()),
     }
+
+
+def _asked_site() -> int | None:
+    number = request.args.get("site", type=int)
+    return number if number is not None and actor().sees(number) else None
 
 
 @blueprint.get("/<reference>/")

@@ -1,0 +1,178 @@
+"""The list of incidents: in the order of what happened, and what is left to decide."""
+
+import re
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+from flask import Flask
+from sqlalchemy import text
+
+from tests.helpers import Person
+from tests.library import ACTOR
+from vigint_web.clock import utcnow
+from vigint_web.extensions import db
+from vigint_web.models import Incident, IncidentState, RiskLevel, Role, Site
+from vigint_web.services.accounts import sites
+from vigint_web.services.core.actors import SYSTEM, Actor
+from vigint_web.services.core.keyset_pagination import SORTED_TOP, SortedCursor
+from vigint_web.services.core.transactions import transaction
+from vigint_web.services.incidents import listing
+from vigint_web.services.incidents.listing import IncidentFilter, IncidentList, count_undecided
+from vigint_web.services.review import assignment
+
+pytestmark = pytest.mark.both_databases(reason="the order of times, and partial indexes")
+
+EVERY = IncidentFilter()
+NOW = utcnow().replace(microsecond=0)
+
+
+def _add(
+    name: str, detected: float, received: float, site: Site | None = None, **more: object
+) -> Incident:
+    """Add an incident, detected and received so many minutes ago."""
+    row = Incident(
+        reference=f"INC-2026-{name}",
+        site_id=(site or sites.default_site()).id,
+        body_sha256="0" * 64,
+        message="",
+        incident_type="Intrusion",
+        risk_level=RiskLevel.HIGH,
+        detected_at=NOW - timedelta(minutes=detected),
+        created_at=NOW - timedelta(minutes=received),
+        link_hours=48,
+        **more,
+    )
+    with transaction() as session:
+        session.add(row)
+    return row
+
+
+@pytest.fixture
+def night(app: Flask) -> list[Incident]:
+    """Provide the incidents of a night: on time, late, of a fast clock, of another site."""
+    lyon = sites.get_or_add_site("lyon")
+    return [
+        _add("a", detected=600, received=600),
+        _add("c", detected=400, received=399, site=lyon),
+        _add("d", detected=300, received=300, state=IncidentState.CONFIRMED),
+        _add("f", detected=-50, received=100),  # a clock that is 150 minutes fast
+        _add("b", detected=500, received=90),  # after an outage
+        _add("e", detected=200, received=90),
+        _add("g", detected=60, received=60),
+    ]
+
+
+def _names(wanted: IncidentFilter = EVERY, actor: Actor = SYSTEM, size: int = 50) -> str:
+    """Return the names of all rows by walking down the pages."""
+    listed, here, names = IncidentList(actor, wanted), SORTED_TOP, ""
+    while True:
+        page = listed.page(here, size)
+        names += "".join(row.reference[-1] for row in page.rows)
+        if page.next is None:
+            return names
+        here = SortedCursor(before=page.next)
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 50])
+def test_the_order_is_that_of_detection(night: list[Incident], size: int) -> None:
+    assert _names(size=size) == "gfedcba"
+
+
+def test_the_way_up_meets_the_same_rows(night: list[Incident]) -> None:
+    listed = IncidentList(SYSTEM, EVERY)
+    second = listed.page(SortedCursor(before=listed.page(size=3).next), size=3)
+    assert second.previous is not None
+    first = listed.page(SortedCursor(after=second.previous), size=3)
+    assert "".join(row.reference[-1] for row in first.rows) == "gfe"
+
+
+@pytest.mark.parametrize(
+    ("wanted", "names"),
+    [
+        (IncidentFilter(state=IncidentState.NEW), "gfecba"),
+        (IncidentFilter(state=IncidentState.CONFIRMED), "d"),
+        (IncidentFilter(since=NOW - timedelta(minutes=250)), "gfe"),
+        (IncidentFilter(until=NOW - timedelta(minutes=450)), "ba"),
+        # At the time at which it is listed, not at that of the clock that is fast.
+        (
+            IncidentFilter(since=NOW - timedelta(minutes=110), until=NOW - timedelta(minutes=90)),
+            "f",
+        ),
+    ],
+)
+def test_a_filter_shows_and_counts_the_same(
+    night: list[Incident], wanted: IncidentFilter, names: str
+) -> None:
+    assert _names(wanted) == names
+    assert IncidentList(SYSTEM, wanted).count() == len(names)
+
+
+def test_a_site_of_the_filter_and_the_sites_of_the_reader(night: list[Incident]) -> None:
+    lyon = sites.get_or_add_site("lyon").id
+    paris = Actor("paris@example.com", Role.OPERATOR, site_ids=frozenset({sites.default_site().id}))
+    assert _names(IncidentFilter(site_id=lyon)) == "c"
+    assert _names(actor=paris) == "gfedba"
+    assert _names(IncidentFilter(site_id=lyon), paris) == ""
+    assert count_undecided(paris) == 5
+    assert count_undecided(SYSTEM) == 6
+
+
+def test_many_sites_are_one_query_with_the_same_result(
+    night: list[Incident], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(listing, "_MOST_SITES", 1)
+    assert _names(size=2) == "gfedcba"
+
+
+def test_counting_ends_at_its_limit(night: list[Incident], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(listing, "MOST_COUNTED", 3)
+    assert count_undecided(SYSTEM) == 4
+
+
+def test_the_undecided_are_read_from_their_index(night: list[Incident]) -> None:
+    wanted = IncidentFilter(state=IncidentState.NEW)
+    query, order = IncidentList(SYSTEM, wanted)._parts()[0]
+    ordered = query.order_by(order.column.desc(), order.row_id.desc()).limit(50)
+    engine = db.engine
+    compiled = str(ordered.compile(engine, compile_kwargs={"literal_binds": True}))
+    if engine.dialect.name == "sqlite":
+        plan = str(db.session.execute(text(f"EXPLAIN QUERY PLAN {compiled}")).all())
+    else:
+        db.session.execute(text("SET LOCAL enable_seqscan = off"))
+        plan = str(db.session.execute(text(f"EXPLAIN {compiled}")).all())
+    assert "ix_incidents_site_undecided" in plan, plan
+
+
+def _shown(person: Person, query: str) -> list[str]:
+    page = person.browser.get(f"/incidents/{query}")
+    assert page.status_code == 200, query
+    return re.findall(r'<tr data-part="INC-2026-(\w)"', page.text)
+
+
+def test_the_page_narrows_by_state_and_by_whose_it_is(
+    night: list[Incident], people: Callable[[Role], Person]
+) -> None:
+    operator = people(Role.ADMIN).speaking("en")
+    mine = next(
+        user for user in assignment.assignable(night[0].site_id) if user.email == operator.email
+    )
+    assignment.assign(ACTOR, night[0].reference, mine.id)
+    assert _shown(operator, "") == list("gfedcba")
+    assert _shown(operator, "?state=new") == list("gfecba")
+    assert _shown(operator, "?state=new&mine=1") == ["a"]
+    assert _shown(operator, f"?site={sites.get_or_add_site('lyon').id}") == ["c"]
+    for odd in ("?state=x", "?site=x", "?site=-1", "?mine=x", "?before=x&after=~"):
+        assert len(_shown(operator, odd)) == 7 or odd == "?site=-1", odd
+    page = operator.browser.get("/incidents/").text
+    assert re.search(r'id="undecided">6<', page)
+    assert "the detector’s clock is fast" in page
+    assert page.count("received late, ") == 2
+
+
+def test_when_everything_is_decided_the_list_says_so(
+    app: Flask, people: Callable[[Role], Person]
+) -> None:
+    _add("a", 5, 5, state=IncidentState.CLOSED)
+    page = people(Role.OPERATOR).speaking("en").browser.get("/incidents/?state=new").text
+    assert "Everything is decided" in page
