@@ -1,6 +1,6 @@
 """Write the JSON documents of the incident API (contracts, section 6)."""
 
-from typing import Literal
+from typing import Literal, cast
 
 from typing_extensions import TypedDict
 
@@ -11,6 +11,7 @@ from vigint_web.services.core import addresses
 from vigint_web.services.incidents.incidents import answered_link, notifications_of
 from vigint_web.services.links.links import private_url
 
+Decision = Literal["confirmed", "false_alarm"]
 Encoding = Literal["received", "processing", "ready", "failed"]
 
 
@@ -57,6 +58,14 @@ class DeliveryDocument(TypedDict):
     error: str | None
 
 
+class DecisionDocument(TypedDict):
+    """A judgement about an incident."""
+
+    decision: Decision | None
+    reason: str | None
+    decided_at: str | None
+
+
 class StatusDocument(AcceptedDocument):
     """The state of an incident's clip and of every mail."""
 
@@ -69,6 +78,10 @@ class StatusDocument(AcceptedDocument):
     deliveries: list[DeliveryDocument]
     error: str | None
     done: bool
+    # What people judged, for detectors to learn from: a false alarm has a reason.
+    decision: Decision | None
+    reason: str | None
+    decided_at: str | None
 
 
 # Mails about other incidents, and about mails.
@@ -159,6 +172,17 @@ def status_document(incident: Incident) -> StatusDocument:
             for notification in notifications
             if not notification.is_call
         ),
+        **decision_document(incident),
+    }
+
+
+def decision_document(incident: Incident) -> DecisionDocument:
+    """Return the last judgement about an incident, which closing keeps and reopening takes back."""
+    at = incident.decided_at
+    return {
+        "decision": cast("Decision | None", incident.decision),
+        "reason": incident.reason,
+        "decided_at": at.isoformat(timespec="seconds") if at is not None else None,
     }
 
 

@@ -9,7 +9,17 @@ from typing import Any, Literal
 from typing_extensions import TypedDict
 
 from vigint_web.clock import utcnow
-from vigint_web.models import Access, Audience, Incident, Link, RiskLevel, Source, VideoStatus
+from vigint_web.models import (
+    Access,
+    Audience,
+    Incident,
+    IncidentState,
+    Link,
+    RiskLevel,
+    Source,
+    VideoStatus,
+)
+from vigint_web.serializers.incident_api import Decision, decision_document
 from vigint_web.serializers.token_api import ApiLinks, FileInfo, api_links, file_info
 from vigint_web.services.core import addresses
 from vigint_web.services.links.links import program_link
@@ -63,6 +73,10 @@ class IncidentDocument(TypedDict):
     video_id: str | None
     video_status: VideoStatus | None
     status_url: str
+    state: IncidentState
+    decision: Decision | None
+    reason: str | None
+    decided_at: str | None
 
 
 class IncidentsDocument(TypedDict):
@@ -164,6 +178,8 @@ def incident_document(incident: Incident) -> IncidentDocument:
         "video_id": video.public_id if video else None,
         "video_status": VideoStatus(video.status) if video else None,
         "status_url": addresses.incident_document(incident.reference),
+        "state": IncidentState(incident.state),
+        **decision_document(incident),
     }
 
 

@@ -43,6 +43,7 @@ from vigint_web.services.hosting.remote import foreign_token
 from vigint_web.services.incidents.incidents import find_incident_of
 from vigint_web.services.links.links import private_url, token_of
 from vigint_web.services.notifications.clip_facts import clip_of, failure_of, renew_link
+from vigint_web.services.notifications.confirmation import confirmation_of
 from vigint_web.services.notifications.recipient_locale import known_locale, mail_locale
 from vigint_web.services.sources.sources import find_source_of
 
@@ -138,6 +139,7 @@ def _video_of(link: Link, incident: Incident | None) -> dict[str, Any]:
             "place": _place(incident),
             "reference": incident.reference,
             "detected_at": incident.detected_at,
+            "confirmed": confirmation_of(incident),
         }
     source = find_source_of(link.video_id)
     if source is None:
@@ -173,6 +175,7 @@ def facts_of(
         site=incident.site_name or incident.site.name,
         camera=incident.camera.name if incident.camera else None,
         detected_at=incident.detected_at,
+        confirmed=confirmation_of(incident),
         zone_assumed=incident.zone_assumed,
         frame_count=incident.frame_count,
         confidence=incident.confidence,

@@ -21,11 +21,14 @@ from vigint_web.http.security.cross_origin import open_link
 from vigint_web.http.security.identity import visitor
 from vigint_web.http.security.visitor_cookies import read_mark, set_mark
 from vigint_web.http.streaming.ranged_response import decide, send, sent_bytes
+from vigint_web.i18n.formats import reader_zone
 from vigint_web.i18n.sentences import refusal_sentence
-from vigint_web.models import Audience, Link, VideoStatus
+from vigint_web.mail.words import verification
+from vigint_web.models import Audience, Incident, Link, VideoStatus
 from vigint_web.services.incidents.incidents import find_incident_of
 from vigint_web.services.links import access, play_names, plays
 from vigint_web.services.links.rules import Opening
+from vigint_web.services.notifications.confirmation import confirmation_of
 from vigint_web.services.sources.sources import find_source_of
 from vigint_web.services.videos.stored_files import Picture, pictures_of, playable_bytes
 
@@ -55,6 +58,7 @@ def page(video_id: str) -> Response:
     view = plays.own_view(link, going_on, visitor()) or plays.new_view(link, who)
     tracks = pictures_of(video)
     chosen = _chosen(tracks, request.args.get("track"))
+    incident = find_incident_of(video.id)
     # A person's link shows neither name nor description unless granted.
     granted = link.full_access or link.audience == Audience.PROGRAM
     pictures = f"/api/video/{quote(token)}/thumbnail/"
@@ -63,7 +67,8 @@ def page(video_id: str) -> Response:
             "player/page.html",
             link=link,
             video=video,
-            incident=find_incident_of(video.id),
+            incident=incident,
+            verified=_verified(incident) if incident is not None else None,
             source=source if granted else None,
             # The last viewing of a limited link continues although no other may begin.
             state_url=f"/video/{quote(video_id)}/state?token={quote(token)}&view={view}",
@@ -89,6 +94,11 @@ def _opened(token: str, opening: Opening, video_id: str, view: str | None) -> Li
     return access.open_link(
         token, opening, visitor(), statuses=STATUSES, public_id=video_id, view=view
     )
+
+
+def _verified(incident: Incident) -> str:
+    """Return whether a person has confirmed the incident, as in the mail about it."""
+    return verification(confirmation_of(incident), incident.detected_at, reader_zone())
 
 
 def _chosen(tracks: list[Picture], number: str | None) -> Picture | None:
