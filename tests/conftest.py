@@ -26,6 +26,7 @@ from tests.engines import share_compiled_statements
 from tests.helpers import Browser, Clock, Footage, Person, close_pool, log_in, run_jobs
 from tests.library import Library
 from tests.postgresql import NoPostgreSQL, PostgreSQL, postgresql
+from tests.routing import share_compiled_rules
 from tests.s3_server import NoS3, S3Server, s3_server
 from tests.scheduling import pytest_xdist_make_scheduler  # noqa: F401 - a hook
 from vigint_web import create_app
@@ -43,6 +44,7 @@ settings_of_hypothesis.register_profile(
     "vigint", deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
 settings_of_hypothesis.load_profile("vigint")
+share_compiled_rules()
 
 _OURS = ("VIGINT_", "SPARSE_AI_", "VIDEO_LINK_")
 PASSWORD = "correct horse battery"
