@@ -12,7 +12,7 @@ from werkzeug.test import TestResponse
 
 from tests.architecture.conftest import methods_of, routes_of
 from tests.conftest import PASSWORD
-from tests.helpers import Person, csrf_token, log_in
+from tests.helpers import CHEAP_PAGE, Person, csrf_token, log_in
 from tests.library import ACTOR
 from vigint_web.http.security.rules import RULES, Anyone, Key, Monitor, PersonOrKey, Rule, Token
 from vigint_web.http.security.rules import Person as People
@@ -50,7 +50,7 @@ class Visitor:
             return self.browser.get(address, headers=self.headers, environ_base=ELSEWHERE)
         form = {}
         if self.role is not None:
-            form["csrf_token"] = csrf_token(self.browser.get("/account").text)
+            form["csrf_token"] = csrf_token(self.browser.get(CHEAP_PAGE).text)
         return self.browser.open(
             address,
             method=method,

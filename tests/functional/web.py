@@ -14,7 +14,7 @@ from http.cookiejar import CookieJar
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
-from tests.helpers import csrf_token
+from tests.helpers import CHEAP_PAGE, csrf_token
 
 PATIENCE = 60.0
 
@@ -64,7 +64,7 @@ class Session:
             with error:
                 return Answer(error.code, error.headers, error.read(), error.url or "")
 
-    def submit(self, path: str, *, page: str = "/account", **fields: str) -> Answer:
+    def submit(self, path: str, *, page: str = CHEAP_PAGE, **fields: str) -> Answer:
         """Send a form with the CSRF token of a page."""
         token = csrf_token(self.open(page).text)
         return self.open(path, urlencode({"csrf_token": token, **fields}).encode())
