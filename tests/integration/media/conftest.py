@@ -28,9 +28,14 @@ def find_tools_without_path() -> Tools:
         return find_tools()
 
 
-@pytest.fixture(scope="session", params=["packaged", "path"])
+@pytest.fixture(
+    scope="session", params=["packaged", pytest.param("path", marks=pytest.mark.campaign)]
+)
 def tools(request: pytest.FixtureRequest, packaged_tools: Tools) -> Tools:
-    """Each pair of programs on this machine: always the packaged one, and PATH's if any."""
+    """Each pair of programs on this machine: always the packaged one, and PATH's if any.
+
+    Only tests marked BOTH_PROGRAMS use PATH's in an ordinary run, the others in the campaign.
+    """
     if request.param == "packaged":
         return packaged_tools
     if not (shutil.which("ffmpeg") and shutil.which("ffprobe")):

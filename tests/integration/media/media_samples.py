@@ -7,12 +7,16 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from PIL import Image, ImageDraw
 
 from vigint_web.media.frames import find_picture
 from vigint_web.media.incident import FrameRef
 
 MakeClip = Callable[..., Path]
+
+# One test of each kind of work runs with this machine's ffmpeg too; the others in the campaign.
+BOTH_PROGRAMS = pytest.mark.parametrize("tools", ["packaged", "path"], indirect=True)
 
 H264 = ("-c:v", "libx264", "-preset", "ultrafast", "-profile:v", "main", "-pix_fmt", "yuv420p")
 AAC = ("-c:a", "aac")

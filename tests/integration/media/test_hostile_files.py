@@ -16,7 +16,7 @@ from hostile_files import (
     url_entry,
     with_data_elsewhere,
 )
-from media_samples import H264, MakeClip
+from media_samples import BOTH_PROGRAMS, H264, MakeClip
 
 from vigint_web.media.errors import MediaError, MediaErrorCode
 from vigint_web.media.pictures import make_poster
@@ -190,6 +190,7 @@ def test_a_mov_that_names_an_address_or_a_device_hangs_nowhere(
     refused_by_everything(path, probe(film, runner), runner)
 
 
+@BOTH_PROGRAMS
 def test_a_matroska_file_that_names_the_next_one_is_played_alone(
     film: Path, runner: Runner, tmp_path: Path, secret: Path
 ) -> None:
@@ -239,6 +240,7 @@ def test_a_container_that_tells_of_a_billion_pixels_is_refused(
         assert caught.value.code is code
 
 
+@BOTH_PROGRAMS
 def test_pictures_that_tell_of_a_billion_pixels_are_not_decoded(
     make_clip: MakeClip, tools: Tools, tmp_path: Path
 ) -> None:

@@ -12,7 +12,7 @@ from itertools import accumulate
 from pathlib import Path
 
 import pytest
-from media_samples import frame, picture
+from media_samples import BOTH_PROGRAMS, frame, picture
 from PIL import Image
 
 from tests.functional.processes import children_of
@@ -83,6 +83,7 @@ def regular(count: int, step: float = 0.1) -> list[FrameRef]:
     return [frame(EPOCH + index * step, picture(index)) for index in range(count)]
 
 
+@BOTH_PROGRAMS
 def test_forty_frames_100_ms_apart_make_four_seconds(runner: Runner, tmp_path: Path) -> None:
     out = tmp_path / "clip.part"
     clip = encode_frames(regular(40), out, runner)
@@ -169,6 +170,7 @@ def test_png_frames(runner: Runner, tmp_path: Path) -> None:
     assert close(pixels(out, 9, runner).getpixel((150, 100)), (255, 0, 0))
 
 
+@BOTH_PROGRAMS
 def test_mixed_sizes_are_fitted_into_the_first(runner: Runner, tmp_path: Path) -> None:
     sizes = [(161, 121), (161, 121), (60, 200), (640, 100), (161, 121)]
     given = [

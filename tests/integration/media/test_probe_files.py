@@ -5,7 +5,7 @@ import struct
 from pathlib import Path
 
 import pytest
-from media_samples import AAC, H264, MakeClip, picture, remux
+from media_samples import AAC, BOTH_PROGRAMS, H264, MakeClip, picture, remux
 
 from vigint_web.media.errors import MediaError, MediaErrorCode
 from vigint_web.media.probe import probe
@@ -63,6 +63,7 @@ def test_a_turned_picture_has_the_size_it_is_shown_in(
     assert facts.resolution == ("160x120" if turn == 180 else "120x160")
 
 
+@BOTH_PROGRAMS
 def test_a_length_that_no_header_tells_is_measured(make_clip: MakeClip, runner: Runner) -> None:
     path = make_clip("live.webm", "-c:v", "libvpx", "-live", "1")
     assert probe(path, runner).duration == pytest.approx(1, abs=0.1)
@@ -138,6 +139,7 @@ def test_a_known_beginning_and_nothing_after_is_broken(runner: Runner, tmp_path:
     assert refused(path, runner) is MediaErrorCode.BROKEN
 
 
+@BOTH_PROGRAMS
 def test_too_many_pixels(make_clip: MakeClip, runner: Runner) -> None:
     source = "color=size=8200x4400:rate=1"
     huge = make_clip("huge.mkv", "-frames:v", "1", "-c:v", "mjpeg", source=source)
@@ -193,6 +195,7 @@ def gab2_avi(secret: Path) -> bytes:
     return chunk(b"RIFF", b"AVI " + body)
 
 
+@BOTH_PROGRAMS
 def test_an_avi_with_a_playlist_for_subtitles_opens_no_other_file(
     tools: Tools, tmp_path: Path, watched: Path
 ) -> None:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from media_samples import AAC, H264, MakeClip, remux
+from media_samples import AAC, BOTH_PROGRAMS, H264, MakeClip, remux
 from PIL import Image, ImageStat
 
 from vigint_web.media.errors import MediaError, MediaErrorCode
@@ -52,7 +52,19 @@ SOURCES = {
 }
 
 
-@pytest.mark.parametrize("name", SOURCES)
+@pytest.mark.parametrize(
+    ("tools", "name"),
+    [
+        *(("packaged", name) for name in SOURCES),
+        ("path", "hevc10-ac3.mkv"),
+        *(
+            pytest.param("path", name, marks=pytest.mark.campaign)
+            for name in SOURCES
+            if name != "hevc10-ac3.mkv"
+        ),
+    ],
+    indirect=["tools"],
+)
 def test_what_browsers_cannot_play_becomes_what_they_can(
     make_clip: MakeClip, runner: Runner, tmp_path: Path, name: str
 ) -> None:
@@ -114,6 +126,7 @@ def test_odd_sizes_become_even(make_clip: MakeClip, runner: Runner, tmp_path: Pa
     assert (given.resolution, made.resolution) == ("161x121", "160x120")
 
 
+@BOTH_PROGRAMS
 def test_true_times_are_kept(make_clip: MakeClip, runner: Runner, tmp_path: Path) -> None:
     uneven = "setpts='(N*0.04+gte(N,10)*0.313+gte(N,20)*0.777)/TB'"
     scene = ("-vf", f"settb=1/1000,{uneven}", "-fps_mode", "passthrough")
@@ -126,6 +139,7 @@ def test_true_times_are_kept(make_clip: MakeClip, runner: Runner, tmp_path: Path
     assert after == pytest.approx([time - before[0] for time in before], abs=0.002)
 
 
+@BOTH_PROGRAMS
 def test_nothing_but_picture_and_sound_is_taken_along(
     make_clip: MakeClip, runner: Runner, tmp_path: Path
 ) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from media_samples import is_running, wait_until
+from media_samples import BOTH_PROGRAMS, is_running, wait_until
 
 from vigint_web.media.errors import MediaError, MediaErrorCode
 from vigint_web.media.process_pipes import CAPTURE_LIMIT, STDERR_KEPT
@@ -225,6 +225,7 @@ def test_captured_output_is_bounded(tmp_path: Path) -> None:
     assert CAPTURE_LIMIT == 64 * 1024 * 1024
 
 
+@BOTH_PROGRAMS
 def test_memory_is_limited(tools: Tools) -> None:
     big = ["-f", "lavfi", "-i", "testsrc2=size=7680x4320:rate=25:duration=2"]
     runner = Runner(tools, Limits(memory_bytes=700 * 1024 * 1024))
@@ -272,6 +273,7 @@ def test_runs_in_threads_do_not_disturb_each_other(packaged_runner: Runner) -> N
     assert all(b"ffmpeg version" in result for result in results)
 
 
+@BOTH_PROGRAMS
 def test_names_with_colons_and_dashes_are_files(
     runner: Runner, playable_clip: Path, tmp_path: Path
 ) -> None:

@@ -7,7 +7,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from media_samples import H264, MakeClip, frame, picture, remux
+from media_samples import BOTH_PROGRAMS, H264, MakeClip, frame, picture, remux
 from PIL import Image, ImageStat
 
 from vigint_web.media.errors import MediaError, MediaErrorCode
@@ -70,6 +70,7 @@ def scenes_clip(make_clip: MakeClip) -> Path:
     return make_clip("scenes.mp4", *H264, "-g", "1000", source=SCENES)
 
 
+@BOTH_PROGRAMS
 def test_scenes_motion_and_pictures_are_where_they_are_in_the_video(
     scenes_clip: Path, runner: Runner, tmp_path: Path
 ) -> None:
@@ -176,6 +177,7 @@ def test_of_much_video_only_the_pictures_that_stand_for_themselves_are_decoded(
     assert len(line.scenes) == 3
 
 
+@BOTH_PROGRAMS
 def test_a_damaged_time_is_not_filled_with_pictures(
     make_clip: MakeClip, tools: Tools, tmp_path: Path
 ) -> None:
