@@ -2,7 +2,9 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import pytest
 from flask import Flask
@@ -41,6 +43,49 @@ def _name(visit: Visit) -> str:
     return f"{visit[0]}-{visit[1].name}"
 
 
+@dataclass(frozen=True)
+class Looks:
+    """The colour schemes (each at a width) and the widths in which a page is looked at."""
+
+    name: str
+    schemes: Sequence[tuple[str, int]]
+    widths: Sequence[int]
+
+
+SCHEMES = (("light", 1280), ("dark", 390))
+EVERY = Looks("every look", SCHEMES, WIDTHS)
+
+
+def _with_looks() -> list[Any]:
+    """Return every page: in some looks, of which each is some page's, and for the campaign in all.
+
+    The narrowest width, where most goes wrong, is every page's.
+    """
+    narrowest, *wider = WIDTHS
+    cases = []
+    for number, visit in enumerate(LOOKED_AT):
+        scheme, width = SCHEMES[number % len(SCHEMES)], wider[number % len(wider)]
+        some = Looks(f"{scheme[0]}, {narrowest} and {width}", (scheme,), (narrowest, width))
+        for looks, marks in ((some, ()), (EVERY, pytest.mark.campaign)):
+            name = f"{_name(visit)}-{looks.name}"
+            cases.append(pytest.param(visit, looks, marks=marks, id=name))
+    return cases
+
+
+def _with_fonts() -> list[Any]:
+    """Return pages with other fonts: in an ordinary run each with one of them, taken in turn."""
+    fonts = sorted(FONT_SETS.keys() - {"dejavu"})
+    visits = [("long", place) for place in EVERYWHERE if place.name in FONTS_TRIED]
+    return [
+        pytest.param(
+            visit, name, id=f"{_name(visit)}-{name}",
+            marks=() if number % len(fonts) == turn else pytest.mark.campaign,
+        )
+        for turn, name in enumerate(fonts)
+        for number, visit in enumerate(visits)
+    ]  # fmt: skip
+
+
 @pytest.fixture
 def house(houses: Houses, visit: Visit) -> Furnished:
     """Provide the installation of a visit."""
@@ -67,19 +112,21 @@ def test_every_get_route_is_a_page_of_the_table_or_no_page(app: Flask) -> None:
     assert len(names) == len(set(names))
 
 
-@pytest.mark.parametrize("visit", LOOKED_AT, ids=_name)
-def test_nothing_is_wrong_with_a_page(house: Furnished, windows: Windows, visit: Visit) -> None:
+@pytest.mark.parametrize(("visit", "looks"), _with_looks())
+def test_nothing_is_wrong_with_a_page(
+    house: Furnished, windows: Windows, visit: Visit, looks: Looks
+) -> None:
     place = visit[1]
     page = house.open(windows, place)
     wrong: list[str] = []
     if not place.is_mail:
         wrong += page_checks.structure(page, "fr")
     # Colours depend on the scheme, layout on the width: each is tested.
-    for scheme, width in (("light", 1280), ("dark", 390)):
+    for scheme, width in looks.schemes:
         page_checks.look(page, scheme, width)
         found = page_checks.accessibility(page, is_mail=place.is_mail)
         wrong += [f"{scheme} {width}: {problem}" for problem in found]
-    for width in WIDTHS:
+    for width in looks.widths:
         page_checks.look(page, "light", width)
         wrong += [f"{width}: {problem}" for problem in page_checks.layout(page)]
         if not place.is_mail:
@@ -87,10 +134,7 @@ def test_nothing_is_wrong_with_a_page(house: Furnished, windows: Windows, visit:
     assert not wrong, "\n".join(wrong)
 
 
-@pytest.mark.parametrize("fonts", sorted(FONT_SETS.keys() - {"dejavu"}))
-@pytest.mark.parametrize(
-    "visit", [("long", place) for place in EVERYWHERE if place.name in FONTS_TRIED], ids=_name
-)
+@pytest.mark.parametrize(("visit", "fonts"), _with_fonts())
 def test_a_page_is_right_with_other_fonts(
     browsers: Browsers, house: Furnished, visit: Visit, fonts: str
 ) -> None:
