@@ -4,6 +4,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -45,6 +46,10 @@ settings_of_hypothesis.register_profile(
 )
 settings_of_hypothesis.load_profile("vigint")
 share_compiled_rules()
+
+# Without bytecode every process that a test starts compiles the whole application.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 _OURS = ("VIGINT_", "SPARSE_AI_", "VIDEO_LINK_")
 PASSWORD = "correct horse battery"
