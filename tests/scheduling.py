@@ -9,15 +9,20 @@ from typing import Any
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
-# The first match counts. They share: a browser, installations, a checker's cache, an S3.
-_TOGETHER = (
-    "tests/browser/test_pages.py",
-    "tests/browser/",
-    "tests/functional/test_start.py",
-    "tests/functional/",
-    "tests/architecture/test_code.py",
-    "tests/integration/storage/",
-)
+# The first match counts. They share: a browser, installations, a checker's cache, a web server,
+# an S3.
+_TOGETHER = {
+    # Filled installations, of which that of many incidents is used by all of these.
+    "tests/browser/test_first_view.py": "furnished",
+    "tests/browser/test_mail_frames.py": "furnished",
+    "tests/browser/test_pages.py": "furnished",
+    "tests/browser/": "browser",
+    "tests/functional/test_start.py": "start",
+    "tests/functional/": "functional",
+    "tests/architecture/test_code.py": "code",
+    "tests/integration/boot/test_waiting.py": "waiting",
+    "tests/integration/storage/": "storage",
+}
 
 
 _SCREENSHOTS = "tests/browser/test_screenshots.py"
@@ -27,7 +32,8 @@ class _Groups(LoadScopeScheduling):
     def _split_scope(self, nodeid: str) -> str:
         if nodeid.startswith(_SCREENSHOTS):
             return nodeid.partition("-")[0]  # tests of one state share an installation
-        return next((start for start in _TOGETHER if nodeid.startswith(start)), nodeid)
+        groups = (group for start, group in _TOGETHER.items() if nodeid.startswith(start))
+        return next(groups, nodeid)
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling | None:

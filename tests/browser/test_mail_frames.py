@@ -22,8 +22,8 @@ _HIDDEN = """
 
 @pytest.fixture
 def house(houses: Houses) -> Furnished:
-    """Give an installation with a few mails."""
-    return houses.of(STATES["little"])
+    """Give the installation that other tests of pages use too."""
+    return houses.of(STATES["much"])
 
 
 @pytest.fixture

@@ -4,14 +4,15 @@ import os
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 
 import pytest
 
-Until = Callable[..., None]
+from tests.functional.processes import wait_until
 
 # Holds a connection open across the fork, as no application should, and reports what it receives.
 APPLICATION = """
@@ -101,12 +102,19 @@ class Web:
 
 
 @pytest.fixture
-def web(tmp_path: Path, root: Path, until: Until) -> Iterator[Web]:
-    """Yield a running web server."""
-    (tmp_path / "small_app.py").write_text(APPLICATION)
+def web(tmp_path: Path, root: Path) -> Iterator[Web]:
+    """Yield a running web server of the test's own."""
+    with serving(tmp_path, root) as web:
+        yield web
+
+
+@contextmanager
+def serving(folder: Path, root: Path) -> Iterator[Web]:
+    """Run a web server with its files in a folder."""
+    (folder / "small_app.py").write_text(APPLICATION)
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
-    with (tmp_path / "log").open("w") as log:
+    with (folder / "log").open("w") as log:
         process = subprocess.Popen(
             [
                 *(
@@ -118,21 +126,21 @@ def web(tmp_path: Path, root: Path, until: Until) -> Iterator[Web]:
                 ),
                 *("--bind", f"127.0.0.1:{port}", "small_app:app"),
             ],
-            cwd=tmp_path,
+            cwd=folder,
             env={
                 "PATH": os.environ["PATH"],
-                "HOME": str(tmp_path),
-                "PYTHONPATH": f"{root}:{tmp_path}",
-                "DATABASE": str(tmp_path / "database"),
+                "HOME": str(folder),
+                "PYTHONPATH": f"{root}:{folder}",
+                "DATABASE": str(folder / "database"),
                 "VIGINT_WEB_THREADS": "4",
             },
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
         )
-    web = Web(process, port, tmp_path / "log")
+    web = Web(process, port, folder / "log")
     try:
-        until(lambda: web.worker() or process.poll() is not None, "web server ready")
+        wait_until(lambda: web.worker() or process.poll() is not None, "web server ready")
         assert process.poll() is None, web.log.read_text()
         yield web
     finally:

@@ -4,13 +4,20 @@ import socket
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from http.client import HTTPConnection
+from pathlib import Path
 
 import pytest
 
-from tests.integration.boot.small_web import Web
+from tests.integration.boot.small_web import Web, serving
 
-Until = Callable[..., None]
 _CROWD = 40
+
+
+@pytest.fixture(scope="module")
+def web(tmp_path_factory: pytest.TempPathFactory, root: Path) -> Iterator[Web]:
+    """Yield a running web server for all tests of this file, which only send requests."""
+    with serving(tmp_path_factory.mktemp("waiting"), root) as web:
+        yield web
 
 
 @pytest.fixture
