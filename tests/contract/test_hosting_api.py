@@ -25,6 +25,7 @@ from vigint_web.services.core.actors import SYSTEM, command_line
 from vigint_web.services.links import access, links
 
 pytestmark = pytest.mark.both_databases(reason="one row for one id, also at the same moment")
+ONE_DATABASE = pytest.mark.only_sqlite(reason="others here ask of the database what it asks")
 
 API = "/api/v1/videos"
 
@@ -100,6 +101,7 @@ def _delete(client: FlaskClient, key: str, video_id: str) -> int:
     return answer.status_code
 
 
+@ONE_DATABASE
 def test_a_hosted_video_plays_by_its_private_link(
     client: FlaskClient, key: str, clip: bytes, work: Callable[[], None]
 ) -> None:
@@ -228,6 +230,7 @@ def test_many_at_once_under_one_id_are_one_video(app: Flask, key: str, clip: byt
     assert db.session.query(Video).count() == 1
 
 
+@ONE_DATABASE
 def test_other_bytes_than_announced_are_not_kept(
     client: FlaskClient, key: str, clip: bytes, config: Config
 ) -> None:
@@ -242,6 +245,7 @@ def test_other_bytes_than_announced_are_not_kept(
     ("header", "video_id"),
     [("a", "b"), ("../x", None), (None, "-x"), (None, "x" * 65), (None, 7), (None, "a b")],
 )
+@ONE_DATABASE
 def test_an_id_that_is_none_is_400(
     client: FlaskClient, key: str, clip: bytes, header: str | None, video_id: object
 ) -> None:
@@ -250,6 +254,7 @@ def test_an_id_that_is_none_is_400(
     assert (answer.status_code, answer.get_json()["code"]) == (400, "invalid_request")
 
 
+@ONE_DATABASE
 def test_all_mistakes_are_told_at_once(client: FlaskClient, key: str, config: Config) -> None:
     answer = _upload(client, key, None, {"file_hash": "xyz", "confidence": 7})
     assert answer.status_code == 422
@@ -281,6 +286,7 @@ def test_no_fact_refuses_an_upload(
 
 
 @pytest.mark.parametrize("settings", [{"VIGINT_MAX_HOSTED_MB": "1"}])
+@ONE_DATABASE
 def test_a_video_beyond_the_limit_is_refused(client: FlaskClient, key: str) -> None:
     answer = _upload(client, key, b"x" * (1024 * 1024 + 1), {})
     assert (answer.status_code, answer.get_json()["code"]) == (413, "too_large")
@@ -338,6 +344,7 @@ def test_verify_tells_of_terms_that_people_set(
     assert (verdict["valid"], verdict["reason"]) == (False, reason)
 
 
+@ONE_DATABASE
 def test_health_is_told_by_the_older_address(client: FlaskClient) -> None:
     assert client.get("/health").get_json() == client.get("/healthz").get_json()
 
@@ -386,6 +393,7 @@ def test_what_cannot_be_extended(client: FlaskClient, key: str, clip: bytes) -> 
     assert (refused.status_code, refused.get_json()["code"]) == (409, "link_revoked")
 
 
+@ONE_DATABASE
 def test_every_mistake_of_an_extension_is_named_with_its_field(
     client: FlaskClient, key: str
 ) -> None:
@@ -412,6 +420,7 @@ def test_a_deleted_video_is_gone_with_its_links_and_its_id(
     assert db.session.query(AuditEvent).filter(AuditEvent.action == "video:deleted").count() == 1
 
 
+@ONE_DATABASE
 def test_who_may_host(client: FlaskClient, key: str, clip: bytes, api_key: str) -> None:
     assert _upload(client, "", clip, {}).status_code == 401
     assert _upload(client, "vgt_unknown", clip, {}).status_code == 403
@@ -420,6 +429,7 @@ def test_who_may_host(client: FlaskClient, key: str, clip: bytes, api_key: str) 
 
 
 @pytest.mark.parametrize("kind", ["application/json", "application/octet-stream", "video/mp4", ""])
+@ONE_DATABASE
 def test_a_body_that_is_no_form_is_told_which_one_is(
     client: FlaskClient, key: str, kind: str
 ) -> None:

@@ -36,6 +36,7 @@ from vigint_web.services.retention import purge
 from vigint_web.services.sources.sources import delete_source, retry_source
 
 pytestmark = pytest.mark.both_databases(reason="inserts, cascades")
+ONE_DATABASE = pytest.mark.only_sqlite(reason="others here ask of the database what it asks")
 
 Work = Callable[[], None]
 Kinds = set[str]
@@ -87,6 +88,7 @@ def test_a_source_that_plays_as_it_is(operator: Person, footage: Footage, work: 
     }  # fmt: skip
 
 
+@ONE_DATABASE
 def test_a_source_that_is_encoded_anew(operator: Person, footage: Footage, work: Work) -> None:
     path = footage.clip("old.avi", "-c:v", "mpeg4")
     operator.upload(("old.avi", path.read_bytes()))

@@ -46,6 +46,7 @@ from vigint_web.services.processing import pipeline, producing
 from vigint_web.storage import workspace
 
 pytestmark = pytest.mark.both_databases(reason="a database that is full")
+ONE_DATABASE = pytest.mark.only_sqlite(reason="others here ask of the database what it asks")
 
 Work = Callable[[], None]
 MIB = 1024 * 1024
@@ -116,6 +117,7 @@ def test_a_disk_that_fails_at_the_last_moment_keeps_nothing(
     _nothing_kept(config)
 
 
+@ONE_DATABASE
 def test_no_room_while_encoding_is_told_by_text_and_the_link_follows(
     small_disk: Path,
     client: FlaskClient,

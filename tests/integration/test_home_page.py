@@ -28,6 +28,7 @@ from vigint_web.services.core.transactions import transaction
 from vigint_web.services.operations import health
 
 pytestmark = pytest.mark.both_databases(reason="sums and the newest of each")
+ONE_DATABASE = pytest.mark.only_sqlite(reason="others here ask of the database what it asks")
 
 People = Callable[[Role], Person]
 
@@ -49,6 +50,7 @@ def _steps(page: str) -> list[str]:
     return re.findall(r"guide-step guide-(\w+)", page)
 
 
+@ONE_DATABASE
 def test_the_first_steps_lead_to_a_working_installation(
     people: People, library: Library, work: Callable[[], None]
 ) -> None:
@@ -71,6 +73,7 @@ def test_the_first_steps_lead_to_a_working_installation(
     assert 'action="/test-alert"' in _part(page, "health"), "it can be tried again"
 
 
+@ONE_DATABASE
 def test_whoever_may_not_is_told_who_can(people: People) -> None:
     guide = {role: _part(_home(people(role)), "guide") for role in Role}
     assert guide[Role.VIEWER].count("Only an operator or an administrator can do this.") == 2
@@ -166,6 +169,7 @@ def test_links_about_to_expire(people: People, library: Library) -> None:
     assert f"/links/{link.id}/" not in _part(_home(people(Role.VIEWER)), "expiring")
 
 
+@ONE_DATABASE
 def test_the_chart_is_a_table_too(people: People, library: Library) -> None:
     library.incident(b"x")
     shown = _part(_home(people(Role.VIEWER)), "counts")
@@ -191,6 +195,7 @@ def test_days_are_those_of_the_reader(people: People, library: Library) -> None:
     assert last[-1] + last[-2] in {"10", "01"}
 
 
+@ONE_DATABASE
 def test_the_page_follows_by_itself(people: People, library: Library) -> None:
     person = people(Role.OPERATOR)
     first = person.browser.get("/live")
@@ -204,6 +209,7 @@ def test_the_page_follows_by_itself(people: People, library: Library) -> None:
     assert len(set(names)) == len(names), "parts are told apart by their names"
 
 
+@ONE_DATABASE
 def test_names_of_any_length_and_any_signs_are_only_text(people: People, library: Library) -> None:
     evil = '"><script>alert(1)</script>' + "W" * 150
     library.source(name=evil, status=VideoStatus.PROCESSING, progress=1)
@@ -212,6 +218,7 @@ def test_names_of_any_length_and_any_signs_are_only_text(people: People, library
     assert "&lt;script&gt;" in page
 
 
+@ONE_DATABASE
 def test_what_waits_in_the_queue_is_measured(
     app: Flask, queue: Redis, library: Library, monkeypatch: pytest.MonkeyPatch
 ) -> None:

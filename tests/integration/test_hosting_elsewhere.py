@@ -35,6 +35,7 @@ from vigint_web.services.operations.reconciler import reconcile
 from vigint_web.services.videos.lifecycle import detach_and_delete_video
 
 pytestmark = pytest.mark.both_databases(reason="leases are taken by update")
+ONE_DATABASE = pytest.mark.only_sqlite(reason="others here ask of the database what it asks")
 
 
 @pytest.fixture(scope="module")
@@ -86,6 +87,7 @@ def test_a_silent_host_is_asked_again_and_then_ours_goes_out(
     assert "http://vigint.test/video/" in mail.as_string()
 
 
+@ONE_DATABASE
 def test_without_anybody_to_tell_nothing_is_uploaded(
     client: FlaskClient, api_key: str, footage: Footage, work: Callable[[], None]
 ) -> None:
@@ -109,6 +111,7 @@ def test_a_host_without_a_real_key_hosts_nothing(tmp_path: Path, key: str) -> No
     assert "hosted here" in warning
 
 
+@ONE_DATABASE
 def test_the_home_page_says_that_videos_leave_this_machine(
     people: Callable[[Role], Person],
 ) -> None:
@@ -236,6 +239,7 @@ def test_a_host_that_is_ourselves_is_none(config: Config) -> None:
         ({"success": True, "private_link": "https://h.example/v?token=abc"}, HostingState.HOSTED),
     ],
 )
+@ONE_DATABASE
 def test_what_a_host_answers_decides(
     client: FlaskClient,
     api_key: str,

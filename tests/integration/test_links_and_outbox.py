@@ -31,6 +31,7 @@ from vigint_web.services.notifications import delivery
 from vigint_web.services.sources.sources import delete_source
 
 pytestmark = pytest.mark.both_databases(reason="cursors and row locks")
+ONE_DATABASE = pytest.mark.only_sqlite(reason="others here ask of the database what it asks")
 
 
 def _link(token: str) -> Link:
@@ -99,6 +100,7 @@ def test_rotating_gives_a_new_token_and_undoes_no_revocation_of_somebody_with_mo
 
 
 @pytest.mark.parametrize("what", ["revoke", "expire", "rotate", "delete"])
+@ONE_DATABASE
 def test_a_response_that_lasts_is_cut_when_its_link_dies_and_others_go_on(
     app: Flask, library: Library, monkeypatch: pytest.MonkeyPatch, what: str
 ) -> None:

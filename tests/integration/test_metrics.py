@@ -27,6 +27,7 @@ from vigint_web.services.links import links
 from vigint_web.services.operations import metrics
 
 pytestmark = pytest.mark.both_databases(reason="counts by groups")
+ONE_DATABASE = pytest.mark.only_sqlite(reason="others here ask of the database what it asks")
 
 Work = Callable[[], None]
 TOKEN = "a-token-of-the-tests-that-opens-metrics"
@@ -54,6 +55,7 @@ def _read(client: FlaskClient) -> dict[tuple[str, ...], float]:
     }
 
 
+@ONE_DATABASE
 def test_requests_are_counted_by_route(
     client: FlaskClient, library: Library, people: Callable[[Role], Person]
 ) -> None:
@@ -78,6 +80,7 @@ def test_requests_are_counted_by_route(
     assert bounds == sorted(bounds)
 
 
+@ONE_DATABASE
 def test_ranges_and_bytes_are_counted_by_kind(client: FlaskClient, library: Library) -> None:
     token = library.program_token(library.source())
     client.get(f"/stream/{token}/", headers={"Range": "bytes=100-199"})
@@ -184,6 +187,7 @@ def _count_elsewhere(url: str, times: int) -> None:
     elsewhere.send()
 
 
+@ONE_DATABASE
 def test_all_processes_count_together_and_their_end_forgets_nothing(
     client: FlaskClient, config: Config
 ) -> None:
@@ -202,6 +206,7 @@ def test_all_processes_count_together_and_their_end_forgets_nothing(
     assert _read(client)[key] == 13
 
 
+@ONE_DATABASE
 def test_a_forked_process_does_not_tell_its_parents_part_again(client: FlaskClient) -> None:
     mine = runtime().counters
     mine.count(COUNTED, "/x", "GET", "200")
@@ -215,6 +220,7 @@ def test_a_forked_process_does_not_tell_its_parents_part_again(client: FlaskClie
     assert _read(client)[key] == 2
 
 
+@ONE_DATABASE
 def test_what_the_queue_server_could_not_be_told_is_told_later(
     app: Flask, client: FlaskClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -235,6 +241,7 @@ def test_what_the_queue_server_could_not_be_told_is_told_later(
     assert found["vigint_mail_delivery_lag_seconds_bucket", "le=5.0"] == 1
 
 
+@ONE_DATABASE
 def test_a_thread_tells_by_itself(client: FlaskClient, config: Config) -> None:
     assert config.redis_url is not None
     runtime().counters.count(COUNTED, "/x", "GET", "200")
@@ -285,6 +292,7 @@ def test_without_the_queue_server_the_rest_is_there(
         (ELSEWHERE, {"X-API-Key": TOKEN}, 404),
     ],
 )
+@ONE_DATABASE
 def test_who_may_see_them(
     client: FlaskClient, environ: dict[str, str], headers: dict[str, str], status: int
 ) -> None:
@@ -300,6 +308,7 @@ class TestWithoutToken:
         return {}
 
     @pytest.mark.parametrize("given", ["Bearer", "Bearer None", "Bearer  "])
+    @ONE_DATABASE
     def test_no_token_opens_them(self, client: FlaskClient, given: str) -> None:
         answer = client.get("/metrics", headers={"Authorization": given}, environ_base=ELSEWHERE)
         assert answer.status_code == 404
@@ -313,6 +322,7 @@ class TestBehindAProxy:
         return {"VIGINT_TRUSTED_PROXIES": "127.0.0.1", "VIGINT_METRICS_TOKEN": TOKEN}
 
     @pytest.mark.parametrize("address", ["192.0.2.7", "127.0.0.1", "127.0.0.1, 192.0.2.7"])
+    @ONE_DATABASE
     def test_a_forwarded_request_needs_the_token(self, client: FlaskClient, address: str) -> None:
         forwarded = {"X-Forwarded-For": address}
         assert client.get("/metrics", headers=forwarded).status_code == 404

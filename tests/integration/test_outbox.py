@@ -24,6 +24,7 @@ from vigint_web.services.operations.reconciler import reconcile
 from vigint_web.services.retention import purge
 
 pytestmark = pytest.mark.both_databases(reason="cursors and the order of nulls")
+ONE_DATABASE = pytest.mark.only_sqlite(reason="others here ask of the database what it asks")
 
 Work = Callable[[], None]
 People = Callable[[Role], Person]
@@ -238,6 +239,7 @@ def test_the_frame_of_an_opening_is_soon_an_opening_of_its_own(
 
 
 @pytest.mark.parametrize("death", ["revoked", "expired", "used up", "alive"])
+@ONE_DATABASE
 def test_the_page_says_whether_the_address_in_the_mail_opens_something(
     client: FlaskClient,
     api_key: str,
@@ -267,6 +269,7 @@ def test_the_page_says_whether_the_address_in_the_mail_opens_something(
     assert page.count("ne fonctionne plus") + page.count("no longer works") == (not opens)
 
 
+@ONE_DATABASE
 def test_a_mail_without_a_video_carries_no_link(
     client: FlaskClient, api_key: str, work: Work, people: People
 ) -> None:

@@ -34,6 +34,7 @@ from vigint_web.services.retention.changes import (
 from vigint_web.services.videos.retention_rules import Setting
 
 pytestmark = pytest.mark.both_databases(reason="bulk updates of dates")
+ONE_DATABASE = pytest.mark.only_sqlite(reason="others here ask of the database what it asks")
 
 
 @pytest.fixture
@@ -135,6 +136,7 @@ def test_an_administrator_keeps_what_is_in_force(library: Library, machine: Mach
     assert kept_for(video) == 7, "the decision can be changed"
 
 
+@ONE_DATABASE
 def test_a_decision_about_something_else_is_refused(library: Library, machine: Machine) -> None:
     library.incident()
     machine.looks()
@@ -220,6 +222,7 @@ class TestMachinesThatDiffer:
     def other(self, clock: Clock, config: Config, app: Flask) -> Machine:
         return Machine("beta", clock, config)
 
+    @ONE_DATABASE
     def test_nothing_is_shortened_and_it_is_said(
         self, library: Library, machine: Machine, other: Machine
     ) -> None:
@@ -271,6 +274,7 @@ class TestMachinesThatDiffer:
         assert [row.machine for row in db.session.scalars(select(RetentionReport))] == ["alpha"]
 
 
+@ONE_DATABASE
 def test_a_clock_that_jumps_shortens_nothing(
     library: Library, machine: Machine, clock: Clock
 ) -> None:
@@ -332,6 +336,7 @@ class TestInstallationsOfAnEarlierVersion:
         assert (waiting.setting, waiting.in_force) == (Setting.SOURCES, None)
 
 
+@ONE_DATABASE
 def test_the_report_says_what_each_setting_reads(machine: Machine) -> None:
     machine.reads(retention_days=7, source_retention_days=None, log_days=90).looks()
     [row] = db.session.scalars(select(RetentionReport))

@@ -14,6 +14,7 @@ from vigint_web.models import AuditEvent, Role, UserSession
 from vigint_web.services.accounts import sessions, users
 
 pytestmark = pytest.mark.both_databases(reason="row locks")
+ONE_DATABASE = pytest.mark.only_sqlite(reason="others here ask of the database what it asks")
 
 
 def _copy(app: Flask, person: Person) -> FlaskClient:
@@ -48,6 +49,7 @@ def test_a_copied_cookie_is_dead_after_logout(app: Flask, person: Person) -> Non
     assert not _is_in(person.browser)
 
 
+@ONE_DATABASE
 def test_the_database_does_not_hold_what_the_cookie_holds(app: Flask, person: Person) -> None:
     [row] = db.session.query(UserSession).all()
     with person.browser.session_transaction() as carried:
@@ -68,6 +70,7 @@ def test_a_session_ends_when_it_is_idle(person: Person, clock: Clock) -> None:
     assert not _is_in(person.browser)
 
 
+@ONE_DATABASE
 def test_no_session_lasts_longer_than_a_month(person: Person, clock: Clock) -> None:
     for _n in range(71):
         clock.forward(hours=10)
@@ -90,6 +93,7 @@ def test_last_seen_is_written_once_a_minute(person: Person, clock: Clock) -> Non
     assert seen() != first
 
 
+@ONE_DATABASE
 def test_a_page_that_follows_by_itself_is_no_use(person: Person, clock: Clock) -> None:
     clock.forward(hours=11)
     assert person.browser.get("/incidents/live").status_code == 200

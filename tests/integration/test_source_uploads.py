@@ -20,6 +20,7 @@ from vigint_web.services.processing import pipeline
 from vigint_web.services.sources import sources
 
 pytestmark = pytest.mark.both_databases(reason="row locks")
+ONE_DATABASE = pytest.mark.only_sqlite(reason="others here ask of the database what it asks")
 
 ADD = "/source-management/add/"
 PAGE = f"{ADD}?type=file"
@@ -78,6 +79,7 @@ def test_name_and_id_are_made_when_not_given(operator: Person) -> None:
     assert (_source("file_001").name, _source("file_002").name) == ("caméra 4", "b")
 
 
+@ONE_DATABASE
 def test_of_several_files_a_bad_one_stops_no_other(
     operator: Person, footage: Footage, work: Work
 ) -> None:
@@ -122,6 +124,7 @@ def test_a_form_larger_than_all_its_files_may_be_names_both_limits(operator: Per
     assert "1 Mo par fichier" in answer.text
 
 
+@ONE_DATABASE
 def test_what_browsers_cannot_play_streams_as_h264_and_downloads_as_it_came(
     operator: Person, footage: Footage, work: Work, client: FlaskClient, library: Library
 ) -> None:
@@ -312,6 +315,7 @@ def test_a_source_deleted_while_its_bytes_arrive_leaves_nothing(
     assert list(config.temp_dir.iterdir()) == []
 
 
+@ONE_DATABASE
 def test_other_kinds_of_sources_are_not_there_yet(operator: Person) -> None:
     assert operator.browser.get(f"{ADD}?type=rtsp").status_code == 404
     assert operator.browser.get(PAGE).status_code == 200
@@ -336,6 +340,7 @@ def test_the_form_offers_sites_and_remembers_the_last_one(
     assert taken.status_code == 409
 
 
+@ONE_DATABASE
 def test_the_form_asks_for_an_id_which_is_the_first_file_s(operator: Person) -> None:
     assert 'name="source_id"' in operator.browser.get(PAGE).text
     operator.upload(("a.mp4", b"x"), ("b.mp4", b"y"), source_id="porte-2")

@@ -38,6 +38,7 @@ from vigint_web.services.videos import lifecycle
 from vigint_web.services.videos.lifecycle import detach_and_delete_video
 
 pytestmark = pytest.mark.both_databases(reason="dumps")
+ONE_DATABASE = pytest.mark.only_sqlite(reason="others here ask of the database what it asks")
 
 Work = Callable[[], None]
 Rows = dict[str, list[tuple[Any, ...]]]
@@ -265,6 +266,7 @@ def test_a_missing_file_that_a_row_names_stops_a_backup(
 
 
 @pytest.mark.parametrize("name", ["original.mp4", "track2.mp4"])
+@ONE_DATABASE
 def test_a_file_that_is_not_what_its_row_says_is_told(
     shell: Shell, lived: Source, config: Config, tmp_path: Path, name: str
 ) -> None:

@@ -35,6 +35,7 @@ from vigint_web.services.notifications import account_delivery, delivery
 from vigint_web.services.processing import pipeline
 
 pytestmark = pytest.mark.both_databases(reason="dumps")
+ONE_DATABASE = pytest.mark.only_sqlite(reason="others here ask of the database what it asks")
 
 ADMIN = command_line("admin@example.com")
 
@@ -159,6 +160,7 @@ def test_of_other_sites_nothing_is_decided(restored: Shell) -> None:
         assert (found.mails, found.calls) == (3, 1)
 
 
+@ONE_DATABASE
 def test_administrators_decide_on_the_home_page(
     waiting: None, people: Callable[[Role], Person]
 ) -> None:

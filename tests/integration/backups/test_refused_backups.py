@@ -21,6 +21,7 @@ from vigint_web.services.core.runtime import storage
 from vigint_web.services.operations import backup, backup_archive
 
 pytestmark = pytest.mark.both_databases(reason="dumps")
+ONE_DATABASE = pytest.mark.only_sqlite(reason="others here ask of the database what it asks")
 
 
 def test_a_damaged_backup_is_refused_wherever_the_damage_is(
@@ -117,6 +118,7 @@ def _set_head(**values: Any) -> Callable[[dict[str, bytes]], None]:
     return change
 
 
+@ONE_DATABASE
 def test_a_backup_of_a_newer_version_is_refused(
     elsewhere: Shell, made: Path, tmp_path: Path
 ) -> None:
@@ -159,6 +161,7 @@ def test_the_other_kind_of_database_is_refused(
     assert {path.name for path in here(elsewhere).iterdir()} <= {"vigint.lock"}
 
 
+@ONE_DATABASE
 def test_another_secret_key_of_the_environment_is_refused(
     elsewhere: Shell, made: Path, config: Config
 ) -> None:
