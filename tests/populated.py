@@ -16,8 +16,11 @@ from pathlib import Path
 from typing import Any
 
 import flask_migrate
+import pytest
+from argon2 import PasswordHasher
 from sqlalchemy import select
 
+from tests.engines import share_compiled_statements
 from tests.helpers import Footage, close_pool
 from tests.library import ACTOR, Library
 from tests.populated_people import (
@@ -79,10 +82,13 @@ class Filled:
 
 @contextmanager
 def opened(settings: dict[str, str]) -> Iterator[None]:
-    """Use an installation's database through the services."""
+    """Use an installation's database through the services; passwords are hashed fast."""
     app = create_app(load_config(settings))
-    with app.app_context():
+    cheap = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+    with app.app_context(), pytest.MonkeyPatch.context() as patch:
+        patch.setattr("vigint_web.services.accounts.passwords._hasher", cheap)
         flask_migrate.upgrade()
+        share_compiled_statements(db.engine)
         try:
             yield
         finally:
