@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 
 from tests.functional.processes import (
     PATIENCE_SECONDS,
+    SELDOM,
     children_of,
     command_of,
     descendants_of,
@@ -28,11 +29,19 @@ from tests.functional.processes import (
     wait_until,
 )
 from tests.functional.web import Session, multipart, request
+from tests.helpers import close_pool
 from tests.ports import free_port
+from vigint_web import create_app
+from vigint_web.config.config import load_config
+from vigint_web.extensions import db
+from vigint_web.models import Role, Scope
+from vigint_web.services.accounts import api_keys, sites, users
+from vigint_web.services.core.actors import command_line
 
 ROOT = Path(__file__).resolve().parents[2]
 ADMIN = "admin@example.com"
 _OURS = ("VIGINT_", "SPARSE_AI_", "VIDEO_LINK_")
+_SCOPES = ("ingest", "host", "upload")
 
 
 def clean_environment(data_dir: Path, **more: str) -> dict[str, str]:
@@ -103,13 +112,28 @@ class Installation:
         wait_until(ready, "the line that says that Vigint is ready")
         return time.monotonic() - began
 
-    def people(self) -> None:
+    def people_by_commands(self) -> None:
         """Create an administrator and an API key, as in the README."""
         self.command(
             "create-user", ADMIN, "--role", "admin", "--password-stdin", given=self.password
         )
-        scopes = [word for scope in ("ingest", "host", "upload") for word in ("--scope", scope)]
+        scopes = [word for scope in _SCOPES for word in ("--scope", scope)]
         self.api_key = self.command("create-api-key", "detector", *scopes).strip()
+        self._keep_secrets()
+
+    def people(self) -> None:
+        """Create the same as the commands do, without starting a process for each."""
+        app = create_app(load_config(self.environment))
+        with app.app_context():
+            users.create_user(command_line(), ADMIN, self.password, Role.ADMIN)
+            scopes = set(map(Scope, _SCOPES))
+            site = sites.default_site()
+            self.api_key = api_keys.create_api_key(command_line(), "detector", site, scopes)
+            db.session.remove()
+            close_pool(db.engine)
+        self._keep_secrets()
+
+    def _keep_secrets(self) -> None:
         first = self.data_dir / "first-admin-password"
         self.secrets |= {self.api_key, first.read_text().strip()}
 
@@ -168,9 +192,9 @@ class Installation:
         return self._process is not None
 
     @contextmanager
-    def lived_in(self) -> Iterator["Installation"]:
+    def lived_in(self, *options: str) -> Iterator["Installation"]:
         """Run with an administrator and an API key; end without a trace, no secret in the log."""
-        self.start()
+        self.start(*options)
         try:
             self.people()
             yield self
@@ -243,7 +267,10 @@ class Installation:
     def finished(self, accepted: Mapping[str, Any], seconds: float = 60) -> dict[str, Any]:
         """Wait until an incident is settled; return its state."""
         wait_until(
-            lambda: self.status(accepted)["done"], f"{accepted['reference']} is done", seconds
+            lambda: self.status(accepted)["done"],
+            f"{accepted['reference']} is done",
+            seconds,
+            pause=SELDOM,
         )
         return self.status(accepted)
 

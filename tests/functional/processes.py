@@ -13,17 +13,24 @@ Found = TypeVar("Found")
 
 # Reached only when the condition never becomes true, even on a busy machine.
 PATIENCE_SECONDS = 120.0
+SELDOM = 0.1
 # A killed process is gone after milliseconds; one that was overlooked goes on for ever.
 DYING_SECONDS = 10.0
 
 
 def wait_until(
-    condition: Callable[[], Found], what: str, seconds: float = PATIENCE_SECONDS
+    condition: Callable[[], Found],
+    what: str,
+    seconds: float = PATIENCE_SECONDS,
+    *,
+    pause: float = 0.02,
 ) -> Found:
     """Return the first true result of a condition; fail with its name after the time limit.
 
     Args:
         seconds: enough for a busy machine; less only where that is tested.
+        pause: the seconds between two looks; more (SELDOM) where a look is a request, whose
+            answers would take the processor from what is waited for.
     """
     deadline = time.monotonic() + seconds
     while True:
@@ -31,7 +38,7 @@ def wait_until(
         if found:
             return found
         assert time.monotonic() < deadline, f"not within {seconds:g} s: {what}"
-        time.sleep(0.02)
+        time.sleep(pause)
 
 
 def parent_of(pid: int) -> int | None:

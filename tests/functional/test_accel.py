@@ -12,7 +12,7 @@ import pytest
 
 from tests.functional.behind import Behind, behind_nginx, stream_of
 from tests.functional.nginx import Nginx
-from tests.functional.processes import wait_until
+from tests.functional.processes import SELDOM, wait_until
 from tests.functional.test_behind_nginx import send_raw
 from tests.functional.web import Answer, Session, request
 from tests.helpers import Footage
@@ -105,7 +105,7 @@ def uploaded(behind: Behind, browser: Session, name: str, data: bytes) -> str:
     def ready() -> bool:
         return bool(request(f"{behind.url}/api/video/{token}/").json()["status"] == "ready")
 
-    wait_until(ready, "the source is ready")
+    wait_until(ready, "the source is ready", pause=SELDOM)
     return token
 
 

@@ -18,7 +18,7 @@ import imageio_ffmpeg
 import pytest
 
 from tests.functional.installation import Installation
-from tests.functional.processes import bytes_written_by, established, wait_until
+from tests.functional.processes import SELDOM, bytes_written_by, established, wait_until
 from tests.functional.web import Answer, Reader, Session, request
 from tests.helpers import Footage
 
@@ -54,7 +54,7 @@ def _upload(vigint: Installation, browser: Session, name: str, data: bytes) -> S
         assert answer.json()["status"] != "failed", answer.text
         return answer if answer.json()["status"] == "ready" else None
 
-    links = wait_until(ready, f"{name} is ready").json()["api_links"]
+    links = wait_until(ready, f"{name} is ready", pause=SELDOM).json()["api_links"]
     return Source(page, data, links["stream_url"], api, links["download_url"], token)
 
 
@@ -233,7 +233,7 @@ def test_fifty_readers_that_do_not_read_hinder_nobody_and_are_cut(
                 answers.setdefault(name, []).append(time.monotonic() - began)
             return established(vigint.port) == 0
 
-        wait_until(all_are_cut, "those who do not read or write are cut")
+        wait_until(all_are_cut, "those who do not read or write are cut", pause=SELDOM)
         # An otherwise busy machine may delay one request; waiting for stalled readers would delay
         # many.
         usual = {name: sorted(found)[int(len(found) * 0.95)] for name, found in answers.items()}
