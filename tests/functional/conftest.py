@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from tests.functional.behind import Behind, behind_nginx
 from tests.functional.installation import Installation
 from tests.functional.nginx import make_certificate
 from tests.functional.processes import wait_until
@@ -25,13 +26,33 @@ def vigint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
     assert "unexpected error" not in running.log, running.log.partition("unexpected error")[2]
 
 
+@pytest.fixture(scope="session")
+def made_certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Create a certificate."""
+    return make_certificate(tmp_path_factory.mktemp("tls"))
+
+
 @pytest.fixture(scope="module")
-def certificate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Create a certificate, and make this process trust it."""
-    made = make_certificate(tmp_path_factory.mktemp("tls"))
+def certificate(made_certificate: Path) -> Iterator[Path]:
+    """Provide the certificate, and make this process trust it."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("SSL_CERT_FILE", str(made))
-        yield made
+        patch.setenv("SSL_CERT_FILE", str(made_certificate))
+        yield made_certificate
+
+
+@pytest.fixture(scope="session")
+def running_behind(
+    tmp_path_factory: pytest.TempPathFactory, made_certificate: Path
+) -> Iterator[Behind]:
+    """Run Vigint behind the shipped nginx site."""
+    with behind_nginx(tmp_path_factory.mktemp("behind"), made_certificate) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def behind(running_behind: Behind, certificate: Path) -> Behind:
+    """Provide the installation behind nginx, which this process trusts."""
+    return running_behind
 
 
 @pytest.fixture

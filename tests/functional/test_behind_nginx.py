@@ -18,21 +18,14 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.functional.behind import Behind, behind_nginx, stream_of
+from tests.functional.behind import Behind, stream_of
 from tests.functional.nginx import Nginx
-from tests.functional.processes import wait_until
+from tests.functional.processes import SELDOM, wait_until
 from tests.functional.web import PATIENCE, Answer, Reader, Session, request
 from tests.helpers import Footage, csrf_token
 from tests.ports import free_port
 
 _BIG = 40 * 1024 * 1024
-
-
-@pytest.fixture(scope="module")
-def behind(tmp_path_factory: pytest.TempPathFactory, certificate: Path) -> Iterator[Behind]:
-    """Run Vigint behind nginx."""
-    with behind_nginx(tmp_path_factory.mktemp("behind"), certificate) as running:
-        yield running
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +62,7 @@ def big(behind: Behind, browser: Session, footage: Footage) -> Source:
         assert answer.status == 200, answer.text
         return answer if answer.json()["status"] == "ready" else None
 
-    links = wait_until(ready, "the source is ready").json()["api_links"]
+    links = wait_until(ready, "the source is ready", pause=SELDOM).json()["api_links"]
     return Source(data, token, links["stream_url"], links["download_url"])
 
 

@@ -10,18 +10,17 @@ import re
 import secrets
 import socket
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 
-from tests.functional.behind import Behind, behind_nginx
+from tests.functional.behind import Behind
 from tests.functional.installation import Installation
-from tests.functional.processes import wait_until
+from tests.functional.processes import SELDOM, wait_until
 from tests.functional.slow import MANY, ONE, Crowd, Others, head, json_incident
 from tests.functional.tus import OFFSETS, Uploader
 from tests.functional.web import Answer, request
@@ -75,7 +74,10 @@ def _furnished(installation: Installation, footage: Footage) -> Place:
         installation.secrets.add(found.group(1))
         api = f"{installation.url}/api/video/{found.group(1)}/"
         wait_until(
-            lambda api=api: request(api).json()["status"] == "ready", "the source is ready", 90
+            lambda api=api: request(api).json()["status"] == "ready",
+            "the source is ready",
+            90,
+            pause=SELDOM,
         )
         streams.append(request(api).json()["api_links"]["stream_url"])
     other = installation.command("create-api-key", "other", "--scope", "ingest").strip()
@@ -90,13 +92,9 @@ def bare(vigint: Installation, footage: Footage) -> Place:
 
 
 @pytest.fixture(scope="module")
-def behind(
-    tmp_path_factory: pytest.TempPathFactory, certificate: Path, footage: Footage
-) -> Iterator[Place]:
+def proxied(behind: Behind, footage: Footage) -> Place:
     """Provide one behind the shipped nginx site."""
-    with behind_nginx(tmp_path_factory.mktemp("slow"), certificate) as running:
-        assert isinstance(running, Behind)
-        yield _furnished(running, footage)
+    return _furnished(behind, footage)
 
 
 def _key(place: Place) -> str:
@@ -224,18 +222,40 @@ def _suffer(place: Place, kinds: Sequence[str], sources: Sequence[str]) -> None:
     assert max(others.longest.values()) < _MOST_SECONDS, others.longest
 
 
-@pytest.mark.parametrize("sources", [ONE, MANY], ids=["one address", "many addresses"])
-@pytest.mark.parametrize("kind", list(_KINDS))
+def _attacks() -> list[Any]:
+    """Return each kind of crowd from one address and from many.
+
+    What holds a place is the kind: in an ordinary run each comes from one address or from many,
+    in turn.
+    """
+    return [
+        pytest.param(
+            kind, sources, id=f"{kind}-{name}",
+            marks=() if number % 2 == turn else pytest.mark.campaign,
+        )
+        for number, kind in enumerate(_KINDS)
+        for turn, (name, sources) in enumerate((("one address", ONE), ("many addresses", MANY)))
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(("kind", "sources"), _attacks())
 def test_others_are_answered_as_ever(bare: Place, kind: str, sources: Sequence[str]) -> None:
     _suffer(bare, [kind], sources)
 
 
-@pytest.mark.parametrize("sources", [ONE, MANY], ids=["one address", "many addresses"])
-@pytest.mark.parametrize("kinds", [list(_KINDS)[:5], list(_KINDS)[5:]], ids=["first", "rest"])
+@pytest.mark.parametrize(
+    ("kinds", "sources"),
+    [
+        pytest.param(list(_KINDS)[:5], ONE, id="first-one address"),
+        pytest.param(list(_KINDS)[:5], MANY, id="first-many addresses", marks=pytest.mark.campaign),
+        pytest.param(list(_KINDS)[5:], ONE, id="rest-one address", marks=pytest.mark.campaign),
+        pytest.param(list(_KINDS)[5:], MANY, id="rest-many addresses"),
+    ],
+)
 def test_others_are_answered_as_ever_behind_nginx(
-    behind: Place, kinds: Sequence[str], sources: Sequence[str]
+    proxied: Place, kinds: Sequence[str], sources: Sequence[str]
 ) -> None:
-    _suffer(behind, kinds, sources)
+    _suffer(proxied, kinds, sources)
 
 
 def test_one_key_has_its_share_and_another_its_own(bare: Place, document: Document) -> None:

@@ -6,14 +6,13 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
 from tests.functional.installation import Installation
-from tests.functional.processes import wait_until
+from tests.functional.processes import SELDOM, wait_until
 from tests.post_office import Postbox, PostOffice
 from vigint_web.jobs.waiting import MOST_ASIDE
 
@@ -31,6 +30,13 @@ class Thoughtful(Postbox):
         self.goes_on = threading.Event()
         self.thinking: Counter[str] = Counter()
 
+    def forget(self) -> None:
+        """Begin anew, without a mail; what still waits is released."""
+        self.goes_on.set()
+        self.slow, self.everything, self.goes_on = set(), False, threading.Event()
+        self.taken.clear()
+        self.thinking.clear()
+
     async def handle_DATA(  # noqa: N802 - aiosmtpd's name
         self, server: SMTP, session: Session, envelope: Envelope
     ) -> str:
@@ -38,7 +44,8 @@ class Thoughtful(Postbox):
         [recipient] = envelope.rcpt_tos
         if self.everything or recipient in self.slow:
             self.thinking[recipient] += 1
-            while not self.goes_on.is_set():
+            goes_on = self.goes_on
+            while not goes_on.is_set():
                 await asyncio.sleep(0.02)
         return await super().handle_DATA(server, session, envelope)
 
@@ -47,17 +54,20 @@ class Thoughtful(Postbox):
         return Counter(envelope.rcpt_tos[0] for envelope in self.taken)
 
 
-@pytest.fixture
-def postbox() -> Thoughtful:
+@pytest.fixture(scope="module")
+def open_postbox() -> Thoughtful:
     return Thoughtful()
 
 
-@pytest.fixture
-def vigint(tmp_path: Path, postbox: Thoughtful) -> Iterator[Installation]:
-    office = PostOffice(postbox)
+@pytest.fixture(scope="module")
+def vigint(
+    tmp_path_factory: pytest.TempPathFactory, open_postbox: Thoughtful
+) -> Iterator[Installation]:
+    """Run an installation for all tests of this file, which mail to different recipients."""
+    office = PostOffice(open_postbox)
     office.open()
     made = Installation(
-        tmp_path,
+        tmp_path_factory.mktemp("mailing"),
         VIGINT_SMTP_SERVER="127.0.0.1",
         VIGINT_SMTP_PORT=str(office.port),
         VIGINT_SMTP_USE_TLS="no",
@@ -67,12 +77,25 @@ def vigint(tmp_path: Path, postbox: Thoughtful) -> Iterator[Installation]:
         with made.lived_in():
             yield made
     finally:
-        postbox.goes_on.set()
+        open_postbox.goes_on.set()
         office.close()
+
+
+@pytest.fixture
+def postbox(vigint: Installation, open_postbox: Thoughtful) -> Thoughtful:
+    """Provide the postbox of the mail server, empty; all mails so far were sent at once."""
+    open_postbox.forget()
+    assert _attempts(vigint) in ([], [(1, "sent")])
+    return open_postbox
 
 
 def _post(vigint: Installation, recipient: str) -> dict[str, Any]:
     return vigint.post({"message": "Alarme", "recipients": [recipient]})
+
+
+def _attempts(vigint: Installation) -> list[tuple[Any, ...]]:
+    """Return each number of attempts and state that mails have."""
+    return vigint.sql("SELECT DISTINCT attempt, state FROM alerts")
 
 
 def _lease(vigint: Installation, recipient: str) -> str:
@@ -101,7 +124,7 @@ def test_one_copy_while_other_mails_and_a_video_go_on(
     postbox.goes_on.set()
     vigint.finished(slow, _WITHIN)
     assert set(postbox.copies().values()) == {1}, postbox.copies()
-    assert vigint.sql("SELECT DISTINCT attempt, state FROM alerts") == [(1, "sent")]
+    assert _attempts(vigint) == [(1, "sent")]
     assert "Traceback" not in vigint.log
 
 
@@ -112,16 +135,18 @@ def test_a_server_that_is_slow_for_every_mail_takes_a_bounded_share(
     workers = len(vigint.children("worker.py"))
     number = workers * MOST_ASIDE + 6
     for count in range(number):
-        _post(vigint, f"r{count}@example.com")
+        _post(vigint, f"s{count}@example.com")
     most = workers * MOST_ASIDE
     wait_until(lambda: len(postbox.thinking) == most, "as many as there are places", _WITHIN)
-    filmed = vigint.post({**document(20), "recipients": ["video@example.com"]})
-    wait_until(lambda: vigint.status(filmed)["state"] == "ready", "it is encoded", _WITHIN)
+    filmed = vigint.post({**document(20), "recipients": ["filmed@example.com"]})
+    wait_until(
+        lambda: vigint.status(filmed)["state"] == "ready", "it is encoded", _WITHIN, pause=SELDOM
+    )
     assert len(postbox.thinking) == most, "no more at a time"
     postbox.goes_on.set()
     wait_until(lambda: len(postbox.taken) == number + 1, "all mails go out", _WITHIN)
     wait_until(
-        lambda: vigint.sql("SELECT DISTINCT attempt, state FROM alerts") == [(1, "sent")],
+        lambda: _attempts(vigint) == [(1, "sent")],
         "each at the first attempt",
         _WITHIN,
     )
@@ -132,17 +157,22 @@ def test_a_stop_waits_for_a_mail_that_may_have_been_accepted(
     vigint: Installation, postbox: Thoughtful
 ) -> None:
     postbox.everything = True
-    _post(vigint, "slow@example.com")
+    logged = len(vigint.log)
+    _post(vigint, "stopped@example.com")
     wait_until(lambda: postbox.thinking, "the server has the mail", _WITHIN)
-    wait_until(lambda: "was set aside and keeps waiting" in vigint.log, "it is set aside", _WITHIN)
+    wait_until(
+        lambda: "was set aside and keeps waiting" in vigint.log[logged:],
+        "it is set aside",
+        _WITHIN,
+    )
     stops = threading.Thread(target=vigint.stop, args=(signal.SIGTERM,))
     stops.start()
     wait_until(lambda: not vigint.children("scheduler"), "everything is told to stop", _WITHIN)
     postbox.goes_on.set()
     stops.join(_WITHIN)
     assert not stops.is_alive(), "it does not stop"
-    assert postbox.copies() == {"slow@example.com": 1}
-    assert vigint.sql("SELECT attempt, state FROM alerts") == [(1, "sent")]
+    assert postbox.copies() == {"stopped@example.com": 1}
+    assert _attempts(vigint) == [(1, "sent")]
     vigint.start()
     wait_until(vigint.is_ready, "it is back", _WITHIN)
-    assert postbox.copies() == {"slow@example.com": 1}
+    assert postbox.copies() == {"stopped@example.com": 1}

@@ -44,7 +44,7 @@ def test_two_installations_run_side_by_side_and_one_starts_again(
         assert (health.status, health.json()["status"]) == (200, "ok")
         ready = request(f"{installation.url}/readyz")
         assert (ready.status, ready.json()) == (200, {"status": "ready", "missing": []})
-        installation.people()
+        installation.people_by_commands()
         accepted = installation.post(document())
         ended = installation.finished(accepted)
         assert ended["state"] == "ready", "each has workers of its own"
@@ -59,21 +59,28 @@ def test_two_installations_run_side_by_side_and_one_starts_again(
     print(f"second start: ready after {one.start('--workers', '1'):.1f} s")
 
 
-def test_readyz_names_what_is_missing(fresh: Fresh) -> None:
-    installation = fresh()
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
+    """Run an installation for the tests that leave it as it was."""
+    installation = Installation(tmp_path_factory.mktemp("running"))
     installation.start("--workers", "1")
-    supervisor, *queue = [installation.pid, *installation.children("valkey-server")]
+    yield installation
+    installation.end()
+
+
+def test_readyz_names_what_is_missing(running: Installation) -> None:
+    supervisor, *queue = [running.pid, *running.children("valkey-server")]
     os.kill(supervisor, signal.SIGSTOP)  # so that it is not restarted
     try:
         os.kill(queue[0], signal.SIGKILL)
         answer = wait_until(
-            lambda: (a := request(f"{installation.url}/readyz")).status == 503 and a, "a 503"
+            lambda: (a := request(f"{running.url}/readyz")).status == 503 and a, "a 503"
         )
         assert answer.json() == {"status": "not_ready", "missing": ["queue", "worker"]}
-        assert request(f"{installation.url}/healthz").status == 200
+        assert request(f"{running.url}/healthz").status == 200
     finally:
         os.kill(supervisor, signal.SIGCONT)
-    wait_until(installation.is_ready, "everything is up again")
+    wait_until(running.is_ready, "everything is up again")
 
 
 def test_a_second_ctrl_c_cuts_short_and_leaves_nothing(fresh: Fresh, document: Document) -> None:
@@ -168,13 +175,11 @@ def test_an_unreachable_queue_server_is_named_in_one_sentence(tmp_path: Path) ->
     assert "VIGINT_REDIS_URL" in sentences[0]
 
 
-def test_a_second_start_on_one_data_directory_is_refused(fresh: Fresh) -> None:
-    installation = fresh()
-    installation.start("--workers", "1")
+def test_a_second_start_on_one_data_directory_is_refused(running: Installation) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "vigint_web", "up", "--port", str(free_port())],
         cwd=ROOT,
-        env=installation.environment,
+        env=running.environment,
         capture_output=True,
         text=True,
         timeout=150,
@@ -182,8 +187,8 @@ def test_a_second_start_on_one_data_directory_is_refused(fresh: Fresh) -> None:
     )
     assert done.returncode != 0
     [sentence] = done.stderr.splitlines()
-    assert str(installation.pid) in sentence, "it says who runs already"
-    assert installation.is_ready()
+    assert str(running.pid) in sentence, "it says who runs already"
+    assert running.is_ready()
 
 
 @pytest.fixture
