@@ -181,7 +181,7 @@ def test_an_offline_page_asks_nothing_and_says_since_when(
 @pytest.fixture
 def fragile(tmp_path: Path) -> Iterator[Installation]:
     """Provide an installation that a test may stop."""
-    with Installation(tmp_path).lived_in() as running:
+    with Installation(tmp_path).lived_in("--workers", "1") as running:
         yield running
 
 
@@ -199,7 +199,7 @@ def test_a_server_that_dies_and_comes_back_is_found_again(
     expect(lost).to_be_visible()
     expect(page.locator("#live-says")).to_contain_text("La connexion est perdue")
     expect(page.locator("h1")).to_have_text("Incidents")
-    fragile.start()
+    fragile.start("--workers", "1")
     expect(lost).to_be_hidden()
     accepted = fragile.post(incident_document(footage.frames(12), recipients=[]))
     row = page.locator(f"tr[data-part='{accepted['reference']}']")
