@@ -12,6 +12,9 @@ from wtforms.validators import Length, Optional
 from vigint_web.clock import utcnow
 from vigint_web.i18n.formats import reader_zone
 
+# The session's entry for the decision just made, which the next page offers to undo.
+DECIDED = "decided"
+
 OTHER = "other"
 PERIODS: dict[str, LazyString] = {
     "24": _("24 hours"),

@@ -19,7 +19,7 @@ from vigint_web.services.core.keyset_pagination import SORTED_TOP, SortedCursor
 from vigint_web.services.core.transactions import transaction
 from vigint_web.services.incidents import listing
 from vigint_web.services.incidents.listing import IncidentFilter, IncidentList, count_undecided
-from vigint_web.services.review import assignment
+from vigint_web.services.review import assignment, decisions
 
 pytestmark = pytest.mark.both_databases(reason="the order of times, and partial indexes")
 
@@ -168,6 +168,21 @@ def test_the_page_narrows_by_state_and_by_whose_it_is(
     assert re.search(r'id="undecided">6<', page)
     assert "the detector’s clock is fast" in page
     assert page.count("received late, ") == 2
+
+
+def test_late_arrivals_stand_on_top_until_they_are_decided(
+    night: list[Incident], people: Callable[[Role], Person]
+) -> None:
+    late, more = listing.late_arrivals(SYSTEM)
+    assert ([row.reference[-1] for row in late], more) == (["e", "b"], 0)
+    assert [len(listing.late_arrivals(SYSTEM, 1)[0]), listing.late_arrivals(SYSTEM, 1)[1]] == [1, 1]
+    operator = people(Role.ADMIN).speaking("en")
+    assert "2 received late" in operator.browser.get("/incidents/").text
+    assert "received late</h2>" not in operator.browser.get("/incidents/?risk=HIGH").text
+    for row in late:
+        decisions.decide(ACTOR, row.reference, IncidentState.CLOSED, seen=IncidentState.NEW)
+    assert listing.late_arrivals(SYSTEM) == ([], 0)
+    assert "2 received late" not in operator.browser.get("/incidents/?state=new").text
 
 
 def test_when_everything_is_decided_the_list_says_so(

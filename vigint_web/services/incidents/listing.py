@@ -1,20 +1,23 @@
 """Search the list of incidents."""
 
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, func, literal, or_, select
+from sqlalchemy import ColumnElement, Select, and_, extract, func, literal, or_, select
 from sqlalchemy.orm import InstrumentedAttribute
 
+from vigint_web.clock import utcnow
 from vigint_web.extensions import db
 from vigint_web.models import Camera, Incident, IncidentState, RiskLevel, Site
+from vigint_web.models.incident import LATE
 from vigint_web.services.core.actors import Actor
 from vigint_web.services.core.keyset_pagination import (
     PAGE,
     SORTED_TOP,
     TOP,
     Cursor,
+    Mark,
     Order,
     Page,
     SortedCursor,
@@ -26,6 +29,7 @@ from vigint_web.services.core.text_search import contains
 
 # Counted no further: the cost of a page must not grow with the table.
 MOST_COUNTED = 1000
+_RECENT = timedelta(hours=24)
 # Up to here each site is read from its own index.
 _MOST_SITES = 50
 
@@ -73,6 +77,18 @@ class IncidentList:
             [found[number] for number in ids if number in found], page.previous, page.next
         )
 
+    def around(self, incident: Incident) -> tuple[str | None, str | None]:
+        """Return the references of the incidents before and after one in this list, if any."""
+        here = Mark(incident.listed_at, incident.id)
+        above = self.page(SortedCursor(after=here), size=1).rows
+        below = self.page(SortedCursor(before=here), size=1).rows
+        # At the top the first page is returned instead: it is below, or the incident itself.
+        newer = [row for row in above if (row.listed_at, row.id) > (here.value, here.id)]
+        return (
+            newer[0].reference if newer else None,
+            below[0].reference if below else None,
+        )
+
     def count(self) -> int:
         """Return their number, counted up to `MOST_COUNTED` + 1."""
         number = 0
@@ -98,6 +114,37 @@ class IncidentList:
         ]
         of_fast = select(Incident.id).where(_one_of(site, self._sites), fast, *received)
         return [*parts, (of_fast, by_receipt)]
+
+
+def next_undecided(actor: Actor, wanted: IncidentFilter, incident: Incident) -> str | None:
+    """Return the undecided incident after one in a filter's list, else the last one before it."""
+    newer, older = IncidentList(actor, replace(wanted, state=IncidentState.NEW)).around(incident)
+    return older or newer
+
+
+def late_arrivals(actor: Actor, most: int = 5) -> tuple[list[Incident], int]:
+    """Return the last undecided incidents that were received late, and how many more there are.
+
+    Of the last 24 hours, and counted up to `MOST_COUNTED`: in the order of detection they may be on
+    a page that no one opens.
+    """
+    seconds = extract("epoch", Incident.created_at) - extract("epoch", Incident.detected_at)
+    query = (
+        select(Incident)
+        .where(
+            actor.scope(Incident.site_id),
+            Incident.created_at >= utcnow() - _RECENT,
+            Incident.state == literal(IncidentState.NEW.value, literal_execute=True),
+            seconds > LATE.total_seconds(),
+        )
+        .order_by(Incident.created_at.desc(), Incident.id.desc())
+    )
+    rows = list(db.session.scalars(query.limit(most)))
+    if len(rows) < most:
+        return rows, 0
+    some = query.with_only_columns(Incident.id).order_by(None).limit(MOST_COUNTED)
+    every = db.session.scalar(select(func.count()).select_from(some.subquery())) or 0
+    return rows, every - len(rows)
 
 
 def count_undecided(actor: Actor, site_id: int | None = None) -> int:

@@ -25,6 +25,7 @@ from vigint_web.models import (
 )
 from vigint_web.models.notification import WEBHOOK
 from vigint_web.services.core.actors import Actor
+from vigint_web.services.incidents.listing import count_undecided
 from vigint_web.services.reports.trends import (
     DayCount,
     Tally,
@@ -71,6 +72,8 @@ class Overview:
     days: tuple[DayCount, ...]
     sources: dict[str, int]
     mails_waiting: int
+    # Counted up to a limit; see services/incidents/listing.py.
+    undecided: int
     latest: list[Incident]
     sources_under_way: Shortened
     incidents_under_way: Shortened
@@ -127,6 +130,7 @@ def overview(actor: Actor, zone: tzinfo) -> Overview:
         days=series(tally, days, zone),
         sources=count_sources(actor),
         mails_waiting=_count_waiting_mails(actor),
+        undecided=count_undecided(actor),
         latest=_latest(actor),
         sources_under_way=_sources(actor, VideoStatus.UPLOADING, VideoStatus.PROCESSING),
         incidents_under_way=_incidents(actor, VideoStatus.UPLOADING, VideoStatus.PROCESSING),

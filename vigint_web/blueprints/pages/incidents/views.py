@@ -3,21 +3,22 @@
 from datetime import datetime
 from typing import Any
 
-from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask import Blueprint, flash, redirect, render_template, request, session, url_for
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
-from vigint_web.blueprints.forms import ActionForm
+from vigint_web.blueprints.forms import DECIDED, ActionForm
 from vigint_web.clock import utcnow
 from vigint_web.config.values import LOCALES
 from vigint_web.errors import Invalid
+from vigint_web.http.pages.incident_filters import FROM_LIST, asked_incidents, asked_walk
 from vigint_web.http.pages.live import live_page
 from vigint_web.http.pages.mail_frames import mail_frame
-from vigint_web.http.pages.paging import asked_day, beginning_of, chosen, search_text, sorted_cursor
+from vigint_web.http.pages.paging import sorted_cursor
 from vigint_web.http.security.identity import actor, can
 from vigint_web.i18n.reasons import reason_words
 from vigint_web.i18n.refusals import error_sentence
-from vigint_web.models import Incident, IncidentState, Notification, RiskLevel
+from vigint_web.models import Incident, IncidentState, Notification
 from vigint_web.permissions import Permission
 from vigint_web.services.accounts.sites import list_sites
 from vigint_web.services.dispatch import digests
@@ -25,9 +26,9 @@ from vigint_web.services.hosting import remote
 from vigint_web.services.incidents import incidents
 from vigint_web.services.incidents.listing import (
     MOST_COUNTED,
-    IncidentFilter,
     IncidentList,
     count_undecided,
+    late_arrivals,
 )
 from vigint_web.services.links import links
 from vigint_web.services.notifications import delivery, sent_mails
@@ -51,35 +52,22 @@ def live_list() -> Response:
 
 
 def _listed() -> dict[str, object]:
-    since, until = asked_day("from"), asked_day("to")
-    risk = chosen("risk", tuple(level.value for level in RiskLevel))
-    state = chosen("state", tuple(one.value for one in IncidentState))
-    mine = chosen("mine", ("1",))
-    site = _asked_site()
-    wanted = IncidentFilter(
-        text=search_text(),
-        risk=RiskLevel(risk) if risk else None,
-        since=beginning_of(since),
-        until=beginning_of(until, following=True),
-        state=IncidentState(state) if state else None,
-        assignee_id=actor().user_id if mine else None,
-        site_id=site,
-    )
+    wanted, kept = asked_incidents()
     here = sorted_cursor(datetime, known=True)
-    # The address keeps the filter; `from` is a keyword that templates cannot use.
-    asked = {
-        "q": wanted.text, "risk": risk, "from": since, "to": until, "state": state, "mine": mine,
-        "site": site,
-    }  # fmt: skip
-    kept = {name: str(value) for name, value in asked.items() if value}
     listed = IncidentList(actor(), wanted)
     page = listed.page(here)
+    # On top of the whole list, and of what is to decide.
+    shows_late = here.is_top and kept in ({}, {"state": IncidentState.NEW.value})
+    late, more_late = late_arrivals(actor()) if shows_late else ([], 0)
     return {
         "page": page,
+        "late": late,
+        "more_late": more_late,
         "repeats": digests.count_repeats([row.id for row in page.rows]),
         "assignees": assignment.assignees_of(page.rows),
         "here": here,
         "kept": kept,
+        "walk": {**kept, FROM_LIST: "1"},
         "found": listed.count() if kept else None,
         "undecided": count_undecided(actor()),
         "most": MOST_COUNTED,
@@ -87,15 +75,11 @@ def _listed() -> dict[str, object]:
     }
 
 
-def _asked_site() -> int | None:
-    number = request.args.get("site", type=int)
-    return number if number is not None and actor().sees(number) else None
-
-
 @blueprint.get("/<reference>/")
 def show(reference: str) -> str:
     """Show one incident: facts, player, deliveries, links."""
-    return render_template("incidents/show.html", form=ActionForm(), **_shown(reference))
+    undo = session.pop(DECIDED, None)
+    return render_template("incidents/show.html", form=ActionForm(), undo=undo, **_shown(reference))
 
 
 @blueprint.get("/<reference>/live")
@@ -137,7 +121,13 @@ def _reviewed(incident: Incident, notifications: list[Notification]) -> dict[str
         return reason_words(code, labels.get(code)) if code else ""
 
     works = can(Permission.MANAGE_INCIDENTS)
+    walk = asked_walk()
+    newer, older = IncidentList(actor(), walk[0]).around(incident) if walk else (None, None)
     return {
+        "walk": walk[1] if walk else {},
+        "kept_list": asked_incidents()[1],
+        "newer": newer,
+        "older": older,
         "timeline": timeline_of(incident, notifications),
         "reason_of": reason_of,
         "reason": reason_of(incident.reason),

@@ -1,12 +1,13 @@
 """Views of the review of incidents."""
 
 from collections.abc import Callable
+from typing import Any
 
-from flask import Blueprint, flash, redirect, render_template, url_for
+from flask import Blueprint, flash, redirect, render_template, session, url_for
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
-from vigint_web.blueprints.forms import ActionForm
+from vigint_web.blueprints.forms import DECIDED, ActionForm
 from vigint_web.blueprints.pages.review.forms import (
     AssignmentForm,
     DecisionForm,
@@ -15,12 +16,14 @@ from vigint_web.blueprints.pages.review.forms import (
     OutsideForm,
 )
 from vigint_web.errors import AlreadyDecided, Conflict, Invalid, Mistake, MistakeCode
+from vigint_web.http.pages.incident_filters import FROM_LIST, asked_walk
 from vigint_web.http.security.identity import actor
 from vigint_web.i18n.reasons import reason_words
 from vigint_web.i18n.refusals import error_sentence
 from vigint_web.i18n.sentences import author_words
 from vigint_web.models import ActKind, IncidentState
 from vigint_web.services.incidents.incidents import get_incident
+from vigint_web.services.incidents.listing import next_undecided
 from vigint_web.services.review import acts, assignment, decisions, reasons
 
 blueprint = Blueprint("review", __name__)
@@ -32,6 +35,11 @@ _INCIDENT = "/incidents/<reference>"
 def decide(reference: str) -> Response:
     """Confirm an incident, call it a false alarm, close it or reopen it."""
     form = DecisionForm()
+    session.pop(DECIDED, None)
+    walk = asked_walk()
+    incident = get_incident(actor(), reference)
+    # Found before the decision, which may take the incident out of the list.
+    following = next_undecided(actor(), walk[0], incident) if walk else None
 
     def change() -> str:
         if not form.validate_on_submit():
@@ -45,9 +53,24 @@ def decide(reference: str) -> Response:
             reason=form.reason.data or None,
             note=form.note.data or "",
         )
+        if wanted != IncidentState.NEW:
+            session[DECIDED] = {
+                "reference": reference,
+                "state": wanted.value,
+                "said": _decided_words(wanted),
+            }
+            # The next page says it, beside the button that undoes it.
+            return "" if following is not None else _decided_words(wanted)
         return _decided_words(wanted)
 
-    return _changed(reference, change)
+    answer = _changed(reference, change)
+    if DECIDED not in session or walk is None:
+        session.pop(DECIDED, None)
+        return answer
+    if following is None:
+        session.pop(DECIDED)
+        return redirect(url_for("incidents.index", **_without_mark(walk[1])))
+    return redirect(url_for("incidents.show", reference=following, **walk[1]))
 
 
 @blueprint.post(f"{_INCIDENT}/note")
@@ -172,7 +195,9 @@ def _changed(reference: str, change: Callable[[], str]) -> Response:
     """
     get_incident(actor(), reference)
     try:
-        flash(change(), "success")
+        said = change()
+        if said:
+            flash(said, "success")
     except AlreadyDecided as error:
         flash(_first_words(error), "danger")
     except Conflict:
@@ -181,7 +206,12 @@ def _changed(reference: str, change: Callable[[], str]) -> Response:
         )
     except Invalid as error:
         flash(error_sentence(error), "danger")
-    return redirect(url_for("incidents.show", reference=reference))
+    walk = asked_walk()
+    return redirect(url_for("incidents.show", reference=reference, **(walk[1] if walk else {})))
+
+
+def _without_mark(kept: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in kept.items() if name != FROM_LIST}
 
 
 def _decided_words(wanted: IncidentState) -> str:

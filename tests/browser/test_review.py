@@ -1,0 +1,124 @@
+"""Incidents are decided one after the other: by keyboard alone, and by thumb."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import PHONE, Windows
+from tests.functional.installation import Installation
+
+# Each with a word of its own, so that the list of a test contains its incidents alone.
+Post = Callable[[str, int], list[str]]
+
+
+@pytest.fixture
+def post_many(vigint: Installation) -> Post:
+    """Provide a function that posts incidents without images; the last one is the first listed."""
+
+    def do(word: str, number: int) -> list[str]:
+        facts = {"incident_type": word, "risk_level": "HIGH"}
+        document: dict[str, Any] = {"message": word, "incident_data": facts, "recipients": []}
+        posted = [vigint.post({**document, "camera": str(n)})["reference"] for n in range(number)]
+        return posted[::-1]
+
+    return do
+
+
+def _states(page: Page, word: str) -> dict[str, int]:
+    """Return how many of a word's incidents are in each state, as the list counts them."""
+    counts = {}
+    for state in ("new", "confirmed", "false_alarm"):
+        page.goto(f"/incidents/?q={word}&state={state}")
+        found = page.locator("[data-part=found]")
+        counts[state] = int(found.inner_text().split()[0]) if found.count() else 0
+    return counts
+
+
+def _opened(page: Page, reference: str) -> None:
+    page.wait_for_url(f"**/incidents/{reference}/**")
+    expect(page.locator("#confirm")).to_be_visible()
+
+
+@pytest.mark.parametrize("number", [8, pytest.param(100, marks=pytest.mark.campaign)])
+def test_incidents_are_decided_by_keyboard_alone(
+    window: Windows, post_many: Post, number: int
+) -> None:
+    word = f"Clavier{number}"
+    references = post_many(word, number)
+    page = window(logged_in=True)
+    page.goto(f"/incidents/?q={word}&state=new")
+    page.locator(".cell-title a").first.focus()
+    page.keyboard.press("Enter")
+    for place, reference in enumerate(references):
+        _opened(page, reference)
+        if place % 2:
+            page.keyboard.press("x")
+            page.keyboard.press("4")
+        else:
+            page.keyboard.press("c")
+    expect(page.get_by_role("heading", name="Aucun incident ne correspond")).to_be_visible()
+    assert _states(page, word) == {
+        "new": 0,
+        "confirmed": (number + 1) // 2,
+        "false_alarm": number // 2,
+    }
+
+
+def test_keys_walk_undo_and_leave_fields_alone(window: Windows, post_many: Post) -> None:
+    first, second, _third = post_many("Touches", 3)
+    page = window(logged_in=True)
+    page.goto(f"/incidents/{first}/?q=Touches")
+    page.keyboard.press("j")
+    _opened(page, second)
+    page.keyboard.press("k")
+    _opened(page, first)
+    page.keyboard.press("n")
+    page.keyboard.type("caju")  # letters of keys
+    expect(page.locator("#note")).to_have_value("caju")
+    page.locator("#note").fill("")
+    page.locator("#note").blur()
+    page.keyboard.press("c")
+    _opened(page, second)
+    page.keyboard.press("u")
+    _opened(page, first)
+    page.keyboard.press("x")
+    expect(page.locator("#false-alarm button").first).to_be_focused()
+    page.keyboard.press("x")
+    expect(page.locator("#false-alarm button").first).to_be_hidden()
+    assert _states(page, "Touches") == {"new": 3, "confirmed": 0, "false_alarm": 0}
+
+
+@pytest.mark.parametrize("number", [4, pytest.param(20, marks=pytest.mark.campaign)])
+def test_incidents_are_decided_by_thumb(window: Windows, post_many: Post, number: int) -> None:
+    word = f"Pouce{number}"
+    references = post_many(word, number)
+    page = window(logged_in=True, size=PHONE, has_touch=True)
+    page.goto(f"/incidents/?q={word}&state=new")
+    page.locator(".cell-title a").first.tap()
+    for place, reference in enumerate(references):
+        _opened(page, reference)
+        if place % 2:
+            page.locator("#false-alarm > summary").tap()
+            page.get_by_role("button", name="Animal").tap()
+        else:
+            page.locator("#confirm").tap()
+    expect(page.get_by_role("heading", name="Aucun incident ne correspond")).to_be_visible()
+    assert _states(page, word)["new"] == 0
+
+
+def test_two_operators_decide_at_once_and_the_second_reads_who_was_first(
+    window: Windows, post_many: Post
+) -> None:
+    [reference] = post_many("Deux", 1)
+    first = window(logged_in=True)
+    second = window(logged_in=True, expected=("ERR_FAILED",))
+    # The second page still shows the incident as undecided when its button is pressed.
+    second.route("**/live**", lambda route: route.abort())
+    for page in (first, second):
+        page.goto(f"/incidents/{reference}/")
+    first.locator("#confirm").click()
+    expect(first.locator("#reopen")).to_be_visible()
+    second.locator("#close").click()
+    expect(second.locator("#flashes")).to_contain_text("confirmé. Rien n’a été modifié.")

@@ -1,0 +1,50 @@
+"""Read the requested filter for incidents; invalid values select everything."""
+
+from typing import Any
+
+from flask import request
+
+from vigint_web.http.pages.paging import asked_day, beginning_of, chosen, search_text
+from vigint_web.http.security.identity import actor
+from vigint_web.models import IncidentState, RiskLevel
+from vigint_web.services.incidents.listing import IncidentFilter
+
+# Says that an incident was opened from the list, whose filter may be empty.
+FROM_LIST = "list"
+
+
+def asked_incidents() -> tuple[IncidentFilter, dict[str, Any]]:
+    """Return the filter in the request's query, and the arguments that keep it."""
+    since, until = asked_day("from"), asked_day("to")
+    risk = chosen("risk", tuple(level.value for level in RiskLevel))
+    state = chosen("state", tuple(one.value for one in IncidentState))
+    mine = chosen("mine", ("1",))
+    site = _asked_site()
+    wanted = IncidentFilter(
+        text=search_text(),
+        risk=RiskLevel(risk) if risk else None,
+        since=beginning_of(since),
+        until=beginning_of(until, following=True),
+        state=IncidentState(state) if state else None,
+        assignee_id=actor().user_id if mine else None,
+        site_id=site,
+    )
+    # The address keeps the filter; `from` is a keyword that templates cannot use.
+    asked = {
+        "q": wanted.text, "risk": risk, "from": since, "to": until, "state": state, "mine": mine,
+        "site": site,
+    }  # fmt: skip
+    return wanted, {name: str(value) for name, value in asked.items() if value}
+
+
+def asked_walk() -> tuple[IncidentFilter, dict[str, Any]] | None:
+    """Return the filter of the list from which an incident was opened, and its arguments."""
+    wanted, kept = asked_incidents()
+    if not kept and request.args.get(FROM_LIST) != "1":
+        return None
+    return wanted, {**kept, FROM_LIST: "1"}
+
+
+def _asked_site() -> int | None:
+    number = request.args.get("site", type=int)
+    return number if number is not None and actor().sees(number) else None

@@ -1,0 +1,61 @@
+// Keys of an incident's review. They are heard before the player's, which has other meanings for
+// some of them, and only while nothing has the focus; a user may switch all single keys off.
+
+const DIGIT = /^(?:Digit|Numpad)([1-9])$/;
+const off = () => document.documentElement.dataset.shortcuts === "off";
+
+const KEYS = {
+  c: () => press("#confirm"),
+  x: openReasons,
+  u: () => press("#undo") || press("#reopen"),
+  n: () => focus("#note"),
+  a: () => focus("#assignee"),
+  j: () => press(".walk [rel=next]"),
+  k: () => press(".walk [rel=prev]"),
+};
+
+function press(selector) {
+  const target = document.querySelector(selector);
+  target?.click();
+  return Boolean(target);
+}
+
+function focus(selector) {
+  const target = document.querySelector(selector);
+  target?.focus();
+  return Boolean(target);
+}
+
+function openReasons() {
+  const reasons = document.getElementById("false-alarm");
+  if (!reasons) return false;
+  reasons.open = !reasons.open;
+  if (reasons.open) reasons.querySelector("button").focus();
+  return true;
+}
+
+/** Press the reason of a digit, while the reasons are open. */
+function choose(number) {
+  const button = document.querySelectorAll("#false-alarm[open] button[name=reason]")[number - 1];
+  button?.click();
+  return Boolean(button);
+}
+
+function isFree(target) {
+  if (document.querySelector("dialog[open]")) return false;
+  return target === document.body || target.matches("main, html") || Boolean(target.closest("#false-alarm"));
+}
+
+addEventListener(
+  "keydown",
+  (event) => {
+    if (event.ctrlKey || event.altKey || event.metaKey || event.repeat || off()) return;
+    if (!(event.target instanceof Element) || !isFree(event.target)) return;
+    const digit = DIGIT.exec(event.code);
+    const done = digit && !event.shiftKey ? choose(Number(digit[1])) : KEYS[event.key.toLowerCase()]?.();
+    if (!done) return;
+    event.preventDefault();
+    event.stopImmediatePropagation();
+  },
+  { capture: true },
+);
