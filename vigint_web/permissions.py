@@ -11,7 +11,7 @@ class Permission(StrEnum):
     VIEW = "view"  # lists, pages, playback of the sites granted
     MANAGE_SOURCES = "manage_sources"  # upload, retry, rotate, delete
     MANAGE_INCIDENTS = "manage_incidents"  # decide, note, assign; retry encoding and delivery
-    MANAGE_REVIEW = "manage_review"  # the reasons of false alarms
+    MANAGE_REVIEW = "manage_review"  # the reasons for false alarms
     MANAGE_LINKS = "manage_links"  # share, extend, send again, revoke one; see its log
     REVOKE_LINKS = "revoke_links"  # in bulk; others cannot undo such a revocation
     READ_OUTBOX = "read_outbox"  # mails carry live links

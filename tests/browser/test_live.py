@@ -292,6 +292,9 @@ def _list(*names: str, **more: str) -> str:
         (("c", "b"), ("b", "a"), ""),
         (("b", "a"), ("d", "c"), "2 new"),
         ((), ("a",), "1 new"),
+        # Received late: listed among the known ones.
+        (("c", "a"), ("c", "b", "a"), "1 new"),
+        (("d", "a"), ("e", "d", "c", "b", "a"), "3 new"),
         (("c", "b", "a"), ("a", "b", "c"), ""),
         (("c", "b", "a"), (), ""),
     ],

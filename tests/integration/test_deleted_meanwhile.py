@@ -23,6 +23,11 @@ pytestmark = pytest.mark.both_databases(reason="what a transaction sees of other
 _FORM = {
     "recipients": "police@example.com",
     "period": "24",
+    "seen": "new",
+    "decision": "confirmed",
+    "text": "A note",
+    "kind": "police_called",
+    "assignee": "1",
     "name": "Another name",
     "description": "Another description",
 }

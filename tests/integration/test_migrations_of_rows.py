@@ -1,7 +1,7 @@
 """Migrating a database with content: every row of the first revision is in the last."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import flask_migrate
@@ -12,6 +12,7 @@ from sqlalchemy import text
 
 from tests.helpers import close_pool
 from vigint_web import create_app
+from vigint_web.clock import utcnow
 from vigint_web.config.config import load_config
 from vigint_web.extensions import db
 
@@ -163,6 +164,33 @@ def test_names_are_folded_and_sizes_added_up_for_what_is_there(first: Flask) -> 
         row = connection.execute(sa.text("SELECT sort_name, search_text FROM sources")).one()
         assert tuple(row) == ("ete 000000000002", "file_001 ete 2 a l'est")
         assert connection.scalar(sa.text("SELECT stored_size FROM videos")) == 7
+
+
+def test_incidents_from_before_the_review_are_closed_and_those_of_the_day_are_not(
+    first: Flask,
+) -> None:
+    flask_migrate.upgrade(revision="0021")
+    before = _tables()
+    incidents = before.tables["incidents"]
+    _fill(before, 3)
+    recent = utcnow() - timedelta(hours=23)
+    # As the database stores it; the reflected type does not convert.
+    stored = recent.replace(tzinfo=None) if db.engine.dialect.name == "sqlite" else recent
+    with db.engine.begin() as connection:
+        connection.execute(
+            sa.update(incidents).where(incidents.c.id == 2).values(created_at=stored)
+        )
+    flask_migrate.upgrade()
+    with db.engine.begin() as connection:
+        rows = connection.execute(sa.text("SELECT state FROM incidents ORDER BY id")).all()
+        assert [row.state for row in rows] == ["closed", "new", "closed"]
+        # A process of the version before knows no state.
+        row = {column.name: _value(column, 4) for column in incidents.columns}
+        unset = ("video_id", "camera_id", "api_key_id", "link_id", "grouped_under_id")
+        known = {"site_id": 1, "idempotency_key": None, "hosted_id": None}
+        connection.execute(incidents.insert().values(**row | known | dict.fromkeys(unset)))
+        state = connection.scalar(sa.text("SELECT state FROM incidents WHERE id = 4"))
+        assert state == "new"
 
 
 def test_the_way_down_leads_back_to_the_first_revision(first: Flask) -> None:

@@ -1,4 +1,4 @@
-"""Name the reasons of false alarms."""
+"""Name the reasons for false alarms."""
 
 from flask_babel import LazyString
 from flask_babel import lazy_gettext as _

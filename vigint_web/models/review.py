@@ -1,4 +1,4 @@
-"""Review of incidents: what people did about each, and the reasons of false alarms."""
+"""Review of incidents: what people did about each, and the reasons for false alarms."""
 
 from datetime import datetime
 from enum import StrEnum

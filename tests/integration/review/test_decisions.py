@@ -63,7 +63,7 @@ def test_closing_keeps_the_judgement_and_reopening_takes_it_back(reference: str)
     assert [kind for kind, _actor in _acts(reopened)] == ["confirmed", "closed", "reopened"]
 
 
-def test_the_second_is_told_who_was_first_and_what(reference: str) -> None:
+def test_the_second_reads_whose_decision_was_first_and_which(reference: str) -> None:
     decisions.decide(KARIM, reference, CONFIRMED, seen=NEW)
     with pytest.raises(AlreadyDecided) as refused:
         decisions.decide(LEA, reference, FALSE_ALARM, seen=NEW, reason="animal")
@@ -74,6 +74,8 @@ def test_a_second_click_is_the_same_decision(reference: str) -> None:
     for _click in range(2):
         found = decisions.decide(KARIM, reference, CONFIRMED, seen=NEW)
     assert _acts(found) == [("confirmed", KARIM.label)]
+    with pytest.raises(AlreadyDecided):  # not the same: it has a note
+        decisions.decide(KARIM, reference, CONFIRMED, seen=NEW, note="Deux personnes")
 
 
 def test_a_decision_follows_the_state_that_was_seen(reference: str) -> None:

@@ -68,6 +68,7 @@ def test_the_second_reads_who_was_first(people: People, incident: Incident) -> N
         ("assign", {"assignee": "me"}),
         ("assign", {"assignee": "²"}),
         ("assign", {"assignee": "9" * 10}),
+        ("assign", {"assignee": "9" * 5000}),
         ("record", {}),
         ("record", {"kind": "confirmed"}),
     ],
@@ -115,7 +116,8 @@ def test_an_administrator_edits_the_reasons(people: People, incident: Incident) 
     admin, page = people(Role.ADMIN), "/review/reasons/"
     assert admin.post(f"{page}add", page=page, label="  Nettoyage  du  soir").status_code == 302
     assert admin.post(f"{page}add", page=page, label="nettoyage du soir").status_code == 422
-    assert admin.post(f"{page}add", page=page, label="").status_code == 422
+    for refused in ("", "   ", "animal"):
+        assert admin.post(f"{page}add", page=page, label=refused).status_code == 422
     code = reasons.list_reasons()[-1].code
     renamed = admin.post(f"{page}{code}/rename", page=page, **{f"{code}-label": "Ménage"})
     assert renamed.status_code == 302

@@ -86,6 +86,18 @@ def test_a_decision_leads_to_the_next_undecided_one_of_the_filter(operator: Pers
     assert _decide(operator, 5, "?risk=HIGH") == "/incidents/?risk=HIGH"
 
 
+def test_a_list_of_confirmed_ones_is_closed_one_after_the_other(operator: Person) -> None:
+    for number in (1, 3, 5):
+        _decide(operator, number, "")
+    answer = operator.post(
+        "/incidents/INC-2026-3/decide?state=confirmed",
+        page="/incidents/INC-2026-3/",
+        seen="confirmed",
+        decision="closed",
+    )
+    assert answer.location == "/incidents/INC-2026-1/?state=confirmed&list=1"
+
+
 def test_without_a_list_the_page_stays(operator: Person) -> None:
     assert _decide(operator, 3, "") == "/incidents/INC-2026-3/"
 

@@ -7,6 +7,7 @@ from flask import request
 from vigint_web.http.pages.paging import asked_day, beginning_of, chosen, search_text
 from vigint_web.http.security.identity import actor
 from vigint_web.models import IncidentState, RiskLevel
+from vigint_web.services.accounts.sites import list_sites
 from vigint_web.services.incidents.listing import IncidentFilter
 
 # Says that an incident was opened from the list, whose filter may be empty.
@@ -47,4 +48,4 @@ def asked_walk() -> tuple[IncidentFilter, dict[str, Any]] | None:
 
 def _asked_site() -> int | None:
     number = request.args.get("site", type=int)
-    return number if number is not None and actor().sees(number) else None
+    return number if number in {site.id for site in list_sites(actor())} else None

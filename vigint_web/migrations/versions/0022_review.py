@@ -1,9 +1,10 @@
-"""Review of incidents: decisions, acts, assignment, reasons of false alarms.
+"""Review of incidents: decisions, acts, assignment, reasons for false alarms.
 
 Revision: 0022
 Follows: 0021
 """
 
+import time
 from datetime import UTC, datetime, timedelta
 
 import sqlalchemy as sa
@@ -18,6 +19,14 @@ _REASONS = ("staff", "delivery", "round", "animal", "light_or_weather", "camera_
 
 # Older incidents were handled without the dashboard: shown as undecided, they would hide new ones.
 _STILL_NEW = timedelta(hours=24)
+_BATCH = 1000
+_INCIDENTS = sa.table(
+    "incidents",
+    sa.column("id", sa.Integer),
+    sa.column("state", sa.String),
+    sa.column("created_at", sa.DateTime(timezone=True)),
+)
+_ACTS = sa.table("incident_acts", sa.column("incident_id", sa.Integer))
 
 
 def upgrade() -> None:
@@ -31,11 +40,6 @@ def upgrade() -> None:
     op.add_column("incidents", sa.Column("decided_by", sa.String(254)))
     # A plain number, as in `link_id`: SQLite adds no constraint to a table without copying it.
     op.add_column("incidents", sa.Column("assignee_id", sa.Integer()))
-    incidents = sa.table(
-        "incidents", sa.column("state", sa.String), sa.column("created_at", sa.DateTime(timezone=True))
-    )
-    before = datetime.now(UTC) - _STILL_NEW
-    op.execute(incidents.update().where(incidents.c.created_at < before).values(state="closed"))
     undecided = sa.text("state = 'new'")
     op.create_index(
         "ix_incidents_site_undecided",
@@ -75,6 +79,34 @@ def upgrade() -> None:
     op.bulk_insert(
         reasons, [{"code": code, "position": place} for place, code in enumerate(_REASONS)]
     )
+
+
+def fill(engine: sa.Engine) -> None:
+    """Close the older incidents, a few at a time, while others write.
+
+    Called by env.py once the columns are committed. One that was decided or reopened meanwhile has
+    an act, and is left alone. Cut off, it leaves the rest as undecided, for people to close.
+    """
+    before, last = datetime.now(UTC) - _STILL_NEW, 0
+    old = sa.select(_INCIDENTS.c.id).where(
+        _INCIDENTS.c.created_at < before,
+        _INCIDENTS.c.state == "new",
+        ~sa.exists().where(_ACTS.c.incident_id == _INCIDENTS.c.id),
+    )
+    while True:
+        began = time.monotonic()
+        page = old.where(_INCIDENTS.c.id > last).order_by(_INCIDENTS.c.id).limit(_BATCH)
+        with engine.begin() as connection:
+            # Locked, so that none is decided between the reading and the writing.
+            ids = list(connection.scalars(page.with_for_update(of=_INCIDENTS, skip_locked=True)))
+            connection.execute(
+                _INCIDENTS.update().where(_INCIDENTS.c.id.in_(ids)).values(state="closed")
+            )
+        if not ids:
+            return
+        last = ids[-1]
+        # As long for everybody else: SQLite has one writer at a time.
+        time.sleep(min(time.monotonic() - began, 0.1))
 
 
 def downgrade() -> None:

@@ -66,6 +66,8 @@ def transaction() -> Iterator[Session]:
     except (StaleDataError, IntegrityError) as error:
         session.rollback()
         if isinstance(error, StaleDataError) or _refers_to_nothing(error):
+            # Or a mistake of the program: the log tells them apart.
+            log.warning("a row was deleted meanwhile: %s", str(error).partition("\n")[0])
             raise NotFound from error
         raise
     except BaseException:

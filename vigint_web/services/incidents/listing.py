@@ -117,22 +117,26 @@ class IncidentList:
 
 
 def next_undecided(actor: Actor, wanted: IncidentFilter, incident: Incident) -> str | None:
-    """Return the undecided incident after one in a filter's list, else the last one before it."""
-    newer, older = IncidentList(actor, replace(wanted, state=IncidentState.NEW)).around(incident)
+    """Return the incident after one in a filter's list, else the last one before it.
+
+    An undecided one, unless the list is of another state, such as of confirmed ones to be closed.
+    """
+    state = wanted.state or IncidentState.NEW
+    newer, older = IncidentList(actor, replace(wanted, state=state)).around(incident)
     return older or newer
 
 
 def late_arrivals(actor: Actor, most: int = 5) -> tuple[list[Incident], int]:
     """Return the last undecided incidents that were received late, and how many more there are.
 
-    Of the last 24 hours, and counted up to `MOST_COUNTED`: in the order of detection they may be on
-    a page that no one opens.
+    Of the last 24 hours, and counted up to `MOST_COUNTED`: in the order of detection they may be
+    many pages below.
     """
     seconds = extract("epoch", Incident.created_at) - extract("epoch", Incident.detected_at)
     query = (
         select(Incident)
         .where(
-            actor.scope(Incident.site_id),
+            _one_of(Incident.site_id, _sites(actor, None)),
             Incident.created_at >= utcnow() - _RECENT,
             Incident.state == literal(IncidentState.NEW.value, literal_execute=True),
             seconds > LATE.total_seconds(),

@@ -1,1 +1,1 @@
-"""Review of incidents: decisions, notes, assignment, and the reasons of false alarms."""
+"""Review of incidents: decisions, notes, assignment, and the reasons for false alarms."""

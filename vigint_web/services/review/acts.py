@@ -46,7 +46,8 @@ def record_outside(actor: Actor, reference: str, kind: ActKind) -> IncidentAct:
 
 def checked_note(text: str) -> str:
     """Return a note without white space around it; raises Invalid when it is too long."""
-    text = text.strip()
+    # A browser counts a line break as one character and sends two.
+    text = text.replace("\r\n", "\n").strip()
     if len(text) > LONGEST_NOTE:
         raise Invalid([Mistake(MistakeCode.TOO_LONG, "text", {"most": LONGEST_NOTE})])
     return text
@@ -64,8 +65,8 @@ def add_act(
 ) -> IncidentAct:
     """Add an act and its audit event, in the caller's transaction.
 
-    The audit trail says that a note was written, not its text: notes may name people, and leave
-    with the incident.
+    The audit trail says that a note was written, not its text: notes may name people, and rows of
+    the trail cannot be changed.
     """
     act = IncidentAct(
         incident_id=incident.id,

@@ -57,8 +57,9 @@ def decide(
     if not decided:
         first = last_decision(incident.id)
         by = first.actor if first is not None else ""
+        made = (current.state, by, first.reason, first.text) if first is not None else None
         # The same person's second click finds its own decision.
-        if (current.state, by) != (wanted, actor.label):
+        if made != (wanted, actor.label, reason, note):
             raise AlreadyDecided(by, current.state)
     return current
 

@@ -1,19 +1,20 @@
-"""Edit the reasons of false alarms."""
+"""Edit the reasons for false alarms."""
 
 import secrets
 
 from sqlalchemy import func, select
+from sqlalchemy.orm import Session
 
 from vigint_web.clock import utcnow
 from vigint_web.errors import Conflict, NotFound
 from vigint_web.extensions import db
 from vigint_web.i18n.normal_forms import normalized
+from vigint_web.i18n.reasons import reason_words
 from vigint_web.models import FalseAlarmReason
 from vigint_web.services.audit import trail
 from vigint_web.services.core.actors import Actor
 from vigint_web.services.core.transactions import transaction
 
-# Digits choose a reason while an incident is decided by keyboard.
 MOST_REASONS = 20
 
 
@@ -30,11 +31,16 @@ def reason_labels() -> dict[str, str | None]:
 
 
 def add_reason(actor: Actor, label: str) -> FalseAlarmReason:
-    """Add a reason at the end; raises Conflict where there are `MOST_REASONS`, or one so named."""
+    """Add a reason at the end.
+
+    Raises:
+        Conflict: the label is empty or taken, or there are `MOST_REASONS`.
+    """
     label = normalized("NFC", label.strip())
-    if len(list_reasons()) >= MOST_REASONS or _is_taken(label):
-        raise Conflict
     with transaction() as session:
+        _lock(session)
+        if not label or len(list_reasons()) >= MOST_REASONS or _is_taken(label):
+            raise Conflict
         last = session.scalar(select(func.max(FalseAlarmReason.position))) or 0
         added = FalseAlarmReason(code=f"own-{secrets.token_hex(4)}", label=label, position=last + 1)
         session.add(added)
@@ -47,13 +53,16 @@ def rename_reason(actor: Actor, code: str, label: str) -> FalseAlarmReason:
 
     Raises:
         NotFound: there is no such reason.
-        Conflict: another one is so named.
+        Conflict: the label is empty, or another reason has it.
     """
     label = normalized("NFC", label.strip())
-    reason = _reason(code)
-    if _is_taken(label, other_than=code):
-        raise Conflict
-    with transaction():
+    with transaction() as session:
+        _lock(session)
+        reason = _reason(code)
+        if label == reason_words(code, reason.label):
+            return reason  # an initial one stays translated
+        if not label or _is_taken(label, other_than=code):
+            raise Conflict
         reason.label = label
         trail.record(actor, "reason:renamed", f"reason:{code}", label=label)
     return reason
@@ -66,13 +75,19 @@ def retire_reason(actor: Actor, code: str) -> FalseAlarmReason:
         NotFound: there is no such reason.
         Conflict: it is the last one.
     """
-    reason = _reason(code)
-    if len(list_reasons()) == 1:
-        raise Conflict
-    with transaction():
+    with transaction() as session:
+        _lock(session)
+        reason = _reason(code)
+        if len(list_reasons()) == 1:
+            raise Conflict
         reason.retired_at = utcnow()
         trail.record(actor, "reason:retired", f"reason:{code}")
     return reason
+
+
+def _lock(session: Session) -> None:
+    """Let one change of the list follow the other: on SQLite the transaction does."""
+    session.execute(select(FalseAlarmReason.id).with_for_update())
 
 
 def _reason(code: str) -> FalseAlarmReason:
@@ -87,8 +102,7 @@ def _reason(code: str) -> FalseAlarmReason:
 
 def _is_taken(label: str, *, other_than: str = "") -> bool:
     return any(
-        reason.label is not None
-        and reason.label.casefold() == label.casefold()
+        reason_words(reason.code, reason.label).casefold() == label.casefold()
         and reason.code != other_than
         for reason in list_reasons()
     )

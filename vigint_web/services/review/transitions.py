@@ -18,14 +18,6 @@ _ACTS: dict[IncidentState, ActKind] = {
     IncidentState.CLOSED: ActKind.CLOSED,
 }
 
-# Judgements about the alert itself; closing only ends the work on it.
-JUDGEMENTS = frozenset({IncidentState.CONFIRMED, IncidentState.FALSE_ALARM})
-
-
-def following(state: IncidentState) -> frozenset[IncidentState]:
-    """Return the states that a decision may lead to; NEW means reopened."""
-    return _NEXT[state]
-
 
 def may_follow(state: IncidentState, wanted: IncidentState) -> bool:
     """Return whether a decision may lead from a state to another."""

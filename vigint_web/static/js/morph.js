@@ -142,13 +142,14 @@ function reconcile(place, fresh) {
   }
 }
 
-/** Return the sentence about the number of entries inserted before the known ones. */
+/** Return the sentence about the number of entries inserted before or among the known ones.
+    Those after the last known one only fill the page where another one left it. */
 function news(shown, fresh) {
   const known = new Set([...shown.querySelectorAll("[data-parts] > [data-part]")].map((one) => one.dataset.part));
   for (const list of fresh.querySelectorAll("[data-parts][data-says-one]")) {
     const names = partsOf(list).map((part) => part.dataset.part);
-    const first = names.findIndex((name) => known.has(name));
-    const count = first === -1 ? names.length : first;
+    const last = names.findLastIndex((name) => known.has(name));
+    const count = (last === -1 ? names : names.slice(0, last)).filter((name) => !known.has(name)).length;
     if (count === 1) return list.dataset.saysOne;
     if (count > 1) return list.dataset.saysMany.replace("{number}", count);
   }

@@ -1,5 +1,5 @@
-// Keys of an incident's review. They are heard before the player's, which has other meanings for
-// some of them, and only while nothing has the focus; a user may switch all single keys off.
+// Keys of an incident's review. They come before those of the player, which has other meanings for
+// some of them, and work only while nothing has the focus; a user may switch all single keys off.
 
 const DIGIT = /^(?:Digit|Numpad)([1-9])$/;
 const off = () => document.documentElement.dataset.shortcuts === "off";
@@ -7,7 +7,7 @@ const off = () => document.documentElement.dataset.shortcuts === "off";
 const KEYS = {
   c: () => press("#confirm"),
   x: openReasons,
-  u: () => press("#undo") || press("#reopen"),
+  u: () => press("#undo"),
   n: () => focus("#note"),
   a: () => focus("#assignee"),
   j: () => press(".walk [rel=next]"),

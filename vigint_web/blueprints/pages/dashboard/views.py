@@ -15,6 +15,7 @@ from vigint_web.i18n.formats import reader_zone, short_day
 from vigint_web.permissions import Permission
 from vigint_web.services.core.runtime import mails_leave
 from vigint_web.services.dispatch import on_hold
+from vigint_web.services.incidents.listing import MOST_COUNTED
 from vigint_web.services.incidents.sample_alert import send_test_alert
 from vigint_web.services.operations import health
 from vigint_web.services.operations.health_rules import examine
@@ -62,6 +63,7 @@ def _shown() -> dict[str, Any]:
         lines = words.effect_lines(findings, readings)
     return {
         "overview": overview(actor(), reader_zone()),
+        "most_counted": MOST_COUNTED,
         "steps": first_steps(actor()),
         "health": lines,
         "trend_words": words.trend_words,

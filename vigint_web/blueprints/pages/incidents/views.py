@@ -42,7 +42,7 @@ blueprint = Blueprint("incidents", __name__, url_prefix="/incidents")
 @blueprint.get("/")
 def index() -> str:
     """List the incidents."""
-    return render_template("incidents/index.html", **_listed())
+    return render_template("incidents/index.html", sites=list_sites(actor()), **_listed())
 
 
 @blueprint.get("/live")
@@ -71,15 +71,24 @@ def _listed() -> dict[str, object]:
         "found": listed.count() if kept else None,
         "undecided": count_undecided(actor()),
         "most": MOST_COUNTED,
-        "sites": list_sites(actor()),
     }
 
 
 @blueprint.get("/<reference>/")
 def show(reference: str) -> str:
     """Show one incident: facts, player, deliveries, links."""
-    undo = session.pop(DECIDED, None)
-    return render_template("incidents/show.html", form=ActionForm(), undo=undo, **_shown(reference))
+    shown = _shown(reference)
+    walk, newer, older = asked_walk(), None, None
+    if walk is not None:
+        newer, older = IncidentList(actor(), walk[0]).around(shown["incident"])
+    return render_template(
+        "incidents/show.html",
+        form=ActionForm(),
+        undo=session.pop(DECIDED, None),
+        newer=newer,
+        older=older,
+        **shown,
+    )
 
 
 @blueprint.get("/<reference>/live")
@@ -90,7 +99,7 @@ def live(reference: str) -> Response:
     )
 
 
-def _shown(reference: str) -> dict[str, object]:
+def _shown(reference: str) -> dict[str, Any]:
     incident = incidents.get_incident(actor(), reference)
     notifications = incidents.notifications_of(incident.id)
     settled = incident.video is None or incident.video.is_settled
@@ -122,12 +131,9 @@ def _reviewed(incident: Incident, notifications: list[Notification]) -> dict[str
 
     works = can(Permission.MANAGE_INCIDENTS)
     walk = asked_walk()
-    newer, older = IncidentList(actor(), walk[0]).around(incident) if walk else (None, None)
     return {
         "walk": walk[1] if walk else {},
         "kept_list": asked_incidents()[1],
-        "newer": newer,
-        "older": older,
         "timeline": timeline_of(incident, notifications),
         "reason_of": reason_of,
         "reason": reason_of(incident.reason),

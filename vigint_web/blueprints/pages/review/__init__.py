@@ -1,4 +1,4 @@
-"""Review of incidents: decisions, notes, assignment, reasons of false alarms."""
+"""Review of incidents: decisions, notes, assignment, reasons for false alarms."""
 
 from vigint_web.blueprints.pages.review.views import blueprint
 

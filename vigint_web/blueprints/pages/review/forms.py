@@ -1,9 +1,11 @@
 """Forms for the review of incidents."""
 
+import re
+
 from flask_babel import lazy_gettext as _
 from flask_wtf import FlaskForm
 from wtforms import SelectField, StringField
-from wtforms.validators import InputRequired, Length
+from wtforms.validators import DataRequired, Length
 
 from vigint_web.errors import Invalid, Mistake, MistakeCode
 from vigint_web.models import IncidentState
@@ -31,14 +33,14 @@ class NoteForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF ships no types
 class AssignmentForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF ships no types
     """Ask for the user who works on an incident; empty for none."""
 
-    assignee = StringField(validators=[Length(max=10)])
+    assignee = StringField()
 
     def user_id(self) -> int | None:
         """Return the chosen user; raises Invalid when it is no number."""
         chosen = (self.assignee.data or "").strip()
         if not chosen:
             return None
-        if not (chosen.isascii() and chosen.isdecimal() and int(chosen) <= _LARGEST_ID):
+        if not re.fullmatch("[0-9]{1,10}", chosen) or int(chosen) > _LARGEST_ID:
             raise Invalid([Mistake(MistakeCode.UNKNOWN_ASSIGNEE, "assignee")])
         return int(chosen)
 
@@ -56,7 +58,7 @@ class FalseAlarmReasonForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF ships 
         _("Reason"),
         filters=[lambda text: " ".join(text.split()) if text else text],
         validators=[
-            InputRequired(_("Enter the reason in a few words.")),
+            DataRequired(_("Enter the reason in a few words.")),
             Length(max=100, message=_("At most 100 characters.")),
         ],
         render_kw={"autocomplete": "off", "maxlength": 100},

@@ -115,7 +115,7 @@ def record(reference: str) -> Response:
 
 @blueprint.get("/review/reasons/")
 def reason_list() -> str:
-    """List the reasons of false alarms."""
+    """List the reasons for false alarms."""
     return _listed(FalseAlarmReasonForm(formdata=None))
 
 
