@@ -78,6 +78,12 @@ class AlreadyDecided(Conflict):
         self.facts = {"by": by, "state": state}
 
 
+class EditedMeanwhile(Conflict):
+    """Another user changed this after the form was shown."""
+
+    code = "edited_meanwhile"
+
+
 class IdempotencyConflict(Conflict):
     """An Idempotency-Key was reused with another body."""
 

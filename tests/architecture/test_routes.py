@@ -20,7 +20,7 @@ CHANGING = {
     "sources.save", "sources.change_chosen", "sources.keep_duplicate", "sources.token_end",
     "sources.revoke_token",
     "incidents.retry", "incidents.retry_alert", "links.revoke", "ingest.create",
-    "review.decide", "review.note", "review.assign", "review.record",
+    "review.decide", "incidents.add_note", "review.assign", "review.record",
     "review.add_reason", "review.rename_reason", "review.retire_reason",
     "auth.code", "auth.forgot", "auth.set_password", "auth.end_session", "auth.end_other_sessions",
     "auth.begin_two_factor", "auth.two_factor_setup", "auth.two_factor_off", "auth.recovery_codes",

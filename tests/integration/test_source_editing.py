@@ -11,12 +11,12 @@ from sqlalchemy import select
 
 from tests.helpers import Person, csrf_token, renew
 from tests.library import ACTOR, Library
-from vigint_web.errors import Invalid
+from vigint_web.errors import EditedMeanwhile, Invalid
 from vigint_web.extensions import db
 from vigint_web.models import AuditEvent, Camera, Role, Source, Tag
 from vigint_web.services.accounts import sites
 from vigint_web.services.sources import editing, sources, tags
-from vigint_web.services.sources.editing import EditedMeanwhile, Facts, facts_of
+from vigint_web.services.sources.editing import Facts, facts_of
 
 FORM = {"name": "Quai", "description": "", "tags": "", "camera": "", "recorded_at": ""}
 

@@ -8,7 +8,7 @@ from flask import Flask
 
 from tests.helpers import renew
 from tests.library import Library
-from vigint_web.errors import AlreadyDecided, Conflict, Invalid, NotFound
+from vigint_web.errors import AlreadyDecided, Conflict, EditedMeanwhile, Invalid, NotFound
 from vigint_web.extensions import db
 from vigint_web.models import ActKind, AuditEvent, Incident, IncidentAct, IncidentState, Role, User
 from vigint_web.services.accounts import sites, users
@@ -113,7 +113,7 @@ def test_another_site_decides_nothing(reference: str) -> None:
     with pytest.raises(NotFound):
         acts.add_note(elsewhere, reference, "x")
     with pytest.raises(NotFound):
-        assignment.assign(elsewhere, reference, None)
+        assignment.assign(elsewhere, reference, None, seen=None)
 
 
 def test_notes_are_kept_in_order_and_not_in_the_audit_trail(reference: str) -> None:
@@ -146,15 +146,18 @@ def _user(email: str, role: Role, slug: str | None = None) -> User:
 
 def test_an_incident_is_assigned_to_those_who_may_work_on_it(reference: str) -> None:
     karim = _user("karim@example.com", Role.OPERATOR)
+    lea = _user("lea@example.com", Role.OPERATOR)
     viewer = _user("viewer@example.com", Role.VIEWER)
     elsewhere = _user("elsewhere@example.com", Role.OPERATOR, "lyon")
-    found = assignment.assign(as_user(karim), reference, karim.id)
+    found = assignment.assign(as_user(karim), reference, karim.id, seen=None)
     assert assignment.assignee_of(found) == "karim@example.com"
     for other in (viewer.id, elsewhere.id, 4711):
         with pytest.raises(Invalid):
-            assignment.assign(KARIM, reference, other)
-    assignment.assign(KARIM, reference, karim.id)  # no second act
-    assert assignment.assign(KARIM, reference, None).assignee_id is None
+            assignment.assign(KARIM, reference, other, seen=karim.id)
+    assignment.assign(KARIM, reference, karim.id, seen=None)  # no second act
+    with pytest.raises(EditedMeanwhile):
+        assignment.assign(LEA, reference, lea.id, seen=None)
+    assert assignment.assign(KARIM, reference, None, seen=karim.id).assignee_id is None
     assert [kind for kind, _actor in _acts(found)] == ["assigned", "unassigned"]
 
 

@@ -159,7 +159,7 @@ def test_the_page_narrows_by_state_and_by_whose_it_is(
     mine = next(
         user for user in assignment.assignable(night[0].site_id) if user.email == operator.email
     )
-    assignment.assign(ACTOR, night[0].reference, mine.id)
+    assignment.assign(ACTOR, night[0].reference, mine.id, seen=None)
     assert _shown(operator, "") == list("gfedcba")
     assert _shown(operator, "?state=new") == list("gfecba")
     assert _shown(operator, "?state=new&mine=1") == ["a"]

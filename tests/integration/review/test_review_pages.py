@@ -62,9 +62,6 @@ def test_the_second_reads_who_was_first(people: People, incident: Incident) -> N
         ("decide", {"seen": "new", "decision": "false_alarm"}),
         ("decide", {"seen": "new", "decision": "false_alarm", "reason": "x" * 500}),
         ("decide", {"seen": "closed", "decision": "confirmed"}),
-        ("note", {}),
-        ("note", {"text": " "}),
-        ("note", {"text": "x" * 2001}),
         ("assign", {"assignee": "me"}),
         ("assign", {"assignee": "²"}),
         ("assign", {"assignee": "9" * 10}),
@@ -81,6 +78,22 @@ def test_what_cannot_be_done_is_said_and_changes_nothing(
     assert 'data-flash="bad"' in page
     found = db.session.get_one(Incident, incident.id)
     assert (found.state, found.assignee_id) == ("new", None)
+
+
+@pytest.mark.parametrize("text", ["", " ", "x" * 2001])
+def test_a_refused_note_is_shown_again(people: People, incident: Incident, text: str) -> None:
+    operator = people(Role.OPERATOR)
+    answer = operator.post(_address(incident, "note"), page=_address(incident), text=text)
+    assert answer.status_code == 422
+    assert 'id="note-wrong"' in answer.text
+    assert f">{text}</textarea>" in answer.text
+
+
+def test_a_line_break_is_one_character(people: People, incident: Incident) -> None:
+    """As the field of a browser counts, which sends two."""
+    text = ("x" * 9 + "\r\n") * 200
+    page = _sent(people(Role.OPERATOR), incident, "note", text=text)
+    assert page.count("x" * 9 + "\n") == 199
 
 
 def test_notes_assignment_and_records_are_in_the_timeline(

@@ -2,7 +2,7 @@
 
 from sqlalchemy import or_, select, update
 
-from vigint_web.errors import Invalid, Mistake, MistakeCode
+from vigint_web.errors import EditedMeanwhile, Invalid, Mistake, MistakeCode
 from vigint_web.extensions import db
 from vigint_web.models import ActKind, Incident, Role, Site, User
 from vigint_web.permissions import Permission, may
@@ -22,12 +22,16 @@ def assignable(site_id: int) -> list[User]:
     return list(db.session.scalars(query.order_by(User.email)))
 
 
-def assign(actor: Actor, reference: str, user_id: int | None) -> Incident:
+def assign(actor: Actor, reference: str, user_id: int | None, *, seen: int | None) -> Incident:
     """Assign an incident to a user, or to none.
+
+    Args:
+        seen: the assignee that the actor saw.
 
     Raises:
         NotFound: the actor sees no such incident.
         Invalid: the user may not work on it.
+        EditedMeanwhile: it has been assigned to another one since.
     """
     incident = get_incident(actor, reference)
     email = None
@@ -40,13 +44,20 @@ def assign(actor: Actor, reference: str, user_id: int | None) -> Incident:
         changed = change(
             session,
             update(Incident)
-            .where(Incident.id == incident.id, Incident.assignee_id.is_distinct_from(user_id))
+            .where(
+                Incident.id == incident.id,
+                Incident.assignee_id.is_not_distinct_from(seen),
+                Incident.assignee_id.is_distinct_from(user_id),
+            )
             .values(assignee_id=user_id),
         )
         if changed:
             kind = ActKind.UNASSIGNED if user_id is None else ActKind.ASSIGNED
             add_act(session, actor, incident, kind, assignee=email)
-    return get_incident(actor, reference)
+    current = get_incident(actor, reference)
+    if current.assignee_id != user_id:
+        raise EditedMeanwhile
+    return current
 
 
 def assignee_of(incident: Incident) -> str | None:

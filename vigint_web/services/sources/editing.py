@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import select
 
 from vigint_web.clock import utcnow
-from vigint_web.errors import Conflict, Invalid, Mistake, MistakeCode
+from vigint_web.errors import EditedMeanwhile, Invalid, Mistake, MistakeCode
 from vigint_web.extensions import db
 from vigint_web.i18n.collation import fold
 from vigint_web.models import Camera, Source, Video
@@ -34,12 +34,6 @@ class TooManyTags(Invalid):
     def __init__(self, most: int) -> None:
         found = Mistake(MistakeCode.TOO_MANY_TAGS, "tags", {"most": most})
         super().__init__([found], found.code)
-
-
-class EditedMeanwhile(Conflict):
-    """Another user changed a source after the form was shown."""
-
-    code = "edited_meanwhile"
 
 
 @dataclass(frozen=True)

@@ -33,7 +33,7 @@ from vigint_web.services.incidents.listing import (
 from vigint_web.services.links import links
 from vigint_web.services.notifications import delivery, sent_mails
 from vigint_web.services.notifications import preview as previews
-from vigint_web.services.review import assignment, reasons
+from vigint_web.services.review import acts, assignment, reasons
 from vigint_web.services.review.incident_timeline import timeline_of
 
 blueprint = Blueprint("incidents", __name__, url_prefix="/incidents")
@@ -77,6 +77,24 @@ def _listed() -> dict[str, object]:
 @blueprint.get("/<reference>/")
 def show(reference: str) -> str:
     """Show one incident: facts, player, deliveries, links."""
+    return _page(reference)
+
+
+@blueprint.post("/<reference>/note")
+def add_note(reference: str) -> Response | tuple[str, int]:
+    """Add a note; a refused one is shown again, with what is wrong."""
+    text = request.form.get("text", "")
+    incidents.get_incident(actor(), reference)
+    try:
+        acts.add_note(actor(), reference, text)
+    except Invalid as error:
+        return _page(reference, note_text=text, note_mistake=error_sentence(error)), 422
+    flash(_("Note added."), "success")
+    walk = asked_walk()
+    return redirect(url_for("incidents.show", reference=reference, **(walk[1] if walk else {})))
+
+
+def _page(reference: str, **more: str) -> str:
     shown = _shown(reference)
     walk, newer, older = asked_walk(), None, None
     if walk is not None:
@@ -88,6 +106,7 @@ def show(reference: str) -> str:
         newer=newer,
         older=older,
         **shown,
+        **more,
     )
 
 

@@ -24,20 +24,22 @@ class DecisionForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF ships no types
     note = StringField(validators=[Length(max=LONGEST_NOTE)])
 
 
-class NoteForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF ships no types
-    """Ask for a note."""
-
-    text = StringField()
-
-
 class AssignmentForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF ships no types
     """Ask for the user who works on an incident; empty for none."""
 
     assignee = StringField()
+    seen = StringField()
 
     def user_id(self) -> int | None:
         """Return the chosen user; raises Invalid when it is no number."""
-        chosen = (self.assignee.data or "").strip()
+        return self._number(self.assignee)
+
+    def seen_id(self) -> int | None:
+        """Return the assignee on the page that was shown; raises Invalid as above."""
+        return self._number(self.seen)
+
+    def _number(self, field: StringField) -> int | None:
+        chosen = (field.data or "").strip()
         if not chosen:
             return None
         if not re.fullmatch("[0-9]{1,10}", chosen) or int(chosen) > _LARGEST_ID:

@@ -12,10 +12,16 @@ from vigint_web.blueprints.pages.review.forms import (
     AssignmentForm,
     DecisionForm,
     FalseAlarmReasonForm,
-    NoteForm,
     OutsideForm,
 )
-from vigint_web.errors import AlreadyDecided, Conflict, Invalid, Mistake, MistakeCode
+from vigint_web.errors import (
+    AlreadyDecided,
+    Conflict,
+    EditedMeanwhile,
+    Invalid,
+    Mistake,
+    MistakeCode,
+)
 from vigint_web.http.pages.incident_filters import FROM_LIST, asked_walk
 from vigint_web.http.security.identity import actor
 from vigint_web.i18n.reasons import reason_words
@@ -73,19 +79,6 @@ def decide(reference: str) -> Response:
     return redirect(url_for("incidents.show", reference=following, **walk[1]))
 
 
-@blueprint.post(f"{_INCIDENT}/note")
-def note(reference: str) -> Response:
-    """Add a note."""
-    form = NoteForm()
-    text = form.text.data or ""
-
-    def change() -> str:
-        acts.add_note(actor(), reference, text)
-        return str(_("Note added."))
-
-    return _changed(reference, change)
-
-
 @blueprint.post(f"{_INCIDENT}/assign")
 def assign(reference: str) -> Response:
     """Assign the incident to a user, or to none."""
@@ -93,7 +86,7 @@ def assign(reference: str) -> Response:
 
     def change() -> str:
         user_id = form.user_id()
-        assignment.assign(actor(), reference, user_id)
+        assignment.assign(actor(), reference, user_id, seen=form.seen_id())
         return str(_("Assigned.") if user_id is not None else _("No longer assigned."))
 
     return _changed(reference, change)
@@ -200,6 +193,8 @@ def _changed(reference: str, change: Callable[[], str]) -> Response:
             flash(said, "success")
     except AlreadyDecided as error:
         flash(_first_words(error), "danger")
+    except EditedMeanwhile as error:
+        flash(error_sentence(error), "danger")
     except Conflict:
         flash(
             _("This decision does not follow the present one. Check it and decide again."), "danger"

@@ -7,11 +7,12 @@ from werkzeug.wrappers import Response
 from vigint_web.blueprints.pages.sources.blueprint import blueprint
 from vigint_web.blueprints.pages.sources.forms import SourceForm
 from vigint_web.clock import utcnow
+from vigint_web.errors import EditedMeanwhile
 from vigint_web.http.security.identity import actor
 from vigint_web.i18n.formats import date_and_time, offset_name, reader_zone
 from vigint_web.models import Source
 from vigint_web.services.sources import editing, sources
-from vigint_web.services.sources.editing import EditedMeanwhile, Facts, facts_of
+from vigint_web.services.sources.editing import Facts, facts_of
 from vigint_web.services.sources.tags import list_tags
 
 
