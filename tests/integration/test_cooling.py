@@ -360,7 +360,7 @@ def test_pages_show_what_belongs_together(
     )
     browser = people(Role.VIEWER).browser
     listed = browser.get("/incidents/").text
-    assert listed.count(f'href="/incidents/{first}/"') == 3, "of itself and of two repeats"
+    assert listed.count(f'href="/incidents/{first}/') == 3, "of itself and of two repeats"
     page = browser.get(f"/incidents/{first}/").text
     assert f'href="/incidents/{second}/"' in page
     assert f'href="/incidents/{third}/"' in page
