@@ -16,6 +16,7 @@ TABLE = {
         "manage_keys",
         "manage_people",
         "manage_retention",
+        "manage_review",
         "release_mails",
         "read_health",
     },
