@@ -24,6 +24,11 @@ PERIODS: dict[str, LazyString] = {
 }
 
 
+def on_one_line(text: str | None) -> str | None:
+    """Collapse white space: a filter for fields of names."""
+    return " ".join(text.split()) if text else text
+
+
 def on_reader_clock(typed: datetime) -> datetime:
     """Convert a naive local time in the reader's zone to UTC."""
     return typed.replace(tzinfo=reader_zone()).astimezone(UTC)

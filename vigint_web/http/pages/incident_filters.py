@@ -1,5 +1,6 @@
 """Read the requested filter for incidents; invalid values select everything."""
 
+from dataclasses import dataclass
 from typing import Any
 
 from flask import request
@@ -38,14 +39,33 @@ def asked_incidents() -> tuple[IncidentFilter, dict[str, Any]]:
     return wanted, {name: str(value) for name, value in asked.items() if value}
 
 
-def asked_walk() -> tuple[IncidentFilter, dict[str, Any]] | None:
-    """Return the filter of the list from which an incident was opened, and its arguments."""
+@dataclass(frozen=True)
+class Walk:
+    """The list from which an incident was opened, through which its page leads.
+
+    Args:
+        listed: the arguments of the list's address.
+        is_from_list: False for an incident that was opened otherwise, which leads nowhere.
+    """
+
+    wanted: IncidentFilter
+    listed: dict[str, Any]
+    is_from_list: bool
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """Return the arguments with which an incident's address keeps the list."""
+        return {**self.listed, FROM_LIST: "1"} if self.is_from_list else {}
+
+
+def asked_walk() -> Walk:
+    """Return the list from which the requested incident was opened."""
     wanted, kept = asked_incidents()
-    if not kept and request.args.get(FROM_LIST) != "1":
-        return None
-    return wanted, {**kept, FROM_LIST: "1"}
+    return Walk(wanted, kept, is_from_list=bool(kept) or request.args.get(FROM_LIST) == "1")
 
 
 def _asked_site() -> int | None:
     number = request.args.get("site", type=int)
+    if number is None:
+        return None
     return number if number in {site.id for site in list_sites(actor())} else None

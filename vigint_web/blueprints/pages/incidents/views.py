@@ -11,7 +11,7 @@ from vigint_web.blueprints.forms import DECIDED, ActionForm
 from vigint_web.clock import utcnow
 from vigint_web.config.values import LOCALES
 from vigint_web.errors import Invalid
-from vigint_web.http.pages.incident_filters import FROM_LIST, asked_incidents, asked_walk
+from vigint_web.http.pages.incident_filters import FROM_LIST, Walk, asked_incidents, asked_walk
 from vigint_web.http.pages.live import live_page
 from vigint_web.http.pages.mail_frames import mail_frame
 from vigint_web.http.pages.paging import sorted_cursor
@@ -59,6 +59,11 @@ def _listed() -> dict[str, object]:
     # On top of the whole list, and of what is to decide.
     shows_late = here.is_top and kept in ({}, {"state": IncidentState.NEW.value})
     late, more_late = late_arrivals(actor()) if shows_late else ([], 0)
+    undecided = count_undecided(actor())
+    if kept == {"state": IncidentState.NEW.value}:
+        found: int | None = undecided  # the same list
+    else:
+        found = listed.count() if kept else None
     return {
         "page": page,
         "late": late,
@@ -68,8 +73,8 @@ def _listed() -> dict[str, object]:
         "here": here,
         "kept": kept,
         "walk": {**kept, FROM_LIST: "1"},
-        "found": listed.count() if kept else None,
-        "undecided": count_undecided(actor()),
+        "found": found,
+        "undecided": undecided,
         "most": MOST_COUNTED,
     }
 
@@ -90,21 +95,21 @@ def add_note(reference: str) -> Response | tuple[str, int]:
     except Invalid as error:
         return _page(reference, note_text=text, note_mistake=error_sentence(error)), 422
     flash(_("Note added."), "success")
-    walk = asked_walk()
-    return redirect(url_for("incidents.show", reference=reference, **(walk[1] if walk else {})))
+    return redirect(url_for("incidents.show", reference=reference, **asked_walk().arguments))
 
 
 def _page(reference: str, **more: str) -> str:
-    shown = _shown(reference)
     walk, newer, older = asked_walk(), None, None
-    if walk is not None:
-        newer, older = IncidentList(actor(), walk[0]).around(shown["incident"])
+    shown = _shown(reference, walk)
+    if walk.is_from_list:
+        newer, older = IncidentList(actor(), walk.wanted).around(shown["incident"])
     return render_template(
         "incidents/show.html",
         form=ActionForm(),
         undo=session.pop(DECIDED, None),
         newer=newer,
         older=older,
+        kept_list=walk.listed,
         **shown,
         **more,
     )
@@ -114,11 +119,13 @@ def _page(reference: str, **more: str) -> str:
 def live(reference: str) -> Response:
     """Return the changing part of an incident's page."""
     return live_page(
-        lambda: render_template("incidents/_live.html", form=ActionForm(), **_shown(reference))
+        lambda: render_template(
+            "incidents/_live.html", form=ActionForm(), **_shown(reference, asked_walk())
+        )
     )
 
 
-def _shown(reference: str) -> dict[str, Any]:
+def _shown(reference: str, walk: Walk) -> dict[str, Any]:
     incident = incidents.get_incident(actor(), reference)
     notifications = incidents.notifications_of(incident.id)
     settled = incident.video is None or incident.video.is_settled
@@ -135,6 +142,7 @@ def _shown(reference: str) -> dict[str, Any]:
         "repeats_in_all": digests.count_repeats([incident.id]).get(incident.id, 0),
         "links": links.links_of_video(incident.video_id) if incident.video_id else [],
         "hosting": remote.find_hosting(incident.id),
+        "walk": walk.arguments,
         **_reviewed(incident, notifications),
         "now": utcnow(),
         "busy": not settled
@@ -149,10 +157,7 @@ def _reviewed(incident: Incident, notifications: list[Notification]) -> dict[str
         return reason_words(code, labels.get(code)) if code else ""
 
     works = can(Permission.MANAGE_INCIDENTS)
-    walk = asked_walk()
     return {
-        "walk": walk[1] if walk else {},
-        "kept_list": asked_incidents()[1],
         "timeline": timeline_of(incident, notifications),
         "reason_of": reason_of,
         "reason": reason_of(incident.reason),

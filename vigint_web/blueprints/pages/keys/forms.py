@@ -7,6 +7,7 @@ from wtforms import SelectChoice, SelectField, SelectMultipleField, StringField
 from wtforms.validators import InputRequired, Length, ValidationError
 from wtforms.widgets import CheckboxInput, ListWidget
 
+from vigint_web.blueprints.forms import on_one_line
 from vigint_web.http.security.rules import offered_scopes
 from vigint_web.models import Scope
 
@@ -37,7 +38,7 @@ class KeyForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF ships no types
 
     name = StringField(
         _("Name"),
-        filters=[lambda text: " ".join(text.split()) if text else text],
+        filters=[on_one_line],
         validators=[
             InputRequired(_("Give the key a name.")),
             Length(max=200, message=_("At most 200 characters.")),

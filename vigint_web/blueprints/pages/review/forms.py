@@ -7,6 +7,7 @@ from flask_wtf import FlaskForm
 from wtforms import SelectField, StringField
 from wtforms.validators import DataRequired, Length
 
+from vigint_web.blueprints.forms import on_one_line
 from vigint_web.errors import Invalid, Mistake, MistakeCode
 from vigint_web.models import IncidentState
 from vigint_web.services.review.acts import LONGEST_NOTE
@@ -58,7 +59,7 @@ class FalseAlarmReasonForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF ships 
 
     label = StringField(
         _("Reason"),
-        filters=[lambda text: " ".join(text.split()) if text else text],
+        filters=[on_one_line],
         validators=[
             DataRequired(_("Enter the reason in a few words.")),
             Length(max=100, message=_("At most 100 characters.")),

@@ -1,7 +1,6 @@
 """Views of the review of incidents."""
 
 from collections.abc import Callable
-from typing import Any
 
 from flask import Blueprint, flash, redirect, render_template, session, url_for
 from flask_babel import gettext as _
@@ -22,7 +21,7 @@ from vigint_web.errors import (
     Mistake,
     MistakeCode,
 )
-from vigint_web.http.pages.incident_filters import FROM_LIST, asked_walk
+from vigint_web.http.pages.incident_filters import asked_walk
 from vigint_web.http.security.identity import actor
 from vigint_web.i18n.reasons import reason_words
 from vigint_web.i18n.refusals import error_sentence
@@ -45,7 +44,7 @@ def decide(reference: str) -> Response:
     walk = asked_walk()
     incident = get_incident(actor(), reference)
     # Found before the decision, which may take the incident out of the list.
-    following = next_undecided(actor(), walk[0], incident) if walk else None
+    following = next_undecided(actor(), walk.wanted, incident) if walk.is_from_list else None
 
     def change() -> str:
         if not form.validate_on_submit():
@@ -70,13 +69,14 @@ def decide(reference: str) -> Response:
         return _decided_words(wanted)
 
     answer = _changed(reference, change)
-    if DECIDED not in session or walk is None:
+    if not walk.is_from_list:
         session.pop(DECIDED, None)
+    if DECIDED not in session:
         return answer
     if following is None:
         session.pop(DECIDED)
-        return redirect(url_for("incidents.index", **_without_mark(walk[1])))
-    return redirect(url_for("incidents.show", reference=following, **walk[1]))
+        return redirect(url_for("incidents.index", **walk.listed))
+    return redirect(url_for("incidents.show", reference=following, **walk.arguments))
 
 
 @blueprint.post(f"{_INCIDENT}/assign")
@@ -201,12 +201,7 @@ def _changed(reference: str, change: Callable[[], str]) -> Response:
         )
     except Invalid as error:
         flash(error_sentence(error), "danger")
-    walk = asked_walk()
-    return redirect(url_for("incidents.show", reference=reference, **(walk[1] if walk else {})))
-
-
-def _without_mark(kept: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in kept.items() if name != FROM_LIST}
+    return redirect(url_for("incidents.show", reference=reference, **asked_walk().arguments))
 
 
 def _decided_words(wanted: IncidentState) -> str:

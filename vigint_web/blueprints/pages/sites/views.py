@@ -8,6 +8,7 @@ from werkzeug.wrappers import Response
 from wtforms import StringField
 from wtforms.validators import InputRequired, Length
 
+from vigint_web.blueprints.forms import on_one_line
 from vigint_web.errors import Conflict
 from vigint_web.http.security.identity import actor
 from vigint_web.services.accounts import sites
@@ -20,7 +21,7 @@ class SiteForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF ships no types
 
     name = StringField(
         lazy_gettext("Name"),
-        filters=[lambda text: " ".join(text.split()) if text else text],
+        filters=[on_one_line],
         validators=[
             InputRequired(lazy_gettext("Give the site a name.")),
             Length(max=200, message=lazy_gettext("At most 200 characters.")),
