@@ -11,6 +11,7 @@ from vigint_web.config.config import ConfigError
 from vigint_web.config.environment import load_environment
 from vigint_web.errors import VigintError
 from vigint_web.i18n.refusals import error_sentence
+from vigint_web.storage import StorageError
 
 
 class _LazyGroup(click.Group):
@@ -56,6 +57,9 @@ def main() -> None:
     except VigintError as error:
         # Without an application there is no reader's language: use English, as all commands do.
         print(error_sentence(error), file=sys.stderr)
+        sys.exit(1)
+    except StorageError as error:
+        print(f"The storage cannot be used: {error}. Ask ./vigint doctor.", file=sys.stderr)
         sys.exit(1)
     except SQLAlchemyError as error:
         # Only the type of the error: its text may contain a password.
