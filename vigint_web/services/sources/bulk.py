@@ -1,27 +1,17 @@
 """Bulk actions on sources, each in its own transaction, with an exact report."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 
 from sqlalchemy import select
 
-from vigint_web.errors import Invalid, Mistake, MistakeCode, VigintError
+from vigint_web.errors import Invalid, Mistake, MistakeCode
 from vigint_web.extensions import db
 from vigint_web.models import Source, VideoStatus
 from vigint_web.models.video_file import ORIGINAL
 from vigint_web.services.core.actors import Actor
+from vigint_web.services.core.bulk import MOST_AT_ONCE, BulkOutcome, apply_to_each
 from vigint_web.services.sources import sources, tags
 from vigint_web.services.sources.editing import add_tags
-
-MOST_AT_ONCE = 200
-
-
-@dataclass
-class Outcome:
-    """The sources that were changed, and the reasons for the others."""
-
-    done: list[str] = field(default_factory=list)
-    refused: dict[str, VigintError] = field(default_factory=dict)
 
 
 def choose(actor: Actor, source_ids: Sequence[str]) -> list[Source]:
@@ -37,17 +27,17 @@ def can_retry(source: Source) -> bool:
     return source.video.status == VideoStatus.FAILED and source.video.file(*ORIGINAL) is not None
 
 
-def delete_many(actor: Actor, source_ids: Sequence[str]) -> Outcome:
+def delete_many(actor: Actor, source_ids: Sequence[str]) -> BulkOutcome:
     """Delete sources with all their files and links."""
-    return _each(source_ids, lambda source_id: sources.delete_source(actor, source_id))
+    return apply_to_each(source_ids, lambda source_id: sources.delete_source(actor, source_id))
 
 
-def retry_many(actor: Actor, source_ids: Sequence[str]) -> Outcome:
+def retry_many(actor: Actor, source_ids: Sequence[str]) -> BulkOutcome:
     """Process failed sources again."""
-    return _each(source_ids, lambda source_id: sources.retry_source(actor, source_id))
+    return apply_to_each(source_ids, lambda source_id: sources.retry_source(actor, source_id))
 
 
-def tag_many(actor: Actor, source_ids: Sequence[str], text: str) -> Outcome:
+def tag_many(actor: Actor, source_ids: Sequence[str], text: str) -> BulkOutcome:
     """Add tags to sources.
 
     Raises:
@@ -57,18 +47,4 @@ def tag_many(actor: Actor, source_ids: Sequence[str], text: str) -> Outcome:
     mistakes = tags.tag_mistakes(names) if names else [Mistake(MistakeCode.NO_TAG, "tags")]
     if mistakes:
         raise Invalid(mistakes)
-    return _each(source_ids, lambda source_id: add_tags(actor, source_id, names))
-
-
-def _each(source_ids: Sequence[str], do: Callable[[str], object]) -> Outcome:
-    """Apply an action to each source in a transaction of its own."""
-    outcome = Outcome()
-    for source_id in dict.fromkeys(source_ids[:MOST_AT_ONCE]):
-        try:
-            do(source_id)
-        except VigintError as error:
-            db.session.rollback()
-            outcome.refused[source_id] = error
-        else:
-            outcome.done.append(source_id)
-    return outcome
+    return apply_to_each(source_ids, lambda source_id: add_tags(actor, source_id, names))

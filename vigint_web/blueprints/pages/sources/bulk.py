@@ -12,8 +12,8 @@ from vigint_web.blueprints.pages.sources.blueprint import blueprint
 from vigint_web.errors import Conflict, Invalid, NotFound, VigintError
 from vigint_web.http.security.identity import actor
 from vigint_web.i18n.refusals import error_sentence, mistake_sentence
+from vigint_web.services.core.bulk import MOST_AT_ONCE, BulkOutcome
 from vigint_web.services.sources import bulk
-from vigint_web.services.sources.bulk import MOST_AT_ONCE, Outcome
 from vigint_web.services.sources.tags import list_tags
 
 DEEDS = ("delete", "retry", "tag")
@@ -63,14 +63,14 @@ def _question(form: ActionForm, mistakes: Sequence[str] = ()) -> str | Response:
     )
 
 
-def _do(deed: str, ids: list[str]) -> Outcome:
+def _do(deed: str, ids: list[str]) -> BulkOutcome:
     who = actor()
     if deed == "tag":
         return bulk.tag_many(who, ids, request.form.get("tags", "")[:2000])
     return (bulk.delete_many if deed == "delete" else bulk.retry_many)(who, ids)
 
 
-def _report(deed: str, outcome: Outcome) -> None:
+def _report(deed: str, outcome: BulkOutcome) -> None:
     """Report the result, and for each reason the sources that were skipped."""
     count = len(outcome.done)
     words: dict[str, Callable[[], str]] = {
@@ -84,10 +84,7 @@ def _report(deed: str, outcome: Outcome) -> None:
     }
     if count:
         flash(words[deed](), "success")
-    reasons: dict[str, list[str]] = {}
-    for name, error in outcome.refused.items():
-        reasons.setdefault(_why(deed, error), []).append(name)
-    for why, ids in reasons.items():
+    for why, ids in outcome.by_reason(lambda error: _why(deed, error)).items():
         flash(
             ngettext(
                 "%(num)d source was skipped (%(names)s): %(why)s",
