@@ -71,6 +71,7 @@ class Incident(Base):
             postgresql_where=text("state = 'new'"),
         ),
         Index("ix_incidents_assignee", "assignee_id", "detected_at"),
+        Index("ix_incidents_camera", "camera_id", "detected_at", "id"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)

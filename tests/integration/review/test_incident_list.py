@@ -9,14 +9,13 @@ from flask import Flask
 from sqlalchemy import text
 
 from tests.helpers import Person
+from tests.integration.review.nights import NOW, add_incident
 from tests.library import ACTOR
-from vigint_web.clock import utcnow
 from vigint_web.extensions import db
-from vigint_web.models import Incident, IncidentState, RiskLevel, Role, Site
+from vigint_web.models import Incident, IncidentState, Role
 from vigint_web.services.accounts import sites
 from vigint_web.services.core.actors import SYSTEM, Actor
 from vigint_web.services.core.keyset_pagination import SORTED_TOP, SortedCursor
-from vigint_web.services.core.transactions import transaction
 from vigint_web.services.incidents import listing
 from vigint_web.services.incidents.listing import IncidentFilter, IncidentList, count_undecided
 from vigint_web.services.review import assignment, decisions
@@ -24,28 +23,6 @@ from vigint_web.services.review import assignment, decisions
 pytestmark = pytest.mark.both_databases(reason="the order of times, and partial indexes")
 
 EVERY = IncidentFilter()
-NOW = utcnow().replace(microsecond=0)
-
-
-def _add(
-    name: str, detected: float, received: float, site: Site | None = None, **more: object
-) -> Incident:
-    """Add an incident, detected and received so many minutes ago."""
-    row = Incident(
-        reference=f"INC-2026-{name}",
-        site_id=(site or sites.default_site()).id,
-        body_sha256="0" * 64,
-        message="",
-        incident_type="Intrusion",
-        risk_level=RiskLevel.HIGH,
-        detected_at=NOW - timedelta(minutes=detected),
-        created_at=NOW - timedelta(minutes=received),
-        link_hours=48,
-        **more,
-    )
-    with transaction() as session:
-        session.add(row)
-    return row
 
 
 @pytest.fixture
@@ -53,13 +30,13 @@ def night(app: Flask) -> list[Incident]:
     """Provide the incidents of a night: on time, late, of a fast clock, of another site."""
     lyon = sites.get_or_add_site("lyon")
     return [
-        _add("a", detected=600, received=600),
-        _add("c", detected=400, received=399, site=lyon),
-        _add("d", detected=300, received=300, state=IncidentState.CONFIRMED),
-        _add("f", detected=-50, received=100),  # a clock that is 150 minutes fast
-        _add("b", detected=500, received=90),  # after an outage
-        _add("e", detected=200, received=90),
-        _add("g", detected=60, received=60),
+        add_incident("a", detected=600, received=600),
+        add_incident("c", detected=400, received=399, site=lyon),
+        add_incident("d", detected=300, received=300, state=IncidentState.CONFIRMED),
+        add_incident("f", detected=-50, received=100),  # a clock that is 150 minutes fast
+        add_incident("b", detected=500, received=90),  # after an outage
+        add_incident("e", detected=200, received=90),
+        add_incident("g", detected=60, received=60),
     ]
 
 
@@ -191,6 +168,6 @@ def test_late_arrivals_stand_on_top_until_they_are_decided(
 def test_when_everything_is_decided_the_list_says_so(
     app: Flask, people: Callable[[Role], Person]
 ) -> None:
-    _add("a", 5, 5, state=IncidentState.CLOSED)
+    add_incident("a", 5, 5, state=IncidentState.CLOSED)
     page = people(Role.OPERATOR).speaking("en").browser.get("/incidents/?state=new").text
     assert "Everything is decided" in page

@@ -5,11 +5,20 @@ from typing import Any
 
 from flask import request
 
-from vigint_web.http.pages.paging import asked_day, beginning_of, chosen, search_text
+from vigint_web.clock import utcnow
+from vigint_web.http.pages.paging import (
+    asked_day,
+    asked_number,
+    beginning_of,
+    chosen,
+    last_night,
+    search_text,
+)
 from vigint_web.http.security.identity import actor
+from vigint_web.i18n.formats import reader_zone
 from vigint_web.models import IncidentState, RiskLevel
 from vigint_web.services.accounts.sites import list_sites
-from vigint_web.services.incidents.listing import IncidentFilter
+from vigint_web.services.incidents.listing import IncidentFilter, find_camera
 
 # Says that an incident was opened from the list, whose filter may be empty.
 FROM_LIST = "list"
@@ -18,23 +27,28 @@ FROM_LIST = "list"
 def asked_incidents() -> tuple[IncidentFilter, dict[str, Any]]:
     """Return the filter in the request's query, and the arguments that keep it."""
     since, until = asked_day("from"), asked_day("to")
+    night = None if since or until else chosen("night", ("1",))
     risk = chosen("risk", tuple(level.value for level in RiskLevel))
     state = chosen("state", tuple(one.value for one in IncidentState))
     mine = chosen("mine", ("1",))
-    site = _asked_site()
+    site, camera = _asked_site(), _asked_camera()
+    begin, end = beginning_of(since), beginning_of(until, following=True)
+    if night:
+        begin, end = last_night(utcnow(), reader_zone())
     wanted = IncidentFilter(
         text=search_text(),
         risk=RiskLevel(risk) if risk else None,
-        since=beginning_of(since),
-        until=beginning_of(until, following=True),
+        since=begin,
+        until=end,
         state=IncidentState(state) if state else None,
         assignee_id=actor().user_id if mine else None,
         site_id=site,
+        camera_id=camera,
     )
     # The address keeps the filter; `from` is a keyword that templates cannot use.
     asked = {
         "q": wanted.text, "risk": risk, "from": since, "to": until, "state": state, "mine": mine,
-        "site": site,
+        "site": site, "camera": camera, "night": night,
     }  # fmt: skip
     return wanted, {name: str(value) for name, value in asked.items() if value}
 
@@ -65,7 +79,12 @@ def asked_walk() -> Walk:
 
 
 def _asked_site() -> int | None:
-    number = request.args.get("site", type=int)
+    number = asked_number("site")
     if number is None:
         return None
     return number if number in {site.id for site in list_sites(actor())} else None
+
+
+def _asked_camera() -> int | None:
+    number = asked_number("camera")
+    return number if number is not None and find_camera(actor(), number) is not None else None

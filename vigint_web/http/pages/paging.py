@@ -1,6 +1,6 @@
 """Read the requested part of a list; invalid values select the whole list from its start."""
 
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from math import isfinite
 
 from flask import request
@@ -12,12 +12,13 @@ from vigint_web.services.links.listing import LINK_STATES, StateFilter
 _LARGEST = 2**31 - 1  # the largest id in both databases
 _LARGEST_SIZE = 2**63 - 1
 _LONGEST = 200
+_DUSK, _DAWN = 20, 8  # hours
 
 
 def cursor() -> Cursor:
     """Return the start of the requested page."""
-    before = _id("before")
-    return Cursor(before=before, after=None if before is not None else _id("after"))
+    before = asked_number("before")
+    return Cursor(before=before, after=None if before is not None else asked_number("after"))
 
 
 def sorted_cursor(kind: type[Value], *, known: bool) -> SortedCursor:
@@ -43,6 +44,12 @@ def chosen(name: str, known: tuple[str, ...]) -> str | None:
     return value if value in known else None
 
 
+def asked_number(name: str) -> int | None:
+    """Return the row id of a parameter, if it can be one."""
+    number = request.args.get(name, type=int)
+    return number if number is not None and 0 < number <= _LARGEST else None
+
+
 def asked_day(name: str) -> date | None:
     """Return the date of a parameter, if it is a valid date."""
     try:
@@ -64,9 +71,16 @@ def beginning_of(day: date | None, *, following: bool = False) -> datetime | Non
     return datetime.combine(wanted, time.min, tzinfo=reader_zone()).astimezone(UTC)
 
 
-def _id(name: str) -> int | None:
-    number = request.args.get(name, type=int)
-    return number if number is not None and 0 < number <= _LARGEST else None
+def last_night(now: datetime, zone: tzinfo) -> tuple[datetime, datetime]:
+    """Return the begin and end of the night that is under way, else of the last one.
+
+    A night lasts from 20:00 to 08:00 by the clock of the zone.
+    """
+    here = now.astimezone(zone)
+    evening = here.date() if here.hour >= _DUSK else here.date() - timedelta(days=1)
+    begin = datetime.combine(evening, time(_DUSK), tzinfo=zone)
+    end = datetime.combine(evening + timedelta(days=1), time(_DAWN), tzinfo=zone)
+    return begin.astimezone(UTC), end.astimezone(UTC)
 
 
 def _asked_mark(name: str, kind: type[Value], *, known: bool) -> Mark | None:

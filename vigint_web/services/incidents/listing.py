@@ -45,6 +45,7 @@ class IncidentFilter:
     state: IncidentState | None = None
     assignee_id: int | None = None
     site_id: int | None = None
+    camera_id: int | None = None
 
 
 def find_incidents(
@@ -65,10 +66,17 @@ class IncidentList:
     def __init__(self, actor: Actor, wanted: IncidentFilter) -> None:
         self._wanted = wanted
         self._sites = _sites(actor, wanted.site_id)
+        if wanted.camera_id is not None:
+            camera = find_camera(actor, wanted.camera_id)
+            self._sites = [id for id in self._sites if camera and camera.site_id == id]
+
+    def marks(self, cursor: SortedCursor = SORTED_TOP, size: int = PAGE) -> SortedPage[Mark]:
+        """Return the places of a page of them, without reading the rows."""
+        return merge_marks(self._parts(), cursor, size)
 
     def page(self, cursor: SortedCursor = SORTED_TOP, size: int = PAGE) -> SortedPage[Incident]:
         """Return a page of them."""
-        page = merge_marks(self._parts(), cursor, size)
+        page = self.marks(cursor, size)
         ids = [mark.id for mark in page.rows]
         rows = db.session.scalars(select(Incident).where(Incident.id.in_(ids)))
         found = {row.id: row for row in rows}
@@ -105,8 +113,16 @@ class IncidentList:
         fast = Incident.detected_at > Incident.created_at
         by_detection = Order(Incident.detected_at, Incident.id, descending=True)
         by_receipt = Order(Incident.created_at, Incident.id, descending=True)
-        site, detected = Incident.site_id, _met(self._wanted, Incident.detected_at)
-        received = _met(self._wanted, Incident.created_at)
+        # Where a camera is wanted, its site was looked up: its own index is followed.
+        of_camera = self._wanted.camera_id is not None and bool(self._sites)
+        wanted = replace(self._wanted, site_id=None) if of_camera else self._wanted
+        site, detected = Incident.site_id, _met(wanted, Incident.detected_at)
+        received = _met(wanted, Incident.created_at)
+        if of_camera:
+            return [
+                (select(Incident.id).where(~fast, *detected), by_detection),
+                (select(Incident.id).where(fast, *received), by_receipt),
+            ]
         groups = [self._sites] if len(self._sites) > _MOST_SITES else [[id] for id in self._sites]
         parts = [
             (select(Incident.id).where(_one_of(site, group), ~fast, *detected), by_detection)
@@ -124,6 +140,19 @@ def next_undecided(actor: Actor, wanted: IncidentFilter, incident: Incident) -> 
     state = wanted.state or IncidentState.NEW
     newer, older = IncidentList(actor, replace(wanted, state=state)).around(incident)
     return older or newer
+
+
+def find_camera(actor: Actor, camera_id: int) -> Camera | None:
+    """Return a camera of the actor's sites, if it is one."""
+    return db.session.scalar(
+        select(Camera).where(Camera.id == camera_id, actor.scope(Camera.site_id))
+    )
+
+
+def cameras_of(actor: Actor, site_id: int | None = None, most: int = 500) -> list[Camera]:
+    """Return the cameras of the actor's sites, or of one of them, by name."""
+    query = select(Camera).where(_one_of(Camera.site_id, _sites(actor, site_id)))
+    return list(db.session.scalars(query.order_by(Camera.name, Camera.id).limit(most)))
 
 
 def late_arrivals(actor: Actor, most: int = 5) -> tuple[list[Incident], int]:
@@ -184,6 +213,8 @@ def _met(
         met.append(Incident.state == literal(wanted.state.value, literal_execute=True))
     if wanted.assignee_id is not None:
         met.append(Incident.assignee_id == wanted.assignee_id)
+    if wanted.camera_id is not None:
+        met.append(Incident.camera_id == wanted.camera_id)
     if wanted.site_id is not None:
         met.append(Incident.site_id == wanted.site_id)
     if wanted.text:

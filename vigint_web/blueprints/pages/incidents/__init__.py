@@ -1,5 +1,6 @@
-"""Incidents: list, facts, deliveries."""
+"""Incidents: list, facts, deliveries, export."""
 
-from vigint_web.blueprints.pages.incidents.views import blueprint
+from vigint_web.blueprints.pages.incidents import export, views
+from vigint_web.blueprints.pages.incidents.blueprint import blueprint
 
-__all__ = ["blueprint"]
+__all__ = ["blueprint", "export", "views"]

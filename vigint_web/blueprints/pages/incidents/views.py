@@ -3,11 +3,12 @@
 from datetime import datetime
 from typing import Any
 
-from flask import Blueprint, flash, redirect, render_template, request, session, url_for
+from flask import flash, redirect, render_template, request, session, url_for
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
 from vigint_web.blueprints.forms import DECIDED, ActionForm
+from vigint_web.blueprints.pages.incidents.blueprint import blueprint
 from vigint_web.clock import utcnow
 from vigint_web.config.values import LOCALES
 from vigint_web.errors import Invalid
@@ -26,7 +27,9 @@ from vigint_web.services.hosting import remote
 from vigint_web.services.incidents import incidents
 from vigint_web.services.incidents.listing import (
     MOST_COUNTED,
+    IncidentFilter,
     IncidentList,
+    cameras_of,
     count_undecided,
     late_arrivals,
 )
@@ -36,13 +39,26 @@ from vigint_web.services.notifications import preview as previews
 from vigint_web.services.review import acts, assignment, reasons
 from vigint_web.services.review.incident_timeline import timeline_of
 
-blueprint = Blueprint("incidents", __name__, url_prefix="/incidents")
-
 
 @blueprint.get("/")
 def index() -> str:
     """List the incidents."""
-    return render_template("incidents/index.html", sites=list_sites(actor()), **_listed())
+    listed, known = _listed(), list_sites(actor())
+    return render_template(
+        "incidents/index.html",
+        sites=[(str(site.id), site.name) for site in known],
+        cameras=_cameras(listed["wanted"], {site.id: site.name for site in known}),
+        **listed,
+    )
+
+
+def _cameras(wanted: IncidentFilter, sites: dict[int, str]) -> list[tuple[str, str]]:
+    """Return the cameras to choose from; those of several sites with the site's name."""
+    several = wanted.site_id is None and len(sites) > 1
+    return [
+        (str(one.id), f"{one.name} ({sites.get(one.site_id, '')})" if several else one.name)
+        for one in cameras_of(actor(), wanted.site_id)
+    ]
 
 
 @blueprint.get("/live")
@@ -51,7 +67,7 @@ def live_list() -> Response:
     return live_page(lambda: render_template("incidents/_list.html", **_listed()))
 
 
-def _listed() -> dict[str, object]:
+def _listed() -> dict[str, Any]:
     wanted, kept = asked_incidents()
     here = sorted_cursor(datetime, known=True)
     listed = IncidentList(actor(), wanted)
@@ -65,6 +81,7 @@ def _listed() -> dict[str, object]:
     else:
         found = listed.count() if kept else None
     return {
+        "wanted": wanted,
         "page": page,
         "late": late,
         "more_late": more_late,

@@ -9,7 +9,14 @@ from werkzeug.wrappers import Response
 
 from vigint_web.blueprints.pages.sources.blueprint import blueprint
 from vigint_web.http.pages.live import live_page
-from vigint_web.http.pages.paging import asked_day, beginning_of, chosen, search_text, sorted_cursor
+from vigint_web.http.pages.paging import (
+    asked_day,
+    asked_number,
+    beginning_of,
+    chosen,
+    search_text,
+    sorted_cursor,
+)
 from vigint_web.http.security.identity import actor
 from vigint_web.services.accounts.sites import list_sites
 from vigint_web.services.core.keyset_pagination import Value
@@ -61,8 +68,8 @@ def _listed() -> dict[str, object]:
         since=beginning_of(since),
         until=beginning_of(until, following=True),
         tag=request.args.get("tag", "")[:60] or None,
-        camera_id=_number("camera"),
-        site_id=_number("site"),
+        camera_id=asked_number("camera"),
+        site_id=asked_number("site"),
     )
     order = chosen("sort", tuple(ORDERS)) or _FIRST
     by = order.removeprefix("-")
@@ -102,8 +109,3 @@ def _offered() -> dict[str, object]:
 
 def _options(known: list[str], asked: str) -> list[tuple[str, str]]:
     return [(name, name) for name in dict.fromkeys([*known, asked]) if name]
-
-
-def _number(name: str) -> int | None:
-    number = request.args.get(name, type=int)
-    return number if number is not None and 0 < number < 2**31 else None

@@ -1,0 +1,31 @@
+"""Incidents of a night, for the tests of lists and of the review."""
+
+from datetime import timedelta
+
+from vigint_web.clock import utcnow
+from vigint_web.models import Incident, RiskLevel, Site
+from vigint_web.services.accounts import sites
+from vigint_web.services.core.transactions import transaction
+
+NOW = utcnow().replace(microsecond=0)
+
+
+def add_incident(
+    name: str, detected: float, received: float, site: Site | None = None, **more: object
+) -> Incident:
+    """Add an incident, detected and received so many minutes ago."""
+    values: dict[str, object] = {
+        "reference": f"INC-2026-{name}",
+        "site_id": (site or sites.default_site()).id,
+        "body_sha256": "0" * 64,
+        "message": "",
+        "incident_type": "Intrusion",
+        "risk_level": RiskLevel.HIGH,
+        "detected_at": NOW - timedelta(minutes=detected),
+        "created_at": NOW - timedelta(minutes=received),
+        "link_hours": 48,
+    }
+    row = Incident(**{**values, **more})
+    with transaction() as session:
+        session.add(row)
+    return row
