@@ -141,6 +141,7 @@ def _templates(app: Flask, config: Config) -> None:
     )
     app.jinja_env.filters.update(
         author=sentences.author_words,
+        state_words=sentences.state_words,
         browser_words=user_agents.browser_words,
         duration=formats.duration,
         file_size=formats.file_size,

@@ -28,6 +28,7 @@ INSTEAD = {
     "auth.recovery_codes": 302,
     "sharing.revocation": 302,  # nothing is selected
     "sources.chosen_sources": 302,
+    "review.chosen_incidents": 302,
 }
 ELSEWHERE = {"REMOTE_ADDR": "192.0.2.9"}  # not this machine itself
 # Routes whose argument does not identify a thing of a site.

@@ -47,6 +47,14 @@ def _incident(kind: str) -> Address:
     return lambda filled: f"/incidents/{filled.incidents[kind]}/"
 
 
+def _every_incident(filled: Filled) -> str:
+    return urlencode([("incident", name) for name in filled.incidents.values()])
+
+
+def _chosen(deed: str) -> Address:
+    return lambda filled: f"/incidents/chosen?do={deed}&" + _every_incident(filled)
+
+
 def _link(kind: str) -> Address:
     return lambda filled: f"/links/{filled.links[kind]}/"
 
@@ -197,6 +205,14 @@ PLACES.add(
         for kind in ("ready", "processing", "failed", "text_only", "unsent", "revoked")
     ),
 )
+PLACES.add(
+    "review.chosen_incidents",
+    Place("incidents-chosen", lambda filled: "/incidents/chosen?" + _every_incident(filled)),
+    *(
+        Place(f"incidents-{deed}", _chosen(deed))
+        for deed in ("confirmed", "false_alarm", "closed", "new", "assign")
+    ),
+)
 PLACES.add("sources.index", Place("sources", _fixed("/source-management/"), always=True))
 PLACES.add(
     "sources.show",
@@ -319,6 +335,7 @@ NO_PAGES = {
     "sources.live_list": "a part of its page",
     "incidents.live": "a part of its page",
     "incidents.live_list": "a part of its page",
+    "incidents.export": "a file",
     "links.live": "a part of its page",
     "links.live_list": "a part of its page",
     "outbox.live": "a part of its page",

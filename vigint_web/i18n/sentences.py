@@ -158,6 +158,19 @@ def revocation_reason(reason: str | None) -> str:
     return str(_REVOCATIONS.get(reason or "", reason or ""))
 
 
+_STATES: dict[str, LazyString] = {
+    "new": _("To decide"),
+    "confirmed": _("Confirmed"),
+    "false_alarm": _("False alarm"),
+    "closed": _("Closed"),
+}
+
+
+def state_words(state: str) -> str:
+    """Return the state of an incident's review."""
+    return str(_STATES[state])
+
+
 def risk_words(level: str) -> str:
     """Return a risk level for mails: its code, except for the unknown level."""
     return str(gettext("not specified")) if level == "UNKNOWN" else level

@@ -39,7 +39,7 @@ def decide(
         Conflict: the decision does not follow that state.
     """
     note = checked_note(note)
-    reason = _checked_reason(wanted, reason)
+    reason = checked_reason(wanted, reason)
     if not may_follow(seen, wanted):
         raise Conflict
     incident = get_incident(actor, reference)
@@ -64,7 +64,8 @@ def decide(
     return current
 
 
-def _checked_reason(wanted: IncidentState, reason: str | None) -> str | None:
+def checked_reason(wanted: IncidentState, reason: str | None) -> str | None:
+    """Return the reason that goes with a decision; raises Invalid when it lacks or is unknown."""
     if wanted != IncidentState.FALSE_ALARM:
         return None
     if reason not in {known.code for known in reasons.list_reasons()}:

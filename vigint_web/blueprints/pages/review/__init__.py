@@ -1,5 +1,6 @@
 """Review of incidents: decisions, notes, assignment, reasons for false alarms."""
 
-from vigint_web.blueprints.pages.review.views import blueprint
+from vigint_web.blueprints.pages.review import bulk, views
+from vigint_web.blueprints.pages.review.blueprint import blueprint
 
-__all__ = ["blueprint"]
+__all__ = ["blueprint", "bulk", "views"]

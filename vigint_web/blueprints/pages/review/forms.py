@@ -16,6 +16,16 @@ _LARGEST_ID = 2**31 - 1  # in both databases
 _STATES = [state.value for state in IncidentState]
 
 
+def number_of(chosen: str) -> int | None:
+    """Return the user id in a field, None for an empty one; raises Invalid when it is no number."""
+    chosen = chosen.strip()
+    if not chosen:
+        return None
+    if not re.fullmatch("[0-9]{1,10}", chosen) or int(chosen) > _LARGEST_ID:
+        raise Invalid([Mistake(MistakeCode.UNKNOWN_ASSIGNEE, "assignee")])
+    return int(chosen)
+
+
 class DecisionForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF ships no types
     """Ask for a decision; `seen` is the state on the page that was shown."""
 
@@ -33,19 +43,11 @@ class AssignmentForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF ships no typ
 
     def user_id(self) -> int | None:
         """Return the chosen user; raises Invalid when it is no number."""
-        return self._number(self.assignee)
+        return number_of(self.assignee.data or "")
 
     def seen_id(self) -> int | None:
         """Return the assignee on the page that was shown; raises Invalid as above."""
-        return self._number(self.seen)
-
-    def _number(self, field: StringField) -> int | None:
-        chosen = (field.data or "").strip()
-        if not chosen:
-            return None
-        if not re.fullmatch("[0-9]{1,10}", chosen) or int(chosen) > _LARGEST_ID:
-            raise Invalid([Mistake(MistakeCode.UNKNOWN_ASSIGNEE, "assignee")])
-        return int(chosen)
+        return number_of(self.seen.data or "")
 
 
 class OutsideForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF ships no types

@@ -2,17 +2,19 @@
 
 from collections.abc import Callable
 
-from flask import Blueprint, flash, redirect, render_template, session, url_for
+from flask import flash, redirect, render_template, session, url_for
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
 from vigint_web.blueprints.forms import DECIDED, ActionForm
+from vigint_web.blueprints.pages.review.blueprint import blueprint
 from vigint_web.blueprints.pages.review.forms import (
     AssignmentForm,
     DecisionForm,
     FalseAlarmReasonForm,
     OutsideForm,
 )
+from vigint_web.blueprints.pages.review.words import first_words
 from vigint_web.errors import (
     AlreadyDecided,
     Conflict,
@@ -25,13 +27,10 @@ from vigint_web.http.pages.incident_filters import asked_walk
 from vigint_web.http.security.identity import actor
 from vigint_web.i18n.reasons import reason_words
 from vigint_web.i18n.refusals import error_sentence
-from vigint_web.i18n.sentences import author_words
 from vigint_web.models import ActKind, IncidentState
 from vigint_web.services.incidents.incidents import get_incident
 from vigint_web.services.incidents.listing import next_undecided
 from vigint_web.services.review import acts, assignment, decisions, reasons
-
-blueprint = Blueprint("review", __name__)
 
 _INCIDENT = "/incidents/<reference>"
 
@@ -192,7 +191,7 @@ def _changed(reference: str, change: Callable[[], str]) -> Response:
         if said:
             flash(said, "success")
     except AlreadyDecided as error:
-        flash(_first_words(error), "danger")
+        flash(first_words(error), "danger")
     except EditedMeanwhile as error:
         flash(error_sentence(error), "danger")
     except Conflict:
@@ -212,20 +211,3 @@ def _decided_words(wanted: IncidentState) -> str:
         IncidentState.NEW: _("Incident reopened."),
     }
     return words[wanted]
-
-
-def _first_words(error: AlreadyDecided) -> str:
-    """Return who decided first, and what."""
-    words = {
-        IncidentState.CONFIRMED: _("confirmed"),
-        IncidentState.FALSE_ALARM: _("false alarm"),
-        IncidentState.CLOSED: _("closed"),
-        IncidentState.NEW: _("reopened"),
-    }
-    return str(
-        _(
-            "%(by)s was first: %(decision)s. Nothing was changed.",
-            by=author_words(str(error.facts["by"])),
-            decision=words[IncidentState(str(error.facts["state"]))],
-        )
-    )

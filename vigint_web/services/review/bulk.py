@@ -1,0 +1,63 @@
+"""Decide about several incidents, or assign them, each in its own transaction."""
+
+from collections.abc import Mapping, Sequence
+
+from sqlalchemy import select
+
+from vigint_web.extensions import db
+from vigint_web.models import Incident, IncidentState, User
+from vigint_web.services.core.actors import Actor
+from vigint_web.services.core.bulk import MOST_AT_ONCE, BulkOutcome, apply_to_each
+from vigint_web.services.review.assignment import assign, assignable
+from vigint_web.services.review.decisions import checked_reason, decide
+from vigint_web.services.review.transitions import may_follow
+
+
+def choose(actor: Actor, references: Sequence[str]) -> list[Incident]:
+    """Return the selected incidents that the actor sees, the last detected first."""
+    query = select(Incident).where(
+        actor.scope(Incident.site_id), Incident.reference.in_(references[:MOST_AT_ONCE])
+    )
+    found = db.session.scalars(query)
+    return sorted(found, key=lambda one: (one.listed_at, one.id), reverse=True)
+
+
+def can_decide(incident: Incident, wanted: IncidentState) -> bool:
+    """Return whether a decision may follow an incident's state."""
+    return may_follow(incident.state, wanted)
+
+
+def decide_many(
+    actor: Actor,
+    seen: Mapping[str, IncidentState],
+    wanted: IncidentState,
+    reason: str | None = None,
+) -> BulkOutcome:
+    """Decide about incidents alike.
+
+    Args:
+        seen: by reference, the state that the actor saw.
+
+    Raises:
+        Invalid: the reason is missing or unknown; nothing was done.
+    """
+    checked_reason(wanted, reason)
+    return apply_to_each(
+        seen, lambda one: decide(actor, one, wanted, seen=seen[one], reason=reason)
+    )
+
+
+def assign_many(actor: Actor, seen: Mapping[str, int | None], user_id: int | None) -> BulkOutcome:
+    """Assign incidents to a user, or to none.
+
+    Args:
+        seen: by reference, the assignee that the actor saw.
+    """
+    return apply_to_each(seen, lambda one: assign(actor, one, user_id, seen=seen[one]))
+
+
+def assignable_to_all(incidents: Sequence[Incident]) -> list[User]:
+    """Return the users who may work on every one of these incidents, by address."""
+    by_site = [assignable(site_id) for site_id in {incident.site_id for incident in incidents}]
+    ids = [{user.id for user in users} for users in by_site]
+    return [user for user in by_site[0] if all(user.id in known for known in ids)] if ids else []
