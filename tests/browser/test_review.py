@@ -122,3 +122,27 @@ def test_two_operators_decide_at_once_and_the_second_reads_who_was_first(
     expect(first.locator("#reopen")).to_be_visible()
     second.locator("#close").click()
     expect(second.locator("#flashes")).to_contain_text("confirmé. Rien n’a été modifié.")
+
+
+def test_several_are_chosen_while_the_list_goes_on_and_decided_at_once(
+    window: Windows, post_many: Post
+) -> None:
+    word = "Ensemble"
+    references = post_many(word, 3)
+    page = window(logged_in=True)
+    page.goto(f"/incidents/?q={word}&state=new")
+    expect(page.locator("[data-bulk]")).to_be_hidden()
+    page.locator(f"input[value='{references[0]}']").check()
+    page.locator(f"input[value='{references[2]}']").check()
+    expect(page.locator("[data-bulk-count]")).to_contain_text("2")
+    [latest] = post_many(word, 1)
+    expect(page.locator(f"input[value='{latest}']")).to_be_attached()
+    expect(page.locator(f"input[value='{references[0]}']")).to_be_checked()
+    expect(page.locator(f"input[value='{latest}']")).not_to_be_checked()
+    page.locator("[data-bulk] button[value=false_alarm]").click()
+    expect(page.locator("h1")).to_contain_text("2 incidents")
+    page.locator("#reason").select_option("animal")
+    page.locator(".chosen-act button[type=submit]").click()
+    page.wait_for_url(f"**/incidents/?q={word}&state=new")
+    expect(page.locator(f"input[value='{references[1]}']")).to_be_attached()
+    assert _states(page, word) == {"new": 2, "confirmed": 0, "false_alarm": 2}
