@@ -1,5 +1,6 @@
 """The command line, one module per command family."""
 
+import gc
 import sys
 
 import click
@@ -33,6 +34,10 @@ class _LazyGroup(click.Group):
         if module is None:
             return None
         found = __import__(f"vigint_web.cli.{module}", fromlist=["COMMANDS"])
+        if not gc.isenabled():
+            # What is loaded stays: later collections pass over it, in forked processes too.
+            gc.freeze()
+            gc.enable()
         commands: dict[str, click.Command] = found.COMMANDS
         return commands[cmd_name]
 
