@@ -1,6 +1,8 @@
 """Fixtures that all tests share: real Valkey, SQLite, PostgreSQL and ffmpeg, generated footage."""
 
+import importlib
 import os
+import pkgutil
 import shutil
 import signal
 import subprocess
@@ -23,6 +25,8 @@ from jinja2 import FileSystemBytecodeCache
 from redis import Redis
 from sqlalchemy import Connection, Engine, event
 
+import vigint_client
+import vigint_web
 from tests.engines import share_compiled_statements
 from tests.helpers import Browser, Clock, Footage, Person, close_pool, log_in, run_jobs
 from tests.library import Library
@@ -46,6 +50,21 @@ settings_of_hypothesis.register_profile(
 )
 settings_of_hypothesis.load_profile("vigint")
 share_compiled_rules()
+
+
+def _load_every_module() -> None:
+    """Load what commands and jobs load on demand.
+
+    A module that is loaded while a test has patched another one keeps what it imports from there,
+    for all later tests of this process.
+    """
+    for package in (vigint_client, vigint_web):
+        for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+            if not module.name.endswith("__main__") and ".migrations" not in module.name:
+                importlib.import_module(module.name)
+
+
+_load_every_module()
 
 # Without bytecode every process that a test starts compiles the whole application.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
