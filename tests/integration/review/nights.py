@@ -2,10 +2,14 @@
 
 from datetime import timedelta
 
+from sqlalchemy import text
+
 from vigint_web.clock import utcnow
+from vigint_web.extensions import db
 from vigint_web.models import Incident, RiskLevel, Site
 from vigint_web.services.accounts import sites
 from vigint_web.services.core.transactions import transaction
+from vigint_web.services.incidents.listing import IncidentList
 
 NOW = utcnow().replace(microsecond=0)
 
@@ -29,3 +33,14 @@ def add_incident(
     with transaction() as session:
         session.add(row)
     return row
+
+
+def plan_of(listed: IncidentList) -> str:
+    """Return how the database reads a page of the first part of a list."""
+    query, order = listed._parts()[0]
+    ordered = query.order_by(order.column.desc(), order.row_id.desc()).limit(50)
+    compiled = str(ordered.compile(db.engine, compile_kwargs={"literal_binds": True}))
+    if db.engine.dialect.name == "sqlite":
+        return str(db.session.execute(text(f"EXPLAIN QUERY PLAN {compiled}")).all())
+    db.session.execute(text("SET LOCAL enable_seqscan = off"))
+    return str(db.session.execute(text(f"EXPLAIN {compiled}")).all())

@@ -8,10 +8,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from flask import Flask
-from sqlalchemy import text
 
 from tests.helpers import Clock, Person
-from tests.integration.review.nights import add_incident
+from tests.integration.review.nights import add_incident, plan_of
 from tests.library import ACTOR
 from vigint_web.extensions import db
 from vigint_web.http.pages.paging import last_night
@@ -61,14 +60,7 @@ def test_the_list_of_a_camera(cameras: tuple[Camera, Camera]) -> None:
     assert _names(IncidentFilter(camera_id=2**31 - 1)) == ""
     assert IncidentList(SYSTEM, IncidentFilter(camera_id=here.id)).count() == 3
     assert [camera.id for camera in listing.cameras_of(_of_paris())] == [here.id]
-    query, order = IncidentList(SYSTEM, IncidentFilter(camera_id=here.id))._parts()[0]
-    ordered = query.order_by(order.column.desc(), order.row_id.desc()).limit(50)
-    compiled = str(ordered.compile(db.engine, compile_kwargs={"literal_binds": True}))
-    if db.engine.dialect.name == "sqlite":
-        plan = str(db.session.execute(text(f"EXPLAIN QUERY PLAN {compiled}")).all())
-    else:
-        db.session.execute(text("SET LOCAL enable_seqscan = off"))
-        plan = str(db.session.execute(text(f"EXPLAIN {compiled}")).all())
+    plan = plan_of(IncidentList(SYSTEM, IncidentFilter(camera_id=here.id)))
     assert "ix_incidents_camera" in plan, plan
     assert "Sort" not in plan, plan
     assert "TEMP B-TREE" not in plan, plan

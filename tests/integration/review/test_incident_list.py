@@ -6,12 +6,10 @@ from datetime import timedelta
 
 import pytest
 from flask import Flask
-from sqlalchemy import text
 
 from tests.helpers import Person
-from tests.integration.review.nights import NOW, add_incident
+from tests.integration.review.nights import NOW, add_incident, plan_of
 from tests.library import ACTOR
-from vigint_web.extensions import db
 from vigint_web.models import Incident, IncidentState, Role
 from vigint_web.services.accounts import sites
 from vigint_web.services.core.actors import SYSTEM, Actor
@@ -108,16 +106,7 @@ def test_counting_ends_at_its_limit(night: list[Incident], monkeypatch: pytest.M
 
 
 def test_the_undecided_are_read_from_their_index(night: list[Incident]) -> None:
-    wanted = IncidentFilter(state=IncidentState.NEW)
-    query, order = IncidentList(SYSTEM, wanted)._parts()[0]
-    ordered = query.order_by(order.column.desc(), order.row_id.desc()).limit(50)
-    engine = db.engine
-    compiled = str(ordered.compile(engine, compile_kwargs={"literal_binds": True}))
-    if engine.dialect.name == "sqlite":
-        plan = str(db.session.execute(text(f"EXPLAIN QUERY PLAN {compiled}")).all())
-    else:
-        db.session.execute(text("SET LOCAL enable_seqscan = off"))
-        plan = str(db.session.execute(text(f"EXPLAIN {compiled}")).all())
+    plan = plan_of(IncidentList(SYSTEM, IncidentFilter(state=IncidentState.NEW)))
     assert "ix_incidents_site_undecided" in plan, plan
     assert "Sort" not in plan, plan
     assert "TEMP B-TREE" not in plan, plan
