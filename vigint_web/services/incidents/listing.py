@@ -102,6 +102,9 @@ class IncidentList:
         number = 0
         for query, order in self._parts():
             some = query.with_only_columns(order.row_id).limit(MOST_COUNTED + 1 - number)
+            if len(self._sites) <= _MOST_SITES:
+                # In the order of the list, so that the same index is followed.
+                some = some.order_by(order.column.desc(), order.row_id.desc())
             counted = select(func.count()).select_from(some.subquery())
             number += db.session.scalar(counted) or 0
             if number > MOST_COUNTED:
@@ -113,23 +116,29 @@ class IncidentList:
         fast = Incident.detected_at > Incident.created_at
         by_detection = Order(Incident.detected_at, Incident.id, descending=True)
         by_receipt = Order(Incident.created_at, Incident.id, descending=True)
-        # Where a camera is wanted, its site was looked up: its own index is followed.
-        of_camera = self._wanted.camera_id is not None and bool(self._sites)
-        wanted = replace(self._wanted, site_id=None) if of_camera else self._wanted
-        site, detected = Incident.site_id, _met(wanted, Incident.detected_at)
-        received = _met(wanted, Incident.created_at)
-        if of_camera:
-            return [
-                (select(Incident.id).where(~fast, *detected), by_detection),
-                (select(Incident.id).where(fast, *received), by_receipt),
-            ]
-        groups = [self._sites] if len(self._sites) > _MOST_SITES else [[id] for id in self._sites]
-        parts = [
-            (select(Incident.id).where(_one_of(site, group), ~fast, *detected), by_detection)
-            for group in groups
+        detected, received = (
+            _met(self._wanted, moment) for moment in (Incident.detected_at, Incident.created_at)
+        )
+        if self._wanted.camera_id is not None:
+            # Its site was looked up: its own index is followed, not that of the site.
+            own = _met(replace(self._wanted, site_id=None), Incident.detected_at)
+            steady = [own] if self._sites else []
+        else:
+            steady = [[_one_of(Incident.site_id, group), *detected] for group in self._groups()]
+        return [
+            *((select(Incident.id).where(~fast, *met), by_detection) for met in steady),
+            *(
+                (
+                    select(Incident.id).where(_one_of(Incident.site_id, group), fast, *received),
+                    by_receipt,
+                )
+                for group in self._groups()
+            ),
         ]
-        of_fast = select(Incident.id).where(_one_of(site, self._sites), fast, *received)
-        return [*parts, (of_fast, by_receipt)]
+
+    def _groups(self) -> list[list[int]]:
+        """Return the sites that are read together: each alone, unless they are many."""
+        return [self._sites] if len(self._sites) > _MOST_SITES else [[id] for id in self._sites]
 
 
 def next_undecided(actor: Actor, wanted: IncidentFilter, incident: Incident) -> str | None:

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta, tzinfo
 from itertools import zip_longest
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, exists, func, select, true, union_all
+from sqlalchemy import ColumnElement, Select, func, select, true, union_all
 from sqlalchemy.orm import InstrumentedAttribute
 
 from vigint_web.clock import utcnow
@@ -145,13 +145,15 @@ def overview(actor: Actor, zone: tzinfo) -> Overview:
 
 def first_steps(actor: Actor) -> FirstSteps:
     """Return which of the first steps were done on an actor's sites."""
-    delivered = exists().where(
-        Notification.incident_id == Incident.id, Notification.state == NotificationState.SENT
+    delivered = (
+        select(Notification.id)
+        .join(Incident, Incident.id == Notification.incident_id)
+        .where(Notification.state == NotificationState.SENT, actor.scope(Incident.site_id))
     )
     return FirstSteps(
         source=_is_there(select(Source.id).where(actor.scope(Source.site_id))),
         key=_is_there(select(ApiKey.id).where(actor.scope(ApiKey.site_id))),
-        delivery=_is_there(select(Incident.id).where(actor.scope(Incident.site_id), delivered)),
+        delivery=_is_there(delivered),
     )
 
 
