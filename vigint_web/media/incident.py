@@ -14,6 +14,7 @@ from vigint_web.media import exif, matroska
 from vigint_web.media.errors import MediaError, MediaErrorCode, ToolRefused
 from vigint_web.media.frames import FrameInfo, Kind
 from vigint_web.media.geometry import playable_size
+from vigint_web.media.labels import UNLABELLED, Label
 from vigint_web.media.pace import Timeline, steady, timeline
 from vigint_web.media.probe import Probe, probe
 from vigint_web.media.runner import Runner, file_url, guarded_input, threads
@@ -71,6 +72,7 @@ def encode_frames(
     crf: int = 23,
     preset: str = "veryfast",
     survey_in: Path | None = None,
+    label_of: Callable[[float | None], Label] = lambda _began: UNLABELLED,
     on_progress: Callable[[float], None] | None = None,
 ) -> EncodedClip:
     """Encode frames into a fast-start H.264 MP4 at the pace at which they were taken.
@@ -79,9 +81,10 @@ def encode_frames(
     according to its EXIF. Frames of another size than the first one shown are fitted into it.
     Frames that ffmpeg cannot decode are left out: the previous one stays visible, or at the start
     the clip begins later. The clip is decoded to its end before it is accepted; ``survey_in``, a
-    folder, makes that decoding a survey too. ``on_progress`` gets the share done, 0 to 1. Raises
-    `MediaError`: no_usable_frame, broken if the clip lacks required content, and what the runner
-    raises; then no file is left at ``destination``.
+    folder, makes that decoding a survey too. ``label_of`` returns the clip's label for the time of
+    its first picture, as in `EncodedClip.began`. ``on_progress`` gets the share done, 0 to 1.
+    Raises `MediaError`: no_usable_frame, broken if the clip lacks required content, and what the
+    runner raises; then no file is left at ``destination``.
     """
     if not frames:
         raise MediaError(MediaErrorCode.NO_USABLE_FRAME, "no frame was given")
@@ -101,24 +104,36 @@ def encode_frames(
             interval_ms=times.interval_ms,
         )
 
-    arguments = _encode_arguments(
-        destination,
-        first,
-        exif.TURNS[track.orientation],
-        pixels=max(frame.info.width * frame.info.height for frame in shown),
-        seconds=times.duration_ms / 1000,
-        crf=crf,
-        preset=preset,
-    )
-    try:
+    def encode(label: Label) -> EncodedClip:
+        arguments = _encode_arguments(
+            destination,
+            first,
+            exif.TURNS[track.orientation],
+            pixels=max(frame.info.width * frame.info.height for frame in shown),
+            seconds=times.duration_ms / 1000,
+            label=label,
+            crf=crf,
+            preset=preset,
+        )
         _encode(arguments, pictures, times, runner, on_progress)
         seen, survey, used = _look_over(destination, survey_in, runner)
         duration = _verify(seen, used, times)
+        began = _began(times, timestamps, duration)
+        return EncodedClip(len(frames), used, duration, times.known, began, seen, survey)
+
+    label = label_of(_began(times, timestamps, times.duration_ms / 1000))
+    try:
+        clip = encode(label)
+        found = label_of(clip.began)
+        if found == label:
+            return clip
+        # The first frames could not be decoded, so the clip begins later than was written into it.
+        if clip.survey is not None:
+            clip.survey.forget()
+        return encode(found)
     except BaseException:
         destination.unlink(missing_ok=True)
         raise
-    began = _began(times, timestamps, duration)
-    return EncodedClip(len(frames), used, duration, times.known, began, seen, survey)
 
 
 def _began(times: Timeline, timestamps: Sequence[float | None], duration: float) -> float | None:
@@ -142,6 +157,7 @@ def _encode_arguments(
     *,
     pixels: int,
     seconds: float,
+    label: Label,
     crf: int,
     preset: str,
 ) -> list[str]:
@@ -186,6 +202,7 @@ def _encode_arguments(
             "avoid_negative_ts": "make_zero",
             "movflags": "+faststart",
             "map_metadata": -1,
+            **label.options(),
         },
     )
     arguments: list[str] = output.overwrite_output().get_args()

@@ -8,6 +8,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from vigint_web.media.errors import MediaError, MediaErrorCode, ToolRefused
+from vigint_web.media.labels import UNLABELLED, Label
 from vigint_web.media.opening import open_stored
 from vigint_web.media.probe import Probe, probe
 from vigint_web.media.rendition import Plan, make_rendition, plan, shows_damage
@@ -65,11 +66,13 @@ def prepare(
     runner: Runner,
     *,
     filename: str | None = None,
+    label: Label = UNLABELLED,
     on_progress: Report | None = None,
 ) -> Playable:
     """Survey a stored file and write ``rendition.mp4`` into a folder if it needs one.
 
-    Further streams of pictures become ``track2.mp4`` and so on, as far as they can be read.
+    Further streams of pictures become ``track2.mp4`` and so on, as far as they can be read. What is
+    written carries the ``label``; a file that plays unchanged stays as it is.
 
     A file that browsers play unchanged, or whose pictures can be copied, is decoded first: if that
     shows damage, or pictures of several sizes, they are re-encoded, because browsers stop at
@@ -99,17 +102,20 @@ def prepare(
         on_progress=on_progress,
         anew=anew,
         sound_anew=sound_damaged,
+        label=label,
     )
     damaged = damaged or sound_damaged or shows_damage(made.complaints, facts)
     flaws = _flaws(facts, damaged=damaged)
     survey = _of_what_plays(survey, made.probe, watched, folder, runner)
     played = replace(facts, duration=made.probe.duration)
-    tracks = tuple(_further_tracks(facts, original, folder, runner, sound_anew=sound_damaged))
+    tracks = tuple(
+        _further_tracks(facts, original, folder, runner, label, sound_anew=sound_damaged)
+    )
     return Playable(played, made.plan, watched, made.probe, survey, flaws, tracks)
 
 
 def _further_tracks(
-    facts: Probe, original: Path, folder: Path, runner: Runner, *, sound_anew: bool
+    facts: Probe, original: Path, folder: Path, runner: Runner, label: Label, *, sound_anew: bool
 ) -> Iterator[Track]:
     for number, stream in enumerate(facts.tracks[:MOST_FURTHER_TRACKS], start=2):
         watched = folder / f"track{number}.mp4"
@@ -126,6 +132,7 @@ def _further_tracks(
                 survey=survey,
                 anew=anew,
                 sound_anew=sound_anew,
+                label=label,
             )
             survey.forget()
             yield Track(watched, made.probe)

@@ -13,6 +13,7 @@ from vigint_web.media.colours import correct_colours, for_every_screen
 from vigint_web.media.complaints import is_damage
 from vigint_web.media.errors import MediaError, MediaErrorCode, ToolRefused
 from vigint_web.media.geometry import playable_size
+from vigint_web.media.labels import UNLABELLED, Label
 from vigint_web.media.opening import open_stored
 from vigint_web.media.probe import Probe, probe
 from vigint_web.media.runner import Runner, file_url, threads
@@ -67,6 +68,7 @@ class _Job:
     survey: Survey | None
     on_progress: Callable[[float], None] | None
     sound_anew: bool
+    label: Label
 
 
 def plan(probe: Probe) -> Plan:
@@ -118,17 +120,19 @@ def make_rendition(
     on_progress: Callable[[float], None] | None = None,
     anew: bool = False,
     sound_anew: bool = False,
+    label: Label = UNLABELLED,
 ) -> Made:
     """Write a fast-start MP4 (H.264 High 4:2:0, AAC) that every browser plays.
 
     ``survey`` is made in the same run, from the same decoding; where that run fails the rendition
     is made without it. ``on_progress`` gets the share done, 0 to 1. A remux that fails, that is not
     playable, or during which ffmpeg reported errors about the pictures, is followed by a transcode.
-    ``anew``: the picture is not copied whatever the plan; ``sound_anew``: nor is the sound. The
-    output is probed before it is accepted. Raises `MediaError`: broken if the source yields no
+    ``anew``: the picture is not copied whatever the plan; ``sound_anew``: nor is the sound.
+    ``label`` is written in place of the source's metadata. The output is probed before it is
+    accepted. Raises `MediaError`: broken if the source yields no
     playable picture, and what the runner raises; then no file is left at ``destination``.
     """
-    job = _Job(source, destination, probe, runner, survey, on_progress, sound_anew)
+    job = _Job(source, destination, probe, runner, survey, on_progress, sound_anew, label)
     try:
         if not anew and plan(probe) is not Plan.TRANSCODE:
             made = _remux(job)
@@ -294,6 +298,7 @@ def _convert(
             "map_chapters": -1,
             "threads": threads(probe.width * probe.height),
             "movflags": "+faststart",
+            **job.label.options(),
             **options,
         },
     )
