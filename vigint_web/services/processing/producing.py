@@ -22,6 +22,7 @@ from vigint_web.services.core.leases import Lease
 from vigint_web.services.core.runtime import config, runtime, storage
 from vigint_web.services.core.transactions import change, transaction
 from vigint_web.services.incidents.frames import usable_frames
+from vigint_web.services.processing.labelling import labels_of
 from vigint_web.services.videos.filenames import storage_suffix
 from vigint_web.services.videos.frames_archive import MANIFEST, FramesArchive
 
@@ -72,7 +73,12 @@ def _from_frames(video: Video, folder: Path, base: str, runner: Runner, lease: L
     ):
         usable = usable_frames(archive, video.public_id)
         encoded = incident.encode_frames(
-            usable, clip, runner, survey_in=folder, on_progress=_reporter(lease)
+            usable,
+            clip,
+            runner,
+            survey_in=folder,
+            label_of=labels_of(video),
+            on_progress=_reporter(lease),
         )
     seen = encoded.probe
     made = _named(f"{base}/incident.mp4", clip)
@@ -111,6 +117,7 @@ def _from_file(
         folder,
         runner,
         filename=video.original_name,
+        label=labels_of(video)(None),
         on_progress=_reporter(lease),
     )
     seen = ready.facts
