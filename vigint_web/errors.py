@@ -42,6 +42,12 @@ class UnknownUser(NotFound):
         self.facts = {"email": email}
 
 
+class FileUnavailable(NotFound):
+    """The file was not made, is not kept, or cannot be found in the storage."""
+
+    code = "file_unavailable"
+
+
 class Conflict(VigintError):
     """The thing is in a state that does not allow the request."""
 
@@ -82,6 +88,12 @@ class EditedMeanwhile(Conflict):
     """Another user changed this after the form was shown."""
 
     code = "edited_meanwhile"
+
+
+class FileDamaged(Conflict):
+    """The stored file differs from what was stored."""
+
+    code = "file_damaged"
 
 
 class IdempotencyConflict(Conflict):

@@ -110,6 +110,10 @@ class Storage(Protocol):
         """
         ...
 
+    def lacks(self, key: str) -> bool:
+        """Return whether a file is certainly missing; another machine is not asked."""
+        ...
+
     def local_copy(self, key: str) -> AbstractContextManager[Path]:
         """Provide a file as a local path within the block, in any storage."""
         ...

@@ -100,6 +100,10 @@ class LocalStorage:
         file.seek(first)
         return cast(BinaryIO, file)
 
+    def lacks(self, key: str) -> bool:
+        """Return whether there is no such file."""
+        return not (self.root / check_key(key)).is_file()
+
     @contextmanager
     def local_copy(self, key: str) -> Iterator[Path]:
         """Return the file's own path; nothing is copied."""

@@ -71,6 +71,11 @@ class S3Storage:
         """Open an object for reading a range of it; raises FileNotFoundError."""
         return cast(BinaryIO, objects.S3File(self._bucket, check_key(key), first, last))
 
+    def lacks(self, key: str) -> bool:
+        """Return False: only the server knows."""
+        check_key(key)
+        return False
+
     @contextmanager
     def local_copy(self, key: str) -> Iterator[Path]:
         """Download an object for the duration of the block."""

@@ -1,6 +1,7 @@
 """Audit access by login: once per period of activity, not for every range."""
 
 import logging
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from sqlalchemy import select
@@ -46,7 +47,33 @@ def record_shown_addresses(actor: Actor, link: Link) -> None:
     _record_once(actor, "link:shown", f"link:{link.id}", link.site_id)
 
 
-def _record_once(actor: Actor, action: str, subject: str, site_id: int) -> None:
+def record_download(
+    actor: Actor, action: str, subject: str, site_id: int, *, is_part: bool, **detail: str
+) -> None:
+    """Record in the audit trail that a user downloads a file.
+
+    Args:
+        is_part: the request is for a part, with which a program may continue a download: it is
+            recorded if nothing was within a period of activity.
+    """
+    _record_once(actor, action, subject, site_id, anew=not is_part, **detail)
+
+
+def downloads_of(subject: str, actions: Iterable[str], limit: int = 20) -> list[AuditEvent]:
+    """Return the downloads of a thing's files by login, newest first."""
+    return list(
+        db.session.scalars(
+            select(AuditEvent)
+            .where(AuditEvent.action.in_(list(actions)), AuditEvent.subject == subject)
+            .order_by(AuditEvent.id.desc())
+            .limit(limit)
+        )
+    )
+
+
+def _record_once(
+    actor: Actor, action: str, subject: str, site_id: int, *, anew: bool = False, **detail: str
+) -> None:
     now, seen = utcnow(), runtime().seen
     who = (actor.label, action, subject)
     before = seen.get(who)
@@ -54,12 +81,12 @@ def _record_once(actor: Actor, action: str, subject: str, site_id: int) -> None:
         _forget(seen, now)
     seen[who] = now
     # Another process may have served the previous requests: check the trail.
-    if before is not None and now - before < _IDLE_END:
+    if not anew and before is not None and now - before < _IDLE_END:
         return
     try:
         with transaction():
-            if not _is_recorded(who, now):
-                trail.record(actor, action, subject, site_id=site_id)
+            if anew or not _is_recorded(who, now):
+                trail.record(actor, action, subject, site_id=site_id, **detail)
     except StorageFull:
         # Evidence is shown even on a full disk; the log says that this was not recorded.
         log.exception("%s of %s could not be recorded", action, subject)

@@ -18,6 +18,10 @@ _RECORDERS_SUFFIXES = {
 }  # fmt: skip
 # “cam.1” and “14.30” have no extension.
 _SUFFIX = re.compile(r"\.(?:(?=[0-9]{0,9}[a-z])[a-z0-9]{1,10}|26[45])")
+# Letters that have no decomposition into one of ASCII.
+_SPELT = str.maketrans(
+    {"œ": "oe", "Œ": "OE", "æ": "ae", "Æ": "AE", "ß": "ss", "ø": "o", "Ø": "O", "’": "-"}
+)
 # Format characters (Cf) can reorder a name on screen: "invoice\u202e4pm.exe".
 _UNSEEN = {"Cc", "Cf", "Cs", "Co", "Cn"}
 
@@ -51,6 +55,15 @@ def some_lines(text: str) -> str:
     text = normalized("NFC", text).replace("\r\n", "\n")
     kept = (c for c in text if c in "\n\t" or unicodedata.category(c) not in _UNSEEN)
     return "".join(kept).strip()
+
+
+def ascii_word(text: str, most: int = 40) -> str:
+    """Return a name as a part of a file name: ASCII letters and digits with hyphens between them.
+
+    Empty if there is none in it.
+    """
+    plain = normalized("NFKD", text[:_LONGEST].translate(_SPELT)).encode("ascii", "ignore").decode()
+    return "-".join(re.findall(r"[A-Za-z0-9]+", plain))[:most].strip("-")
 
 
 def name_refusal(name: str) -> str | None:

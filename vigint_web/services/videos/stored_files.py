@@ -145,8 +145,12 @@ def original_bytes(video: Video) -> StoredBytes:
     file = video.file(*ORIGINAL)
     if file is None:
         raise NotFound
-    content_type = _TYPES.get(video.format or "", "application/octet-stream")
-    return replace(_bytes(video, file, content_type), filename=video.original_name)
+    return replace(_bytes(video, file, original_type(video)), filename=video.original_name)
+
+
+def original_type(video: Video) -> str:
+    """Return the Content-Type of the original; that of any bytes while its format is unknown."""
+    return _TYPES.get(video.format or "", "application/octet-stream")
 
 
 def poster_bytes(video: Video, track: str | None = None) -> StoredBytes | None:
