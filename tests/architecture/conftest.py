@@ -65,6 +65,7 @@ def urls(
         "key_id": library.key(sites.default_site()).id,
         "filename": "css/frame.css",
         "name": "days",
+        "part": "clip",
     }
     built = {}
     urls_of = app.url_map.bind("vigint.test")

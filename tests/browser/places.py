@@ -341,6 +341,7 @@ NO_PAGES = {
     "outbox.live": "a part of its page",
     "outbox.download": "a file",
     "videos.stream": "bytes",
+    "videos.download": "a file",
     "videos.poster": "a picture",
     "videos.thumbnail": "a picture",
     "videos.sprite": "a picture",

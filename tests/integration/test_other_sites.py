@@ -54,6 +54,7 @@ class Other:
         return {
             "code": "animal",  # a reason: of the installation
             "name": "days",  # a retention: of the installation, so of no site
+            "part": "clip",
             "source_id": self.source.source_id,
             "reference": self.incident.reference,
             "public_id": self.video.public_id,

@@ -135,6 +135,7 @@ RULES: dict[str, Rule] = {
     "review.rename_reason": Person(Permission.MANAGE_REVIEW),
     "review.retire_reason": Person(Permission.MANAGE_REVIEW),
     "videos.stream": Person(Permission.VIEW),
+    "videos.download": Person(Permission.MANAGE_INCIDENTS),
     "videos.poster": Person(Permission.VIEW),
     "videos.thumbnail": Person(Permission.VIEW),
     "videos.sprite": Person(Permission.VIEW),

@@ -13,6 +13,7 @@ _STREAM, _DOWNLOAD, _THUMBNAIL = "stream", "download", "thumbnail"
 _KINDS = {
     "player.stream": _STREAM,
     "videos.stream": _STREAM,
+    "videos.download": _DOWNLOAD,
     "api.download": _DOWNLOAD,
     "api.thumbnail": _THUMBNAIL,
     "videos.poster": _THUMBNAIL,

@@ -10,6 +10,8 @@ from sqlalchemy import select
 
 from vigint_web.extensions import db
 from vigint_web.models import Incident, Link, Notification, NotificationState, Video, VideoStatus
+from vigint_web.services.audit.staff_access import downloads_of
+from vigint_web.services.incidents.downloads import DOWNLOADED
 from vigint_web.services.review.acts import acts_of
 
 
@@ -25,6 +27,9 @@ class MomentKind(StrEnum):
     SHARED = "shared"
     WATCHED = "watched"
     REVOKED = "revoked"
+    CLIP_DOWNLOADED = "clip_downloaded"
+    ORIGINAL_DOWNLOADED = "original_downloaded"
+    FRAMES_DOWNLOADED = "frames_downloaded"
 
 
 @dataclass(frozen=True)
@@ -33,7 +38,7 @@ class Moment:
 
     Args:
         kind: the value of a MomentKind or an ActKind.
-        who: the actor of an act; the recipient of a mail or a link.
+        who: the actor of an act or a download; the recipient of a mail or a link.
         text: a note.
         reason: the code of a false alarm's reason.
         assignee: the address of a user.
@@ -48,7 +53,9 @@ class Moment:
 
 
 def timeline_of(incident: Incident, notifications: list[Notification]) -> list[Moment]:
-    """Return the moments of an incident, the oldest first; of a link only its first viewing.
+    """Return the moments of an incident, the oldest first.
+
+    Of a link only its first viewing, of downloads the last ones.
 
     Args:
         notifications: those of the incident.
@@ -58,6 +65,7 @@ def timeline_of(incident: Incident, notifications: list[Notification]) -> list[M
         *_encoded(incident.video),
         *_sent(notifications),
         *_watched(incident.video_id),
+        *_downloaded(incident),
         *(
             Moment(act.at, act.kind, act.actor, act.text, act.reason, act.assignee)
             for act in acts_of(incident.id)
@@ -86,6 +94,12 @@ def _sent(notifications: list[Notification]) -> Iterator[Moment]:
         if row.state == NotificationState.SENT and row.sent_at is not None:
             kind = MomentKind.CALLED if row.is_call else MomentKind.MAILED
             yield Moment(row.sent_at, kind, row.recipient)
+
+
+def _downloaded(incident: Incident) -> Iterator[Moment]:
+    kinds = {action: MomentKind(f"{part}_downloaded") for part, action in DOWNLOADED.items()}
+    for event in downloads_of(f"incident:{incident.reference}", kinds):
+        yield Moment(event.at, kinds[event.action], event.actor)
 
 
 def _watched(video_id: int | None) -> Iterator[Moment]:

@@ -25,6 +25,7 @@ from vigint_web.services.accounts.sites import list_sites
 from vigint_web.services.dispatch import digests
 from vigint_web.services.hosting import remote
 from vigint_web.services.incidents import incidents
+from vigint_web.services.incidents.downloads import offers_of
 from vigint_web.services.incidents.listing import (
     MOST_COUNTED,
     IncidentFilter,
@@ -160,6 +161,7 @@ def _shown(reference: str, walk: Walk) -> dict[str, Any]:
         "links": links.links_of_video(incident.video_id) if incident.video_id else [],
         "hosting": remote.find_hosting(incident.id),
         "walk": walk.arguments,
+        "offers": offers_of(incident) if can(Permission.MANAGE_INCIDENTS) else [],
         **_reviewed(incident, notifications),
         "now": utcnow(),
         "busy": not settled

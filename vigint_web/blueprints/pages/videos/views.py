@@ -1,4 +1,4 @@
-"""Views of pictures and playback for logged-in users, by their session instead of a link."""
+"""Views of footage and pictures for logged-in users, by their session instead of a link."""
 
 from flask import Blueprint, Response, jsonify, request
 from flask_babel import gettext as _
@@ -8,6 +8,7 @@ from vigint_web.http.security.identity import actor
 from vigint_web.http.streaming.ranged_response import decide, send, sent_bytes
 from vigint_web.media.webvtt import CONTENT_TYPE
 from vigint_web.services.audit.staff_access import record_own_playback
+from vigint_web.services.incidents.downloads import Part, begin_download, get_download
 from vigint_web.services.videos.stored_files import (
     StoredBytes,
     find_visible_video,
@@ -37,6 +38,18 @@ def stream(public_id: str) -> Response:
     if sent_bytes(decided):
         record_own_playback(actor(), video)
     return send(stored, decided)
+
+
+# Not below an incident's address: nginx treats these as footage (deploy/nginx/vigint.conf).
+@blueprint.get("/<public_id>/download/<any(clip, original, frames):part>")
+def download(public_id: str, part: str) -> Response:
+    """Send an incident's clip, or its video or images as received; audited."""
+    found = get_download(actor(), public_id, Part(part))
+    decided = decide(found.stored)
+    sent = sent_bytes(decided)
+    if sent is not None:
+        begin_download(actor(), found, first=sent[0], is_part=decided.status == 206)
+    return send(found.stored, decided)
 
 
 @blueprint.get("/<public_id>/poster")
