@@ -80,6 +80,8 @@ def place(
             )
             paths["operator's stream"] = f"/videos/{public_id}/stream"
             paths["operator's thumbnail"] = f"/videos/{public_id}/thumbnail"
+            [(public_id,)] = behind.sql("SELECT public_id FROM videos WHERE kind = 'clip'")
+            paths["operator's download"] = f"/videos/{public_id}/download/clip"
             yield Place(behind, plain, browser, paths)
         finally:
             plain.stop()
@@ -217,7 +219,9 @@ def test_what_nginx_would_judge_otherwise_stays_with_vigint(
     assert ours.status == status
 
 
-@pytest.mark.parametrize("kind", ["operator's stream", "operator's thumbnail"])
+@pytest.mark.parametrize(
+    "kind", ["operator's stream", "operator's thumbnail", "operator's download"]
+)
 def test_an_operator_gets_the_same_too(place: Place, kind: str) -> None:
     cookie = "; ".join(f"{cookie.name}={cookie.value}" for cookie in place.browser.cookies)
     assert place.handed(kind, Cookie=cookie)

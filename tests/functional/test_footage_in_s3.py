@@ -1,10 +1,13 @@
 """A whole installation with footage in S3: received, processed, watched, cut off, deleted."""
 
+import base64
 import hashlib
+import io
 import json
 import random
 import re
 import struct
+import zipfile
 from collections.abc import Callable, Iterator
 from typing import Any
 from urllib.parse import urlsplit
@@ -17,6 +20,7 @@ from tests.functional.tus import Uploader, break_off
 from tests.functional.web import Reader, Session, request
 from tests.helpers import Footage
 from tests.s3_server import S3Server
+from vigint_web.services.videos.frames_archive import MANIFEST
 
 _BIG = 24 * 1024 * 1024  # more than any buffer, and several parts in S3
 
@@ -83,11 +87,26 @@ def test_a_source_lives_in_s3_from_its_upload_to_its_deletion(
     wait_until(lambda: objects(s3, away) == [], "the bucket is empty")
 
 
-def test_an_incident_and_a_check(
-    away: Installation, document: Callable[..., dict[str, Any]], s3: S3Server
+def test_an_incident_its_downloads_and_a_check(
+    away: Installation, browser: Session, document: Callable[..., dict[str, Any]], s3: S3Server
 ) -> None:
-    ended = away.finished(away.post(document()))
+    sent = document()
+    accepted = away.post(sent)
+    ended = away.finished(accepted)
     assert ended["state"] == "ready", json.dumps(ended)
+    downloads = f"/videos/{accepted['video_id']}/download"
+    clip = browser.open(f"{downloads}/clip")
+    assert (clip.status, hashlib.sha256(clip.body).hexdigest()) == (200, ended["file_hash"])
+    frames = browser.open(f"{downloads}/frames")
+    with zipfile.ZipFile(io.BytesIO(frames.body)) as archive:
+        received = [archive.read(entry["name"]) for entry in json.loads(archive.read(MANIFEST))]
+    assert received == [base64.b64decode(frame["frame_data"]) for frame in sent["frames"]]
+    [key] = [key for key in objects(s3, away) if key.endswith("frames.zip")]
+    bucket = urlsplit(away.environment["VIGINT_STORAGE_URL"]).netloc
+    damaged = frames.body.replace(received[0], received[0][:-1] + b"x")
+    s3.client().put_object(Bucket=bucket, Key=key, Body=damaged)
+    assert browser.open(f"{downloads}/frames").status == 409
+    s3.client().put_object(Bucket=bucket, Key=key, Body=frames.body)
     wait_until(away.is_tidy, "rows and storage agree")
 
 
