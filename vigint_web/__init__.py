@@ -142,6 +142,7 @@ def _templates(app: Flask, config: Config) -> None:
     app.jinja_env.filters.update(
         author=sentences.author_words,
         state_words=sentences.state_words,
+        author_in_sentence=sentences.author_in_sentence,
         browser_words=user_agents.browser_words,
         duration=formats.duration,
         file_size=formats.file_size,

@@ -15,11 +15,12 @@ from types import MappingProxyType
 class VigintError(Exception):
     """Base of all refusals of the services.
 
-    `facts` are what the sentence of its code names.
+    `facts` are what the sentence of its code names; `members` are added to a program's answer.
     """
 
     code = "error"
     facts: Mapping[str, str | int] = MappingProxyType({})
+    members: Mapping[str, object] = MappingProxyType({})
 
 
 class CommandRefused(VigintError):
@@ -79,9 +80,21 @@ class AlreadyDecided(Conflict):
 
     code = "already_decided"
 
-    def __init__(self, by: str, state: str) -> None:
+    def __init__(
+        self, by: str, decision: str, at: datetime | None = None, reason: str | None = None
+    ) -> None:
+        """Take what is known of the first decision; `at` is None if no act records it."""
         super().__init__(self.code)
-        self.facts = {"by": by, "state": state}
+        self.facts = {"by": by, "decision": decision}
+        self.at = at
+        made = at.isoformat(timespec="seconds") if at is not None else None
+        self.members = {"first": {**self.facts, "reason": reason, "at": made}}
+
+
+class DecisionOutOfOrder(Conflict):
+    """The decision does not follow the state that the caller saw."""
+
+    code = "decision_out_of_order"
 
 
 class EditedMeanwhile(Conflict):
@@ -94,6 +107,16 @@ class FileDamaged(Conflict):
     """The stored file differs from what was stored."""
 
     code = "file_damaged"
+
+
+class AssignedMeanwhile(EditedMeanwhile):
+    """The incident is not assigned to the user that the caller saw."""
+
+    code = "assigned_meanwhile"
+
+    def __init__(self, assignee: str | None) -> None:
+        super().__init__(self.code)
+        self.members = {"assignee": assignee}
 
 
 class IdempotencyConflict(Conflict):
@@ -178,6 +201,8 @@ class MistakeCode(StrEnum):
     # Of documents and forms of programs.
     BODY_NOT_JSON = "body_not_json"
     BODY_NOT_OBJECT = "body_not_object"
+    UNKNOWN_MEMBER = "unknown_member"
+    NOT_ONE_OF = "not_one_of"
     DOCUMENT_NOT_OBJECT = "document_not_object"
     PART_NOT_JSON = "part_not_json"
     INCIDENT_PART_MISSING = "incident_part_missing"
@@ -215,12 +240,15 @@ class MistakeCode(StrEnum):
     TAG_TOO_LONG = "tag_too_long"
     NAME_LENGTH = "name_length"
     TOO_LONG = "too_long"
+    CONTROL_CHARACTERS = "control_characters"
     RECORDED_IN_FUTURE = "recorded_in_future"
     # Of reviews.
     UNKNOWN_ACT = "unknown_act"
     UNKNOWN_ASSIGNEE = "unknown_assignee"
     UNKNOWN_DECISION = "unknown_decision"
     UNKNOWN_REASON = "unknown_reason"
+    REASON_NOT_EXPECTED = "reason_not_expected"
+    NOT_ASSIGNABLE = "not_assignable"
     # Of people.
     EMAIL_MALFORMED = "email_malformed"
     PASSWORD_LENGTH = "password_length"  # noqa: S105 - a code

@@ -5,12 +5,29 @@ from collections.abc import Mapping
 from flask_babel import LazyString
 from flask_babel import lazy_gettext as _
 
-from vigint_web.errors import CommandRefused, Invalid, Mistake, MistakeCode, VigintError
-from vigint_web.i18n.sentences import failure_sentence, refusal_sentence
+from vigint_web.errors import (
+    AlreadyDecided,
+    CommandRefused,
+    Invalid,
+    Mistake,
+    MistakeCode,
+    VigintError,
+)
+from vigint_web.i18n.formats import date_and_time
+from vigint_web.i18n.sentences import author_words, failure_sentence, refusal_sentence
+
+_DECISIONS: Mapping[str, LazyString] = {
+    "confirmed": _("confirmed"),
+    "false_alarm": _("false alarm"),
+    "closed": _("closed"),
+    "reopened": _("reopened"),
+}
 
 _MISTAKES: Mapping[MistakeCode, LazyString | str] = {
     MistakeCode.BODY_NOT_JSON: _("The body is not JSON. Send JSON, or multipart/form-data."),
     MistakeCode.BODY_NOT_OBJECT: _("The body must be a JSON object."),
+    MistakeCode.UNKNOWN_MEMBER: _("“%(field)s” is not known here. The members are %(names)s."),
+    MistakeCode.NOT_ONE_OF: _("%(field)s must be one of %(names)s."),
     MistakeCode.DOCUMENT_NOT_OBJECT: _("The document must be a JSON object."),
     MistakeCode.PART_NOT_JSON: _("The part “%(field)s” is not JSON."),
     MistakeCode.INCIDENT_PART_MISSING: _("The part “incident” with the JSON document is missing."),
@@ -58,6 +75,9 @@ _MISTAKES: Mapping[MistakeCode, LazyString | str] = {
     MistakeCode.TAG_TOO_LONG: _("A tag has at most %(most)d characters."),
     MistakeCode.NAME_LENGTH: _("Enter a name of at most %(most)d characters."),
     MistakeCode.TOO_LONG: _("This text is too long: at most %(most)d characters."),
+    MistakeCode.CONTROL_CHARACTERS: _(
+        "This text contains control characters or incomplete characters. Remove them."
+    ),
     MistakeCode.RECORDED_IN_FUTURE: _("This date is in the future."),
     MistakeCode.EMAIL_MALFORMED: _("This is not an e-mail address."),
     MistakeCode.PASSWORD_LENGTH: _("The password must have %(least)d to %(most)d characters."),
@@ -76,6 +96,10 @@ _MISTAKES: Mapping[MistakeCode, LazyString | str] = {
         "This decision was not understood. Reload the page and decide again."
     ),
     MistakeCode.UNKNOWN_REASON: _("Choose one of the reasons for a false alarm."),
+    MistakeCode.REASON_NOT_EXPECTED: _("Only a false alarm has a reason."),
+    MistakeCode.NOT_ASSIGNABLE: _(
+        "No operator or administrator of this incident’s site has this e-mail address."
+    ),
     MistakeCode.UNKNOWN_LOCALE: _("The language must be one of %(names)s."),
     MistakeCode.UNKNOWN_TIMEZONE: _("The time zone must be a name such as Europe/Paris."),
     MistakeCode.UNKNOWN_SITE: _("One of these sites no longer exists. Reload the page."),
@@ -108,5 +132,19 @@ def error_sentence(error: VigintError) -> str:
         return str(error)
     if isinstance(error, Invalid) and error.mistakes:
         return " ".join(map(mistake_sentence, error.mistakes))
+    if isinstance(error, AlreadyDecided):
+        return first_words(error)
     sentence = str(refusal_sentence(error.code))
     return sentence % error.facts if error.facts else sentence
+
+
+def first_words(error: AlreadyDecided, *, timed: bool = True) -> str:
+    """Return who decided first, what, and when unless that does not matter."""
+    facts = {
+        "by": author_words(str(error.facts["by"])),
+        "decision": _DECISIONS[str(error.facts["decision"])],
+    }
+    if error.at is None or not timed:
+        return str(refusal_sentence(error.code)) % facts
+    timed = _("%(by)s was first, on %(time)s: %(decision)s. Nothing was changed.")
+    return str(timed) % {**facts, "time": date_and_time(error.at)}

@@ -44,7 +44,9 @@ _REFUSALS: dict[str, LazyString] = {
     "account_link_expired": _("This link has expired. Ask for a new one under “Forgot your password?” on the login page."),
     "last_admin": _("This is the last administrator who can log in. Make someone else an administrator first."),
     "edited_meanwhile": _("Someone else has changed this in the meantime. Reload the page and check."),
-    "already_decided": _("%(by)s has already decided about this incident. Check the decision, then decide again."),
+    "already_decided": _("%(by)s was first: %(decision)s. Nothing was changed."),
+    "decision_out_of_order": _("This decision does not follow the present one. Check it and decide again."),
+    "assigned_meanwhile": _("The incident has been assigned to someone else, or to no one. Check it, then assign it again."),
     "email_taken": _("%(email)s exists already."),
     "no_second_factor": _("%(email)s has no second factor."),
     "unknown_user": _("There is no user %(email)s."),
@@ -147,6 +149,13 @@ def author_words(label: str) -> str:
     if label.startswith("key:"):
         return str(gettext("API key %(prefix)s…", prefix=label.removeprefix("key:")))
     return label
+
+
+def author_in_sentence(label: str) -> str:
+    """Return the author of an action for the middle of a sentence: “by the API key …”."""
+    if label.startswith("key:"):
+        return str(gettext("the API key %(prefix)s…", prefix=label.removeprefix("key:")))
+    return author_words(label)
 
 
 # Reasons of automatic revocations.

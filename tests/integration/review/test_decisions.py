@@ -67,7 +67,8 @@ def test_the_second_reads_whose_decision_was_first_and_which(reference: str) -> 
     decisions.decide(KARIM, reference, CONFIRMED, seen=NEW)
     with pytest.raises(AlreadyDecided) as refused:
         decisions.decide(LEA, reference, FALSE_ALARM, seen=NEW, reason="animal")
-    assert refused.value.facts == {"by": KARIM.label, "state": "confirmed"}
+    assert refused.value.facts == {"by": KARIM.label, "decision": "confirmed"}
+    assert refused.value.at is not None
 
 
 def test_a_second_click_is_the_same_decision(reference: str) -> None:

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Mapping
 from datetime import datetime
+from types import MappingProxyType
 
 from flask import Flask, Response, g, jsonify, render_template, request
 from flask_babel import gettext
@@ -96,17 +97,22 @@ def wants_json() -> bool:
 
 
 def refuse(
-    code: str, status: int, sentence: str | None = None, opens_at: datetime | None = None
+    code: str,
+    status: int,
+    sentence: str | None = None,
+    opens_at: datetime | None = None,
+    members: Mapping[str, object] = MappingProxyType({}),
 ) -> Response:
     """Return an error answer in the format of the current address.
 
     Args:
         opens_at: the start of validity of a link that is not valid yet.
+        members: what a program reads besides the sentence and the code.
     """
     message = sentence or str(refusal_sentence(code))
     response: Response
     if wants_json():
-        response = jsonify(error=message, code=code)
+        response = jsonify({"error": message, "code": code, **members})
     else:
         page = render_template(
             _template(code, status),
@@ -137,7 +143,7 @@ def _template(code: str, status: int) -> str:
 def answer_to(error: VigintError) -> Response:
     """Return the answer to a refusal: its status, its code and its sentence."""
     opens_at = error.opens_at if isinstance(error, LinkRefused) else None
-    return refuse(error.code, status_of(error), error_sentence(error), opens_at=opens_at)
+    return refuse(error.code, status_of(error), error_sentence(error), opens_at, error.members)
 
 
 def _is_form() -> bool:

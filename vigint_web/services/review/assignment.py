@@ -2,7 +2,7 @@
 
 from sqlalchemy import or_, select, update
 
-from vigint_web.errors import EditedMeanwhile, Invalid, Mistake, MistakeCode
+from vigint_web.errors import AssignedMeanwhile, Invalid, Mistake, MistakeCode
 from vigint_web.extensions import db
 from vigint_web.models import ActKind, Incident, Role, Site, User
 from vigint_web.permissions import Permission, may
@@ -31,7 +31,7 @@ def assign(actor: Actor, reference: str, user_id: int | None, *, seen: int | Non
     Raises:
         NotFound: the actor sees no such incident.
         Invalid: the user may not work on it.
-        EditedMeanwhile: it has been assigned to another one since.
+        AssignedMeanwhile: it has been assigned to another one since.
     """
     incident = get_incident(actor, reference)
     email = None
@@ -56,7 +56,7 @@ def assign(actor: Actor, reference: str, user_id: int | None, *, seen: int | Non
             add_act(session, actor, incident, kind, assignee=email)
     current = get_incident(actor, reference)
     if current.assignee_id != user_id:
-        raise EditedMeanwhile
+        raise AssignedMeanwhile(assignee_of(current))
     return current
 
 

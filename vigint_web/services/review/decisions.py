@@ -5,9 +5,9 @@ from datetime import datetime
 from sqlalchemy import update
 
 from vigint_web.clock import utcnow
-from vigint_web.errors import AlreadyDecided, Conflict, Invalid, Mistake, MistakeCode
+from vigint_web.errors import AlreadyDecided, DecisionOutOfOrder, Invalid, Mistake, MistakeCode
 from vigint_web.models import Incident, IncidentState
-from vigint_web.services.core.actors import Actor
+from vigint_web.services.core.actors import SYSTEM, Actor
 from vigint_web.services.core.transactions import change, transaction
 from vigint_web.services.incidents.incidents import get_incident
 from vigint_web.services.review import reasons
@@ -36,12 +36,12 @@ def decide(
         NotFound: the actor sees no such incident.
         Invalid: the reason is missing or unknown, or the note too long.
         AlreadyDecided: another decision came first.
-        Conflict: the decision does not follow that state.
+        DecisionOutOfOrder: the decision does not follow that state.
     """
     note = checked_note(note)
     reason = checked_reason(wanted, reason)
     if not may_follow(seen, wanted):
-        raise Conflict
+        raise DecisionOutOfOrder
     incident = get_incident(actor, reference)
     now = utcnow()
     with transaction() as session:
@@ -55,13 +55,18 @@ def decide(
             add_act(session, actor, incident, act_of(wanted), text=note, reason=reason)
     current = get_incident(actor, reference)
     if not decided:
-        first = last_decision(incident.id)
-        by = first.actor if first is not None else ""
-        made = (current.state, by, first.reason, first.text) if first is not None else None
-        # The same person's second click finds its own decision.
-        if made != (wanted, actor.label, reason, note):
-            raise AlreadyDecided(by, current.state)
+        _compare(current, (wanted, actor.label, reason, note))
     return current
+
+
+def _compare(current: Incident, asked: tuple[IncidentState, str, str | None, str]) -> None:
+    """Refuse a second decision, unless it is the same one: the second click of the same person."""
+    decision = act_of(IncidentState(current.state)).value
+    first = last_decision(current.id)
+    if first is None:  # closed by the upgrade that added decisions
+        raise AlreadyDecided(SYSTEM.label, decision)
+    if (current.state, first.actor, first.reason, first.text) != asked:
+        raise AlreadyDecided(first.actor, decision, first.at, first.reason)
 
 
 def checked_reason(wanted: IncidentState, reason: str | None) -> str | None:

@@ -10,12 +10,17 @@ from werkzeug.wrappers import Response
 from vigint_web.blueprints.forms import ActionForm
 from vigint_web.blueprints.pages.review.blueprint import blueprint
 from vigint_web.blueprints.pages.review.forms import number_of
-from vigint_web.blueprints.pages.review.words import first_words
-from vigint_web.errors import AlreadyDecided, Conflict, Invalid, NotFound, VigintError
+from vigint_web.errors import (
+    AlreadyDecided,
+    DecisionOutOfOrder,
+    Invalid,
+    NotFound,
+    VigintError,
+)
 from vigint_web.http.pages.incident_filters import asked_incidents
 from vigint_web.http.security.identity import actor
 from vigint_web.i18n.reasons import reason_words
-from vigint_web.i18n.refusals import error_sentence
+from vigint_web.i18n.refusals import error_sentence, first_words
 from vigint_web.models import Incident, IncidentState
 from vigint_web.services.core.bulk import MOST_AT_ONCE, BulkOutcome
 from vigint_web.services.incidents.listing import IncidentList
@@ -156,8 +161,8 @@ def _why(error: VigintError) -> str:
     if isinstance(error, NotFound):
         return str(_("it no longer exists."))
     if isinstance(error, AlreadyDecided):
-        return first_words(error)
-    if isinstance(error, Conflict):
+        return first_words(error, timed=False)  # one line for all that a person decided
+    if isinstance(error, DecisionOutOfOrder):
         return str(_("this decision does not follow its state."))
     return error_sentence(error)
 

@@ -14,15 +14,7 @@ from vigint_web.blueprints.pages.review.forms import (
     FalseAlarmReasonForm,
     OutsideForm,
 )
-from vigint_web.blueprints.pages.review.words import first_words
-from vigint_web.errors import (
-    AlreadyDecided,
-    Conflict,
-    EditedMeanwhile,
-    Invalid,
-    Mistake,
-    MistakeCode,
-)
+from vigint_web.errors import Conflict, Invalid, Mistake, MistakeCode
 from vigint_web.http.pages.incident_filters import asked_walk
 from vigint_web.http.security.identity import actor
 from vigint_web.i18n.reasons import reason_words
@@ -190,15 +182,7 @@ def _changed(reference: str, change: Callable[[], str]) -> Response:
         said = change()
         if said:
             flash(said, "success")
-    except AlreadyDecided as error:
-        flash(first_words(error), "danger")
-    except EditedMeanwhile as error:
-        flash(error_sentence(error), "danger")
-    except Conflict:
-        flash(
-            _("This decision does not follow the present one. Check it and decide again."), "danger"
-        )
-    except Invalid as error:
+    except (Conflict, Invalid) as error:
         flash(error_sentence(error), "danger")
     return redirect(url_for("incidents.show", reference=reference, **asked_walk().arguments))
 
