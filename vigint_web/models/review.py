@@ -4,6 +4,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from sqlalchemy import ForeignKey, Index, String, Text
+from sqlalchemy import text as clause
 from sqlalchemy.orm import Mapped, mapped_column
 
 from vigint_web.clock import utcnow
@@ -32,7 +33,17 @@ class IncidentAct(Base):
     """One act about an incident; rows are only added."""
 
     __tablename__ = "incident_acts"
-    __table_args__ = (Index("ix_incident_acts_incident", "incident_id", "id"),)
+    __table_args__ = (
+        Index("ix_incident_acts_incident", "incident_id", "id"),
+        Index(
+            "uq_incident_acts_api_key_request",
+            "api_key_id",
+            "request_id",
+            unique=True,
+            sqlite_where=clause("request_id IS NOT NULL"),
+            postgresql_where=clause("request_id IS NOT NULL"),
+        ),
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     incident_id: Mapped[int] = mapped_column(ForeignKey("incidents.id", ondelete="CASCADE"))
@@ -46,6 +57,10 @@ class IncidentAct(Base):
     reason: Mapped[str | None] = mapped_column(String(64))
     # The address of the user an incident was assigned to.
     assignee: Mapped[str | None] = mapped_column(String(254))
+    # The acting key, without a constraint, and its name for the request: a repeated one adds
+    # nothing.
+    api_key_id: Mapped[int | None]
+    request_id: Mapped[str | None] = mapped_column(String(255))
 
 
 class FalseAlarmReason(Base):

@@ -1,9 +1,14 @@
 """Record acts about incidents: notes, and what happened outside Vigint."""
 
+import unicodedata
+from collections.abc import Callable
+from typing import TypeVar
+
 from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from vigint_web.errors import Invalid, Mistake, MistakeCode
+from vigint_web.errors import IdempotencyConflict, Invalid, Mistake, MistakeCode
 from vigint_web.extensions import db
 from vigint_web.models import ActKind, Incident, IncidentAct
 from vigint_web.services.audit import trail
@@ -18,38 +23,59 @@ _DECISIONS = (ActKind.CONFIRMED, ActKind.FALSE_ALARM, ActKind.CLOSED, ActKind.RE
 # What people record with one key each; they change nothing else.
 OUTSIDE = frozenset({ActKind.POLICE_CALLED, ActKind.CONFIRMED_BY_SIGHT})
 
+Result = TypeVar("Result")
 
-def add_note(actor: Actor, reference: str, text: str) -> IncidentAct:
+
+def add_note(
+    actor: Actor, reference: str, text: str, *, request_id: str | None = None
+) -> IncidentAct:
     """Add a note to an incident.
+
+    Args:
+        request_id: a key's name for the request; a repetition adds nothing.
 
     Raises:
         NotFound: the actor sees no such incident.
-        Invalid: the note is empty or too long.
+        Invalid: the note is empty or too long, or has control characters.
+        IdempotencyConflict: another request had this name.
     """
     text = checked_note(text)
     if not text:
         raise Invalid([Mistake(MistakeCode.MISSING, "text")])
-    return _record(actor, reference, ActKind.NOTE, text)
+    return _record(actor, reference, ActKind.NOTE, text, request_id)
 
 
-def record_outside(actor: Actor, reference: str, kind: ActKind) -> IncidentAct:
+def record_outside(
+    actor: Actor, reference: str, kind: ActKind, *, request_id: str | None = None
+) -> IncidentAct:
     """Record that the police were called, or that the call was confirmed by sight.
+
+    Args:
+        request_id: as above.
 
     Raises:
         NotFound: the actor sees no such incident.
         Invalid: it is none of these.
+        IdempotencyConflict: another request had this name.
     """
     if kind not in OUTSIDE:
         raise Invalid([Mistake(MistakeCode.UNKNOWN_ACT, "kind")])
-    return _record(actor, reference, kind, "")
+    return _record(actor, reference, kind, "", request_id)
 
 
 def checked_note(text: str) -> str:
-    """Return a note without white space around it; raises Invalid when it is too long."""
+    """Return a note without white space around it.
+
+    Raises:
+        Invalid: it is too long, or has control characters or halves of characters.
+    """
     # A browser counts a line break as one character and sends two.
     text = text.replace("\r\n", "\n").strip()
     if len(text) > LONGEST_NOTE:
         raise Invalid([Mistake(MistakeCode.TOO_LONG, "text", {"most": LONGEST_NOTE})])
+    # No database stores halves of surrogate pairs, and PostgreSQL no NUL.
+    if any(unicodedata.category(one) in {"Cc", "Cs"} and one not in "\n\r\t" for one in text):
+        raise Invalid([Mistake(MistakeCode.CONTROL_CHARACTERS, "text")])
     return text
 
 
@@ -62,6 +88,7 @@ def add_act(
     text: str = "",
     reason: str | None = None,
     assignee: str | None = None,
+    request_id: str | None = None,
 ) -> IncidentAct:
     """Add an act and its audit event, in the caller's transaction.
 
@@ -75,6 +102,8 @@ def add_act(
         text=text,
         reason=reason,
         assignee=assignee,
+        api_key_id=actor.api_key_id,
+        request_id=request_id if actor.api_key_id is not None else None,
     )
     session.add(act)
     detail = {"reason": reason, "assignee": assignee}
@@ -86,6 +115,47 @@ def add_act(
         **{name: value for name, value in detail.items() if value is not None},
     )
     return act
+
+
+def find_repeated(
+    actor: Actor, request_id: str | None, incident: Incident, kind: ActKind, *told: str | None
+) -> IncidentAct | None:
+    """Return the act of an earlier identical request of a key.
+
+    Args:
+        told: text, reason and assignee of the act.
+
+    Raises:
+        IdempotencyConflict: another request had this name.
+    """
+    if request_id is None or actor.api_key_id is None:
+        return None
+    found = db.session.scalar(
+        select(IncidentAct).where(
+            IncidentAct.api_key_id == actor.api_key_id, IncidentAct.request_id == request_id
+        )
+    )
+    if found is None:
+        return None
+    before = (found.incident_id, found.kind, found.text, found.reason, found.assignee)
+    if before != (incident.id, kind, *told):
+        raise IdempotencyConflict
+    return found
+
+
+def once(find: Callable[[], Result | None], act: Callable[[], Result]) -> Result:
+    """Act, or return the result of an earlier or simultaneous identical request."""
+    found = find()
+    if found is not None:
+        return found
+    try:
+        return act()
+    except IntegrityError:
+        # The same request at the same moment in another thread.
+        found = find()
+        if found is None:
+            raise
+        return found
 
 
 def acts_of(incident_id: int) -> list[IncidentAct]:
@@ -102,7 +172,13 @@ def last_decision(incident_id: int) -> IncidentAct | None:
     return db.session.scalar(query.order_by(IncidentAct.id.desc()).limit(1))
 
 
-def _record(actor: Actor, reference: str, kind: ActKind, text: str) -> IncidentAct:
+def _record(
+    actor: Actor, reference: str, kind: ActKind, text: str, request_id: str | None
+) -> IncidentAct:
     incident = get_incident(actor, reference)
-    with transaction() as session:
-        return add_act(session, actor, incident, kind, text=text)
+
+    def act() -> IncidentAct:
+        with transaction() as session:
+            return add_act(session, actor, incident, kind, text=text, request_id=request_id)
+
+    return once(lambda: find_repeated(actor, request_id, incident, kind, text, None, None), act)

@@ -6,10 +6,11 @@ from vigint_web.errors import AssignedMeanwhile, Invalid, Mistake, MistakeCode
 from vigint_web.extensions import db
 from vigint_web.models import ActKind, Incident, Role, Site, User
 from vigint_web.permissions import Permission, may
+from vigint_web.services.accounts.users import normalise_email
 from vigint_web.services.core.actors import Actor
 from vigint_web.services.core.transactions import change, transaction
 from vigint_web.services.incidents.incidents import get_incident
-from vigint_web.services.review.acts import add_act
+from vigint_web.services.review.acts import add_act, find_repeated, once
 
 
 def assignable(site_id: int) -> list[User]:
@@ -22,11 +23,19 @@ def assignable(site_id: int) -> list[User]:
     return list(db.session.scalars(query.order_by(User.email)))
 
 
-def assign(actor: Actor, reference: str, user_id: int | None, *, seen: int | None) -> Incident:
+def assign(
+    actor: Actor,
+    reference: str,
+    user_id: int | None,
+    *,
+    seen: int | None,
+    request_id: str | None = None,
+) -> Incident:
     """Assign an incident to a user, or to none.
 
     Args:
         seen: the assignee that the actor saw.
+        request_id: a key's name for the request.
 
     Raises:
         NotFound: the actor sees no such incident.
@@ -53,11 +62,55 @@ def assign(actor: Actor, reference: str, user_id: int | None, *, seen: int | Non
         )
         if changed:
             kind = ActKind.UNASSIGNED if user_id is None else ActKind.ASSIGNED
-            add_act(session, actor, incident, kind, assignee=email)
+            add_act(session, actor, incident, kind, assignee=email, request_id=request_id)
     current = get_incident(actor, reference)
     if current.assignee_id != user_id:
         raise AssignedMeanwhile(assignee_of(current))
     return current
+
+
+def assign_by_address(
+    actor: Actor,
+    reference: str,
+    email: str | None,
+    *,
+    seen: str | None,
+    request_id: str | None = None,
+) -> Incident:
+    """Assign an incident to the user with an address, or to none.
+
+    Args:
+        seen: the address of the assignee that the actor saw.
+        request_id: a key's name for the request; a repetition assigns nothing.
+
+    Raises:
+        NotFound: the actor sees no such incident.
+        Invalid: no user with this address may work on it.
+        AssignedMeanwhile: it is assigned to another one than the actor saw.
+        IdempotencyConflict: another request had this name.
+    """
+    incident = get_incident(actor, reference)
+    wanted, user_id = None, None
+    if email is not None:
+        wanted = normalise_email(email)
+        user_id = {user.email: user.id for user in assignable(incident.site_id)}.get(wanted)
+        if user_id is None:
+            raise Invalid([Mistake(MistakeCode.NOT_ASSIGNABLE, "email")])
+    kind = ActKind.UNASSIGNED if wanted is None else ActKind.ASSIGNED
+
+    def find() -> Incident | None:
+        repeated = find_repeated(actor, request_id, incident, kind, "", None, wanted)
+        return get_incident(actor, reference) if repeated is not None else None
+
+    def act() -> Incident:
+        present = assignee_of(incident)
+        expected = normalise_email(seen) if seen is not None else None
+        if present not in {expected, wanted}:
+            raise AssignedMeanwhile(present)
+        before = incident.assignee_id
+        return assign(actor, reference, user_id, seen=before, request_id=request_id)
+
+    return once(find, act)
 
 
 def assignee_of(incident: Incident) -> str | None:

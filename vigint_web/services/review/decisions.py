@@ -11,7 +11,13 @@ from vigint_web.services.core.actors import SYSTEM, Actor
 from vigint_web.services.core.transactions import change, transaction
 from vigint_web.services.incidents.incidents import get_incident
 from vigint_web.services.review import reasons
-from vigint_web.services.review.acts import add_act, checked_note, last_decision
+from vigint_web.services.review.acts import (
+    add_act,
+    checked_note,
+    find_repeated,
+    last_decision,
+    once,
+)
 from vigint_web.services.review.transitions import act_of, may_follow
 
 
@@ -23,6 +29,7 @@ def decide(
     seen: IncidentState,
     reason: str | None = None,
     note: str = "",
+    request_id: str | None = None,
 ) -> Incident:
     """Confirm an incident, call it a false alarm, close it or reopen it.
 
@@ -31,18 +38,38 @@ def decide(
         seen: the state that the actor saw; the decision counts only if it still has it.
         reason: the code of a reason, required for a false alarm.
         note: an explanation, at most `LONGEST_NOTE` characters.
+        request_id: a key's name for the request; a repetition decides nothing.
 
     Raises:
         NotFound: the actor sees no such incident.
-        Invalid: the reason is missing or unknown, or the note too long.
+        Invalid: the reason is missing or unknown, or the note is refused.
         AlreadyDecided: another decision came first.
         DecisionOutOfOrder: the decision does not follow that state.
+        IdempotencyConflict: another request had this name.
     """
+    incident = get_incident(actor, reference)
     note = checked_note(note)
     reason = checked_reason(wanted, reason)
     if not may_follow(seen, wanted):
         raise DecisionOutOfOrder
-    incident = get_incident(actor, reference)
+
+    def find() -> Incident | None:
+        told = (note, reason, None)
+        repeated = find_repeated(actor, request_id, incident, act_of(wanted), *told)
+        return get_incident(actor, reference) if repeated is not None else None
+
+    return once(find, lambda: _decide(actor, incident, wanted, seen, reason, note, request_id))
+
+
+def _decide(
+    actor: Actor,
+    incident: Incident,
+    wanted: IncidentState,
+    seen: IncidentState,
+    reason: str | None,
+    note: str,
+    request_id: str | None,
+) -> Incident:
     now = utcnow()
     with transaction() as session:
         decided = change(
@@ -52,8 +79,16 @@ def decide(
             .values(state=wanted, **_judgement(wanted, actor, reason, now)),
         )
         if decided:
-            add_act(session, actor, incident, act_of(wanted), text=note, reason=reason)
-    current = get_incident(actor, reference)
+            add_act(
+                session,
+                actor,
+                incident,
+                act_of(wanted),
+                text=note,
+                reason=reason,
+                request_id=request_id,
+            )
+    current = get_incident(actor, incident.reference)
     if not decided:
         _compare(current, (wanted, actor.label, reason, note))
     return current
