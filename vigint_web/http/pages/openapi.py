@@ -52,7 +52,8 @@ class Operation:
 
     `answers` maps a status to the type of its document, to content, or to None for no body;
     `refusals` are codes of errors with their statuses; `headers` say what a status tells
-    by them; `query` is the model that reads the query.
+    by them; `query` is the model that reads the query; `refused` are documents of refusals with
+    more than a sentence and a code, by status.
     """
 
     tag: str
@@ -63,6 +64,7 @@ class Operation:
     body_required: bool = True
     headers: Mapping[int, Mapping[str, str]] = field(default_factory=dict)
     query: type[RequestModel] | None = None
+    refused: Mapping[int, type] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -215,7 +217,7 @@ def _responses(operation: Operation, schemas: dict[str, Any]) -> dict[str, Any]:
         by_status.setdefault(status, []).append(code)
     for status, codes in sorted(by_status.items()):
         description = " ".join(f"`{code}`: {refusal_sentence(code)}" for code in codes)
-        reference = {"$ref": _REFERENCE.format(model="ErrorDocument")}
+        reference = _schema(operation.refused.get(status, ErrorDocument), schemas)
         responses[str(status)] = {
             "description": description,
             "content": {"application/json": {"schema": reference}},
@@ -225,7 +227,7 @@ def _responses(operation: Operation, schemas: dict[str, Any]) -> dict[str, Any]:
 
 _REASONS = {
     200: "The whole answer.",
-    201: "Begun.",
+    201: "Created.",
     202: "Stored; the workers do the rest.",
     206: "The requested part.",
     304: "Not modified.",

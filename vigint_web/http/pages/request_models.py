@@ -13,15 +13,18 @@ from pydantic_core import PydanticCustomError
 from vigint_web.errors import Invalid, Mistake, MistakeCode
 
 _LONGEST_NUMBER = 10  # digits
+# Of a text in a sentence, and of how many unknown members are named.
+_LONGEST_NAME, _MOST_NAMED = 60, 3
 
 
 class RequestModel(BaseModel):
-    """Base of the models of requests; other members are ignored."""
+    """Base of the models of requests; other members are ignored, unless a model forbids them."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
 
 Asked = TypeVar("Asked", bound=RequestModel)
+Chosen = TypeVar("Chosen")
 
 
 def read_body(model: type[Asked]) -> Asked:
@@ -30,7 +33,10 @@ def read_body(model: type[Asked]) -> Asked:
     Raises:
         Invalid: it is no object, or with every mistake.
     """
-    body = request.get_json(silent=True)
+    try:
+        body = request.get_json(silent=True)
+    except RecursionError:  # nested too deeply
+        body = None
     if not isinstance(body, dict):
         raise Invalid([Mistake(MistakeCode.BODY_NOT_OBJECT)])
     return read_members(model, body)
@@ -45,11 +51,26 @@ def read_members(model: type[Asked], members: Mapping[str, Any]) -> Asked:
     """Parse members of a request; raises Invalid with all errors."""
     # Unknown members may have any name.
     known = {name: members[name] for name in model.model_fields if name in members}
+    mistakes = _unknown_members(model, members)
     try:
-        return model.model_validate(known)
+        asked = model.model_validate(known)
     except ValidationError as refused:
         found = refused.errors(include_url=False, include_input=False)
-        raise Invalid([_mistake(error) for error in found]) from None
+        raise Invalid([*mistakes, *map(_mistake, found)]) from None
+    if mistakes:
+        raise Invalid(mistakes)
+    return asked
+
+
+def _unknown_members(model: type[RequestModel], members: Mapping[str, Any]) -> list[Mistake]:
+    if model.model_config.get("extra") != "forbid":
+        return []
+    names = ", ".join(model.model_fields)
+    unknown = [name[:_LONGEST_NAME] for name in members if name not in model.model_fields]
+    return [
+        Mistake(MistakeCode.UNKNOWN_MEMBER, name, {"names": names})
+        for name in unknown[:_MOST_NAMED]
+    ]
 
 
 def _mistake(error: Mapping[str, Any]) -> Mistake:
@@ -96,6 +117,31 @@ def hours(most: int) -> Callable[[Any], float]:
 
 # A text with any characters: its referent may be unknown, which has another answer.
 Text = Annotated[str, PlainValidator(_text, json_schema_input_type=str)]
+
+
+def text_up_to(most: int) -> PlainValidator:
+    """Return the parser and description of a text."""
+
+    def validate(value: Any) -> str:
+        text = _text(value)
+        if len(text) > most:
+            raise wrong(MistakeCode.TOO_LONG, most=most)
+        return text
+
+    return PlainValidator(validate, json_schema_input_type=Annotated[str, Field(max_length=most)])
+
+
+def one_of(choices: Mapping[str, Chosen]) -> PlainValidator:
+    """Return the parser and description of a word that stands for a value."""
+    names = ", ".join(choices)
+
+    def validate(value: Any) -> Chosen:
+        if not isinstance(value, str) or value not in choices:
+            raise wrong(MistakeCode.NOT_ONE_OF, names=names)
+        return choices[value]
+
+    described = Annotated[str, Field(json_schema_extra={"enum": list(choices)})]
+    return PlainValidator(validate, json_schema_input_type=described)
 
 
 # A file in a form.
