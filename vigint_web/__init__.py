@@ -10,6 +10,7 @@ from jinja2 import StrictUndefined
 from vigint_web import database, logs
 from vigint_web.blueprints.api import docs, health, hosting, metrics, read, tokens, uploads
 from vigint_web.blueprints.api import incidents as ingest
+from vigint_web.blueprints.api import review as incident_review
 from vigint_web.blueprints.pages import (
     auth,
     dashboard,
@@ -183,7 +184,7 @@ def _http(app: Flask, config: Config) -> None:
 def _blueprints(app: Flask) -> None:
     for module in (
         health, auth, dashboard, sources, incidents, videos, links, sharing, outbox, player, tokens,
-        hosting, ingest, uploads, read, docs, keys, metrics, people, sites,
+        hosting, ingest, incident_review, uploads, read, docs, keys, metrics, people, sites,
         retention, review,
     ):  # fmt: skip
         app.register_blueprint(module.blueprint)

@@ -22,6 +22,8 @@ CHANGING = {
     "incidents.retry", "incidents.retry_alert", "links.revoke", "ingest.create",
     "review.decide", "incidents.add_note", "review.assign", "review.record",
     "review.change_chosen",
+    "incident_review.decide", "incident_review.add_note", "incident_review.record",
+    "incident_review.assign",
     "review.add_reason", "review.rename_reason", "review.retire_reason",
     "auth.code", "auth.forgot", "auth.set_password", "auth.end_session", "auth.end_other_sessions",
     "auth.begin_two_factor", "auth.two_factor_setup", "auth.two_factor_off", "auth.recovery_codes",

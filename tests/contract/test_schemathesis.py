@@ -69,6 +69,8 @@ def real(
         "source_id": [source.source_id, waiting.source_id],
         "reference": [posted["reference"], library.incident_of(video).reference],
         "link_id": [person.id],
+        "seen": ["new"],
+        "reason": ["animal"],
     }
 
 
@@ -146,8 +148,9 @@ def _ask(
         for name in case.headers or {}:
             if name in real and data.draw(st.integers(0, 7)):
                 case.headers[name] = data.draw(st.sampled_from(real[name]))
-        if isinstance(case.body, dict) and "video_id" in case.body and data.draw(st.booleans()):
-            case.body["video_id"] = data.draw(st.sampled_from(real["video_id"]))
+        for name in case.body if isinstance(case.body, dict) else ():
+            if name in real and data.draw(st.booleans()):
+                case.body[name] = data.draw(st.sampled_from(real[name]))
         key = data.draw(st.sampled_from(keys))
         headers = {"Authorization": f"Bearer {key}"} if key else {}
         answer = case.call(headers=headers)

@@ -23,6 +23,7 @@ IN_ENGLISH = {
     "blueprints/api/hosting/requests.py": "developers: descriptions in OpenAPI",
     "blueprints/api/incidents/requests.py": "developers: descriptions in OpenAPI",
     "blueprints/api/read/requests.py": "developers: descriptions in OpenAPI",
+    "blueprints/api/review/requests.py": "developers: descriptions in OpenAPI",
     "blueprints/api/tokens/requests.py": "developers: descriptions in OpenAPI",
     "http/pages/openapi.py": "developers: descriptions in OpenAPI",
     "services/incidents/documents.py": "developers: descriptions in OpenAPI",

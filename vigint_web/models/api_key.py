@@ -19,6 +19,7 @@ class Scope(StrEnum):
     HOST = "host"
     READ = "read"
     UPLOAD = "upload"
+    REVIEW = "review"
 
 
 class ApiKey(Base):

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from vigint_web.blueprints.api.docs.review_operations import REVIEW_OPERATIONS
 from vigint_web.blueprints.api.docs.upload_operations import UPLOAD_OPERATIONS
 from vigint_web.blueprints.api.hosting.requests import (
     ExtensionBody,
@@ -55,6 +56,7 @@ _VIDEO = Content(("video/mp4", "application/octet-stream"))
 
 OPERATIONS: Mapping[str, Operation] = {
     **UPLOAD_OPERATIONS,
+    **REVIEW_OPERATIONS,
     "api.video": Operation("Video by token", {200: VideoDocument}, _GRANTED),
     "api.metadata": Operation("Video by token", {200: MetadataDocument}, _GRANTED),
     "api.download": Operation(

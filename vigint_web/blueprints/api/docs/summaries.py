@@ -17,6 +17,13 @@ SUMMARIES: dict[str, LazyString] = {
     "records_incidents": _("List the incidents of the key’s site, newest first"),
     "ingest_create": _("Accept an incident; 202 once everything needed is safely stored"),
     "ingest_status": _("Show the state of an incident’s video and mails"),
+    "incident_review_decide": _(
+        "Confirm an incident, call it a false alarm, close it or reopen it"
+    ),
+    "incident_review_add_note": _("Add a note to an incident"),
+    "incident_review_record": _("Record a call to the police, or a confirmation by sight"),
+    "incident_review_assign": _("Assign an incident to a user, or to no one"),
+    "incident_review_reason_list": _("List the reasons for false alarms that can be chosen"),
     "records_link_list": _("List the links of the key’s site, newest first, without their tokens"),
     "records_link": _("Show one link and whether it still works"),
     "records_accesses": _("List every request made with a link, newest first"),

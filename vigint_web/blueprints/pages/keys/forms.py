@@ -16,6 +16,7 @@ SCOPE_WORDS: dict[Scope, LazyString] = {
     Scope.HOST: _("Upload videos and manage their links"),
     Scope.UPLOAD: _("Upload sources in pieces, over unreliable connections"),
     Scope.READ: _("Read sources, incidents, links and who opened them"),
+    Scope.REVIEW: _("Decide about incidents, assign them, add notes"),
 }
 LIVES: dict[str, LazyString] = {
     "": _("until it is revoked"),

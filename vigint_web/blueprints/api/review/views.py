@@ -1,0 +1,94 @@
+"""Views of the review API: what people do on an incident's page, for programs."""
+
+from typing import TypeVar
+
+from flask import Blueprint, Response, jsonify, request
+
+from vigint_web.blueprints.api.review.requests import (
+    AssigneeBody,
+    DecisionBody,
+    NoteBody,
+    RecordBody,
+)
+from vigint_web.extensions import csrf
+from vigint_web.http.pages.documents import request_name
+from vigint_web.http.pages.request_models import RequestModel, read_body
+from vigint_web.http.security.identity import api_key
+from vigint_web.http.security.throttling import limit_posting, limit_reading
+from vigint_web.serializers.review_api import act_document, reasons_document, review_document
+from vigint_web.services.core.actors import as_key
+from vigint_web.services.incidents.incidents import get_incident
+from vigint_web.services.review import acts, assignment, decisions, reasons
+
+blueprint = Blueprint("incident_review", __name__, url_prefix="/api/v1")
+csrf.exempt(blueprint)  # API keys, never cookies
+
+LARGEST_REQUEST = 64 * 1024
+_INCIDENT = "/incidents/<reference>"
+
+Asked = TypeVar("Asked", bound=RequestModel)
+
+
+@blueprint.post(f"{_INCIDENT}/decision")
+@limit_posting
+def decide(reference: str) -> Response:
+    """Confirm an incident, call it a false alarm, close it or reopen it."""
+    asked = _asked(reference, DecisionBody)
+    incident = decisions.decide(
+        as_key(api_key()),
+        reference,
+        asked.decision,
+        seen=asked.seen,
+        reason=asked.false_alarm_reason(),
+        note=asked.note,
+        request_id=request_name(),
+    )
+    return jsonify(review_document(incident))
+
+
+@blueprint.post(f"{_INCIDENT}/notes")
+@limit_posting
+def add_note(reference: str) -> tuple[Response, int]:
+    """Add a note to an incident."""
+    text = _asked(reference, NoteBody).text
+    act = acts.add_note(as_key(api_key()), reference, text, request_id=request_name())
+    return jsonify(act_document(reference, act)), 201
+
+
+@blueprint.post(f"{_INCIDENT}/records")
+@limit_posting
+def record(reference: str) -> tuple[Response, int]:
+    """Record a call to the police, or a confirmation by sight."""
+    kind = _asked(reference, RecordBody).kind
+    act = acts.record_outside(as_key(api_key()), reference, kind, request_id=request_name())
+    return jsonify(act_document(reference, act)), 201
+
+
+@blueprint.post(f"{_INCIDENT}/assignee")
+@limit_posting
+def assign(reference: str) -> Response:
+    """Assign an incident to a user, or to no one."""
+    asked = _asked(reference, AssigneeBody)
+    incident = assignment.assign_by_address(
+        as_key(api_key()), reference, asked.email, seen=asked.seen, request_id=request_name()
+    )
+    return jsonify(review_document(incident))
+
+
+@blueprint.get("/false-alarm-reasons")
+@limit_reading
+def reason_list() -> Response:
+    """List the reasons for false alarms that can be chosen."""
+    return jsonify(reasons_document(reasons.list_reasons()))
+
+
+def _asked(reference: str, model: type[Asked]) -> Asked:
+    """Return the body.
+
+    Raises:
+        NotFound: the key sees no such incident, whatever was sent.
+        Invalid: with every mistake.
+    """
+    get_incident(as_key(api_key()), reference)
+    request.max_content_length = LARGEST_REQUEST
+    return read_body(model)
