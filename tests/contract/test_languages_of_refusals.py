@@ -10,10 +10,12 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
+from vigint_web.clock import utcnow
 from vigint_web.http.uploads.tus import OFFSET_TYPE
-from vigint_web.models import Scope
+from vigint_web.models import Incident, RiskLevel, Scope
 from vigint_web.services.accounts import api_keys, sites
 from vigint_web.services.core.actors import command_line
+from vigint_web.services.core.transactions import transaction
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,7 @@ class Asked:
 
 _EXTEND, _INCIDENTS = "/api/v1/videos/link/extend", "/api/v1/incidents"
 _HOSTING, _UPLOADS = "/api/v1/videos/upload", "/api/v1/uploads/"
+_DECISION, _NOTES = f"{_INCIDENTS}/INC-1/decision", f"{_INCIDENTS}/INC-1/notes"
 _TUS = {"Tus-Resumable": "1.0.0"}
 _NAMED = {**_TUS, "Upload-Length": "9", "Upload-Metadata": "filename Y2xpcC5tcDQ="}
 
@@ -74,6 +77,16 @@ MISTAKEN = {
     "a damaged form": Asked(
         "POST", _HOSTING, data=b"--x\r\n", mimetype="multipart/form-data; boundary=x"
     ),
+    "no decision": Asked("POST", _DECISION, json={"decision": "x"}),
+    "a decision with a misspelt member": Asked(
+        "POST", _DECISION, json={"decision": "confirmed", "raison": "x"}
+    ),
+    "a confirmation with a reason": Asked(
+        "POST", _DECISION, json={"decision": "confirmed", "reason": "animal"}
+    ),
+    "an empty note": Asked("POST", _NOTES, json={"text": ""}),
+    "a note of control characters": Asked("POST", _NOTES, json={"text": "a\x07"}),
+    "a note that is too long": Asked("POST", _NOTES, json={"text": "x" * 2001}),
     "a wrong hash": Asked("POST", _HOSTING, data=_form("video", {"file_hash": "0" * 64})),
     "no hash": Asked("POST", _HOSTING, data=_form("video", {"file_hash": "none"})),
     "no id": Asked("POST", _HOSTING, data=_form("video", {"video_id": "-"})),
@@ -111,7 +124,20 @@ MISTAKEN = {
 
 @pytest.fixture
 def key(app: Flask) -> str:
-    """Give a key that may everything."""
+    """Give a key that may everything, and sees the incident INC-1."""
+    with transaction() as session:
+        session.add(
+            Incident(
+                reference="INC-1",
+                site_id=sites.default_site().id,
+                body_sha256="0" * 64,
+                message="",
+                incident_type="Intrusion",
+                risk_level=RiskLevel.HIGH,
+                detected_at=utcnow(),
+                link_hours=48,
+            )
+        )
     return api_keys.create_api_key(command_line(), "all", sites.default_site(), set(Scope))
 
 
@@ -157,6 +183,7 @@ def test_a_mistake_is_said_in_the_language_that_was_asked_for(
         ("all at once", 400, ["A video id has", "The part “video”", "file_hash must be"]),
         ("neither length nor name", 400, ["Upload-Length must be", "Upload-Metadata must contain"]),
         ("neither site nor id", 422, ["No site with this short name", "A source id has"]),
+        ("no decision", 422, ["decision must be one of confirmed, false_alarm, closed, reopened"]),
         ("no page", 422, ["before must be", "limit must be"]),
     ],
 )

@@ -1,6 +1,9 @@
 """The review API for programs with the scope `review`: it does what an incident's page does."""
 
+import json
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -278,6 +281,156 @@ def test_another_scope_decides_nothing(
         assert (answer.status_code, answer.get_json()["code"]) == (status, code)
     assert people(Role.ADMIN).browser.post(path, json=VALID[what]).status_code == 401
     assert _kinds() == []
+
+
+@pytest.mark.parametrize("value", ODD_VALUES, ids=lambda value: repr(value)[:20])
+@pytest.mark.parametrize(("what", "member"), MEMBERS)
+def test_no_odd_value_is_an_accident(post: Post, what: str, member: str, value: Any) -> None:
+    if (what, member) == ("assignee", "seen") and isinstance(value, str) and len(value) < 255:
+        assert post(what, {**VALID[what], member: value})["assignee"] is None
+        return
+    assert post(what, {**VALID[what], member: value}, 422)["code"] == "invalid_request"
+    assert _kinds() == []
+
+
+@pytest.mark.only_sqlite
+@pytest.mark.parametrize("what", VALID)
+@pytest.mark.parametrize(
+    ("body", "mimetype", "status"),
+    [
+        (b"", "application/json", 422),
+        (b"{", "application/json", 422),
+        (b"[]", "application/json", 422),
+        (b"null", "application/json", 422),
+        (b'"decision"', "application/json", 422),
+        (b"{}", "application/json", 422),
+        (b"\xff\xfe\x00", "application/json", 422),
+        (b"[" * 60_000, "application/json", 422),
+        (b'{"a":' * 10_000, "application/json", 422),
+        (b'{"decision": ' + b"9" * 60_000 + b"}", "application/json", 422),
+        (b"decision=confirmed", "application/x-www-form-urlencoded", 422),
+        (b"{}", "text/plain", 422),
+        (b'{"note": "' + b"x" * 100_000 + b'"}', "application/json", 413),
+    ],
+    ids=lambda value: repr(value)[:20] if isinstance(value, bytes) else None,
+)
+def test_no_odd_body_is_an_accident(
+    client: FlaskClient,
+    key: str,
+    reference: str,
+    what: str,
+    body: bytes,
+    mimetype: str,
+    status: int,
+) -> None:
+    path = f"/api/v1/incidents/{reference}/{what}"
+    headers = {"X-API-Key": key}
+    answer = client.post(path, data=body, content_type=mimetype, headers=headers)
+    assert answer.status_code == status, answer.text
+    assert answer.get_json()["error"]
+    assert _kinds() == []
+
+
+@pytest.mark.parametrize("what", VALID)
+def test_a_misspelt_member_is_named(post: Post, what: str) -> None:
+    odd = {"raison": "animal", "\ud800": 1, "n" * 5000: 1}
+    refused = post(what, {**VALID[what], **odd}, 422)
+    assert "“raison” is not known here" in refused["error"]
+    assert len(refused["error"]) < 1000
+    assert _kinds() == []
+
+
+@pytest.mark.parametrize(("what", "member"), TEXTS)
+@pytest.mark.parametrize("text", ["é\n\tok", "🚨" * 2000, "x" * 2000])
+def test_a_text_is_kept_as_it_is(post: Post, what: str, member: str, text: str) -> None:
+    post(what, {**VALID[what], member: text}, 201 if what == "notes" else 200)
+    renew()
+    assert [act.text for act in db.session.query(IncidentAct)] == [text]
+
+
+@pytest.mark.parametrize("text", ["", "  \n", "x" * 2001, "a\x07b", "a\ud800", "a\x00", "\x9b1m"])
+def test_a_note_that_is_none_is_refused_with_a_sentence(post: Post, text: str) -> None:
+    assert post("notes", {"text": text}, 422)["error"].endswith(".")
+
+
+def test_every_mistake_is_named_at_once(post: Post) -> None:
+    refused = post("decision", {"decision": "x", "seen": 1, "reason": [], "other": 1}, 422)
+    for name in ("decision must be one of", "seen must be one of", "reason must be", "“other”"):
+        assert name in refused["error"]
+
+
+def _at_once(
+    app: Flask, path: str, bodies: list[dict[str, Any]], keys: list[str], **headers: str
+) -> list[Any]:
+    """Post all bodies at the same moment; return status and document of each."""
+    start = threading.Barrier(len(bodies))
+
+    def send(number: int) -> tuple[int, Any]:
+        with app.app_context():
+            start.wait()
+            answer = app.test_client().post(
+                path, json=bodies[number], headers={"X-API-Key": keys[number], **headers}
+            )
+            return answer.status_code, answer.get_json()
+
+    with ThreadPoolExecutor(len(bodies)) as threads:
+        found = list(threads.map(send, range(len(bodies))))
+    renew()
+    return found
+
+
+def test_of_many_decisions_at_once_one_counts(app: Flask, reference: str) -> None:
+    keys = [_key() for _number in range(6)]
+    bodies = [{"decision": "confirmed"}, {"decision": "false_alarm", "reason": "test"}] * 3
+    answers = _at_once(app, f"/api/v1/incidents/{reference}/decision", bodies, keys)
+    assert sorted(status for status, _document in answers) == [200] + [409] * 5
+    winner = next(document for status, document in answers if status == 200)
+    assert {document["first"]["by"] for status, document in answers if status == 409} == {
+        winner["decided_by"]
+    }
+    assert _kinds() == [winner["decision"]]
+
+
+def test_of_many_assignments_at_once_one_counts(app: Flask, reference: str) -> None:
+    emails = [f"person{number}@example.com" for number in range(4)]
+    for email in emails:
+        _user(email)
+    keys = [_key() for _email in emails]
+    bodies = [{"email": email} for email in emails]
+    answers = _at_once(app, f"/api/v1/incidents/{reference}/assignee", bodies, keys)
+    assert sorted(status for status, _document in answers) == [200] + [409] * 3
+    assert len({document["assignee"] for _status, document in answers}) == 1
+    assert _kinds() == ["assigned"]
+
+
+@pytest.mark.parametrize("what", VALID)
+def test_a_named_request_that_is_repeated_changes_nothing_again(
+    post: Post, reference: str, what: str
+) -> None:
+    _user("karim@example.com")
+    body = {"email": "karim@example.com"} if what == "assignee" else VALID[what]
+    status = 201 if what in {"notes", "records"} else 200
+    first = post(what, body, status, name="one")
+    if what == "decision":
+        decisions.decide(KARIM, reference, NEW, seen=CONFIRMED)
+        first = {**first, "state": "new", "decision": None, "decided_at": None, "decided_by": None}
+    before = _kinds()
+    assert post(what, body, status, name="one") == first
+    assert _kinds() == before
+    other = {"text": "Autre"} if what != "notes" else {"kind": "police_called"}
+    where = "notes" if what != "notes" else "records"
+    assert post(where, other, 409, name="one")["code"] == "idempotency_conflict"
+    post(where, other, 201, name="one", key=_key())  # a name belongs to its key
+    assert post(what, body, 422, name="n" * 256)["code"] == "invalid_request"
+
+
+def test_the_same_named_note_of_many_at_once_is_one(app: Flask, key: str, reference: str) -> None:
+    path = f"/api/v1/incidents/{reference}/notes"
+    bodies = [{"text": "Une voiture"}] * 6
+    answers = _at_once(app, path, bodies, [key] * 6, **{"Idempotency-Key": "one"})
+    assert [status for status, _document in answers] == [201] * 6
+    assert len({json.dumps(document) for _status, document in answers}) == 1
+    assert _kinds() == ["note"]
 
 
 def test_documents_are_what_their_schemas_say(
