@@ -87,6 +87,7 @@ MISTAKEN = {
     "an empty note": Asked("POST", _NOTES, json={"text": ""}),
     "a note of control characters": Asked("POST", _NOTES, json={"text": "a\x07"}),
     "a note that is too long": Asked("POST", _NOTES, json={"text": "x" * 2001}),
+    "a filter by no state": Asked("GET", f"{_INCIDENTS}?state=x&assignee=x"),
     "a wrong hash": Asked("POST", _HOSTING, data=_form("video", {"file_hash": "0" * 64})),
     "no hash": Asked("POST", _HOSTING, data=_form("video", {"file_hash": "none"})),
     "no id": Asked("POST", _HOSTING, data=_form("video", {"video_id": "-"})),
@@ -184,6 +185,7 @@ def test_a_mistake_is_said_in_the_language_that_was_asked_for(
         ("neither length nor name", 400, ["Upload-Length must be", "Upload-Metadata must contain"]),
         ("neither site nor id", 422, ["No site with this short name", "A source id has"]),
         ("no decision", 422, ["decision must be one of confirmed, false_alarm, closed, reopened"]),
+        ("a filter by no state", 422, ["state must be one of", "x is not an e-mail address"]),
         ("no page", 422, ["before must be", "limit must be"]),
     ],
 )

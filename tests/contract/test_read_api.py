@@ -11,17 +11,23 @@ from flask import Flask
 from flask.testing import FlaskClient
 from flask_babel import force_locale
 from jsonschema import Draft202012Validator
+from sqlalchemy import event
 
+from tests.conftest import PASSWORD
 from tests.helpers import Person, incident_document, post_incident
 from tests.library import ACTOR, Library
 from vigint_web.blueprints.api.docs.operations import OPERATIONS
 from vigint_web.blueprints.api.docs.summaries import SUMMARIES, TAGS
-from vigint_web.models import Role, Scope, Site
-from vigint_web.services.accounts import api_keys, sites
+from vigint_web.extensions import db
+from vigint_web.models import IncidentState, Role, Scope, Site
+from vigint_web.services.accounts import api_keys, sites, users
 from vigint_web.services.links import links
+from vigint_web.services.review import assignment, decisions
 from vigint_web.services.sources.editing import Facts, edit_source, facts_of
 
 pytestmark = pytest.mark.both_databases(reason="cursors and the order of nulls")
+
+NEW = IncidentState.NEW
 
 
 def _key(*scopes: Scope, site: Site | None = None) -> str:
@@ -82,6 +88,89 @@ def test_pages_follow_each_other_without_gap_or_repetition(
         found += [one["source_id"] for one in page["sources"]]
         address = page["next_url"]
     assert found == wanted
+
+
+@pytest.fixture
+def reviewed(library: Library) -> list[str]:
+    """Provide the references of incidents: new, confirmed, closed after that, false, closed."""
+    references = [library.incident_of(library.incident()).reference for _number in range(5)]
+    _new, confirmed, after, false, closed = references
+    for reference in (confirmed, after):
+        decisions.decide(ACTOR, reference, IncidentState.CONFIRMED, seen=NEW)
+    decisions.decide(ACTOR, after, IncidentState.CLOSED, seen=IncidentState.CONFIRMED)
+    decisions.decide(ACTOR, false, IncidentState.FALSE_ALARM, seen=NEW, reason="animal")
+    decisions.decide(ACTOR, closed, IncidentState.CLOSED, seen=NEW)
+    users.create_user(ACTOR, "karim@example.com", PASSWORD, Role.OPERATOR)
+    for reference in (confirmed, closed):
+        assignment.assign_by_address(ACTOR, reference, "karim@example.com", seen=None)
+    return references
+
+
+# Each filter with the places of the incidents that it finds, and its index.
+FILTERS = [
+    ("", [4, 3, 2, 1, 0], "ix_incidents_site"),
+    ("state=new", [0], "ix_incidents_site_state"),
+    ("state=confirmed", [1], "ix_incidents_site_state"),
+    ("state=false_alarm", [3], "ix_incidents_site_state"),
+    ("state=closed", [4, 2], "ix_incidents_site_state"),
+    ("decision=confirmed", [2, 1], "ix_incidents_site_decision"),
+    ("decision=false_alarm", [3], "ix_incidents_site_decision"),
+    ("assignee=Karim@example.com", [4, 1], "ix_incidents_site_assignee"),
+    ("assignee=nobody@example.com", [], "ix_incidents_site_assignee"),
+    ("state=closed&decision=confirmed", [2], "ix_incidents_site_"),
+    ("state=new&assignee=karim@example.com", [], "ix_incidents_site_"),
+]
+
+
+@pytest.mark.parametrize(("query", "found", "index"), FILTERS)
+def test_filters_of_incidents_meet_each_other_and_follow_an_index(
+    read: Any, reviewed: list[str], query: str, found: list[int], index: str
+) -> None:
+    asked: list[tuple[str, Any]] = []
+
+    def note(_connection: Any, _cursor: Any, statement: str, parameters: Any, *_more: Any) -> None:
+        if "FROM incidents" in statement and "LIMIT" in statement:
+            asked.append((statement, parameters))
+
+    event.listen(db.engine, "before_cursor_execute", note)
+    address, references = f"/api/v1/incidents?limit=1&{query}", []
+    while address:
+        page = read(_path(address))
+        references += [one["reference"] for one in page["incidents"]]
+        address = page["next_url"]
+    event.remove(db.engine, "before_cursor_execute", note)
+    assert references == [reviewed[place] for place in found]
+    sqlite = db.engine.dialect.name == "sqlite"
+    with db.engine.connect() as connection:
+        if not sqlite:
+            connection.exec_driver_sql("SET LOCAL enable_seqscan = off")
+            connection.exec_driver_sql("SET LOCAL enable_bitmapscan = off")
+        explain = "EXPLAIN QUERY PLAN" if sqlite else "EXPLAIN"
+        for statement, parameters in asked:
+            plan = str(connection.exec_driver_sql(f"{explain} {statement}", parameters).all())
+            assert "TEMP B-TREE" not in plan, plan
+            assert "Sort" not in plan, plan
+            assert index in plan or not sqlite, plan
+
+
+def test_incidents_name_who_works_on_them(read: Any, reviewed: list[str]) -> None:
+    listed = read("/api/v1/incidents?assignee=karim@example.com")["incidents"]
+    assert {one["assignee"] for one in listed} == {"karim@example.com"}
+    assert read("/api/v1/incidents?state=new")["incidents"][0]["assignee"] is None
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "state=", "state=x", "state=NEW", "state=new%0A", "decision=new", "decision=closed",
+        "decision=x", "assignee=", "assignee=x", "assignee=a@b@c", "assignee=a%0Ab@example.com",
+        f"assignee={'x' * 3000}@example.com",
+    ],
+)  # fmt: skip
+def test_a_nonsensical_filter_is_refused_with_a_sentence(read: Any, query: str) -> None:
+    refused = read(f"/api/v1/incidents?{query}", 422)
+    assert refused["code"] == "invalid_request"
+    assert len(refused["error"]) < 200
 
 
 @pytest.mark.parametrize("query", ["limit=0", "limit=201", "limit=x", "before=-1", "before=9e9"])

@@ -76,6 +76,25 @@ class Incident(Base):
         ),
         Index("ix_incidents_assignee", "assignee_id", "detected_at"),
         Index("ix_incidents_camera", "camera_id", "detected_at", "id"),
+        # The list for programs, whole and by each of its filters.
+        Index("ix_incidents_site", "site_id", "id"),
+        Index("ix_incidents_site_state", "site_id", "state", "id"),
+        Index(
+            "ix_incidents_site_decision",
+            "site_id",
+            "decision",
+            "id",
+            sqlite_where=text("decision IS NOT NULL"),
+            postgresql_where=text("decision IS NOT NULL"),
+        ),
+        Index(
+            "ix_incidents_site_assignee",
+            "site_id",
+            "assignee_id",
+            "id",
+            sqlite_where=text("assignee_id IS NOT NULL"),
+            postgresql_where=text("assignee_id IS NOT NULL"),
+        ),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)

@@ -3,6 +3,7 @@
 They contain no token of a person's link: showing one is a separate, audited action.
 """
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Literal
 
@@ -77,6 +78,8 @@ class IncidentDocument(TypedDict):
     decision: Decision | None
     reason: str | None
     decided_at: str | None
+    # The address of the user who works on it.
+    assignee: str | None
 
 
 class IncidentsDocument(TypedDict):
@@ -156,8 +159,12 @@ def source_document(source: Source) -> SourceDocument:
     }
 
 
-def incident_document(incident: Incident) -> IncidentDocument:
-    """Return the reported facts."""
+def incident_document(incident: Incident, assignees: Mapping[int, str]) -> IncidentDocument:
+    """Return the reported facts and the review.
+
+    Args:
+        assignees: addresses by the ids of users.
+    """
     video = incident.video
     return {
         "reference": incident.reference,
@@ -180,6 +187,7 @@ def incident_document(incident: Incident) -> IncidentDocument:
         "status_url": addresses.incident_document(incident.reference),
         "state": IncidentState(incident.state),
         **decision_document(incident),
+        "assignee": assignees.get(incident.assignee_id or 0),
     }
 
 

@@ -10,6 +10,7 @@ from flask import request
 from pydantic import BaseModel, ConfigDict, Field, PlainValidator, ValidationError, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
+from vigint_web.config.values import is_mailbox
 from vigint_web.errors import Invalid, Mistake, MistakeCode
 
 _LONGEST_NUMBER = 10  # digits
@@ -152,6 +153,19 @@ def number_in_query(least: int, most: int) -> PlainValidator:
     """Return the parser and description of a whole number in the query."""
     described = Annotated[int, Field(ge=least, le=most)]
     return PlainValidator(whole_number(least, most), json_schema_input_type=described)
+
+
+def address_in_query() -> PlainValidator:
+    """Return the parser and description of an e-mail address."""
+
+    def validate(value: Any) -> str:
+        address = _text(value).strip()
+        if not is_mailbox(address):
+            raise wrong(MistakeCode.NOT_AN_ADDRESS, address=address[:_LONGEST_NAME])
+        return address
+
+    described = Annotated[str, Field(json_schema_extra={"format": "email"})]
+    return PlainValidator(validate, json_schema_input_type=described)
 
 
 def number_of_hours(most: int) -> PlainValidator:

@@ -105,6 +105,11 @@ def find_user(user_id: int) -> User | None:
     return db.session.get(User, user_id)
 
 
+def find_user_id(email: str) -> int | None:
+    """Return the number of the user with an address."""
+    return db.session.scalar(select(User.id).where(User.email == normalise_email(email)))
+
+
 def preferences_of(user: User) -> Preferences:
     """Return a user's preferences."""
     return Preferences(user.locale, user.timezone, user.shortcuts)

@@ -46,6 +46,8 @@ class IncidentFilter:
     assignee_id: int | None = None
     site_id: int | None = None
     camera_id: int | None = None
+    # The last judgement, which a closed incident keeps.
+    decision: IncidentState | None = None
 
 
 def find_incidents(
@@ -220,6 +222,8 @@ def _met(
         # In the statement's text: no database proves for a parameter that a partial index is
         # enough.
         met.append(Incident.state == literal(wanted.state.value, literal_execute=True))
+    if wanted.decision is not None:
+        met.append(Incident.decision == wanted.decision)
     if wanted.assignee_id is not None:
         met.append(Incident.assignee_id == wanted.assignee_id)
     if wanted.camera_id is not None:

@@ -15,7 +15,7 @@ from vigint_web.blueprints.api.hosting.views import (
     VerdictDocument,
 )
 from vigint_web.blueprints.api.incidents.requests import IncidentForm
-from vigint_web.blueprints.api.read.requests import PageQuery
+from vigint_web.blueprints.api.read.requests import IncidentsQuery, PageQuery
 from vigint_web.blueprints.api.tokens.requests import DownloadQuery, PictureQuery
 from vigint_web.blueprints.pages.player.requests import StreamQuery
 from vigint_web.http.pages.openapi import Content, Operation, Parameter
@@ -144,7 +144,9 @@ OPERATIONS: Mapping[str, Operation] = {
         {"application/json": ExtensionBody},
     ),
     "hosting.delete": Operation("Hosting", {204: None}, _ONE),
-    "records.incidents": Operation("Incidents", {200: IncidentsDocument}, _LIST, query=PageQuery),
+    "records.incidents": Operation(
+        "Incidents", {200: IncidentsDocument}, _LIST, query=IncidentsQuery
+    ),
     "records.sources": Operation("Sources", {200: SourcesDocument}, _LIST, query=PageQuery),
     "records.source": Operation("Sources", {200: SourceDocument}, _ONE),
     "records.link_list": Operation("Links", {200: LinksDocument}, _LIST, query=PageQuery),

@@ -4,10 +4,18 @@ from typing import Annotated
 
 from pydantic import Field
 
-from vigint_web.http.pages.request_models import RequestModel, number_in_query
+from vigint_web.http.pages.request_models import (
+    RequestModel,
+    address_in_query,
+    number_in_query,
+    one_of,
+)
+from vigint_web.models import IncidentState
 
 DEFAULT_LIMIT, LARGEST_LIMIT = 50, 200
 _LARGEST_ID = 2**31 - 1
+_STATES = {state.value: state for state in IncidentState}
+_JUDGEMENTS = {state.value: state for state in (IncidentState.CONFIRMED, IncidentState.FALSE_ALARM)}
 
 
 class PageQuery(RequestModel):
@@ -18,4 +26,18 @@ class PageQuery(RequestModel):
     )
     limit: Annotated[int, number_in_query(1, LARGEST_LIMIT)] = Field(
         DEFAULT_LIMIT, description="Entries per page."
+    )
+
+
+class IncidentsQuery(PageQuery):
+    """The requested page of the incidents that meet all of these conditions."""
+
+    state: Annotated[IncidentState, one_of(_STATES)] | None = Field(
+        None, description="Incidents in this state."
+    )
+    decision: Annotated[IncidentState, one_of(_JUDGEMENTS)] | None = Field(
+        None, description="Incidents with this judgement, also closed ones."
+    )
+    assignee: Annotated[str, address_in_query()] | None = Field(
+        None, description="Incidents assigned to the user with this e-mail address."
     )

@@ -5,7 +5,7 @@ from typing import Any, TypeVar
 
 from flask import Blueprint, Response, jsonify, request, url_for
 
-from vigint_web.blueprints.api.read.requests import PageQuery
+from vigint_web.blueprints.api.read.requests import IncidentsQuery, PageQuery
 from vigint_web.http.pages.request_models import read_query
 from vigint_web.http.security.identity import api_key
 from vigint_web.http.security.throttling import limit_reading
@@ -15,18 +15,22 @@ from vigint_web.serializers.read_api import (
     link_document,
     source_document,
 )
+from vigint_web.services.accounts.users import find_user_id
 from vigint_web.services.core import addresses
 from vigint_web.services.core.actors import Actor, as_key
 from vigint_web.services.core.keyset_pagination import Cursor, Page
 from vigint_web.services.incidents.listing import IncidentFilter, find_incidents
 from vigint_web.services.links import access, links
 from vigint_web.services.links.listing import StateFilter, find_links
+from vigint_web.services.review.assignment import assignees_of
 from vigint_web.services.sources.listing import find_sources
 from vigint_web.services.sources.sources import get_source
 
 blueprint = Blueprint("records", __name__, url_prefix="/api/v1")
 
 Row = TypeVar("Row")
+# An unknown address has no incidents, and no answer says that it is unknown.
+_NO_USER = 0
 
 
 @blueprint.get("/sources")
@@ -47,10 +51,13 @@ def source(source_id: str) -> Response:
 @blueprint.get("/incidents")
 @limit_reading
 def incidents() -> Response:
-    """List the incidents of the key's site, newest first."""
-    place, limit = _place()
-    found = find_incidents(_actor(), IncidentFilter(), place, limit)
-    return _answer("incidents", found, incident_document)
+    """List the incidents of the key's site, newest first, all or those of a filter."""
+    asked = read_query(IncidentsQuery)
+    assignee = None if asked.assignee is None else find_user_id(asked.assignee) or _NO_USER
+    wanted = IncidentFilter(state=asked.state, decision=asked.decision, assignee_id=assignee)
+    found = find_incidents(_actor(), wanted, Cursor(before=asked.before), asked.limit)
+    assignees = assignees_of(found.rows)
+    return _answer("incidents", found, lambda row: incident_document(row, assignees))
 
 
 @blueprint.get("/links")
