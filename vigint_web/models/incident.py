@@ -76,8 +76,7 @@ class Incident(Base):
         ),
         Index("ix_incidents_assignee", "assignee_id", "detected_at"),
         Index("ix_incidents_camera", "camera_id", "detected_at", "id"),
-        # The list for programs, whole and by each of its filters.
-        Index("ix_incidents_site", "site_id", "id"),
+        # The list for programs by each of its filters.
         Index("ix_incidents_site_state", "site_id", "state", "id"),
         Index(
             "ix_incidents_site_decision",

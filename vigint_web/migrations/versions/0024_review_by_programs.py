@@ -32,7 +32,6 @@ def upgrade() -> None:
         sqlite_where=named,
         postgresql_where=named,
     )
-    op.create_index("ix_incidents_site", "incidents", ["site_id", "id"])
     op.create_index("ix_incidents_site_state", "incidents", ["site_id", "state", "id"])
     for name, column in _PARTIAL.items():
         known = sa.text(f"{column} IS NOT NULL")
@@ -46,7 +45,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    for name in (*_PARTIAL, "ix_incidents_site_state", "ix_incidents_site"):
+    for name in (*_PARTIAL, "ix_incidents_site_state"):
         op.drop_index(name, "incidents")
     op.drop_index("uq_incident_acts_api_key_request", "incident_acts")
     for name in ("request_id", "api_key_id"):
