@@ -143,6 +143,7 @@ def _templates(app: Flask, config: Config) -> None:
     app.jinja_env.filters.update(
         author=sentences.author_words,
         state_words=sentences.state_words,
+        risk_label=sentences.risk_label,
         author_in_sentence=sentences.author_in_sentence,
         browser_words=user_agents.browser_words,
         duration=formats.duration,

@@ -146,3 +146,18 @@ def test_several_are_chosen_while_the_list_goes_on_and_decided_at_once(
     page.wait_for_url(f"**/incidents/?q={word}&state=new")
     expect(page.locator(f"input[value='{references[1]}']")).to_be_attached()
     assert _states(page, word) == {"new": 2, "confirmed": 0, "false_alarm": 2}
+
+
+def test_the_selection_is_there_again_on_the_way_back(window: Windows, post_many: Post) -> None:
+    references = post_many("Retour", 3)
+    page = window(logged_in=True)
+    page.goto("/incidents/?q=Retour")
+    page.locator(f"input[value='{references[1]}']").check()
+    page.locator("[data-bulk] button[value=closed]").click()
+    expect(page.locator("h1")).to_contain_text("1 incident")
+    page.go_back()
+    expect(page.locator(f"input[value='{references[1]}']")).to_be_checked()
+    expect(page.locator(f"input[value='{references[0]}']")).not_to_be_checked()
+    expect(page.locator("[data-bulk]")).to_be_visible()
+    page.goto("/incidents/?q=Retour")  # anew, nothing is chosen
+    expect(page.locator(f"input[value='{references[1]}']")).not_to_be_checked()

@@ -182,6 +182,20 @@ def state_words(state: str) -> str:
     return str(_STATES[state])
 
 
+_RISKS: dict[str, LazyString] = {
+    "LOW": _("Low"),
+    "MEDIUM": _("Medium"),
+    "UNKNOWN": _("Not specified"),
+    "HIGH": _("High"),
+    "CRITICAL": _("Critical"),
+}
+
+
+def risk_label(level: str) -> str:
+    """Return a risk level in a column whose heading names the risk."""
+    return str(_RISKS[level])
+
+
 def risk_words(level: str) -> str:
     """Return a risk level for mails: its code, except for the unknown level."""
     return str(gettext("not specified")) if level == "UNKNOWN" else level

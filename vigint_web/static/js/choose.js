@@ -7,12 +7,27 @@ const whole = document.querySelector("[data-select-page]");
 const boxes = () => [...list.querySelectorAll("input[type=checkbox][form=chosen]")];
 let last = null;
 
+// Pages are never stored, so that not every browser restores the ticked boxes when it goes back.
+const KEPT = `vigint-chosen ${location.pathname}${location.search}`;
+
+function keep() {
+  const chosen = boxes().filter((box) => box.checked);
+  sessionStorage.setItem(KEPT, JSON.stringify(chosen.map((box) => box.value)));
+}
+
+function restore() {
+  const [visit] = performance.getEntriesByType("navigation");
+  const chosen = visit?.type === "back_forward" ? JSON.parse(sessionStorage.getItem(KEPT) ?? "[]") : [];
+  for (const box of boxes()) box.checked ||= chosen.includes(box.value);
+}
+
 function show() {
   const all = boxes();
   const chosen = all.filter((box) => box.checked).length;
   const words = bar.querySelector("[data-bulk-count]");
   const { one, many } = words.dataset;
   const told = chosen === 1 ? one : many.replace("{number}", chosen);
+  keep();
   bar.hidden = chosen === 0;
   if (chosen && words.textContent !== told) words.textContent = told;
   const box = whole.querySelector("input");
@@ -52,7 +67,7 @@ if (bar && whole) {
   });
   // Rows change while the page updates automatically.
   new MutationObserver(show).observe(list, { childList: true, subtree: true });
-  // A browser that navigates back restores the ticked boxes.
+  restore();
   addEventListener("pageshow", show);
   show();
 }

@@ -13,7 +13,7 @@ from vigint_web.http.pages.incident_filters import asked_incidents
 from vigint_web.http.security.identity import actor
 from vigint_web.i18n.formats import local, reader_zone
 from vigint_web.i18n.reasons import reason_words
-from vigint_web.i18n.sentences import author_words, risk_words, state_words
+from vigint_web.i18n.sentences import author_words, risk_label, state_words
 from vigint_web.services.incidents.export import ExportedIncident, export_incidents
 from vigint_web.services.review import reasons
 
@@ -53,7 +53,7 @@ def _cells(row: ExportedIncident, zone: ZoneInfo, labels: dict[str, str | None])
         row.site,
         row.camera,
         row.incident_type,
-        risk_words(row.risk),
+        risk_label(row.risk),
         "" if row.confidence is None else f"{row.confidence:.0%}",
         row.message,
         state_words(row.state),
