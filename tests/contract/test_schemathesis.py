@@ -9,7 +9,7 @@ import pytest
 import schemathesis
 from flask import Flask
 from flask.testing import FlaskClient
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 from hypothesis.errors import Unsatisfiable
 from schemathesis import APIOperation, Case, GenerationMode
@@ -41,6 +41,7 @@ CHECKS = [
 ]
 # The number of valid and of invalid requests per operation.
 ORDINARY, CAMPAIGN = 12, 400
+_SUCCESS = {200, 201, 202, 204, 206}
 
 
 schemathesis.serializer.alias(OFFSET_TYPE, "application/octet-stream")
@@ -128,10 +129,12 @@ def _ask(
     examples: int,
     real: Mapping[str, list[str | int]],
     keys: list[str],
+    chosen_by: int = 0,
 ) -> set[int]:
-    """Send requests to an operation; return the statuses."""
+    """Send requests to an operation, chosen by a seed; return the statuses."""
     statuses = set()
 
+    @seed(chosen_by)  # without it they are chosen by the text of this function
     @settings(
         max_examples=examples,
         derandomize=True,
@@ -169,8 +172,12 @@ def _ask_both(
     keys: list[str],
 ) -> None:
     operation = _operation(_schema(app), endpoint)
-    statuses = _ask(operation, GenerationMode.POSITIVE, examples, real, keys)
-    assert statuses & {200, 201, 202, 204, 206}, f"nothing but refusals: {statuses}"
+    statuses = set[int]()
+    for chosen_by in range(5):  # few of a dozen are accepted where members depend on each other
+        statuses |= _ask(operation, GenerationMode.POSITIVE, examples, real, keys, chosen_by)
+        if statuses & _SUCCESS:
+            break
+    assert statuses & _SUCCESS, f"nothing but refusals: {statuses}"
     with suppress(Unsatisfiable):  # some operations have no invalid input
         _ask(operation, GenerationMode.NEGATIVE, examples, real, keys)
 
