@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from media_samples import AAC, H264, MakeClip, packaged_ffmpeg
 
 from tests.helpers import generated_once
+from tests.integration.media.media_samples import AAC, H264, MakeClip, packaged_ffmpeg
 from vigint_web.media.runner import Runner
 from vigint_web.media.tools import Tools, find_tools
 

@@ -5,9 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from media_samples import picture
-
 from tests.format_samples import FORMATS, Format, make
+from tests.integration.media.media_samples import picture
 
 # Small, fast to decode, and of every container.
 CLIPS = (

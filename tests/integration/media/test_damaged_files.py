@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from damaged_files import Damaged, damage, make_clips
 
+from tests.integration.media.damaged_files import Damaged, damage, make_clips
 from vigint_web.media.errors import MediaError, MediaErrorCode
 from vigint_web.media.pictures import make_poster
 from vigint_web.media.probe import probe

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hostile_files import (
+
+from tests.integration.media.hostile_files import (
     DISGUISES,
     SCRIPTS,
     alias_entry,
@@ -16,8 +17,7 @@ from hostile_files import (
     url_entry,
     with_data_elsewhere,
 )
-from media_samples import BOTH_PROGRAMS, H264, MakeClip
-
+from tests.integration.media.media_samples import BOTH_PROGRAMS, H264, MakeClip
 from vigint_web.media.errors import MediaError, MediaErrorCode
 from vigint_web.media.pictures import make_poster
 from vigint_web.media.probe import Probe, probe

@@ -12,10 +12,10 @@ from itertools import accumulate
 from pathlib import Path
 
 import pytest
-from media_samples import BOTH_PROGRAMS, frame, picture
 from PIL import Image
 
 from tests.functional.processes import children_of
+from tests.integration.media.media_samples import BOTH_PROGRAMS, frame, picture
 from vigint_web.media.errors import MediaError, MediaErrorCode
 from vigint_web.media.frames import FrameInfo
 from vigint_web.media.incident import FrameRef, encode_frames

@@ -7,9 +7,9 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
-from media_samples import AAC, BOTH_PROGRAMS, H264, MakeClip, frame, picture
-from test_incident_clips import EPOCH, regular, undecodable
 
+from tests.integration.media.media_samples import AAC, BOTH_PROGRAMS, H264, MakeClip, frame, picture
+from tests.integration.media.test_incident_clips import EPOCH, regular, undecodable
 from vigint_web.media.incident import encode_frames
 from vigint_web.media.labels import MOST, Label, one_line
 from vigint_web.media.playable import prepare

@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from test_format_matrix import flash_at, tone_at
 
+from tests.integration.media.test_format_matrix import flash_at, tone_at
 from tests.odd_footage import ODD, Odd, whole_clip
 from vigint_web.media.playable import Playable, prepare
 from vigint_web.media.rendition import Plan, plan

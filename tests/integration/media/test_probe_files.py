@@ -5,8 +5,8 @@ import struct
 from pathlib import Path
 
 import pytest
-from media_samples import AAC, BOTH_PROGRAMS, H264, MakeClip, picture, remux
 
+from tests.integration.media.media_samples import AAC, BOTH_PROGRAMS, H264, MakeClip, picture, remux
 from vigint_web.media.errors import MediaError, MediaErrorCode
 from vigint_web.media.probe import probe
 from vigint_web.media.runner import Limits, Runner

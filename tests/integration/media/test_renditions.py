@@ -6,9 +6,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from media_samples import AAC, BOTH_PROGRAMS, H264, MakeClip, remux
 from PIL import Image, ImageStat
 
+from tests.integration.media.media_samples import AAC, BOTH_PROGRAMS, H264, MakeClip, remux
 from vigint_web.media.errors import MediaError, MediaErrorCode
 from vigint_web.media.frames import inspect_frame
 from vigint_web.media.pictures import DARK, make_poster

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from media_samples import BOTH_PROGRAMS, is_running, wait_until
 
+from tests.integration.media.media_samples import BOTH_PROGRAMS, is_running, wait_until
 from vigint_web.media.errors import MediaError, MediaErrorCode
 from vigint_web.media.process_pipes import CAPTURE_LIMIT, STDERR_KEPT
 from vigint_web.media.runner import (

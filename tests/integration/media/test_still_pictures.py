@@ -3,9 +3,9 @@
 from pathlib import Path
 
 import pytest
-from media_samples import H264, MakeClip
 from PIL import Image
 
+from tests.integration.media.media_samples import H264, MakeClip
 from vigint_web.media.errors import MediaError
 from vigint_web.media.pictures import (
     POSTER_BYTES,

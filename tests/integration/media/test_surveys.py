@@ -7,9 +7,16 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from media_samples import BOTH_PROGRAMS, H264, MakeClip, frame, picture, remux
 from PIL import Image, ImageStat
 
+from tests.integration.media.media_samples import (
+    BOTH_PROGRAMS,
+    H264,
+    MakeClip,
+    frame,
+    picture,
+    remux,
+)
 from vigint_web.media.errors import MediaError, MediaErrorCode
 from vigint_web.media.incident import encode_frames
 from vigint_web.media.pictures import SPRITE_BYTES

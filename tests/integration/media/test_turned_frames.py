@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from media_samples import frame
 from PIL import Image
 
+from tests.integration.media.media_samples import frame
 from vigint_web.media.incident import encode_frames
 from vigint_web.media.probe import probe
 from vigint_web.media.runner import Runner, guarded_input

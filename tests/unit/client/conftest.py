@@ -4,9 +4,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from client_mailbox import Mailbox
-from fake_vigint import KEY, FakeClock, FakeVigint
 
+from tests.unit.client.client_mailbox import Mailbox
+from tests.unit.client.fake_vigint import KEY, FakeClock, FakeVigint
 from vigint_client.alerts import AlertManager
 from vigint_client.config import MailSettings, ServerSettings
 from vigint_client.delivery import Courier, Outcome

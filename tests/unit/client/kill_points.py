@@ -14,8 +14,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from fake_vigint import KEY, FakeVigint
-
+from tests.unit.client.fake_vigint import KEY, FakeVigint
 from vigint_client import alerts, sending
 from vigint_client.config import ServerSettings
 from vigint_client.delivery import Courier, target_of

@@ -11,10 +11,10 @@ from contextlib import suppress
 
 import numpy as np
 import pytest
-from client_mailbox import Mailbox
-from fake_vigint import HASH, KEY, FakeClock, FakeVigint, Fault
 
 from tests.ports import free_port
+from tests.unit.client.client_mailbox import Mailbox
+from tests.unit.client.fake_vigint import HASH, KEY, FakeClock, FakeVigint, Fault
 from vigint_client import send_security_alert_with_video
 from vigint_client.alerts import AlertManager
 from vigint_client.config import MailSettings, ServerSettings

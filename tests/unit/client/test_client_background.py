@@ -10,8 +10,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from fake_vigint import KEY, FakeClock, FakeVigint, Fault
 
+from tests.unit.client.fake_vigint import KEY, FakeClock, FakeVigint, Fault
 from vigint_client import background
 from vigint_client.alerts import AlertManager
 from vigint_client.background import BackgroundQueue, Job

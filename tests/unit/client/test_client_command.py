@@ -6,8 +6,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from fake_vigint import KEY, FakeVigint, Fault
-
+from tests.unit.client.fake_vigint import KEY, FakeVigint, Fault
 from vigint_client.alerts import AlertManager
 from vigint_client.config import ServerSettings
 from vigint_client.delivery import Outcome

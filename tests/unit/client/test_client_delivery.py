@@ -7,9 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from client_mailbox import Mailbox
-from fake_vigint import FakeClock, FakeVigint, Fault
 
+from tests.unit.client.client_mailbox import Mailbox
+from tests.unit.client.fake_vigint import FakeClock, FakeVigint, Fault
 from vigint_client.alerts import AlertManager
 from vigint_client.config import ServerSettings
 from vigint_client.delivery import Courier, Outcome, is_refused_as_a_whole

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fake_vigint import KEY, FakeVigint
 
+from tests.unit.client.fake_vigint import KEY, FakeVigint
 from vigint_client.config import ServerSettings
 from vigint_client.delivery import Courier
 from vigint_client.spool import Spool
@@ -26,7 +26,7 @@ SOME, ALL = 40, 1
 def kill(scenario: str, step: int) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     done = subprocess.run(
         [sys.executable, "-S", HERE / "kill_points.py", scenario, str(step)],
-        env=os.environ | {"PYTHONPATH": f"{CHECKOUT}{os.pathsep}{HERE}"},
+        env=os.environ | {"PYTHONPATH": str(CHECKOUT)},
         capture_output=True, text=True, check=False, timeout=170,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr

@@ -7,7 +7,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from fake_vigint import KEY, FakeVigint
+
+from tests.unit.client.fake_vigint import KEY, FakeVigint
 
 CHECKOUT = Path(__file__).resolve().parents[3]
 MIB = 1024 * 1024

@@ -11,11 +11,11 @@ from unittest import mock
 import cv2
 import numpy as np
 import pytest
-from client_mailbox import Mailbox
-from fake_vigint import KEY, FakeVigint
 
 import alerts
 import video_link_service
+from tests.unit.client.client_mailbox import Mailbox
+from tests.unit.client.fake_vigint import KEY, FakeVigint
 from vigint_client.alerts import AlertManager
 from vigint_client.config import ServerSettings
 from vigint_client.video_links import VideoLinkService

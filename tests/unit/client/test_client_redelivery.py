@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from fake_vigint import KEY, FakeClock, FakeVigint, Fault
 
+from tests.unit.client.fake_vigint import KEY, FakeClock, FakeVigint, Fault
 from vigint_client.alerts import AlertManager
 from vigint_client.background import BackgroundQueue, Job
 from vigint_client.config import ServerSettings

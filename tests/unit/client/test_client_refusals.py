@@ -6,11 +6,11 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from client_mailbox import Mailbox
-from fake_vigint import FakeVigint, Fault, Received
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.unit.client.client_mailbox import Mailbox
+from tests.unit.client.fake_vigint import FakeVigint, Fault, Received
 from vigint_client.config import ServerSettings
 from vigint_client.delivery import Outcome
 from vigint_client.plain_facts import AS_GIVEN, in_plain_facts

@@ -8,11 +8,11 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-from fake_vigint import FakeVigint
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from tests.unit.client.fake_vigint import FakeVigint
 from vigint_client.alerts import AlertManager
 from vigint_client.frames import hold_frames, read_frames
 

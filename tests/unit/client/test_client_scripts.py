@@ -8,9 +8,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from fake_vigint import KEY, FakeVigint, Fault
 from PIL import Image
 
+from tests.unit.client.fake_vigint import KEY, FakeVigint, Fault
 from vigint_client.drawing import draw_incident
 
 CHECKOUT = Path(__file__).resolve().parents[3]

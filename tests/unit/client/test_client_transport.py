@@ -9,11 +9,11 @@ import threading
 from pathlib import Path
 
 import pytest
-from fake_vigint import KEY, FakeClock, FakeVigint, Fault
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.ports import free_port
+from tests.unit.client.fake_vigint import KEY, FakeClock, FakeVigint, Fault
 from vigint_client.bodies import MultipartBody, Part, json_body, text_part
 from vigint_client.config import ServerSettings
 from vigint_client.errors import RequestError

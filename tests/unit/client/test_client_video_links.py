@@ -5,8 +5,8 @@ import json
 from pathlib import Path
 
 import pytest
-from fake_vigint import HASH, FakeClock, FakeVigint, Fault
 
+from tests.unit.client.fake_vigint import HASH, FakeClock, FakeVigint, Fault
 from vigint_client.config import ServerSettings, load_server_settings
 from vigint_client.transport import Transport
 from vigint_client.video_links import LINKS, UPLOAD, VideoLinkService

@@ -9,11 +9,11 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-from fake_vigint import FakeClock, FakeVigint
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.ports import free_port
+from tests.unit.client.fake_vigint import FakeClock, FakeVigint
 from vigint_client.addresses import PrivateAddress, resolve
 from vigint_client.alerts import AlertManager
 from vigint_client.errors import ConfigError, RequestError
