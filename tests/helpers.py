@@ -127,6 +127,13 @@ def mails(config: Config) -> list[EmailMessage]:
     ]
 
 
+def text_of(mail: EmailMessage, kind: str = "plain") -> str:
+    """Return a mail's text, or its HTML."""
+    part = mail.get_body((kind,))
+    assert part is not None, f"the mail has no {kind} part"
+    return str(part.get_content())
+
+
 def post_incident(
     client: FlaskClient, key: str, document: object, status: int = 202, **headers: str
 ) -> dict[str, Any]:

@@ -179,8 +179,15 @@ def _every_reading() -> Iterator[Readings]:
     yield _readings(mails=Mails("smtp.example.com", None, 0, None, ""), links_open_here_only=True)
     for number in (1, 3):
         yield _readings(mails=Mails("smtp.example.com", None, number, _ago(hours=1), "451 no."))
-        calls = {"calls": number, "calls_since": _ago(hours=1), "last_call_error": "It said 500."}
-        yield _readings(mails=replace(SENT, given_up=number, **calls))
+        yield _readings(
+            mails=replace(
+                SENT,
+                given_up=number,
+                calls=number,
+                calls_since=_ago(hours=1),
+                last_call_error="It said 500.",
+            )
+        )
     yield _readings(mails=replace(SENT, named=False, alerted=("chief@shop.fr",)))
     yield _readings(mails=replace(SENT, named=False, nowhere=("admin@vigint.local",)))
     for free, refuses in ((1, True), (1, False), (2 * GIB - 1, False)):

@@ -34,7 +34,9 @@ def test_what_is_no_host(text: str) -> None:
 
 
 @given(st.ip_addresses(), st.none() | st.integers(0, 65_535))
-def test_every_address_is_a_host(address: ipaddress.IPv4Address, port: int | None) -> None:
+def test_every_address_is_a_host(
+    address: ipaddress.IPv4Address | ipaddress.IPv6Address, port: int | None
+) -> None:
     written = f"[{address}]" if address.version == 6 else str(address)
     assert is_host(written + ("" if port is None else f":{port}"))
 

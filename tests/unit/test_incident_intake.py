@@ -139,7 +139,8 @@ def test_nobody_and_nothing() -> None:
     assert (_parse(recipients=[]).recipients, _parse(recipients=[]).silent) == ((), False)
     for value in (False, "false", "non", 0):
         assert _parse(alert=value, recipients=["a@example.com"]).silent
-    for value in (None, True, "yes", 1, "quiet", [], {}):
+    others: tuple[Any, ...] = (None, True, "yes", 1, "quiet", [], {})
+    for value in others:
         assert not _parse(alert=value).silent, "an unrecognized value silences no alert"
 
 
@@ -157,7 +158,8 @@ def test_listed_timestamps_are_as_many_as_there_are_frames() -> None:
     assert listed == [1, None, "?", None, None]
     assert [one["field"] for one in warnings.stored()] == ["timestamps"]
     assert listed_timestamps({"timestamps": "[1800000000]"}, 1, warnings) == [1_800_000_000]
-    for nothing in ({"timestamps": {}}, {"timestamps": ""}, {}, None, []):
+    empty: tuple[Any, ...] = ({"timestamps": {}}, {"timestamps": ""}, {}, None, [])
+    for nothing in empty:
         assert listed_timestamps(nothing, 1, warnings) == [None]
 
 

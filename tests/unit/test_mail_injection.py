@@ -143,9 +143,10 @@ _EXAMPLES = settings(
 @given(texts=st.tuples(*[TEXTS] * 7), locale=LOCALES)
 def test_an_alert(application: tuple[Flask, Config], texts: tuple[str, ...], locale: str) -> None:
     names = ("message", "analysis", "site", "camera", "incident_type", "alert_type", "risk_level")
+    written: dict[str, Any] = dict(zip(names, texts, strict=True))
     # Omitted if empty.
     plain = replace(FACTS, locale=locale)
-    evil = replace(plain, **dict(zip(names, texts, strict=True)))
+    evil = replace(plain, **written)
     _check(compose_alert(evil, application[1]), compose_alert(plain, application[1]))
 
 

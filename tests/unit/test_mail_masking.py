@@ -24,7 +24,8 @@ ENCODINGS = {"base64": charsets.BASE64, "8bit": None}
 
 def _mail(text: str, html: str, encoding: str) -> bytes:
     utf8 = Charset("utf-8")
-    utf8.body_encoding = ENCODINGS[encoding]
+    # typeshed knows no None, with which the body is written as it is.
+    utf8.body_encoding = ENCODINGS[encoding]  # type: ignore[assignment] # see above
     message = MIMEMultipart()
     parts = MIMEMultipart("alternative")
     for kind, written in (("plain", text), ("html", html)):

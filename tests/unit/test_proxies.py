@@ -4,6 +4,7 @@ from ipaddress import ip_network
 from typing import Any
 
 import pytest
+from werkzeug.datastructures import Headers
 from werkzeug.test import EnvironBuilder, run_wsgi_app
 
 from vigint_web.http.security.proxies import TrustedProxies
@@ -24,7 +25,7 @@ def _seen(peer: str) -> tuple[str, str, str]:
         start_response("200 OK", [])
         return []
 
-    builder = EnvironBuilder(headers=FORWARDED, environ_base={"REMOTE_ADDR": peer})
+    builder = EnvironBuilder(headers=Headers(FORWARDED), environ_base={"REMOTE_ADDR": peer})
     run_wsgi_app(TrustedProxies(application, TRUSTED), builder.get_environ())
     builder.close()
     return seen["REMOTE_ADDR"], seen["wsgi.url_scheme"], seen["HTTP_HOST"]

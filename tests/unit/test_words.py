@@ -29,7 +29,9 @@ def _messages(locale: str) -> list[str]:
     texts = (
         message.id if locale == "en" else message.string for message in catalogue if message.id
     )
-    return [text for found in texts for text in ((found,) if isinstance(found, str) else found)]
+    return [
+        text for found in texts for text in ((found,) if isinstance(found, str) else found or ())
+    ]
 
 
 def _stands_in(word: str, text: str) -> bool:

@@ -5,7 +5,9 @@ import email.policy
 from email.message import EmailMessage
 
 from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import Envelope
 
+from tests.helpers import text_of
 from tests.ports import free_port
 from vigint_client.config import MailSettings
 
@@ -31,10 +33,10 @@ class Mailbox:
 
     @property
     def texts(self) -> list[str]:
-        return [mail.get_body(("plain",)).get_content() for mail in self.mails]
+        return [text_of(mail) for mail in self.mails]
 
     async def handle_RCPT(  # noqa: N802 - aiosmtpd's name
-        self, _server: object, _session: object, envelope: object, address: str, _options: object
+        self, _server: object, _session: object, envelope: Envelope, address: str, _options: object
     ) -> str:
         if address in self.refused:
             return "550 unknown"
@@ -45,7 +47,8 @@ class Mailbox:
         return self.goodbye
 
     async def handle_DATA(  # noqa: N802 - aiosmtpd's name
-        self, _server: object, _session: object, envelope: object
+        self, _server: object, _session: object, envelope: Envelope
     ) -> str:
+        assert isinstance(envelope.content, bytes)
         self.mails.append(email.message_from_bytes(envelope.content, policy=email.policy.default))
         return "250 OK"

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -67,7 +68,7 @@ def make_manager(settings: ServerSettings, clock: FakeClock) -> Callable[..., Al
         mail: MailSettings | None = None,
         spool: SpoolSettings | None = None,
         wake: Callable[..., None] = lambda *_, **__: None,
-        **options: object,
+        **options: Any,
     ) -> AlertManager:
         return AlertManager(
             load_server=lambda: server or settings,
@@ -124,7 +125,7 @@ def send(
 ) -> Callable[..., Result]:
     """Send an alert of three frames through a manager with a spool."""
 
-    def do(message: str = "m", mail: MailSettings | None = None, **options: object) -> Result:
+    def do(message: str = "m", mail: MailSettings | None = None, **options: Any) -> Result:
         server = options.pop("server", None)
         frames = options.pop("frames", [png] * 3)
         manager = make_manager(server, mail, spool=spool_settings, policy=ONCE)
@@ -138,7 +139,7 @@ def courier(
     spool: Spool, settings: ServerSettings, clock: FakeClock
 ) -> Callable[..., list[Outcome]]:
     def flush(
-        server: ServerSettings | None = None, mail: MailSettings | None = None, **options: object
+        server: ServerSettings | None = None, mail: MailSettings | None = None, **options: Any
     ) -> list[Outcome]:
         def load() -> ServerSettings:
             return server or settings

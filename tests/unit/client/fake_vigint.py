@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from email.message import MIMEPart
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -322,6 +323,12 @@ class _Handler(BaseHTTPRequestHandler):
         )
 
 
+def _content(part: MIMEPart) -> bytes:
+    content = part.get_payload(decode=True)
+    assert isinstance(content, bytes), "it has no parts of its own"
+    return content
+
+
 def _parts(headers: dict[str, str], body: bytes) -> list[tuple[str, str | None, str, bytes]]:
     kind = headers.get("content-type", "")
     if not kind.startswith("multipart/form-data"):
@@ -333,7 +340,7 @@ def _parts(headers: dict[str, str], body: bytes) -> list[tuple[str, str | None, 
             str(part.get_param("name", header="content-disposition")),
             part.get_filename(),
             part.get_content_type(),
-            part.get_payload(decode=True),
+            _content(part),
         )
         for part in message.iter_parts()
     ]

@@ -19,7 +19,7 @@ from vigint_client import alerts, sending
 from vigint_client.config import ServerSettings
 from vigint_client.delivery import Courier, target_of
 from vigint_client.frames import Frame, FrameBatch
-from vigint_client.incidents import Posting
+from vigint_client.posting import Posting
 from vigint_client.retries import RetryPolicy
 from vigint_client.spool import Spool
 from vigint_client.spool_config import SpoolSettings
@@ -81,7 +81,8 @@ def transport(server: ServerSettings) -> Transport:
 
 def send_in_vain(spool: SpoolSettings, nowhere: ServerSettings) -> Callable[[], object]:
     """Send an alert that no server accepts, and about which a mail was sent."""
-    sending.mail_directly = lambda *_arguments, **_options: ["guard@example.org"]
+    told = ["guard@example.org"]
+    vars(sending)["mail_directly"] = lambda *_arguments, **_options: told
     manager = alerts.AlertManager(
         load_server=lambda: nowhere,
         find_mail=lambda: None,

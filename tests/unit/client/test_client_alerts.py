@@ -8,10 +8,12 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from typing import Any
 
 import numpy as np
 import pytest
 
+from tests.helpers import text_of
 from tests.ports import free_port
 from tests.unit.client.client_mailbox import Mailbox
 from tests.unit.client.fake_vigint import HASH, KEY, FakeClock, FakeVigint, Fault
@@ -237,7 +239,7 @@ def test_without_a_server_the_text_mail_goes_out(
     assert mail["Subject"] == "🚨 Alerte Vigint - vol Bcc: x@example.org - [HIGH]"
     assert mail["Bcc"] is None
     assert not list(mail.iter_attachments())
-    plain = mail.get_body(("plain",)).get_content()
+    plain = text_of(mail)
     lines = [line for line in plain.splitlines() if line]
     assert lines == [
         "Magasin, Caisse 2, le 25 septembre 2025 à 16:30:00 (UTC+02:00, Europe/Paris). "
@@ -253,7 +255,7 @@ def test_without_a_server_the_text_mail_goes_out(
         "Analyse IA: geste rapide",
         "⚠️ Vidéo non disponible\N{NO-BREAK SPACE}: le serveur Vigint ne répond pas.",
     ]
-    page = mail.get_body(("html",)).get_content()
+    page = text_of(mail, "html")
     assert "Une personne &lt;dans&gt; le rayon" in page
     assert page.count("<p>") == len(lines)
 
@@ -331,7 +333,7 @@ def test_a_missing_configuration_still_mails(
     result = manager.send_alert("Panne", "maintenance")
     assert result["error"] == "No Vigint server is configured."
     assert result["fallback_used"] == "text_only_mail"
-    text = box.mails[0].get_body(("plain",)).get_content()
+    text = text_of(box.mails[0])
     assert "Type d'alerte: MAINTENANCE" in text
     assert "aucun serveur Vigint n’est configuré" in text
 
@@ -402,7 +404,7 @@ CYCLE["self"] = CYCLE
     ],
 )
 def test_odd_arguments_never_raise(
-    vigint: FakeVigint, make_manager: MakeManager, arguments: dict[str, object]
+    vigint: FakeVigint, make_manager: MakeManager, arguments: dict[str, Any]
 ) -> None:
     result = make_manager().send_security_alert_with_video(**({"message": "m"} | arguments))
     assert result["success"] is True
@@ -412,7 +414,8 @@ def test_odd_arguments_never_raise(
 def test_a_message_that_cannot_be_read_is_named_and_the_alert_goes_out(
     vigint: FakeVigint, make_manager: MakeManager
 ) -> None:
-    assert make_manager().send_security_alert_with_video(Hostile())["success"] is True
+    message: Any = Hostile()
+    assert make_manager().send_security_alert_with_video(message)["success"] is True
     assert vigint.messages() == ["<Hostile>"]
 
 
@@ -432,7 +435,7 @@ def test_expiration_hours_of_call_and_configuration(
     ("asked", "sent"), [(0.25, 1), (1.5, 2), ("36", 36), (1e9, 87_600), (0, None), (-1, None)]
 )
 def test_part_of_an_hour_is_a_whole_one(
-    vigint: FakeVigint, make_manager: MakeManager, asked: object, sent: int | None
+    vigint: FakeVigint, make_manager: MakeManager, asked: Any, sent: int | None
 ) -> None:
     make_manager().send_security_alert_with_video("m", wait=0, expiration_hours=asked)
     assert repr(vigint.posts()[0].json().get("expiration_hours")) == repr(sent)

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -52,7 +53,7 @@ def test_jobs_run_in_order_and_survive_a_failing_one(caplog: pytest.LogCaptureFi
         raise RuntimeError("broken job")
 
     for number in range(5):
-        assert queue.submit(Job(lambda number=number: done.append(number), 1))
+        assert queue.submit(Job(partial(done.append, number), 1))
         assert queue.submit(Job(fail, 1))
     assert queue.drain(PATIENCE) == 0
     assert done == [0, 1, 2, 3, 4]

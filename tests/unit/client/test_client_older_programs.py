@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 from unittest import mock
 
 import cv2
@@ -18,6 +19,7 @@ from tests.unit.client.client_mailbox import Mailbox
 from tests.unit.client.fake_vigint import KEY, FakeVigint
 from vigint_client.alerts import AlertManager
 from vigint_client.config import ServerSettings
+from vigint_client.delivery import Outcome
 from vigint_client.video_links import VideoLinkService
 from vigint_client.webhooks import load_webhook_settings
 
@@ -35,7 +37,7 @@ def _frames(count: int, kind: str = ".jpg") -> list[dict[str, object]]:
         encoded = cv2.imencode(kind, picture)[1]
         frames.append(
             {
-                "frame_data": base64.b64encode(encoded).decode("utf-8"),
+                "frame_data": base64.b64encode(encoded.tobytes()).decode("utf-8"),
                 "frame_count": number + 1,
                 "timestamp": (began + dt.timedelta(seconds=number / 5)).isoformat(),
                 "source_id": "till-2",
@@ -113,7 +115,7 @@ def test_what_a_program_sets_is_used(configured: FakeVigint, clip: Path) -> None
 def test_a_video_is_uploaded_and_its_link_used(
     configured: FakeVigint, clip: Path, keyword: str
 ) -> None:
-    named = {keyword: str(clip), "incident_data": DATA, "expiration_hours": 2}
+    named: dict[str, Any] = {keyword: str(clip), "incident_data": DATA, "expiration_hours": 2}
     result = video_link_service.upload_incident_video(**named)
     assert result["success"], result
     token = result["private_link"].split("token=")[1]
@@ -167,7 +169,7 @@ def test_a_hash_that_is_promised_is_a_text(
 def test_alerts_of_each_kind(
     configured: FakeVigint,
     monkeypatch: pytest.MonkeyPatch,
-    send: Callable[..., dict[str, object]],
+    send: Callable[..., dict[str, Any]],
     kind: str,
     others: list[str],
 ) -> None:
@@ -216,7 +218,7 @@ def test_a_video_file_goes_with_an_alert_and_is_kept_with_it(
     vigint: FakeVigint,
     make_manager: MakeManager,
     spool_settings: object,
-    courier: Callable[..., list[object]],
+    courier: Callable[..., list[Outcome]],
     clip: Path,
 ) -> None:
     manager = make_manager(spool=spool_settings)

@@ -36,6 +36,7 @@ def test_opencv_reads_back_every_pixel() -> None:
     pixels = np.random.default_rng(1).integers(0, 256, (31, 17, 3), dtype=np.uint8)
     data = encode_png(pixels.tobytes(), 17, 31, 3)
     read = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+    assert read is not None
     assert np.array_equal(read[:, :, ::-1], pixels)
 
 

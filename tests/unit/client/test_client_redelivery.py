@@ -54,6 +54,7 @@ def test_redelivery_tries_again_until_nothing_is_left(
     courier = Courier(spool, lambda: settings, lambda: None, policy=ONCE)
     redelivery.wake(courier, reached=False)
     thread = redelivery._thread
+    assert thread is not None
     thread.join(PATIENCE)
     assert not thread.is_alive(), "it ends when nothing is left"
     assert (spool.names(), len(vigint.incidents)) == ([], 1)
@@ -85,6 +86,7 @@ def test_a_program_that_ends_leaves_its_alerts_on_the_disk(
     kept = []
     for name in spool.names():
         claim = spool.claim(name)
+        assert claim is not None
         kept.append(claim.read().posting.document["message"])
         claim.release()
     assert kept == ["0", "1", "2"]
@@ -170,7 +172,7 @@ def test_a_program_does_not_end_by_reading_a_camera_to_its_end(
         go.wait(PATIENCE)
 
     def camera() -> Iterator[bytes]:
-        raise AssertionError("nobody may read this")
+        assert not png, "nobody may read this"
         yield png
 
     queue.submit(Job(block, 0))
@@ -180,5 +182,6 @@ def test_a_program_does_not_end_by_reading_a_camera_to_its_end(
     queue.close(0)
     go.set()
     claim = spool.claim(spool.names()[0])
+    assert claim is not None
     assert claim.read().posting.batch.frames == ()
     claim.release()

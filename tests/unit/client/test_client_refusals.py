@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.unit.client.client_mailbox import Mailbox
-from tests.unit.client.fake_vigint import FakeVigint, Fault, Received
+from tests.unit.client.fake_vigint import KEY, FakeVigint, Fault, Received
 from vigint_client.config import ServerSettings
-from vigint_client.delivery import Outcome
+from vigint_client.delivery import Courier, Outcome
 from vigint_client.plain_facts import AS_GIVEN, in_plain_facts
 from vigint_client.redelivery import Redelivery
 from vigint_client.results import Result
@@ -144,16 +144,14 @@ def test_a_program_that_goes_on_notices_the_change_by_itself(
     vigint.refuses = lambda _request: True
     send()
 
-    class Later:
-        def __init__(self) -> None:
-            self.spool = spool
-
-        def flush(self) -> list[Outcome]:
+    class Later(Courier):
+        def flush(self, *_arguments: object, **_options: object) -> list[Outcome]:
             return []
 
-    assert Redelivery._flush(Later()), "it is asked again"
+    later = Later(spool, lambda: ServerSettings(vigint.url, KEY), lambda: None)
+    assert Redelivery._flush(later), "it is asked again"
     spool.bring_back(spool.refused()[0][0])
-    assert not Redelivery._flush(Later())
+    assert not Redelivery._flush(later)
 
 
 def test_a_kept_alert_says_since_when_and_when_it_was_called(

@@ -8,8 +8,9 @@ import stat
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 import pytest
@@ -49,10 +50,15 @@ def keep(spool: Spool, alert: Kept) -> str:
     return claim.name
 
 
-@contextmanager
-def claimed(spool: Spool, name: str) -> Iterator[Claim]:
+def claim_of(spool: Spool, name: str) -> Claim:
     claim = spool.claim(name)
     assert claim is not None
+    return claim
+
+
+@contextmanager
+def claimed(spool: Spool, name: str) -> Iterator[Claim]:
+    claim = claim_of(spool, name)
     yield claim
     claim.release()
 
@@ -64,7 +70,7 @@ def spool(spool_settings: SpoolSettings) -> Spool:
 
 def test_what_is_kept_comes_back_as_it_was(spool: Spool) -> None:
     name = keep(spool, kept())
-    claim = spool.claim(name)
+    claim = claim_of(spool, name)
     back = claim.read()
     assert [frame.data for frame in back.posting.batch.frames] == [b"\xff\xd8one", b"\xff\xd8two"]
     assert [frame.timestamp for frame in back.posting.batch.frames] == [0.0, 1.0]
@@ -82,7 +88,7 @@ def test_nobody_else_on_the_machine_can_read_it(spool: Spool, spool_dir: Path) -
     claim.told = ["guard@example.org"]
     claim.release()
     name = keep(spool, kept(1))
-    spool.claim(name).set_aside("refused")
+    claim_of(spool, name).set_aside("refused")
     found = [spool_dir, *spool_dir.rglob("*")]
     assert len(found) == 6
     for path in found:
@@ -106,12 +112,13 @@ def test_a_folder_that_others_use_stays_theirs(tmp_path: Path) -> None:
         folder.chmod(mode)
         if content:
             (folder / content).touch()
-        keeping = Keeping(Spool(SpoolSettings(folder, 10**6, 1e6)), kept())
+        theirs = Spool(SpoolSettings(folder, 10**6, 1e6))
+        keeping = Keeping(theirs, kept())
         assert not keeping.keep()
         with pytest.raises(PermissionError):
-            keeping._spool.names()
+            theirs.names()
         with pytest.raises(PermissionError):
-            keeping._spool.tidy()
+            theirs.tidy()
         assert stat.S_IMODE(folder.stat().st_mode) == mode
 
 
@@ -143,7 +150,7 @@ def test_the_alert_of_a_dead_process_comes_back(spool: Spool) -> None:
         assert claim.read().posting.key == "key0"
 
 
-def _hold(folder: Path, name: str, pipe: object) -> None:
+def _hold(folder: Path, name: str, pipe: Connection) -> None:
     claim = Spool(SpoolSettings(folder, 10**6, 1e6)).claim(name)
     pipe.send("held" if claim else "free")
     pipe.recv()
@@ -178,7 +185,7 @@ def test_the_oldest_goes_first_when_there_is_too_much(
     spool = Spool(SpoolSettings(spool_dir, 200_000, 7 * 86_400))
     frames = (b"\xff\xd8" + bytes(50_000),)
     names = [keep(spool, kept(number, frames)) for number in range(3)]
-    busy = spool.claim(names[0])
+    busy = claim_of(spool, names[0])
     claim, dropped = spool.put(kept(3, (b"\xff\xd8" + bytes(70_000),)))
     assert dropped == [names[1]], "what is being delivered stays, the next oldest goes"
     assert "1 kept alert(s) were dropped" in caplog.text
@@ -193,7 +200,7 @@ def test_what_was_set_aside_goes_before_what_waits(spool_dir: Path) -> None:
     spool = Spool(SpoolSettings(spool_dir, 200_000, 7 * 86_400))
     frames = (b"\xff\xd8" + bytes(50_000),)
     names = [keep(spool, kept(number, frames)) for number in range(3)]
-    spool.claim(names[2]).set_aside("refused\nfor a reason")
+    claim_of(spool, names[2]).set_aside("refused\nfor a reason")
     assert spool.aside() == [(names[2], "refused\nfor a reason")]
     claim, dropped = spool.put(kept(3, (b"\xff\xd8" + bytes(70_000),)))
     claim.release()
@@ -328,6 +335,7 @@ def test_no_damage_goes_unseen(spool: Spool, data: st.DataObject) -> None:
         # Facts are correct or missing; a frame is unchanged or skipped with its time.
         assert back.posting.document["message"] == "alert 0"
         for frame in back.posting.batch.frames:
+            assert isinstance(frame.timestamp, float)
             assert frame.data == frames[int(frame.timestamp)]
     assert back.posting.batch.left_out == 1 + 2 - len(back.posting.batch.frames)
 
@@ -346,39 +354,45 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+def found_settings(environ: dict[str, str], folders: Sequence[Path] = ()) -> SpoolSettings:
+    found = find_spool_settings(environ, folders)
+    assert found is not None
+    return found
+
+
 def test_where_alerts_are_kept(home: Path) -> None:
     def folder(**environ: str) -> Path:
-        return find_spool_settings(environ, []).folder
+        return found_settings(environ).folder
 
     assert folder() == home / ".local/state/vigint/spool"
     assert folder(XDG_STATE_HOME="/state") == Path("/state/vigint/spool")
     assert folder(XDG_STATE_HOME="relative") == home / ".local/state/vigint/spool"
     assert folder(VIGINT_SPOOL_DIR="~/kept", XDG_STATE_HOME="/state") == home / "kept"
     (home / ".env").write_text("VIGINT_SPOOL_DIR=/srv/kept\n")
-    assert find_spool_settings({}, [home]).folder == Path("/srv/kept")
+    assert found_settings({}, [home]).folder == Path("/srv/kept")
 
 
 def test_a_user_without_a_home_keeps_them_where_they_last(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", "/nonexistent")
-    found = find_spool_settings({}, [])
+    found = found_settings({})
     assert found.folder.name == f"vigint-spool-{os.getuid()}"
 
 
 def test_limits_of_the_spool(caplog: pytest.LogCaptureFixture) -> None:
-    found = find_spool_settings({}, [])
+    found = found_settings({})
     assert (found.max_bytes, found.max_age) == (1_024_000_000, 29 * 86_400)
-    found = find_spool_settings({"VIGINT_SPOOL_MAX_MB": "10", "VIGINT_SPOOL_MAX_DAYS": "0.5"}, [])
+    found = found_settings({"VIGINT_SPOOL_MAX_MB": "10", "VIGINT_SPOOL_MAX_DAYS": "0.5"})
     assert (found.max_bytes, found.max_age) == (10_000_000, 43_200)
     assert find_spool_settings({"VIGINT_SPOOL_MAX_MB": "0"}, []) is None
     # The server forgets keys after 30 days.
-    found = find_spool_settings({"VIGINT_SPOOL_MAX_MB": "much", "VIGINT_SPOOL_MAX_DAYS": "31"}, [])
+    found = found_settings({"VIGINT_SPOOL_MAX_MB": "much", "VIGINT_SPOOL_MAX_DAYS": "31"})
     assert (found.max_bytes, found.max_age) == (1_024_000_000, 29 * 86_400)
     assert caplog.text.count("is used") == 2
 
 
 def test_what_was_set_aside_can_be_brought_back(spool: Spool) -> None:
     name = keep(spool, kept())
-    claim = spool.claim(name)
+    claim = claim_of(spool, name)
     claim.told = ["guard@example.org"]
     assert json.loads(spool.told_path(name).read_text()) == claim.told == ["guard@example.org"]
     claim.set_aside("refused")

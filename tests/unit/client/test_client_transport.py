@@ -6,7 +6,10 @@ import shutil
 import ssl
 import subprocess
 import threading
+from collections.abc import Iterator
+from itertools import repeat
 from pathlib import Path
+from typing import Any, NoReturn
 
 import pytest
 from hypothesis import given
@@ -24,7 +27,7 @@ INCIDENTS = "/api/v1/incidents"
 HEADERS = {"Idempotency-Key": "one"}
 
 
-def post(transport: Transport, **options: object) -> dict[str, object]:
+def post(transport: Transport, **options: Any) -> dict[str, object]:
     body = json_body({"message": "m", "frames": []})
     return transport.call("POST", INCIDENTS, body=body, headers=HEADERS, **options).document
 
@@ -189,7 +192,7 @@ def test_another_site_is_recognised(vigint: FakeVigint, transport: Transport, bo
 
 def test_pauses_stay_within_their_bounds() -> None:
     class Broken(Transport):
-        def _attempt(self, *_arguments: object) -> object:
+        def _attempt(self, *_arguments: object) -> NoReturn:
             raise ConnectionRefusedError
 
     for jitter in (0.0, 0.5, 1.0):
@@ -198,7 +201,7 @@ def test_pauses_stay_within_their_bounds() -> None:
             ServerSettings("http://127.0.0.1:1", KEY),
             clock=clock.time,
             sleep=clock.sleep,
-            jitter=lambda value=jitter: value,
+            jitter=repeat(jitter).__next__,
         )
         with pytest.raises(RequestError):
             post(transport, policy=UNHURRIED)
@@ -248,7 +251,7 @@ def test_multipart_streams_files_in_pieces(tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def https_server(tmp_path: Path) -> tuple[str, Path]:
+def https_server(tmp_path: Path) -> Iterator[tuple[str, Path]]:
     openssl = shutil.which("openssl")
     if openssl is None:
         pytest.skip("openssl, which makes the certificate of this test, is not installed")

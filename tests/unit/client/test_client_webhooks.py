@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -165,7 +166,7 @@ def test_the_address_that_was_checked_is_the_one_connected_to(
     real = socket.getaddrinfo
     asked: list[str] = []
 
-    def rebinding(host: str, *arguments: object, **options: object) -> list[tuple[object, ...]]:
+    def rebinding(host: str, *arguments: Any, **options: Any) -> Any:
         asked.append(host)
         if host != "receiver.example":
             return real(host, *arguments, **options)

@@ -169,7 +169,7 @@ def test_chapters_follow_each_other_to_the_end() -> None:
 
 @given(st.floats(0, 1_000_000))
 def test_timestamps_are_webvtts(seconds: float) -> None:
-    hours, minutes, rest = re.fullmatch(
-        r"(\d{2,}):([0-5]\d):([0-5]\d\.\d{3})", timestamp(seconds)
-    ).groups()
+    found = re.fullmatch(r"(\d{2,}):([0-5]\d):([0-5]\d\.\d{3})", timestamp(seconds))
+    assert found
+    hours, minutes, rest = found.groups()
     assert int(hours) * 3600 + int(minutes) * 60 + float(rest) == pytest.approx(seconds, abs=6e-4)

@@ -4,8 +4,12 @@ import inspect
 from pathlib import Path
 
 import pytest
-from gunicorn.workers.base import Worker
-from gunicorn.workers.gthread import PollableMethodQueue, TConn, ThreadWorker
+from gunicorn.workers.base import Worker  # type: ignore[import-untyped] # it ships no types
+from gunicorn.workers.gthread import (  # type: ignore[import-untyped] # it ships no types
+    PollableMethodQueue,
+    TConn,
+    ThreadWorker,
+)
 
 from vigint_web.server.connection import Connection
 from vigint_web.server.gunicorn_worker import PatientWorker
