@@ -20,6 +20,7 @@ from tests.helpers import (
 )
 from vigint_web.config.config import Config
 from vigint_web.extensions import db
+from vigint_web.mail import messages
 from vigint_web.models import Notification, NotificationState
 from vigint_web.services.notifications import delivery
 from vigint_web.services.operations.reconciler import reconcile
@@ -173,7 +174,7 @@ def test_death_before_the_commit_loses_none_and_what_comes_meanwhile_is_told_by_
 ) -> None:  # fmt: skip
     for hours in (1, 2):
         post_incident(client, api_key, _kept(clock, hours))
-    real, meanwhile = delivery.send, [True]
+    real, meanwhile = messages.send, [True]
 
     def send(*arguments: Any) -> str:
         if meanwhile.pop() if meanwhile else False:

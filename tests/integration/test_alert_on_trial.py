@@ -7,7 +7,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from tests.helpers import Person, mails, path_of, renew
+from tests.helpers import Person, mails, path_of, renew, text_of
 from vigint_web.config.config import Config
 from vigint_web.errors import StorageFull
 from vigint_web.extensions import db
@@ -55,7 +55,7 @@ def test_it_becomes_a_video_a_link_and_a_mail(
     [mail] = mails(config)
     assert mail["To"] == person.email
     assert mail["Subject"] == "🚨 Alerte Vigint - Test - [LOW]"
-    text = mail.get_body(("plain",)).get_content()  # type: ignore[union-attr]  # it has one
+    text = text_of(mail)
     assert "Type d'alerte: TEST" in text
     assert "alerte d’essai" in text or "test alert" in text
     link = re.search(r"Lien privé sécurisé: (\S+)", text)

@@ -30,7 +30,7 @@ def _make(admin: Person, name: str = "camera 1", **more: object) -> str:
 
 
 def _key_in(page: str) -> str:
-    keys = set(re.findall(r"vgk_[\w-]{20,}", page))
+    keys: set[str] = set(re.findall(r"vgk_[\w-]{20,}", page))
     assert len(keys) == 1, "the page shows one key"
     return keys.pop()
 

@@ -9,6 +9,7 @@ from flask.testing import FlaskClient
 from hypothesis import given
 from hypothesis import strategies as st
 from redis import Redis
+from redis.typing import EncodableT, FieldT
 
 from tests.helpers import Clock, Footage, incident_document, mails, post_incident, renew
 from tests.library import ACTOR, Library
@@ -151,7 +152,10 @@ def test_a_login_is_not_delayed_for_a_day(tomorrow: Clock, app: Flask) -> None:
 def test_a_worker_that_died_before_does_not_count_as_alive(
     tomorrow: Clock, app: Flask, queue: Redis
 ) -> None:
-    dead = {"last_heartbeat": tomorrow.now().strftime("%Y-%m-%dT%H:%M:%S.%fZ"), "queues": "mail"}
+    dead: dict[FieldT, EncodableT] = {
+        "last_heartbeat": tomorrow.now().strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
+        "queues": "mail",
+    }
     queue.hset("rq:worker:dead", mapping=dead)
     queue.sadd("rq:workers", "rq:worker:dead")
     assert health.living_workers() == 1

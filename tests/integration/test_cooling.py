@@ -27,6 +27,7 @@ from tests.helpers import (
 from tests.library import ACTOR
 from vigint_web.config.config import Config
 from vigint_web.extensions import db
+from vigint_web.mail import messages
 from vigint_web.mail.messages import MailRefused
 from vigint_web.models import (
     ApiKey,
@@ -271,7 +272,7 @@ def test_a_repeat_that_comes_while_the_mail_is_on_its_way_is_told_by_another(
     work()
     clock.forward(seconds=59)
     late: list[str] = []
-    real = delivery.send
+    real = messages.send
 
     def slow(message: Any, settings: Config) -> str:
         if not late:
@@ -297,7 +298,7 @@ def test_the_mail_waits_for_clips_that_are_being_made_but_not_for_ever(
 ) -> None:
     document = incident_document(footage.frames(2))
     first, second, third = (post_incident(client, api_key, document)["reference"] for _ in range(3))
-    videos = {one.reference: one.video_id for one in db.session.query(Incident)}
+    videos = {one.reference: one.video_id or 0 for one in db.session.query(Incident)}
     pipeline.process_video(videos[first])
     pipeline.process_video(videos[second])
     renew()

@@ -15,6 +15,7 @@ import vigint_web
 from tests.deaths import lines_unless_killed
 from tests.helpers import Clock, Footage, incident_document, post_incident
 from tests.library import ACTOR
+from vigint_client.video_links import VideoLinkService
 from vigint_web.config.config import Config
 from vigint_web.extensions import db
 from vigint_web.mail.messages import OutgoingMail
@@ -171,8 +172,8 @@ def hosted(
         asked["deleted"] += 1
         return {"success": True}
 
-    monkeypatch.setattr(remote.VideoLinkService, "upload_video", upload)
-    monkeypatch.setattr(remote.VideoLinkService, "delete_video", delete)
+    monkeypatch.setattr(VideoLinkService, "upload_video", upload)
+    monkeypatch.setattr(VideoLinkService, "delete_video", delete)
     post_incident(client, api_key, incident_document(footage.frames(3)))
     work()
     return asked

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 
 import pytest
 from flask import Flask
@@ -93,7 +94,7 @@ def test_no_request_fails(
             things = _things(library)
             address = urls.build(endpoint, {name: things.arguments[name] for name in names})
             data = form if method == "POST" else None
-            with interleaved(app, number, lambda things=things: things.delete(app)) as done:
+            with interleaved(app, number, partial(things.delete, app)) as done:
                 status = admin.browser.open(address, method=method, data=data).status_code
             if not done:
                 things.delete(app)

@@ -29,6 +29,7 @@ from tests.helpers import (
 from tests.library import ACTOR
 from vigint_web.config.config import Config
 from vigint_web.extensions import db
+from vigint_web.media import incident
 from vigint_web.models import (
     Incident,
     Notification,
@@ -42,7 +43,7 @@ from vigint_web.services.accounts import api_keys, sites
 from vigint_web.services.core.actors import SYSTEM
 from vigint_web.services.incidents import incidents
 from vigint_web.services.operations.reconciler import reconcile
-from vigint_web.services.processing import pipeline, producing
+from vigint_web.services.processing import pipeline
 from vigint_web.storage import workspace
 
 pytestmark = pytest.mark.both_databases(reason="a database that is full")
@@ -111,7 +112,7 @@ def test_a_disk_that_fails_at_the_last_moment_keeps_nothing(
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(workspace.os, "fsync", full)
+        patch.setattr(os, "fsync", full)
         refused = post_incident(client, api_key, incident_document(footage.frames(3)), 507)
     assert refused["code"] == "storage_full"
     _nothing_kept(config)
@@ -201,7 +202,7 @@ def test_a_text_that_has_not_left_yet_carries_the_link_itself(
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(producing.incident, "encode_frames", full)
+        patch.setattr(incident, "encode_frames", full)
         pipeline.process_video(video.id)
     assert [notification.kind for notification in db.session.query(Notification)] == [
         NotificationKind.TEXT_ONLY

@@ -4,9 +4,10 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from flask import Flask, Response
+from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import EnvironBuilder
+from werkzeug.wrappers import Response
 
 from tests.helpers import Person
 from vigint_web.models import Role

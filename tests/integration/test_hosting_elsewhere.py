@@ -17,6 +17,7 @@ from tests.helpers import (
     post_incident,
     renew,
 )
+from vigint_client.video_links import VideoLinkService
 from vigint_web.config.config import Config, load_config
 from vigint_web.extensions import db
 from vigint_web.models import (
@@ -178,7 +179,7 @@ def test_a_success_that_comes_too_late_is_deleted_there(
         return answers[len(deleted) - 1]
 
     monkeypatch.setattr(remote, "_upload", late)
-    monkeypatch.setattr(remote.VideoLinkService, "delete_video", delete)
+    monkeypatch.setattr(VideoLinkService, "delete_video", delete)
     _post(client, api_key, footage)
     work()
     for _ in range(4):
@@ -280,7 +281,7 @@ def test_the_other_host_is_told_nothing_that_an_older_one_refuses(
         uploaded.append(facts)
         return {"success": False, "status_code": 404, "error": "gone"}
 
-    monkeypatch.setattr(remote.VideoLinkService, "upload_video", upload)
+    monkeypatch.setattr(VideoLinkService, "upload_video", upload)
     document = incident_document(footage.frames(2))
     del document["incident_data"]["risk_level"]
     post_incident(client, api_key, document)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 from flask.testing import FlaskClient
 
-from tests.helpers import Footage, incident_document, mails, path_of, post_incident
+from tests.helpers import Footage, incident_document, mails, path_of, post_incident, text_of
 from vigint_web.config.config import Config
 
 pytestmark = pytest.mark.both_databases(reason="the main job")
@@ -34,7 +34,7 @@ def test_forty_frames_become_a_watched_clip_of_four_seconds(
 
     [mail] = mails(config)
     assert mail["Subject"] == "🚨 Alerte Vigint - Vol à l'étalage - [HIGH]"
-    text = mail.get_body(("plain",)).get_content()  # type: ignore[union-attr]  # it has one
+    text = text_of(mail)
     link = re.search(r"Lien privé sécurisé: (\S+)", text)
     assert link, text
     page = client.get(path_of(link.group(1)))

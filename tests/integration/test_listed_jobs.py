@@ -5,7 +5,8 @@ import json
 import logging
 import pickle
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from flask import Flask
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from redis import Redis
+from redis.typing import EncodableT, FieldT
 from rq import Callback, Queue, Repeat, Retry, Webhook, Worker
 from rq.group import Group
 from rq.job import Dependency, Job
@@ -35,7 +37,7 @@ MISSING = 10**9
 
 
 @pytest.fixture(params=[InThisProcess, VigintWorker])
-def run(app: Flask, queue: Redis, request: pytest.FixtureRequest) -> Iterator[Work]:
+def run(app: Flask, queue: Redis, request: pytest.FixtureRequest) -> Work:
     """Provide a function that lets a worker run everything; nothing may stop it."""
 
     def work() -> None:
@@ -95,7 +97,8 @@ def _by_dependent(queue: Queue, marker: Path) -> None:
 
 
 def _by_group(queue: Queue, marker: Path) -> None:
-    prepared = [Queue.prepare_data(*[_command(marker)[0], [_command(marker)[1]]])]
+    function, argument = _command(marker)
+    prepared = [Queue.prepare_data(function, [argument])]
     Group.create(connection=queue.connection).enqueue_many(queue, prepared)
 
 
@@ -204,7 +207,7 @@ def test_a_listed_job_runs_whatever_lies_before_it(
     run: Work, foreign: Queue, queue: Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Invalid rows, ids and calls: none stops a worker."""
-    rows: dict[str, Any] = {
+    rows: dict[str | bytes, dict[FieldT, EncodableT]] = {
         "empty": {"data": b""},
         "garbage": {"data": b"\x9c\x78\0\xff" * 100},
         "bomb": {"data": zlib.compress(b"[" * 50_000_000)},
@@ -236,7 +239,12 @@ def test_a_foreign_row_under_our_id_is_replaced_by_the_job(
     run: Work, queue: Redis, foreign: Queue
 ) -> None:
     job_id = f"process_video-{MISSING}-0"
-    for fields in ({"data": b"garbage"}, {"success_callback_name": "os.system"}, None):
+    foreign_rows: tuple[dict[FieldT, EncodableT] | None, ...] = (
+        {"data": b"garbage"},
+        {"success_callback_name": "os.system"},
+        None,
+    )
+    for fields in foreign_rows:
         queue.flushall()
         if fields is None:
             queue.set(f"rq:job:{job_id}", "no row")
@@ -257,7 +265,7 @@ def test_keys_of_another_type_are_removed(run: Work, queue: Redis) -> None:
     queue.rpush("rq:queue:sources:intermediate", b"\xff")
     queue.zadd("rq:wip:mail", {b"\xff:\xfe": 1})
     queue.set("rq:queue:mail", "something else")
-    enqueue = lambda: job_queue.enqueue_notification(MISSING, 0)  # noqa: E731
+    enqueue = partial(job_queue.enqueue_notification, MISSING, 0)
     assert not enqueue(), "the first finds the queue unreadable"
     assert enqueue(), "the next one finds it mended"
     run()

@@ -32,6 +32,7 @@ def test_only_the_right_password_opens(client: FlaskClient, people: object, app:
 
 def test_passwords_are_kept_as_argon2(app: Flask) -> None:
     user = users.create_user(ACTOR, "a@example.com", PASSWORD, Role.VIEWER)
+    assert user.password_hash is not None
     assert user.password_hash.startswith("$argon2id$")
     for email, password in (("a", PASSWORD), ("b@example.com", "short"), ("", PASSWORD)):
         with pytest.raises(Invalid):

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from html import unescape
+from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
@@ -58,7 +59,7 @@ def test_the_incident_leads_to_the_mail_as_it_was_sent(incident: str, people: Pe
 def test_a_source_shows_no_list_of_what_is_not_known(
     status: VideoStatus, *, probed: bool, library: Library, people: People
 ) -> None:
-    known = {} if probed else {"duration": None, "format": None, "codec": None}
+    known: dict[str, Any] = {} if probed else {"duration": None, "format": None, "codec": None}
     library.source(status=status, error_code=None if probed else "broken", **known)
     page = people(Role.ADMIN).browser.get("/source-management/file_001/").text
     assert ("Codec vidéo" in page) == probed

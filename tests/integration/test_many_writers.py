@@ -106,6 +106,6 @@ def test_many_writers_beside_a_greedy_process_all_get_through(tmp_path: Path) ->
     finally:
         greedy.kill()
         greedy.communicate()
-    with sqlite3.connect(database) as connection:
-        [(count,)] = connection.execute("SELECT count(*) FROM things WHERE number > 0")
+    with sqlite3.connect(database) as written:
+        [(count,)] = written.execute("SELECT count(*) FROM things WHERE number > 0")
     assert count == _WRITERS

@@ -21,7 +21,7 @@ from vigint_web.crypto.tokens import key_id
 from vigint_web.extensions import db
 from vigint_web.jobs.worker import VigintWorker
 from vigint_web.models import Role, Video
-from vigint_web.services.core import counters, job_queue
+from vigint_web.services.core import counters, event_metrics, job_queue
 from vigint_web.services.core.runtime import runtime
 from vigint_web.services.links import links
 from vigint_web.services.operations import metrics
@@ -32,7 +32,7 @@ ONE_DATABASE = pytest.mark.only_sqlite(reason="others here ask of the database w
 Work = Callable[[], None]
 TOKEN = "a-token-of-the-tests-that-opens-metrics"
 ELSEWHERE = {"REMOTE_ADDR": "192.0.2.7"}
-COUNTED = metrics.REQUESTS
+COUNTED = event_metrics.REQUESTS
 
 
 @pytest.fixture
@@ -232,7 +232,7 @@ def test_what_the_queue_server_could_not_be_told_is_told_later(
     with monkeypatch.context() as patch:
         patch.setattr(mine, "_redis", away)
         mine.count(COUNTED, "/x", "GET", "200")
-        mine.observe(metrics.DELIVERY_LAG, 3.5)
+        mine.observe(event_metrics.DELIVERY_LAG, 3.5)
         mine.send()
     found = _read(client)
     assert found["vigint_http_requests_total", "method=GET", "route=/x", "status=200"] == 1

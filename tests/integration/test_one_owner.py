@@ -23,6 +23,8 @@ from tests.helpers import (
 )
 from vigint_web.config.config import Config
 from vigint_web.extensions import db
+from vigint_web.mail import messages
+from vigint_web.mail.messages import OutgoingMail
 from vigint_web.media.errors import MediaError, MediaErrorCode
 from vigint_web.models import (
     Incident,
@@ -41,7 +43,7 @@ from vigint_web.services.core.transactions import transaction
 from vigint_web.services.incidents import incidents
 from vigint_web.services.notifications import delivery
 from vigint_web.services.operations.reconciler import reconcile
-from vigint_web.services.processing import pipeline
+from vigint_web.services.processing import pipeline, producing
 
 pytestmark = pytest.mark.both_databases(reason="leases are taken by update")
 
@@ -92,9 +94,14 @@ def test_of_two_workers_on_one_mail_one_sends(
 ) -> None:
     post_incident(client, api_key, {"message": "m"})
     [notification] = db.session.query(Notification)
-    sent = []
-    real = delivery.send
-    monkeypatch.setattr(delivery, "send", lambda m, c: (sent.append(m), real(m, c))[1])
+    sent: list[OutgoingMail] = []
+    real = messages.send
+
+    def noted(message: OutgoingMail, settings: Config) -> str:
+        sent.append(message)
+        return real(message, settings)
+
+    monkeypatch.setattr(delivery, "send", noted)
     together = threading.Barrier(2)
 
     def run() -> None:
@@ -113,7 +120,7 @@ def test_of_two_workers_on_one_mail_one_sends(
 def test_whoever_lost_the_lease_publishes_nothing(
     waiting: int, monkeypatch: pytest.MonkeyPatch, work: Work, config: Config
 ) -> None:
-    real = pipeline.produce
+    real = producing.produce
 
     def slow(video: Video, folder: Any, lease: Lease) -> Any:
         product = real(video, folder, lease)
@@ -220,7 +227,7 @@ def test_a_mail_released_by_a_lost_attempt_is_no_mail(
     waiting: int, monkeypatch: pytest.MonkeyPatch, clock: Clock, work: Work, config: Config
 ) -> None:
     """The old owner finishes after the new one: still one link per recipient, one mail."""
-    real = pipeline.produce
+    real = producing.produce
     products: list[Any] = []
 
     def overtaken(video: Video, folder: Any, lease: Lease) -> Any:
@@ -246,7 +253,7 @@ def test_a_source_deleted_while_it_is_processed_is_no_accident(
     people: Callable[[Role], Person], monkeypatch: pytest.MonkeyPatch, work: Work
 ) -> None:
     admin = people(Role.ADMIN)
-    real = pipeline.produce
+    real = producing.produce
     assert admin.upload(("deleted.mp4", b"x")).status_code == 302
     source_id = db.session.query(Source.source_id).scalar() or ""
 

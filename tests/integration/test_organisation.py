@@ -8,7 +8,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from tests.helpers import mails, path_of, post_incident
+from tests.helpers import mails, path_of, post_incident, text_of
 from tests.library import ACTOR, Library
 from vigint_web.clock import utcnow
 from vigint_web.config.config import Config
@@ -63,7 +63,7 @@ def test_every_mail_and_the_pages_of_account_links(
         assert (sender.display_name, sender.addr_spec) == (ORGANISATION, "vigint@localhost")
         assert mail["Reply-To"].addresses[0].addr_spec == CONTACT
     [invitation] = [mail for mail in sent if mail["To"] == "guest@example.com"]
-    text = invitation.get_body(("plain",)).get_content()
+    text = text_of(invitation)
     link = next(word for word in text.split() if "/password/set?" in word)
     assert _named(client.get(path_of(link), follow_redirects=True).text)
     assert _named(app.test_client().get("/password/set?token=x", follow_redirects=True).text)

@@ -13,7 +13,7 @@ from flask.testing import FlaskClient
 
 from tests.helpers import Clock, post_incident, renew
 from tests.post_office import Postbox, PostOffice
-from vigint_client.smtp import Patience
+from vigint_client.smtp import Patience, PatientSMTP
 from vigint_web.config.config import Config
 from vigint_web.extensions import db
 from vigint_web.mail import smtp
@@ -270,13 +270,13 @@ def test_a_server_that_answers_again_but_is_slow_holds_up_one_mail_alone(
     first, *others = [one.id for one in _alerts()]
     assert all(one.held_up for one in _alerts())
     due: list[set[int]] = []
-    real = smtp.PatientSMTP.data
+    real = PatientSMTP.data
 
-    def data(self: smtp.PatientSMTP, message: Any) -> Any:
+    def data(self: PatientSMTP, message: Any) -> Any:
         due.append({found for found, _ in delivery.due_notifications()})
         return real(self, message)
 
-    monkeypatch.setattr(smtp.PatientSMTP, "data", data)
+    monkeypatch.setattr(PatientSMTP, "data", data)
     server.open()
     clock.forward(minutes=3)
     outage.make_due(first)

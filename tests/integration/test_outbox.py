@@ -12,11 +12,21 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 from flask import Flask
 from flask.testing import FlaskClient
 
-from tests.helpers import Clock, Footage, Person, incident_document, mails, post_incident, renew
+from tests.helpers import (
+    Clock,
+    Footage,
+    Person,
+    incident_document,
+    mails,
+    post_incident,
+    renew,
+    text_of,
+)
 from tests.library import ACTOR, Library
 from tests.ports import free_port
 from vigint_web.config.config import Config
 from vigint_web.extensions import Base, db
+from vigint_web.mail import messages
 from vigint_web.models import AuditEvent, Link, Mail, Notification, NotificationState, Role
 from vigint_web.services.links import links
 from vigint_web.services.notifications import delivery, sent_mails
@@ -171,9 +181,9 @@ def test_the_database_holds_nothing_that_opens_a_video(
     row = _only_mail()
     assert row.link is not None
     token = links.token_of(row.link)
-    assert token in written.as_bytes().decode() or token in str(
-        written.get_body(("plain",)).get_content()  # type: ignore[union-attr]  # it has a text
-    ), "the file of the outbox is the mail as it would have been sent"
+    assert token in written.as_bytes().decode() or token in text_of(written), (
+        "the file of the outbox is the mail as it would have been sent"
+    )
     stored = _everything_stored()
     for link in db.session.query(Link):
         assert links.token_of(link) not in stored
@@ -342,7 +352,7 @@ def test_footage_purged_while_its_mail_was_under_way_undoes_no_delivery(
     clock: Clock,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    real = delivery.send
+    real = messages.send
 
     def slow(*arguments: object) -> object:
         answer = real(*arguments)  # type: ignore[arg-type]  # passed on as they came

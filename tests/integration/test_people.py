@@ -48,8 +48,8 @@ def _user(user_id: int) -> User:
 
 
 def _access(admin: Person, user_id: int, role: Role, *site_ids: int) -> TestResponse:
-    fields = {"role": role.value, "sites": [str(number) for number in site_ids]}
-    answer: TestResponse = admin.post(f"/people/{user_id}/access", **fields)
+    chosen = [str(number) for number in site_ids]
+    answer: TestResponse = admin.post(f"/people/{user_id}/access", role=role.value, sites=chosen)
     return answer
 
 
@@ -125,7 +125,7 @@ def test_another_role_ends_sessions_and_other_sites_show_at_once(
     home = sites.default_site().id
     assert _access(admin, somebody.id, Role.OPERATOR, home, lyon.id).status_code == 302
     assert browser.get("/").status_code == 200, "sites alone end no session"
-    assert as_user(_user(somebody.id)).site_ids == {home, lyon.id}
+    assert as_user(_user(somebody.id)).site_ids == frozenset({home, lyon.id})
     assert _access(admin, somebody.id, Role.VIEWER, lyon.id).status_code == 302
     assert browser.get("/").status_code == 302
     user = _user(somebody.id)

@@ -7,7 +7,6 @@ from email.utils import make_msgid
 from pathlib import Path
 
 import pytest
-from flask_mail import Message
 
 from tests.helpers import close_pool
 from vigint_web import create_app
@@ -15,7 +14,7 @@ from vigint_web.cli.preflight import DataDirLock, check_data_dir
 from vigint_web.cli.up import migrate_database
 from vigint_web.config.config import load_config
 from vigint_web.extensions import db
-from vigint_web.mail.messages import send
+from vigint_web.mail.messages import OutgoingMail, send
 from vigint_web.services.accounts.sites import default_site
 from vigint_web.services.core.runtime import config, storage
 from vigint_web.system.queue_socket import prepare_queue_socket
@@ -41,7 +40,9 @@ def _live(data_dir: Path) -> None:
             draft.write_bytes(b"film")
             storage().publish(draft, "videos/a/b.mp4")
             storage().staged("upload").append([b"half"])
-            message = Message("s", recipients=["a@example.com"], sender="v@example.com", body="b")
+            message = OutgoingMail(
+                "s", recipients=["a@example.com"], sender="v@example.com", body="b"
+            )
             message.msgId = make_msgid()
             send(message, config())
             # While it is in use: its journal and index exist.

@@ -182,7 +182,9 @@ def test_jobs_travel_as_json_and_hold_ids_only(
     import json
     import zlib
 
-    data = json.loads(zlib.decompress(queue.hget(f"rq:job:{job_id}", "data")))
+    packed = queue.hget(f"rq:job:{job_id}", "data")
+    assert isinstance(packed, bytes)
+    data = json.loads(zlib.decompress(packed))
     [video] = db.session.query(Video)
     assert data[2] == [video.id]
 
@@ -212,20 +214,20 @@ def test_readiness_knows_a_living_worker_from_a_dead_one(
 
     assert client.get("/readyz").get_json()["missing"] == ["worker"]
     worker = Worker([job_queue.queue("mail")], connection=queue, serializer=JSONSerializer)
-    worker.register_birth()
+    worker.register_birth()  # type: ignore[no-untyped-call]  # RQ leaves it untyped
     assert client.get("/readyz").status_code == 200
     clock.forward(minutes=2)
     assert client.get("/readyz").get_json()["missing"] == ["worker"], "killed ones are silent"
-    worker.register_death()
+    worker.register_death()  # type: ignore[no-untyped-call]  # RQ leaves it untyped
 
 
 def test_a_living_worker_is_known_again_after_the_queue_was_lost(
     client: FlaskClient, queue: Redis
 ) -> None:
     worker = make_worker(("mail", "incidents"))
-    worker.register_birth()
+    worker.register_birth()  # type: ignore[no-untyped-call]  # RQ leaves it untyped
     queue.flushall()
     worker.heartbeat()
     assert client.get("/readyz").status_code == 200
-    worker.register_death()
+    worker.register_death()  # type: ignore[no-untyped-call]  # RQ leaves it untyped
     assert client.get("/readyz").get_json()["missing"] == ["worker"]

@@ -8,6 +8,7 @@ import pytest
 from click.testing import CliRunner, Result
 from flask import Flask
 from flask.testing import FlaskClient
+from sqlalchemy import Table
 
 from tests.helpers import renew
 from tests.library import Library
@@ -119,8 +120,10 @@ def test_setting_it_back_is_no_warning(shortened: Config) -> None:
 
 
 def test_an_earlier_database_is_no_reason_to_fail(app: Flask) -> None:
+    table = RetentionSetting.__table__
+    assert isinstance(table, Table)
     with db.engine.begin() as connection:
-        RetentionSetting.__table__.drop(connection)
+        table.drop(connection)
     assert retention_warnings() == []
 
 

@@ -7,7 +7,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from tests.helpers import Clock, Person, mails, path_of, renew
+from tests.helpers import Clock, Person, mails, path_of, renew, text_of
 from tests.library import ACTOR, Library
 from vigint_web.clock import utcnow
 from vigint_web.config.config import Config
@@ -65,8 +65,8 @@ def test_each_recipient_gets_a_link_and_a_mail_of_their_own(
     sent = {str(mail["To"]): mail for mail in mails(config)}
     assert set(sent) == {"a@example.com", "b@example.com"}
     for link in made:
-        text = sent[link.recipient or ""].get_body(("plain",)).get_content()
-        html = sent[link.recipient or ""].get_body(("html",)).get_content()
+        text = text_of(sent[link.recipient or ""])
+        html = text_of(sent[link.recipient or ""], "html")
         address = links.private_url(link, video.public_id)
         assert address in text, "the text carries another link than its own"
         assert address in html, "the HTML carries another link than its own"
@@ -121,7 +121,7 @@ def test_the_sharer_is_told_of_the_first_use_once(
     work()
     notices = [mail for mail in mails(config) if mail["To"] == "chef@example.com"]
     assert len(notices) == 1
-    text = notices[0].get_body(("plain",)).get_content()
+    text = text_of(notices[0])
     assert "garde@example.com" in text
     assert f"/links/{link.id}/" in text
     assert "token=" not in text, "this mail opens nothing"

@@ -25,7 +25,7 @@ from tests.post_office import Postbox, PostOffice
 from vigint_client.smtp import Patience
 from vigint_web.errors import Conflict, NotFound
 from vigint_web.extensions import db
-from vigint_web.mail import smtp
+from vigint_web.mail import messages, smtp
 from vigint_web.models import Notification, NotificationState
 from vigint_web.services.core.actors import SYSTEM
 from vigint_web.services.core.transactions import transaction
@@ -165,6 +165,7 @@ def test_a_permanent_refusal_fails_one_and_the_others_go_on(
     assert reconcile() == 0, "a permanent refusal is not tried again by itself"
     with pytest.raises(NotFound):
         delivery.retry_notification(SYSTEM, "INC-2000-000001", gone.id)
+    assert gone.incident is not None
     delivery.retry_notification(SYSTEM, gone.incident.reference, gone.id)
     work()
     assert _alerts()["gone@example.com"].state == NotificationState.SENT
@@ -253,7 +254,7 @@ def test_death_between_acceptance_and_commit_means_one_more_mail_at_most(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     _post(client, api_key)
-    real = delivery.send
+    real = messages.send
 
     def die_after(*arguments: Any) -> str:
         real(*arguments)
@@ -300,7 +301,7 @@ def test_an_accident_while_sending_is_tried_again_later_and_given_up_in_the_end(
 def test_whoever_lost_the_lease_while_sending_leaves_the_row_alone(
     client: FlaskClient, api_key: str, work: Work, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = delivery.send
+    real = messages.send
 
     def slow(*arguments: Any) -> str:
         with transaction() as session:

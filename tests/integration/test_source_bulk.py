@@ -13,6 +13,7 @@ from vigint_web.config.config import Config
 from vigint_web.extensions import db
 from vigint_web.models import AuditEvent, Link, Role, Source, Video, VideoStatus
 from vigint_web.services.accounts import sites
+from vigint_web.services.core.bulk import MOST_AT_ONCE
 from vigint_web.services.sources import bulk, sources
 from vigint_web.services.sources.editing import facts_of
 
@@ -162,5 +163,5 @@ def test_viewers_do_nothing_with_many(
 
 
 def test_no_more_at_once_than_a_page_of_work(app: Flask, library: Library) -> None:
-    ids = [f"file_{number}" for number in range(bulk.MOST_AT_ONCE + 50)]
-    assert len(bulk.delete_many(ACTOR, ids).refused) == bulk.MOST_AT_ONCE
+    ids = [f"file_{number}" for number in range(MOST_AT_ONCE + 50)]
+    assert len(bulk.delete_many(ACTOR, ids).refused) == MOST_AT_ONCE

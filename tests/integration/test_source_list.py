@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from html import unescape
 from itertools import product
+from typing import Any
 
 import pytest
 from flask import Flask
@@ -94,7 +95,7 @@ def _clear() -> None:
 
 def _plain(order: Sorting) -> list[int]:
     """Return the ids in list order: unknown values last, in either direction."""
-    values = {
+    values: dict[str, Callable[[Source], Any]] = {
         "added": lambda source: source.video.created_at,
         "name": lambda source: source.sort_name,
         "size": lambda source: source.video.original_size,

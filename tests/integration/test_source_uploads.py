@@ -13,6 +13,7 @@ from tests.library import ACTOR, Library
 from vigint_web.blueprints.pages.sources import receiving
 from vigint_web.config.config import Config
 from vigint_web.extensions import db
+from vigint_web.http.uploads import multipart
 from vigint_web.media.errors import MediaError, MediaErrorCode
 from vigint_web.models import AuditEvent, Role, Source, Video, VideoStatus
 from vigint_web.services.accounts import sites
@@ -300,7 +301,7 @@ def test_an_interrupted_upload_is_failed_and_not_stuck(
 def test_a_source_deleted_while_its_bytes_arrive_leaves_nothing(
     operator: Person, config: Config, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = receiving.save
+    real = multipart.save
 
     def slow(*arguments: Any, **options: Any) -> Any:
         saved = real(*arguments, **options)

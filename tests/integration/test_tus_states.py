@@ -260,7 +260,7 @@ def _run(app: Flask, examples: int) -> None:
     row = api_keys.find_api_key(key)
     assert row is not None
     Uploads.actor = as_key(row)
-    run_state_machine_as_test(  # type: ignore[no-untyped-call]  # hypothesis ships it so
+    run_state_machine_as_test(
         Uploads,
         settings=settings(
             max_examples=examples,

@@ -269,6 +269,7 @@ def test_the_secret_is_not_in_the_database(person: Person, clock: Clock) -> None
     person.post(f"{SETUP}/begin", page=SETUP, password=PASSWORD)
     secret = _secret(person.browser.get(SETUP).text)
     [sealed] = db.session.query(User.totp_secret).filter(User.totp_secret.is_not(None)).one()
+    assert sealed is not None
     assert secret not in sealed
     assert sealed.startswith("gAAAA"), "a Fernet token"
 

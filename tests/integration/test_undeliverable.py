@@ -14,6 +14,7 @@ from tests.helpers import Person, mails, post_incident, renew
 from tests.library import ACTOR, Library
 from vigint_web.config.config import Config
 from vigint_web.extensions import db
+from vigint_web.mail import messages
 from vigint_web.mail.messages import MailRefused
 from vigint_web.models import Notification, NotificationKind, NotificationState, Role, User
 from vigint_web.services.accounts import users
@@ -31,7 +32,7 @@ GONE = {"gone@example.com", "too@example.com"}
 def refused_addresses(monkeypatch: pytest.MonkeyPatch) -> set[str]:
     """Refuse some addresses permanently."""
     refused = set(GONE)
-    real = delivery.send
+    real = messages.send
 
     def send(message: Any, config: Config) -> str:
         if set(message.recipients) & refused:

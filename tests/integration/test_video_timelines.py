@@ -106,6 +106,7 @@ def test_an_incident_of_frames_has_a_timeline(
 ) -> None:
     post_incident(client, api_key, incident_document(footage.frames(12)))
     video = _video()
+    assert video.frames_size is not None
     assert video.stored_size == video.frames_size > 0
     work()
     video = _video()

@@ -6,6 +6,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import pytest
 from flask import Flask
@@ -68,22 +69,27 @@ def test_of_a_hundred_at_the_same_moment_three_play(app: Flask, link: Link, name
     token, phone = links.token_of(link), Visitor("192.0.2.7", PHONE)
     views = [viewings.new_view(link, phone) for _ in range(ASKED)]
 
-    def ask(number: int) -> str:
+    def ask(first: int, place: int) -> str:
+        number = first + place
         visitor = phone if named else Visitor("192.0.2.7", f"{PHONE} {number}")
         return _play(app, token, visitor, views[number] if named else None)
 
     # As many as a web process has threads; the databases' own limits are not tested.
     answers: Counter[str] = Counter()
     for first in range(0, ASKED, 20):
-        answers += _together(20, lambda number, first=first: ask(first + number))
+        answers += _together(20, partial(ask, first))
     assert answers == {"plays": LIMIT, "link_used_up": ASKED - LIMIT}
     assert _views(link) == (LIMIT, LIMIT)
 
 
 def test_a_hundred_ranges_of_one_viewing_at_the_same_moment_are_one(app: Flask, link: Link) -> None:
     token, visitor = links.token_of(link), Visitor("192.0.2.7", PHONE)
+
+    def ask(view: str | None, _number: int) -> str:
+        return _play(app, token, visitor, view)
+
     for view in (viewings.new_view(link, visitor), None):
-        answers = _together(20, lambda _number, view=view: _play(app, token, visitor, view))
+        answers = _together(20, partial(ask, view))
         assert answers == {"plays": 20}
     assert _views(link) == (2, 2)
 

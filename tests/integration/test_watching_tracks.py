@@ -70,8 +70,9 @@ def test_the_first_play_of_the_rear_picture_is_the_first_play(
     video: Video, visit: Callable[[Link], Visit], work: Callable[[], None], config: Config
 ) -> None:
     chief = users.create_user(ACTOR, "chef@example.com", "correct horse battery", Role.OPERATOR)
-    terms = {"recipient": "garde@example.com", "hours": 48}
-    link = links.mint_link(as_user(chief), video, Audience.PERSON, **terms)
+    link = links.mint_link(
+        as_user(chief), video, Audience.PERSON, recipient="garde@example.com", hours=48
+    )
     assert visit(link).plays(2) == 206
     renew()
     link = links.get_link(ACTOR, link.id)

@@ -52,12 +52,10 @@ def settings(hook: Hook) -> dict[str, str]:
 
 def _call() -> Notification:
     renew()
-    return (
-        db.session.query(Notification)
-        .filter_by(channel="webhook")
-        .order_by(Notification.id)
-        .first()
-    )  # type: ignore[return-value]  # there is one
+    calls = db.session.query(Notification).filter_by(channel="webhook")
+    first = calls.order_by(Notification.id).first()
+    assert first is not None
+    return first
 
 
 def test_an_alert_and_its_video_are_told_with_a_link_that_opens(

@@ -62,10 +62,10 @@ def test_what_was_kept_is_the_same_request(client: FlaskClient, api_key: str) ->
     late = document | {"kept_since": "2026-11-29T10:00:00+00:00"}
     again = client.post("/api/v1/incidents", json=late, headers=headers)
     assert (first.status_code, again.status_code) == (202, 202)
-    assert again.json["incident_id"] == first.json["incident_id"]
+    assert again.get_json()["incident_id"] == first.get_json()["incident_id"]
 
 
 def test_the_version_is_said_for_those_who_wait_for_another(client: FlaskClient) -> None:
-    answer = client.get("/healthz").json
+    answer = client.get("/healthz").get_json()
     assert answer["status"] == "ok"
     assert answer["version"]

@@ -47,7 +47,7 @@ def start(until: Until) -> Iterator[Start]:
         process.wait()
 
 
-def client(server: QueueServer) -> "Redis[str]":
+def client(server: QueueServer) -> Redis:
     return Redis.from_url(server.url, decode_responses=True)
 
 

@@ -109,8 +109,9 @@ def test_a_missing_reason_changes_nothing_and_the_page_says_so(
     operator: Person, three: list[str]
 ) -> None:
     for reason in ("", "unheard-of"):
-        form = {"do": "false_alarm", "incident": three, "seen": ["new"] * 3, "reason": reason}
-        answer = _change(operator, **form)
+        answer = _change(
+            operator, do="false_alarm", incident=three, seen=["new"] * 3, reason=reason
+        )
         assert answer.status_code == 422
         assert "Record 3 incidents as false alarms?" in answer.text
         assert 'role="alert"' in answer.text

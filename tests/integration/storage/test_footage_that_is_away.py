@@ -52,8 +52,8 @@ def test_whoever_watches_is_told_to_come_again(client: FlaskClient, library: Lib
         assert answer.get_json()["code"] == "unavailable"
         assert answer.headers["Retry-After"] == "5"
         assert client.get(f"/api/video/{token}/").status_code == 200, "rows are here"
-    with client.get(f"/stream/{token}/") as answer:
-        assert answer.status_code == 200
+    with client.get(f"/stream/{token}/") as found:
+        assert found.status_code == 200
 
 
 def test_an_incident_is_refused_and_not_half_kept(

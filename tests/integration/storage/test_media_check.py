@@ -86,6 +86,7 @@ def test_every_kind_of_damage_is_named(library: Library, shell: Shell) -> None:
     assert f"missing, though {missing.video.public_id} names it" in result.output
     assert "changed" in result.output
     assert "from a backup" in result.output
+    assert whole.video.original_key is not None
     assert whole.video.original_key not in result.output
 
 

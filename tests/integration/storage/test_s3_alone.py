@@ -4,7 +4,7 @@ import logging
 import os
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -276,9 +276,8 @@ def test_a_child_process_has_connections_of_its_own(storage: S3Storage) -> None:
 
 
 @pytest.fixture
-def short_parts(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def short_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(s3_objects, "_MOST_PARTS", 2)
-    return
 
 
 def test_parts_are_never_too_many(storage: S3Storage, short_parts: None) -> None:
