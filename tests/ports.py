@@ -28,7 +28,8 @@ class _Leases:
         with self._one_at_a_time:
             # Not the test's seeded generator: all processes would try the same ones.
             start = random.SystemRandom().randrange(_FIRST, _END)
-            for port in [*range(start, _END), *range(_FIRST, start)]:
+            ports: list[int] = [*range(start, _END), *range(_FIRST, start)]
+            for port in ports:
                 if port not in self._held and self._lock(port) and _is_free(port):
                     self._held.add(port)
                     return port

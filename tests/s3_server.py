@@ -14,6 +14,7 @@ from functools import partial
 from http.client import HTTPConnection
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 from tests.ports import free_port
 from vigint_web.system.processes import die_with_parent
@@ -106,7 +107,7 @@ class S3Server:
             "VIGINT_S3_SECRET_KEY": SECRET_KEY,
         }
 
-    def client(self):  # type: ignore[no-untyped-def]  # a class that botocore makes at run time
+    def client(self) -> Any:  # of a class that botocore makes at run time
         """Return a client independent of the application's."""
         import boto3
 

@@ -28,7 +28,7 @@ _TOGETHER = {
 _SCREENSHOTS = "tests/browser/test_screenshots.py"
 
 
-class _Groups(LoadScopeScheduling):
+class _Groups(LoadScopeScheduling):  # type: ignore[misc] # an untyped base
     def _split_scope(self, nodeid: str) -> str:
         if nodeid.startswith(_SCREENSHOTS):
             return nodeid.partition("-")[0]  # tests of one state share an installation

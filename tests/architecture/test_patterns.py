@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from importlib import import_module
 from itertools import product
 from pathlib import Path
-from re import _constants as codes  # type: ignore[attr-defined]
-from re import _parser as parser  # type: ignore[attr-defined]
+from re import _constants as codes
+from re import _parser as parser
 from typing import Any
 
 import pytest
@@ -111,7 +111,7 @@ def _uses() -> tuple[list[Use], list[tuple[str, str]]]:
                 how = {call.func.attr}
                 if how == {"compile"}:
                     how = _applications(source, call.lineno) or {"search", "fullmatch"}
-                pattern = re.compile(value, flags)  # type: ignore[call-overload]
+                pattern = re.compile(value, flags)
                 found.append(Use(f"{short}:{call.lineno}", pattern, frozenset(how)))
     return found, unknown
 
@@ -232,6 +232,6 @@ def test_the_check_finds_what_it_is_made_for() -> None:
         r"(a|b)*c",
     ]
     for written in quadratic:
-        use = Use("", re.compile(written), frozenset({"search"}))  # type: ignore[call-overload]
+        use = Use("", re.compile(written), frozenset({"search"}))
         with pytest.raises(AssertionError, match="again and again"):
             test_no_pattern_takes_more_than_linear_time(use)

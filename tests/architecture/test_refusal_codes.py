@@ -150,7 +150,7 @@ def test_a_module_that_translates_is_found() -> None:
     assert not _translated("from flask_babel import force_locale, get_locale")
 
 
-def _classes(kind: type) -> Iterator[type]:
+def _classes(kind: type[VigintError]) -> Iterator[type[VigintError]]:
     for one in kind.__subclasses__():
         yield one
         yield from _classes(one)

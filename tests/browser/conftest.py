@@ -76,7 +76,7 @@ class Browsers:
             except MissingFontError as absent:
                 missing(str(absent))
             self.started[name] = self.playwright.chromium.launch(
-                executable_path=program, args=[*_ARGUMENTS], env=environment
+                executable_path=program, args=[*_ARGUMENTS], env={**environment}
             )
         return self.started[name]
 

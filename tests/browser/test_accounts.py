@@ -201,7 +201,7 @@ def test_waiting_is_told_before_the_next_try(vigint: Installation, window: Windo
     page = window(expected=("401", "429"))
     error = page.locator(".field-error")
     deadline = time.monotonic() + 60
-    while "Patientez" not in (error.text_content() if error.count() else ""):
+    while "Patientez" not in ((error.text_content() or "") if error.count() else ""):
         assert time.monotonic() < deadline, "guessing went on for a minute"
         _log_in(page, email, "not the password at all")
         expect(error).to_be_visible()

@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import FilePayload, Page, expect
 
 from tests.browser.conftest import PHONE, Windows
 from tests.functional.installation import Installation
@@ -21,7 +21,11 @@ def page(vigint: Installation, window: Windows, footage: Footage) -> Page:
     assert token is not None
     for number in (10, 2, 1):
         clip = footage.clip(f"étagère {number}.mp4", seconds=number / 2)
-        sent = {"name": clip.name, "mimeType": "video/mp4", "buffer": clip.read_bytes()}
+        sent: FilePayload = {
+            "name": clip.name,
+            "mimeType": "video/mp4",
+            "buffer": clip.read_bytes(),
+        }
         answer = page.request.post(
             f"{LIST}add/",
             multipart={"csrf_token": token, "files": sent},

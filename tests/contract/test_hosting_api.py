@@ -76,7 +76,7 @@ def _hosted(client: FlaskClient, key: str, video: bytes, **metadata: object) -> 
 
 
 def _token(document: dict[str, Any]) -> str:
-    return parse_qs(urlsplit(document["private_link"]).query)["token"][0]
+    return parse_qs(urlsplit(str(document["private_link"])).query)["token"][0]
 
 
 def _verify(client: FlaskClient, key: str, video_id: str, token: str) -> dict[str, Any]:

@@ -144,16 +144,17 @@ def _ask(
         suppress_health_check=list(HealthCheck),
     )
     @given(case=operation.as_strategy(generation_mode=mode), data=st.data())
-    def ask(case: Case, data: st.DataObject) -> None:
+    def ask(case: Case[Any], data: st.DataObject) -> None:
         for name in case.path_parameters or {}:
             if name in real and data.draw(st.integers(0, 7)):
                 case.path_parameters[name] = data.draw(st.sampled_from(real[name]))
         for name in case.headers or {}:
             if name in real and data.draw(st.integers(0, 7)):
                 case.headers[name] = data.draw(st.sampled_from(real[name]))
-        for name in case.body if isinstance(case.body, dict) else ():
+        body = case.body if isinstance(case.body, dict) else {}
+        for name in body:
             if name in real and data.draw(st.booleans()):
-                case.body[name] = data.draw(st.sampled_from(real[name]))
+                body[name] = data.draw(st.sampled_from(real[name]))
         key = data.draw(st.sampled_from(keys))
         headers = {"Authorization": f"Bearer {key}"} if key else {}
         answer = case.call(headers=headers)

@@ -73,7 +73,8 @@ class Installation:
     @property
     def served_url(self) -> str:
         """Return the address of the ready line, with which its links begin."""
-        return re.findall(r"Vigint is ready on (\S+)", self.log)[-1]
+        addresses: list[str] = re.findall(r"Vigint is ready on (\S+)", self.log)
+        return addresses[-1]
 
     @property
     def log(self) -> str:
@@ -246,8 +247,8 @@ class Installation:
             )
         answer = request(
             f"{self.url}/api/v1/incidents",
+            body,
             method="POST",
-            body=body,
             Content_Type=kind,
             X_API_Key=self.api_key,
         )

@@ -24,15 +24,15 @@ from video_link_service import (
 )
 
 
-def _frames(count):
-    frames = []
+def _frames(count: int) -> list[dict[str, object]]:
+    frames: list[dict[str, object]] = []
     for number in range(count):
         picture = np.zeros((240, 320, 3), dtype=np.uint8)
         cv2.rectangle(picture, (number * 5, 100), (number * 5 + 40, 180), (255, 255, 255), -1)
         _, buffer = cv2.imencode(".jpg", picture)
         frames.append(
             {
-                "frame_data": base64.b64encode(buffer).decode("utf-8"),
+                "frame_data": base64.b64encode(buffer.tobytes()).decode("utf-8"),
                 "frame_count": number + 1,
                 "timestamp": datetime.now().isoformat(),  # noqa: DTZ005 - as such programs do it
             }
@@ -40,8 +40,8 @@ def _frames(count):
     return frames
 
 
-def main():
-    seen = {}
+def main() -> None:
+    seen: dict[str, object] = {}
     service = VideoLinkService()
     seen["settings"] = [service.base_url, bool(service.api_key), service.default_expiration_hours]
     frames = _frames(40)
@@ -56,6 +56,7 @@ def main():
     link = result["video_link_info"]
     seen["alert"] = [result["success"], result["recipient"], link["file_hash"][:16]]
     path = AlertManager().create_video_from_frames(frames)
+    assert path is not None
     seen["local"] = Path(path).stat().st_size > 0
     hosted = upload_incident_video(path, data, expiration_hours=1)
     Path(path).unlink()

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 Found = TypeVar("Found")
 
@@ -19,7 +19,7 @@ DYING_SECONDS = 10.0
 
 
 def wait_until(
-    condition: Callable[[], Found],
+    condition: Callable[[], Found | Literal[False] | None],
     what: str,
     seconds: float = PATIENCE_SECONDS,
     *,

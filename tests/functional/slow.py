@@ -155,8 +155,8 @@ def json_incident(url: str, key: str) -> Answer:
     document = {"message": "un incident", "incident_data": {"risk_level": "LOW"}, "recipients": []}
     return request(
         f"{url}/api/v1/incidents",
+        json.dumps(document).encode(),
         method="POST",
-        body=json.dumps(document).encode(),
         Content_Type="application/json",
         X_API_Key=key,
     )

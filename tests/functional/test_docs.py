@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 
 import click
 import pytest
-import yaml  # type: ignore[import-untyped]  # ships no type information
+import yaml
 from dotenv import dotenv_values
 
 from tests.functional.installation import ROOT, Installation

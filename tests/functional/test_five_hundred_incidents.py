@@ -61,13 +61,14 @@ class Killer(threading.Thread):
         """Kill; the pauses give the supervisor time for restarts."""
         while not self._ended.wait(self._random.uniform(1.5, 5)):
             kind = self._random.choice(["worker", "worker", "web", "queue"])
-            victims = {
+            found: dict[str, Callable[[], list[int]]] = {
                 "worker": lambda: self._vigint.children("worker.py"),
                 "web": self._vigint.web_processes,
                 "queue": lambda: (
                     self._vigint.children("valkey-server") or self._vigint.children("redis-server")
                 ),
-            }[kind]()
+            }
+            victims = found[kind]()
             if victims:
                 self._kill(self._random.choice(victims), kind)
 
@@ -93,8 +94,8 @@ def _post(vigint: Installation, document: dict[str, Any], number: int) -> str:
         try:
             answer = request(
                 f"{vigint.url}/api/v1/incidents",
+                body,
                 method="POST",
-                body=body,
                 Content_Type="application/json",
                 X_API_Key=vigint.api_key,
                 Idempotency_Key=f"campaign-{number}",
@@ -134,8 +135,9 @@ def test_five_hundred_incidents_under_fire(
     finally:
         killer.stop()
     mailed = Counter(
-        str(message_from_bytes(envelope.content or b"")["X-Vigint-Incident"])
+        str(message_from_bytes(envelope.content)["X-Vigint-Incident"])
         for envelope in list(postbox.taken)
+        if isinstance(envelope.content, bytes)
     )
     twice = {reference: times for reference, times in mailed.items() if times > 1}
     print(

@@ -6,6 +6,7 @@ import struct
 import time
 import zlib
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -96,8 +97,12 @@ def _post_body(kind: str, body: bytes) -> Post:
 
     def post(vigint: Installation) -> None:
         headers = {"Content_Type": kind, "X_API_Key": vigint.api_key}
-        request(f"{vigint.url}/api/v1/incidents", method="POST", body=body, **headers)
+        request(f"{vigint.url}/api/v1/incidents", body, method="POST", **headers)
 
+    return post
+
+
+def _as_it_is(post: Post) -> Post:
     return post
 
 
@@ -137,9 +142,9 @@ ORDINARY = {
     "nested json",
 }
 POSTS: dict[str, Callable[[], Post]] = {
-    **{name: lambda made=made: _post_frame(made) for name, made in FRAMES.items()},
-    **{name: lambda made=made: _post_video(made) for name, made in VIDEOS.items()},
-    **{name: lambda post=post: post for name, post in BODIES.items()},
+    **{name: partial(_post_frame, made) for name, made in FRAMES.items()},
+    **{name: partial(_post_video, made) for name, made in VIDEOS.items()},
+    **{name: partial(_as_it_is, post) for name, post in BODIES.items()},
 }
 
 

@@ -6,6 +6,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from html import unescape
 from typing import Any
 
@@ -37,6 +38,10 @@ def _played_by(vigint: Installation, page: str, **headers: str) -> str:
     found = re.search(r'src="(/stream/[^"]+)"', request(page, **headers).text)
     assert found, "the page has a player"
     return vigint.url + unescape(found.group(1))
+
+
+def _ask_for(views: list[str], agents: list[str], number: int) -> Answer:
+    return request(views[number], Range="bytes=0-99", User_Agent=agents[number])
 
 
 def _together(ask: Callable[[int], Answer]) -> list[Answer]:
@@ -85,10 +90,6 @@ def test_of_a_hundred_plays_at_once_all_are_served_when_nothing_limits_them(
         views = [
             _played_by(vigint, page, User_Agent=agent) if named else stream for agent in agents
         ]
-        answers = _together(
-            lambda n, views=views, agents=agents: request(
-                views[n], Range="bytes=0-99", User_Agent=agents[n]
-            )
-        )
+        answers = _together(partial(_ask_for, views, agents))
         assert Counter(answer.status for answer in answers) == {206: ASKED}
     assert "database is locked" not in vigint.log

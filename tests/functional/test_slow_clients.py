@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -62,6 +63,10 @@ class Place:
         return key
 
 
+def _is_ready(api: str) -> bool:
+    return bool(request(api).json()["status"] == "ready")
+
+
 def _furnished(installation: Installation, footage: Footage) -> Place:
     browser = installation.session()
     streams = []
@@ -74,7 +79,7 @@ def _furnished(installation: Installation, footage: Footage) -> Place:
         installation.secrets.add(found.group(1))
         api = f"{installation.url}/api/video/{found.group(1)}/"
         wait_until(
-            lambda api=api: request(api).json()["status"] == "ready",
+            partial(_is_ready, api),
             "the source is ready",
             90,
             pause=SELDOM,
@@ -191,6 +196,10 @@ def _others(place: Place) -> Others:
     )
 
 
+def _with_this(begin: bytes, _number: int) -> bytes:
+    return begin
+
+
 def _suffer(place: Place, kinds: Sequence[str], sources: Sequence[str]) -> None:
     """Run these crowds, with readers that do not read, and send requests meanwhile."""
     named = f"Host: localhost:{place.url.rpartition(':')[2]}"
@@ -204,9 +213,7 @@ def _suffer(place: Place, kinds: Sequence[str], sources: Sequence[str]) -> None:
     with ExitStack() as stack:
         size = _SLOW // len(begins)
         crowds = [
-            stack.enter_context(
-                Crowd(place.url, size, lambda _n, begin=begin: begin, sources).about()
-            )
+            stack.enter_context(Crowd(place.url, size, partial(_with_this, begin), sources).about())
             for begin in begins
         ]
         readers = stack.enter_context(

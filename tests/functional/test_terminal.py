@@ -32,7 +32,7 @@ def at_terminal() -> Iterator[Start]:
         folder, environment = installation.data_dir.parent, installation.environment
         opened.append(OnTerminal(folder, environment, command, "--port", port, *options))
         # The installation's helpers read its child processes.
-        installation._process = opened[-1].process  # type: ignore[assignment]  # text or bytes
+        installation._process = opened[-1].process
         started.append(installation)
         return opened[-1]
 

@@ -28,7 +28,7 @@ class Uploader:
     def ask(self, method: str, path: str, body: bytes | None = None, **headers: str) -> Answer:
         """Send one request."""
         given = {"X_API_Key": self.key, "Tus_Resumable": "1.0.0", **headers}
-        return request(self.base + path, method=method, body=body, **given)
+        return request(self.base + path, body, method=method, **given)
 
     def create(self, length: int, filename: str = "clip.mp4") -> str:
         """Begin an upload; return its path."""

@@ -100,7 +100,7 @@ def multipart(parts: Iterable[tuple[str, str | None, bytes]]) -> tuple[bytes, st
 
 
 def request(
-    address: str, *, method: str = "GET", body: bytes | None = None, **headers: str
+    address: str, body: bytes | None = None, /, *, method: str = "GET", **headers: str
 ) -> Answer:
     """Send one request like a program, without following redirects; header names with
     underscores.
