@@ -15,6 +15,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import flask_migrate
@@ -132,13 +133,13 @@ def _measure(total: int, url: str | None) -> dict[tuple[str, str], tuple[float, 
                 raise SystemExit("the database was not filled")
         readers = {role.value: _reader(app, role) for role in (Role.ADMIN, Role.OPERATOR)}
         found = {
-            (name, who): _best(lambda b=browser, a=address: b.get(a.format(deep=deep)))
+            (name, who): _best(partial(browser.get, address.format(deep=deep)))
             for who, browser in readers.items()
             for name, address in _PAGES.items()
         }
         program, given = app.test_client(), {"X-API-Key": key}
         for name, address in _OF_PROGRAMS.items():
-            found[name, "key"] = _best(lambda a=address: program.get(a, headers=given))
+            found[name, "key"] = _best(partial(program.get, address, headers=given))
         with app.app_context():
             db.session.remove()
             db.engine.dispose()

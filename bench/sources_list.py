@@ -15,6 +15,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import flask_migrate
@@ -27,9 +28,23 @@ from vigint_web.extensions import db
 from vigint_web.models import Source, Tag, Video, VideoKind, source_tags
 from vigint_web.services.accounts import sites
 from vigint_web.services.core.actors import SYSTEM
-from vigint_web.services.core.keyset_pagination import PAGE, SORTED_TOP, Mark, SortedCursor
+from vigint_web.services.core.keyset_pagination import (
+    PAGE,
+    SORTED_TOP,
+    Mark,
+    SortedCursor,
+    SortedPage,
+)
 from vigint_web.services.core.transactions import transaction
-from vigint_web.services.sources.listing import COLUMNS, SORTS, Sorting, SourceFilter, SourceList
+from vigint_web.services.sources.listing import (
+    COLUMNS,
+    EVERY,
+    SORTS,
+    Sorting,
+    SourceFilter,
+    SourceList,
+    Sum,
+)
 
 _BATCH = 5000
 _REPEATS = 5
@@ -119,6 +134,16 @@ def _best(ask: Callable[[], object]) -> float:
     return min(found)
 
 
+def _page(
+    wanted: SourceFilter, sorting: Sorting, place: SortedCursor = SORTED_TOP
+) -> SortedPage[Source]:
+    return SourceList(SYSTEM, wanted).page(sorting, place)
+
+
+def _sum(wanted: SourceFilter) -> Sum:
+    return SourceList(SYSTEM, wanted).sum()
+
+
 def _by_offset(sorting: Sorting, offset: int) -> list[Source]:
     """Read a page by OFFSET: all the rows before it are read and discarded."""
     column, _known = COLUMNS[sorting.by]
@@ -144,8 +169,8 @@ def _compare(depth: int) -> dict[str, dict[str, float]]:
             ("first", SORTED_TOP, 0),
             ("deep", _deep(sorting, depth), depth),
         ):
-            key = _best(lambda s=sorting, p=place: SourceList(SYSTEM).page(s, p))
-            skipped = _best(lambda s=sorting, o=offset: _by_offset(s, o))
+            key = _best(partial(_page, EVERY, sorting, place))
+            skipped = _best(partial(_by_offset, sorting, offset))
             print(f"{by:10}{name:>8}{key:9.1f}{skipped:11.1f}{skipped / key:7.1f}x")
             results[f"{by} {name}"] = {"key": round(key, 2), "offset": round(skipped, 2)}
     return results
@@ -168,9 +193,9 @@ def _narrow() -> dict[str, dict[str, float]]:
     results = {}
     for name, wanted in filters.items():
         number = SourceList(SYSTEM, wanted).sum().number
-        times = {"sum": _best(lambda w=wanted: SourceList(SYSTEM, w).sum())}
+        times = {"sum": _best(partial(_sum, wanted))}
         for by in SORTS:
-            times[by] = _best(lambda w=wanted, b=by: SourceList(SYSTEM, w).page(Sorting(b)))
+            times[by] = _best(partial(_page, wanted, Sorting(by)))
         print(f"{name:14}{number:9}" + "".join(f"{value:10.1f}" for value in times.values()))
         results[name] = {key: round(value, 2) for key, value in times.items()}
     return results
