@@ -18,6 +18,7 @@ import flask_migrate
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from flask import Flask
+from sqlalchemy.exc import OperationalError
 
 from vigint_web import create_app, read_config
 from vigint_web.cli.log_file import LogFile
@@ -42,6 +43,8 @@ from vigint_web.system.queue_socket import queue_url
 
 DEFAULT_HOST, DEFAULT_PORT, DEFAULT_WORKERS = "127.0.0.1", 8000, 2
 _READY_SECONDS = 60.0
+_MOST_ATTEMPTS = 5  # at migrating, where running processes are in the way
+_DEADLOCK = "40P01"  # PostgreSQL's code
 # The interval of the checks for readiness.
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 0.5
 
@@ -199,7 +202,24 @@ def migrate_database(app: Flask) -> None:
     with db.engine.connect() as connection:
         present = MigrationContext.configure(connection).get_current_heads()
     if set(present) != set(scripts.get_heads()):
-        flask_migrate.upgrade()
+        _upgrade()
+
+
+def _upgrade() -> None:
+    """Migrate; again where PostgreSQL ended it for a process of the version before.
+
+    Either of two that lock the same tables in another order is ended. Nothing of it is kept then.
+    """
+    for attempts_left in reversed(range(_MOST_ATTEMPTS)):
+        try:
+            flask_migrate.upgrade()
+        except OperationalError as error:
+            if getattr(error.orig, "sqlstate", None) != _DEADLOCK or not attempts_left:
+                raise
+            db.session.remove()
+            click.echo("The migration met a running process, and begins again.", err=True)
+        else:
+            return
 
 
 def _warnings(config: Config, nowhere: list[str]) -> list[str]:
