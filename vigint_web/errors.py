@@ -119,6 +119,12 @@ class AssignedMeanwhile(EditedMeanwhile):
         self.members = {"assignee": assignee}
 
 
+class NotTried(Conflict):
+    """A part of a bulk action that was not reached, because the database did not answer."""
+
+    code = "not_tried"
+
+
 class IdempotencyConflict(Conflict):
     """An Idempotency-Key was reused with another body."""
 

@@ -53,6 +53,7 @@ _REFUSALS: dict[str, LazyString] = {
     "own_role": _("You cannot change your own role or lock yourself out. Ask another administrator."),
     "second_factor_required": _("Your role requires a second factor. Set it up first."),
     "not_granted": _("This link does not give access to that. Ask the person who sent it for more access."),
+    "not_tried": _("It was not tried, because the database did not answer. Try again in a moment."),
     "file_unavailable": _("This file cannot be downloaded: it was not made, is not kept, or is missing from the storage. The page of the incident shows what can be."),
     "file_damaged": _("The stored file is damaged: it no longer matches its SHA-256, so it is not sent. Ask the administrator to restore it from a backup."),
     "not_ready": _("The video is being prepared. Try again in a few seconds."),

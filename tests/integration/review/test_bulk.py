@@ -1,11 +1,13 @@
 """Several incidents are decided or assigned at once, after a confirmation that counts."""
 
+import re
 from collections.abc import Callable
 from html import unescape
 from typing import Any
 
 import pytest
 from flask import Flask
+from sqlalchemy.exc import OperationalError
 from werkzeug.test import TestResponse
 
 from tests.helpers import Person, csrf_token, renew
@@ -151,9 +153,7 @@ def test_those_of_two_sites_are_for_people_of_both(
     assert _states()["z"] == "new"
 
 
-def test_all_of_a_filter_at_once_and_back_to_it(
-    operator: Person, three: list[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_all_of_a_filter_at_once_and_back_to_it(operator: Person, three: list[str]) -> None:
     decisions.decide(ACTOR, three[0], CONFIRMED, seen=NEW)
     page = _ask(operator, all="1", state="new", do="closed").text
     assert "Close 2 incidents?" in page
@@ -164,9 +164,43 @@ def test_all_of_a_filter_at_once_and_back_to_it(
         data={"csrf_token": token, "do": "closed", "incident": three[1:], "seen": ["new"] * 2},
     )
     assert done.headers["Location"] == "/incidents/?state=new"
-    monkeypatch.setattr("vigint_web.blueprints.pages.review.bulk.MOST_AT_ONCE", 2)
-    page = _ask(operator, all="1", do="new").text
-    assert "At most 2 at a time" in page
+
+
+def test_all_of_a_filter_are_reached_by_repeating(
+    operator: Person, three: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("vigint_web.services.review.bulk.MOST_AT_ONCE", 2)
+    for left, others in ((2, True), (1, False)):
+        page = _ask(operator, all="1", do="confirmed", q="Intrusion").text
+        assert f"Confirm {left} incident" in page
+        assert ("Repeat this for the others" in page) is others
+        references = re.findall(r'name="incident" value="([^"]+)"', page)
+        _change(operator, do="confirmed", incident=references, seen=["new"] * left)
+    assert set(_states().values()) == {"confirmed"}
+    page = _ask(operator, all="1", do="assign").text
+    assert "Narrow the filter for the others" in page
+    # Without an action yet, all of the filter is meant by the next page too.
+    page = _ask(operator, all="1").text
+    assert '<input type="hidden" name="all" value="1">' in page
+    assert 'type="hidden" name="incident"' not in page
+
+
+def test_a_database_that_stops_answering_leaves_a_report(
+    operator: Person, three: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, calls = decisions.decide, []
+
+    def decide(*arguments: Any, **more: Any) -> Incident:
+        calls.append(arguments)
+        if len(calls) == 2:
+            raise OperationalError("UPDATE", {}, Exception("database is locked"))
+        return real(*arguments, **more)
+
+    monkeypatch.setattr(bulk, "decide", decide)
+    said = unescape(_change(operator, do="closed", incident=three, seen=["new"] * 3).text)
+    assert "1 incident closed." in said
+    assert f"2 incidents were left as they are ({three[1]}, {three[2]}): It was not tried" in said
+    assert _states() == {"a": "closed", "b": "new", "c": "new"}
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from tests.integration.review.nights import add_incident, plan_of
 from tests.library import ACTOR
 from vigint_web.extensions import db
 from vigint_web.http.pages.paging import last_night
-from vigint_web.models import Camera, IncidentState, Role, User
+from vigint_web.models import AuditEvent, Camera, IncidentState, Role, User
 from vigint_web.services.accounts import sites
 from vigint_web.services.audit.trail import read_chain
 from vigint_web.services.core.actors import SYSTEM, Actor
@@ -139,7 +139,7 @@ def test_a_formula_becomes_text(
 
 
 @pytest.mark.parametrize(
-    "text_", ['a "b"; c', "deux\nlignes", "a,b;c", "\0x", "é𝄞", "", "x" * 100_000]
+    "text_", ['a "b"; c', "deux\nlignes", "a,b;c", "\0x", "é𝄞", "", "x" * 1000]
 )
 def test_any_text_is_one_cell(app: Flask, people: Callable[[Role], Person], text_: str) -> None:
     add_incident("a", 60, 60, message=text_.replace("\0", ""))
@@ -149,15 +149,50 @@ def test_any_text_is_one_cell(app: Flask, people: Callable[[Role], Person], text
 
 
 def test_the_export_is_read_in_batches_and_has_an_end(
-    app: Flask, monkeypatch: pytest.MonkeyPatch
+    app: Flask, people: Callable[[Role], Person], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for number in range(7):
         add_incident(str(number), 60 + number, 60)
     monkeypatch.setattr(export, "_BATCH", 2)
-    assert len(export.export_incidents(ACTOR, IncidentFilter())) == 7
+    whole = export.export_incidents(ACTOR, IncidentFilter())
+    assert (len(whole.rows), whole.is_cut) == (7, False)
     monkeypatch.setattr(export, "MOST_EXPORTED", 4)
     found = export.export_incidents(ACTOR, IncidentFilter())
-    assert [row.reference[-1] for row in found] == ["0", "1", "2", "3"]
+    assert [row.reference[-1] for row in found.rows] == ["0", "1", "2", "3"]
+    assert found.is_cut
+    last = _table(people(Role.OPERATOR).speaking("en"))[-1]
+    assert last[0].startswith("The export ends after the latest")
+
+
+def test_long_messages_cannot_fill_the_memory(app: Flask, people: Callable[[Role], Person]) -> None:
+    add_incident("a", 60, 60, message="x" * 100_000)
+    titles, row = _table(people(Role.OPERATOR).speaking("en"))
+    assert row[titles.index("Message")] == "x" * export.LONGEST_MESSAGE + "…"
+
+
+def test_the_trail_says_which_incidents_were_exported(
+    cameras: tuple[Camera, Camera], people: Callable[[Role], Person]
+) -> None:
+    _table(people(Role.OPERATOR), f"?camera={cameras[0].id}&state=new")
+    events: list[AuditEvent] = []
+    read_chain(events.append)
+    exported = next(event for event in events if event.action == "incidents:exported")
+    assert exported.detail["number"] == 3
+    assert exported.detail["filter"] == {"state": "new", "camera_id": str(cameras[0].id)}
+    assert exported.site_id == sites.default_site().id
+
+
+@pytest.mark.parametrize("part", ["site=99", "camera=99", "state=odd", "risk=x", "from=x"])
+@pytest.mark.parametrize("address", [EXPORT, "/incidents/chosen?all=1&do=closed"])
+def test_a_filter_that_names_nothing_acts_on_nothing(
+    app: Flask, people: Callable[[Role], Person], address: str, part: str
+) -> None:
+    add_incident("a", 60, 60)
+    operator = people(Role.OPERATOR).speaking("en")
+    mark = "&" if "?" in address else "?"
+    answer = operator.browser.get(f"{address}{mark}{part}&q=Intrusion")
+    assert answer.headers["Location"] == "/incidents/?q=Intrusion"
+    assert "A part of the filter is not valid" in operator.browser.get("/incidents/").text
 
 
 def test_viewers_export_nothing(app: Flask, people: Callable[[Role], Person]) -> None:

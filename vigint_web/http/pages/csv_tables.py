@@ -1,5 +1,6 @@
 """Answer a request with a table as CSV (RFC 4180), for spreadsheets."""
 
+import codecs
 import csv
 import io
 from collections.abc import Iterable, Sequence
@@ -18,12 +19,15 @@ def csv_answer(name: str, titles: Sequence[str], rows: Iterable[Sequence[str]]) 
 
     Args:
         name: the file's name, in ASCII.
-        rows: of as many cells as there are titles; formulas in them become text.
+        rows: of as many cells as there are titles, or fewer; formulas in them become text.
     """
-    text = io.StringIO()
+    lines = io.BytesIO(codecs.BOM_UTF8)
+    lines.seek(0, io.SEEK_END)
+    text = io.TextIOWrapper(lines, encoding="utf-8", newline="", write_through=True)
     writer = csv.writer(text, delimiter=_SEPARATORS.get(str(get_locale()), ","))
-    writer.writerows([titles, *([_neutral(cell) for cell in row] for row in rows)])
-    answer = Response("\ufeff" + text.getvalue(), mimetype="text/csv")
+    writer.writerow(titles)
+    writer.writerows([_neutral(cell) for cell in row] for row in rows)
+    answer = Response(lines.getbuffer().tobytes(), mimetype="text/csv")
     answer.headers["Content-Disposition"] = f'attachment; filename="{name}"'
     return answer
 

@@ -22,6 +22,7 @@ from vigint_web.services.incidents.listing import IncidentFilter, find_camera
 
 # Says that an incident was opened from the list, whose filter may be empty.
 FROM_LIST = "list"
+_NAMES = ("q", "risk", "from", "to", "state", "mine", "site", "camera", "night")
 
 
 def asked_incidents() -> tuple[IncidentFilter, dict[str, Any]]:
@@ -51,6 +52,15 @@ def asked_incidents() -> tuple[IncidentFilter, dict[str, Any]]:
         "site": site, "camera": camera, "night": night,
     }  # fmt: skip
     return wanted, {name: str(value) for name, value in asked.items() if value}
+
+
+def is_whole_filter() -> bool:
+    """Return whether every part of the requested filter is valid.
+
+    A list shows everything otherwise; what acts on all of a filter must not.
+    """
+    _wanted, kept = asked_incidents()
+    return all(name in kept for name in _NAMES if request.args.get(name, "").strip())
 
 
 @dataclass(frozen=True)

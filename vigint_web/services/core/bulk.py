@@ -1,10 +1,15 @@
 """Apply an action to several things, each in a transaction of its own, with an exact report."""
 
+import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-from vigint_web.errors import VigintError
+from sqlalchemy.exc import OperationalError
+
+from vigint_web.errors import NotTried, VigintError
 from vigint_web.extensions import db
+
+log = logging.getLogger(__name__)
 
 MOST_AT_ONCE = 200
 
@@ -27,15 +32,22 @@ class BulkOutcome:
 def apply_to_each(names: Iterable[str], do: Callable[[str], object]) -> BulkOutcome:
     """Apply an action to the first `MOST_AT_ONCE` of these, each once.
 
-    A refusal of one changes nothing about the others.
+    A refusal of one changes nothing about the others. Where the database stops answering, what was
+    done until then is reported too.
     """
     outcome = BulkOutcome()
-    for name in list(dict.fromkeys(names))[:MOST_AT_ONCE]:
+    chosen = list(dict.fromkeys(names))[:MOST_AT_ONCE]
+    for number, name in enumerate(chosen):
         try:
             do(name)
         except VigintError as error:
             db.session.rollback()
             outcome.refused[name] = error
+        except OperationalError as error:
+            db.session.rollback()
+            log.warning("a bulk action ended early: %s", type(error).__name__)
+            outcome.refused |= dict.fromkeys(chosen[number:], NotTried())
+            break
         else:
             outcome.done.append(name)
     return outcome

@@ -1,11 +1,11 @@
 """Read the incidents of a filter as a table, for an export."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from vigint_web.extensions import db
 from vigint_web.models import Camera, Incident, IncidentState, RiskLevel, Site, User
@@ -15,14 +15,16 @@ from vigint_web.services.core.keyset_pagination import SORTED_TOP, SortedCursor
 from vigint_web.services.core.transactions import transaction
 from vigint_web.services.incidents.listing import IncidentFilter, IncidentList
 
-# The table is made in memory: some megabytes.
+# The table is made in memory: at most some dozen megabytes.
 MOST_EXPORTED = 10_000
+LONGEST_MESSAGE = 1000
 _BATCH = 500
 
 _COLUMNS = (
     Incident.id, Incident.reference, Incident.detected_at, Incident.created_at,
     Incident.site_name, Site.name.label("site"), Camera.name.label("camera"),
-    Incident.incident_type, Incident.risk_level, Incident.confidence, Incident.message,
+    Incident.incident_type, Incident.risk_level, Incident.confidence,
+    func.substr(Incident.message, 1, LONGEST_MESSAGE + 1).label("message"),
     Incident.state, Incident.decision, Incident.reason, Incident.decided_at, Incident.decided_by,
     User.email.label("assignee"),
 )  # fmt: skip
@@ -49,27 +51,46 @@ class ExportedIncident:
     assignee: str
 
 
-def export_incidents(actor: Actor, wanted: IncidentFilter) -> list[ExportedIncident]:
-    """Return the incidents of a filter in the order of their list, at most `MOST_EXPORTED`.
+@dataclass(frozen=True)
+class Export:
+    """The exported incidents, and whether there are more than an export holds."""
 
-    The export is recorded in the audit trail.
+    rows: list[ExportedIncident]
+    is_cut: bool
+
+
+def export_incidents(actor: Actor, wanted: IncidentFilter) -> Export:
+    """Return the incidents of a filter in the order of their list, the first `MOST_EXPORTED`.
+
+    The export is recorded in the audit trail, with its filter.
     """
-    exported = list(_read(IncidentList(actor, wanted)))
+    exported = _read(IncidentList(actor, wanted))
+    own = actor.site_ids
+    site_id = next(iter(own)) if own is not None and len(own) == 1 else wanted.site_id
+    asked = {name: value for name, value in asdict(wanted).items() if value not in {None, ""}}
     with transaction():
         trail.record(
-            actor, "incidents:exported", "incidents", site_id=wanted.site_id, number=len(exported)
+            actor,
+            "incidents:exported",
+            "incidents",
+            site_id=site_id,
+            number=len(exported.rows),
+            cut=exported.is_cut,
+            filter={name: str(value) for name, value in asked.items()},
         )
     return exported
 
 
-def _read(listed: IncidentList) -> Iterator[ExportedIncident]:
+def _read(listed: IncidentList) -> Export:
     cursor: SortedCursor = SORTED_TOP
+    rows: list[ExportedIncident] = []
     for _batch in range(0, MOST_EXPORTED, _BATCH):
         page = listed.marks(cursor, _BATCH)
-        yield from _rows([mark.id for mark in page.rows])
+        rows += _rows([mark.id for mark in page.rows])
         if page.next is None:
-            return
+            return Export(rows, is_cut=False)
         cursor = SortedCursor(before=page.next)
+    return Export(rows, is_cut=True)
 
 
 def _rows(ids: Sequence[int]) -> Iterator[ExportedIncident]:
@@ -95,7 +116,9 @@ def _exported(row: Any) -> ExportedIncident:
         incident_type=row.incident_type,
         risk=RiskLevel(row.risk_level),
         confidence=row.confidence,
-        message=row.message,
+        message=row.message
+        if len(row.message) <= LONGEST_MESSAGE
+        else row.message[:LONGEST_MESSAGE] + "…",
         state=IncidentState(row.state),
         decision=IncidentState(row.decision) if row.decision else None,
         reason=row.reason,

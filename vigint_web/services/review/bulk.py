@@ -1,6 +1,7 @@
 """Decide about several incidents, or assign them, each in its own transaction."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from sqlalchemy import select
 
@@ -8,6 +9,7 @@ from vigint_web.extensions import db
 from vigint_web.models import Incident, IncidentState, User
 from vigint_web.services.core.actors import Actor
 from vigint_web.services.core.bulk import MOST_AT_ONCE, BulkOutcome, apply_to_each
+from vigint_web.services.incidents.listing import IncidentFilter, IncidentList
 from vigint_web.services.review.assignment import assign, assignable
 from vigint_web.services.review.decisions import checked_reason, decide
 from vigint_web.services.review.transitions import may_follow
@@ -20,6 +22,25 @@ def choose(actor: Actor, references: Sequence[str]) -> list[Incident]:
     )
     found = db.session.scalars(query)
     return sorted(found, key=lambda one: (one.listed_at, one.id), reverse=True)
+
+
+def choose_all(
+    actor: Actor, wanted: IncidentFilter, decision: IncidentState | None
+) -> tuple[list[Incident], int]:
+    """Return the last detected incidents of a filter, and how many more there are.
+
+    Args:
+        decision: only those that it may follow; so the next ones are found once these are decided.
+    """
+    lists = [IncidentList(actor, wanted)]
+    if decision is not None:
+        asked = [wanted.state] if wanted.state is not None else list(IncidentState)
+        fit = [state for state in asked if may_follow(state, decision)]
+        lists = [IncidentList(actor, replace(wanted, state=state)) for state in fit]
+    found = [row for listed in lists for row in listed.page(size=MOST_AT_ONCE).rows]
+    found.sort(key=lambda one: (one.listed_at, one.id), reverse=True)
+    more = sum(listed.count() for listed in lists) - len(found[:MOST_AT_ONCE])
+    return found[:MOST_AT_ONCE], max(0, more)
 
 
 def can_decide(incident: Incident, wanted: IncidentState) -> bool:

@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
+from vigint_web.blueprints.filters import refused_filter
 from vigint_web.blueprints.pages.incidents.blueprint import blueprint
 from vigint_web.clock import utcnow
 from vigint_web.http.pages.csv_tables import csv_answer
@@ -14,7 +15,7 @@ from vigint_web.http.security.identity import actor
 from vigint_web.i18n.formats import local, reader_zone
 from vigint_web.i18n.reasons import reason_words
 from vigint_web.i18n.sentences import author_words, risk_label, state_words
-from vigint_web.services.incidents.export import ExportedIncident, export_incidents
+from vigint_web.services.incidents.export import MOST_EXPORTED, ExportedIncident, export_incidents
 from vigint_web.services.review import reasons
 
 
@@ -22,6 +23,9 @@ from vigint_web.services.review import reasons
 def export() -> Response:
     """Return the incidents of the list's filter as CSV; times are those of the reader's zone."""
     zone, labels = reader_zone(), reasons.reason_labels()
+    refused = refused_filter()
+    if refused is not None:
+        return refused
     wanted, _kept = asked_incidents()
     exported = export_incidents(actor(), wanted)
     titles = [
@@ -42,7 +46,18 @@ def export() -> Response:
         _("Assigned to"),
     ]
     name = f"vigint-incidents-{local(utcnow(), zone):%Y%m%d-%H%M}.csv"
-    return csv_answer(name, titles, (_cells(row, zone, labels) for row in exported))
+    rows = [_cells(row, zone, labels) for row in exported.rows]
+    if exported.is_cut:
+        rows.append(
+            [
+                _(
+                    "The export ends after the latest %(most)s incidents: narrow the filter for"
+                    " the others.",
+                    most=MOST_EXPORTED,
+                )
+            ]
+        )
+    return csv_answer(name, titles, rows)
 
 
 def _cells(row: ExportedIncident, zone: ZoneInfo, labels: dict[str, str | None]) -> list[str]:

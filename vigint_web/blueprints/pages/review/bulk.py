@@ -7,6 +7,7 @@ from flask_babel import gettext as _
 from flask_babel import ngettext
 from werkzeug.wrappers import Response
 
+from vigint_web.blueprints.filters import refused_filter
 from vigint_web.blueprints.forms import ActionForm
 from vigint_web.blueprints.pages.review.blueprint import blueprint
 from vigint_web.blueprints.pages.review.forms import number_of
@@ -23,7 +24,6 @@ from vigint_web.i18n.reasons import reason_words
 from vigint_web.i18n.refusals import error_sentence, first_words
 from vigint_web.models import Incident, IncidentState
 from vigint_web.services.core.bulk import MOST_AT_ONCE, BulkOutcome
-from vigint_web.services.incidents.listing import IncidentList
 from vigint_web.services.review import assignment, bulk, reasons
 
 ASSIGN = "assign"
@@ -61,12 +61,17 @@ def change_chosen() -> Response | str | tuple[str, int]:
 
 def _question(mistake: str = "") -> str | Response:
     """Ask for confirmation; without an action in the request, for the action first."""
+    refused = refused_filter() if request.args.get("all") else None
+    if refused is not None:
+        return refused
     wanted, kept = asked_incidents()
-    found = _selected() if not request.args.get("all") else _all_of_filter()
-    if not found:
-        return _nothing_chosen()
     deed = request.values.get("do", "")
     decision = IncidentState(deed) if deed in set(_DECISIONS) else None
+    found, more = _selected(), 0
+    if request.args.get("all") and not found:
+        found, more = bulk.choose_all(actor(), wanted, decision)
+    if not found:
+        return _nothing_chosen()
     fit = [one for one in found if decision is None or bulk.can_decide(one, decision)]
     return render_template(
         "review/chosen.html",
@@ -75,9 +80,8 @@ def _question(mistake: str = "") -> str | Response:
         incidents=fit or found,
         fit=fit,
         unfit=len(found) - len(fit),
-        more=max(0, IncidentList(actor(), wanted).count() - len(found))
-        if request.args.get("all")
-        else 0,
+        more=more,
+        everything=bool(request.args.get("all")),
         reasons=[(one.code, reason_words(one.code, one.label)) for one in reasons.list_reasons()],
         assignable=bulk.assignable_to_all(found) if deed == ASSIGN else [],
         assignees=assignment.assignees_of(found),
@@ -90,11 +94,6 @@ def _question(mistake: str = "") -> str | Response:
 def _selected() -> list[Incident]:
     asked = [text[:64] for text in dict.fromkeys(request.values.getlist("incident"))]
     return bulk.choose(actor(), asked)
-
-
-def _all_of_filter() -> list[Incident]:
-    wanted, _kept = asked_incidents()
-    return IncidentList(actor(), wanted).page(size=MOST_AT_ONCE).rows
 
 
 def _decide(wanted: IncidentState, shown: Mapping[str, str]) -> BulkOutcome:
