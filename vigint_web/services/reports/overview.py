@@ -5,7 +5,7 @@ from datetime import datetime, timedelta, tzinfo
 from itertools import zip_longest
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, func, select, true
+from sqlalchemy import ColumnElement, Select, func, select, true, union_all
 from sqlalchemy.orm import InstrumentedAttribute
 
 from vigint_web.clock import utcnow
@@ -25,7 +25,7 @@ from vigint_web.models import (
 )
 from vigint_web.models.notification import WEBHOOK
 from vigint_web.services.core.actors import Actor
-from vigint_web.services.incidents.listing import IncidentFilter, IncidentList, count_undecided
+from vigint_web.services.incidents.listing import count_undecided
 from vigint_web.services.reports.trends import (
     DayCount,
     Tally,
@@ -131,7 +131,7 @@ def overview(actor: Actor, zone: tzinfo) -> Overview:
         sources=count_sources(actor),
         mails_waiting=_count_waiting_mails(actor),
         undecided=count_undecided(actor),
-        latest=IncidentList(actor, IncidentFilter()).page(size=_LATEST).rows,
+        latest=_latest(actor),
         sources_under_way=_sources(actor, VideoStatus.UPLOADING, VideoStatus.PROCESSING),
         incidents_under_way=_incidents(actor, VideoStatus.UPLOADING, VideoStatus.PROCESSING),
         failed_sources=_sources(actor, VideoStatus.FAILED, limit=_SHOWN_FAILED),
@@ -222,6 +222,26 @@ def _count_waiting_mails(actor: Actor) -> int:
         )
     )
     return db.session.scalar(_of_mails(actor, query)) or 0
+
+
+def _latest(actor: Actor) -> list[Incident]:
+    query = select(Incident)
+    if actor.site_ids is not None:
+        # A few of each site, by its index; then the newest of these.
+        newest = [
+            select(
+                select(Incident.id)
+                .where(Incident.site_id == site_id)
+                .order_by(Incident.created_at.desc())
+                .limit(_LATEST)
+                .subquery()
+            )
+            for site_id in sorted(actor.site_ids)
+        ]
+        if not newest:
+            return []
+        query = query.where(Incident.id.in_(union_all(*newest)))
+    return list(db.session.scalars(query.order_by(Incident.id.desc()).limit(_LATEST)))
 
 
 def _sources(actor: Actor, *states: VideoStatus, limit: int = _SHOWN) -> Shortened:
