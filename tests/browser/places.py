@@ -336,6 +336,7 @@ NO_PAGES = {
     "incidents.live": "a part of its page",
     "incidents.live_list": "a part of its page",
     "incidents.export": "a file",
+    "incident_review.reason_list": "JSON",
     "links.live": "a part of its page",
     "links.live_list": "a part of its page",
     "outbox.live": "a part of its page",

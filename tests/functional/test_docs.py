@@ -57,6 +57,8 @@ NOT_RUN = {
     "http://127.0.0.1:8000": "stays up; all these tests run it",
     "CONTRIBUTING.md: ./vigint demo     # the whole product, on footage it makes itself":
         "would run these tests",
+    'docs/review.md: {"error": "karim@example.com was first, on 30 Nov 2026, 15:04:05: confirmed. '
+    'Nothing was changed.",': "a refusal; test_review_api.py checks its form",
 }  # fmt: skip
 NOT_RUN_PAGES = {"docs/operations.md": "sets up a machine as root"}
 # Diagrams and answers, not programs.
