@@ -24,7 +24,7 @@ _MOST_REMEMBERED = 10_000
 
 def record_own_playback(actor: Actor, video: Video) -> None:
     """Record in the audit trail that a user plays a video by login."""
-    _record_once(actor, "video:played", f"video:{video.public_id}", video.site_id)
+    _record_if_possible(actor, "video:played", f"video:{video.public_id}", video.site_id)
 
 
 def own_playbacks(video: Video, limit: int = 20) -> list[AuditEvent]:
@@ -44,19 +44,22 @@ def own_playbacks(video: Video, limit: int = 20) -> list[AuditEvent]:
 
 def record_shown_addresses(actor: Actor, link: Link) -> None:
     """Record in the audit trail that a user was shown the addresses of a program's link."""
-    _record_once(actor, "link:shown", f"link:{link.id}", link.site_id)
+    _record_if_possible(actor, "link:shown", f"link:{link.id}", link.site_id)
 
 
 def record_download(
-    actor: Actor, action: str, subject: str, site_id: int, *, is_part: bool, **detail: str
+    actor: Actor, action: str, subject: str, site_id: int, *, continues: bool, **detail: str
 ) -> None:
     """Record in the audit trail that a user downloads a file.
 
     Args:
-        is_part: the request is for a part, with which a program may continue a download: it is
-            recorded if nothing was within a period of activity.
+        continues: the request may continue a download: it is recorded if nothing was within a
+            period of activity.
+
+    Raises:
+        StorageFull: nothing was recorded.
     """
-    _record_once(actor, action, subject, site_id, anew=not is_part, **detail)
+    _record_once(actor, action, subject, site_id, anew=not continues, **detail)
 
 
 def downloads_of(subject: str, actions: Iterable[str], limit: int = 20) -> list[AuditEvent]:
@@ -71,25 +74,29 @@ def downloads_of(subject: str, actions: Iterable[str], limit: int = 20) -> list[
     )
 
 
+def _record_if_possible(actor: Actor, action: str, subject: str, site_id: int) -> None:
+    try:
+        _record_once(actor, action, subject, site_id)
+    except StorageFull:
+        # Footage is shown even on a full disk; the log says that this was not recorded.
+        log.exception("%s of %s could not be recorded", action, subject)
+
+
 def _record_once(
     actor: Actor, action: str, subject: str, site_id: int, *, anew: bool = False, **detail: str
 ) -> None:
     now, seen = utcnow(), runtime().seen
     who = (actor.label, action, subject)
     before = seen.get(who)
-    if len(seen) >= _MOST_REMEMBERED:
-        _forget(seen, now)
-    seen[who] = now
     # Another process may have served the previous requests: check the trail.
-    if not anew and before is not None and now - before < _IDLE_END:
-        return
-    try:
+    if anew or before is None or now - before >= _IDLE_END:
         with transaction():
             if anew or not _is_recorded(who, now):
                 trail.record(actor, action, subject, site_id=site_id, **detail)
-    except StorageFull:
-        # Evidence is shown even on a full disk; the log says that this was not recorded.
-        log.exception("%s of %s could not be recorded", action, subject)
+    # Only now: what could not be recorded is not remembered as recorded.
+    if len(seen) >= _MOST_REMEMBERED:
+        _forget(seen, now)
+    seen[who] = now
 
 
 def _is_recorded(who: tuple[str, str, str], now: datetime) -> bool:

@@ -97,16 +97,17 @@ def get_download(actor: Actor, public_id: str, part: Part) -> Download:
     return Download(incident, part, _stored(incident, video, file, part, digest))
 
 
-def begin_download(actor: Actor, download: Download, *, first: int, is_part: bool) -> None:
+def begin_download(actor: Actor, download: Download, *, first: int) -> None:
     """Check what is about to be sent, and record it in the audit trail.
 
     Args:
-        first: the position of the first byte; a download that begins later is not checked again.
-        is_part: a range was asked for, as by a program that continues a download.
+        first: the position of the first byte; one that begins later is not checked again, and
+            may continue a download.
 
     Raises:
         FileUnavailable: the file is missing.
         FileDamaged: it is not what was stored.
+        StorageFull: it cannot be recorded.
     """
     incident, stored = download.incident, download.stored
     check = archive_damage if download.part == Part.FRAMES else file_damage
@@ -130,7 +131,7 @@ def begin_download(actor: Actor, download: Download, *, first: int, is_part: boo
         download.action,
         f"incident:{incident.reference}",
         incident.site_id,
-        is_part=is_part,
+        continues=first > 0,
         **{digest: stored.sha256},
     )
 

@@ -48,7 +48,7 @@ def download(public_id: str, part: str) -> Response:
     decided = decide(found.stored)
     sent = sent_bytes(decided)
     if sent is not None:
-        begin_download(actor(), found, first=sent[0], is_part=decided.status == 206)
+        begin_download(actor(), found, first=sent[0])
     return send(found.stored, decided)
 
 
