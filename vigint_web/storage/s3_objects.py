@@ -1,6 +1,7 @@
 """Transfer S3 objects in bounded memory: atomically, with checksums."""
 
 import base64
+import errno
 import hashlib
 import io
 import logging
@@ -217,6 +218,8 @@ class S3File(io.RawIOBase):
     def seek(self, position: int, whence: int = os.SEEK_SET) -> int:
         """Move to a position; abort the previous request."""
         base = {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: self._size}[whence]
+        if base + position < 0:
+            raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))  # as of any file
         if base + position != self._position:
             self._let_go()
             self._position, self._last = base + position, None
@@ -305,6 +308,8 @@ class _Slice(io.RawIOBase):
 
     def seek(self, position: int, whence: int = os.SEEK_SET) -> int:
         base = {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: self._size}[whence]
+        if base + position < 0:
+            raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))  # as of any file
         self._position = base + position
         return self._position
 

@@ -6,13 +6,22 @@ compressible, and any investigator can open it.
 
 import hashlib
 import json
+import struct
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 MANIFEST = "manifest.json"
 _SUFFIXES = {b"\xff\xd8\xff": ".jpg", b"\x89PN": ".png"}
+# APPNOTE 4.3.7, 4.3.12 and 4.3.16.
+_HEADER = struct.Struct("<4s5H3L2H")
+_IN_DIRECTORY = struct.Struct("<4s6H3L5H2L")
+_END = struct.Struct("<4s4H2LH")
+_VERSION = 20
+_ON_UNIX = 3 << 8 | _VERSION
+_1980_01_01 = 0x21
+_MODE = 0o600 << 16
 
 
 @dataclass(frozen=True)
@@ -90,3 +99,28 @@ class FramesArchive:
     def loader(self, entry: FrameEntry) -> Callable[[], bytes]:
         """Return a function that reads one frame's bytes on demand."""
         return lambda: self._zip.read(entry.name)
+
+
+def header_of(info: zipfile.ZipInfo) -> bytes:
+    """Return what is written before a file of an archive below 2 GiB."""
+    name = info.filename.encode()
+    return _HEADER.pack(b"PK\3\4", _VERSION, *_about(info, name)) + name
+
+
+def directory_of(infos: Sequence[zipfile.ZipInfo]) -> bytes:
+    """Return what is written behind all files of an archive below 2 GiB."""
+    directory, at = b"", 0
+    for info in infos:
+        name = info.filename.encode()
+        about = _about(info, name)
+        places = (0, 0, 0, _MODE, at)
+        directory += _IN_DIRECTORY.pack(b"PK\1\2", _ON_UNIX, _VERSION, *about, *places) + name
+        at += len(header_of(info)) + info.file_size
+    count = len(infos)
+    return directory + _END.pack(b"PK\5\6", 0, 0, count, count, len(directory), at, 0)
+
+
+def _about(info: zipfile.ZipInfo, name: bytes) -> tuple[int, ...]:
+    """Return flags, method, time, date, checksum, both sizes, the lengths of name and extras."""
+    size = info.file_size
+    return 0, zipfile.ZIP_STORED, 0, _1980_01_01, info.CRC, size, size, len(name), 0
