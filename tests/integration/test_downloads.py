@@ -332,13 +332,18 @@ def test_images_that_were_exchanged_with_their_manifest_are_not_sent(
 
 
 def test_of_a_large_file_the_length_and_the_list_are_checked(
-    operator: Person, incident: Incident, config: Config, monkeypatch: pytest.MonkeyPatch
+    operator: Person,
+    incident: Incident,
+    config: Config,
+    clock: Clock,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(intact, "READ_WHOLE", 100)
     for part in ("clip", "frames"):
         assert operator.browser.get(_address(incident, part)).status_code == 200
     path = _path(incident, "frames", config)
     path.write_bytes(path.read_bytes()[:-30])
+    clock.forward(minutes=11)  # what was found is forgotten
     assert operator.browser.get(_address(incident, "frames")).status_code == 409
 
 

@@ -2,6 +2,7 @@
 
 import io
 import struct
+import threading
 from collections.abc import Callable
 from errno import EIO
 from pathlib import Path
@@ -9,16 +10,20 @@ from typing import Any
 
 import pytest
 from flask import Flask
+from sqlalchemy import QueuePool
 
-from tests.helpers import Person, renew
+from tests.helpers import Clock, Person, renew
 from tests.library import STREAMED, Library
 from vigint_web.errors import StorageFull
 from vigint_web.extensions import db
-from vigint_web.models import AuditEvent, Incident, Role
+from vigint_web.models import AuditEvent, FileKind, Incident, Role
 from vigint_web.services.audit import trail
-from vigint_web.services.core.runtime import storage
+from vigint_web.services.core import verdicts
+from vigint_web.services.core.runtime import runtime, storage
+from vigint_web.services.core.verdicts import Verdicts
+from vigint_web.services.incidents import downloads
 from vigint_web.services.videos.frames_archive import FramesArchiveWriter
-from vigint_web.services.videos.intact import Damage, archive_damage
+from vigint_web.services.videos.intact import Damage, archive_damage, file_damage
 
 
 @pytest.fixture
@@ -83,6 +88,102 @@ def test_what_failed_is_not_remembered_as_recorded(
         assert operator.browser.get(_address(incident)).status_code == 500
     assert operator.browser.get(_address(incident), headers=_range(5)).status_code == 206
     assert _rows() == 1
+
+
+@pytest.fixture
+def checks(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Record, for each check of a clip, the connections to the database held meanwhile."""
+    found: list[int] = []
+
+    def counted(key: str, size: int, sha256: str) -> Damage | None:
+        pool = db.engine.pool
+        assert isinstance(pool, QueuePool)
+        found.append(pool.checkedout())
+        return file_damage(key, size, sha256)
+
+    monkeypatch.setattr(downloads, "file_damage", counted)
+    return found
+
+
+def _spoil(incident: Incident) -> None:
+    assert incident.video is not None
+    file = incident.video.file(FileKind.PLAYABLE)
+    assert file is not None
+    with storage().local_copy(file.key) as path:
+        path.write_bytes(path.read_bytes()[::-1])
+
+
+def test_a_check_holds_no_connection(
+    operator: Person, incident: Incident, checks: list[int]
+) -> None:
+    db.session.remove()  # that of the test
+    assert operator.browser.get(_address(incident)).status_code == 200
+    assert checks == [0]
+
+
+def test_many_requests_for_a_file_check_it_once(
+    operator: Person, incident: Incident, checks: list[int], clock: Clock
+) -> None:
+    for headers in [_range(0, 0)] * 3 + [_range(5), {}]:
+        assert operator.browser.get(_address(incident), headers=headers).status_code in {200, 206}
+    assert len(checks) == 1
+    clock.forward(minutes=11)
+    operator.browser.get(_address(incident), headers=_range(5))
+    assert len(checks) == 2, "a file may become damaged"
+
+
+def test_what_begins_later_is_checked_too(
+    operator: Person, incident: Incident, checks: list[int], clock: Clock
+) -> None:
+    _spoil(incident)
+    for _ in range(3):
+        answer = operator.browser.get(_address(incident), headers=_range(1))
+        assert answer.status_code == 409
+    assert (len(checks), _rows()) == (1, 0)
+    _spoil(incident)
+    clock.forward(minutes=2)
+    answer = operator.browser.get(_address(incident), headers=_range(1))
+    assert (answer.status_code, answer.data) == (206, STREAMED[1:]), "it was restored"
+
+
+def test_few_files_are_checked_at_once(
+    operator: Person, incident: Incident, library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = library.incident_of(library.incident())
+    assert operator.browser.get(_address(known)).status_code == 200
+    full = threading.BoundedSemaphore(1)
+    full.acquire()
+    with monkeypatch.context() as patch:
+        patch.setattr(runtime().verdicts, "_places", full)
+        answer = operator.browser.get(_address(incident))
+        assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")
+        assert operator.browser.get(_address(known)).status_code == 200, "it was checked before"
+    assert operator.browser.get(_address(incident)).status_code == 200
+    assert _rows() == 3
+
+
+def test_what_is_remembered_of_checks_has_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(verdicts, "_MOST_REMEMBERED", 2)
+    known, checked = Verdicts(), []
+
+    def check(key: str) -> None:
+        known.of(key, lambda: checked.append(key))
+
+    for key in ("a", "b", "c", "c", "b", "a"):
+        check(key)
+    assert checked == ["a", "b", "c", "a"]
+
+
+def test_a_failed_check_is_not_remembered_and_frees_its_place() -> None:
+    known = Verdicts()
+
+    def missing() -> None:
+        raise FileNotFoundError
+
+    for _ in range(5):
+        with pytest.raises(FileNotFoundError):
+            known.of("a", missing)
+    assert known.of("a", lambda: "length") == "length"
 
 
 KEY = "videos/vid_1/frames.zip"

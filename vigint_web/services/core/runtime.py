@@ -14,6 +14,7 @@ from vigint_web.config.config import Config
 from vigint_web.crypto.tokens import LinkTokens
 from vigint_web.media.tools import Tools, find_tools
 from vigint_web.services.core.counters import Counters
+from vigint_web.services.core.verdicts import Verdicts
 from vigint_web.storage import Storage
 from vigint_web.system.queue_socket import queue_url
 
@@ -31,6 +32,8 @@ class Runtime:
     queue_silent_until: float = 0.0
     # The time of each staff access, as (label, action, subject); a cache that saves queries.
     seen: dict[tuple[str, str, str], datetime] = field(default_factory=dict)
+    # What was found about files before they left as evidence.
+    verdicts: Verdicts = field(default_factory=Verdicts)
 
     def __post_init__(self) -> None:
         """Begin to count; nothing is connected yet."""

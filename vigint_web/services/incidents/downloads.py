@@ -9,7 +9,8 @@ from vigint_web.models import Incident, NamedFile, Video, VideoKind, VideoStatus
 from vigint_web.models.video_file import FRAMES, ORIGINAL, PLAYABLE, Slot
 from vigint_web.services.audit.staff_access import record_download
 from vigint_web.services.core.actors import Actor
-from vigint_web.services.core.runtime import config, storage
+from vigint_web.services.core.runtime import config, runtime, storage
+from vigint_web.services.core.transactions import release_connection
 from vigint_web.services.incidents.incidents import find_incident_of
 from vigint_web.services.videos.filenames import ascii_word, storage_suffix
 from vigint_web.services.videos.intact import archive_damage, file_damage
@@ -47,16 +48,12 @@ class Offer:
 
 @dataclass(frozen=True)
 class Download:
-    """One part of an incident with the data needed to send it."""
+    """One part of an incident with the data needed to send it, without the database."""
 
-    incident: Incident
+    reference: str
+    site_id: int
     part: Part
     stored: StoredBytes
-
-    @property
-    def action(self) -> str:
-        """Return the name of its audit event."""
-        return DOWNLOADED[self.part]
 
 
 DOWNLOADED = {part: f"incident:{part}_downloaded" for part in Part}
@@ -94,43 +91,47 @@ def get_download(actor: Actor, public_id: str, part: Part) -> Download:
     digest = _digest(incident, file, part)
     if file is None or digest is None:
         raise FileUnavailable
-    return Download(incident, part, _stored(incident, video, file, part, digest))
+    stored = _stored(incident, video, file, part, digest)
+    return Download(incident.reference, incident.site_id, part, stored)
 
 
 def begin_download(actor: Actor, download: Download, *, first: int) -> None:
     """Check what is about to be sent, and record it in the audit trail.
 
     Args:
-        first: the position of the first byte; one that begins later is not checked again, and
-            may continue a download.
+        first: the position of the first byte; one that begins later may continue a download.
 
     Raises:
         FileUnavailable: the file is missing.
         FileDamaged: it is not what was stored.
+        Busy: too many files are being checked.
         StorageFull: it cannot be recorded.
     """
-    incident, stored = download.incident, download.stored
-    check = archive_damage if download.part == Part.FRAMES else file_damage
+    part, stored = download.part, download.stored
+    release_connection()  # reading may take seconds
+    check = archive_damage if part == Part.FRAMES else file_damage
     try:
-        damage = check(stored.key, stored.size, stored.sha256) if first == 0 else None
+        damage = runtime().verdicts.of(
+            stored.key, lambda: check(stored.key, stored.size, stored.sha256)
+        )
     except FileNotFoundError:
-        log.error("%s of %s is missing: %s", download.part, incident.reference, stored.key)
+        log.error("%s of %s is missing: %s", part, download.reference, stored.key)
         raise FileUnavailable from None
     if damage is not None:
         log.error(
             "%s of %s is damaged, restore %s from a backup: %s",
-            download.part,
-            incident.reference,
+            part,
+            download.reference,
             stored.key,
             damage,
         )
         raise FileDamaged
-    digest = "manifest_sha256" if download.part == Part.FRAMES else "sha256"
+    digest = "manifest_sha256" if part == Part.FRAMES else "sha256"
     record_download(
         actor,
-        download.action,
-        f"incident:{incident.reference}",
-        incident.site_id,
+        DOWNLOADED[part],
+        f"incident:{download.reference}",
+        download.site_id,
         continues=first > 0,
         **{digest: stored.sha256},
     )
