@@ -10,18 +10,23 @@ from typing import Any
 
 import pytest
 from flask import Flask
-from sqlalchemy import QueuePool
+from sqlalchemy import QueuePool, text
 
 from tests.helpers import Clock, Person, renew
+from tests.integration.review.nights import plan_of_query
 from tests.library import STREAMED, Library
 from vigint_web.errors import StorageFull
 from vigint_web.extensions import db
 from vigint_web.models import AuditEvent, FileKind, Incident, Role
 from vigint_web.services.audit import trail
+from vigint_web.services.audit.staff_access import _newest_of, downloads_of
 from vigint_web.services.core import verdicts
+from vigint_web.services.core.actors import SYSTEM
 from vigint_web.services.core.runtime import runtime, storage
+from vigint_web.services.core.transactions import transaction
 from vigint_web.services.core.verdicts import Verdicts
 from vigint_web.services.incidents import downloads
+from vigint_web.services.incidents.downloads import DOWNLOADED
 from vigint_web.services.videos.frames_archive import FramesArchiveWriter
 from vigint_web.services.videos.intact import Damage, archive_damage, file_damage
 
@@ -184,6 +189,20 @@ def test_a_failed_check_is_not_remembered_and_frees_its_place() -> None:
         with pytest.raises(FileNotFoundError):
             known.of("a", missing)
     assert known.of("a", lambda: "length") == "length"
+
+
+@pytest.mark.both_databases(reason="plans")
+def test_the_downloads_of_an_incident_are_read_from_their_index(app: Flask) -> None:
+    with transaction():
+        for number in range(300):
+            trail.record(SYSTEM, "incident:clip_downloaded", f"incident:INC-{number}")
+    if db.engine.dialect.name == "postgresql":
+        db.session.execute(text("ANALYZE audit_events"))
+    plan = plan_of_query(_newest_of("incident:INC-7", DOWNLOADED.values()).limit(20))
+    assert "ix_audit_events_subject" in plan, plan
+    assert "Sort" not in plan, plan
+    assert "TEMP B-TREE" not in plan, plan
+    assert len(downloads_of("incident:INC-7", DOWNLOADED.values())) == 1
 
 
 KEY = "videos/vid_1/frames.zip"

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, ForeignKey, String
+from sqlalchemy import JSON, ForeignKey, Index, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from vigint_web.extensions import Base
@@ -14,6 +14,8 @@ class AuditEvent(Base):
     """Who did what to what, when; `hash` covers the row and the hash of the row before."""
 
     __tablename__ = "audit_events"
+    # The newest events of one thing.
+    __table_args__ = (Index("ix_audit_events_subject", "subject", "id"),)
 
     id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     at: Mapped[datetime] = mapped_column(UtcDateTime)

@@ -1,8 +1,9 @@
 """Incidents of a night, for the tests of lists and of the review."""
 
 from datetime import timedelta
+from typing import Any
 
-from sqlalchemy import text
+from sqlalchemy import Select, text
 
 from vigint_web.clock import utcnow
 from vigint_web.extensions import db
@@ -38,8 +39,12 @@ def add_incident(
 def plan_of(listed: IncidentList) -> str:
     """Return how the database reads a page of the first part of a list."""
     query, order = listed._parts()[0]
-    ordered = query.order_by(order.column.desc(), order.row_id.desc()).limit(50)
-    compiled = str(ordered.compile(db.engine, compile_kwargs={"literal_binds": True}))
+    return plan_of_query(query.order_by(order.column.desc(), order.row_id.desc()).limit(50))
+
+
+def plan_of_query(query: Select[Any]) -> str:
+    """Return how the database reads the rows of a query."""
+    compiled = str(query.compile(db.engine, compile_kwargs={"literal_binds": True}))
     if db.engine.dialect.name == "sqlite":
         return str(db.session.execute(text(f"EXPLAIN QUERY PLAN {compiled}")).all())
     db.session.execute(text("SET LOCAL enable_seqscan = off"))

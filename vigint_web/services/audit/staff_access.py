@@ -4,7 +4,7 @@ import logging
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
-from sqlalchemy import select
+from sqlalchemy import Select, select
 
 from vigint_web.clock import utcnow
 from vigint_web.errors import StorageFull
@@ -29,17 +29,8 @@ def record_own_playback(actor: Actor, video: Video) -> None:
 
 def own_playbacks(video: Video, limit: int = 20) -> list[AuditEvent]:
     """Return the playbacks by login of a video, newest first."""
-    return list(
-        db.session.scalars(
-            select(AuditEvent)
-            .where(
-                AuditEvent.action == "video:played",
-                AuditEvent.subject == f"video:{video.public_id}",
-            )
-            .order_by(AuditEvent.id.desc())
-            .limit(limit)
-        )
-    )
+    query = _newest_of(f"video:{video.public_id}", ["video:played"])
+    return list(db.session.scalars(query.limit(limit)))
 
 
 def record_shown_addresses(actor: Actor, link: Link) -> None:
@@ -64,13 +55,14 @@ def record_download(
 
 def downloads_of(subject: str, actions: Iterable[str], limit: int = 20) -> list[AuditEvent]:
     """Return the downloads of a thing's files by login, newest first."""
-    return list(
-        db.session.scalars(
-            select(AuditEvent)
-            .where(AuditEvent.action.in_(list(actions)), AuditEvent.subject == subject)
-            .order_by(AuditEvent.id.desc())
-            .limit(limit)
-        )
+    return list(db.session.scalars(_newest_of(subject, actions).limit(limit)))
+
+
+def _newest_of(subject: str, actions: Iterable[str]) -> Select[AuditEvent]:
+    return (
+        select(AuditEvent)
+        .where(AuditEvent.action.in_(list(actions)), AuditEvent.subject == subject)
+        .order_by(AuditEvent.id.desc())
     )
 
 
