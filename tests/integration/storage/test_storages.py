@@ -83,6 +83,8 @@ def test_reading_goes_wherever_it_is_sent(storage: Storage) -> None:
         assert file.read(1) == b""
         assert file.seek(-4, os.SEEK_CUR) == len(LONG) - 4
         assert file.read(10) == LONG[-4:]
+        with pytest.raises(OSError, match="Invalid argument"):
+            file.seek(-1)
         file.seek(5)
         assert file.read(3) == LONG[5:8]
     with storage.open(KEY, 10, 19) as file:
