@@ -44,7 +44,7 @@ def decide(
         NotFound: the actor sees no such incident.
         Invalid: the reason is missing or unknown, or the note is refused.
         AlreadyDecided: another decision came first.
-        DecisionOutOfOrder: the decision does not follow that state.
+        DecisionOutOfOrder: the decision does not follow that state, or the incident is undecided.
         IdempotencyConflict: another request had this name.
     """
     incident = get_incident(actor, reference)
@@ -98,6 +98,8 @@ def _compare(current: Incident, asked: tuple[IncidentState, str, str | None, str
     """Refuse a second decision, unless it is the same one: the second click of the same person."""
     decision = act_of(IncidentState(current.state)).value
     first = last_decision(current.id)
+    if first is None and current.state == IncidentState.NEW:
+        raise DecisionOutOfOrder  # the state that was seen is not of this incident
     if first is None:  # closed by the upgrade that added decisions
         raise AlreadyDecided(SYSTEM.label, decision)
     if (current.state, first.actor, first.reason, first.text) != asked:
