@@ -97,6 +97,12 @@ class DecisionOutOfOrder(Conflict):
     code = "decision_out_of_order"
 
 
+class TooManyNotes(Conflict):
+    """The incident has as many notes and records as it may have."""
+
+    code = "too_many_notes"
+
+
 class EditedMeanwhile(Conflict):
     """Another user changed this after the form was shown."""
 

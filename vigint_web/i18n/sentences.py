@@ -46,6 +46,7 @@ _REFUSALS: dict[str, LazyString] = {
     "edited_meanwhile": _("Someone else has changed this in the meantime. Reload the page and check."),
     "already_decided": _("%(by)s was first: %(decision)s. Nothing was changed."),
     "decision_out_of_order": _("This decision does not follow the present one. Check it and decide again."),
+    "too_many_notes": _("This incident has 500 notes and records, and takes no more. It can still be decided and assigned; note the rest elsewhere."),
     "assigned_meanwhile": _("The incident has been assigned to someone else, or to no one. Check it, then assign it again."),
     "email_taken": _("%(email)s exists already."),
     "no_second_factor": _("%(email)s has no second factor."),

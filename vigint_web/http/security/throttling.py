@@ -14,6 +14,7 @@ View = TypeVar("View", bound=Callable[..., object])
 
 READS = "600/minute"
 POSTS = "600/minute"
+REVIEWS = "600/minute"
 PIECES = "6000/minute"
 
 
@@ -35,6 +36,12 @@ def limit_reading(view: View) -> View:
 def limit_posting(view: View) -> View:
     """Limit the incidents that a key posts per minute, against malfunctioning detectors."""
     limited: Any = limiter.shared_limit(POSTS, scope="posting", key_func=_whose)(view)
+    return limited  # type: ignore[no-any-return]  # as above
+
+
+def limit_reviewing(view: View) -> View:
+    """Limit the requests of a reviewing key per minute, apart from the incidents that it posts."""
+    limited: Any = limiter.shared_limit(REVIEWS, scope="reviewing", key_func=_whose)(view)
     return limited  # type: ignore[no-any-return]  # as above
 
 

@@ -4,11 +4,11 @@ import unicodedata
 from collections.abc import Callable
 from typing import TypeVar
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from vigint_web.errors import IdempotencyConflict, Invalid, Mistake, MistakeCode
+from vigint_web.errors import IdempotencyConflict, Invalid, Mistake, MistakeCode, TooManyNotes
 from vigint_web.extensions import db
 from vigint_web.models import ActKind, Incident, IncidentAct
 from vigint_web.services.audit import trail
@@ -17,11 +17,14 @@ from vigint_web.services.core.transactions import transaction
 from vigint_web.services.incidents.incidents import get_incident
 
 LONGEST_NOTE = 2000
+# Of an incident, with records: its page shows all of them.
+MOST_NOTES = 500
 
 _DECISIONS = (ActKind.CONFIRMED, ActKind.FALSE_ALARM, ActKind.CLOSED, ActKind.REOPENED)
 
 # What people record with one key each; they change nothing else.
 OUTSIDE = frozenset({ActKind.POLICE_CALLED, ActKind.CONFIRMED_BY_SIGHT})
+_COUNTED = (ActKind.NOTE, *sorted(OUTSIDE))
 
 Result = TypeVar("Result")
 
@@ -37,6 +40,7 @@ def add_note(
     Raises:
         NotFound: the actor sees no such incident.
         Invalid: the note is empty or too long, or has control characters.
+        TooManyNotes: the incident takes no more.
         IdempotencyConflict: another request had this name.
     """
     text = checked_note(text)
@@ -56,6 +60,7 @@ def record_outside(
     Raises:
         NotFound: the actor sees no such incident.
         Invalid: it is none of these.
+        TooManyNotes: the incident takes no more.
         IdempotencyConflict: another request had this name.
     """
     if kind not in OUTSIDE:
@@ -179,6 +184,16 @@ def _record(
 
     def act() -> IncidentAct:
         with transaction() as session:
+            _refuse_too_many(session, incident)
             return add_act(session, actor, incident, kind, text=text, request_id=request_id)
 
     return once(lambda: find_repeated(actor, request_id, incident, kind, text, None, None), act)
+
+
+def _refuse_too_many(session: Session, incident: Incident) -> None:
+    # Without a lock: on PostgreSQL simultaneous requests may exceed the limit by a few.
+    query = select(func.count()).where(
+        IncidentAct.incident_id == incident.id, IncidentAct.kind.in_(_COUNTED)
+    )
+    if (session.scalar(query) or 0) >= MOST_NOTES:
+        raise TooManyNotes

@@ -32,6 +32,7 @@ _CHANGE = {
     "invalid_request": 422,
     "storage_full": 507,
 }
+_RECORD = {**_CHANGE, "too_many_notes": 409}
 _NAMED = (
     Parameter(
         "Idempotency-Key",
@@ -50,10 +51,10 @@ REVIEW_OPERATIONS: Mapping[str, Operation] = {
         refused={409: DecisionRefusedDocument},
     ),
     "incident_review.add_note": Operation(
-        "Incidents", {201: ActDocument}, _CHANGE, _NAMED, {"application/json": NoteBody}
+        "Incidents", {201: ActDocument}, _RECORD, _NAMED, {"application/json": NoteBody}
     ),
     "incident_review.record": Operation(
-        "Incidents", {201: ActDocument}, _CHANGE, _NAMED, {"application/json": RecordBody}
+        "Incidents", {201: ActDocument}, _RECORD, _NAMED, {"application/json": RecordBody}
     ),
     "incident_review.assign": Operation(
         "Incidents",

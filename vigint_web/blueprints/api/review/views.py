@@ -14,7 +14,7 @@ from vigint_web.extensions import csrf
 from vigint_web.http.pages.documents import request_name
 from vigint_web.http.pages.request_models import RequestModel, read_body
 from vigint_web.http.security.identity import api_key
-from vigint_web.http.security.throttling import limit_posting, limit_reading
+from vigint_web.http.security.throttling import limit_reading, limit_reviewing
 from vigint_web.serializers.review_api import act_document, reasons_document, review_document
 from vigint_web.services.core.actors import as_key
 from vigint_web.services.incidents.incidents import get_incident
@@ -30,7 +30,7 @@ Asked = TypeVar("Asked", bound=RequestModel)
 
 
 @blueprint.post(f"{_INCIDENT}/decision")
-@limit_posting
+@limit_reviewing
 def decide(reference: str) -> Response:
     """Confirm an incident, call it a false alarm, close it or reopen it."""
     asked = _asked(reference, DecisionBody)
@@ -47,7 +47,7 @@ def decide(reference: str) -> Response:
 
 
 @blueprint.post(f"{_INCIDENT}/notes")
-@limit_posting
+@limit_reviewing
 def add_note(reference: str) -> tuple[Response, int]:
     """Add a note to an incident."""
     text = _asked(reference, NoteBody).text
@@ -56,7 +56,7 @@ def add_note(reference: str) -> tuple[Response, int]:
 
 
 @blueprint.post(f"{_INCIDENT}/records")
-@limit_posting
+@limit_reviewing
 def record(reference: str) -> tuple[Response, int]:
     """Record a call to the police, or a confirmation by sight."""
     kind = _asked(reference, RecordBody).kind
@@ -65,7 +65,7 @@ def record(reference: str) -> tuple[Response, int]:
 
 
 @blueprint.post(f"{_INCIDENT}/assignee")
-@limit_posting
+@limit_reviewing
 def assign(reference: str) -> Response:
     """Assign an incident to a user, or to no one."""
     asked = _asked(reference, AssigneeBody)

@@ -11,7 +11,8 @@ from vigint_web.blueprints.forms import DECIDED, ActionForm
 from vigint_web.blueprints.pages.incidents.blueprint import blueprint
 from vigint_web.clock import utcnow
 from vigint_web.config.values import LOCALES
-from vigint_web.errors import Invalid
+from vigint_web.errors import Invalid, TooManyNotes
+from vigint_web.http.base.errors import status_of
 from vigint_web.http.pages.incident_filters import FROM_LIST, Walk, asked_incidents, asked_walk
 from vigint_web.http.pages.live import live_page
 from vigint_web.http.pages.mail_frames import mail_frame
@@ -110,8 +111,9 @@ def add_note(reference: str) -> Response | tuple[str, int]:
     incidents.get_incident(actor(), reference)
     try:
         acts.add_note(actor(), reference, text)
-    except Invalid as error:
-        return _page(reference, note_text=text, note_mistake=error_sentence(error)), 422
+    except (Invalid, TooManyNotes) as error:
+        page = _page(reference, note_text=text, note_mistake=error_sentence(error))
+        return page, status_of(error)
     flash(_("Note added."), "success")
     return redirect(url_for("incidents.show", reference=reference, **asked_walk().arguments))
 
