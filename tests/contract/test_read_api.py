@@ -37,7 +37,7 @@ def _key(*scopes: Scope, site: Site | None = None) -> str:
 @pytest.fixture
 def read(client: FlaskClient) -> Any:
     """Provide a function that sends requests with a key that may read."""
-    key = _key(Scope.READ)
+    key = _key(Scope.READ, Scope.REVIEW)
 
     def get(path: str, status: int = 200, key: str = key) -> Any:
         answer = client.get(path, headers={"Authorization": f"Bearer {key}"})
@@ -157,6 +157,18 @@ def test_incidents_name_who_works_on_them(read: Any, reviewed: list[str]) -> Non
     listed = read("/api/v1/incidents?assignee=karim@example.com")["incidents"]
     assert {one["assignee"] for one in listed} == {"karim@example.com"}
     assert read("/api/v1/incidents?state=new")["incidents"][0]["assignee"] is None
+
+
+def test_only_a_key_that_may_assign_learns_who_works_on_incidents(
+    read: Any, reviewed: list[str]
+) -> None:
+    reader = _key(Scope.READ)
+    page = read("/api/v1/incidents", key=reader)
+    assert "karim" not in str(page)
+    assert [name for one in page["incidents"] for name in one if name == "assignee"] == []
+    for address in ("karim@example.com", "nobody@example.com"):
+        refused = read(f"/api/v1/incidents?assignee={address}", 403, key=reader)
+        assert refused["code"] == "insufficient_scope"
 
 
 @pytest.mark.parametrize(

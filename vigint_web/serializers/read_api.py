@@ -5,7 +5,7 @@ They contain no token of a person's link: showing one is a separate, audited act
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, NotRequired
 
 from typing_extensions import TypedDict
 
@@ -54,7 +54,7 @@ class SourcesDocument(TypedDict):
 
 
 class IncidentDocument(TypedDict):
-    """An incident as reported by a detector."""
+    """An incident as reported by a detector; `assignee` is for keys with the scope `review`."""
 
     reference: str
     site: str
@@ -78,8 +78,8 @@ class IncidentDocument(TypedDict):
     decision: Decision | None
     reason: str | None
     decided_at: str | None
-    # The address of the user who works on it.
-    assignee: str | None
+    # The address of the user who works on it, for keys with the scope `review`.
+    assignee: NotRequired[str | None]
 
 
 class IncidentsDocument(TypedDict):
@@ -159,14 +159,14 @@ def source_document(source: Source) -> SourceDocument:
     }
 
 
-def incident_document(incident: Incident, assignees: Mapping[int, str]) -> IncidentDocument:
+def incident_document(incident: Incident, assignees: Mapping[int, str] | None) -> IncidentDocument:
     """Return the reported facts and the review.
 
     Args:
-        assignees: addresses by the ids of users.
+        assignees: addresses by the ids of users; None leaves the assignee out.
     """
-    video = incident.video
-    return {
+    video, judged = incident.video, decision_document(incident)
+    document: IncidentDocument = {
         "reference": incident.reference,
         "site": incident.site_name or incident.site.name,
         "camera": incident.camera.name if incident.camera else None,
@@ -186,9 +186,13 @@ def incident_document(incident: Incident, assignees: Mapping[int, str]) -> Incid
         "video_status": VideoStatus(video.status) if video else None,
         "status_url": addresses.incident_document(incident.reference),
         "state": IncidentState(incident.state),
-        **decision_document(incident),
-        "assignee": assignees.get(incident.assignee_id or 0),
+        "decision": judged["decision"],
+        "reason": judged["reason"],
+        "decided_at": judged["decided_at"],
     }
+    if assignees is not None:
+        document["assignee"] = assignees.get(incident.assignee_id or 0)
+    return document
 
 
 def link_document(link: Link) -> LinkDocument:

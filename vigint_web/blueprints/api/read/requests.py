@@ -39,5 +39,7 @@ class IncidentsQuery(PageQuery):
         None, description="Incidents with this judgement, also closed ones."
     )
     assignee: Annotated[str, address_in_query()] | None = Field(
-        None, description="Incidents assigned to the user with this e-mail address."
+        None,
+        description="Incidents assigned to the user with this e-mail address; for keys that also "
+        "have the scope `review`.",
     )

@@ -7,8 +7,10 @@ from flask import Blueprint, Response, jsonify, request, url_for
 
 from vigint_web.blueprints.api.read.requests import IncidentsQuery, PageQuery
 from vigint_web.http.pages.request_models import read_query
+from vigint_web.http.security.guard import Forbidden
 from vigint_web.http.security.identity import api_key
 from vigint_web.http.security.throttling import limit_reading
+from vigint_web.models import Scope
 from vigint_web.serializers.read_api import (
     access_document,
     incident_document,
@@ -53,10 +55,13 @@ def source(source_id: str) -> Response:
 def incidents() -> Response:
     """List the incidents of the key's site, newest first, all or those of a filter."""
     asked = read_query(IncidentsQuery)
+    names_staff = api_key().allows(Scope.REVIEW)
+    if asked.assignee is not None and not names_staff:
+        raise Forbidden("insufficient_scope")  # or addresses could be guessed
     assignee = None if asked.assignee is None else find_user_id(asked.assignee) or _NO_USER
     wanted = IncidentFilter(state=asked.state, decision=asked.decision, assignee_id=assignee)
     found = find_incidents(_actor(), wanted, Cursor(before=asked.before), asked.limit)
-    assignees = assignees_of(found.rows)
+    assignees = assignees_of(found.rows) if names_staff else None
     return _answer("incidents", found, lambda row: incident_document(row, assignees))
 
 
