@@ -22,6 +22,7 @@ from vigint_web.services.operations.reconciler import reconcile
 from vigint_web.services.retention.changes import follow, withdraw_report
 from vigint_web.services.retention.moves import move_dates
 from vigint_web.services.retention.purge import purge_due, purge_outbox, sweep_orphans
+from vigint_web.services.review.named_requests import forget_old_names
 from vigint_web.services.uploads import uploads
 from vigint_web.services.videos.late_files import copy_late_files
 from vigint_web.services.videos.retention_dates import in_force
@@ -126,6 +127,7 @@ class _Housekeeping:
             forget_sessions(log_days)
         forget_old_mails()
         forget_old_cooldowns()
+        forget_old_names()
 
 
 class _Retention:

@@ -11,7 +11,7 @@ from vigint_web.models.mail import Mail
 from vigint_web.models.notification import Notification, NotificationKind, NotificationState
 from vigint_web.models.recovery_code import RecoveryCode
 from vigint_web.models.retention import RetentionReport, RetentionSetting
-from vigint_web.models.review import ActKind, FalseAlarmReason, IncidentAct
+from vigint_web.models.review import ActKind, FalseAlarmReason, IncidentAct, NamedRequest
 from vigint_web.models.session import UserSession
 from vigint_web.models.site import Camera, Site
 from vigint_web.models.source import Counter, Source, Tag, source_tags
@@ -43,6 +43,7 @@ __all__ = [
     "Link",
     "Mail",
     "NamedFile",
+    "NamedRequest",
     "Notification",
     "NotificationKind",
     "NotificationState",

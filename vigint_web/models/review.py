@@ -3,8 +3,7 @@
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import ForeignKey, Index, String, Text
-from sqlalchemy import text as clause
+from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from vigint_web.clock import utcnow
@@ -33,17 +32,7 @@ class IncidentAct(Base):
     """One act about an incident; rows are only added."""
 
     __tablename__ = "incident_acts"
-    __table_args__ = (
-        Index("ix_incident_acts_incident", "incident_id", "id"),
-        Index(
-            "uq_incident_acts_api_key_request",
-            "api_key_id",
-            "request_id",
-            unique=True,
-            sqlite_where=clause("request_id IS NOT NULL"),
-            postgresql_where=clause("request_id IS NOT NULL"),
-        ),
-    )
+    __table_args__ = (Index("ix_incident_acts_incident", "incident_id", "id"),)
 
     id: Mapped[int] = mapped_column(primary_key=True)
     incident_id: Mapped[int] = mapped_column(ForeignKey("incidents.id", ondelete="CASCADE"))
@@ -57,10 +46,22 @@ class IncidentAct(Base):
     reason: Mapped[str | None] = mapped_column(String(64))
     # The address of the user an incident was assigned to.
     assignee: Mapped[str | None] = mapped_column(String(254))
-    # The acting key, without a constraint, and its name for the request: a repeated one adds
-    # nothing.
-    api_key_id: Mapped[int | None]
-    request_id: Mapped[str | None] = mapped_column(String(255))
+
+
+class NamedRequest(Base):
+    """An accepted request about an incident, by its key's name for it (`Idempotency-Key`)."""
+
+    __tablename__ = "named_requests"
+    __table_args__ = (UniqueConstraint("api_key_id", "request_id"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    api_key_id: Mapped[int] = mapped_column(ForeignKey("api_keys.id"))
+    request_id: Mapped[str] = mapped_column(String(255))
+    # SHA-256 of what was asked.
+    fingerprint: Mapped[str] = mapped_column(String(64))
+    # Null: nothing was to change.
+    act_id: Mapped[int | None] = mapped_column(ForeignKey("incident_acts.id", ondelete="CASCADE"))
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow, index=True)
 
 
 class FalseAlarmReason(Base):

@@ -20,18 +20,27 @@ _PARTIAL = {
 
 
 def upgrade() -> None:
-    # A plain number: SQLite adds no constraint to a table without copying it.
-    op.add_column("incident_acts", sa.Column("api_key_id", sa.Integer()))
-    op.add_column("incident_acts", sa.Column("request_id", sa.String(255)))
-    named = sa.text("request_id IS NOT NULL")
-    op.create_index(
-        "uq_incident_acts_api_key_request",
-        "incident_acts",
-        ["api_key_id", "request_id"],
-        unique=True,
-        sqlite_where=named,
-        postgresql_where=named,
+    op.create_table(
+        "named_requests",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("api_key_id", sa.Integer(), nullable=False),
+        sa.Column("request_id", sa.String(255), nullable=False),
+        sa.Column("fingerprint", sa.String(64), nullable=False),
+        sa.Column("act_id", sa.Integer()),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["api_key_id"], ["api_keys.id"], name=op.f("fk_named_requests_api_key_id_api_keys")
+        ),
+        sa.ForeignKeyConstraint(
+            ["act_id"],
+            ["incident_acts.id"],
+            name=op.f("fk_named_requests_act_id_incident_acts"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_named_requests")),
+        sa.UniqueConstraint("api_key_id", "request_id", name=op.f("uq_named_requests_api_key_id")),
     )
+    op.create_index(op.f("ix_named_requests_created_at"), "named_requests", ["created_at"])
     op.create_index("ix_incidents_site_state", "incidents", ["site_id", "state", "id"])
     for name, column in _PARTIAL.items():
         known = sa.text(f"{column} IS NOT NULL")
@@ -47,6 +56,4 @@ def upgrade() -> None:
 def downgrade() -> None:
     for name in (*_PARTIAL, "ix_incidents_site_state"):
         op.drop_index(name, "incidents")
-    op.drop_index("uq_incident_acts_api_key_request", "incident_acts")
-    for name in ("request_id", "api_key_id"):
-        op.drop_column("incident_acts", name)
+    op.drop_table("named_requests")

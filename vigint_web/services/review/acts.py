@@ -1,20 +1,22 @@
 """Record acts about incidents: notes, and what happened outside Vigint."""
 
 import unicodedata
-from collections.abc import Callable
-from typing import TypeVar
 
 from sqlalchemy import func, select
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from vigint_web.errors import IdempotencyConflict, Invalid, Mistake, MistakeCode, TooManyNotes
+from vigint_web.errors import Invalid, Mistake, MistakeCode, NotFound, TooManyNotes
 from vigint_web.extensions import db
 from vigint_web.models import ActKind, Incident, IncidentAct
 from vigint_web.services.audit import trail
 from vigint_web.services.core.actors import Actor
-from vigint_web.services.core.transactions import transaction
 from vigint_web.services.incidents.incidents import get_incident
+from vigint_web.services.review.named_requests import (
+    Named,
+    act_of_repeated,
+    do_once,
+    find_repeated,
+)
 
 LONGEST_NOTE = 2000
 # Of an incident, with records: its page shows all of them.
@@ -26,16 +28,12 @@ _DECISIONS = (ActKind.CONFIRMED, ActKind.FALSE_ALARM, ActKind.CLOSED, ActKind.RE
 OUTSIDE = frozenset({ActKind.POLICE_CALLED, ActKind.CONFIRMED_BY_SIGHT})
 _COUNTED = (ActKind.NOTE, *sorted(OUTSIDE))
 
-Result = TypeVar("Result")
 
-
-def add_note(
-    actor: Actor, reference: str, text: str, *, request_id: str | None = None
-) -> IncidentAct:
+def add_note(actor: Actor, reference: str, text: str, *, named: Named | None = None) -> IncidentAct:
     """Add a note to an incident.
 
     Args:
-        request_id: a key's name for the request; a repetition adds nothing.
+        named: a key's name for the request; a repetition adds nothing.
 
     Raises:
         NotFound: the actor sees no such incident.
@@ -46,16 +44,16 @@ def add_note(
     text = checked_note(text)
     if not text:
         raise Invalid([Mistake(MistakeCode.MISSING, "text")])
-    return _record(actor, reference, ActKind.NOTE, text, request_id)
+    return _record(actor, reference, ActKind.NOTE, text, named)
 
 
 def record_outside(
-    actor: Actor, reference: str, kind: ActKind, *, request_id: str | None = None
+    actor: Actor, reference: str, kind: ActKind, *, named: Named | None = None
 ) -> IncidentAct:
     """Record that the police were called, or that the call was confirmed by sight.
 
     Args:
-        request_id: as above.
+        named: as above.
 
     Raises:
         NotFound: the actor sees no such incident.
@@ -65,7 +63,7 @@ def record_outside(
     """
     if kind not in OUTSIDE:
         raise Invalid([Mistake(MistakeCode.UNKNOWN_ACT, "kind")])
-    return _record(actor, reference, kind, "", request_id)
+    return _record(actor, reference, kind, "", named)
 
 
 def checked_note(text: str) -> str:
@@ -93,7 +91,6 @@ def add_act(
     text: str = "",
     reason: str | None = None,
     assignee: str | None = None,
-    request_id: str | None = None,
 ) -> IncidentAct:
     """Add an act and its audit event, in the caller's transaction.
 
@@ -107,8 +104,6 @@ def add_act(
         text=text,
         reason=reason,
         assignee=assignee,
-        api_key_id=actor.api_key_id,
-        request_id=request_id if actor.api_key_id is not None else None,
     )
     session.add(act)
     detail = {"reason": reason, "assignee": assignee}
@@ -120,47 +115,6 @@ def add_act(
         **{name: value for name, value in detail.items() if value is not None},
     )
     return act
-
-
-def find_repeated(
-    actor: Actor, request_id: str | None, incident: Incident, kind: ActKind, *told: str | None
-) -> IncidentAct | None:
-    """Return the act of an earlier identical request of a key.
-
-    Args:
-        told: text, reason and assignee of the act.
-
-    Raises:
-        IdempotencyConflict: another request had this name.
-    """
-    if request_id is None or actor.api_key_id is None:
-        return None
-    found = db.session.scalar(
-        select(IncidentAct).where(
-            IncidentAct.api_key_id == actor.api_key_id, IncidentAct.request_id == request_id
-        )
-    )
-    if found is None:
-        return None
-    before = (found.incident_id, found.kind, found.text, found.reason, found.assignee)
-    if before != (incident.id, kind, *told):
-        raise IdempotencyConflict
-    return found
-
-
-def once(find: Callable[[], Result | None], act: Callable[[], Result]) -> Result:
-    """Act, or return the result of an earlier or simultaneous identical request."""
-    found = find()
-    if found is not None:
-        return found
-    try:
-        return act()
-    except IntegrityError:
-        # The same request at the same moment in another thread.
-        found = find()
-        if found is None:
-            raise
-        return found
 
 
 def acts_of(incident_id: int) -> list[IncidentAct]:
@@ -178,16 +132,19 @@ def last_decision(incident_id: int) -> IncidentAct | None:
 
 
 def _record(
-    actor: Actor, reference: str, kind: ActKind, text: str, request_id: str | None
+    actor: Actor, reference: str, kind: ActKind, text: str, named: Named | None
 ) -> IncidentAct:
     incident = get_incident(actor, reference)
 
-    def act() -> IncidentAct:
-        with transaction() as session:
-            _refuse_too_many(session, incident)
-            return add_act(session, actor, incident, kind, text=text, request_id=request_id)
+    def act(session: Session) -> IncidentAct:
+        _refuse_too_many(session, incident)
+        return add_act(session, actor, incident, kind, text=text)
 
-    return once(lambda: find_repeated(actor, request_id, incident, kind, text, None, None), act)
+    repeated = find_repeated(actor, named)
+    added = do_once(actor, named, act) if repeated is None else act_of_repeated(repeated)
+    if added is None:
+        raise NotFound  # deleted meanwhile, with its incident
+    return added
 
 
 def _refuse_too_many(session: Session, incident: Incident) -> None:

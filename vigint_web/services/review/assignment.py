@@ -1,16 +1,18 @@
 """Assign incidents to users."""
 
 from sqlalchemy import or_, select, update
+from sqlalchemy.orm import Session
 
 from vigint_web.errors import AssignedMeanwhile, Invalid, Mistake, MistakeCode
 from vigint_web.extensions import db
-from vigint_web.models import ActKind, Incident, Role, Site, User
+from vigint_web.models import ActKind, Incident, IncidentAct, Role, Site, User
 from vigint_web.permissions import Permission, may
 from vigint_web.services.accounts.users import normalise_email
 from vigint_web.services.core.actors import Actor
 from vigint_web.services.core.transactions import change, transaction
 from vigint_web.services.incidents.incidents import get_incident
-from vigint_web.services.review.acts import add_act, find_repeated, once
+from vigint_web.services.review.acts import add_act
+from vigint_web.services.review.named_requests import Named, do_once, find_repeated
 
 
 def assignable(site_id: int) -> list[User]:
@@ -23,19 +25,11 @@ def assignable(site_id: int) -> list[User]:
     return list(db.session.scalars(query.order_by(User.email)))
 
 
-def assign(
-    actor: Actor,
-    reference: str,
-    user_id: int | None,
-    *,
-    seen: int | None,
-    request_id: str | None = None,
-) -> Incident:
+def assign(actor: Actor, reference: str, user_id: int | None, *, seen: int | None) -> Incident:
     """Assign an incident to a user, or to none.
 
     Args:
         seen: the assignee that the actor saw.
-        request_id: a key's name for the request.
 
     Raises:
         NotFound: the actor sees no such incident.
@@ -50,23 +44,8 @@ def assign(
             raise Invalid([Mistake(MistakeCode.UNKNOWN_ASSIGNEE, "assignee")])
         email = known[user_id]
     with transaction() as session:
-        changed = change(
-            session,
-            update(Incident)
-            .where(
-                Incident.id == incident.id,
-                Incident.assignee_id.is_not_distinct_from(seen),
-                Incident.assignee_id.is_distinct_from(user_id),
-            )
-            .values(assignee_id=user_id),
-        )
-        if changed:
-            kind = ActKind.UNASSIGNED if user_id is None else ActKind.ASSIGNED
-            add_act(session, actor, incident, kind, assignee=email, request_id=request_id)
-    current = get_incident(actor, reference)
-    if current.assignee_id != user_id:
-        raise AssignedMeanwhile(assignee_of(current))
-    return current
+        _assign(session, actor, incident, user_id, email, seen)
+    return get_incident(actor, reference)
 
 
 def assign_by_address(
@@ -75,13 +54,13 @@ def assign_by_address(
     email: str | None,
     *,
     seen: str | None,
-    request_id: str | None = None,
+    named: Named | None = None,
 ) -> Incident:
     """Assign an incident to the user with an address, or to none.
 
     Args:
         seen: the address of the assignee that the actor saw.
-        request_id: a key's name for the request; a repetition assigns nothing.
+        named: a key's name for the request; a repetition assigns nothing.
 
     Raises:
         NotFound: the actor sees no such incident.
@@ -90,27 +69,57 @@ def assign_by_address(
         IdempotencyConflict: another request had this name.
     """
     incident = get_incident(actor, reference)
-    wanted, user_id = None, None
-    if email is not None:
-        wanted = normalise_email(email)
-        user_id = {user.email: user.id for user in assignable(incident.site_id)}.get(wanted)
-        if user_id is None:
-            raise Invalid([Mistake(MistakeCode.NOT_ASSIGNABLE, "email")])
-    kind = ActKind.UNASSIGNED if wanted is None else ActKind.ASSIGNED
-
-    def find() -> Incident | None:
-        repeated = find_repeated(actor, request_id, incident, kind, "", None, wanted)
-        return get_incident(actor, reference) if repeated is not None else None
-
-    def act() -> Incident:
-        present = assignee_of(incident)
+    # First: the user of an accepted request may have been deactivated since.
+    if find_repeated(actor, named) is None:
+        user_id, wanted = _user_with(email, incident)
         expected = normalise_email(seen) if seen is not None else None
-        if present not in {expected, wanted}:
-            raise AssignedMeanwhile(present)
-        before = incident.assignee_id
-        return assign(actor, reference, user_id, seen=before, request_id=request_id)
 
-    return once(find, act)
+        def act(session: Session) -> IncidentAct | None:
+            current = get_incident(actor, reference)
+            present = assignee_of(current)
+            if present not in {expected, wanted}:
+                raise AssignedMeanwhile(present)
+            return _assign(session, actor, current, user_id, wanted, current.assignee_id)
+
+        do_once(actor, named, act)
+    return get_incident(actor, reference)
+
+
+def _user_with(email: str | None, incident: Incident) -> tuple[int | None, str | None]:
+    if email is None:
+        return None, None
+    wanted = normalise_email(email)
+    user_id = {user.email: user.id for user in assignable(incident.site_id)}.get(wanted)
+    if user_id is None:
+        raise Invalid([Mistake(MistakeCode.NOT_ASSIGNABLE, "email")])
+    return user_id, wanted
+
+
+def _assign(
+    session: Session,
+    actor: Actor,
+    incident: Incident,
+    user_id: int | None,
+    email: str | None,
+    seen: int | None,
+) -> IncidentAct | None:
+    changed = change(
+        session,
+        update(Incident)
+        .where(
+            Incident.id == incident.id,
+            Incident.assignee_id.is_not_distinct_from(seen),
+            Incident.assignee_id.is_distinct_from(user_id),
+        )
+        .values(assignee_id=user_id),
+    )
+    if changed:
+        kind = ActKind.UNASSIGNED if user_id is None else ActKind.ASSIGNED
+        return add_act(session, actor, incident, kind, assignee=email)
+    current = get_incident(actor, incident.reference)
+    if current.assignee_id != user_id:
+        raise AssignedMeanwhile(assignee_of(current))
+    return None
 
 
 def assignee_of(incident: Incident) -> str | None:

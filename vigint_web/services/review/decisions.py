@@ -3,21 +3,17 @@
 from datetime import datetime
 
 from sqlalchemy import update
+from sqlalchemy.orm import Session
 
 from vigint_web.clock import utcnow
 from vigint_web.errors import AlreadyDecided, DecisionOutOfOrder, Invalid, Mistake, MistakeCode
-from vigint_web.models import Incident, IncidentState
+from vigint_web.models import Incident, IncidentAct, IncidentState
 from vigint_web.services.core.actors import SYSTEM, Actor
-from vigint_web.services.core.transactions import change, transaction
+from vigint_web.services.core.transactions import change
 from vigint_web.services.incidents.incidents import get_incident
 from vigint_web.services.review import reasons
-from vigint_web.services.review.acts import (
-    add_act,
-    checked_note,
-    find_repeated,
-    last_decision,
-    once,
-)
+from vigint_web.services.review.acts import add_act, checked_note, last_decision
+from vigint_web.services.review.named_requests import Named, do_once, find_repeated
 from vigint_web.services.review.transitions import act_of, may_follow
 
 
@@ -29,7 +25,7 @@ def decide(
     seen: IncidentState,
     reason: str | None = None,
     note: str = "",
-    request_id: str | None = None,
+    named: Named | None = None,
 ) -> Incident:
     """Confirm an incident, call it a false alarm, close it or reopen it.
 
@@ -38,7 +34,7 @@ def decide(
         seen: the state that the actor saw; the decision counts only if it still has it.
         reason: the code of a reason, required for a false alarm.
         note: an explanation, at most `LONGEST_NOTE` characters.
-        request_id: a key's name for the request; a repetition decides nothing.
+        named: a key's name for the request; a repetition decides nothing.
 
     Raises:
         NotFound: the actor sees no such incident.
@@ -49,49 +45,38 @@ def decide(
     """
     incident = get_incident(actor, reference)
     note = checked_note(note)
-    reason = checked_reason(wanted, reason)
-    if not may_follow(seen, wanted):
-        raise DecisionOutOfOrder
-
-    def find() -> Incident | None:
-        told = (note, reason, None)
-        repeated = find_repeated(actor, request_id, incident, act_of(wanted), *told)
-        return get_incident(actor, reference) if repeated is not None else None
-
-    return once(find, lambda: _decide(actor, incident, wanted, seen, reason, note, request_id))
+    # First: the reason of an accepted request may have been removed since.
+    if find_repeated(actor, named) is None:
+        reason = checked_reason(wanted, reason)
+        if not may_follow(seen, wanted):
+            raise DecisionOutOfOrder
+        do_once(
+            actor,
+            named,
+            lambda session: _decide(session, actor, incident, wanted, seen, reason, note),
+        )
+    return get_incident(actor, reference)
 
 
 def _decide(
+    session: Session,
     actor: Actor,
     incident: Incident,
     wanted: IncidentState,
     seen: IncidentState,
     reason: str | None,
     note: str,
-    request_id: str | None,
-) -> Incident:
-    now = utcnow()
-    with transaction() as session:
-        decided = change(
-            session,
-            update(Incident)
-            .where(Incident.id == incident.id, Incident.state == seen)
-            .values(state=wanted, **_judgement(wanted, actor, reason, now)),
-        )
-        if decided:
-            add_act(
-                session,
-                actor,
-                incident,
-                act_of(wanted),
-                text=note,
-                reason=reason,
-                request_id=request_id,
-            )
-    current = get_incident(actor, incident.reference)
-    if not decided:
-        _compare(current, (wanted, actor.label, reason, note))
-    return current
+) -> IncidentAct | None:
+    decided = change(
+        session,
+        update(Incident)
+        .where(Incident.id == incident.id, Incident.state == seen)
+        .values(state=wanted, **_judgement(wanted, actor, reason, utcnow())),
+    )
+    if decided:
+        return add_act(session, actor, incident, act_of(wanted), text=note, reason=reason)
+    _compare(get_incident(actor, incident.reference), (wanted, actor.label, reason, note))
+    return None
 
 
 def _compare(current: Incident, asked: tuple[IncidentState, str, str | None, str]) -> None:

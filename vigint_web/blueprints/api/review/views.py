@@ -19,6 +19,7 @@ from vigint_web.serializers.review_api import act_document, reasons_document, re
 from vigint_web.services.core.actors import as_key
 from vigint_web.services.incidents.incidents import get_incident
 from vigint_web.services.review import acts, assignment, decisions, reasons
+from vigint_web.services.review.named_requests import Named, fingerprint
 
 blueprint = Blueprint("incident_review", __name__, url_prefix="/api/v1")
 csrf.exempt(blueprint)  # API keys, never cookies
@@ -41,7 +42,7 @@ def decide(reference: str) -> Response:
         seen=asked.seen,
         reason=asked.false_alarm_reason(),
         note=asked.note,
-        request_id=request_name(),
+        named=_named(asked),
     )
     return jsonify(review_document(incident))
 
@@ -50,8 +51,8 @@ def decide(reference: str) -> Response:
 @limit_reviewing
 def add_note(reference: str) -> tuple[Response, int]:
     """Add a note to an incident."""
-    text = _asked(reference, NoteBody).text
-    act = acts.add_note(as_key(api_key()), reference, text, request_id=request_name())
+    asked = _asked(reference, NoteBody)
+    act = acts.add_note(as_key(api_key()), reference, asked.text, named=_named(asked))
     return jsonify(act_document(reference, act)), 201
 
 
@@ -59,8 +60,8 @@ def add_note(reference: str) -> tuple[Response, int]:
 @limit_reviewing
 def record(reference: str) -> tuple[Response, int]:
     """Record a call to the police, or a confirmation by sight."""
-    kind = _asked(reference, RecordBody).kind
-    act = acts.record_outside(as_key(api_key()), reference, kind, request_id=request_name())
+    asked = _asked(reference, RecordBody)
+    act = acts.record_outside(as_key(api_key()), reference, asked.kind, named=_named(asked))
     return jsonify(act_document(reference, act)), 201
 
 
@@ -70,7 +71,7 @@ def assign(reference: str) -> Response:
     """Assign an incident to a user, or to no one."""
     asked = _asked(reference, AssigneeBody)
     incident = assignment.assign_by_address(
-        as_key(api_key()), reference, asked.email, seen=asked.seen, request_id=request_name()
+        as_key(api_key()), reference, asked.email, seen=asked.seen, named=_named(asked)
     )
     return jsonify(review_document(incident))
 
@@ -92,3 +93,11 @@ def _asked(reference: str, model: type[Asked]) -> Asked:
     get_incident(as_key(api_key()), reference)
     request.max_content_length = LARGEST_REQUEST
     return read_body(model)
+
+
+def _named(asked: RequestModel) -> Named | None:
+    """Return the key's name for the request; raises Invalid."""
+    name = request_name()
+    if name is None:
+        return None
+    return Named(name, fingerprint(request.method, request.path, asked.model_dump()))
