@@ -214,6 +214,7 @@ class MistakeCode(StrEnum):
     BODY_NOT_JSON = "body_not_json"
     BODY_NOT_OBJECT = "body_not_object"
     UNKNOWN_MEMBER = "unknown_member"
+    REPEATED = "repeated"
     NOT_ONE_OF = "not_one_of"
     DOCUMENT_NOT_OBJECT = "document_not_object"
     PART_NOT_JSON = "part_not_json"

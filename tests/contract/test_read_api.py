@@ -185,6 +185,27 @@ def test_a_nonsensical_filter_is_refused_with_a_sentence(read: Any, query: str) 
     assert len(refused["error"]) < 200
 
 
+@pytest.mark.parametrize(
+    ("query", "named"),
+    [
+        ("stat=new", "“stat” is not known here. The members are before, limit, state"),
+        ("State=new", "“State”"),
+        ("state=new&state=closed", "“state” is given more than once."),
+        ("state=new&state=new", "“state”"),
+        ("limit=1&stat=new&stat=x&state=x", "“stat”"),
+        (f"{'n' * 3000}=1", "“nnn"),
+        ("%0A=1", "is not known here"),
+        ("=1", "is not known here"),
+        ("a=1&b=1&c=1&d=1", "“c”"),
+    ],
+)
+def test_a_misspelt_or_repeated_filter_is_named(read: Any, query: str, named: str) -> None:
+    refused = read(f"/api/v1/incidents?{query}", 422)
+    assert named in refused["error"]
+    assert len(refused["error"]) < 600
+    read(f"/api/v1/sources?{query.replace('limit=1&', '')}")
+
+
 @pytest.mark.parametrize("query", ["limit=0", "limit=201", "limit=x", "before=-1", "before=9e9"])
 def test_nonsense_is_refused_with_a_sentence(read: Any, query: str) -> None:
     for path in ("/api/v1/sources", "/api/v1/incidents", "/api/v1/links"):

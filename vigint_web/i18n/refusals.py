@@ -27,6 +27,7 @@ _MISTAKES: Mapping[MistakeCode, LazyString | str] = {
     MistakeCode.BODY_NOT_JSON: _("The body is not JSON. Send JSON, or multipart/form-data."),
     MistakeCode.BODY_NOT_OBJECT: _("The body must be a JSON object."),
     MistakeCode.UNKNOWN_MEMBER: _("“%(field)s” is not known here. The members are %(names)s."),
+    MistakeCode.REPEATED: _("“%(field)s” is given more than once. Give it once."),
     MistakeCode.NOT_ONE_OF: _("%(field)s must be one of %(names)s."),
     MistakeCode.DOCUMENT_NOT_OBJECT: _("The document must be a JSON object."),
     MistakeCode.PART_NOT_JSON: _("The part “%(field)s” is not JSON."),

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, PlainValidator, ValidationErr
 from pydantic_core import PydanticCustomError
 
 from vigint_web.config.values import is_mailbox
-from vigint_web.errors import Invalid, Mistake, MistakeCode
+from vigint_web.errors import Invalid, Mistake, MistakeCode, Mistakes
 
 _LONGEST_NUMBER = 10  # digits
 # Of a text in a sentence, and of how many unknown members are named.
@@ -45,7 +45,12 @@ def read_body(model: type[Asked]) -> Asked:
 
 def read_query(model: type[Asked]) -> Asked:
     """Parse the query of the address; raises Invalid."""
-    return read_members(model, request.args.to_dict())
+    mistakes = Mistakes()
+    with mistakes.collected():
+        asked = read_members(model, request.args.to_dict())
+    mistakes.found += _repeated(model)
+    mistakes.refuse()
+    return asked
 
 
 def read_members(model: type[Asked], members: Mapping[str, Any]) -> Asked:
@@ -71,6 +76,18 @@ def _unknown_members(model: type[RequestModel], members: Mapping[str, Any]) -> l
     return [
         Mistake(MistakeCode.UNKNOWN_MEMBER, name, {"names": names})
         for name in unknown[:_MOST_NAMED]
+    ]
+
+
+def _repeated(model: type[RequestModel]) -> list[Mistake]:
+    # The first value counts, unless the model is as strict about names.
+    if model.model_config.get("extra") != "forbid":
+        return []
+    given = request.args.lists()
+    return [
+        Mistake(MistakeCode.REPEATED, name)
+        for name, values in given
+        if len(values) > 1 and name in model.model_fields
     ]
 
 

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from vigint_web.http.pages.request_models import (
     RequestModel,
@@ -30,7 +30,12 @@ class PageQuery(RequestModel):
 
 
 class IncidentsQuery(PageQuery):
-    """The requested page of the incidents that meet all of these conditions."""
+    """The requested page of the incidents that meet all of these conditions.
+
+    A misspelt condition is refused: without it the answer would be all incidents.
+    """
+
+    model_config = ConfigDict(extra="forbid")
 
     state: Annotated[IncidentState, one_of(_STATES)] | None = Field(
         None, description="Incidents in this state."
