@@ -101,12 +101,17 @@ def test_an_incident_its_downloads_and_a_check(
     with zipfile.ZipFile(io.BytesIO(frames.body)) as archive:
         received = [archive.read(entry["name"]) for entry in json.loads(archive.read(MANIFEST))]
     assert received == [base64.b64decode(frame["frame_data"]) for frame in sent["frames"]]
-    [key] = [key for key in objects(s3, away) if key.endswith("frames.zip")]
+    # Another one's are damaged before they were ever checked.
+    other = away.post(document())
+    away.finished(other)
+    names = [name for name in objects(s3, away) if name.endswith("frames.zip")]
+    [key] = [name for name in names if other["video_id"] in name]
     bucket = urlsplit(away.environment["VIGINT_STORAGE_URL"]).netloc
-    damaged = frames.body.replace(received[0], received[0][:-1] + b"x")
+    whole = s3.client().get_object(Bucket=bucket, Key=key)["Body"].read()
+    damaged = whole.replace(received[0], received[0][:-1] + b"x")
     s3.client().put_object(Bucket=bucket, Key=key, Body=damaged)
-    assert browser.open(f"{downloads}/frames").status == 409
-    s3.client().put_object(Bucket=bucket, Key=key, Body=frames.body)
+    assert browser.open(f"/videos/{other['video_id']}/download/frames").status == 409
+    s3.client().put_object(Bucket=bucket, Key=key, Body=whole)
     wait_until(away.is_tidy, "rows and storage agree")
 
 
