@@ -7,6 +7,7 @@ import { listenToTouch } from "./player-touch.js";
 import { Words, write } from "./player-words.js";
 
 const HINT = 700;
+const AWAY = 1; // seconds between a picture and the target of a seek that is not for it
 const WIDE = "(min-width: 48rem)";
 const players = new Map(); // by element; removed ones are dropped when others are added
 
@@ -98,8 +99,10 @@ class Player {
     const { video } = this;
     if (!video.requestVideoFrameCallback) return;
     const presented = (_now, frame) => {
-      // Pictures shown while searching for the next one are ignored.
-      if (!this.isSearching) this.shown = frame.mediaTime;
+      // Pictures shown while searching for the next one are ignored, and one of the old position
+      // that the browser reports while it seeks: that of the new one may never be reported.
+      const isOld = video.seeking && Math.abs(frame.mediaTime - video.currentTime) > AWAY;
+      if (!this.isSearching && !isOld) this.shown = frame.mediaTime;
       this.draw();
       video.requestVideoFrameCallback(presented);
     };
