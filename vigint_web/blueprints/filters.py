@@ -11,5 +11,5 @@ def refused_filter() -> Response | None:
     """Return the list of what is valid of the requested filter, with a message; None: all is."""
     if is_whole_filter():
         return None
-    flash(_("A part of the filter is not valid any more. Check the list, then repeat."), "warning")
+    flash(_("A part of the filter is no longer valid. Check the list, then repeat."), "warning")
     return redirect(url_for("incidents.index", **asked_incidents()[1]))
