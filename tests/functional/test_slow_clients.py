@@ -276,7 +276,7 @@ def test_one_key_has_its_share_and_another_its_own(bare: Place, document: Docume
         # One process may briefly have places of this key's share.
         refused = wait_until(lambda: _refusal(bare, small), "the key has used up its share")
         assert b"HTTP/1.1 503" in refused
-        assert b"Retry-After: 5" in refused
+        assert b"Retry-After: 5\r\n" in refused
         assert b"Connection: close" in refused
         lines = (
             "Host: localhost", _key(bare), "Content-Type: application/json",

@@ -126,6 +126,9 @@ def refuse(
     response.status_code = status
     if code in RETRY_AFTER:
         response.headers["Retry-After"] = RETRY_AFTER[code]
+        if status != 429:
+            # The rate limiter would put the end of its period in place of a shorter delay.
+            g.retry_after = RETRY_AFTER[code]
     if status == 401 and wants_json():
         response.headers["WWW-Authenticate"] = 'Bearer realm="Vigint"'
     return response
