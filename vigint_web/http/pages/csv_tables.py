@@ -27,7 +27,7 @@ def csv_answer(name: str, titles: Sequence[str], rows: Iterable[Sequence[str]]) 
     writer = csv.writer(text, delimiter=_SEPARATORS.get(str(get_locale()), ","))
     writer.writerow(titles)
     writer.writerows([_neutral(cell) for cell in row] for row in rows)
-    answer = Response(lines.getbuffer().tobytes(), mimetype="text/csv")
+    answer = Response(lines.getvalue(), mimetype="text/csv")
     answer.headers["Content-Disposition"] = f'attachment; filename="{name}"'
     return answer
 

@@ -1,5 +1,6 @@
 """Read the requested filter for incidents; invalid values select everything."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -54,12 +55,11 @@ def asked_incidents() -> tuple[IncidentFilter, dict[str, Any]]:
     return wanted, {name: str(value) for name, value in asked.items() if value}
 
 
-def is_whole_filter() -> bool:
-    """Return whether every part of the requested filter is valid.
+def is_whole(kept: Mapping[str, Any]) -> bool:
+    """Return whether every part of the requested filter is valid, hence among the kept arguments.
 
     A list shows everything otherwise; what acts on all of a filter must not.
     """
-    _wanted, kept = asked_incidents()
     return all(name in kept for name in _NAMES if request.args.get(name, "").strip())
 
 

@@ -23,10 +23,10 @@ from vigint_web.services.review import reasons
 def export() -> Response:
     """Return the incidents of the list's filter as CSV; times are those of the reader's zone."""
     zone, labels = reader_zone(), reasons.reason_labels()
-    refused = refused_filter()
+    wanted, kept = asked_incidents()
+    refused = refused_filter(kept)
     if refused is not None:
         return refused
-    wanted, _kept = asked_incidents()
     exported = export_incidents(actor(), wanted)
     titles = [
         _("Reference"),

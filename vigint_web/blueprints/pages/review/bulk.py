@@ -61,10 +61,10 @@ def change_chosen() -> Response | str | tuple[str, int]:
 
 def _question(mistake: str = "") -> str | Response:
     """Ask for confirmation; without an action in the request, for the action first."""
-    refused = refused_filter() if request.args.get("all") else None
+    wanted, kept = asked_incidents()
+    refused = refused_filter(kept) if request.args.get("all") else None
     if refused is not None:
         return refused
-    wanted, kept = asked_incidents()
     deed = request.values.get("do", "")
     decision = IncidentState(deed) if deed in set(_DECISIONS) else None
     found, more = _selected(), 0
