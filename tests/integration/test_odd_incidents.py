@@ -61,6 +61,14 @@ ADDRESSES = st.sampled_from(
         '"Dupont, Jean" <j@example.com>', "k@" + "x" * 300, "\ud800@example.com",
     ]
 )  # fmt: skip
+BOXES = st.lists(
+    st.fixed_dictionaries(
+        dict.fromkeys(("frame", "x", "y", "w", "h"), NUMBERS | JSON),
+        optional=dict.fromkeys(("label", "score", "track"), NUMBERS | TEXTS | JSON),
+    )
+    | JSON,
+    max_size=4,
+)
 FACTS = st.fixed_dictionaries(
     {},
     optional={
@@ -69,7 +77,7 @@ FACTS = st.fixed_dictionaries(
         "confidence": NUMBERS | JSON,
         "frame_count": NUMBERS | JSON,
         "detected_at": TIMES | JSON,
-        "boxes": JSON,
+        "boxes": BOXES | JSON,
         "alert_type": TEXTS | JSON,
         "shift": JSON,
     },

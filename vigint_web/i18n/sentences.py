@@ -114,6 +114,7 @@ _WARNINGS: dict[str, LazyString] = {
     "unused_part": _("File not used"),
     "kept_beside": _("Kept, not in the video"),
     "implausible": _("Impossible time"),
+    "outside_picture": _("Outside the picture"),
     "clock_step": _("Clock adjusted: jump not shown"),
     "other_length": _("Does not match the number of images"),
     "not_an_address": _("Not an e-mail address"),

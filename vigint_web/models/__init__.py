@@ -6,6 +6,7 @@ from vigint_web.models.audit import AuditEvent
 from vigint_web.models.cooldown import Cooldown, CooldownSpan
 from vigint_web.models.hosting import Hosting, HostingState
 from vigint_web.models.incident import Incident, IncidentState, RiskLevel
+from vigint_web.models.incident_boxes import IncidentBoxes
 from vigint_web.models.link import Access, Audience, Link, Playback
 from vigint_web.models.mail import Mail
 from vigint_web.models.notification import Notification, NotificationKind, NotificationState
@@ -39,6 +40,7 @@ __all__ = [
     "HostingState",
     "Incident",
     "IncidentAct",
+    "IncidentBoxes",
     "IncidentState",
     "Link",
     "Mail",

@@ -125,7 +125,8 @@ class Incident(Base):
     site_name: Mapped[str | None] = mapped_column(String(200))
     model: Mapped[str | None] = mapped_column(String(200))
     model_version: Mapped[str | None] = mapped_column(String(100))
-    boxes: Mapped[Any | None] = mapped_column(JSON)
+    # As sent, which may be megabytes; those understood are in `IncidentBoxes`.
+    boxes: Mapped[Any | None] = mapped_column(JSON, deferred=True)
     extra: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
     # Received values that differ from those used; see services/incidents/payload_warnings.py.
     warnings: Mapped[list[dict[str, Any]]] = mapped_column(JSON, default=list)
@@ -149,6 +150,12 @@ class Incident(Base):
     decided_by: Mapped[str | None] = mapped_column(String(254))
     # A user; without a constraint, as `link_id`.
     assignee_id: Mapped[int | None]
+
+    # The main box, as shares of the picture: lists crop their picture around it.
+    focus_x: Mapped[float | None]
+    focus_y: Mapped[float | None]
+    focus_w: Mapped[float | None]
+    focus_h: Mapped[float | None]
 
     site: Mapped[Site] = relationship(lazy="joined")
     grouped_under: Mapped["Incident | None"] = relationship(

@@ -135,6 +135,16 @@ def read_confidence(value: Any) -> Reading:
     return Reading(min(1.0, max(0.0, share)))
 
 
+def read_fraction(value: Any) -> Reading:
+    """Read a number, of which 1 is the whole; one with a percent sign is divided by 100."""
+    if value is None or value == "":
+        return Reading(None)
+    number, percent = _number(value)
+    if number is None:
+        return Reading(None, NOT_UNDERSTOOD)
+    return Reading(number / 100 if percent else float(number))
+
+
 def read_count(value: Any, most: int = 2**31 - 1) -> Reading:
     """Read a whole number from 0."""
     if value is None or value == "":

@@ -24,7 +24,6 @@ from vigint_web.services.core.odd_values import (
     LONGEST_TEXT,
     NOT_UNDERSTOOD,
     Reading,
-    plain_json,
     read_confidence,
     read_count,
     read_hours,
@@ -33,6 +32,13 @@ from vigint_web.services.core.odd_values import (
     read_text,
 )
 from vigint_web.services.incidents.base64_text import decode_base64
+from vigint_web.services.incidents.boxes import (
+    LONGEST_LABEL,
+    LONGEST_TRACK,
+    MOST_BOXES,
+    ReadBoxes,
+    read_boxes,
+)
 from vigint_web.services.incidents.frame_times import IMPLAUSIBLE
 from vigint_web.services.incidents.payload_warnings import Warnings
 
@@ -155,6 +161,33 @@ _HOURS = _read(
 )
 
 
+_SHARE = Annotated[float, Field(ge=0, le=1)]
+
+
+class BoxBody(BaseModel):
+    """What the detector found in one frame, and where: shares of the picture as displayed.
+
+    `x` and `y` are its left and its top side. Boxes of other forms are kept and shown as data.
+    """
+
+    frame: Annotated[int, Field(ge=0, lt=2**31)] = Field(
+        description="The frame's place among those sent, from 0; of a video the picture's."
+    )
+    x: _SHARE
+    y: _SHARE
+    w: _SHARE
+    h: _SHARE
+    label: Annotated[str, Field(max_length=LONGEST_LABEL)] | None = None
+    score: _SHARE | None = None
+    track: Annotated[str, Field(max_length=LONGEST_TRACK)] | int | None = Field(
+        None, description="Alike in all boxes of one person or thing."
+    )
+
+
+def _boxes(value: Any, info: ValidationInfo) -> ReadBoxes:
+    return read_boxes(value, _intake(info).warnings)
+
+
 class IncidentFactsBody(BaseModel):
     """The facts of an incident. Unknown members are kept and shown.
 
@@ -178,7 +211,13 @@ class IncidentFactsBody(BaseModel):
     model: Annotated[str | None, _name(200)] = None
     model_version: Annotated[str | None, _name(100)] = None
     detected_at: Annotated[Moment | None, _read(_moment, Time | Seconds)] = None
-    boxes: Annotated[Any, _read(lambda value, _: Reading(plain_json(value)), Any)] = None
+    boxes: Annotated[
+        ReadBoxes,
+        PlainValidator(
+            _boxes,
+            json_schema_input_type=Annotated[list[BoxBody], Field(max_length=MOST_BOXES)],
+        ),
+    ] = Field(MISSING)
 
 
 class FrameBody(BaseModel):

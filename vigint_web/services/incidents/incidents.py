@@ -45,6 +45,7 @@ from vigint_web.services.core.actors import Actor, as_key
 from vigint_web.services.core.runtime import config, storage
 from vigint_web.services.core.sequences import next_number
 from vigint_web.services.core.transactions import after_commit, transaction
+from vigint_web.services.incidents.clip_boxes import add_boxes
 from vigint_web.services.incidents.payload import IncidentFacts
 from vigint_web.services.links.links import mint_link
 from vigint_web.services.videos.lifecycle import delete_video_files, restart_failed
@@ -256,6 +257,7 @@ def _insert(
         )
         session.add(incident)
         session.flush()
+        add_boxes(session, incident, facts.found_boxes)
         if video is not None and actor.api_key_id is not None:
             # The link in the answer to the detector; each recipient gets another one when the video
             # is ready.

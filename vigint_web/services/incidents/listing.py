@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, and_, extract, func, literal, or_, select
-from sqlalchemy.orm import InstrumentedAttribute
+from sqlalchemy.orm import InstrumentedAttribute, undefer
 
 from vigint_web.clock import utcnow
 from vigint_web.extensions import db
@@ -54,7 +54,8 @@ def find_incidents(
     actor: Actor, wanted: IncidentFilter, cursor: Cursor = TOP, size: int = PAGE
 ) -> Page[Incident]:
     """Return incidents of the actor's sites in the order of receipt, the last first."""
-    query = select(Incident).where(actor.scope(Incident.site_id))
+    # Programs are given all that was sent.
+    query = select(Incident).options(undefer(Incident.boxes)).where(actor.scope(Incident.site_id))
     met = _met(wanted, Incident.detected_at)
     return read_page(query.where(*met), Incident.id, cursor, size)
 

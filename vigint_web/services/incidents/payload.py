@@ -11,6 +11,7 @@ from vigint_web.services.alerting.recipients import Refused
 from vigint_web.services.core.moments import Moment
 from vigint_web.services.core.odd_values import load_json, plain_json, storable
 from vigint_web.services.dispatch.backlog import kept_since
+from vigint_web.services.incidents.boxes import Box
 from vigint_web.services.incidents.documents import (
     IncidentBody,
     IncidentFactsBody,
@@ -44,6 +45,7 @@ class IncidentFacts:
     detected_at: Moment | None
     model: str | None
     model_version: str | None
+    # As sent; those in the form of `Box` are in `found_boxes` too.
     boxes: Any
     # None: the configured recipients; empty: no recipient.
     recipients: tuple[str, ...] | None
@@ -53,6 +55,7 @@ class IncidentFacts:
     refused: tuple[Refused, ...] = ()
     # Neither persons nor webhooks are notified.
     silent: bool = False
+    found_boxes: tuple[Box, ...] = ()
     # Received values that differ from those used, in the row's format.
     warnings: list[dict[str, Any]] = field(default_factory=list)
 
@@ -102,7 +105,8 @@ def parse_incident(
         detected_at=facts.detected_at,
         model=facts.model,
         model_version=facts.model_version,
-        boxes=facts.boxes,
+        boxes=facts.boxes.sent,
+        found_boxes=facts.boxes.found,
         recipients=body.recipients.mailed,
         refused=body.recipients.refused,
         silent=not body.alert,
