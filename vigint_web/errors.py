@@ -262,6 +262,8 @@ class MistakeCode(StrEnum):
     UNKNOWN_REASON = "unknown_reason"
     REASON_NOT_EXPECTED = "reason_not_expected"
     NOT_ASSIGNABLE = "not_assignable"
+    UNKNOWN_READER = "unknown_reader"
+    NO_READER = "no_reader"
     # Of people.
     EMAIL_MALFORMED = "email_malformed"
     PASSWORD_LENGTH = "password_length"  # noqa: S105 - a code

@@ -206,6 +206,10 @@ PLACES.add(
     ),
 )
 PLACES.add(
+    "review.restriction",
+    Place("incident-readers", lambda filled: f"/incidents/{filled.incidents['ready']}/readers"),
+)
+PLACES.add(
     "review.chosen_incidents",
     Place("incidents-chosen", lambda filled: "/incidents/chosen?" + _every_incident(filled)),
     *(

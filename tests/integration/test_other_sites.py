@@ -1,17 +1,16 @@
 """Things of another site do not exist: not in lists, not in counts, not by their URL."""
 
-import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
-from html import unescape
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
 from tests.conftest import PASSWORD
-from tests.helpers import Person, log_in
+from tests.helpers import log_in
 from tests.library import ACTOR, Library
+from tests.strangers import UNSAFE, log_in_as, pages_of, routes
 from vigint_web.http.security.rules import RULES, Key
 from vigint_web.http.security.rules import Person as People
 from vigint_web.models import (
@@ -32,7 +31,6 @@ from vigint_web.services.core.actors import as_key, as_user
 from vigint_web.services.core.transactions import transaction
 
 THEIR_MAIL = "their-guard@example.com"
-UNSAFE = {"POST", "PUT", "PATCH", "DELETE"}
 
 
 @dataclass
@@ -123,29 +121,10 @@ def other(app: Flask, library: Library) -> Other:
     return _make(app, library)
 
 
-def _routes(app: Flask, *, with_arguments: bool) -> Iterator[tuple[str, str, list[str]]]:
-    """Yield endpoint, method and argument names of all requests by people and keys."""
-    for rule in app.url_map.iter_rules():
-        if bool(rule.arguments) != with_arguments:
-            continue
-        if isinstance(RULES[rule.endpoint], People | Key):
-            for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"}):
-                yield rule.endpoint, method, sorted(rule.arguments)
-
-
 def _address(app: Flask, endpoint: str, method: str, names: list[str], other: Other) -> str:
     arguments = other.arguments()
     urls = app.url_map.bind("vigint.test")
     return urls.build(endpoint, {name: arguments[name] for name in names}, method=method)
-
-
-def _person(app: Flask, role: Role, slug: str | None = None) -> Person:
-    site = sites.get_or_add_site(slug) if slug else sites.default_site()
-    email = f"{role.value}-{site.slug}@example.com"
-    users.create_user(ACTOR, email, PASSWORD, role, site)
-    browser = app.test_client()
-    log_in(browser, email, PASSWORD)
-    return Person(browser, email)
 
 
 def _pages(other: Other) -> list[str]:
@@ -166,9 +145,9 @@ def _pages(other: Other) -> list[str]:
 @pytest.mark.parametrize("role", [Role.OPERATOR, Role.VIEWER])
 def test_no_route_leads_there(app: Flask, other: Other, role: Role) -> None:
     """The whole table: a new route is in this test, or its argument is unknown here."""
-    stranger = _person(app, role)
+    stranger = log_in_as(app, role)
     tried = 0
-    for endpoint, method, names in _routes(app, with_arguments=True):
+    for endpoint, method, names in routes(app, with_arguments=True):
         rule = RULES[endpoint]
         if not isinstance(rule, People):
             continue
@@ -184,7 +163,7 @@ def test_no_route_leads_there(app: Flask, other: Other, role: Role) -> None:
 def test_no_address_leads_there_by_a_mixture(app: Flask, other: Other, library: Library) -> None:
     """One of their alerts under one of our incidents."""
     own = library.incident_of(library.incident(b"ours"))
-    stranger = _person(app, Role.OPERATOR)
+    stranger = log_in_as(app, Role.OPERATOR)
     address = f"/incidents/{own.reference}/alerts/{other.alert_id}/retry"
     assert stranger.post(address).status_code == 404
 
@@ -194,13 +173,13 @@ def test_the_keys_of_another_site_find_nothing(app: Flask, other: Other) -> None
     key = api_keys.create_api_key(ACTOR, "everything", sites.default_site(), scopes)
     browser, tried = app.test_client(), 0
     headers = {"Authorization": f"Bearer {key}"}
-    for endpoint, method, names in _routes(app, with_arguments=True):
+    for endpoint, method, names in routes(app, with_arguments=True):
         if isinstance(RULES[endpoint], Key):
             address = _address(app, endpoint, method, names, other)
             answer = browser.open(address, method=method, headers=headers)
             assert answer.status_code == 404, endpoint
             tried += 1
-    for endpoint, method, names in _routes(app, with_arguments=False):
+    for endpoint, method, names in routes(app, with_arguments=False):
         if isinstance(RULES[endpoint], Key) and method == "GET":
             address = _address(app, endpoint, method, names, other)
             shown = browser.get(address, headers=headers).text
@@ -209,30 +188,14 @@ def test_the_keys_of_another_site_find_nothing(app: Flask, other: Other) -> None
     assert tried >= 4
 
 
-def _pages_without_arguments(app: Flask, person: Person, role: Role) -> dict[str, str]:
-    """Return every page that this role may request, without values that change on each request."""
-    shown = {}
-    for endpoint, method, _names in _routes(app, with_arguments=False):
-        rule = RULES[endpoint]
-        if not isinstance(rule, People) or method != "GET":
-            continue
-        if rule.permission is None or may(role, rule.permission):
-            address = app.url_map.bind("vigint.test").build(endpoint, {}, method="GET")
-            text = unescape(person.browser.get(address).text)
-            text = re.sub(r'name="csrf_token"[^>]*>', "", text)
-            shown[endpoint] = re.sub(r"<time.*?</time>", "", text, flags=re.DOTALL)
-    person.browser.get("/account")  # shows what the last of them left to say
-    return shown
-
-
 @pytest.mark.parametrize("role", [Role.OPERATOR, Role.VIEWER])
 def test_no_page_changes_by_what_they_do(app: Flask, library: Library, role: Role) -> None:
     """Not a line, not a count, not a chart."""
     library.source(name="Our source")
-    stranger = _person(app, role)
-    before = _pages_without_arguments(app, stranger, role)
+    stranger = log_in_as(app, role)
+    before = pages_of(app, stranger, role)
     other = _make(app, library)
-    after = _pages_without_arguments(app, stranger, role)
+    after = pages_of(app, stranger, role)
     assert len(after) >= 10
     for endpoint, text in after.items():
         assert not [mark for mark in other.marks() if mark in text], endpoint
@@ -251,7 +214,7 @@ def test_no_page_changes_by_what_they_do(app: Flask, library: Library, role: Rol
     ],
 )
 def test_no_search_finds_it(app: Flask, other: Other, find: Callable[[Other], str]) -> None:
-    stranger, admin = _person(app, Role.OPERATOR), _person(app, Role.ADMIN)
+    stranger, admin = log_in_as(app, Role.OPERATOR), log_in_as(app, Role.ADMIN)
     address = find(other)
     typed = address.partition("q=")[2]
     found = [mark for mark in other.marks() if mark != typed]
@@ -265,7 +228,7 @@ def test_whoever_was_granted_the_site_sees_it_and_nothing_else(
     app: Flask, other: Other, library: Library
 ) -> None:
     own = library.source(name="Our source")
-    colleague = _person(app, Role.OPERATOR, "lyon")
+    colleague = log_in_as(app, Role.OPERATOR, "lyon")
     for page in _pages(other):
         assert colleague.browser.get(page).status_code == 200, page
     assert colleague.browser.get(f"/source-management/{own.source_id}/").status_code == 404
@@ -276,7 +239,7 @@ def test_whoever_was_granted_the_site_sees_it_and_nothing_else(
 
 
 def test_administrators_see_every_site(app: Flask, other: Other) -> None:
-    admin = _person(app, Role.ADMIN)
+    admin = log_in_as(app, Role.ADMIN)
     for page in _pages(other):
         assert admin.browser.get(page).status_code == 200, page
 
@@ -284,7 +247,7 @@ def test_administrators_see_every_site(app: Flask, other: Other) -> None:
 def test_somebody_without_any_site_sees_nothing_and_adds_nothing(
     app: Flask, other: Other, client: FlaskClient
 ) -> None:
-    outsider = _person(app, Role.OPERATOR)
+    outsider = log_in_as(app, Role.OPERATOR)
     user = users.authenticate(outsider.email, PASSWORD)
     assert user is not None
     with transaction():

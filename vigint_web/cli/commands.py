@@ -21,6 +21,7 @@ SECTIONS: dict[str, dict[str, Listed]] = {
         "create-user": Listed("people", "create a user, print a password once"),
         "reset-password": Listed("people", "set a user's new password, end their sessions"),
         "reset-two-factor": Listed("people", "remove a user's lost second factor"),
+        "confidential": Listed("confidential", "list confidential incidents, name a reader"),
         "create-api-key": Listed("people", "print a key for a program, once"),
     },
     "Footage and data": {

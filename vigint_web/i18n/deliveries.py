@@ -16,6 +16,7 @@ _SENTENCES: Mapping[str, LazyString] = {
     "link_gone": _("The link was revoked or deleted before the mail could be sent."),
     "subject_gone": _("What it was about no longer exists."),
     "incident_gone": _("What it is about was deleted before the mail could be sent."),
+    "incident_confidential": _("The incident is confidential, and does not name this recipient."),
     "delivered_meanwhile": _("Everything was delivered in the meantime."),
     "webhook_gone": _("This webhook is no longer configured."),
     "video_gone": _("The video was deleted before the call could be made."),

@@ -101,6 +101,12 @@ _MISTAKES: Mapping[MistakeCode, LazyString | str] = {
     MistakeCode.NOT_ASSIGNABLE: _(
         "No operator or administrator of this incident’s site has this e-mail address."
     ),
+    MistakeCode.UNKNOWN_READER: _(
+        "One of these people may not see the incident’s site. Reload the page and choose again."
+    ),
+    MistakeCode.NO_READER: _(
+        "Name at least one operator or administrator, who can lift the restriction again."
+    ),
     MistakeCode.UNKNOWN_LOCALE: _("The language must be one of %(names)s."),
     MistakeCode.UNKNOWN_TIMEZONE: _("The time zone must be a name such as Europe/Paris."),
     MistakeCode.UNKNOWN_SITE: _("One of these sites no longer exists. Reload the page."),

@@ -12,7 +12,14 @@ from vigint_web.models.mail import Mail
 from vigint_web.models.notification import Notification, NotificationKind, NotificationState
 from vigint_web.models.recovery_code import RecoveryCode
 from vigint_web.models.retention import RetentionReport, RetentionSetting
-from vigint_web.models.review import ActKind, FalseAlarmReason, IncidentAct, NamedRequest
+from vigint_web.models.review import (
+    ActKind,
+    ConfidentialIncident,
+    FalseAlarmReason,
+    IncidentAct,
+    IncidentReader,
+    NamedRequest,
+)
 from vigint_web.models.session import UserSession
 from vigint_web.models.site import Camera, Site
 from vigint_web.models.source import Counter, Source, Tag, source_tags
@@ -31,6 +38,7 @@ __all__ = [
     "Audience",
     "AuditEvent",
     "Camera",
+    "ConfidentialIncident",
     "Cooldown",
     "CooldownSpan",
     "Counter",
@@ -41,6 +49,7 @@ __all__ = [
     "Incident",
     "IncidentAct",
     "IncidentBoxes",
+    "IncidentReader",
     "IncidentState",
     "Link",
     "Mail",

@@ -24,6 +24,10 @@ class ActKind(StrEnum):
     # Records of what happened outside Vigint.
     POLICE_CALLED = "police_called"
     CONFIRMED_BY_SIGHT = "confirmed_by_sight"
+    # Who may see it.
+    RESTRICTED = "restricted"
+    READERS_CHANGED = "readers_changed"
+    UNRESTRICTED = "unrestricted"
     # Not by a reviewer: the end of its footage.
     VIDEO_DELETED = "video_deleted"
 
@@ -46,6 +50,37 @@ class IncidentAct(Base):
     reason: Mapped[str | None] = mapped_column(String(64))
     # The address of the user an incident was assigned to.
     assignee: Mapped[str | None] = mapped_column(String(254))
+
+
+class ConfidentialIncident(Base):
+    """The mark of a confidential incident, which only its readers see."""
+
+    __tablename__ = "confidential_incidents"
+
+    incident_id: Mapped[int] = mapped_column(
+        ForeignKey("incidents.id", ondelete="CASCADE"), primary_key=True, autoincrement=False
+    )
+    since: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)
+    # Raised by each change of the readers: of two changes of the same list the first counts.
+    version: Mapped[int] = mapped_column(default=1)
+
+
+class IncidentReader(Base):
+    """A user who may see a confidential incident."""
+
+    __tablename__ = "incident_readers"
+
+    incident_id: Mapped[int] = mapped_column(
+        ForeignKey("confidential_incidents.incident_id", ondelete="CASCADE"),
+        primary_key=True,
+        autoincrement=False,
+    )
+    user_id: Mapped[int] = mapped_column(
+        ForeignKey("users.id", ondelete="CASCADE"),
+        primary_key=True,
+        autoincrement=False,
+        index=True,
+    )
 
 
 class NamedRequest(Base):

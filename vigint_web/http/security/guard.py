@@ -24,9 +24,11 @@ from vigint_web.http.security.rules import (
 from vigint_web.models import Scope, User
 from vigint_web.services.accounts.api_keys import find_api_key
 from vigint_web.services.accounts.two_factor import is_required
+from vigint_web.services.core.hidden_rows import hide_from
 from vigint_web.services.core.transactions import release_connection
 
 _BY_TOKEN = frozenset(name for name, rule in RULES.items() if isinstance(rule, Token))
+_SENDERS = frozenset({Scope.INGEST, Scope.HOST})
 # Accepts any text as a token, and answers that it is unknown.
 _ANY_TEXT = frozenset({"hosting.verify"})
 
@@ -66,6 +68,7 @@ def guard(app: Flask) -> None:
         answer = _check(RULES.get(request.endpoint))
         if answer is None:
             _name_owner()
+            _hide_confidential(RULES[request.endpoint])
         # A body may take minutes to arrive: release the database connection meanwhile.
         release_connection()
         return answer
@@ -78,6 +81,20 @@ def _name_owner() -> None:
         name_owner(request.environ, f"key:{key.id}")
     elif isinstance(user, User):
         name_owner(request.environ, f"user:{user.id}")
+
+
+def _hide_confidential(rule: Rule) -> None:
+    """Hide confidential incidents from a person who is not named, and from programs.
+
+    A program that posts or hosts is not limited: it reaches only what it has sent itself, whose
+    answers must stay the same (contracts, sections 5 and 6).
+    """
+    if isinstance(rule, Key) and rule.scope in _SENDERS and rule.other is None:
+        return
+    if isinstance(rule, Key | PersonOrKey) and g.get("api_key") is not None:
+        hide_from(None)
+    elif isinstance(rule, Person | PersonOrKey):
+        hide_from(actor().user_id)
 
 
 def _check(rule: Rule | None) -> Response | None:

@@ -40,6 +40,7 @@ from vigint_web.services.core.runtime import config
 from vigint_web.services.core.transactions import after_commit, release_connection, transaction
 from vigint_web.services.dispatch import digests, outage
 from vigint_web.services.notifications import sent_mails
+from vigint_web.services.notifications.named_readers import is_barred
 from vigint_web.services.notifications.rendering import MailObsolete, NotYet, render_mail
 from vigint_web.system.processes import Shield
 
@@ -148,6 +149,8 @@ def _reaching(notification: Notification, outcome: Outcome) -> Outcome:
 
 
 def _prepare(lease: Lease, notification: Notification, shield: Shield) -> _Prepared:
+    if is_barred(notification):
+        raise MailObsolete("incident_confidential")
     if notification.is_call:
         call = webhooks.make_call(notification)
         return _Prepared(lambda: webhooks.send(call))

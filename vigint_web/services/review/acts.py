@@ -1,6 +1,7 @@
 """Record acts about incidents: notes, and what happened outside Vigint."""
 
 import unicodedata
+from collections.abc import Sequence
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
@@ -91,11 +92,15 @@ def add_act(
     text: str = "",
     reason: str | None = None,
     assignee: str | None = None,
+    people: Sequence[str] | None = None,
 ) -> IncidentAct:
     """Add an act and its audit event, in the caller's transaction.
 
     The audit trail says that a note was written, not its text: notes may name people, and rows of
     the trail cannot be changed.
+
+    Args:
+        people: the addresses of the users who may see a confidential incident, for the trail.
     """
     act = IncidentAct(
         incident_id=incident.id,
@@ -106,7 +111,7 @@ def add_act(
         assignee=assignee,
     )
     session.add(act)
-    detail = {"reason": reason, "assignee": assignee}
+    detail = {"reason": reason, "assignee": assignee, "people": people}
     trail.record(
         actor,
         f"incident:{kind.value}",

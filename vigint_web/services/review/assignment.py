@@ -12,16 +12,23 @@ from vigint_web.services.core.actors import Actor
 from vigint_web.services.core.transactions import change, transaction
 from vigint_web.services.incidents.incidents import get_incident
 from vigint_web.services.review.acts import add_act
+from vigint_web.services.review.confidentiality import may_read
 from vigint_web.services.review.named_requests import Named, do_once, find_repeated
 
 
-def assignable(site_id: int) -> list[User]:
-    """Return the users who may work on a site's incidents, by address."""
+def assignable(site_id: int, incident_id: int | None = None) -> list[User]:
+    """Return the users who may work on a site's incidents, by address.
+
+    Args:
+        incident_id: only those who may see this incident.
+    """
     roles = [role for role in Role if may(role, Permission.MANAGE_INCIDENTS)]
     granted = User.sites.any(Site.id == site_id)
     query = select(User).where(
         User.active, User.role.in_(roles), or_(User.role == Role.ADMIN, granted)
     )
+    if incident_id is not None:
+        query = query.where(may_read(incident_id))
     return list(db.session.scalars(query.order_by(User.email)))
 
 
@@ -39,7 +46,7 @@ def assign(actor: Actor, reference: str, user_id: int | None, *, seen: int | Non
     incident = get_incident(actor, reference)
     email = None
     if user_id is not None:
-        known = {user.id: user.email for user in assignable(incident.site_id)}
+        known = {user.id: user.email for user in assignable(incident.site_id, incident.id)}
         if user_id not in known:
             raise Invalid([Mistake(MistakeCode.UNKNOWN_ASSIGNEE, "assignee")])
         email = known[user_id]
@@ -89,7 +96,8 @@ def _user_with(email: str | None, incident: Incident) -> tuple[int | None, str |
     if email is None:
         return None, None
     wanted = normalise_email(email)
-    user_id = {user.email: user.id for user in assignable(incident.site_id)}.get(wanted)
+    known = {user.email: user.id for user in assignable(incident.site_id, incident.id)}
+    user_id = known.get(wanted)
     if user_id is None:
         raise Invalid([Mistake(MistakeCode.NOT_ASSIGNABLE, "email")])
     return user_id, wanted

@@ -38,7 +38,7 @@ from vigint_web.services.incidents.listing import (
 from vigint_web.services.links import links
 from vigint_web.services.notifications import delivery, sent_mails
 from vigint_web.services.notifications import preview as previews
-from vigint_web.services.review import acts, assignment, reasons
+from vigint_web.services.review import acts, assignment, confidentiality, reasons
 from vigint_web.services.review.incident_timeline import timeline_of
 
 
@@ -89,6 +89,7 @@ def _listed() -> dict[str, Any]:
         "more_late": more_late,
         "repeats": digests.count_repeats([row.id for row in page.rows]),
         "assignees": assignment.assignees_of(page.rows),
+        "confidential": confidentiality.confidential_among([row.id for row in page.rows]),
         "here": here,
         "kept": kept,
         "walk": {**kept, FROM_LIST: "1"},
@@ -184,7 +185,8 @@ def _reviewed(incident: Incident, notifications: list[Notification]) -> dict[str
         "reason": reason_of(incident.reason),
         "reasons": [(one.code, reason_of(one.code)) for one in reasons.list_reasons()],
         "assignee": assignment.assignee_of(incident),
-        "assignable": assignment.assignable(incident.site_id) if works else [],
+        "restriction": confidentiality.restriction_of(incident.id),
+        "assignable": assignment.assignable(incident.site_id, incident.id) if works else [],
     }
 
 
