@@ -150,8 +150,8 @@ def test_distances_are_never_rounded_up(app: Flask, seconds: int, locale: str) -
 def test_lists_show_distances_while_they_are_short(app: Flask) -> None:
     with force_locale("fr"):
         assert _plain(formats.since(NOW - timedelta(hours=23, minutes=59), NOW)) == "il y a 23 h"
-        assert formats.since(NOW - timedelta(hours=24), NOW) == "20 nov. 2026, 13:00"
-        assert formats.since(NOW + timedelta(days=2), NOW) == "23 nov. 2026, 13:00"
+        assert formats.since(NOW - timedelta(hours=24), NOW) == "20\u00a0nov.\u00a02026, 13:00"
+        assert formats.since(NOW + timedelta(days=2), NOW) == "23\u00a0nov.\u00a02026, 13:00"
 
 
 @given(MOMENTS, ZONES)

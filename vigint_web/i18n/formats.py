@@ -16,6 +16,8 @@ _JUST_NOW = timedelta(seconds=45)
 _DAY = 86_400
 # English as written outside the United States goes with dates such as “21 Nov 2026”.
 _DIALECTS = {"en": "en_GB"}
+# A date stays on one line.
+_DATE = f"d{NO_BREAK}MMM{NO_BREAK}yyyy"
 
 
 def reader_zone() -> ZoneInfo:
@@ -40,22 +42,22 @@ def offset_name(moment: datetime, zone: ZoneInfo) -> str:
 
 def date_and_time(moment: datetime) -> str:
     """Return a time in the reader's locale and zone, to the second."""
-    return _shown(moment, "d MMM yyyy, HH:mm:ss")
+    return _shown(moment, f"{_DATE}, HH:mm:ss")
 
 
 def date_and_minute(moment: datetime) -> str:
     """Return a time in the reader's locale and zone, to the minute."""
-    return _shown(moment, "d MMM yyyy, HH:mm")
+    return _shown(moment, f"{_DATE}, HH:mm")
 
 
 def day(moment: datetime) -> str:
     """Return the date of a time in the reader's locale and zone."""
-    return _shown(moment, "d MMM yyyy")
+    return _shown(moment, _DATE)
 
 
 def short_day(of: date) -> str:
     """Return a day and its month, as a label in charts."""
-    return _in_words(format_date(of, "d MMM", locale=get_locale()))
+    return _in_words(format_date(of, f"d{NO_BREAK}MMM", locale=get_locale()))
 
 
 def long_day(of: date) -> str:
