@@ -28,7 +28,7 @@ from vigint_web.clock import utcnow
 from vigint_web.config.config import load_config
 from vigint_web.extensions import db
 from vigint_web.models import Incident, IncidentState, RiskLevel, Role, Scope
-from vigint_web.services.accounts import api_keys, sites, users
+from vigint_web.services.accounts import api_keys, cameras, sites, users
 from vigint_web.services.core.actors import SYSTEM
 from vigint_web.services.core.keyset_pagination import SORTED_TOP
 from vigint_web.services.core.transactions import transaction
@@ -80,7 +80,7 @@ def _rows(numbers: range, total: int) -> Iterator[dict[str, Any]]:
 def _fill(total: int) -> None:
     own = [sites.default_site(), *(sites.get_or_add_site(f"site {n}") for n in range(1, _SITES))]
     for number in range(4 * _SITES):
-        sites.camera_of(own[number % _SITES].id, f"Camera {number}")
+        cameras.camera_of(own[number % _SITES].id, f"Camera {number}")
     for start in range(1, total + 1, _BATCH):
         with transaction() as session:
             numbers = range(start, min(start + _BATCH, total + 1))

@@ -26,7 +26,7 @@ from vigint_web.clock import utcnow
 from vigint_web.config.config import load_config
 from vigint_web.extensions import db
 from vigint_web.models import Source, Tag, Video, VideoKind, source_tags
-from vigint_web.services.accounts import sites
+from vigint_web.services.accounts import cameras, sites
 from vigint_web.services.core.actors import SYSTEM
 from vigint_web.services.core.keyset_pagination import (
     PAGE,
@@ -82,7 +82,7 @@ def _videos(rows: range, total: int, site_ids: list[int]) -> Iterator[dict[str, 
 def _fill(total: int) -> None:
     site_ids = [sites.default_site().id, sites.get_or_add_site("second").id]
     with transaction() as session:
-        camera_ids = [sites.camera_of(site_ids[0], f"Camera {n}").id for n in range(20)]
+        camera_ids = [cameras.camera_of(site_ids[0], f"Camera {n}").id for n in range(20)]
         tags = [Tag(site_id=site_ids[0], name=f"tag {n}") for n in range(30)]
         session.add_all(tags)
         session.flush()

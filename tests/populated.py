@@ -53,7 +53,7 @@ from vigint_web.models import (
     VideoStatus,
 )
 from vigint_web.services.accounts import api_keys, sites
-from vigint_web.services.accounts.sites import camera_of
+from vigint_web.services.accounts.cameras import camera_of
 from vigint_web.services.core.leases import LONGEST_LEASE
 from vigint_web.services.core.runtime import storage
 from vigint_web.services.core.transactions import transaction

@@ -7,7 +7,7 @@ from tests.library import ACTOR
 from tests.populated_words import State
 from vigint_web.clock import utcnow
 from vigint_web.extensions import db
-from vigint_web.models import AccountMail, Role, Site, User
+from vigint_web.models import AccountMail, LegalRegime, Role, Site, User
 from vigint_web.services.accounts import (
     account_mails,
     password_links,
@@ -16,6 +16,7 @@ from vigint_web.services.accounts import (
     user_admin,
     users,
 )
+from vigint_web.services.accounts.cameras import camera_of
 from vigint_web.services.core.actors import as_user
 from vigint_web.services.notifications import account_delivery
 
@@ -32,6 +33,11 @@ def add_sites(state: State) -> None:
     """Add sites beside the first, in large states; few installations have several."""
     if state.count == 1:
         return
+    first = sites.default_site()
+    first.address, first.timezone = f"{state.words.names[0]}\n69002 Lyon", "Indian/Reunion"
+    camera = camera_of(first.id, state.words.names[0])
+    camera.shown_name, camera.legal_regime = f"{state.words.names[0]} 2"[-200:], LegalRegime.OPEN
+    camera.authorisation_ends, camera.most_days = utcnow().date(), 30
     for number, name in enumerate(state.words.names[:5]):
         sites.get_or_add_site(f"site-{number}")
         db.session.scalars(select(Site).where(Site.slug == f"site-{number}")).one().name = name

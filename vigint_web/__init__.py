@@ -13,6 +13,7 @@ from vigint_web.blueprints.api import incidents as ingest
 from vigint_web.blueprints.api import review as incident_review
 from vigint_web.blueprints.pages import (
     auth,
+    cameras,
     dashboard,
     incidents,
     keys,
@@ -186,6 +187,6 @@ def _blueprints(app: Flask) -> None:
     for module in (
         health, auth, dashboard, sources, incidents, videos, links, sharing, outbox, player, tokens,
         hosting, ingest, incident_review, uploads, read, docs, keys, metrics, people, sites,
-        retention, review,
+        cameras, retention, review,
     ):  # fmt: skip
         app.register_blueprint(module.blueprint)

@@ -255,6 +255,8 @@ class MistakeCode(StrEnum):
     TOO_LONG = "too_long"
     CONTROL_CHARACTERS = "control_characters"
     RECORDED_IN_FUTURE = "recorded_in_future"
+    # Of cameras.
+    LEAST_ABOVE_MOST = "least_above_most"
     # Of reviews.
     UNKNOWN_ACT = "unknown_act"
     UNKNOWN_ASSIGNEE = "unknown_assignee"

@@ -17,7 +17,7 @@ class Permission(StrEnum):
     READ_OUTBOX = "read_outbox"  # mails carry live links
     RELEASE_MAILS = "release_mails"  # notifications that were pending in a restored backup
     MANAGE_KEYS = "manage_keys"
-    MANAGE_PEOPLE = "manage_people"  # users, their roles, and sites
+    MANAGE_PEOPLE = "manage_people"  # users, their roles, sites and cameras
     MANAGE_RETENTION = "manage_retention"  # confirm a shorter one; see what it deletes
     READ_HEALTH = "read_health"  # details of the machine; other users see what affects them
 

@@ -62,6 +62,7 @@ def urls(
         "user_id": somebody.id,
         "session_id": somebody.session_id,
         "site_id": source.site_id,
+        "camera_id": library.incident_of(video).camera_id,
         "key_id": library.key(sites.default_site()).id,
         "filename": "css/frame.css",
         "name": "days",

@@ -304,6 +304,13 @@ PLACES.add(
     Place("person-link", _person("invited"), act=_press("/link", "main .copyable")),
 )
 PLACES.add("sites.index", Place("sites", _fixed("/sites/"), always=True))
+PLACES.add("sites.new", Place("site-add", _fixed("/sites/add"), always=True))
+PLACES.add("sites.show", Place("site", _fixed("/sites/1/"), always=True))
+PLACES.add("sites.edit", Place("site-edit", _fixed("/sites/1/edit"), always=True))
+PLACES.add("cameras.index", Place("cameras", _fixed("/cameras/"), always=True))
+PLACES.add("cameras.new", Place("camera-add", _fixed("/cameras/add?site=1"), always=True))
+PLACES.add("cameras.show", Place("camera", _fixed("/cameras/1/")))
+PLACES.add("cameras.edit", Place("camera-edit", _fixed("/cameras/1/edit")))
 PLACES.add("review.reason_list", Place("reasons", _fixed("/review/reasons/"), always=True))
 PLACES.add("developers.page", Place("developers", _fixed("/developers/"), always=True))
 PLACES.add(

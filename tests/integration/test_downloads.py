@@ -172,7 +172,7 @@ def test_odd_names_become_names_that_every_system_accepts(
         if camera is None:
             incident.camera_id = None
         else:
-            incident.camera.name = camera
+            incident.camera.detector_name = camera
     name = _filename(operator.browser.get(_address(incident, "clip")))
     pattern = re.escape(start) if "\\d" not in start else start
     when = r"\d{4}-\d\d-\d\d_\d\d-\d\d-\d\d"

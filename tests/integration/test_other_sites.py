@@ -62,6 +62,7 @@ class Other:
             "mail_id": self.mail_id,
             "key_id": self.key_id,
             "site_id": self.source.site_id,
+            "camera_id": self.incident.camera_id,
             "user_id": self.user_id,
             "session_id": self.session_id,
         }
@@ -134,6 +135,8 @@ def _pages(other: Other) -> list[str]:
         f"{source}/live",
         f"/incidents/{reference}/",
         f"/incidents/{reference}/live",
+        f"/sites/{other.source.site_id}/",
+        f"/cameras/{other.incident.camera_id}/",
         *(
             f"/videos/{public_id}/{what}"
             for public_id in (other.video.public_id, other.source.video.public_id)

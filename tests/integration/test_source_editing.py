@@ -14,7 +14,7 @@ from tests.library import ACTOR, Library
 from vigint_web.errors import EditedMeanwhile, Invalid
 from vigint_web.extensions import db
 from vigint_web.models import AuditEvent, Camera, Role, Source, Tag
-from vigint_web.services.accounts import sites
+from vigint_web.services.accounts import cameras, sites
 from vigint_web.services.sources import editing, sources, tags
 from vigint_web.services.sources.editing import Facts, facts_of
 
@@ -213,13 +213,13 @@ def test_a_camera_is_of_the_sources_own_site(
     app: Flask, library: Library, people: Callable[[Role], Person]
 ) -> None:
     source, elsewhere = library.source(), sites.get_or_add_site("second")
-    sites.camera_of(elsewhere.id, "Autre")
+    cameras.camera_of(elsewhere.id, "Autre")
     operator = people(Role.OPERATOR).speaking("en")
     assert "Autre" not in operator.browser.get(_page(source)).text
     _save(operator, source, camera="Autre")
     renew()
-    cameras = db.session.scalars(select(Camera).where(Camera.name == "Autre")).all()
-    assert {camera.site_id for camera in cameras} == {source.site_id, elsewhere.id}
+    named = db.session.scalars(select(Camera).where(Camera.name == "Autre")).all()
+    assert {camera.site_id for camera in named} == {source.site_id, elsewhere.id}
 
 
 def test_viewers_read_and_change_nothing(source: Source, people: Callable[[Role], Person]) -> None:

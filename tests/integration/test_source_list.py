@@ -20,7 +20,7 @@ from vigint_web.http.pages.paging import sorted_cursor
 from vigint_web.i18n.collation import sort_key
 from vigint_web.models import Role, Source, Tag, Video, VideoKind, source_tags
 from vigint_web.services.accounts import sites
-from vigint_web.services.accounts.sites import camera_of
+from vigint_web.services.accounts.cameras import camera_of
 from vigint_web.services.core.actors import SYSTEM, Actor
 from vigint_web.services.core.keyset_pagination import SORTED_TOP, Mark, SortedCursor, Value
 from vigint_web.services.core.transactions import transaction

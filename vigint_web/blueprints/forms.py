@@ -2,18 +2,28 @@
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
-from flask_babel import LazyString
+from flask_babel import LazyString, get_locale, gettext
 from flask_babel import lazy_gettext as _
 from flask_wtf import FlaskForm
 from wtforms import DateTimeLocalField, SelectChoice, SelectField, StringField
-from wtforms.validators import Length, Optional
+from wtforms.validators import Length, Optional, ValidationError
 
 from vigint_web.clock import utcnow
 from vigint_web.i18n.formats import reader_zone
+from vigint_web.i18n.timezones import city_of, find_zone, offered_zones, offset_of
+from vigint_web.models import Role
 
 # The session's entry for the decision just made, which the next page offers to undo.
 DECIDED = "decided"
+
+LANGUAGES = {"fr": "Français", "en": "English"}
+ROLE_NAMES: dict[Role, LazyString] = {
+    Role.ADMIN: _("Administrator"),
+    Role.OPERATOR: _("Operator"),
+    Role.VIEWER: _("Viewer"),
+}
 
 OTHER = "other"
 PERIODS: dict[str, LazyString] = {
@@ -32,6 +42,30 @@ def on_one_line(text: str | None) -> str | None:
 def on_reader_clock(typed: datetime) -> datetime:
     """Convert a naive local time in the reader's zone to UTC."""
     return typed.replace(tzinfo=reader_zone()).astimezone(UTC)
+
+
+def to_zone_name(field: StringField) -> None:
+    """Convert the typed text of a field to the name of a zone; empty: none.
+
+    Raises:
+        ValidationError: there is no such zone.
+    """
+    if not (field.data or "").strip():
+        field.data = ""
+        return
+    found = find_zone(field.data, str(get_locale()))
+    if found is None:
+        raise ValidationError(gettext("This time zone is unknown. Choose one from the list."))
+    field.data = found
+
+
+def zone_choices() -> list[tuple[str, str]]:
+    """Return the zones to choose from: names, and places with their offsets."""
+    now, locale = utcnow(), str(get_locale())
+    return [
+        (name, f"{city_of(name, locale)} ({offset_of(ZoneInfo(name), now)})")
+        for name in offered_zones()
+    ]
 
 
 class PeriodForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF ships no types

@@ -80,6 +80,7 @@ _MISTAKES: Mapping[MistakeCode, LazyString | str] = {
         "This text contains control characters or incomplete characters. Remove them."
     ),
     MistakeCode.RECORDED_IN_FUTURE: _("This date is in the future."),
+    MistakeCode.LEAST_ABOVE_MOST: _("The maximum must not be less than the minimum."),
     MistakeCode.EMAIL_MALFORMED: _("This is not an e-mail address."),
     MistakeCode.PASSWORD_LENGTH: _("The password must have %(least)d to %(most)d characters."),
     MistakeCode.PASSWORD_GUESSABLE: _(

@@ -51,6 +51,7 @@ _REFUSALS: dict[str, LazyString] = {
     "email_taken": _("%(email)s exists already."),
     "no_second_factor": _("%(email)s has no second factor."),
     "unknown_user": _("There is no user %(email)s."),
+    "without_sites": _("%(email)s would have no site left. Deactivate the account instead."),
     "own_role": _("You cannot change your own role or lock yourself out. Ask another administrator."),
     "second_factor_required": _("Your role requires a second factor. Set it up first."),
     "not_granted": _("This link does not give access to that. Ask the person who sent it for more access."),

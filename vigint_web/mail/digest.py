@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from flask_babel import force_locale, ngettext
 from flask_babel import gettext as _
@@ -48,6 +49,8 @@ class RepeatsMail:
     risk_level: str
     repeats: tuple[RepeatFacts, ...]
     page: str
+    # That of its times; None: the installation's.
+    zone: ZoneInfo | None = None
 
 
 @dataclass(frozen=True)
@@ -73,6 +76,7 @@ class DigestMail:
     # By time of detection; at most MOST_LISTED.
     entries: tuple[KeptFacts, ...]
     page: str
+    zone: ZoneInfo | None = None
 
 
 @dataclass(frozen=True)
@@ -89,11 +93,12 @@ class UndeliverableMail:
     page: str
     # Of an incident.
     detected_at: datetime | None = None
+    zone: ZoneInfo | None = None
 
 
 def compose_repeats(facts: RepeatsMail, config: Config) -> OutgoingMail:
     """Return the mail about all repeats of an alert, text and HTML of equal content."""
-    zone, kind = config.timezone, one_line(facts.incident_type)
+    zone, kind = facts.zone or config.timezone, one_line(facts.incident_type)
     with force_locale(facts.locale):
         number = len(facts.repeats)
         repeats = ngettext("%(num)d repeat", "%(num)d repeats", number)
@@ -112,7 +117,7 @@ def compose_repeats(facts: RepeatsMail, config: Config) -> OutgoingMail:
             "risk_in_words": risk_in_words(facts.risk_level),
             "repeats": repeats,
             "risk": risk_words(one_line(facts.risk_level)),
-            "entries": [_shown(one, config) for one in facts.repeats[:MOST_LISTED]],
+            "entries": [_shown(one, zone) for one in facts.repeats[:MOST_LISTED]],
             "has_links": any(one.clip for one in facts.repeats),
             "more": max(0, number - MOST_LISTED),
         }
@@ -124,8 +129,7 @@ def compose_repeats(facts: RepeatsMail, config: Config) -> OutgoingMail:
         return composed("repeats", facts, config, subject=subject, headers=headers, **shown)
 
 
-def _shown(one: RepeatFacts, config: Config) -> dict[str, Any]:
-    zone = config.timezone
+def _shown(one: RepeatFacts, zone: ZoneInfo) -> dict[str, Any]:
     return {
         "reference": one.reference,
         "risk": risk_in_words(one.risk_level),
@@ -139,6 +143,7 @@ def _shown(one: RepeatFacts, config: Config) -> dict[str, Any]:
 
 def compose_digest(facts: DigestMail, config: Config) -> OutgoingMail:
     """Return the mail that lists late alerts, text and HTML of equal content."""
+    zone = facts.zone or config.timezone
     with force_locale(facts.locale):
         number, risk = len(facts.entries), risk_words(one_line(facts.risk_level))
         shown = {
@@ -150,7 +155,7 @@ def compose_digest(facts: DigestMail, config: Config) -> OutgoingMail:
             "risk": risk,
             "entries": [
                 {
-                    **_shown(one.fact, config),
+                    **_shown(one.fact, zone),
                     "kind": one_line(one.kind),
                     "place": one_line(one.place),
                 }
@@ -170,6 +175,7 @@ def compose_digest(facts: DigestMail, config: Config) -> OutgoingMail:
 
 def compose_undeliverable(facts: UndeliverableMail, config: Config) -> OutgoingMail:
     """Return the mail to an administrator about undeliverable mails, with the reasons."""
+    zone = facts.zone or config.timezone
     with force_locale(facts.locale):
         subject = _("⚠️ Vigint could not deliver an alert")
         if facts.reference:
@@ -177,7 +183,7 @@ def compose_undeliverable(facts: UndeliverableMail, config: Config) -> OutgoingM
         shown = {
             "locale": facts.locale,
             "about": one_line(facts.about),
-            "when": day_and_minute(facts.detected_at, config.timezone) if facts.detected_at else "",
+            "when": day_and_minute(facts.detected_at, zone) if facts.detected_at else "",
             "failures": [
                 (one_line(who), one_line(delivery_sentence(why))) for who, why in facts.failures
             ],

@@ -12,6 +12,7 @@ from email.mime.base import MIMEBase
 from email.mime.text import MIMEText
 from pathlib import Path
 from typing import Protocol
+from zoneinfo import ZoneInfo
 
 from flask import current_app, render_template
 from flask_babel import force_locale, gettext
@@ -78,6 +79,8 @@ class AlertMail:
     locale: str = "fr"
     # None: not reviewed by a person yet.
     confirmed: Confirmation | None = None
+    # That of its times; None: the installation's.
+    zone: ZoneInfo | None = None
 
 
 @dataclass(frozen=True)
@@ -103,6 +106,8 @@ class LinkMail:
     # Of an incident.
     detected_at: datetime | None = None
     confirmed: Confirmation | None = None
+    # That of its times; None: the installation's.
+    zone: ZoneInfo | None = None
 
 
 class OutgoingMail(Message):
@@ -162,7 +167,7 @@ def compose_alert(facts: AlertMail, config: Config, locale: str | None = None) -
     Args:
         locale: None: the recipient's.
     """
-    zone, facts = config.timezone, _harmless(facts, locale or facts.locale)
+    zone, facts = facts.zone or config.timezone, _harmless(facts, locale or facts.locale)
     with force_locale(facts.locale):
         silent = gettext("An incident was detected. The detector sent no message.")
         facts = replace(facts, message=facts.message or silent)
@@ -291,8 +296,10 @@ def compose_played(facts: LinkMail, config: Config) -> OutgoingMail:
 
 
 def _about_link(template: str, subject: str, facts: LinkMail, config: Config) -> OutgoingMail:
+    zone, seen = facts.zone or config.timezone, facts.detected_at
+
     def formatted(moment: datetime | None) -> str:
-        return day_and_minute(moment, config.timezone) if moment is not None else ""
+        return day_and_minute(moment, zone) if moment is not None else ""
 
     facts = replace(
         facts,
@@ -301,7 +308,6 @@ def _about_link(template: str, subject: str, facts: LinkMail, config: Config) ->
         note=paragraphs(facts.note),
         sharer=one_line(facts.sharer),
     )
-    zone, seen = config.timezone, facts.detected_at
     return composed(
         template,
         facts,

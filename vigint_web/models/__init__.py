@@ -21,7 +21,7 @@ from vigint_web.models.review import (
     NamedRequest,
 )
 from vigint_web.models.session import UserSession
-from vigint_web.models.site import Camera, Site
+from vigint_web.models.site import Camera, LegalRegime, Site
 from vigint_web.models.source import Counter, Source, Tag, source_tags
 from vigint_web.models.upload import Upload
 from vigint_web.models.user import Role, User
@@ -51,6 +51,7 @@ __all__ = [
     "IncidentBoxes",
     "IncidentReader",
     "IncidentState",
+    "LegalRegime",
     "Link",
     "Mail",
     "NamedFile",

@@ -76,6 +76,13 @@ class Incident(Base):
         ),
         Index("ix_incidents_assignee", "assignee_id", "detected_at"),
         Index("ix_incidents_camera", "camera_id", "detected_at", "id"),
+        # The number of undecided ones of each camera.
+        Index(
+            "ix_incidents_camera_undecided",
+            "camera_id",
+            sqlite_where=text("state = 'new'"),
+            postgresql_where=text("state = 'new'"),
+        ),
         # The list for programs by each of its filters.
         Index("ix_incidents_site_state", "site_id", "state", "id"),
         Index(

@@ -16,6 +16,7 @@ from vigint_web.extensions import db
 from vigint_web.http.pages.paging import last_night
 from vigint_web.models import AuditEvent, Camera, IncidentState, Role, User
 from vigint_web.services.accounts import sites
+from vigint_web.services.accounts.cameras import camera_of
 from vigint_web.services.audit.trail import read_chain
 from vigint_web.services.core.actors import SYSTEM, Actor
 from vigint_web.services.incidents import export, listing
@@ -30,8 +31,8 @@ PARIS = ZoneInfo("Europe/Paris")
 def cameras(app: Flask) -> tuple[Camera, Camera]:
     """Provide a camera here and one of another site, each with incidents."""
     lyon = sites.get_or_add_site("lyon")
-    here = sites.camera_of(sites.default_site().id, "Quai 3")
-    away = sites.camera_of(lyon.id, "Quai 3")
+    here = camera_of(sites.default_site().id, "Quai 3")
+    away = camera_of(lyon.id, "Quai 3")
     add_incident("a", 300, 300, camera_id=here.id)
     add_incident("b", -30, 200, camera_id=here.id)  # a clock that is fast
     add_incident("c", 100, 100, camera_id=here.id)

@@ -6,9 +6,10 @@ from pathlib import Path
 
 from flask import Flask, Response, current_app, g, request
 from flask.sessions import SessionMixin
-from flask_babel import get_locale, get_timezone
+from flask_babel import get_locale
 
 from vigint_web.http.base.static import SessionsOfPages
+from vigint_web.http.pages.locale import own_zone
 from vigint_web.http.security.identity import actor
 from vigint_web.services.core.change_token import pulse
 
@@ -47,7 +48,8 @@ def _tag(also: object) -> str:
         current_app.extensions[_BUILD],
         pulse(who),
         str(get_locale()),
-        str(get_timezone()),
+        # Of a reader without one it follows from sites, whose changes the change token covers.
+        own_zone(),
         (who.user_id, who.role, sites),
         request.full_path,
         also,

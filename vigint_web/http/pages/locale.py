@@ -1,18 +1,38 @@
 """Choose the language and the time zone of an answer."""
 
-from flask import Flask, has_request_context, request, session
-from flask_babel import get_locale, get_timezone
+from zoneinfo import ZoneInfo
+
+from flask import Flask, g, has_request_context, request, session
+from flask_babel import get_locale, get_timezone, refresh
 from flask_login import current_user
 
 from vigint_web.config.config import Config
 from vigint_web.config.values import LOCALES
 from vigint_web.extensions import babel
 from vigint_web.http.base.logged_in import is_logged_in
+from vigint_web.http.security.identity import actor
 from vigint_web.i18n.timezones import is_zone
+from vigint_web.services.accounts.sites import common_zone
 
 _FOR_PROGRAMS = ("/api/", "/stream/")
 # A link's page is the same for all recipients: it uses the time zone of the place.
 _PUBLIC = (*_FOR_PROGRAMS, "/video/")
+_ZONE = "vigint_zone"
+
+
+def use_zone(zone: ZoneInfo) -> None:
+    """Show the times of this request in a site's zone, unless the reader chose one of their own."""
+    setattr(g, _ZONE, zone.key)
+    refresh()
+
+
+def own_zone() -> str | None:
+    """Return the zone that the logged-in reader of a page chose."""
+    own = current_user.timezone if is_logged_in() else None
+    if own is None or request.path.startswith(_PUBLIC):
+        return None
+    # An update may remove a name from the time zone database.
+    return str(own) if is_zone(own) else None
 
 
 def set_up_locale(app: Flask, config: Config) -> None:
@@ -33,11 +53,17 @@ def set_up_locale(app: Flask, config: Config) -> None:
         return request.accept_languages.best_match(LOCALES) or config.default_locale
 
     def zone() -> str:
-        if not has_request_context() or request.path.startswith(_PUBLIC):
+        if not has_request_context():
             return config.timezone.key
-        own = current_user.timezone if is_logged_in() else None
-        # An update may remove a name from the time zone database.
-        return own if own and is_zone(own) else config.timezone.key
+        own = own_zone()
+        if own is not None:
+            return own
+        of_page: str | None = g.get(_ZONE)
+        if of_page is not None:
+            return of_page
+        if not is_logged_in() or request.path.startswith(_PUBLIC):
+            return config.timezone.key
+        return common_zone(actor()).key
 
     app.config["BABEL_DEFAULT_LOCALE"] = "en"  # the language of the message ids
     app.config["BABEL_TRANSLATION_DIRECTORIES"] = "translations"

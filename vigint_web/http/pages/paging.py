@@ -12,6 +12,7 @@ from vigint_web.services.links.listing import LINK_STATES, StateFilter
 _LARGEST = 2**31 - 1  # the largest id in both databases
 _LARGEST_SIZE = 2**63 - 1
 _LONGEST = 200
+_MOST_PAGES = 10_000
 _DUSK, _DAWN = 20, 8  # hours
 
 
@@ -48,6 +49,11 @@ def asked_number(name: str) -> int | None:
     """Return the row id of a parameter, if it can be one."""
     number = request.args.get(name, type=int)
     return number if number is not None and 0 < number <= _LARGEST else None
+
+
+def asked_page() -> int:
+    """Return the number of the requested page of a short list, from 1."""
+    return min(asked_number("page") or 1, _MOST_PAGES)
 
 
 def asked_day(name: str) -> date | None:

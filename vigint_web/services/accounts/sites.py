@@ -1,22 +1,29 @@
-"""Find sites and cameras; the first site is created automatically."""
+"""Find, add and edit sites; the first one is created automatically."""
 
 import re
 import secrets
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import func, select
-from sqlalchemy.orm import InstrumentedAttribute
 
 from vigint_web.clock import utcnow
+from vigint_web.config.values import LOCALES
 from vigint_web.errors import Conflict, Invalid, Mistake, MistakeCode, NotFound
 from vigint_web.extensions import db
 from vigint_web.i18n.normal_forms import normalized
-from vigint_web.models import ApiKey, Camera, Incident, Site, Source
-from vigint_web.models.user import user_sites
+from vigint_web.i18n.timezones import is_zone
+from vigint_web.models import Site, Source
 from vigint_web.services.audit import trail
 from vigint_web.services.core.actors import Actor
+from vigint_web.services.core.runtime import config
+from vigint_web.services.core.site_settings import zone_of
 from vigint_web.services.core.transactions import insert_into, transaction
 
+LONGEST_NAME = 200
+LONGEST_ADDRESS = 300
+LONGEST_COOL_DOWN = 86_400
 _DEFAULT_SLUG = "main"
 
 
@@ -30,15 +37,14 @@ class UnknownSite(NotFound):
 
 
 @dataclass(frozen=True)
-class Counted:
-    """A site, and the number of things in it."""
+class SiteFacts:
+    """The editable values of a site; None: that of the configuration."""
 
-    site: Site
-    cameras: int
-    sources: int
-    incidents: int
-    keys: int
-    people: int
+    name: str
+    address: str = ""
+    timezone: str | None = None
+    locale: str | None = None
+    cooldown_seconds: int | None = None
 
 
 def default_site() -> Site:
@@ -129,64 +135,103 @@ def find_site(actor: Actor, site_id: int) -> Site:
     return site
 
 
-def count_everything(actor: Actor) -> list[Counted]:
-    """Return an actor's sites with counts, by name; people are those granted it."""
-    cameras, sources = _by_site(Camera.site_id), _by_site(Source.site_id)
-    incidents, keys = _by_site(Incident.site_id), _by_site(ApiKey.site_id)
-    granted = db.session.execute(
-        select(user_sites.c.site_id, func.count()).group_by(user_sites.c.site_id)
+def common_zone(actor: Actor) -> ZoneInfo:
+    """Return the time zone that all sites of an actor have, else the configured one."""
+    query = select(Site.timezone).where(actor.scope(Site.id)).distinct().limit(2)
+    names = list(db.session.scalars(query))
+    known = len(names) == 1 and names[0] is not None and is_zone(names[0])
+    return ZoneInfo(names[0]) if known and names[0] else config().timezone
+
+
+def zone_for(actor: Actor, site_id: int) -> ZoneInfo:
+    """Return the time zone of a site; raises NotFound."""
+    return zone_of(find_site(actor, site_id))
+
+
+def facts_of(site: Site) -> SiteFacts:
+    """Return the current values of a site."""
+    return SiteFacts(
+        site.name, site.address or "", site.timezone, site.locale, site.cooldown_seconds
     )
-    people = {row[0]: row[1] for row in granted}
-    return [
-        Counted(
-            site,
-            cameras.get(site.id, 0),
-            sources.get(site.id, 0),
-            incidents.get(site.id, 0),
-            keys.get(site.id, 0),
-            people.get(site.id, 0),
-        )
-        for site in list_sites(actor)
-    ]
 
 
-def add_site(actor: Actor, name: str) -> Site:
-    """Add a site; raises Conflict if its name is taken."""
+def mistakes_in(facts: SiteFacts) -> list[Mistake]:
+    """Return what is wrong with the values of a site."""
+    found = []
+    if not facts.name or len(facts.name) > LONGEST_NAME:
+        found.append(Mistake(MistakeCode.NAME_LENGTH, "name", {"most": LONGEST_NAME}))
+    if len(facts.address) > LONGEST_ADDRESS:
+        found.append(Mistake(MistakeCode.TOO_LONG, "address", {"most": LONGEST_ADDRESS}))
+    if facts.timezone is not None and not is_zone(facts.timezone):
+        found.append(Mistake(MistakeCode.UNKNOWN_TIMEZONE, "timezone"))
+    if facts.locale is not None and facts.locale not in LOCALES:
+        known = {"names": ", ".join(LOCALES)}
+        found.append(Mistake(MistakeCode.UNKNOWN_LOCALE, "locale", known))
+    seconds = facts.cooldown_seconds
+    if seconds is not None and not 0 <= seconds <= LONGEST_COOL_DOWN:
+        limits: dict[str, str | int] = {"least": 0, "most": LONGEST_COOL_DOWN}
+        found.append(Mistake(MistakeCode.NOT_A_WHOLE_NUMBER, "cooldown_seconds", limits))
+    return found
+
+
+def add_site(actor: Actor, wanted: SiteFacts | str, slug: str | None = None) -> Site:
+    """Add a site.
+
+    Args:
+        wanted: its values, or only its name.
+        slug: its short name; None: made from its name.
+
+    Raises:
+        Invalid: every mistake at once.
+        Conflict: another site has this name, or this short name.
+    """
+    facts = SiteFacts(wanted) if isinstance(wanted, str) else wanted
+    _refuse_mistakes(facts)
     with transaction() as session:
-        _require_free(name)
-        site = Site(slug=_free_slug(name), name=name)
+        _require_free(facts.name)
+        if slug is not None and _is_taken(slug):
+            raise Conflict
+        site = Site(slug=slug or _free_slug(facts.name), **_columns(facts))
         session.add(site)
         session.flush()
-        trail.record(actor, "site:added", f"site:{site.id}", site_id=site.id, name=name)
+        given = {name: value for name, value in asdict(facts).items() if value not in (None, "")}
+        trail.record(actor, "site:added", f"site:{site.id}", site_id=site.id, **given)
     return site
 
 
-def rename_site(actor: Actor, site_id: int, name: str) -> Site:
-    """Give a site another name; raises NotFound, or Conflict if the name is taken."""
-    with transaction():
-        site = find_site(actor, site_id)
-        if site.name != name:
-            _require_free(name, but=site_id)
-            before, site.name = site.name, name
-            trail.record(
-                actor, "site:renamed", f"site:{site_id}", site_id=site_id, name=name, before=before
-            )
-    return site
+def edit_site(actor: Actor, site_id: int, wanted: SiteFacts) -> Site:
+    """Change the values of a site; its contents are unaffected.
 
-
-def camera_of(site_id: int, name: str) -> Camera:
-    """Return the camera of that name, created if necessary; in the caller's transaction."""
+    Raises:
+        NotFound: it does not exist for this actor.
+        Invalid: every mistake at once.
+        Conflict: another site has this name.
+    """
+    _refuse_mistakes(wanted)
     with transaction() as session:
-        row = insert_into(session, Camera).values(site_id=site_id, name=name, created_at=utcnow())
-        session.execute(row.on_conflict_do_nothing(index_elements=[Camera.site_id, Camera.name]))
-        return session.scalars(
-            select(Camera).where(Camera.site_id == site_id, Camera.name == name)
-        ).one()
+        site = find_site(actor, site_id)
+        session.refresh(site, with_for_update=True)
+        before, after = asdict(facts_of(site)), asdict(wanted)
+        changed = {
+            name: [before[name], after[name]] for name in after if before[name] != after[name]
+        }
+        if "name" in changed:
+            _require_free(wanted.name, but=site_id)
+        if changed:
+            for name, value in _columns(wanted).items():
+                setattr(site, name, value)
+            trail.record(actor, "site:edited", f"site:{site_id}", site_id=site_id, **changed)
+    return site
 
 
-def _by_site(column: InstrumentedAttribute[int]) -> dict[int, int]:
-    rows = db.session.execute(select(column, func.count()).group_by(column))
-    return {row[0]: row[1] for row in rows}
+def _columns(facts: SiteFacts) -> dict[str, Any]:
+    return {**asdict(facts), "address": facts.address or None}
+
+
+def _refuse_mistakes(facts: SiteFacts) -> None:
+    mistakes = mistakes_in(facts)
+    if mistakes:
+        raise Invalid(mistakes)
 
 
 def _require_free(name: str, but: int = 0) -> None:
@@ -199,5 +244,8 @@ def _free_slug(name: str) -> str:
     """Return an unused short name for a site, for the command line."""
     plain = normalized("NFKD", name).encode("ascii", "ignore").decode().lower()
     slug = re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:48] or "site"
-    taken = db.session.scalar(select(Site.id).where(Site.slug == slug)) is not None
-    return f"{slug}-{secrets.token_hex(3)}" if taken else slug
+    return f"{slug}-{secrets.token_hex(3)}" if _is_taken(slug) else slug
+
+
+def _is_taken(slug: str) -> bool:
+    return db.session.scalar(select(Site.id).where(Site.slug == slug)) is not None

@@ -31,6 +31,16 @@ class OwnRole(Conflict):
     code = "own_role"
 
 
+class WithoutSites(Conflict):
+    """A user would have no site left."""
+
+    code = "without_sites"
+
+    def __init__(self, email: str) -> None:
+        super().__init__(email)
+        self.facts = {"email": email}
+
+
 def list_people() -> list[User]:
     """Return all users, administrators first."""
     order = {Role.ADMIN: 0, Role.OPERATOR: 1, Role.VIEWER: 2}
@@ -187,6 +197,35 @@ def set_access(actor: Actor, user_id: int, role: Role, site_ids: Collection[int]
             sites_before=before[1],
         )
     return user
+
+
+def list_grantable() -> list[User]:
+    """Return the users whose sites matter, by address: administrators see every site."""
+    query = select(User).where(User.role != Role.ADMIN).order_by(User.email)
+    return list(db.session.scalars(query))
+
+
+def change_people_of_site(
+    actor: Actor, site_id: int, *, granted: Collection[int], withdrawn: Collection[int]
+) -> None:
+    """Grant a site to users, and withdraw it from others.
+
+    Raises:
+        WithoutSites: an active user would have no site left.
+    """
+    with transaction() as session:
+        site = session.get(Site, site_id)
+        if site is None:
+            raise NotFound
+        for user_id in sorted({*granted, *withdrawn}):
+            user = _person(user_id)
+            sites = {one.id for one in user.sites}
+            wanted = sites | {site_id} if user_id in granted else sites - {site_id}
+            if wanted == sites:
+                continue
+            if not wanted and user.active and user.role != Role.ADMIN:
+                raise WithoutSites(user.email)
+            set_access(actor, user_id, Role(user.role), wanted)
 
 
 def deactivate(actor: Actor, user_id: int) -> User:

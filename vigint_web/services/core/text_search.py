@@ -1,11 +1,10 @@
 """Search text in columns."""
 
-from sqlalchemy import ColumnElement, or_
-from sqlalchemy.orm import InstrumentedAttribute
+from sqlalchemy import ColumnElement, SQLColumnExpression, or_
 
 
 def contains(
-    text: str, *columns: InstrumentedAttribute[str] | InstrumentedAttribute[str | None]
+    text: str, *columns: SQLColumnExpression[str] | SQLColumnExpression[str | None]
 ) -> ColumnElement[bool]:
     """Return whether one of the columns contains a text, in any case."""
     return or_(*(column.icontains(text, autoescape=True) for column in columns))

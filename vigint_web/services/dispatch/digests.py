@@ -21,7 +21,7 @@ from vigint_web.models import (
     RiskLevel,
 )
 from vigint_web.services.core import addresses
-from vigint_web.services.core.runtime import config
+from vigint_web.services.core.site_settings import cool_down_of
 from vigint_web.services.core.transactions import change, insert_into, transaction
 from vigint_web.services.dispatch.cool_down_rules import Span, choose_span, moment_of
 
@@ -43,7 +43,7 @@ def join_cooldown(incident: Incident) -> Span | None:
     The reports of one camera and type are put into spans one after the other, in all processes: the
     row of the cool-down is locked until the caller's transaction ends.
     """
-    cool_down = timedelta(seconds=config().cooldown_seconds)
+    cool_down = cool_down_of(incident.site)
     if not cool_down:
         return None
     moment = moment_of(incident.detected_at, incident.created_at)
@@ -86,8 +86,8 @@ def end_of_cooldown(first_id: int) -> datetime:
 
     Also for an incident that is received late: others of its time may follow.
     """
-    received = db.session.get_one(Incident, first_id).created_at
-    return max(utcnow(), received + timedelta(seconds=config().cooldown_seconds))
+    first = db.session.get_one(Incident, first_id)
+    return max(utcnow(), first.created_at + cool_down_of(first.site))
 
 
 def _key(incident: Incident) -> str:
@@ -204,7 +204,8 @@ def wait_for_more(notification: Notification, ready: Sequence[Notification]) -> 
             Notification.state == NotificationState.WAITING,
         )
     )
-    gathers = DIGEST if notification.is_digest else timedelta(seconds=config().cooldown_seconds)
+    first = notification.incident
+    gathers = DIGEST if notification.is_digest or first is None else cool_down_of(first.site)
     patience = notification.created_at + gathers + _PATIENCE
     return bool(waiting) and (not ready or utcnow() < patience)
 

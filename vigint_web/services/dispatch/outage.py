@@ -2,11 +2,11 @@
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, select, update
+from sqlalchemy import ColumnElement, func, select, update
 
 from vigint_web.clock import utcnow
 from vigint_web.extensions import db
-from vigint_web.models import Notification, NotificationState
+from vigint_web.models import Notification, NotificationState, Site
 from vigint_web.models.notification import WEBHOOK
 from vigint_web.net import outbound_http
 from vigint_web.services.core import job_queue
@@ -37,8 +37,9 @@ def is_due() -> ColumnElement[bool]:
 
 def longest_wait() -> timedelta:
     """Return the maximum distance of the next attempt of a mail or a call."""
-    cooldown = timedelta(seconds=config().cooldown_seconds)
-    return max(LONGEST_PAUSE_OF_ONE, timedelta(seconds=outbound_http.LONGEST_PAUSE), cooldown)
+    own = db.session.scalar(select(func.max(Site.cooldown_seconds))) or 0
+    cool_down = timedelta(seconds=max(config().cooldown_seconds, own))
+    return max(LONGEST_PAUSE_OF_ONE, timedelta(seconds=outbound_http.LONGEST_PAUSE), cool_down)
 
 
 def older_than(alert_id: int) -> list[int]:

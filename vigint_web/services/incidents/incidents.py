@@ -36,7 +36,7 @@ from vigint_web.models import (
     VideoStatus,
 )
 from vigint_web.models.video_file import FRAMES, ORIGINAL, frames_type
-from vigint_web.services.accounts.sites import camera_of
+from vigint_web.services.accounts.cameras import camera_of
 from vigint_web.services.accounts.users import alerted_by_default
 from vigint_web.services.alerting.routing import record_notifications, record_refused
 from vigint_web.services.audit import trail
@@ -215,6 +215,7 @@ def _insert(
     images = _images(footage)
     seen_at, assumed = _seen_at(facts, images, now)
     with transaction() as session:
+        camera = camera_of(site_id, facts.camera) if facts.camera else None
         video = None
         if footage is not None:
             video = Video(
@@ -225,12 +226,15 @@ def _insert(
                 original_name=footage.original_name,
                 created_at=now,
                 purge_at=date_for_new(footage.kind, now),
+                sound_to_remove=footage.kind == VideoKind.CLIP
+                and camera is not None
+                and not camera.keeps_sound,
             )
             add_video(session, video, _files(footage, given.stored))
         incident = Incident(
             reference=f"INC-{now.year}-{next_number(f'incident-{now.year}'):06d}",
             site_id=site_id,
-            camera_id=camera_of(site_id, facts.camera).id if facts.camera else None,
+            camera_id=camera.id if camera is not None else None,
             api_key_id=actor.api_key_id,
             video_id=video.id if video else None,
             hosted_id=given.hosted_id,

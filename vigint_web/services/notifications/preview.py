@@ -67,7 +67,7 @@ def preview_mail(
     )
     clip = _clip(incident, video, recipient) if shown and video is not None else None
     facts = facts_of(notification, incident, clip, failure_of(notification, incident))
-    wanted = locale if locale in LOCALES else mail_locale(recipient)
+    wanted = locale if locale in LOCALES else mail_locale(recipient, incident.site)
     mail = compose_alert(facts, config(), wanted)
     return Preview(
         incident=incident,

@@ -35,9 +35,11 @@ from vigint_web.models import (
     NotificationKind,
     NotificationState,
     RiskLevel,
+    Site,
 )
 from vigint_web.services.core import addresses
 from vigint_web.services.core.runtime import config
+from vigint_web.services.core.site_settings import locale_of, zone_of
 from vigint_web.services.dispatch import digests
 from vigint_web.services.hosting.remote import foreign_token
 from vigint_web.services.incidents.incidents import find_incident_of
@@ -127,7 +129,7 @@ def _about_link(notification: Notification, link: Link) -> LinkMail:
         expires_at=link.expires_at,
         max_views=link.max_views,
         played_at=link.first_played_at,
-        locale=known_locale(notification.recipient),
+        locale=known_locale(notification.recipient) or _locale_of_link(link),
     )
 
 
@@ -140,11 +142,22 @@ def _video_of(link: Link, incident: Incident | None) -> dict[str, Any]:
             "reference": incident.reference,
             "detected_at": incident.detected_at,
             "confirmed": confirmation_of(incident),
+            "zone": zone_of(incident.site),
         }
     source = find_source_of(link.video_id)
     if source is None:
         return {"about": ""}
-    return {"about": source.name, "place": source.site.name, "reference": source.source_id}
+    return {
+        "about": source.name,
+        "place": source.site.name,
+        "reference": source.source_id,
+        "zone": zone_of(source.site),
+    }
+
+
+def _locale_of_link(link: Link) -> str | None:
+    site = db.session.get(Site, link.site_id)
+    return locale_of(site) if site is not None else None
 
 
 def _place(incident: Incident) -> str:
@@ -181,7 +194,8 @@ def facts_of(
         confidence=incident.confidence,
         analysis=incident.analysis,
         clip=clip,
-        locale=mail_locale(notification.recipient),
+        locale=mail_locale(notification.recipient, incident.site),
+        zone=zone_of(incident.site),
         failure_code=None if clip is not None else failure,
     )
 
@@ -201,7 +215,8 @@ def _repeats(notification: Notification, first: Incident) -> RenderedMail:
         recipient=notification.recipient,
         message_id=notification.message_id,
         first_message_id=_first_message_id(notification, first),
-        locale=mail_locale(notification.recipient),
+        locale=mail_locale(notification.recipient, first.site),
+        zone=zone_of(first.site),
         reference=first.reference,
         incident_type=first.incident_type,
         site=first.site_name or first.site.name,
@@ -238,7 +253,8 @@ def _digest(notification: Notification) -> RenderedMail:
     facts = DigestMail(
         recipient=notification.recipient,
         message_id=notification.message_id,
-        locale=mail_locale(notification.recipient),
+        locale=mail_locale(notification.recipient, known[0][1].site),
+        zone=zone_of(known[0][1].site),
         reference=known[0][1].reference,
         risk_level=_worst(entry.fact.risk_level for entry in entries),
         entries=tuple(entries),
@@ -317,7 +333,8 @@ def _failures(notification: Notification) -> UndeliverableMail:
     return UndeliverableMail(
         recipient=notification.recipient,
         message_id=notification.message_id,
-        locale=mail_locale(notification.recipient),
+        locale=mail_locale(notification.recipient, owner.site if owner is not None else None),
+        zone=zone_of(owner.site) if owner is not None else None,
         reference=owner.reference if owner is not None else None,
         about=_what(owner) if owner is not None else "",
         detected_at=owner.detected_at if owner is not None else None,

@@ -14,7 +14,7 @@ from vigint_web.errors import EditedMeanwhile, Invalid, Mistake, MistakeCode
 from vigint_web.extensions import db
 from vigint_web.i18n.collation import fold
 from vigint_web.models import Camera, Source, Video
-from vigint_web.services.accounts.sites import camera_of
+from vigint_web.services.accounts.cameras import camera_of
 from vigint_web.services.audit import trail
 from vigint_web.services.core.actors import Actor
 from vigint_web.services.core.transactions import transaction

@@ -6,9 +6,10 @@ from typing import Any
 from typing_extensions import TypedDict
 
 from vigint_web.errors import NotFound
+from vigint_web.extensions import db
 from vigint_web.media import webvtt
-from vigint_web.models import FileKind, Video
-from vigint_web.services.core.runtime import config
+from vigint_web.models import FileKind, Site, Video
+from vigint_web.services.core.site_settings import zone_of
 
 
 class SceneInfo(TypedDict):
@@ -63,13 +64,14 @@ def chapters(video: Video, title: Callable[[int], str]) -> str:
 def clock(video: Video) -> str:
     """Return WebVTT with the time of day of each position's recording.
 
-    In the installation's zone. Raises NotFound while it is unknown.
+    In the zone of its site. Raises NotFound while it is unknown.
     """
     began = video.clock_began
     if began is None or not video.duration:
         raise NotFound
     gaps = ((gap["at"], gap["left_out"]) for gap in video.gaps or [])
-    return webvtt.clock(began.astimezone(config().timezone), video.duration, gaps)
+    site = db.session.get_one(Site, video.site_id)
+    return webvtt.clock(began.astimezone(zone_of(site)), video.duration, gaps)
 
 
 def timeline_document(video: Video) -> TimelineDocument:

@@ -1,6 +1,5 @@
 """Forms of login and account."""
 
-from flask_babel import get_locale, gettext
 from flask_babel import lazy_gettext as _
 from flask_wtf import FlaskForm
 from wtforms import (
@@ -12,14 +11,13 @@ from wtforms import (
     StringField,
     SubmitField,
 )
-from wtforms.validators import EqualTo, InputRequired, Length, ValidationError
+from wtforms.validators import EqualTo, InputRequired, Length
 
+from vigint_web.blueprints.forms import LANGUAGES, to_zone_name
 from vigint_web.config.values import LOCALES
-from vigint_web.i18n.timezones import find_zone
 from vigint_web.services.accounts.users import SHORTEST_PASSWORD
 
 # Each language has its own name for itself.
-LANGUAGES = {"fr": "Français", "en": "English"}
 _PASSWORD_ADVICE = _(
     "At least %(least)d characters of any kind. Several words are easy to remember.",
     least=SHORTEST_PASSWORD,
@@ -154,10 +152,4 @@ class PreferencesForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF ships no ty
 
     def validate_timezone(self, field: StringField) -> None:
         """Convert the typed text to the name of a zone."""
-        if not (field.data or "").strip():
-            field.data = ""
-            return
-        found = find_zone(field.data, str(get_locale()))
-        if found is None:
-            raise ValidationError(gettext("This time zone is unknown. Choose one from the list."))
-        field.data = found
+        to_zone_name(field)

@@ -1,25 +1,23 @@
 """Views of the user's own account: language, preferences, password."""
 
 from dataclasses import replace
-from zoneinfo import ZoneInfo
 
 from flask import flash, redirect, render_template, request, session, url_for
-from flask_babel import get_locale, refresh
 from flask_babel import gettext as _
+from flask_babel import refresh
 from flask_login import current_user
 from werkzeug.wrappers import Response
 
+from vigint_web.blueprints.forms import zone_choices
 from vigint_web.blueprints.pages.auth.blueprint import blueprint
 from vigint_web.blueprints.pages.auth.forms import PasswordForm, PreferencesForm
 from vigint_web.blueprints.pages.auth.login import wait_sentence
-from vigint_web.clock import utcnow
 from vigint_web.config.values import LOCALES
 from vigint_web.errors import Invalid
 from vigint_web.extensions import limiter
 from vigint_web.http.security.identity import actor, visitor
 from vigint_web.http.security.sessions import safe_target
 from vigint_web.i18n.refusals import mistake_sentence
-from vigint_web.i18n.timezones import city_of, offered_zones, offset_of
 from vigint_web.models import AccountMailPurpose
 from vigint_web.services.accounts import account_mails, login, users
 from vigint_web.services.accounts.login_throttling import TooSoon
@@ -89,7 +87,6 @@ def preferences() -> Response | str:
 
 
 def _account(password: PasswordForm, wanted: PreferencesForm) -> str:
-    here, locale = utcnow(), str(get_locale())
     zone = config().timezone.key
     wanted.timezone.description = _(
         "Type a city. If empty, times are those of this installation: %(zone)s.", zone=zone
@@ -98,10 +95,7 @@ def _account(password: PasswordForm, wanted: PreferencesForm) -> str:
         "auth/account.html",
         form=password,
         preferences=wanted,
-        zones=[
-            (name, f"{city_of(name, locale)} ({offset_of(ZoneInfo(name), here)})")
-            for name in offered_zones()
-        ],
+        zones=zone_choices(),
     )
 
 

@@ -15,6 +15,7 @@ from vigint_web.errors import Invalid, TooManyNotes
 from vigint_web.http.base.errors import status_of
 from vigint_web.http.pages.incident_filters import FROM_LIST, Walk, asked_incidents, asked_walk
 from vigint_web.http.pages.live import live_page
+from vigint_web.http.pages.locale import use_zone
 from vigint_web.http.pages.mail_frames import mail_frame
 from vigint_web.http.pages.paging import sorted_cursor
 from vigint_web.http.security.identity import actor, can
@@ -23,6 +24,7 @@ from vigint_web.i18n.refusals import error_sentence
 from vigint_web.models import Incident, IncidentState, Notification
 from vigint_web.permissions import Permission
 from vigint_web.services.accounts.sites import list_sites
+from vigint_web.services.core.site_settings import zone_of
 from vigint_web.services.dispatch import digests
 from vigint_web.services.hosting import remote
 from vigint_web.services.incidents import incidents
@@ -148,6 +150,7 @@ def live(reference: str) -> Response:
 
 def _shown(reference: str, walk: Walk) -> dict[str, Any]:
     incident = incidents.get_incident(actor(), reference)
+    use_zone(zone_of(incident.site))
     notifications = incidents.notifications_of(incident.id)
     settled = incident.video is None or incident.video.is_settled
     return {

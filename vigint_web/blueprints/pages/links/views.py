@@ -7,8 +7,10 @@ from werkzeug.wrappers import Response
 from vigint_web.blueprints.forms import PERIODS, ReasonForm
 from vigint_web.clock import utcnow
 from vigint_web.http.pages.live import live_page
+from vigint_web.http.pages.locale import use_zone
 from vigint_web.http.pages.paging import cursor, wanted_links
 from vigint_web.http.security.identity import actor
+from vigint_web.services.accounts.sites import zone_for
 from vigint_web.services.links import access, links
 from vigint_web.services.links.listing import count_revocable, find_links
 from vigint_web.services.links.plays import viewings_of_link
@@ -62,6 +64,7 @@ def live(link_id: int) -> Response:
 
 def _shown(link_id: int) -> dict[str, object]:
     link = links.get_link(actor(), link_id)
+    use_zone(zone_for(actor(), link.site_id))
     return {
         "link": link,
         "subject": subjects_of([link]).get(link.video_id),

@@ -7,21 +7,16 @@ from wtforms import EmailField, RadioField, SelectChoice, SelectField, SelectMul
 from wtforms.validators import InputRequired, Length, ValidationError
 from wtforms.widgets import CheckboxInput, ListWidget
 
+from vigint_web.blueprints.forms import LANGUAGES, ROLE_NAMES
 from vigint_web.config.values import LOCALES, is_mailbox
 from vigint_web.models import Role, Site
 from vigint_web.services.accounts.users import normalise_email
 
-ROLE_NAMES: dict[Role, LazyString] = {
-    Role.ADMIN: _("Administrator"),
-    Role.OPERATOR: _("Operator"),
-    Role.VIEWER: _("Viewer"),
-}
 ROLE_WORDS: dict[Role, LazyString] = {
     Role.ADMIN: _("manages people, keys and links, and sees every site"),
     Role.OPERATOR: _("adds sources and handles incidents of the granted sites"),
     Role.VIEWER: _("sees the videos of the granted sites, and cannot change anything"),
 }
-_LANGUAGES = {"fr": "Français", "en": "English"}
 
 
 class AccessForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF ships no types
@@ -63,7 +58,7 @@ class InviteForm(AccessForm):
     )
     locale = SelectField(
         _("Language of the invitation"),
-        choices=[SelectChoice(code, _LANGUAGES[code]) for code in LOCALES],
+        choices=[SelectChoice(code, LANGUAGES[code]) for code in LOCALES],
     )
 
     def validate_email(self, field: EmailField) -> None:

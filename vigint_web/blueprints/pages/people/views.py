@@ -5,7 +5,8 @@ from flask_babel import get_locale
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
-from vigint_web.blueprints.pages.people.forms import ROLE_NAMES, ROLE_WORDS, AccessForm, InviteForm
+from vigint_web.blueprints.forms import ROLE_NAMES
+from vigint_web.blueprints.pages.people.forms import ROLE_WORDS, AccessForm, InviteForm
 from vigint_web.clock import utcnow
 from vigint_web.errors import Conflict
 from vigint_web.http.security.identity import actor

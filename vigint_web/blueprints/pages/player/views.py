@@ -16,6 +16,7 @@ from flask import (
 from vigint_web.blueprints.pages.player.requests import StreamQuery
 from vigint_web.errors import LinkRefused
 from vigint_web.http.base.errors import RETRY_AFTER, STATUSES
+from vigint_web.http.pages.locale import use_zone
 from vigint_web.http.pages.request_models import read_query
 from vigint_web.http.security.cross_origin import open_link
 from vigint_web.http.security.identity import visitor
@@ -25,6 +26,8 @@ from vigint_web.i18n.formats import reader_zone
 from vigint_web.i18n.sentences import refusal_sentence
 from vigint_web.mail.words import verification
 from vigint_web.models import Audience, Incident, Link, VideoStatus
+from vigint_web.services.accounts.sites import zone_for
+from vigint_web.services.core.actors import SYSTEM
 from vigint_web.services.incidents.incidents import find_incident_of
 from vigint_web.services.links import access, play_names, plays
 from vigint_web.services.links.rules import Opening
@@ -59,6 +62,7 @@ def page(video_id: str) -> Response:
     tracks = pictures_of(video)
     chosen = _chosen(tracks, request.args.get("track"))
     incident = find_incident_of(video.id)
+    use_zone(zone_for(SYSTEM, link.site_id))
     # A person's link shows neither name nor description unless granted.
     granted = link.full_access or link.audience == Audience.PROGRAM
     pictures = f"/api/video/{quote(token)}/thumbnail/"

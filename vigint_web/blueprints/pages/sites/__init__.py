@@ -1,4 +1,4 @@
-"""Sites: list, add, rename."""
+"""Sites: list, add, edit; the people who may see one."""
 
 from vigint_web.blueprints.pages.sites.views import blueprint
 

@@ -11,12 +11,14 @@ from vigint_web.blueprints.pages.sources.blueprint import blueprint
 from vigint_web.blueprints.pages.sources.forms import TokenEndForm
 from vigint_web.clock import utcnow
 from vigint_web.http.pages.live import live_page
+from vigint_web.http.pages.locale import use_zone
 from vigint_web.http.pages.paging import sorted_cursor
 from vigint_web.http.security.identity import actor
 from vigint_web.permissions import Permission
 from vigint_web.serializers.token_api import api_links
 from vigint_web.services.audit.staff_access import own_playbacks, record_shown_addresses
 from vigint_web.services.core.runtime import config
+from vigint_web.services.core.site_settings import zone_of
 from vigint_web.services.links import links
 from vigint_web.services.links.rules import refusal_of_link
 from vigint_web.services.sources import access_log, duplicates, sources
@@ -44,6 +46,7 @@ def live(source_id: str) -> Response:
 
 def _shown(source_id: str) -> dict[str, object]:
     source = sources.get_source(actor(), source_id)
+    use_zone(zone_of(source.site))
     link = links.program_link(source.video_id)
     may_know = actor().may(Permission.MANAGE_LINKS)
     refused = refusal_of_link(link, utcnow()) if link is not None else None

@@ -1,0 +1,5 @@
+"""Cameras: list, add, edit."""
+
+from vigint_web.blueprints.pages.cameras.views import blueprint
+
+__all__ = ["blueprint"]
