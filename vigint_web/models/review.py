@@ -30,6 +30,8 @@ class ActKind(StrEnum):
     UNRESTRICTED = "unrestricted"
     # Not by a reviewer: the end of its footage.
     VIDEO_DELETED = "video_deleted"
+    # Nor this: as the settings of its camera require.
+    SOUND_REMOVED = "sound_removed"
 
 
 class IncidentAct(Base):

@@ -4,7 +4,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, ForeignKey, Index, String, Text
+from sqlalchemy import JSON, BigInteger, ForeignKey, Index, String, Text, false
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from vigint_web.clock import utcnow
@@ -72,6 +72,9 @@ class Video(Claimable, Watched, Base):
     recorded_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     # The date of deletion; null: kept until deleted by a user.
     purge_at: Mapped[datetime | None] = mapped_column(UtcDateTime, index=True)
+
+    # The original still has its sound, which its camera's settings do not permit to keep.
+    sound_to_remove: Mapped[bool] = mapped_column(default=False, server_default=false())
 
     original_name: Mapped[str] = mapped_column(String(255))
     original_key: Mapped[str | None] = mapped_column(String(400))

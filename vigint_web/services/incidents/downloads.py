@@ -9,7 +9,8 @@ from vigint_web.models import Incident, NamedFile, Video, VideoKind, VideoStatus
 from vigint_web.models.video_file import FRAMES, ORIGINAL, PLAYABLE, Slot
 from vigint_web.services.audit.staff_access import record_download
 from vigint_web.services.core.actors import Actor
-from vigint_web.services.core.runtime import config, runtime, storage
+from vigint_web.services.core.runtime import runtime, storage
+from vigint_web.services.core.site_settings import zone_of
 from vigint_web.services.core.transactions import release_connection
 from vigint_web.services.incidents.incidents import find_incident_of
 from vigint_web.services.videos.filenames import ascii_word, storage_suffix
@@ -34,6 +35,8 @@ class OfferState(StrEnum):
     WAITS = "waits"
     FAILED = "failed"
     NOT_KEPT = "not_kept"
+    # Its sound must be removed, which was not possible.
+    WITH_SOUND = "with_sound"
     MISSING = "missing"
 
 
@@ -141,6 +144,9 @@ def _offer(incident: Incident, video: Video, part: Part) -> Offer:
     if part == Part.CLIP and video.status != VideoStatus.READY:
         failed = video.status == VideoStatus.FAILED
         return Offer(part, OfferState.FAILED if failed else OfferState.WAITS)
+    if part == Part.ORIGINAL and video.sound_to_remove:
+        failed = video.status == VideoStatus.FAILED
+        return Offer(part, OfferState.WITH_SOUND if failed else OfferState.WAITS)
     if part == Part.FRAMES and not video.keeps_frames:
         return Offer(part, OfferState.NOT_KEPT)
     file = video.file(*_SLOTS[part])
@@ -186,7 +192,7 @@ def _filename(incident: Incident, video: Video, part: Part) -> str:
         ascii_word(incident.site_name or incident.site.name) or f"site{incident.site_id}",
         *([ascii_word(camera.name) or f"camera{camera.id}"] if camera else []),
     ]
-    moment = (video.recorded_at or incident.detected_at).astimezone(config().timezone)
+    moment = (video.recorded_at or incident.detected_at).astimezone(zone_of(incident.site))
     endings = {
         Part.CLIP: ".mp4",
         Part.ORIGINAL: f"_original{_suffix(video)}",

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from vigint_web.media.labels import UNLABELLED, Label
 from vigint_web.media.pace import moment_of
 from vigint_web.models import Video
-from vigint_web.services.core.runtime import config
+from vigint_web.services.core.site_settings import zone_of
 from vigint_web.services.core.transactions import release_connection
 from vigint_web.services.incidents.incidents import find_incident_of
 
@@ -24,12 +24,13 @@ def labels_of(video: Video) -> Callable[[float | None], Label]:
     detected, reference = incident.detected_at, incident.reference
     site = incident.site_name or incident.site.name
     camera = incident.camera.name if incident.camera else ""
+    zone = zone_of(incident.site)
     release_connection()  # encoding takes minutes
 
     def label(began: float | None) -> Label:
         recorded = moment_of(began, received)
         known = "recording began" if recorded else "time of detection"
-        local = (recorded or detected).astimezone(config().timezone).replace(microsecond=0)
+        local = (recorded or detected).astimezone(zone).replace(microsecond=0)
         return Label(local, site, camera, f"Incident {reference}, {known}")
 
     return label

@@ -1,6 +1,5 @@
 """Produce the playable version of an original: the files, and the row's values."""
 
-import hashlib
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -23,6 +22,8 @@ from vigint_web.services.core.runtime import config, runtime, storage
 from vigint_web.services.core.transactions import change, transaction
 from vigint_web.services.incidents.frames import usable_frames
 from vigint_web.services.processing.labelling import labels_of
+from vigint_web.services.processing.sound import without_sound
+from vigint_web.services.processing.stored_drafts import named
 from vigint_web.services.videos.filenames import storage_suffix
 from vigint_web.services.videos.frames_archive import MANIFEST, FramesArchive
 
@@ -58,6 +59,8 @@ def produce(video: Video, folder: Path, lease: Lease) -> Product:
     received = video.file(*ORIGINAL)
     if received is None:
         raise FileNotFoundError(video.public_id)
+    if video.sound_to_remove:
+        received = without_sound(video, received, folder, base, runner, lease)
     with storage().local_copy(received.key) as original:
         return _from_file(video, received, original, folder, base, runner, lease)
 
@@ -81,7 +84,7 @@ def _from_frames(video: Video, folder: Path, base: str, runner: Runner, lease: L
             on_progress=_reporter(lease),
         )
     seen = encoded.probe
-    made = _named(f"{base}/incident.mp4", clip)
+    made = named(f"{base}/incident.mp4", clip)
     product = Product(
         values={**_probed(seen), "recorded_at": moment_of(encoded.began, video.created_at)},
         files={ORIGINAL: made, PLAYABLE: replace(made, content_type="video/mp4")},
@@ -131,7 +134,7 @@ def _from_file(
     product = Product(values=values, incident_values={"pace_known": True})
     watched, plays = ready.rendition, received
     if watched is not None:
-        plays = _named(f"{base}/rendition.mp4", watched)
+        plays = named(f"{base}/rendition.mp4", watched)
         product.drafts[plays.key] = watched
     content_type = rendition.playable_content_type(seen, ready.plan)
     product.files[PLAYABLE] = replace(plays, content_type=content_type)
@@ -154,13 +157,13 @@ def _add_tracks(
             }
         )
         key = f"{base}/track{number}.mp4"
-        product.files[FileKind.PLAYABLE, number] = _named(key, track.rendition, "video/mp4")
+        product.files[FileKind.PLAYABLE, number] = named(key, track.rendition, "video/mp4")
         product.drafts[key] = track.rendition
         picture = folder / f"poster{number}.jpg"
         with spared("the poster of a further picture"):
             pictures.make_poster(track.rendition, picture, track.played, runner)
             key = f"{base}/{picture.name}"
-            product.files[FileKind.POSTER, number] = _named(key, picture, "image/jpeg")
+            product.files[FileKind.POSTER, number] = named(key, picture, "image/jpeg")
             product.drafts[key] = picture
 
 
@@ -188,7 +191,7 @@ def _add_pictures(
 
 def _add_picture(product: Product, name: str, picture: Path, base: str) -> None:
     key = f"{base}/{name}.jpg"
-    product.files[name, 1] = _named(key, picture, "image/jpeg")
+    product.files[name, 1] = named(key, picture, "image/jpeg")
     product.drafts[key] = picture
 
 
@@ -232,12 +235,3 @@ def _probed(seen: Probe) -> dict[str, Any]:
         "audio_sample_rate": seen.audio_sample_rate,
         "details": seen.raw,
     }
-
-
-def _named(key: str, path: Path, content_type: str | None = None) -> NamedFile:
-    return NamedFile(key, path.stat().st_size, _sha256(path), content_type)
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
