@@ -60,6 +60,7 @@ from vigint_web.services.core.transactions import transaction
 from vigint_web.services.dispatch.outage import longest_wait
 from vigint_web.services.links import links
 from vigint_web.services.notifications import delivery
+from vigint_web.services.operations.reach import token_to_scan
 from vigint_web.services.sources.tags import LONGEST, set_tags
 
 MAILS = 60  # more than a page of the outbox
@@ -78,6 +79,8 @@ class Filled:
     people: dict[str, int] = field(default_factory=dict)
     recovery_code: str = ""
     invitation: str = ""
+    # Path and query of what a phone scans.
+    reach: str = ""
 
 
 @contextmanager
@@ -110,6 +113,7 @@ def fill(state: State, footage: Footage) -> Filled:
     rows.send()
     send_invitations()
     rows.filled.invitation = address_of_invitation(rows.filled.people["invited"])
+    rows.filled.reach = f"/reach?token={token_to_scan()}"
     return rows.filled
 
 

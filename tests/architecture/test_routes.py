@@ -31,6 +31,7 @@ CHANGING = {
     "people.reset_two_factor", "people.end_sessions", "people.deactivate", "people.reactivate",
     "sites.add", "sites.save", "sites.set_people", "cameras.add", "cameras.save",
     "keys.create", "keys.revoke", "dashboard.test_alert",
+    "dashboard.report_reach",
     "sharing.share", "sharing.expiry", "sharing.send_again", "sharing.address",
     "sharing.revoke_many", "hosting.upload", "hosting.extend", "hosting.delete",
     "uploads.create", "uploads.receive", "uploads.terminate",

@@ -158,6 +158,13 @@ PLACES.add(
         act=_wrong_password,
     ),
 )  # fmt: skip
+PLACES.add(
+    "dashboard.reached",
+    Place("reach", lambda filled: filled.reach, visitor="nobody"),
+    Place(
+        "reach-unknown", _fixed("/reach?token=none"), visitor="nobody", always=True, status=404,
+    ),
+)  # fmt: skip
 PLACES.add("auth.account", Place("account", _fixed("/account"), always=True))
 PLACES.add("auth.code", Place("login-code", _fixed("/login"), visitor="nobody", act=_first_step))
 PLACES.add(

@@ -33,6 +33,7 @@ class Purpose(StrEnum):
     DEVICE = "vigint.device.v1"
     OPENED_MAIL = "vigint.outbox.v1"
     VIEWING = "vigint.view.v1"
+    REACH = "vigint.reach.v1"
 
 
 class BadToken(Exception):

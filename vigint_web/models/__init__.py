@@ -10,6 +10,7 @@ from vigint_web.models.incident_boxes import IncidentBoxes
 from vigint_web.models.link import Access, Audience, Link, Playback
 from vigint_web.models.mail import Mail
 from vigint_web.models.notification import Notification, NotificationKind, NotificationState
+from vigint_web.models.reach import Reach
 from vigint_web.models.recovery_code import RecoveryCode
 from vigint_web.models.retention import RetentionReport, RetentionSetting
 from vigint_web.models.review import (
@@ -60,6 +61,7 @@ __all__ = [
     "NotificationKind",
     "NotificationState",
     "Playback",
+    "Reach",
     "RecoveryCode",
     "RetentionReport",
     "RetentionSetting",

@@ -63,6 +63,8 @@ RULES: dict[str, Rule] = {
     "auth.code": Anyone("the second step of the login, after the password"),
     "auth.forgot": Anyone("users who forgot their password cannot log in"),
     "auth.set_password": Anyone("for holders of a mailed link; the view checks its token"),
+    "dashboard.reached": Anyone("a phone without a login; the view checks its token"),
+    "dashboard.report_reach": Anyone("the same"),
     "auth.logout": Person(),
     "auth.language": Anyone("a visitor may choose a language"),
     "auth.account": Person(),

@@ -2,14 +2,16 @@
 
 from typing import Any
 
-from flask import Blueprint, flash, redirect, render_template, url_for
+from flask import flash, redirect, render_template, url_for
 from flask_babel import gettext as _
 from flask_login import current_user
 from werkzeug.wrappers import Response
 
 from vigint_web.blueprints.pages.dashboard import retention_words, words
+from vigint_web.blueprints.pages.dashboard.blueprint import blueprint
 from vigint_web.extensions import limiter
 from vigint_web.http.pages.live import live_page
+from vigint_web.http.pages.qr_codes import qr_code
 from vigint_web.http.security.identity import actor, can
 from vigint_web.i18n.formats import reader_zone, short_day
 from vigint_web.permissions import Permission
@@ -17,12 +19,10 @@ from vigint_web.services.core.runtime import mails_leave
 from vigint_web.services.dispatch import on_hold
 from vigint_web.services.incidents.listing import MOST_COUNTED
 from vigint_web.services.incidents.sample_alert import send_test_alert
-from vigint_web.services.operations import health
+from vigint_web.services.operations import health, reach
 from vigint_web.services.operations.health_rules import examine
 from vigint_web.services.reports.overview import first_steps, overview
 from vigint_web.services.retention import changes
-
-blueprint = Blueprint("dashboard", __name__)
 
 
 @blueprint.get("/")
@@ -65,12 +65,26 @@ def _shown() -> dict[str, Any]:
         "overview": overview(actor(), reader_zone()),
         "most_counted": MOST_COUNTED,
         "steps": first_steps(actor()),
+        **_outside(),
         "health": lines,
         "trend_words": words.trend_words,
         "short_day": short_day,
         "mails_are_sent": readings.mails.server is not None,
         "on_hold": on_hold.find_on_hold(actor()) if can(Permission.RELEASE_MAILS) else None,
         **_retention(),
+    }
+
+
+def _outside() -> dict[str, Any]:
+    """Return the code that a phone outside scans, for those who set the installation up."""
+    if not can(Permission.READ_HEALTH):
+        return {"guided": False, "reach": None, "scanned": None}
+    found, address = reach.last_reach(), reach.address_to_scan()
+    asked = found is None or not found.from_outside
+    return {
+        "guided": True,
+        "reach": found,
+        "scanned": qr_code(address) if asked and address is not None else None,
     }
 
 

@@ -1,13 +1,10 @@
 """Views of sharing. A link's address is shown in the answer to a POST, and stored nowhere."""
 
 from collections.abc import Sequence
-from io import BytesIO
 
-import segno
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask_babel import gettext as _
 from flask_babel import ngettext
-from markupsafe import Markup
 from werkzeug.wrappers import Response
 
 from vigint_web.blueprints.forms import OTHER, PeriodForm, ReasonForm
@@ -15,6 +12,7 @@ from vigint_web.blueprints.pages.sharing.forms import ShareForm
 from vigint_web.clock import utcnow
 from vigint_web.errors import Invalid, Mistake, MistakeCode
 from vigint_web.http.pages.paging import wanted_links
+from vigint_web.http.pages.qr_codes import qr_code
 from vigint_web.http.security.identity import actor
 from vigint_web.i18n.refusals import error_sentence, mistake_sentence
 from vigint_web.i18n.sentences import failure_sentence
@@ -160,18 +158,8 @@ def address(link_id: int) -> str:
         "sharing/address.html",
         link=links.get_link(actor(), link_id),
         address=shown,
-        code=_qr_code(shown),
+        code=qr_code(shown),
     )
-
-
-def _qr_code(text: str) -> Markup:
-    """Return a QR code as inline SVG (ISO/IEC 18004), in the theme's colours."""
-    drawn = BytesIO()
-    code = segno.make(text, error="m", micro=False)
-    shape = {"border": 4, "svgclass": "qr", "lineclass": "", "omitsize": True}
-    code.save(drawn, kind="svg", xmldecl=False, **shape)
-    # Output of the library, which contains the address as squares only.
-    return Markup(drawn.getvalue().decode())  # noqa: S704 - no text of anybody is in it
 
 
 @blueprint.get("/links/revoke")

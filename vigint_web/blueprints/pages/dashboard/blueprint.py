@@ -1,0 +1,5 @@
+"""The blueprint that the views of the home page share."""
+
+from flask import Blueprint
+
+blueprint = Blueprint("dashboard", __name__)

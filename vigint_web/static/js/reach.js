@@ -1,0 +1,3 @@
+// Reports that the page was opened, without a press.
+
+document.querySelector("form[data-submit-once]")?.requestSubmit();
