@@ -15,6 +15,7 @@ from vigint_web.blueprints.pages import (
     auth,
     cameras,
     dashboard,
+    imports,
     incidents,
     keys,
     links,
@@ -187,6 +188,6 @@ def _blueprints(app: Flask) -> None:
     for module in (
         health, auth, dashboard, sources, incidents, videos, links, sharing, outbox, player, tokens,
         hosting, ingest, incident_review, uploads, read, docs, keys, metrics, people, sites,
-        cameras, retention, review,
+        cameras, imports, retention, review,
     ):  # fmt: skip
         app.register_blueprint(module.blueprint)

@@ -67,6 +67,7 @@ def urls(
         "filename": "css/frame.css",
         "name": "days",
         "part": "clip",
+        "kind": "sites",
     }
     built = {}
     urls_of = app.url_map.bind("vigint.test")

@@ -30,6 +30,7 @@ CHANGING = {
     "people.invite", "people.set_access", "people.resend", "people.send_reset", "people.show_link",
     "people.reset_two_factor", "people.end_sessions", "people.deactivate", "people.reactivate",
     "sites.add", "sites.save", "sites.set_people", "cameras.add", "cameras.save",
+    "imports.preview", "imports.apply",
     "keys.create", "keys.revoke", "dashboard.test_alert",
     "dashboard.report_reach",
     "sharing.share", "sharing.expiry", "sharing.send_again", "sharing.address",

@@ -126,6 +126,23 @@ def _choose_files(page: Page) -> None:
     page.click("#upload-details > summary")
 
 
+_IMPORTED = ("sites", "cameras", "people")
+_TABLE = """site;name;films;most_days
+main;Quai 2;open;30
+main;Quai nord;closed;thirty
+nowhere;Parking;;
+main;Entrée de service du bâtiment principal, côté cour;open;7
+"""
+
+
+def _preview_import(page: Page) -> None:
+    page.set_input_files(
+        "#table", FilePayload(name="cameras.csv", mimeType="text/csv", buffer=_TABLE.encode())
+    )
+    page.locator("main form [type=submit]").first.click()
+    page.wait_for_selector("#result-title")
+
+
 def _nothing_chosen(page: Page) -> None:
     form = page.locator("main form[method=post]").first
     form.evaluate("form => { form.noValidate = true; form.requestSubmit(); }")
@@ -314,6 +331,11 @@ PLACES.add("sites.index", Place("sites", _fixed("/sites/"), always=True))
 PLACES.add("sites.new", Place("site-add", _fixed("/sites/add"), always=True))
 PLACES.add("sites.show", Place("site", _fixed("/sites/1/"), always=True))
 PLACES.add("sites.edit", Place("site-edit", _fixed("/sites/1/edit"), always=True))
+PLACES.add(
+    "imports.new",
+    *(Place(f"import-{kind}", _fixed(f"/imports/{kind}/"), always=True) for kind in _IMPORTED),
+    Place("import-preview", _fixed("/imports/cameras/"), always=True, act=_preview_import),
+)
 PLACES.add("cameras.index", Place("cameras", _fixed("/cameras/"), always=True))
 PLACES.add("cameras.new", Place("camera-add", _fixed("/cameras/add?site=1"), always=True))
 PLACES.add("cameras.show", Place("camera", _fixed("/cameras/1/")))
@@ -354,6 +376,7 @@ NO_PAGES = {
     "incidents.live": "a part of its page",
     "incidents.live_list": "a part of its page",
     "incidents.export": "a file",
+    "imports.export": "a file",
     "incident_review.reason_list": "JSON",
     "links.live": "a part of its page",
     "links.live_list": "a part of its page",

@@ -53,6 +53,7 @@ class Other:
             "code": "animal",  # a reason: of the installation
             "name": "days",  # a retention: of the installation, so of no site
             "part": "clip",
+            "kind": "sites",
             "source_id": self.source.source_id,
             "reference": self.incident.reference,
             "public_id": self.video.public_id,

@@ -79,7 +79,33 @@ _MISTAKES: Mapping[MistakeCode, LazyString | str] = {
     MistakeCode.CONTROL_CHARACTERS: _(
         "This text contains control characters or incomplete characters. Remove them."
     ),
+    MistakeCode.NOT_A_LOCAL_TIME: _("%(field)s must be a date and time such as 2026-11-30T14:30."),
     MistakeCode.RECORDED_IN_FUTURE: _("This date is in the future."),
+    MistakeCode.TABLE_TOO_LARGE: _("The file is too large: at most %(most)d MB."),
+    MistakeCode.TABLE_NOT_TEXT: _(
+        "This is not a CSV file. In the spreadsheet, save the table as “CSV UTF-8”."
+    ),
+    MistakeCode.TABLE_DAMAGED: _(
+        "Line %(line)d cannot be read: a quotation mark is missing or misplaced there."
+    ),
+    MistakeCode.TABLE_EMPTY: _("The file has no rows below its titles."),
+    MistakeCode.TABLE_TOO_MANY_ROWS: _("The file has too many rows: at most %(most)d."),
+    MistakeCode.TABLE_UNKNOWN_COLUMNS: _("There are columns that are not known here: %(names)s."),
+    MistakeCode.TABLE_COLUMN_MISSING: _("The column “%(field)s” is missing."),
+    MistakeCode.TABLE_COLUMN_TWICE: _("The column “%(field)s” is there more than once."),
+    MistakeCode.ROW_TOO_LONG: _("The row has more cells than there are titles."),
+    MistakeCode.ROW_TWICE: _("Line %(line)d is about the same."),
+    MistakeCode.CELL_NOT_A_NUMBER: _("“%(text)s” is not a whole number."),
+    MistakeCode.CELL_NOT_A_DATE: _("“%(text)s” is not a date. Write it as 2026-11-30."),
+    MistakeCode.CELL_NOT_ONE_OF: _("“%(text)s” is not possible here."),
+    MistakeCode.NAME_TAKEN: _("Another one has this name."),
+    MistakeCode.SHORT_NAME_MALFORMED: _(
+        "A short name has 1 to 64 small letters, digits and hyphens."
+    ),
+    MistakeCode.SITE_NOT_FOUND: _("There is no site “%(text)s”."),
+    MistakeCode.NO_SITE_LEFT: _("Name at least one site."),
+    MistakeCode.OWN_ROLE: _("You cannot change your own role. Ask another administrator."),
+    MistakeCode.TOO_MANY_INVITATIONS: _("At most %(most)d people are invited by one file."),
     MistakeCode.LEAST_ABOVE_MOST: _("The maximum must not be less than the minimum."),
     MistakeCode.EMAIL_MALFORMED: _("This is not an e-mail address."),
     MistakeCode.PASSWORD_LENGTH: _("The password must have %(least)d to %(most)d characters."),

@@ -51,6 +51,7 @@ _REFUSALS: dict[str, LazyString] = {
     "email_taken": _("%(email)s exists already."),
     "no_second_factor": _("%(email)s has no second factor."),
     "unknown_user": _("There is no user %(email)s."),
+    "import_outdated": _("The data has changed since the preview. Nothing was imported: look at the new preview."),
     "without_sites": _("%(email)s would have no site left. Deactivate the account instead."),
     "own_role": _("You cannot change your own role or lock yourself out. Ask another administrator."),
     "second_factor_required": _("Your role requires a second factor. Set it up first."),

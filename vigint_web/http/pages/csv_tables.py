@@ -35,4 +35,14 @@ def csv_answer(name: str, titles: Sequence[str], rows: Iterable[Sequence[str]]) 
 def _neutral(cell: str) -> str:
     """Return a cell that a spreadsheet reads as text."""
     cell = cell.replace("\0", "")
-    return f"'{cell}" if cell.lstrip(" ").startswith(_FORMULA) else cell
+    return f"'{cell}" if _calculates(cell) else cell
+
+
+def as_written(cell: str) -> str:
+    """Return what a cell of such a file was made from: the reverse of making it a text."""
+    return cell[1:] if cell.startswith("'") and _calculates(cell) else cell
+
+
+def _calculates(cell: str) -> bool:
+    """Return whether a formula begins a cell, after any apostrophes that were put before it."""
+    return cell.lstrip("' ").startswith(_FORMULA)

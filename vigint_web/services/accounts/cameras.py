@@ -65,6 +65,12 @@ def find_camera(actor: Actor, camera_id: int) -> Camera:
     return camera
 
 
+def cameras_to_offer(actor: Actor, most: int = 500) -> list[str]:
+    """Return the names of cameras of the actor's sites, each once, to choose from."""
+    query = select(Camera.name).where(actor.scope(Camera.site_id)).distinct()
+    return list(db.session.scalars(query.order_by(Camera.name).limit(most)))
+
+
 def facts_of(camera: Camera) -> CameraFacts:
     """Return the current values of a camera."""
     return CameraFacts(
@@ -109,13 +115,13 @@ def add_camera(actor: Actor, site_id: int, wanted: CameraFacts) -> Camera:
         find_site(actor, site_id)
         if _named(site_id, wanted.name) is not None:
             raise Conflict
-        camera = Camera(site_id=site_id, detector_name=wanted.name, **_columns(wanted))
+        camera = Camera(site_id=site_id, detector_name=wanted.name, **columns_of(wanted))
         session.add(camera)
         try:
             session.flush()
         except IntegrityError:  # a detector has just named it
             raise Conflict from None
-        given = {name: value for name, value in _plain(wanted).items() if value not in (None, "")}
+        given = {name: value for name, value in plain(wanted).items() if value not in (None, "")}
         trail.record(actor, "camera:added", f"camera:{camera.id}", site_id=site_id, **given)
     return camera
 
@@ -132,7 +138,7 @@ def edit_camera(actor: Actor, camera_id: int, wanted: CameraFacts) -> Camera:
     with transaction() as session:
         camera = find_camera(actor, camera_id)
         session.refresh(camera, with_for_update={"of": Camera})
-        before, after = _plain(facts_of(camera)), _plain(wanted)
+        before, after = plain(facts_of(camera)), plain(wanted)
         changed = {
             name: [before[name], after[name]] for name in after if before[name] != after[name]
         }
@@ -143,7 +149,7 @@ def edit_camera(actor: Actor, camera_id: int, wanted: CameraFacts) -> Camera:
             if other is not None:
                 raise Conflict
             camera.shown_name = wanted.name if wanted.name != camera.detector_name else None
-        for name, value in _columns(wanted).items():
+        for name, value in columns_of(wanted).items():
             setattr(camera, name, value)
         try:
             session.flush()
@@ -169,7 +175,8 @@ def _named(site_id: int, name: str, but: int = 0) -> Camera | None:
     )
 
 
-def _columns(facts: CameraFacts) -> dict[str, Any]:
+def columns_of(facts: CameraFacts) -> dict[str, Any]:
+    """Return the columns of a camera with these values, but for its names."""
     return {
         "legal_regime": facts.legal_regime,
         "authorisation_number": facts.authorisation_number or None,
@@ -180,7 +187,7 @@ def _columns(facts: CameraFacts) -> dict[str, Any]:
     }
 
 
-def _plain(facts: CameraFacts) -> dict[str, Any]:
+def plain(facts: CameraFacts) -> dict[str, Any]:
     """Return the values in the form of the audit trail."""
     ends = facts.authorisation_ends
     return {**asdict(facts), "authorisation_ends": ends.isoformat() if ends else None}

@@ -2,6 +2,7 @@
 
 import re
 import secrets
+from collections.abc import Container
 from dataclasses import asdict, dataclass
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -189,9 +190,9 @@ def add_site(actor: Actor, wanted: SiteFacts | str, slug: str | None = None) -> 
     _refuse_mistakes(facts)
     with transaction() as session:
         _require_free(facts.name)
-        if slug is not None and _is_taken(slug):
+        if slug is not None and slug in _slugs():
             raise Conflict
-        site = Site(slug=slug or _free_slug(facts.name), **_columns(facts))
+        site = Site(slug=slug or free_slug(facts.name, _slugs()), **columns_of(facts))
         session.add(site)
         session.flush()
         given = {name: value for name, value in asdict(facts).items() if value not in (None, "")}
@@ -218,13 +219,14 @@ def edit_site(actor: Actor, site_id: int, wanted: SiteFacts) -> Site:
         if "name" in changed:
             _require_free(wanted.name, but=site_id)
         if changed:
-            for name, value in _columns(wanted).items():
+            for name, value in columns_of(wanted).items():
                 setattr(site, name, value)
             trail.record(actor, "site:edited", f"site:{site_id}", site_id=site_id, **changed)
     return site
 
 
-def _columns(facts: SiteFacts) -> dict[str, Any]:
+def columns_of(facts: SiteFacts) -> dict[str, Any]:
+    """Return the columns of a site with these values."""
     return {**asdict(facts), "address": facts.address or None}
 
 
@@ -240,12 +242,12 @@ def _require_free(name: str, but: int = 0) -> None:
         raise Conflict
 
 
-def _free_slug(name: str) -> str:
-    """Return an unused short name for a site, for the command line."""
+def free_slug(name: str, taken: Container[str]) -> str:
+    """Return a short name for a site that is not taken, for the command line."""
     plain = normalized("NFKD", name).encode("ascii", "ignore").decode().lower()
-    slug = re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:48] or "site"
-    return f"{slug}-{secrets.token_hex(3)}" if _is_taken(slug) else slug
+    slug = re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:48].strip("-") or "site"
+    return f"{slug}-{secrets.token_hex(3)}" if slug in taken else slug
 
 
-def _is_taken(slug: str) -> bool:
-    return db.session.scalar(select(Site.id).where(Site.slug == slug)) is not None
+def _slugs() -> set[str]:
+    return set(db.session.scalars(select(Site.slug)))

@@ -12,9 +12,10 @@ from vigint_web.clock import utcnow
 from vigint_web.extensions import db
 from vigint_web.models import AuditEvent
 from vigint_web.services.core.actors import Actor
-from vigint_web.services.core.transactions import before_commit
+from vigint_web.services.core.transactions import before_commit, open_notes
 
 GENESIS = "0" * 64
+_EVENTS = "audit events"
 _LOCK = 0x56494749  # one number for the whole installation: the chain has one writer at a time
 
 
@@ -26,8 +27,10 @@ def record(
     It is written last before the commit: a transaction that holds the chain's lock takes no further
     lock, so this lock causes no deadlock.
     """
-    at = utcnow()
-    before_commit(lambda: _append(at, actor.label, action, subject, site_id, detail))
+    events = open_notes(_EVENTS)
+    if not events:
+        before_commit(lambda: _append(events))
+    events.append((utcnow(), actor.label, action, subject, site_id, detail))
 
 
 def first_broken_event() -> int | None:
@@ -59,35 +62,33 @@ def read_chain(each: Callable[[AuditEvent], None]) -> tuple[int, int | None]:
     return expected - 1, None
 
 
-def _append(
-    at: datetime,
-    actor: str,
-    action: str,
-    subject: str,
-    site_id: int | None,
-    detail: Mapping[str, Any],
-) -> None:
+def _append(events: list[Any]) -> None:
+    """Write the events of a transaction, and forget them."""
     session = db.session()
     if session.get_bind().dialect.name == "postgresql":
         session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
     last = session.execute(
         select(AuditEvent.id, AuditEvent.hash).order_by(AuditEvent.id.desc()).limit(1)
     ).first()
-    number, previous = (last.id, last.hash) if last else (0, GENESIS)
-    fields = (at, actor, action, subject, site_id, detail)
-    session.add(
-        AuditEvent(
-            id=number + 1,
-            at=at,
-            actor=actor,
-            action=action,
-            subject=subject,
-            site_id=site_id,
-            detail=dict(detail),
-            previous_hash=previous,
-            hash=_digest(previous, number + 1, *fields),
+    newest, previous = (last.id, last.hash) if last else (0, GENESIS)
+    for number, fields in enumerate(events, start=newest + 1):
+        digest = _digest(previous, number, *fields)
+        at, actor, action, subject, site_id, detail = fields
+        session.add(
+            AuditEvent(
+                id=number,
+                at=at,
+                actor=actor,
+                action=action,
+                subject=subject,
+                site_id=site_id,
+                detail=dict(detail),
+                previous_hash=previous,
+                hash=digest,
+            )
         )
-    )
+        previous = digest
+    events.clear()
     session.flush()
 
 

@@ -30,6 +30,7 @@ Hook = Callable[[], object]
 class _Open:
     before: list[Hook] = field(default_factory=list)
     after: list[Hook] = field(default_factory=list)
+    notes: dict[str, list[Any]] = field(default_factory=dict)
 
 
 @contextmanager
@@ -86,6 +87,11 @@ def transaction() -> Iterator[Session]:
 def before_commit(hook: Hook) -> None:
     """Run a callback in the open transaction, after everything else in it."""
     _hooks().before.append(hook)
+
+
+def open_notes(name: str) -> list[Any]:
+    """Return a list that lives as long as the open transaction."""
+    return _hooks().notes.setdefault(name, [])
 
 
 def after_commit(hook: Hook) -> None:
