@@ -32,6 +32,7 @@ from vigint_web.models import (
     VideoStatus,
 )
 from vigint_web.models.video_file import ORIGINAL
+from vigint_web.services.accounts.cameras import camera_of
 from vigint_web.services.accounts.sites import home_site
 from vigint_web.services.audit import trail
 from vigint_web.services.core import job_queue
@@ -40,6 +41,7 @@ from vigint_web.services.core.runtime import storage
 from vigint_web.services.core.sequences import next_number
 from vigint_web.services.core.transactions import after_commit, change, read_again, transaction
 from vigint_web.services.links.links import mint_link
+from vigint_web.services.sources.recording import read_recording
 from vigint_web.services.sources.tags import forget_unused
 from vigint_web.services.videos.filenames import safe_filename, storage_suffix
 from vigint_web.services.videos.lifecycle import (
@@ -64,6 +66,8 @@ def begin_upload(
     *,
     site: Site | None = None,
     source_id: str = "",
+    camera: str = "",
+    recorded_at: str = "",
     resumable: bool = False,
 ) -> Source:
     """Add a source before its bytes arrive, with its video and its program link.
@@ -73,14 +77,17 @@ def begin_upload(
         name: the display name; derived from the file's name when empty.
         site: one that the actor may see; the actor's own when there is none.
         source_id: the id for programs; the next number when empty.
+        camera: the name of one of the site, added if necessary.
+        recorded_at: the time of the first picture in ISO 8601; without an offset, that of the site.
         resumable: silence does not end this upload; see services/uploads/uploads.py.
 
     Raises:
-        Invalid: the id is invalid.
+        Invalid: the id, the camera or the time is invalid.
         SourceIdTaken: another source has it.
     """
     site = site or home_site(actor)
     require_source_id(source_id)
+    recording = read_recording(site, camera, recorded_at)
     shown = safe_filename(filename)
     now = utcnow()
     with transaction() as session:
@@ -96,6 +103,7 @@ def begin_upload(
             lease_until=None if resumable else now + UPLOAD_LEASE,
             created_at=now,
             purge_at=date_for_new(VideoKind.SOURCE, now),
+            recorded_at=recording.began,
         )
         session.add(video)
         session.flush()
@@ -103,7 +111,8 @@ def begin_upload(
             source_id=source_id,
             site_id=site.id,
             video_id=video.id,
-            name=name.strip()[:200] or Path(shown).stem[:200] or source_id,
+            name=name.strip()[:200] or recording.name_of(Path(shown).stem)[:200] or source_id,
+            camera=camera_of(site.id, recording.camera) if recording.camera else None,
             description=description.strip(),
             created_by_id=actor.user_id,
         )

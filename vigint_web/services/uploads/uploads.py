@@ -21,11 +21,12 @@ from vigint_web.errors import (
 )
 from vigint_web.extensions import db
 from vigint_web.models import Source, Upload, VideoStatus
-from vigint_web.services.accounts.sites import offered_site
+from vigint_web.services.accounts.sites import home_site, offered_site
 from vigint_web.services.core.actors import Actor
 from vigint_web.services.core.runtime import config, storage
 from vigint_web.services.core.transactions import change, transaction
 from vigint_web.services.sources import sources
+from vigint_web.services.sources.recording import read_recording
 from vigint_web.services.sources.tags import set_tags, tag_mistakes
 from vigint_web.services.uploads import hashing
 from vigint_web.services.videos.filenames import name_refusal, one_line, some_lines
@@ -52,6 +53,9 @@ class Announced:
     site: str = ""
     # The source's id for programs; empty: the next number.
     source_id: str = ""
+    # Of its site; see services/sources/recording.py.
+    camera: str = ""
+    recorded_at: str = ""
     metadata_header: str = ""
 
 
@@ -66,7 +70,8 @@ def begin(actor: Actor, announced: Announced) -> Upload:
     Raises:
         EmptyFile, TooLarge, StorageFull: what is announced cannot be taken.
         FileRefused: the name is of no accepted format.
-        Invalid: there is no such site for this actor, or the tags or the source's id are none.
+        Invalid: there is no such site for this actor, or the tags, the source's id, the camera or
+            the time of recording are none.
         SourceIdTaken: another source has the id.
     """
     if announced.length == 0:
@@ -82,6 +87,8 @@ def begin(actor: Actor, announced: Announced) -> Upload:
         site = offered_site(actor, announced.site)
     with mistakes.collected():
         sources.require_source_id(announced.source_id)
+    with mistakes.collected():
+        read_recording(site or home_site(actor), announced.camera, announced.recorded_at)
     mistakes.refuse()
     try:
         storage().require_room()
@@ -95,6 +102,8 @@ def begin(actor: Actor, announced: Announced) -> Upload:
             some_lines(announced.description),
             site=site,
             source_id=announced.source_id,
+            camera=announced.camera,
+            recorded_at=announced.recorded_at,
             resumable=True,
         )
         if announced.tags:

@@ -40,7 +40,8 @@ const tus = new Tus(form.dataset.uploads, session);
 const store = new Store(form.dataset.person);
 const queue = new Queue(tus, store, {
   details: (item) => ({ description: form.description.value.trim(), tags: form.tags.value.trim(),
-    site: form.site?.value ?? "", source_id: idFor(item) }),
+    site: form.site?.value ?? "", source_id: idFor(item), camera: form.camera.value.trim(),
+    recorded_at: form.recorded_at.value }),
   changed,
   happened,
 });

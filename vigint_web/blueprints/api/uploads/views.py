@@ -85,7 +85,8 @@ def create() -> Response:
     """Start an upload; its first bytes may be included.
 
     The file's name is given in Upload-Metadata as `filename`; `name`, `description`, `tags`
-    (separated by commas), `site` and `source_id` may be given there too, each in base64.
+    (separated by commas), `site`, `source_id`, `camera` and `recorded_at` (ISO 8601; without an
+    offset, the time of the site) may be given there too, each in base64.
     """
     announced = _announced()
     with_bytes = bool(request.content_length) or "chunked" in request.headers.get(
@@ -126,6 +127,8 @@ def _announced() -> uploads.Announced:
         tags=parse_tags(one_line(upload_metadata.get("tags", ""))),
         site=upload_metadata.get("site", ""),
         source_id=upload_metadata.get("source_id", ""),
+        camera=upload_metadata.get("camera", ""),
+        recorded_at=upload_metadata.get("recorded_at", ""),
         metadata_header=header,
     )
 

@@ -19,6 +19,7 @@ from vigint_web.http.base.errors import refuse
 from vigint_web.http.security.identity import actor
 from vigint_web.http.uploads.multipart import FilePart, read_parts, save
 from vigint_web.models import Source
+from vigint_web.services.accounts.cameras import cameras_to_offer
 from vigint_web.services.accounts.sites import last_site_id, list_sites, offered_site
 from vigint_web.services.core.runtime import config, storage
 from vigint_web.services.sources import sources, tags
@@ -41,6 +42,7 @@ def add() -> str:
         limit=config().max_upload_bytes,
         sites=list_sites(actor()),
         last_site=last_site_id(actor()),
+        cameras=cameras_to_offer(actor()),
     )
 
 
@@ -108,6 +110,8 @@ def _take(part: FilePart, fields: dict[str, str], *, first: bool, limit: int) ->
         fields.get("description", ""),
         site=site,
         source_id=fields.get("source_id", "").strip() if first else "",
+        camera=fields.get("camera", ""),
+        recorded_at=fields.get("recorded_at", ""),
     )
     refused = name_refusal(part.filename)
     if refused is not None:
