@@ -17,7 +17,6 @@ from vigint_web.i18n.refusals import mistake_sentence
 from vigint_web.models import Camera
 from vigint_web.services.accounts import cameras, sites
 from vigint_web.services.core.site_settings import zone_of
-from vigint_web.services.incidents.listing import MOST_COUNTED
 from vigint_web.services.reports import site_overview
 
 blueprint = Blueprint("cameras", __name__, url_prefix="/cameras")
@@ -41,7 +40,7 @@ def index() -> str:
         more=more,
         sites=[(str(site.id), site.name) for site in known],
         kept={"site": str(wanted)} if wanted else {},
-        most=MOST_COUNTED,
+        most=site_overview.MOST_OF_CAMERA,
         today=utcnow().date(),
     )
 
@@ -84,7 +83,7 @@ def show(camera_id: int) -> str:
         ends=long_day(camera.authorisation_ends) if camera.authorisation_ends else None,
         today=today,
         soon=today + _SOON,
-        most=MOST_COUNTED,
+        most=site_overview.MOST_OF_CAMERA,
     )
 
 

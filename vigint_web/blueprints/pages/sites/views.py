@@ -120,6 +120,7 @@ def _shown(site_id: int, refused: str = "", chosen: set[int] | None = None) -> s
         language=language_words(site.locale),
         cool_down=int(cool_down_of(site).total_seconds()),
         cameras=cameras,
+        most_of_camera=site_overview.MOST_OF_CAMERA,
         more=more,
         most=MOST_COUNTED,
         holdings=site_overview.holdings_of(site_id),
