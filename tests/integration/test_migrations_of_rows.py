@@ -193,6 +193,14 @@ def test_incidents_from_before_the_review_are_closed_and_those_of_the_day_are_no
         assert state == "new"
 
 
+def test_every_incident_from_before_the_counts_is_to_be_counted_once(first: Flask) -> None:
+    _fill(_tables(), 7)
+    flask_migrate.upgrade()
+    with db.engine.connect() as connection:
+        noted = connection.scalars(text("SELECT incident_id FROM count_changes ORDER BY id"))
+        assert list(noted) == [7, 6, 5, 4, 3, 2, 1]
+
+
 def test_the_way_down_leads_back_to_the_first_revision(first: Flask) -> None:
     before = _shape()
     flask_migrate.upgrade()

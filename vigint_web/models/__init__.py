@@ -7,6 +7,7 @@ from vigint_web.models.cooldown import Cooldown, CooldownSpan
 from vigint_web.models.hosting import Hosting, HostingState
 from vigint_web.models.incident import Incident, IncidentState, RiskLevel
 from vigint_web.models.incident_boxes import IncidentBoxes
+from vigint_web.models.incident_count import CountChange, CountedIncident, IncidentCount
 from vigint_web.models.link import Access, Audience, Link, Playback
 from vigint_web.models.mail import Mail
 from vigint_web.models.notification import Notification, NotificationKind, NotificationState
@@ -42,6 +43,8 @@ __all__ = [
     "ConfidentialIncident",
     "Cooldown",
     "CooldownSpan",
+    "CountChange",
+    "CountedIncident",
     "Counter",
     "FalseAlarmReason",
     "FileKind",
@@ -51,6 +54,7 @@ __all__ = [
     "IncidentAct",
     "IncidentBoxes",
     "IncidentReader",
+    "IncidentCount",
     "IncidentState",
     "LegalRegime",
     "Link",

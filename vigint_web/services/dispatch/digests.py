@@ -22,6 +22,8 @@ from vigint_web.models import (
 )
 from vigint_web.services.core import addresses
 from vigint_web.services.core.site_settings import cool_down_of
+from vigint_web.services.core.count_changes import note_change_of_notifications
+from vigint_web.services.core.runtime import config
 from vigint_web.services.core.transactions import change, insert_into, transaction
 from vigint_web.services.dispatch.cool_down_rules import Span, choose_span, moment_of
 
@@ -223,6 +225,7 @@ def settle_gathered(
         values["sent_at"] = utcnow()
     with transaction() as session:
         change(session, update(Notification).where(Notification.id.in_(ids)).values(**values))
+        note_change_of_notifications(session, ids)
         late = select(Notification.id).where(
             Notification.told_by_id == notification.id,
             Notification.id.not_in(ids),

@@ -42,6 +42,7 @@ from vigint_web.services.alerting.routing import record_notifications, record_re
 from vigint_web.services.audit import trail
 from vigint_web.services.core import job_queue
 from vigint_web.services.core.actors import Actor, as_key
+from vigint_web.services.core.count_changes import note_change
 from vigint_web.services.core.runtime import config, storage
 from vigint_web.services.core.sequences import next_number
 from vigint_web.services.core.transactions import after_commit, transaction
@@ -262,6 +263,7 @@ def _insert(
         session.add(incident)
         session.flush()
         add_boxes(session, incident, facts.found_boxes)
+        note_change(session, incident.id)
         if video is not None and actor.api_key_id is not None:
             # The link in the answer to the detector; each recipient gets another one when the video
             # is ready.

@@ -11,6 +11,7 @@ from vigint_web.extensions import db
 from vigint_web.models import Access, Link, NotificationKind, Playback, User
 from vigint_web.services.audit import trail
 from vigint_web.services.core.actors import SYSTEM, Visitor
+from vigint_web.services.core.count_changes import note_change_of_video
 from vigint_web.services.core.runtime import config
 from vigint_web.services.core.transactions import change, insert_into, transaction
 from vigint_web.services.dispatch.enqueue import queue_mail
@@ -212,7 +213,10 @@ def _notice_first(link: Link, now: datetime) -> None:
             .where(Link.id == link.id, Link.first_played_at.is_(None))
             .values(first_played_at=now),
         )
-        if not first or link.created_by_id is None:
+        if not first:
+            return
+        note_change_of_video(session, link.video_id)
+        if link.created_by_id is None:
             return
         sharer = session.get(User, link.created_by_id)
         if sharer is not None and sharer.active and sharer.email != link.recipient:

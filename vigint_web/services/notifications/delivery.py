@@ -35,6 +35,7 @@ from vigint_web.services.core.claimed_work import (
     Work,
     run_claimed,
 )
+from vigint_web.services.core.count_changes import note_change
 from vigint_web.services.core.leases import Lease, find_due, pause_before
 from vigint_web.services.core.runtime import config
 from vigint_web.services.core.transactions import after_commit, release_connection, transaction
@@ -186,7 +187,8 @@ def _pause(lease: Lease, error: Exception) -> timedelta:
 def _settle_sent(notification: Notification, prepared: _Prepared, channel: str) -> Outcome:
     sent_at = utcnow()
 
-    def within(_session: Session) -> None:
+    def within(session: Session) -> None:
+        note_change(session, notification.incident_id)
         if prepared.row is not None:
             sent_mails.keep_mail({**prepared.row, "channel": channel, "sent_at": sent_at})
         if notification.kind == NotificationKind.REPEATS:

@@ -9,6 +9,7 @@ from vigint_web.clock import utcnow
 from vigint_web.errors import AlreadyDecided, DecisionOutOfOrder, Invalid, Mistake, MistakeCode
 from vigint_web.models import Incident, IncidentAct, IncidentState
 from vigint_web.services.core.actors import SYSTEM, Actor
+from vigint_web.services.core.count_changes import note_change
 from vigint_web.services.core.transactions import change
 from vigint_web.services.incidents.incidents import get_incident
 from vigint_web.services.review import reasons
@@ -74,6 +75,7 @@ def _decide(
         .values(state=wanted, **_judgement(wanted, actor, reason, utcnow())),
     )
     if decided:
+        note_change(session, incident.id)
         return add_act(session, actor, incident, act_of(wanted), text=note, reason=reason)
     _compare(get_incident(actor, incident.reference), (wanted, actor.label, reason, note))
     return None
