@@ -19,6 +19,7 @@ from vigint_web.services.dispatch.digests import forget_old_cooldowns
 from vigint_web.services.links.plays import forget_visitors
 from vigint_web.services.operations.overlong_counters import forget_overlong_counters
 from vigint_web.services.operations.reconciler import reconcile
+from vigint_web.services.reports.counts import count_again, count_changed
 from vigint_web.services.retention.changes import follow, withdraw_report
 from vigint_web.services.retention.moves import move_dates
 from vigint_web.services.retention.purge import purge_due, purge_outbox, sweep_orphans
@@ -41,6 +42,8 @@ _LOOK_SECONDS = 30.0
 _SPAN_SECONDS = 1.0
 # It lists the whole storage, to find files that no row has referenced for six hours.
 _SWEEP_SECONDS = 3600.0
+# Two million incidents are compared with their counts in a day.
+_COMPARE_SECONDS = 8.0
 
 
 def run_scheduler(app: Flask) -> None:
@@ -54,6 +57,8 @@ def run_scheduler(app: Flask) -> None:
     signal.signal(signal.SIGINT, end)
     steps = (
         reconcile,
+        count_changed,
+        _Comparison().go_on,
         _LateFiles().go_on,
         _Counters().go_on,
         DiskWatch().go_on,
@@ -105,6 +110,20 @@ class _LateFiles:
     def go_on(self) -> None:
         """Compare the next videos."""
         self._last = copy_late_files(self._last)
+
+
+class _Comparison:
+    """Compare incidents with their counts, some at a time, again and again."""
+
+    def __init__(self) -> None:
+        self._last = 0
+        self._next = time.monotonic()
+
+    def go_on(self) -> None:
+        """Compare the next ones if it is time."""
+        if time.monotonic() >= self._next:
+            self._next = time.monotonic() + _COMPARE_SECONDS
+            self._last = count_again(self._last)
 
 
 class _Housekeeping:
