@@ -14,7 +14,7 @@ import re
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
@@ -33,6 +33,7 @@ from vigint_web.services.core.actors import SYSTEM
 from vigint_web.services.core.keyset_pagination import SORTED_TOP
 from vigint_web.services.core.transactions import transaction
 from vigint_web.services.incidents.listing import IncidentFilter, IncidentList
+from vigint_web.services.reports.counts import count_again
 
 _BATCH = 5000
 _REPEATS = 7
@@ -47,6 +48,8 @@ _PAGES = {
     "a risk": "/incidents/?risk=HIGH",
     "deep": "/incidents/?before={deep}",
     "home": "/",
+    "numbers": "/incidents/numbers/",
+    "90 days": "/incidents/numbers/?days=90",
 }
 _OF_PROGRAMS = {"list": "/api/v1/incidents", "longest": "/api/v1/incidents?limit=200"}
 
@@ -74,7 +77,16 @@ def _rows(numbers: range, total: int) -> Iterator[dict[str, Any]]:
             "frames_received": 0,
             "zone_assumed": False,
             "state": IncidentState.NEW if undecided else IncidentState.CLOSED,
+            **_judged(dice, detected, undecided=undecided),
         }
+
+
+def _judged(dice: random.Random, detected: datetime, *, undecided: bool) -> dict[str, Any]:
+    if undecided:
+        return {"decision": None, "decided_at": None, "decided_by": None}
+    decided = detected + timedelta(seconds=dice.lognormvariate(6, 1.5))
+    decision = dice.choice([IncidentState.CONFIRMED, IncidentState.FALSE_ALARM])
+    return {"decision": decision, "decided_at": decided, "decided_by": "somebody@example.com"}
 
 
 def _fill(total: int) -> None:
@@ -85,6 +97,9 @@ def _fill(total: int) -> None:
         with transaction() as session:
             numbers = range(start, min(start + _BATCH, total + 1))
             session.execute(insert(Incident), list(_rows(numbers, total)))
+    last = 0
+    while (last := count_again(last)) > 0:
+        pass
     with db.engine.connect() as connection:
         if db.engine.dialect.name == "postgresql":
             automatic = connection.execution_options(isolation_level="AUTOCOMMIT")

@@ -19,6 +19,7 @@ from vigint_web.blueprints.pages import (
     incidents,
     keys,
     links,
+    numbers,
     outbox,
     people,
     player,
@@ -152,6 +153,10 @@ def _templates(app: Flask, config: Config) -> None:
         file_size=formats.file_size,
         date_and_time=formats.date_and_time,
         share=formats.share,
+        percent=formats.percent,
+        spoken_duration=formats.spoken_duration,
+        long_day=formats.long_day,
+        short_day=formats.short_day,
         delivery_sentence=deliveries.delivery_sentence,
         failure_sentence=sentences.failure_sentence,
         flaw_sentence=sentences.flaw_sentence,
@@ -189,5 +194,6 @@ def _blueprints(app: Flask) -> None:
         health, auth, dashboard, sources, incidents, videos, links, sharing, outbox, player, tokens,
         hosting, ingest, incident_review, uploads, read, docs, keys, metrics, people, sites,
         cameras, imports, retention, review,
+        cameras, retention, review, numbers,
     ):  # fmt: skip
         app.register_blueprint(module.blueprint)

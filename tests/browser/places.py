@@ -241,6 +241,13 @@ PLACES.add(
         for deed in ("confirmed", "false_alarm", "closed", "new", "assign")
     ),
 )
+PLACES.add(
+    "numbers.index",
+    Place("numbers", _fixed("/incidents/numbers/"), always=True),
+    Place(
+        "numbers-dates", _fixed("/incidents/numbers/?from=2026-11-20&to=2020-01-01"), always=True
+    ),
+)
 PLACES.add("sources.index", Place("sources", _fixed("/source-management/"), always=True))
 PLACES.add(
     "sources.show",
@@ -377,6 +384,7 @@ NO_PAGES = {
     "incidents.live_list": "a part of its page",
     "incidents.export": "a file",
     "imports.export": "a file",
+    "numbers.export": "a file",
     "incident_review.reason_list": "JSON",
     "links.live": "a part of its page",
     "links.live_list": "a part of its page",

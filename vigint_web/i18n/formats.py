@@ -5,7 +5,7 @@ from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from babel.dates import TIMEDELTA_UNITS, format_date, format_datetime, format_timedelta
-from flask_babel import format_decimal, get_locale, get_timezone, gettext
+from flask_babel import format_decimal, format_percent, get_locale, get_timezone, gettext
 
 from vigint_web.clock import utcnow
 from vigint_web.i18n.timezones import offset_of
@@ -121,6 +121,47 @@ def duration(seconds: float | None) -> str:
     if round(seconds, 1) < 60:
         return str(gettext("%(seconds)s s", seconds=format_decimal(round(seconds, 1))))
     return _clock(round(seconds))
+
+
+def spoken_duration(seconds: float | None) -> str:
+    """Return a duration as people say it, with two units at most: 45 s, 2 min 10 s, 1 h 20 min.
+
+    Rounded to about a tenth, like the histograms that it is read from.
+    """
+    if seconds is None:
+        return "–"
+    if seconds < 1:
+        return str(gettext("under 1 s"))
+    for most, smaller, larger, step in (
+        (60, 1, 60, 1),
+        (600, 1, 60, 10),
+        (3600, 60, 3600, 1),
+        (36_000, 60, 3600, 10),
+        (_DAY, 3600, _DAY, 1),
+        (10 * _DAY, 3600, _DAY, 1),
+    ):
+        units, rest = divmod(round(seconds / smaller / step) * step, larger // smaller)
+        if units * larger + rest * smaller < most:
+            return _two_units(units, larger, rest, smaller)
+    return _two_units(round(seconds / _DAY), _DAY, 0, 3600)
+
+
+def _two_units(units: int, larger: int, rest: int, smaller: int) -> str:
+    parts = [_unit(units, larger)] if units else []
+    if rest or not parts:
+        parts.append(_unit(rest, smaller))
+    return NO_BREAK.join(parts)
+
+
+def _unit(number: int, seconds: int) -> str:
+    # The symbols of the units (BIPM) are the same in every language, but for days.
+    symbol = {1: "s", 60: "min", 3600: "h", _DAY: str(gettext("d"))}[seconds]
+    return f"{format_decimal(number)}{NO_BREAK}{symbol}"
+
+
+def percent(value: float | None) -> str:
+    """Return a part from 0 to 1 as a whole percentage, in the locale's format."""
+    return "–" if value is None else str(format_percent(value))
 
 
 def _clock(whole: int) -> str:

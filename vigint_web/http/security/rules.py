@@ -141,6 +141,8 @@ RULES: dict[str, Rule] = {
     "incidents.add_note": Person(Permission.MANAGE_INCIDENTS),
     "incidents.retry": Person(Permission.MANAGE_INCIDENTS),
     "incidents.retry_alert": Person(Permission.MANAGE_INCIDENTS),
+    "numbers.index": Person(Permission.VIEW),
+    "numbers.export": Person(Permission.VIEW),
     "review.decide": Person(Permission.MANAGE_INCIDENTS),
     "review.assign": Person(Permission.MANAGE_INCIDENTS),
     "review.chosen_incidents": Person(Permission.MANAGE_INCIDENTS),
