@@ -1,10 +1,11 @@
 """The groups that incidents are counted in, and their counts. Pure."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from enum import StrEnum
+from typing import Any
 
 from vigint_web.models import CountedIncident, IncidentState
 from vigint_web.models.incident_count import EVERY_SITE
@@ -78,6 +79,21 @@ class Counts:
             for bucket, number in others.items():
                 own[bucket] += times * number
 
+    def add_stored(self, row: Any) -> None:
+        """Add the counts of a stored row, as `add` does; pages read a thousand of them."""
+        self.incidents += row.incidents
+        self.undecided += row.undecided
+        self.confirmed += row.confirmed
+        self.false_alarms += row.false_alarms
+        for own, stored in (
+            (self.mailed, row.mailed),
+            (self.viewed, row.viewed),
+            (self.decided, row.decided),
+        ):
+            for bucket, number in stored.items():
+                key = int(bucket)
+                own[key] = own.get(key, 0) + number
+
     @property
     def is_empty(self) -> bool:
         """Return whether there is nothing in the group."""
@@ -127,11 +143,6 @@ def pieces_of(first: date, last: date) -> Pieces:
         return Pieces(None, tuple(_days(first, last)))
     before, after = _days(first, begin - timedelta(days=1)), _days(end, last)
     return Pieces((begin, end - timedelta(days=7)), (*before, *after))
-
-
-def histogram_of(stored: Mapping[str, int]) -> Counter[int]:
-    """Return a histogram as it is stored in JSON."""
-    return Counter({int(bucket): number for bucket, number in stored.items()})
 
 
 def stored_histogram(histogram: Counter[int]) -> dict[str, int]:

@@ -33,7 +33,6 @@ from vigint_web.services.reports.count_groups import (
     Group,
     Span,
     groups_of,
-    histogram_of,
     stored_histogram,
 )
 from vigint_web.services.reports.histograms import bucket_of
@@ -208,7 +207,9 @@ def _write(session: Session, changed: dict[Group, Counts]) -> None:
     stored = {_group(row): row for row in _rows(session, changed)}
     for group, difference in changed.items():
         row = stored.get(group)
-        counts = counts_of(row) if row is not None else Counts()
+        counts = Counts()
+        if row is not None:
+            counts.add_stored(row)
         counts.add(difference)
         if counts.is_empty:
             if row is not None:
@@ -250,16 +251,3 @@ def _rows(session: Session, groups: Iterable[Group]) -> list[IncidentCount]:
 
 def _group(row: IncidentCount) -> Group:
     return Group(row.site_id, Span(row.span), Dimension(row.dimension), row.start, row.value)
-
-
-def counts_of(row: Any) -> Counts:
-    """Return the counts in a row."""
-    return Counts(
-        row.incidents,
-        row.undecided,
-        row.confirmed,
-        row.false_alarms,
-        histogram_of(row.mailed),
-        histogram_of(row.viewed),
-        histogram_of(row.decided),
-    )

@@ -18,12 +18,11 @@ from vigint_web.services.reports.count_groups import (
     monday_of,
     pieces_of,
 )
-from vigint_web.services.reports.counts import counts_of
 
 # A detector may invent types without end; the rest is counted together.
 MOST_SHOWN = 20
-# Days are shown one by one up to this number, then by week.
-MOST_DAYS = 92
+# A page shows days one by one up to this number, then weeks: more are neither read nor drawn well.
+MOST_DAYS = 45
 
 
 @dataclass(frozen=True)
@@ -66,14 +65,19 @@ class Numbers:
     cameras: list[Row]
 
 
-def numbers(actor: Actor, period: Period, site_id: int | None = None) -> Numbers:
+def numbers(
+    actor: Actor, period: Period, site_id: int | None = None, most_days: int = MOST_DAYS
+) -> Numbers:
     """Return the numbers of an actor's sites, or of one of them.
 
     Times are those of the sites' calendar. Nothing is counted here: the cost depends on the length
     of the period, and not on the number of incidents.
+
+    Args:
+        most_days: a longer period is shown by week.
     """
     asked = _Asked(_sites(actor, site_id), period)
-    spans, by_week = _spans(asked)
+    spans, by_week = _spans(asked, most_days)
     hours = asked.read(Dimension.HOUR)
     risks = asked.read(Dimension.RISK)
     total = Counts()
@@ -120,7 +124,7 @@ class _Asked:
         for query in self._queries(dimension):
             wanted = query if chosen is None else query.where(IncidentCount.value.in_(chosen))
             for row in db.session.execute(_columns(wanted)):
-                found.setdefault(row.value, Counts()).add(counts_of(row))
+                found.setdefault(row.value, Counts()).add_stored(row)
         return found
 
     def greatest(self, dimension: Dimension, total: Counts) -> Iterator[Row]:
@@ -152,7 +156,7 @@ class _Asked:
         query = self._of(Dimension.ALL, span).where(IncidentCount.start.between(first, last))
         found: dict[date, Counts] = {}
         for row in db.session.execute(_columns(query)):
-            found.setdefault(row.start, Counts()).add(counts_of(row))
+            found.setdefault(row.start, Counts()).add_stored(row)
         return found
 
     def _queries(self, dimension: Dimension) -> Iterator[Select[Any]]:
@@ -175,10 +179,10 @@ def _columns(query: Select[Any]) -> Select[Any]:
     return query.with_only_columns(*IncidentCount.__table__.columns)
 
 
-def _spans(asked: _Asked) -> tuple[list[Row], bool]:
+def _spans(asked: _Asked, most_days: int) -> tuple[list[Row], bool]:
     """Return the counts by day, or by week where the days are many."""
     first, last = asked.period.first, asked.period.last
-    if asked.period.days <= MOST_DAYS:
+    if asked.period.days <= most_days:
         found = asked.by_start(Span.DAY, first, last)
         days = [first + timedelta(days=number) for number in range(asked.period.days)]
         return [Row(day, found.get(day, Counts())) for day in days], False

@@ -1,12 +1,13 @@
 """Show the numbers of incidents of a period, and export them."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from flask import Blueprint, render_template
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
-from vigint_web.blueprints.pages.numbers.sheets import Line, line_of, sheets_of
+from vigint_web.blueprints.pages.numbers.sheets import Line, Words, line_of, sheets_of
 from vigint_web.clock import utcnow
 from vigint_web.http.pages.csv_tables import csv_answer
 from vigint_web.http.pages.paging import asked_number
@@ -18,6 +19,7 @@ from vigint_web.services.core.runtime import config
 from vigint_web.services.reports.counts import is_behind
 from vigint_web.services.reports.histograms import Usual
 from vigint_web.services.reports.numbers import (
+    MOST_DAYS,
     Numbers,
     Period,
     is_anything_counted,
@@ -43,6 +45,7 @@ def index() -> str:
         zone=config().timezone.key,
         total=line_of("", found.total),
         sheets=sheets_of(found),
+        words=Words(),
         is_empty=not found.total.incidents and not is_anything_counted(actor()),
         is_behind=is_behind(),
     )
@@ -50,8 +53,8 @@ def index() -> str:
 
 @blueprint.get("/export.csv")
 def export() -> Response:
-    """Return all tables of the requested period as one, durations in seconds."""
-    period, _site, _known, found = _asked()
+    """Return all tables of the requested period as one: each day, and durations in seconds."""
+    period, _site, _known, found = _asked(LONGEST_DAYS)
     titles = [
         _("Numbers"),
         _("Part"),
@@ -73,11 +76,13 @@ def export() -> Response:
     return csv_answer(name, titles, rows)
 
 
-def _asked() -> tuple[AskedPeriod, Site | None, list[Site], Numbers]:
+def _asked(most_days: int = MOST_DAYS) -> tuple[AskedPeriod, Site | None, list[Site], Numbers]:
     period = asked_period(utcnow().astimezone(config().timezone).date())
     known, wanted = list_sites(actor()), asked_number("site")
     site = next((one for one in known if one.id == wanted), None)
-    found = numbers(actor(), Period(period.first, period.last), site.id if site else None)
+    found = numbers(
+        actor(), Period(period.first, period.last), site.id if site else None, most_days
+    )
     return period, site, known, found
 
 
@@ -88,9 +93,9 @@ def _of_site(site: Site | None) -> dict[str, Any]:
 def _cells(line: Line) -> list[str]:
     counts = line.counts
     cells = [counts.incidents, counts.undecided, counts.confirmed, counts.false_alarms]
-    return [*map(str, cells), *(_times(line.mailed, line.viewed, line.decided))]
+    return [*map(str, cells), *_seconds(line.times)]
 
 
-def _times(*found: Usual) -> list[str]:
+def _seconds(found: Iterable[Usual]) -> list[str]:
     seconds = [part for usual in found for part in (usual.median, usual.nine_tenths)]
     return ["" if part is None else f"{part:.0f}" for part in seconds]
