@@ -2,7 +2,7 @@
 
 from datetime import date, datetime
 
-from sqlalchemy import JSON, Date, Index, SmallInteger, String
+from sqlalchemy import JSON, Date, Index, SmallInteger, String, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from vigint_web.clock import utcnow
@@ -42,6 +42,15 @@ class CountedIncident(Base):
     """What of an incident is in the counts; kept while it is, also when its mails are deleted."""
 
     __tablename__ = "counted_incidents"
+    __table_args__ = (
+        Index(
+            "ix_counted_incidents_apart",
+            "site_id",
+            "day",
+            sqlite_where=text("apart"),
+            postgresql_where=text("apart"),
+        ),
+    )
 
     incident_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     site_id: Mapped[int]
@@ -53,6 +62,8 @@ class CountedIncident(Base):
     camera_id: Mapped[int | None]
     state: Mapped[str] = mapped_column(String(16))
     decision: Mapped[str | None] = mapped_column(String(16))
+    # Confidential: in no kept count, and added for each reader who may see it.
+    apart: Mapped[bool] = mapped_column(default=False)
     # Buckets of a histogram; null: not yet.
     mailed: Mapped[int | None] = mapped_column(SmallInteger)
     viewed: Mapped[int | None] = mapped_column(SmallInteger)

@@ -11,15 +11,18 @@ import pytest
 from flask import Flask
 from sqlalchemy import event, select
 
+from tests.conftest import PASSWORD
 from tests.helpers import Person
 from vigint_web.extensions import db
 from vigint_web.models import Incident, IncidentState, RiskLevel, Role, Site, User
-from vigint_web.services.accounts import sites
+from vigint_web.services.accounts import sites, users
 from vigint_web.services.accounts.sites import camera_of
-from vigint_web.services.core.actors import SYSTEM, Actor
+from vigint_web.services.core.actors import SYSTEM, Actor, as_user
+from vigint_web.services.core.hidden_rows import hidden_from
 from vigint_web.services.core.transactions import transaction
 from vigint_web.services.reports.counts import count_again
-from vigint_web.services.reports.numbers import MOST_SHOWN, Period, numbers
+from vigint_web.services.reports.numbers import MOST_SHOWN, Numbers, Period, numbers
+from vigint_web.services.review.confidentiality import lift, restrict
 
 pytestmark = pytest.mark.both_databases(reason="sums of kept counts")
 
@@ -134,6 +137,44 @@ def test_another_site_is_in_no_number(app: Flask, people: Callable[[Role], Perso
     nowhere = Actor("stranger", site_ids=frozenset())
     assert numbers(nowhere, Period(at.date(), at.date())).total.incidents == 0
     assert numbers(nowhere, Period(at.date(), at.date()), lyon.id).total.incidents == 0
+
+
+@pytest.mark.parametrize("is_counted", [True, False])
+def test_a_confidential_incident_is_in_the_numbers_of_its_readers_alone(
+    app: Flask, *, is_counted: bool
+) -> None:
+    """Also before the change is counted."""
+    at = datetime(2026, 11, 10, 3, tzinfo=UTC)
+    reader = as_user(users.create_user(SYSTEM, "reader@example.com", PASSWORD, Role.ADMIN))
+    assert reader.user_id is not None
+    for number in range(MOST_SHOWN + 2):
+        _add(at, incident_type=f"Type {number:02}", camera="Quai")
+    period = Period(date(2026, 11, 1), date(2026, 11, 30))
+    _count()
+    before = _parts(numbers(SYSTEM, period))
+    secret = _add(at, incident_type="Secret", camera="Cachée")
+    _count()
+    as_it_was = _parts(numbers(SYSTEM, period))
+    assert as_it_was != before
+    restrict(reader, secret.reference, [reader.user_id], seen=0)
+    if is_counted:
+        _count()
+    with hidden_from(None):
+        assert _parts(numbers(SYSTEM, period)) == before
+    with hidden_from(reader.user_id):
+        assert _parts(numbers(SYSTEM, period)) == as_it_was
+        assert numbers(SYSTEM, period, secret.site_id).total.incidents == MOST_SHOWN + 3
+    lift(reader, secret.reference, seen=1)
+    with hidden_from(None):
+        assert _parts(numbers(SYSTEM, period)) == as_it_was
+    _count()
+    with hidden_from(None):
+        assert _parts(numbers(SYSTEM, period)) == as_it_was
+
+
+def _parts(found: Numbers) -> list[tuple[Any, int]]:
+    lists = (found.spans, found.hours, found.risks, found.types, found.cameras)
+    return [(row.value, row.counts.incidents) for rows in lists for row in rows]
 
 
 def test_the_export_has_every_table_and_calculates_nothing(

@@ -107,19 +107,25 @@ class Counts:
 
 
 def groups_of(incident: CountedIncident) -> Iterator[Group]:
-    """Yield the groups that an incident is counted in."""
-    camera = "" if incident.camera_id is None else str(incident.camera_id)
-    values = {
-        Dimension.ALL: "",
-        Dimension.HOUR: str(incident.hour),
-        Dimension.RISK: incident.risk,
-        Dimension.TYPE: incident.incident_type,
-        Dimension.CAMERA: camera,
-    }
+    """Yield the groups that an incident is counted in: none while it is counted apart."""
+    if incident.apart:
+        return
+    values = values_of(incident)
     for site_id in (incident.site_id, EVERY_SITE):
         for span, start in ((Span.DAY, incident.day), (Span.WEEK, monday_of(incident.day))):
             for dimension, value in values.items():
                 yield Group(site_id, span, dimension, start, value)
+
+
+def values_of(incident: CountedIncident) -> dict[Dimension, str]:
+    """Return the value of an incident in each dimension."""
+    return {
+        Dimension.ALL: "",
+        Dimension.HOUR: str(incident.hour),
+        Dimension.RISK: incident.risk,
+        Dimension.TYPE: incident.incident_type,
+        Dimension.CAMERA: "" if incident.camera_id is None else str(incident.camera_id),
+    }
 
 
 def monday_of(day: date) -> date:

@@ -10,12 +10,13 @@ from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Select, delete, func, select, text, tuple_
+from sqlalchemy import Select, delete, exists, func, select, text, tuple_
 from sqlalchemy.orm import Session
 
 from vigint_web.clock import utcnow
 from vigint_web.extensions import db
 from vigint_web.models import (
+    ConfidentialIncident,
     CountChange,
     CountedIncident,
     Incident,
@@ -159,7 +160,13 @@ def _facts(ids: Collection[int]) -> Select[Any]:
         .where(Link.video_id == Incident.video_id)
         .scalar_subquery()
     )
-    columns: tuple[Any, ...] = (*_FACTS, mailed.label("mailed"), viewed.label("viewed"))
+    apart = exists().where(ConfidentialIncident.incident_id == Incident.id)
+    columns: tuple[Any, ...] = (
+        *_FACTS,
+        mailed.label("mailed"),
+        viewed.label("viewed"),
+        apart.label("apart"),
+    )
     return select(*columns).where(Incident.id.in_(ids))
 
 
@@ -182,6 +189,7 @@ def _counted(row: Any, before: CountedIncident | None) -> CountedIncident:
         camera_id=row.camera_id,
         state=row.state,
         decision=row.decision,
+        apart=row.apart,
         mailed=_earliest(_bucket(began, row.mailed), before.mailed if before else None),
         viewed=_earliest(_bucket(began, row.viewed), before.viewed if before else None),
         decided=_bucket(began, row.decided_at),

@@ -5,10 +5,18 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
-from sqlalchemy import Select, func, select, union_all
+from sqlalchemy import Select, func, select, true, union_all
 
 from vigint_web.extensions import db
-from vigint_web.models import Camera, IncidentCount, RiskLevel, Site
+from vigint_web.models import (
+    Camera,
+    ConfidentialIncident,
+    CountedIncident,
+    Incident,
+    IncidentCount,
+    RiskLevel,
+    Site,
+)
 from vigint_web.models.incident_count import EVERY_SITE
 from vigint_web.services.core.actors import Actor
 from vigint_web.services.reports.count_groups import (
@@ -17,6 +25,7 @@ from vigint_web.services.reports.count_groups import (
     Span,
     monday_of,
     pieces_of,
+    values_of,
 )
 
 # A detector may invent types without end; the rest is counted together.
@@ -76,7 +85,8 @@ def numbers(
     Args:
         most_days: a longer period is shown by week.
     """
-    asked = _Asked(_sites(actor, site_id), period)
+    sites = _sites(actor, site_id)
+    asked = _Asked(sites, period, _corrections(sites, period))
     spans, by_week = _spans(asked, most_days)
     hours = asked.read(Dimension.HOUR)
     risks = asked.read(Dimension.RISK)
@@ -110,12 +120,37 @@ def _sites(actor: Actor, site_id: int | None) -> list[int]:
     return [EVERY_SITE] if actor.site_ids is None else sorted(actor.site_ids)
 
 
+def _corrections(sites: Sequence[int], period: Period) -> list[tuple[CountedIncident, int]]:
+    """Return the confidential incidents that the reader sees, to be added to the kept counts.
+
+    Those that became confidential since the last counting are taken away, and those that are so no
+    longer are added.
+    """
+    of_period = select(CountedIncident).where(
+        CountedIncident.day.between(period.first, period.last),
+        true() if EVERY_SITE in sites else CountedIncident.site_id.in_(sites),
+    )
+    apart = list(db.session.scalars(of_period.where(CountedIncident.apart)))
+    marked = ConfidentialIncident.incident_id == CountedIncident.incident_id
+    fresh = of_period.join(ConfidentialIncident, marked).where(~CountedIncident.apart)
+    kept = list(db.session.scalars(fresh))
+    if not apart and not kept:
+        return []
+    ids = [row.incident_id for row in (*apart, *kept)]
+    # Of the reader's: services/core/hidden_rows.py adds the condition.
+    seen = set(db.session.scalars(select(Incident.id).where(Incident.id.in_(ids))))
+    added = [(row, 1) for row in (*apart, *kept) if row.incident_id in seen]
+    return [*((row, -1) for row in kept), *added]
+
+
 @dataclass(frozen=True)
 class _Asked:
     """The sites and the period whose counts are read."""
 
     sites: Sequence[int]
     period: Period
+    # Incidents to add to the kept counts (1), or to take away (-1).
+    corrections: Sequence[tuple[CountedIncident, int]]
 
     def read(self, dimension: Dimension, values: Iterable[str] | None = None) -> dict[str, Counts]:
         """Return the counts by value, of some values or of all."""
@@ -125,7 +160,11 @@ class _Asked:
             wanted = query if chosen is None else query.where(IncidentCount.value.in_(chosen))
             for row in db.session.execute(_columns(wanted)):
                 found.setdefault(row.value, Counts()).add_stored(row)
-        return found
+        for incident, times in self.corrections:
+            value = values_of(incident)[dimension]
+            if chosen is None or value in chosen:
+                found.setdefault(value, Counts()).count(incident, times)
+        return {value: counts for value, counts in found.items() if not counts.is_empty}
 
     def greatest(self, dimension: Dimension, total: Counts) -> Iterator[Row]:
         """Yield the counts of the values with the most incidents, then those of the others."""
@@ -142,10 +181,11 @@ class _Asked:
             .order_by(number.desc(), parts.c.value)
             .limit(MOST_SHOWN)
         )
-        values = list(db.session.scalars(ranked))
+        values = set(db.session.scalars(ranked))
+        values |= {values_of(incident)[dimension] for incident, _times in self.corrections}
         found, others = self.read(dimension, values), Counts()
         others.add(total)
-        for value in values:
+        for value in sorted(found, key=lambda one: (-found[one].incidents, one))[:MOST_SHOWN]:
             others.add(found[value], -1)
             yield Row(value, found[value])
         if not others.is_empty:
@@ -157,6 +197,10 @@ class _Asked:
         found: dict[date, Counts] = {}
         for row in db.session.execute(_columns(query)):
             found.setdefault(row.start, Counts()).add_stored(row)
+        for incident, times in self.corrections:
+            if first <= incident.day <= last:
+                start = incident.day if span == Span.DAY else monday_of(incident.day)
+                found.setdefault(start, Counts()).count(incident, times)
         return found
 
     def _queries(self, dimension: Dimension) -> Iterator[Select[Any]]:

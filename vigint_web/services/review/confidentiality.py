@@ -26,6 +26,7 @@ from vigint_web.models import (
 )
 from vigint_web.permissions import Permission, may
 from vigint_web.services.core.actors import Actor
+from vigint_web.services.core.count_changes import note_change
 from vigint_web.services.core.hidden_rows import EVERY_ROW
 from vigint_web.services.core.transactions import change, insert_into, transaction
 from vigint_web.services.dispatch.enqueue import send_off
@@ -124,6 +125,7 @@ def restrict(
         _end_assignment(session, actor, incident, readers)
         _part_from_repeats(session, incident.id)
         _cancel_unsent(session, incident, {user.email for user in readers})
+        note_change(session, incident.id)
         kind = ActKind.READERS_CHANGED if seen else ActKind.RESTRICTED
         names = [user.email for user in readers]
         add_act(session, actor, incident, kind, text="\n".join(names), people=names)
@@ -145,6 +147,7 @@ def lift(actor: Actor, reference: str, *, seen: int) -> None:
         change(session, delete(IncidentReader).where(IncidentReader.incident_id == incident.id))
         if not change(session, delete(mark).where(*same)):
             raise EditedMeanwhile
+        note_change(session, incident.id)
         add_act(session, actor, incident, ActKind.UNRESTRICTED)
 
 

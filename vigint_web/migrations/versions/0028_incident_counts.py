@@ -1,14 +1,14 @@
 """Keep counts of incidents.
 
-Revision: 0027
-Follows: 0026
+Revision: 0028
+Follows: 0027
 """
 
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0027"
-down_revision = "0026"
+revision = "0028"
+down_revision = "0027"
 branch_labels = None
 depends_on = None
 
@@ -43,8 +43,16 @@ def upgrade() -> None:
         sa.Column("camera_id", sa.Integer()),
         sa.Column("state", sa.String(16), nullable=False),
         sa.Column("decision", sa.String(16)),
+        sa.Column("apart", sa.Boolean(), nullable=False),
         *(sa.Column(name, sa.SmallInteger()) for name in ("mailed", "viewed", "decided")),
         sa.PrimaryKeyConstraint("incident_id", name=op.f("pk_counted_incidents")),
+    )
+    op.create_index(
+        "ix_counted_incidents_apart",
+        "counted_incidents",
+        ["site_id", "day"],
+        sqlite_where=sa.text("apart"),
+        postgresql_where=sa.text("apart"),
     )
     op.create_table(
         "count_changes",
