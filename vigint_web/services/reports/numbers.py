@@ -179,7 +179,7 @@ class _Asked:
             select(parts.c.value)
             .group_by(parts.c.value)
             .order_by(number.desc(), parts.c.value)
-            .limit(MOST_SHOWN)
+            .limit(MOST_SHOWN + len(self.corrections))
         )
         values = set(db.session.scalars(ranked))
         values |= {values_of(incident)[dimension] for incident, _times in self.corrections}
