@@ -16,7 +16,7 @@ from tests.helpers import Person
 from vigint_web.extensions import db
 from vigint_web.models import Incident, IncidentState, RiskLevel, Role, Site, User
 from vigint_web.services.accounts import sites, users
-from vigint_web.services.accounts.sites import camera_of
+from vigint_web.services.accounts.cameras import camera_of
 from vigint_web.services.core.actors import SYSTEM, Actor, as_user
 from vigint_web.services.core.hidden_rows import hidden_from
 from vigint_web.services.core.transactions import transaction

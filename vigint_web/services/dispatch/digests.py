@@ -21,9 +21,8 @@ from vigint_web.models import (
     RiskLevel,
 )
 from vigint_web.services.core import addresses
-from vigint_web.services.core.site_settings import cool_down_of
 from vigint_web.services.core.count_changes import note_change_of_notifications
-from vigint_web.services.core.runtime import config
+from vigint_web.services.core.site_settings import cool_down_of
 from vigint_web.services.core.transactions import change, insert_into, transaction
 from vigint_web.services.dispatch.cool_down_rules import Span, choose_span, moment_of
 

@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import Select, delete, exists, func, select, text, tuple_
 from sqlalchemy.orm import Session
@@ -24,9 +25,10 @@ from vigint_web.models import (
     Link,
     Notification,
     NotificationState,
+    Site,
 )
 from vigint_web.models.notification import WEBHOOK
-from vigint_web.services.core.runtime import config
+from vigint_web.services.core.site_settings import zone_of
 from vigint_web.services.core.transactions import transaction
 from vigint_web.services.reports.count_groups import (
     Counts,
@@ -125,10 +127,11 @@ def _count(session: Session, ids: Collection[int]) -> None:
         )
     }
     present = {row.id: row for row in session.execute(_facts(ids))}
+    zones = {site.id: zone_of(site) for site in session.scalars(select(Site))}
     changed: defaultdict[Group, Counts] = defaultdict(Counts)
     for incident_id in ids:
         before, row = known.get(incident_id), present.get(incident_id)
-        now = None if row is None else _counted(row, before)
+        now = None if row is None else _counted(row, zones[row.site_id], before)
         if _content(before) == _content(now):
             continue
         for incident, times in ((before, -1), (now, 1)):
@@ -170,7 +173,7 @@ def _facts(ids: Collection[int]) -> Select[Any]:
     return select(*columns).where(Incident.id.in_(ids))
 
 
-def _counted(row: Any, before: CountedIncident | None) -> CountedIncident:
+def _counted(row: Any, zone: ZoneInfo, before: CountedIncident | None) -> CountedIncident:
     """Return what is to be counted of an incident.
 
     Its first mail and viewing stay when they are deleted with its footage; both are otherwise the
@@ -178,7 +181,7 @@ def _counted(row: Any, before: CountedIncident | None) -> CountedIncident:
     """
     # As in lists: that of receipt where the clock is fast.
     began = min(row.detected_at, row.created_at)
-    local = began.astimezone(config().timezone)
+    local = began.astimezone(zone)
     return CountedIncident(
         incident_id=row.id,
         site_id=row.site_id,

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from flask import Blueprint, render_template
 from flask_babel import gettext as _
@@ -14,8 +15,8 @@ from vigint_web.http.pages.paging import asked_number
 from vigint_web.http.pages.periods import CHOICES, LONGEST_DAYS, AskedPeriod, asked_period
 from vigint_web.http.security.identity import actor
 from vigint_web.models import Site
-from vigint_web.services.accounts.sites import list_sites
-from vigint_web.services.core.runtime import config
+from vigint_web.services.accounts.sites import common_zone, list_sites
+from vigint_web.services.core.site_settings import zone_of
 from vigint_web.services.reports.counts import is_behind
 from vigint_web.services.reports.histograms import Usual
 from vigint_web.services.reports.numbers import (
@@ -42,7 +43,7 @@ def index() -> str:
         sites=[(str(one.id), one.name) for one in known],
         kept={**period.arguments, **_of_site(site)},
         of_site=_of_site(site),
-        zone=config().timezone.key,
+        zone=_zone(site).key,
         total=line_of("", found.total),
         sheets=sheets_of(found),
         words=Words(),
@@ -77,13 +78,18 @@ def export() -> Response:
 
 
 def _asked(most_days: int = MOST_DAYS) -> tuple[AskedPeriod, Site | None, list[Site], Numbers]:
-    period = asked_period(utcnow().astimezone(config().timezone).date())
     known, wanted = list_sites(actor()), asked_number("site")
     site = next((one for one in known if one.id == wanted), None)
+    period = asked_period(utcnow().astimezone(_zone(site)).date())
     found = numbers(
         actor(), Period(period.first, period.last), site.id if site else None, most_days
     )
     return period, site, known, found
+
+
+def _zone(site: Site | None) -> ZoneInfo:
+    """Return the zone of a site; of all sites the one that they have in common."""
+    return zone_of(site) if site is not None else common_zone(actor())
 
 
 def _of_site(site: Site | None) -> dict[str, Any]:
