@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Select, delete, exists, func, select, text, tuple_
+from sqlalchemy import Select, delete, exists, func, select, tuple_
 from sqlalchemy.orm import Session
 
 from vigint_web.clock import utcnow
@@ -113,7 +113,7 @@ def _lock(session: Session) -> bool:
     """Return whether no other process counts; on SQLite the transaction is already a lock."""
     if session.get_bind().dialect.name != "postgresql":
         return True
-    return bool(session.scalar(text("SELECT pg_try_advisory_xact_lock(:key)"), {"key": _LOCK}))
+    return bool(session.scalar(select(func.pg_try_advisory_xact_lock(_LOCK))))
 
 
 def _count(session: Session, ids: Collection[int]) -> None:
