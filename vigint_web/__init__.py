@@ -19,6 +19,7 @@ from vigint_web.blueprints.pages import (
     incidents,
     keys,
     links,
+    logbook,
     numbers,
     outbox,
     people,
@@ -152,6 +153,7 @@ def _templates(app: Flask, config: Config) -> None:
         duration=formats.duration,
         file_size=formats.file_size,
         date_and_time=formats.date_and_time,
+        date_and_minute=formats.date_and_minute,
         share=formats.share,
         percent=formats.percent,
         spoken_duration=formats.spoken_duration,
@@ -195,5 +197,6 @@ def _blueprints(app: Flask) -> None:
         hosting, ingest, incident_review, uploads, read, docs, keys, metrics, people, sites,
         cameras, imports, retention, review,
         cameras, retention, review, numbers,
+        cameras, retention, review, numbers, logbook,
     ):  # fmt: skip
         app.register_blueprint(module.blueprint)

@@ -208,6 +208,87 @@ class Locked(VigintError):
     code = "locked"
 
 
+class MistakeCode(StrEnum):
+    """The possible errors of a request; `i18n.refusals` has a sentence for each."""
+
+    # Of documents and forms of programs.
+    BODY_NOT_JSON = "body_not_json"
+    BODY_NOT_OBJECT = "body_not_object"
+    UNKNOWN_MEMBER = "unknown_member"
+    REPEATED = "repeated"
+    NOT_ONE_OF = "not_one_of"
+    DOCUMENT_NOT_OBJECT = "document_not_object"
+    PART_NOT_JSON = "part_not_json"
+    INCIDENT_PART_MISSING = "incident_part_missing"
+    VIDEO_PART_MISSING = "video_part_missing"
+    VIDEO_PART_EMPTY = "video_part_empty"
+    TOO_MANY_FRAMES = "too_many_frames"
+    MISSING = "missing"
+    NOT_TEXT = "not_text"
+    NOT_A_NUMBER = "not_a_number"
+    HOURS_OUT_OF_RANGE = "hours_out_of_range"
+    NOT_A_WHOLE_NUMBER = "not_a_whole_number"
+    NOT_A_SHA256 = "not_a_sha256"
+    VIDEO_ID_MALFORMED = "video_id_malformed"
+    VIDEO_IDS_DIFFER = "video_ids_differ"
+    HEADER_LENGTH = "header_length"
+    NOT_A_FORM = "not_a_form"
+    FORM_DAMAGED = "form_damaged"
+    FORM_ENDED_EARLY = "form_ended_early"
+    # Of resumable uploads.
+    NOT_A_SIZE = "not_a_size"
+    LENGTH_DEFERRED = "length_deferred"
+    METADATA_KEYS = "metadata_keys"
+    METADATA_NOT_TEXT = "metadata_not_text"
+    FILENAME_MISSING = "filename_missing"
+    CHECKSUM_UNKNOWN = "checksum_unknown"
+    CHECKSUM_MALFORMED = "checksum_malformed"
+    # Of sources.
+    NOT_A_VIDEO = "not_a_video"
+    FROM_RECORDER = "from_recorder"
+    SIZE_LIMIT = "size_limit"
+    SOURCE_ID_MALFORMED = "source_id_malformed"
+    SITE_NOT_OFFERED = "site_not_offered"
+    NO_TAG = "no_tag"
+    TOO_MANY_TAGS = "too_many_tags"
+    TAG_TOO_LONG = "tag_too_long"
+    NAME_LENGTH = "name_length"
+    TOO_LONG = "too_long"
+    CONTROL_CHARACTERS = "control_characters"
+    RECORDED_IN_FUTURE = "recorded_in_future"
+    # Of cameras.
+    LEAST_ABOVE_MOST = "least_above_most"
+    # Of reviews.
+    UNKNOWN_ACT = "unknown_act"
+    UNKNOWN_ASSIGNEE = "unknown_assignee"
+    UNKNOWN_DECISION = "unknown_decision"
+    UNKNOWN_REASON = "unknown_reason"
+    REASON_NOT_EXPECTED = "reason_not_expected"
+    NOT_ASSIGNABLE = "not_assignable"
+    UNKNOWN_READER = "unknown_reader"
+    NO_READER = "no_reader"
+    # Of the log of nights.
+    NOT_A_TIME = "not_a_time"
+    TOO_MANY_ADDRESSES = "too_many_addresses"
+    # Of people.
+    EMAIL_MALFORMED = "email_malformed"
+    PASSWORD_LENGTH = "password_length"  # noqa: S105 - a code
+    PASSWORD_GUESSABLE = "password_guessable"  # noqa: S105 - a code
+    WRONG_CODE = "wrong_code"
+    UNKNOWN_LOCALE = "unknown_locale"
+    UNKNOWN_TIMEZONE = "unknown_timezone"
+    UNKNOWN_SITE = "unknown_site"
+    # Of shared links.
+    VIDEO_FAILED = "video_failed"
+    NO_RECIPIENT = "no_recipient"
+    TOO_MANY_RECIPIENTS = "too_many_recipients"
+    NOT_AN_ADDRESS = "not_an_address"
+    RECIPIENT_LEFT_OUT = "recipient_left_out"
+    END_IS_OVER = "end_is_over"
+    END_AFTER_PURGE = "end_after_purge"
+    BEGINS_AFTER_END = "begins_after_end"
+
+
 @dataclasses.dataclass(frozen=True)
 class Mistake:
     """One error of a request: its code, its field, and the parameters of its sentence."""

@@ -21,7 +21,7 @@ CHANGING = {
     "sources.revoke_token",
     "incidents.retry", "incidents.retry_alert", "links.revoke", "ingest.create",
     "review.decide", "incidents.add_note", "review.assign", "review.record",
-    "review.change_chosen", "review.restrict", "review.lift",
+    "review.change_chosen", "logbook.save", "review.restrict", "review.lift",
     "incident_review.decide", "incident_review.add_note", "incident_review.record",
     "incident_review.assign",
     "review.add_reason", "review.rename_reason", "review.retire_reason",

@@ -242,6 +242,11 @@ PLACES.add(
     ),
 )
 PLACES.add(
+    "logbook.index",
+    Place("night-log", _fixed("/incidents/logbook/"), always=True),
+    Place("night-log-quiet", _fixed("/incidents/logbook/?night=2020-01-01"), always=True),
+)
+PLACES.add(
     "numbers.index",
     Place("numbers", _fixed("/incidents/numbers/"), always=True),
     Place(

@@ -75,6 +75,8 @@ _MISTAKES: Mapping[MistakeCode, LazyString | str] = {
     MistakeCode.TOO_MANY_TAGS: _("At most %(most)d tags."),
     MistakeCode.TAG_TOO_LONG: _("A tag has at most %(most)d characters."),
     MistakeCode.NAME_LENGTH: _("Enter a name of at most %(most)d characters."),
+    MistakeCode.TOO_MANY_ADDRESSES: _("At most %(most)d addresses."),
+    MistakeCode.NOT_A_TIME: _("Give each time as hours and minutes, such as 08:15."),
     MistakeCode.TOO_LONG: _("This text is too long: at most %(most)d characters."),
     MistakeCode.CONTROL_CHARACTERS: _(
         "This text contains control characters or incomplete characters. Remove them."

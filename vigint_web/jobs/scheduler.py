@@ -17,6 +17,7 @@ from vigint_web.services.accounts.account_mails import forget_old_mails
 from vigint_web.services.accounts.sessions import forget_sessions
 from vigint_web.services.dispatch.digests import forget_old_cooldowns
 from vigint_web.services.links.plays import forget_visitors
+from vigint_web.services.logbook.schedule import mail_due_logs
 from vigint_web.services.operations.overlong_counters import forget_overlong_counters
 from vigint_web.services.operations.reconciler import reconcile
 from vigint_web.services.reports.counts import count_again, count_changed
@@ -44,6 +45,7 @@ _SPAN_SECONDS = 1.0
 _SWEEP_SECONDS = 3600.0
 # Two million incidents are compared with their counts in a day.
 _COMPARE_SECONDS = 8.0
+_LOGBOOK_SECONDS = 20.0
 
 
 def run_scheduler(app: Flask) -> None:
@@ -59,6 +61,7 @@ def run_scheduler(app: Flask) -> None:
         reconcile,
         count_changed,
         _Comparison().go_on,
+        _Logbook().go_on,
         _LateFiles().go_on,
         _Counters().go_on,
         DiskWatch().go_on,
@@ -110,6 +113,19 @@ class _LateFiles:
     def go_on(self) -> None:
         """Compare the next videos."""
         self._last = copy_late_files(self._last)
+
+
+class _Logbook:
+    """Enqueue the logs of nights that are due."""
+
+    def __init__(self) -> None:
+        self._next = time.monotonic()
+
+    def go_on(self) -> None:
+        """Look if it is time."""
+        if time.monotonic() >= self._next:
+            self._next = time.monotonic() + _LOGBOOK_SECONDS
+            mail_due_logs()
 
 
 class _Comparison:

@@ -9,6 +9,7 @@ from vigint_web.models.incident import Incident, IncidentState, RiskLevel
 from vigint_web.models.incident_boxes import IncidentBoxes
 from vigint_web.models.incident_count import CountChange, CountedIncident, IncidentCount
 from vigint_web.models.link import Access, Audience, Link, Playback
+from vigint_web.models.logbook import LogbookSchedule, MailedNight
 from vigint_web.models.mail import Mail
 from vigint_web.models.notification import Notification, NotificationKind, NotificationState
 from vigint_web.models.reach import Reach
@@ -58,7 +59,9 @@ __all__ = [
     "IncidentState",
     "LegalRegime",
     "Link",
+    "LogbookSchedule",
     "Mail",
+    "MailedNight",
     "NamedFile",
     "NamedRequest",
     "Notification",

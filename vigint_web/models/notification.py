@@ -10,6 +10,7 @@ from vigint_web.clock import utcnow
 from vigint_web.extensions import Base
 from vigint_web.models.incident import Incident
 from vigint_web.models.link import Link
+from vigint_web.models.logbook import MailedNight
 from vigint_web.models.types import Claimable, Holdable, UtcDateTime, Watched
 
 GIVEN_UP_AFTER = timedelta(hours=24)
@@ -35,6 +36,7 @@ class NotificationKind(StrEnum):
     REPEATS = "repeats"  # covers all repeats gathered under an incident
     UNDELIVERABLE = "undeliverable"  # notifies administrators of undeliverable mails
     VIDEO_READY = "video_ready"  # notifies a webhook that a video is ready, or has failed
+    NIGHT_LOG = "night_log"  # the log of a site's night
 
 
 WEBHOOK = "webhook"
@@ -83,7 +85,11 @@ class Notification(Claimable, Holdable, Watched, Base):
     # Of a mail about several: it lists alerts from this key's spool, instead of repeats.
     digest_of_id: Mapped[int | None] = mapped_column(ForeignKey("api_keys.id"))
 
+    # Of a mail with the log of a night.
+    night_id: Mapped[int | None] = mapped_column(ForeignKey("mailed_nights.id"), index=True)
+
     incident: Mapped[Incident | None] = relationship(lazy="joined")
+    night: Mapped[MailedNight | None] = relationship(lazy="joined")
     link: Mapped[Link | None] = relationship(lazy="joined")
 
     @property
@@ -101,4 +107,6 @@ class Notification(Claimable, Holdable, Watched, Base):
         """Return the site of this mail's subject."""
         if self.incident is not None:
             return self.incident.site_id
+        if self.night is not None:
+            return self.night.site_id
         return self.link.site_id if self.link is not None else None

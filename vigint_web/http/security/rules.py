@@ -143,6 +143,8 @@ RULES: dict[str, Rule] = {
     "incidents.retry_alert": Person(Permission.MANAGE_INCIDENTS),
     "numbers.index": Person(Permission.VIEW),
     "numbers.export": Person(Permission.VIEW),
+    "logbook.index": Person(Permission.VIEW),
+    "logbook.save": Person(Permission.MANAGE_REVIEW),
     "review.decide": Person(Permission.MANAGE_INCIDENTS),
     "review.assign": Person(Permission.MANAGE_INCIDENTS),
     "review.chosen_incidents": Person(Permission.MANAGE_INCIDENTS),

@@ -3,6 +3,7 @@
 The base comes from the configuration, never from a request (`http.security.hosts`).
 """
 
+from datetime import date
 from urllib.parse import quote, urlsplit
 
 from vigint_web.services.core.runtime import config
@@ -36,6 +37,11 @@ def incidents_page() -> str:
 def incident_page(reference: str) -> str:
     """Return the address of an incident, for those who work here."""
     return public(f"/incidents/{reference}/")
+
+
+def logbook_page(site_id: int, day: date) -> str:
+    """Return the address of the log of a night, for those who work here."""
+    return public(f"/incidents/logbook/?site={site_id}&night={day.isoformat()}")
 
 
 def link_page(link_id: int) -> str:

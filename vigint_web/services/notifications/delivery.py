@@ -53,7 +53,11 @@ _UNTIL_CLIPS = timedelta(seconds=5)
 
 
 # Their delay says nothing about the delivery time of alerts.
-_NOT_AT_ONCE = {NotificationKind.REPEATS, NotificationKind.UNDELIVERABLE}
+_NOT_AT_ONCE = {
+    NotificationKind.REPEATS,
+    NotificationKind.UNDELIVERABLE,
+    NotificationKind.NIGHT_LOG,
+}
 
 
 @dataclass(frozen=True)
@@ -355,4 +359,6 @@ def _log_fields(
 def _about(notification: Notification) -> dict[str, Any]:
     if notification.incident is not None:
         return {"incident": notification.incident.reference}
+    if notification.night is not None:
+        return {"night": notification.night.day.isoformat(), "kind": notification.kind}
     return {"link": notification.link_id, "kind": notification.kind}

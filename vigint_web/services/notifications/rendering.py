@@ -18,6 +18,7 @@ from vigint_web.mail.digest import (
     compose_repeats,
     compose_undeliverable,
 )
+from vigint_web.mail.logbook import LogbookMail, compose_logbook
 from vigint_web.mail.messages import (
     AlertMail,
     ClipFacts,
@@ -38,12 +39,16 @@ from vigint_web.models import (
     Site,
 )
 from vigint_web.services.core import addresses
+from vigint_web.services.core.actors import Actor
+from vigint_web.services.core.hidden_rows import hidden_from
 from vigint_web.services.core.runtime import config
 from vigint_web.services.core.site_settings import locale_of, zone_of
 from vigint_web.services.dispatch import digests
 from vigint_web.services.hosting.remote import foreign_token
 from vigint_web.services.incidents.incidents import find_incident_of
 from vigint_web.services.links.links import private_url, token_of
+from vigint_web.services.logbook.nights import Night
+from vigint_web.services.logbook.reading import read_night
 from vigint_web.services.notifications.clip_facts import clip_of, failure_of, renew_link
 from vigint_web.services.notifications.confirmation import confirmation_of
 from vigint_web.services.notifications.recipient_locale import known_locale, mail_locale
@@ -83,6 +88,8 @@ def render_mail(notification: Notification) -> RenderedMail:
     """
     if notification.kind == NotificationKind.UNDELIVERABLE:
         return RenderedMail(compose_undeliverable(_failures(notification), config()))
+    if notification.kind == NotificationKind.NIGHT_LOG:
+        return RenderedMail(compose_logbook(_night_log(notification), config()))
     if notification.incident is not None:
         if notification.is_digest:
             return _digest(notification)
@@ -98,6 +105,24 @@ def render_mail(notification: Notification) -> RenderedMail:
     if notification.kind == NotificationKind.SHARED:
         return RenderedMail(compose_shared(_about_link(notification, link), config()), link)
     return RenderedMail(compose_played(_about_link(notification, link), config()), None)
+
+
+def _night_log(notification: Notification) -> LogbookMail:
+    """Return the log of a night; without the incidents that only named people see."""
+    night = notification.night
+    site = db.session.get(Site, night.site_id) if night is not None else None
+    if night is None or site is None:
+        raise MailObsolete("subject_gone")
+    reader = Actor(label=notification.recipient, site_ids=frozenset({site.id}))
+    with hidden_from(None):
+        found = read_night(reader, site, Night(night.day, night.began_at, night.ended_at))
+    return LogbookMail(
+        recipient=notification.recipient,
+        message_id=notification.message_id,
+        locale=mail_locale(notification.recipient, site),
+        night=found,
+        page=addresses.logbook_page(site.id, night.day),
+    )
 
 
 def _single(notification: Notification, incident: Incident, message_id: str) -> RenderedMail:

@@ -23,6 +23,7 @@ from vigint_web.models import (
     Incident,
     Link,
     Mail,
+    MailedNight,
     Notification,
     NotificationState,
 )
@@ -168,6 +169,7 @@ def undelivered(actor: Actor, limit: int = 50) -> tuple[list[Notification], int]
         select(Notification)
         .outerjoin(Incident, Notification.incident_id == Incident.id)
         .outerjoin(Link, Notification.link_id == Link.id)
+        .outerjoin(MailedNight, Notification.night_id == MailedNight.id)
         .where(
             or_(
                 Notification.state == NotificationState.FAILED,
@@ -179,7 +181,9 @@ def undelivered(actor: Actor, limit: int = 50) -> tuple[list[Notification], int]
         )
     )
     if actor.site_ids is not None:
-        found = found.where(func.coalesce(Incident.site_id, Link.site_id).in_(actor.site_ids))
+        found = found.where(
+            func.coalesce(Incident.site_id, Link.site_id, MailedNight.site_id).in_(actor.site_ids)
+        )
     rows = list(db.session.scalars(found.order_by(Notification.id.desc()).limit(limit)))
     if len(rows) < limit:
         return rows, 0

@@ -15,6 +15,7 @@ from vigint_web.models import (
     Audience,
     Incident,
     Link,
+    MailedNight,
     Notification,
     NotificationState,
     Site,
@@ -207,7 +208,10 @@ def _of_mails(actor: Actor, query: Select[Any]) -> Select[Any]:
     return (
         query.outerjoin(Incident, Notification.incident_id == Incident.id)
         .outerjoin(Link, Notification.link_id == Link.id)
-        .where(func.coalesce(Incident.site_id, Link.site_id).in_(actor.site_ids))
+        .outerjoin(MailedNight, Notification.night_id == MailedNight.id)
+        .where(
+            func.coalesce(Incident.site_id, Link.site_id, MailedNight.site_id).in_(actor.site_ids)
+        )
     )
 
 

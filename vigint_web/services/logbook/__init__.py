@@ -1,0 +1,1 @@
+"""The log of a site's night: what happened, who was notified; mailed at a set time."""
