@@ -195,8 +195,6 @@ def _blueprints(app: Flask) -> None:
     for module in (
         health, auth, dashboard, sources, incidents, videos, links, sharing, outbox, player, tokens,
         hosting, ingest, incident_review, uploads, read, docs, keys, metrics, people, sites,
-        cameras, imports, retention, review,
-        cameras, retention, review, numbers,
-        cameras, retention, review, numbers, logbook,
+        cameras, imports, retention, review, numbers, logbook,
     ):  # fmt: skip
         app.register_blueprint(module.blueprint)

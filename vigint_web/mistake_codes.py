@@ -83,6 +83,9 @@ class MistakeCode(StrEnum):
     NOT_ASSIGNABLE = "not_assignable"
     UNKNOWN_READER = "unknown_reader"
     NO_READER = "no_reader"
+    # Of the log of nights.
+    NOT_A_TIME = "not_a_time"
+    TOO_MANY_ADDRESSES = "too_many_addresses"
     # Of people.
     EMAIL_MALFORMED = "email_malformed"
     PASSWORD_LENGTH = "password_length"  # noqa: S105 - a code
