@@ -20,6 +20,7 @@ from vigint_web.models.review import (
     ConfidentialIncident,
     FalseAlarmReason,
     IncidentAct,
+    IncidentRead,
     IncidentReader,
     NamedRequest,
 )
@@ -55,6 +56,7 @@ __all__ = [
     "IncidentAct",
     "IncidentBoxes",
     "IncidentCount",
+    "IncidentRead",
     "IncidentReader",
     "IncidentState",
     "LegalRegime",

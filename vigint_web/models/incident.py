@@ -74,6 +74,18 @@ class Incident(Base):
             sqlite_where=text("state = 'new'"),
             postgresql_where=text("state = 'new'"),
         ),
+        # By risk, and for the choice of types.
+        Index("ix_incidents_site_risk", "site_id", "risk_level", "detected_at", "id"),
+        Index("ix_incidents_site_type", "site_id", "incident_type", "detected_at", "id"),
+        Index(
+            "ix_incidents_undecided_risk",
+            "site_id",
+            "risk_level",
+            "detected_at",
+            "id",
+            sqlite_where=text("state = 'new'"),
+            postgresql_where=text("state = 'new'"),
+        ),
         Index("ix_incidents_assignee", "assignee_id", "detected_at"),
         Index("ix_incidents_camera", "camera_id", "detected_at", "id"),
         # The number of undecided ones of each camera.

@@ -54,6 +54,24 @@ class IncidentAct(Base):
     assignee: Mapped[str | None] = mapped_column(String(254))
 
 
+class IncidentRead(Base):
+    """A user opened an incident's page."""
+
+    __tablename__ = "incident_reads"
+    __table_args__ = (
+        Index("ix_incident_reads_user", "user_id", "at"),
+        {"sqlite_with_rowid": False},
+    )
+
+    incident_id: Mapped[int] = mapped_column(
+        ForeignKey("incidents.id", ondelete="CASCADE"), primary_key=True
+    )
+    user_id: Mapped[int] = mapped_column(
+        ForeignKey("users.id", ondelete="CASCADE"), primary_key=True
+    )
+    at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)
+
+
 class ConfidentialIncident(Base):
     """The mark of a confidential incident, which only its readers see."""
 

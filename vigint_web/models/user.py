@@ -3,7 +3,7 @@
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import Column, ForeignKey, String, Table
+from sqlalchemy import Column, ForeignKey, String, Table, false, true
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from vigint_web.clock import utcnow
@@ -52,6 +52,16 @@ class User(Base):
     timezone: Mapped[str | None] = mapped_column(String(64))
     # Single-key shortcuts interfere with speech input (WCAG 2.2, 2.1.4).
     shortcuts: Mapped[bool] = mapped_column(default=True)
+    # A new incident of HIGH or above is heard on the open list.
+    alert_sound: Mapped[bool] = mapped_column(default=False, server_default=false())
+    # An incident's video plays once, muted, when its page opens.
+    autoplay: Mapped[bool] = mapped_column(default=True, server_default=true())
+    # Incidents received before count as read. Null (made by a process of the version before):
+    # those from before the user.
+    unread_since: Mapped[datetime | None] = mapped_column(UtcDateTime, default=utcnow)
+    # The last visits to the list of incidents: the one under way, and the one before it.
+    list_seen_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    list_seen_before_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)
     last_login_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 

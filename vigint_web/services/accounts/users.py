@@ -33,6 +33,8 @@ class Preferences:
     locale: str | None
     timezone: str | None
     shortcuts: bool
+    autoplay: bool = True
+    alert_sound: bool = False
 
 
 def normalise_email(email: str) -> str:
@@ -112,7 +114,7 @@ def find_user_id(email: str) -> int | None:
 
 def preferences_of(user: User) -> Preferences:
     """Return a user's preferences."""
-    return Preferences(user.locale, user.timezone, user.shortcuts)
+    return Preferences(user.locale, user.timezone, user.shortcuts, user.autoplay, user.alert_sound)
 
 
 def set_preferences(actor: Actor, wanted: Preferences) -> None:

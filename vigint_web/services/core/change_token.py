@@ -5,7 +5,7 @@ from sqlalchemy.orm import InstrumentedAttribute
 
 from vigint_web.clock import utcnow
 from vigint_web.extensions import db
-from vigint_web.models import AuditEvent, Incident, Link, Mail, Notification, Video
+from vigint_web.models import AuditEvent, Incident, IncidentRead, Link, Mail, Notification, Video
 from vigint_web.services.core.actors import Actor
 
 # The maximum delay for changes that depend on the clock (a link that expires, “5 min ago”), or that
@@ -23,12 +23,14 @@ _LATEST: tuple[InstrumentedAttribute[object], ...] = (
     Mail.id,
     AuditEvent.id,
 )
-_QUERY = select(*(select(func.max(column)).scalar_subquery() for column in _LATEST))
+_NEWEST = [select(func.max(column)).scalar_subquery() for column in _LATEST]
 
 
 def pulse(actor: Actor) -> str:
     """Return a text that differs once anything visible to this actor has changed."""
-    latest = db.session.execute(_QUERY).one()
+    # What this person has read is shown to this person.
+    read = select(func.max(IncidentRead.at)).where(IncidentRead.user_id == actor.user_id)
+    latest = db.session.execute(select(*_NEWEST, read.scalar_subquery())).one()
     # Staggered, so that not all pages are rendered again in the same second.
     shift = (actor.user_id or 0) * 7 % BUCKET_SECONDS
     bucket = int(utcnow().timestamp() + shift) // BUCKET_SECONDS

@@ -108,7 +108,7 @@ def read_page(
         asked = query.where(row_id > from_here).order_by(row_id.asc())
         return list(db.session.scalars(asked.limit(limit)))
 
-    rows, newer, older = _turn(below, upwards, cursor.before, cursor.after, size)
+    rows, newer, older = turn(below, upwards, cursor.before, cursor.after, size)
     return Page(rows, _id(newer), _id(older))
 
 
@@ -140,7 +140,7 @@ def read_marks(
             found += _read(query, order, start, limit - len(found), forward=False)
         return found
 
-    return SortedPage(*_turn(below, upwards, cursor.before, cursor.after, size))
+    return SortedPage(*turn(below, upwards, cursor.before, cursor.after, size))
 
 
 def merge_marks(
@@ -156,35 +156,47 @@ def merge_marks(
     Args:
         parts: queries without a common row, each with its order; all in the same direction.
     """
-    asked = [(query.with_only_columns(order.column, order.row_id), order) for query, order in parts]
-    descending = any(order.descending for _query, order in asked)
-
-    def merged(start: Mark | None, limit: int, *, forward: bool) -> list[Mark]:
-        found = [
-            mark
-            for query, order in asked
-            for mark in _read(query, order, start, limit, forward=forward)
-        ]
-        falling = descending == forward
-        return sorted(found, key=lambda mark: (mark.value, mark.id), reverse=falling)[:limit]
 
     def below(above: Mark | None, limit: int) -> list[Mark]:
-        return merged(above, limit, forward=True)
+        return read_merged(parts, above, limit, forward=True)
 
     def upwards(from_here: Mark, limit: int) -> list[Mark]:
-        return merged(from_here, limit, forward=False)
+        return read_merged(parts, from_here, limit, forward=False)
 
-    return SortedPage(*_turn(below, upwards, cursor.before, cursor.after, size))
+    return SortedPage(*turn(below, upwards, cursor.before, cursor.after, size))
 
 
-def _turn(
+def read_merged(
+    parts: Sequence[tuple[Select[Any], Order]], start: Mark | None, limit: int, *, forward: bool
+) -> list[Mark]:
+    """Return the marks after one, in the common order of several queries, or before it.
+
+    Args:
+        forward: False for those before it, the nearest first.
+    """
+    asked = [(query.with_only_columns(order.column, order.row_id), order) for query, order in parts]
+    falling = any(order.descending for _query, order in asked) == forward
+    found = [
+        mark
+        for query, order in asked
+        for mark in _read(query, order, start, limit, forward=forward)
+    ]
+    return sorted(found, key=lambda mark: (mark.value, mark.id), reverse=falling)[:limit]
+
+
+def turn(
     below: Callable[[Position | None, int], list[Row]],
     upwards: Callable[[Position, int], list[Row]],
     before: Position | None,
     after: Position | None,
     size: int,
 ) -> tuple[list[Row], Row | None, Row | None]:
-    """Return the rows of a page, and those at its ends beyond which there are more."""
+    """Return the rows of a page, and those at its ends beyond which there are more.
+
+    Args:
+        below: returns that many rows after a position, or from the top.
+        upwards: returns that many rows before a position, the nearest first.
+    """
     if after is not None:
         rows = upwards(after, size + 1)
         if len(rows) > size:

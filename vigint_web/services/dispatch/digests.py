@@ -1,12 +1,12 @@
 """Group the repeats of an alert: the first is mailed at once, the others together."""
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from email.utils import make_msgid
 from typing import Any
 
-from sqlalchemy import delete, func, or_, select, update
+from sqlalchemy import Row, delete, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from vigint_web.clock import utcnow
@@ -268,6 +268,37 @@ def repeats_of(incident_id: int, limit: int = 50) -> list[Incident]:
             .limit(limit)
         )
     )
+
+
+def latest_repeats(counts: Mapping[int, int], most: int = 20) -> dict[int, list[Row[Any]]]:
+    """Return the latest repeats of each of some incidents, with what a row shows of them.
+
+    Args:
+        counts: the number of repeats by the id of the first one.
+    """
+    number = func.row_number().over(
+        partition_by=Incident.grouped_under_id, order_by=Incident.id.desc()
+    )
+    columns = (
+        Incident.grouped_under_id,
+        Incident.reference,
+        Incident.state,
+        Incident.risk_level,
+        Incident.detected_at,
+        Incident.created_at,
+    )
+    if not counts:
+        return {}
+    ranked = (
+        select(*columns, number.label("number"))
+        .where(Incident.grouped_under_id.in_(counts))
+        .subquery()
+    )
+    query = select(ranked).where(ranked.c.number <= most).order_by(ranked.c.number)
+    found: dict[int, list[Row[Any]]] = {}
+    for row in db.session.execute(query):
+        found.setdefault(row.grouped_under_id, []).append(row)
+    return found
 
 
 def count_repeats(incident_ids: Iterable[int]) -> dict[int, int]:

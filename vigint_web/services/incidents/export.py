@@ -1,7 +1,7 @@
 """Read the incidents of a filter as a table, for an export."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -64,10 +64,13 @@ def export_incidents(actor: Actor, wanted: IncidentFilter) -> Export:
 
     The export is recorded in the audit trail, with its filter.
     """
+    wanted = replace(wanted, folded=False)  # each repeat is a line
     exported = _read(IncidentList(actor, wanted))
     own = actor.site_ids
     site_id = next(iter(own)) if own is not None and len(own) == 1 else wanted.site_id
-    asked = {name: value for name, value in asdict(wanted).items() if value not in {None, ""}}
+    asked = {
+        name: value for name, value in asdict(wanted).items() if value not in {None, "", False}
+    }
     with transaction():
         trail.record(
             actor,

@@ -4,8 +4,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, extract, func, literal, or_, select
-from sqlalchemy.orm import InstrumentedAttribute, undefer
+from sqlalchemy import ColumnElement, Select, and_, case, extract, func, literal, or_, select
+from sqlalchemy.orm import InstrumentedAttribute, aliased, undefer
 
 from vigint_web.clock import utcnow
 from vigint_web.extensions import db
@@ -23,7 +23,9 @@ from vigint_web.services.core.keyset_pagination import (
     SortedCursor,
     SortedPage,
     merge_marks,
+    read_merged,
     read_page,
+    turn,
 )
 from vigint_web.services.core.text_search import contains
 
@@ -32,6 +34,17 @@ MOST_COUNTED = 1000
 _RECENT = timedelta(hours=24)
 # Up to here each site is read from its own index.
 _MOST_SITES = 50
+
+
+@dataclass(frozen=True)
+class RankedMark(Mark):
+    """The position of an incident in the order of risk."""
+
+    risk: RiskLevel
+
+    def __str__(self) -> str:
+        """Return the form used in addresses: `HIGH~2026-11-28T22:00:00+00:00~17`."""
+        return f"{self.risk}~{super().__str__()}"
 
 
 @dataclass(frozen=True)
@@ -48,6 +61,11 @@ class IncidentFilter:
     camera_id: int | None = None
     # The last judgement, which a closed incident keeps.
     decision: IncidentState | None = None
+    incident_type: str = ""
+    # Received then or later, whenever it was detected.
+    received_since: datetime | None = None
+    # Without the repeats of an incident that the list has too.
+    folded: bool = False
 
 
 def find_incidents(
@@ -64,10 +82,14 @@ class IncidentList:
     """The incidents of a filter in the order of detection, the last first.
 
     Those of a fast clock, detected after their receipt, are in the order of receipt.
+
+    Args:
+        by_risk: the highest risk comes first, then the order of detection.
     """
 
-    def __init__(self, actor: Actor, wanted: IncidentFilter) -> None:
+    def __init__(self, actor: Actor, wanted: IncidentFilter, *, by_risk: bool = False) -> None:
         self._wanted = wanted
+        self._by_risk = by_risk
         self._sites = _sites(actor, wanted.site_id)
         if wanted.camera_id is not None:
             camera = find_camera(actor, wanted.camera_id)
@@ -75,7 +97,45 @@ class IncidentList:
 
     def marks(self, cursor: SortedCursor = SORTED_TOP, size: int = PAGE) -> SortedPage[Mark]:
         """Return the places of a page of them, without reading the rows."""
+        if self._by_risk:
+            return self._ranked(cursor, size)
         return merge_marks(self._parts(), cursor, size)
+
+    def _ranked(self, cursor: SortedCursor, size: int) -> SortedPage[Mark]:
+        """Return a page in the order of risk: each level is a list of its own."""
+        levels = [level for level in RiskLevel if self._wanted.risk in (None, level)]
+
+        def read(
+            order: list[RiskLevel], start: RankedMark | None, limit: int, *, forward: bool
+        ) -> list[RankedMark]:
+            found: list[RankedMark] = []
+            if start is not None:
+                order = order[order.index(start.risk) :] if start.risk in order else []
+            for level in order:
+                here = start if start is not None and level == start.risk else None
+                marks = read_merged(
+                    self._parts(replace(self._wanted, risk=level)),
+                    here,
+                    limit - len(found),
+                    forward=forward,
+                )
+                found += [RankedMark(mark.value, mark.id, level) for mark in marks]
+                if len(found) == limit:
+                    break
+            return found
+
+        def below(above: RankedMark | None, limit: int) -> list[RankedMark]:
+            return read(levels[::-1], above, limit, forward=True)
+
+        def upwards(from_here: RankedMark, limit: int) -> list[RankedMark]:
+            return read(levels, from_here, limit, forward=False)
+
+        # A position in the other order is none in this one.
+        before, after = (
+            mark if isinstance(mark, RankedMark) else None for mark in (cursor.before, cursor.after)
+        )
+        rows, previous, following = turn(below, upwards, before, after, size)
+        return SortedPage(list[Mark](rows), previous, following)
 
     def page(self, cursor: SortedCursor = SORTED_TOP, size: int = PAGE) -> SortedPage[Incident]:
         """Return a page of them."""
@@ -91,14 +151,20 @@ class IncidentList:
     def around(self, incident: Incident) -> tuple[str | None, str | None]:
         """Return the references of the incidents before and after one in this list, if any."""
         here = Mark(incident.listed_at, incident.id)
+        if self._by_risk:
+            here = RankedMark(here.value, here.id, RiskLevel(incident.risk_level))
         above = self.page(SortedCursor(after=here), size=1).rows
         below = self.page(SortedCursor(before=here), size=1).rows
         # At the top the first page is returned instead: it is below, or the incident itself.
-        newer = [row for row in above if (row.listed_at, row.id) > (here.value, here.id)]
+        newer = [row for row in above if self._place(row) > self._place(incident)]
         return (
             newer[0].reference if newer else None,
             below[0].reference if below else None,
         )
+
+    def _place(self, incident: Incident) -> tuple[int, datetime, int]:
+        rank = RiskLevel(incident.risk_level).rank if self._by_risk else 0
+        return (rank, incident.listed_at, incident.id)
 
     def count(self) -> int:
         """Return their number, counted up to `MOST_COUNTED` + 1."""
@@ -114,17 +180,18 @@ class IncidentList:
                 break
         return number
 
-    def _parts(self) -> list[tuple[Select[Any], Order]]:
+    def _parts(self, wanted: IncidentFilter | None = None) -> list[tuple[Select[Any], Order]]:
         """Return queries that each follow an index, and have no row in common."""
+        wanted = wanted or self._wanted
         fast = Incident.detected_at > Incident.created_at
         by_detection = Order(Incident.detected_at, Incident.id, descending=True)
         by_receipt = Order(Incident.created_at, Incident.id, descending=True)
         detected, received = (
-            _met(self._wanted, moment) for moment in (Incident.detected_at, Incident.created_at)
+            _met(wanted, moment) for moment in (Incident.detected_at, Incident.created_at)
         )
-        if self._wanted.camera_id is not None:
+        if wanted.camera_id is not None:
             # Its site was looked up: its own index is followed, not that of the site.
-            own = _met(replace(self._wanted, site_id=None), Incident.detected_at)
+            own = _met(replace(wanted, site_id=None), Incident.detected_at)
             steady = [own] if self._sites else []
         else:
             steady = [[_one_of(Incident.site_id, group), *detected] for group in self._groups()]
@@ -144,13 +211,16 @@ class IncidentList:
         return [self._sites] if len(self._sites) > _MOST_SITES else [[id] for id in self._sites]
 
 
-def next_undecided(actor: Actor, wanted: IncidentFilter, incident: Incident) -> str | None:
+def next_undecided(
+    actor: Actor, wanted: IncidentFilter, incident: Incident, *, by_risk: bool = False
+) -> str | None:
     """Return the incident after one in a filter's list, else the last one before it.
 
     An undecided one, unless the list is of another state, such as of confirmed ones to be closed.
     """
     state = wanted.state or IncidentState.NEW
-    newer, older = IncidentList(actor, replace(wanted, state=state)).around(incident)
+    listed = IncidentList(actor, replace(wanted, state=state), by_risk=by_risk)
+    newer, older = listed.around(incident)
     return older or newer
 
 
@@ -165,6 +235,26 @@ def cameras_of(actor: Actor, site_id: int | None = None, most: int = 500) -> lis
     """Return the cameras of the actor's sites, or of one of them, by name."""
     query = select(Camera).where(_one_of(Camera.site_id, _sites(actor, site_id)))
     return list(db.session.scalars(query.order_by(Camera.name, Camera.id).limit(most)))
+
+
+def types_of(actor: Actor, site_id: int | None = None, most: int = 100) -> list[str]:
+    """Return the types of the incidents of the actor's sites, or of one of them, in their order.
+
+    Each is looked up from the one before it: the cost is that of the types, not of the incidents.
+    """
+    found: set[str] = set()
+    for one in _sites(actor, site_id)[:_MOST_SITES]:
+        here = Incident.site_id == one
+        name = func.min(Incident.incident_type)
+        known = select(name.label("name")).where(here).cte("types", recursive=True)
+        following = select(name).where(here, Incident.incident_type > known.c.name)
+        known = known.union_all(
+            select(following.correlate(known).scalar_subquery()).where(known.c.name.is_not(None))
+        )
+        found.update(
+            db.session.scalars(select(known.c.name).where(known.c.name.is_not(None)).limit(most))
+        )
+    return sorted(found, key=lambda name: (name.casefold(), name))[:most]
 
 
 def late_arrivals(actor: Actor, most: int = 5) -> tuple[list[Incident], int]:
@@ -193,8 +283,12 @@ def late_arrivals(actor: Actor, most: int = 5) -> tuple[list[Incident], int]:
 
 
 def count_undecided(actor: Actor, site_id: int | None = None) -> int:
-    """Return the number of undecided incidents, counted up to `MOST_COUNTED` + 1."""
-    return IncidentList(actor, IncidentFilter(state=IncidentState.NEW, site_id=site_id)).count()
+    """Return the number of undecided incidents, counted up to `MOST_COUNTED` + 1.
+
+    The undecided repeats of an undecided incident count with it.
+    """
+    undecided = IncidentFilter(state=IncidentState.NEW, site_id=site_id, folded=True)
+    return IncidentList(actor, undecided).count()
 
 
 def _sites(actor: Actor, wanted: int | None) -> list[int]:
@@ -212,9 +306,41 @@ def _met(
     wanted: IncidentFilter, moment: InstrumentedAttribute[datetime]
 ) -> list[ColumnElement[bool]]:
     """Return the conditions of a filter, whose times are those of a column."""
+    met = _simply_met(wanted, moment, Incident)
+    if wanted.text:
+        met.append(_mentions(wanted.text))
+    elif wanted.folded:
+        met.append(_first_is_not_listed(wanted))
+    return met
+
+
+def _first_is_not_listed(wanted: IncidentFilter) -> ColumnElement[bool]:
+    """Return the condition that an incident is no repeat, or the list lacks the one it repeats.
+
+    A scalar subquery: PostgreSQL might read the whole table for `NOT EXISTS`.
+    """
+    first = aliased(Incident)
+    listed_at = case(
+        (first.detected_at > first.created_at, first.created_at), else_=first.detected_at
+    )
+    met = _simply_met(wanted, listed_at, first)
+    query = select(first.id).where(first.id == Incident.grouped_under_id, *met)
+    return query.correlate(Incident).scalar_subquery().is_(None)
+
+
+def _simply_met(
+    wanted: IncidentFilter,
+    moment: ColumnElement[datetime] | InstrumentedAttribute[datetime],
+    of: type[Incident],
+) -> list[ColumnElement[bool]]:
+    """Return the conditions about an incident's own columns."""
     met: list[ColumnElement[bool]] = []
     if wanted.risk is not None:
-        met.append(Incident.risk_level == wanted.risk)
+        met.append(of.risk_level == wanted.risk)
+    if wanted.incident_type:
+        met.append(of.incident_type == wanted.incident_type)
+    if wanted.received_since is not None:
+        met.append(of.created_at >= wanted.received_since)
     if wanted.since is not None:
         met.append(moment >= wanted.since)
     if wanted.until is not None:
@@ -222,17 +348,15 @@ def _met(
     if wanted.state is not None:
         # In the statement's text: no database proves for a parameter that a partial index is
         # enough.
-        met.append(Incident.state == literal(wanted.state.value, literal_execute=True))
+        met.append(of.state == literal(wanted.state.value, literal_execute=True))
     if wanted.decision is not None:
-        met.append(Incident.decision == wanted.decision)
+        met.append(of.decision == wanted.decision)
     if wanted.assignee_id is not None:
-        met.append(Incident.assignee_id == wanted.assignee_id)
+        met.append(of.assignee_id == wanted.assignee_id)
     if wanted.camera_id is not None:
-        met.append(Incident.camera_id == wanted.camera_id)
+        met.append(of.camera_id == wanted.camera_id)
     if wanted.site_id is not None:
-        met.append(Incident.site_id == wanted.site_id)
-    if wanted.text:
-        met.append(_mentions(wanted.text))
+        met.append(of.site_id == wanted.site_id)
     return met
 
 

@@ -32,6 +32,16 @@ def assignable(site_id: int, incident_id: int | None = None) -> list[User]:
     return list(db.session.scalars(query.order_by(User.email)))
 
 
+def assignable_by(actor: Actor) -> list[User]:
+    """Return the users who may work on incidents of the actor's sites, by address."""
+    roles = [role for role in Role if may(role, Permission.MANAGE_INCIDENTS)]
+    granted = User.sites.any(actor.scope(Site.id))
+    query = select(User).where(
+        User.active, User.role.in_(roles), or_(User.role == Role.ADMIN, granted)
+    )
+    return list(db.session.scalars(query.order_by(User.email)))
+
+
 def assign(actor: Actor, reference: str, user_id: int | None, *, seen: int | None) -> Incident:
     """Assign an incident to a user, or to none.
 

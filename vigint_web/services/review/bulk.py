@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from sqlalchemy import select
+from sqlalchemy import Select, select
 
 from vigint_web.extensions import db
 from vigint_web.models import Incident, IncidentState, User
@@ -15,13 +15,50 @@ from vigint_web.services.review.decisions import checked_reason, decide
 from vigint_web.services.review.transitions import may_follow
 
 
-def choose(actor: Actor, references: Sequence[str]) -> list[Incident]:
-    """Return the selected incidents that the actor sees, the last detected first."""
+def choose(
+    actor: Actor, references: Sequence[str], *, with_repeats: bool = False
+) -> list[Incident]:
+    """Return the selected incidents that the actor sees, the last detected first.
+
+    Args:
+        with_repeats: with the repeats of each that are in the state that it is in.
+    """
     query = select(Incident).where(
         actor.scope(Incident.site_id), Incident.reference.in_(references[:MOST_AT_ONCE])
     )
-    found = db.session.scalars(query)
-    return sorted(found, key=lambda one: (one.listed_at, one.id), reverse=True)
+    found = {one.id: one for one in db.session.scalars(query)}
+    if with_repeats:
+        states = {one.id: one.state for one in found.values()}
+        repeats = db.session.scalars(_repeats_of(actor, list(found)).limit(MOST_AT_ONCE))
+        for one in repeats:
+            if len(found) < MOST_AT_ONCE and one.state == states[one.grouped_under_id or 0]:
+                found.setdefault(one.id, one)
+    return sorted(found.values(), key=lambda one: (one.listed_at, one.id), reverse=True)
+
+
+def _repeats_of(actor: Actor, ids: Sequence[int]) -> Select[Incident]:
+    return select(Incident).where(actor.scope(Incident.site_id), Incident.grouped_under_id.in_(ids))
+
+
+def decide_repeats(
+    actor: Actor,
+    first: Incident,
+    wanted: IncidentState,
+    *,
+    seen: IncidentState,
+    reason: str | None = None,
+) -> int:
+    """Decide about the repeats of an incident as about itself; return how many were decided.
+
+    At most `MOST_AT_ONCE`: the others are rows of their own in the list from then on.
+
+    Args:
+        seen: the state that the incident was in; repeats in another one stay as they are.
+    """
+    query = _repeats_of(actor, [first.id]).where(Incident.state == seen)
+    references = [one.reference for one in db.session.scalars(query.limit(MOST_AT_ONCE))]
+    outcome = decide_many(actor, dict.fromkeys(references, seen), wanted, reason)
+    return len(outcome.done)
 
 
 def choose_all(
@@ -32,6 +69,7 @@ def choose_all(
     Args:
         decision: only those that it may follow; so the next ones are found once these are decided.
     """
+    wanted = replace(wanted, folded=False)
     lists = [IncidentList(actor, wanted)]
     if decision is not None:
         asked = [wanted.state] if wanted.state is not None else list(IncidentState)
