@@ -186,8 +186,8 @@ class Populated:
         incident.frames_received, incident.frames_used = 40, 38
         incident.frame_count, incident.pace_known = 1234 + number, number % 5 != 0
         incident.created_at = incident.detected_at = self._back(number)
-        if number % 5 == 4:
-            incident.grouped_under_id = self._first_id
+        # Those that were posted at once are repeats for the cool-down; here only some are.
+        incident.grouped_under_id = self._first_id if number % 5 == 4 else None
         self._first_id = self._first_id or incident.id
         if kind == "text_only":
             self._without_video(incident, video)

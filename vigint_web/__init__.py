@@ -147,6 +147,7 @@ def _templates(app: Flask, config: Config) -> None:
     app.jinja_env.filters.update(
         author=sentences.author_words,
         state_words=sentences.state_words,
+        risk_heading=sentences.risk_heading,
         risk_label=sentences.risk_label,
         author_in_sentence=sentences.author_in_sentence,
         browser_words=user_agents.browser_words,
@@ -168,6 +169,8 @@ def _templates(app: Flask, config: Config) -> None:
         readable_address=mailboxes.readable_address,
         ago=formats.ago,
         since=formats.since,
+        clock=formats.clock,
+        date_and_minute=formats.date_and_minute,
         day=formats.day,
         end_of_span=formats.end_of_span,
         part_of=lambda part: formats.part_of(*part),

@@ -1,4 +1,4 @@
-"""Language, zone and shortcuts are each user's own; a link's page is the same for all."""
+"""Language, zone, shortcuts and sound are each user's own; a link's page is the same for all."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -48,12 +48,14 @@ def test_nobody_chose_anything_at_first(operator: Person) -> None:
 
 
 def test_preferences_are_kept_told_and_shown(operator: Person) -> None:
-    shown = _save(operator, locale="en", timezone="Asia/Tokyo")
-    assert _kept(operator) == users.Preferences("en", "Asia/Tokyo", shortcuts=False)
+    shown = _save(operator, locale="en", timezone="Asia/Tokyo", alert_sound="y")
+    assert _kept(operator) == users.Preferences(
+        "en", "Asia/Tokyo", shortcuts=False, autoplay=False, alert_sound=True
+    )
     assert '<html lang="en" data-locale="en" data-zone="Asia/Tokyo" data-shortcuts="off">' in shown
     assert "Preferences saved." in shown, "the answer is in the new language"
     assert 'value="Asia/Tokyo"' in shown
-    shown = _save(operator, locale="fr", timezone="", shortcuts="y")
+    shown = _save(operator, locale="fr", timezone="", shortcuts="y", autoplay="y")
     assert _kept(operator) == users.Preferences("fr", None, shortcuts=True)
     assert '<html lang="fr" data-locale="fr" data-zone="Europe/Paris">' in shown
     events = db.session.scalars(
@@ -62,14 +64,26 @@ def test_preferences_are_kept_told_and_shown(operator: Person) -> None:
         .order_by(AuditEvent.id)
     ).all()
     assert [event.detail for event in events] == [
-        {"locale": "en", "timezone": "Asia/Tokyo", "shortcuts": False},
-        {"locale": "fr", "timezone": None, "shortcuts": True},
+        {
+            "locale": "en",
+            "timezone": "Asia/Tokyo",
+            "shortcuts": False,
+            "autoplay": False,
+            "alert_sound": True,
+        },
+        {
+            "locale": "fr",
+            "timezone": None,
+            "shortcuts": True,
+            "autoplay": True,
+            "alert_sound": False,
+        },
     ]
     assert {event.actor for event in events} == {operator.email}
 
 
 def test_what_stays_as_it_was_is_not_told(operator: Person) -> None:
-    _save(operator, locale="", timezone="", shortcuts="y")
+    _save(operator, locale="", timezone="", shortcuts="y", autoplay="y")
     found = select(AuditEvent.id).where(AuditEvent.action == "user:preferences_set")
     assert db.session.scalars(found).all() == []
 

@@ -157,6 +157,15 @@ def test_the_worst_risk_is_no_paler_than_the_one_before(name: str) -> None:
     assert critical >= high, f"chroma of critical {critical:.0f}, of high {high:.0f}"
 
 
+def test_the_worse_the_risk_the_more_its_edge_contrasts(theme: tuple[bool, Colours]) -> None:
+    _, colours = theme
+    levels = ("low", "medium", "unknown", "high", "critical")
+    found = [contrast(colours[f"edge-{level}"], colours["surface"]) for level in levels]
+    assert found == sorted(found)
+    assert found[0] >= 3
+    assert found[-1] >= found[-2] * 1.1
+
+
 def test_every_token_that_is_used_exists() -> None:
     text = "".join(path.read_text() for path in CSS.glob("*.css"))
     declared = set(re.findall(r"(--[\w-]+):", text))
@@ -166,7 +175,7 @@ def test_every_token_that_is_used_exists() -> None:
 
 def test_colours_are_chosen_in_one_place() -> None:
     """Only tokens name colours of text and backgrounds; black, white and shadows are exempt."""
-    for name in ("frame.css", "forms.css", "pieces.css", "lists.css"):
+    for name in ("frame.css", "forms.css", "pieces.css", "lists.css", "inbox.css"):
         text = (CSS / name).read_text()
         named = set(re.findall(r"#[0-9a-fA-F]{3,8}\b", text))
         assert named <= {"#000", "#fff", "#0b1217a6"}, f"{name} names a colour of its own"

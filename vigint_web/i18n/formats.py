@@ -65,6 +65,31 @@ def long_day(of: date) -> str:
     return _in_words(format_date(of, "d MMMM yyyy", locale=get_locale()))
 
 
+def clock(moment: datetime) -> str:
+    """Return the time of day of a time, to the second, in the reader's zone."""
+    return _shown(moment, "HH:mm:ss")
+
+
+def night_or_day(begin: datetime, end: datetime) -> str:
+    """Return the name of a night, or of a day, by its first and last time in the reader's zone.
+
+    The year is given if it is not the present one.
+    """
+    first, last = begin.date(), end.date()
+    locale, years = get_locale(), "" if last.year == _today().year else " yyyy"
+    if first == last:
+        return _in_words(format_date(last, f"EEEE d MMM{years}", locale=locale))
+    start = _in_words(format_date(first, "d MMM", locale=locale))
+    if (first.year, first.month) == (last.year, last.month):
+        start = start.split()[0]
+    finish = _in_words(format_date(last, f"d MMM{years}", locale=locale))
+    return str(gettext("Night of %(first)s to %(last)s", first=start, last=finish))
+
+
+def _today() -> date:
+    return local(utcnow(), reader_zone()).date()
+
+
 def clock_to_the_second(moment: datetime) -> str:
     """Return a time of day in its own zone."""
     return f"{moment:%H:%M:%S}"

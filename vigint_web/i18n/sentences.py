@@ -187,6 +187,13 @@ def state_words(state: str) -> str:
     return str(_STATES[state])
 
 
+_RISK_HEADINGS: dict[str, LazyString] = {
+    "LOW": _("Low risk"),
+    "MEDIUM": _("Medium risk"),
+    "UNKNOWN": _("Risk not specified"),
+    "HIGH": _("High risk"),
+    "CRITICAL": _("Critical risk"),
+}
 _RISKS: dict[str, LazyString] = {
     "LOW": _("Low"),
     "MEDIUM": _("Medium"),
@@ -199,6 +206,11 @@ _RISKS: dict[str, LazyString] = {
 def risk_label(level: str) -> str:
     """Return a risk level in a column whose heading names the risk."""
     return str(_RISKS[level])
+
+
+def risk_heading(level: str) -> str:
+    """Return a risk level on its own: «High risk»."""
+    return str(_RISK_HEADINGS[level])
 
 
 def risk_words(level: str) -> str:

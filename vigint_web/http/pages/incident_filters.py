@@ -2,17 +2,20 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from flask import request
 
 from vigint_web.clock import utcnow
 from vigint_web.http.pages.paging import (
+    asked_clock,
     asked_day,
     asked_number,
     beginning_of,
     chosen,
     last_night,
+    moment_of,
     search_text,
 )
 from vigint_web.http.security.identity import actor
@@ -20,10 +23,16 @@ from vigint_web.i18n.formats import reader_zone
 from vigint_web.models import IncidentState, RiskLevel
 from vigint_web.services.accounts.sites import list_sites
 from vigint_web.services.incidents.listing import IncidentFilter, find_camera
+from vigint_web.services.incidents.reading import last_visit
 
 # Says that an incident was opened from the list, whose filter may be empty.
 FROM_LIST = "list"
-_NAMES = ("q", "risk", "from", "to", "state", "mine", "site", "camera", "night")
+_NAMES = (
+    "q", "risk", "from", "from_time", "to", "to_time", "state", "mine", "site", "camera", "night",
+    "type", "assignee", "fresh", "repeats", "sort",
+)  # fmt: skip
+_BY_RISK = "risk"
+_LONGEST_TYPE = 100
 
 
 def asked_incidents() -> tuple[IncidentFilter, dict[str, Any]]:
@@ -34,7 +43,17 @@ def asked_incidents() -> tuple[IncidentFilter, dict[str, Any]]:
     state = chosen("state", tuple(one.value for one in IncidentState))
     mine = chosen("mine", ("1",))
     site, camera = _asked_site(), _asked_camera()
-    begin, end = beginning_of(since), beginning_of(until, following=True)
+    from_time = asked_clock("from_time") if since else None
+    to_time = asked_clock("to_time") if until else None
+    begin = moment_of(since, from_time) or beginning_of(since)
+    end = beginning_of(until, following=True)
+    if (last := moment_of(until, to_time)) is not None:
+        end = last + timedelta(minutes=1)  # that minute is included
+    fresh = chosen("fresh", ("1",))
+    visited = last_visit(actor()) if fresh else None
+    repeats = chosen("repeats", ("1",))
+    assignee = None if mine else asked_number("assignee")
+    incident_type = request.args.get("type", "").strip()[:_LONGEST_TYPE]
     if night:
         begin, end = last_night(utcnow(), reader_zone())
     wanted = IncidentFilter(
@@ -43,14 +62,20 @@ def asked_incidents() -> tuple[IncidentFilter, dict[str, Any]]:
         since=begin,
         until=end,
         state=IncidentState(state) if state else None,
-        assignee_id=actor().user_id if mine else None,
+        assignee_id=actor().user_id if mine else assignee,
         site_id=site,
         camera_id=camera,
+        incident_type=incident_type,
+        received_since=visited,
+        folded=not repeats,
     )
     # The address keeps the filter; `from` is a keyword that templates cannot use.
     asked = {
         "q": wanted.text, "risk": risk, "from": since, "to": until, "state": state, "mine": mine,
-        "site": site, "camera": camera, "night": night,
+        "site": site, "camera": camera, "night": night, "type": incident_type,
+        "assignee": assignee, "fresh": fresh, "repeats": repeats,
+        "from_time": from_time and f"{from_time:%H:%M}", "to_time": to_time and f"{to_time:%H:%M}",
+        "sort": chosen("sort", (_BY_RISK,)),
     }  # fmt: skip
     return wanted, {name: str(value) for name, value in asked.items() if value}
 
@@ -61,6 +86,11 @@ def is_whole(kept: Mapping[str, Any]) -> bool:
     A list shows everything otherwise; what acts on all of a filter must not.
     """
     return all(name in kept for name in _NAMES if request.args.get(name, "").strip())
+
+
+def is_by_risk(kept: Mapping[str, Any]) -> bool:
+    """Return whether the arguments of a list ask for the order of risk."""
+    return kept.get("sort") == _BY_RISK
 
 
 @dataclass(frozen=True)
@@ -77,9 +107,20 @@ class Walk:
     is_from_list: bool
 
     @property
+    def is_by_risk(self) -> bool:
+        """Return whether the list is in the order of risk."""
+        return is_by_risk(self.listed)
+
+    @property
     def arguments(self) -> dict[str, Any]:
         """Return the arguments with which an incident's address keeps the list."""
-        return {**self.listed, FROM_LIST: "1"} if self.is_from_list else {}
+        return {**self.listed, FROM_LIST: "1", **page_arguments()} if self.is_from_list else {}
+
+
+def page_arguments() -> dict[str, str]:
+    """Return the arguments that say which page of a list was requested."""
+    asked = {name: request.args.get(name, "")[:100] for name in ("before", "after")}
+    return {name: value for name, value in asked.items() if value}
 
 
 def asked_walk() -> Walk:

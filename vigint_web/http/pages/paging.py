@@ -6,14 +6,16 @@ from math import isfinite
 from flask import request
 
 from vigint_web.i18n.formats import reader_zone
+from vigint_web.models import RiskLevel
 from vigint_web.services.core.keyset_pagination import Cursor, Mark, SortedCursor, Value
+from vigint_web.services.incidents.listing import RankedMark
 from vigint_web.services.links.listing import LINK_STATES, StateFilter
 
 _LARGEST = 2**31 - 1  # the largest id in both databases
 _LARGEST_SIZE = 2**63 - 1
 _LONGEST = 200
 _MOST_PAGES = 10_000
-_DUSK, _DAWN = 20, 8  # hours
+DUSK, DAWN = 20, 8  # hours
 
 
 def cursor() -> Cursor:
@@ -29,9 +31,24 @@ def sorted_cursor(kind: type[Value], *, known: bool) -> SortedCursor:
         kind: the sort order.
         known: whether every row has a value.
     """
-    before = _asked_mark("before", kind, known=known)
-    after = _asked_mark("after", kind, known=known) if before is None else None
-    return SortedCursor(before, after)
+    before = _asked_mark(request.args.get("before", ""), kind, known=known)
+    if before is not None:
+        return SortedCursor(before)
+    return SortedCursor(after=_asked_mark(request.args.get("after", ""), kind, known=known))
+
+
+def ranked_cursor() -> SortedCursor:
+    """Return the start of the requested page of incidents in the order of risk."""
+    before = _asked_ranked("before")
+    return SortedCursor(before, _asked_ranked("after") if before is None else None)
+
+
+def _asked_ranked(name: str) -> RankedMark | None:
+    level, _tilde, rest = request.args.get(name, "").partition("~")
+    mark = _asked_mark(rest, datetime, known=True)
+    if mark is None or level not in set(RiskLevel):
+        return None
+    return RankedMark(mark.value, mark.id, RiskLevel(level))
 
 
 def search_text() -> str:
@@ -65,6 +82,22 @@ def asked_day(name: str) -> date | None:
     return day if 1970 <= day.year <= 2200 else None
 
 
+def asked_clock(name: str) -> time | None:
+    """Return the time of day of a parameter, to the minute, if it is a valid one."""
+    try:
+        clock = time.fromisoformat(request.args.get(name, "").strip())
+    except ValueError:
+        return None
+    return time(clock.hour, clock.minute) if clock.tzinfo is None else None
+
+
+def moment_of(day: date | None, clock: time | None) -> datetime | None:
+    """Return the time of a date and a time of day in the reader's zone."""
+    if day is None or clock is None:
+        return None
+    return datetime.combine(day, clock, tzinfo=reader_zone()).astimezone(UTC)
+
+
 def beginning_of(day: date | None, *, following: bool = False) -> datetime | None:
     """Return the start of a date in the reader's zone.
 
@@ -83,14 +116,14 @@ def last_night(now: datetime, zone: tzinfo) -> tuple[datetime, datetime]:
     A night lasts from 20:00 to 08:00 by the clock of the zone.
     """
     here = now.astimezone(zone)
-    evening = here.date() if here.hour >= _DUSK else here.date() - timedelta(days=1)
-    begin = datetime.combine(evening, time(_DUSK), tzinfo=zone)
-    end = datetime.combine(evening + timedelta(days=1), time(_DAWN), tzinfo=zone)
+    evening = here.date() if here.hour >= DUSK else here.date() - timedelta(days=1)
+    begin = datetime.combine(evening, time(DUSK), tzinfo=zone)
+    end = datetime.combine(evening + timedelta(days=1), time(DAWN), tzinfo=zone)
     return begin.astimezone(UTC), end.astimezone(UTC)
 
 
-def _asked_mark(name: str, kind: type[Value], *, known: bool) -> Mark | None:
-    value, _tilde, number = request.args.get(name, "").rpartition("~")
+def _asked_mark(written: str, kind: type[Value], *, known: bool) -> Mark | None:
+    value, _tilde, number = written.rpartition("~")
     if not (number.isascii() and number.isdecimal() and len(number) <= 10):
         return None
     if not 0 < int(number) <= _LARGEST:

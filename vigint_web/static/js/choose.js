@@ -1,10 +1,13 @@
 // Selects rows of a list: counts them, selects a whole page, or a range with the shift key.
 
-const list = document.getElementById("live");
+const list = document.querySelector("#list, #live");
 const bar = document.querySelector("[data-bulk]");
 const whole = document.querySelector("[data-select-page]");
 
 const boxes = () => [...list.querySelectorAll("input[type=checkbox][form=chosen]")];
+// Where boxes appear on request only, the bar does so with them.
+const mode = document.querySelector("[data-select-mode]");
+const isSelecting = () => Boolean(list.closest("[data-selecting]"));
 let last = null;
 
 // Pages are never stored, so that not every browser restores the ticked boxes when it goes back.
@@ -25,11 +28,11 @@ function show() {
   const all = boxes();
   const chosen = all.filter((box) => box.checked).length;
   const words = bar.querySelector("[data-bulk-count]");
-  const { one, many } = words.dataset;
-  const told = chosen === 1 ? one : many.replace("{number}", chosen);
+  const { none, one, many } = words.dataset;
+  const told = chosen === 0 ? none : chosen === 1 ? one : many.replace("{number}", chosen);
   keep();
-  bar.hidden = chosen === 0;
-  if (chosen && words.textContent !== told) words.textContent = told;
+  bar.hidden = chosen === 0 && !isSelecting();
+  if (!bar.hidden && told && words.textContent !== told) words.textContent = told;
   const box = whole.querySelector("input");
   box.checked = chosen > 0 && chosen === all.length;
   box.indeterminate = chosen > 0 && chosen < all.length;
@@ -63,11 +66,12 @@ if (bar && whole) {
   none.addEventListener("click", () => {
     chooseAll(false);
     // The bar is gone, and the focus with it.
-    whole.querySelector("input").focus();
+    if (bar.hidden) (bar.contains(whole) ? mode : whole.querySelector("input"))?.focus();
   });
   // Rows change while the page updates automatically.
   new MutationObserver(show).observe(list, { childList: true, subtree: true });
   restore();
   addEventListener("pageshow", show);
+  document.addEventListener("vigint:selecting", show);
   show();
 }

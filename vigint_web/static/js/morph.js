@@ -147,7 +147,9 @@ function reconcile(place, fresh) {
 function news(shown, fresh) {
   const known = new Set([...shown.querySelectorAll("[data-parts] > [data-part]")].map((one) => one.dataset.part));
   for (const list of fresh.querySelectorAll("[data-parts][data-says-one]")) {
-    const names = partsOf(list).map((part) => part.dataset.part);
+    // Headings between the entries are none.
+    const entries = partsOf(list).filter((part) => !part.hasAttribute("data-heading"));
+    const names = entries.map((part) => part.dataset.part);
     const last = names.findLastIndex((name) => known.has(name));
     const count = (last === -1 ? names : names.slice(0, last)).filter((name) => !known.has(name)).length;
     if (count === 1) return list.dataset.saysOne;

@@ -148,6 +148,14 @@ class PreferencesForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF ships no ty
         _("Single-key shortcuts"),
         description=_("For example, the space bar in the player. Switch them off if you dictate."),
     )
+    autoplay = BooleanField(
+        _("Play an incident’s video when it opens"),
+        description=_("Once, and without sound."),
+    )
+    alert_sound = BooleanField(
+        _("Sound for new incidents of high and critical risk"),
+        description=_("While the list of incidents is open, once you clicked or typed in it."),
+    )
     save = SubmitField(_("Save"))
 
     def validate_timezone(self, field: StringField) -> None:

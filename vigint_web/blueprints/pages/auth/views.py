@@ -69,7 +69,7 @@ def _change_password(form: PasswordForm) -> bool:
 
 @blueprint.post("/account/preferences")
 def preferences() -> Response | str:
-    """Change the user's own language, time zone and shortcuts."""
+    """Change the user's own language, time zone, shortcuts, playing and sound."""
     form = PreferencesForm()
     if not form.validate_on_submit():
         return _account(PasswordForm(formdata=None), form)
@@ -77,6 +77,8 @@ def preferences() -> Response | str:
         locale=form.locale.data or None,
         timezone=form.timezone.data or None,
         shortcuts=form.shortcuts.data,
+        autoplay=form.autoplay.data,
+        alert_sound=form.alert_sound.data,
     )
     users.set_preferences(actor(), wanted)
     # Use the browser's language again; an earlier choice in this browser ends.
@@ -105,4 +107,6 @@ def _kept() -> dict[str, object]:
         "locale": kept.locale or "",
         "timezone": kept.timezone or "",
         "shortcuts": kept.shortcuts,
+        "autoplay": kept.autoplay,
+        "alert_sound": kept.alert_sound,
     }

@@ -67,7 +67,7 @@ def _question(mistake: str = "") -> str | Response:
         return refused
     deed = request.values.get("do", "")
     decision = IncidentState(deed) if deed in set(_DECISIONS) else None
-    found, more = _selected(), 0
+    found, more = _selected(with_repeats=wanted.folded), 0
     if request.args.get("all") and not found:
         found, more = bulk.choose_all(actor(), wanted, decision)
     if not found:
@@ -91,9 +91,9 @@ def _question(mistake: str = "") -> str | Response:
     )
 
 
-def _selected() -> list[Incident]:
+def _selected(*, with_repeats: bool) -> list[Incident]:
     asked = [text[:64] for text in dict.fromkeys(request.values.getlist("incident"))]
-    return bulk.choose(actor(), asked)
+    return bulk.choose(actor(), asked, with_repeats=with_repeats)
 
 
 def _decide(wanted: IncidentState, shown: Mapping[str, str]) -> BulkOutcome:

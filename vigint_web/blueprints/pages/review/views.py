@@ -22,7 +22,7 @@ from vigint_web.i18n.refusals import error_sentence
 from vigint_web.models import ActKind, IncidentState
 from vigint_web.services.incidents.incidents import get_incident
 from vigint_web.services.incidents.listing import next_undecided
-from vigint_web.services.review import acts, assignment, decisions, reasons
+from vigint_web.services.review import acts, assignment, bulk, decisions, reasons
 
 _INCIDENT = "/incidents/<reference>"
 
@@ -35,20 +35,19 @@ def decide(reference: str) -> Response:
     walk = asked_walk()
     incident = get_incident(actor(), reference)
     # Found before the decision, which may take the incident out of the list.
-    following = next_undecided(actor(), walk.wanted, incident) if walk.is_from_list else None
+    following = None
+    if walk.is_from_list:
+        following = next_undecided(actor(), walk.wanted, incident, by_risk=walk.is_by_risk)
 
     def change() -> str:
         if not form.validate_on_submit():
             raise Invalid([Mistake(MistakeCode.UNKNOWN_DECISION)])
-        wanted = IncidentState(form.decision.data)
+        wanted, seen = IncidentState(form.decision.data), IncidentState(form.seen.data)
+        reason = form.reason.data or None
         decisions.decide(
-            actor(),
-            reference,
-            wanted,
-            seen=IncidentState(form.seen.data),
-            reason=form.reason.data or None,
-            note=form.note.data or "",
+            actor(), reference, wanted, seen=seen, reason=reason, note=form.note.data or ""
         )
+        bulk.decide_repeats(actor(), incident, wanted, seen=seen, reason=reason)
         if wanted != IncidentState.NEW:
             session[DECIDED] = {
                 "reference": reference,
