@@ -234,6 +234,10 @@ PLACES.add(
     Place("incident-readers", lambda filled: f"/incidents/{filled.incidents['ready']}/readers"),
 )
 PLACES.add(
+    "incidents.show",
+    Place("incident-beside", lambda filled: f"{_incident('ready')(filled)}?list=1"),
+)
+PLACES.add(
     "review.chosen_incidents",
     Place("incidents-chosen", lambda filled: "/incidents/chosen?" + _every_incident(filled)),
     *(

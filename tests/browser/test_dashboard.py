@@ -64,18 +64,21 @@ def test_an_incidents_page_tells_everything(window: Windows, incident: dict[str,
     page.goto("/")
     page.locator(f"a[href$='/incidents/{incident['reference']}/']").first.click()
     facts = page.locator("[data-part=facts]")
+    for text in ("Mouvement suspect au rayon 4", "Un objet est glissé dans un sac."):
+        expect(facts).to_contain_text(text)
+    page.locator("#proof > summary").click()
+    raw = page.locator("[data-part=raw]")
+    expect(raw).to_be_visible()
     for text in (
         incident["reference"],
-        "Mouvement suspect au rayon 4",
         "Vol à l'étalage",
         "0,92",
-        "Un objet est glissé dans un sac.",
         "Magasin Lyon",
         "Rayon 4",
         "Rayon vins",
         "12",
     ):
-        expect(facts).to_contain_text(text)
+        expect(raw).to_contain_text(text)
     expect(page.locator("[data-part=deliveries]")).to_contain_text("chef@example.com")
     expect(page.locator("[data-part=links]")).to_contain_text("chef@example.com")
     video = page.locator("[data-part=video] video")

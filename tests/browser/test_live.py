@@ -42,14 +42,15 @@ def test_a_new_incident_appears_with_its_picture_and_is_announced(
     page = window(logged_in=True)
     page.goto("/incidents/")
     _mark(page)
+    page.locator("#filters > summary").click()
     search = page.locator("#q")
     search.fill("à moitié")
     search.focus()
     fresh = post()
-    row = page.locator(f"tr[data-part='{fresh['reference']}']")
-    expect(row).to_contain_text(fresh["reference"])
+    row = page.locator(f".inbox-row[data-part='{fresh['reference']}']")
+    expect(row.locator("a")).to_have_attribute("title", re.compile(fresh["reference"]))
     expect(page.locator("#live-says")).to_have_text("1 nouvel incident")
-    names = page.locator("tbody tr").evaluate_all("all => all.map((one) => one.dataset.part)")
+    names = page.locator(".inbox-row").evaluate_all("all => all.map((one) => one.dataset.part)")
     assert names.index(known["reference"]) == names.index(fresh["reference"]) + 1
     picture = row.locator("img")
     expect(picture).to_be_visible()
@@ -67,7 +68,7 @@ def test_the_focus_stays_on_a_row_whose_words_change(
     with vigint.stopped_workers():
         accepted = vigint.post(incident_document(footage.frames(12), recipients=[]))
         page.goto("/incidents/")
-        row = page.locator(f"tr[data-part='{accepted['reference']}']")
+        row = page.locator(f".inbox-row[data-part='{accepted['reference']}']")
         expect(row).to_contain_text("Traitement")
         row.locator("a").focus()
     expect(row).not_to_contain_text("Traitement")
@@ -79,7 +80,7 @@ def test_an_empty_list_becomes_a_list(window: Windows, post: Post) -> None:
     page.goto("/incidents/?q=Alerte+incendie+du+silo")
     expect(page.locator("[data-part=nothing]")).to_be_visible()
     post(message="Alerte incendie du silo")
-    expect(page.locator("tbody tr")).to_have_count(1)
+    expect(page.locator(".inbox-row")).to_have_count(1)
     expect(page.locator("#live-says")).to_have_text("1 nouvel incident")
     expect(page.locator("[data-part=nothing]")).to_have_count(0)
 
@@ -128,7 +129,7 @@ def test_a_hidden_page_asks_nothing_and_a_shown_one_at_once(window: Windows, pos
     fresh = post()
     page.evaluate(HIDE, False)
     assert polls.during(1) == 1, "a page that is shown asks at once"
-    expect(page.locator(f"tr[data-part='{fresh['reference']}']")).to_be_visible()
+    expect(page.locator(f".inbox-row[data-part='{fresh['reference']}']")).to_be_visible()
     assert polls.most_at_once == 1, "a page never asks twice at once"
 
 
@@ -203,7 +204,7 @@ def test_a_server_that_dies_and_comes_back_is_found_again(
     fragile.start("--workers", "1")
     expect(lost).to_be_hidden()
     accepted = fragile.post(incident_document(footage.frames(12), recipients=[]))
-    row = page.locator(f"tr[data-part='{accepted['reference']}']")
+    row = page.locator(f".inbox-row[data-part='{accepted['reference']}']")
     expect(row).to_be_visible()
     assert _is_the_same(page)
     complaints = [text for opened in windows.opened for text in opened.complaints]
@@ -236,7 +237,7 @@ def test_whoever_is_logged_out_elsewhere_comes_to_the_login(
 _UPDATE = """async ([before, after]) => {
   const address = document.querySelector("script[src*='/js/live.js']").src;
   const { update } = await import(address.replace("live.js", "morph.js"));
-  const live = document.querySelector("#live");
+  const live = document.querySelector("#list");
   if (before !== null) live.innerHTML = `<div data-live>${before}</div>`;
   const changed = [];
   const listen = (event) => changed.push(event.detail.dataset.part);
@@ -328,7 +329,7 @@ def test_columns_hold_sections_that_hold_lists(bench: Bench) -> None:
 def test_what_a_script_built_stays_while_its_key_does(bench: Bench) -> None:
     part = '<div data-part="p">{}<div data-keep="{}">bare</div></div>'
     bench(part.format("one", "key"), part.format("one", "key"))
-    bench.page.evaluate("document.querySelector('#live [data-keep]').textContent = 'built'")
+    bench.page.evaluate("document.querySelector('#list [data-keep]').textContent = 'built'")
     assert "built" in bench(None, part.format("one", "key"))["text"]
     assert "bare" in bench(None, part.format("one", "other"))["text"]
 
@@ -360,7 +361,7 @@ _USES = {
     ),
     "asking": (
         '<div data-part="p">{}<details class="confirm"><summary>?</summary>!</details></div>',
-        "document.querySelector('#live details').open = true",
+        "document.querySelector('#list details').open = true",
     ),
     "selecting": (
         '<p data-part="p">{}</p>',
@@ -381,7 +382,7 @@ def test_what_is_in_use_stays_until_it_is_not(bench: Bench, use: str) -> None:
     assert "beside" in done["text"], "the other parts go on"
     page.evaluate(
         "document.activeElement.blur(); getSelection().removeAllRanges();"
-        "for (const d of document.querySelectorAll('#live dialog, #live details')) d.open = false;"
+        "for (const d of document.querySelectorAll('#list dialog, #list details')) d.open = false;"
     )
     assert "new" in bench(None, both)["text"]
 
@@ -393,11 +394,11 @@ def test_a_focused_link_keeps_the_focus_and_a_picture_is_not_loaded_again(
     dot = "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' width='1' height='1'/%3E"
     part = '<p data-part="p"><img src="' + dot + '" alt=""><a href="/links/">there</a> {}</p>'
     bench(part.format("old"), part.format("old"))
-    page.evaluate("window.picture = document.querySelector('#live img')")
-    page.focus("#live a")
+    page.evaluate("window.picture = document.querySelector('#list img')")
+    page.focus("#list a")
     assert "new" in bench(None, part.format("new"))["text"]
-    expect(page.locator("#live a")).to_be_focused()
-    assert page.evaluate("window.picture === document.querySelector('#live img')")
+    expect(page.locator("#list a")).to_be_focused()
+    assert page.evaluate("window.picture === document.querySelector('#list img')")
 
 
 def test_ticks_stay_and_what_is_written_is_not_lost(bench: Bench) -> None:
@@ -407,18 +408,18 @@ def test_ticks_stay_and_what_is_written_is_not_lost(bench: Bench) -> None:
         '<input type="checkbox" name="link" value="2" checked></form>'
     )
     bench(part.format("old"), part.format("old"))
-    for box in page.locator("#live input").all():
+    for box in page.locator("#list input").all():
         box.click()
     page.evaluate("document.activeElement.blur()")
     assert "new" in bench(None, part.format("new"))["text"]
-    ticked = [box.is_checked() for box in page.locator("#live input").all()]
+    ticked = [box.is_checked() for box in page.locator("#list input").all()]
     assert ticked == [True, False]
     part = '<form data-part="p">{}<textarea name="why"></textarea></form>'
     bench(part.format("old"), part.format("old"))
-    page.fill("#live textarea", "À moitié écr")
+    page.fill("#list textarea", "À moitié écr")
     page.evaluate("document.activeElement.blur()")
     assert "old" in bench(None, part.format("new"))["text"]
-    expect(page.locator("#live textarea")).to_have_value("À moitié écr")
+    expect(page.locator("#list textarea")).to_have_value("À moitié écr")
 
 
 def test_an_open_section_with_a_name_stays_open(bench: Bench) -> None:

@@ -49,7 +49,7 @@ def test_incidents_are_decided_by_keyboard_alone(
     references = post_many(word, number)
     page = window(logged_in=True)
     page.goto(f"/incidents/?q={word}&state=new")
-    page.locator(".cell-title a").first.focus()
+    page.locator(".inbox-type").first.focus()
     page.keyboard.press("Enter")
     for place, reference in enumerate(references):
         _opened(page, reference)
@@ -96,7 +96,7 @@ def test_incidents_are_decided_by_thumb(window: Windows, post_many: Post, number
     references = post_many(word, number)
     page = window(logged_in=True, size=PHONE, has_touch=True)
     page.goto(f"/incidents/?q={word}&state=new")
-    page.locator(".cell-title a").first.tap()
+    page.locator(".inbox-type").first.tap()
     for place, reference in enumerate(references):
         _opened(page, reference)
         if place % 2:

@@ -24,8 +24,13 @@ function begin(field) {
   });
 }
 
-try {
-  document.querySelectorAll("textarea[data-draft]").forEach(begin);
-} catch {
-  // Storage is switched off: then nothing is kept.
+function beginIn(place) {
+  try {
+    place.querySelectorAll("textarea[data-draft]").forEach(begin);
+  } catch {
+    // Storage is switched off: then nothing is kept.
+  }
 }
+
+beginIn(document);
+document.addEventListener("vigint:changed", (event) => beginIn(event.detail));

@@ -1,9 +1,10 @@
 // Updates a page automatically: polls for changes, and applies them.
 //
-// <div id="live" data-live-src="address of the fragment"><div data-live …>parts, see
-// morph.js</div></div>
-// `data-live-gone` is the address to go to when the page's subject no longer exists. The fragment
-// has `data-live-busy` while work is in progress, and the latest event in `data-live-says`.
+// <div data-live-src="address of the fragment"><div data-live …>parts, see morph.js</div></div>
+// `data-live-gone` is the address to go to when the page's subject no longer exists; with
+// `data-live-hidden` a hidden page goes on polling. The fragment has `data-live-busy` while work is
+// in progress, and the latest event in `data-live-says`. A page has several where a list is beside
+// one of its things.
 
 import { update } from "./morph.js";
 
@@ -15,17 +16,8 @@ const PATIENCE = 15000;
 const LEAST = 1000;
 const RELOADED = "vigint-reloaded";
 
-const place = document.getElementById("live");
 const says = document.getElementById("live-says");
 const lost = document.getElementById("live-lost");
-
-let timer = null;
-let asking = null;
-let tag = "";
-let failures = 0;
-let asked = -LEAST;
-let current = new Date();
-let leaving = false;
 
 function say(text) {
   if (!says || !text) return;
@@ -34,28 +26,7 @@ function say(text) {
   requestAnimationFrame(() => (says.textContent = text));
 }
 
-function canAsk() {
-  return !leaving && document.visibilityState === "visible" && navigator.onLine !== false;
-}
-
-function schedule(pause) {
-  clearTimeout(timer);
-  if (!canAsk() || asking) return;
-  const earliest = asked + LEAST - performance.now();
-  timer = setTimeout(ask, Math.max(pause, earliest, 0));
-}
-
-function pauseAfterSuccess() {
-  const busy = place.querySelector("[data-live]").hasAttribute("data-live-busy");
-  // Jitter: pages that were opened together do not poll together for ever.
-  return (busy ? BUSY : QUIET) * (0.85 + 0.3 * Math.random());
-}
-
-function pauseAfterFailure() {
-  return Math.min(LONGEST, BUSY * 2 ** (failures - 1)) * (0.85 + 0.15 * Math.random());
-}
-
-function showLost() {
+function showLost(current) {
   if (!lost || !lost.hidden) return;
   const { lang, dataset } = document.documentElement;
   const options = { hour: "2-digit", minute: "2-digit", hourCycle: "h23" };
@@ -73,26 +44,6 @@ function showFound() {
   say(lost.dataset.saysFound);
 }
 
-/** A form of this page is being sent: a poll's answer about a deletion must not overtake its own. */
-function leave() {
-  leaving = true;
-  clearTimeout(timer);
-  asking?.abort();
-  setTimeout(stay, PATIENCE);
-}
-
-function stay() {
-  leaving = false;
-  wake();
-}
-
-/** The subject was deleted: its list shows a message. */
-function go() {
-  if (!place.dataset.liveGone) return reload();
-  location.replace(place.dataset.liveGone);
-  return true;
-}
-
 /** Reload the page to show the error: logged out, forbidden, gone. Not repeatedly. */
 function reload() {
   const before = Number(sessionStorage.getItem(RELOADED) ?? 0);
@@ -102,73 +53,138 @@ function reload() {
   return true;
 }
 
-async function ask() {
-  if (asking || !canAsk()) return;
-  asking = new AbortController();
-  asked = performance.now();
-  const patience = setTimeout(() => asking.abort(), PATIENCE);
-  let answered = false;
-  try {
-    const response = await fetch(place.dataset.liveSrc, {
-      cache: "no-store",
-      redirect: "manual",
-      headers: tag ? { "If-None-Match": tag } : {},
-      signal: asking.signal,
-    });
-    if (response.status === 200) {
-      const page = new DOMParser().parseFromString(await response.text(), "text/html");
-      const fresh = page.querySelector("[data-live]");
-      const told = update(place.querySelector("[data-live]"), fresh);
-      tag = response.headers.get("ETag") ?? "";
-      showFound();
-      say(told);
-      answered = true;
-    } else if (response.status === 304) {
-      showFound();
-      answered = true;
-    } else if (leaving) {
-      return;
-    } else if ([404, 410].includes(response.status)) {
-      if (go()) return;
-    } else if (response.type === "opaqueredirect" || [401, 403].includes(response.status)) {
-      if (reload()) return;
+/** Update an element automatically, for as long as it is in the page. */
+export function follow(place) {
+  const end = new AbortController();
+  let timer = null;
+  let asking = null;
+  let tag = "";
+  let failures = 0;
+  let asked = -LEAST;
+  let current = new Date();
+  let leaving = false;
+
+  function canAsk() {
+    if (!place.isConnected) end.abort();
+    const seen = document.visibilityState === "visible" || place.hasAttribute("data-live-hidden");
+    return !leaving && !end.signal.aborted && seen && navigator.onLine !== false;
+  }
+
+  function schedule(pause) {
+    clearTimeout(timer);
+    if (!canAsk() || asking) return;
+    const earliest = asked + LEAST - performance.now();
+    timer = setTimeout(ask, Math.max(pause, earliest, 0));
+  }
+
+  function pauseAfterSuccess() {
+    const busy = place.querySelector("[data-live]").hasAttribute("data-live-busy");
+    // Jitter: pages that were opened together do not poll together for ever.
+    return (busy ? BUSY : QUIET) * (0.85 + 0.3 * Math.random());
+  }
+
+  function pauseAfterFailure() {
+    return Math.min(LONGEST, BUSY * 2 ** (failures - 1)) * (0.85 + 0.15 * Math.random());
+  }
+
+  /** A form of this page is being sent: a poll's answer about a deletion must not overtake its own. */
+  function leave() {
+    leaving = true;
+    clearTimeout(timer);
+    asking?.abort();
+    setTimeout(stay, PATIENCE);
+  }
+
+  function stay() {
+    leaving = false;
+    wake();
+  }
+
+  /** The subject was deleted: its list shows a message. */
+  function go() {
+    if (!place.dataset.liveGone) return reload();
+    location.replace(place.dataset.liveGone);
+    return true;
+  }
+
+  async function ask() {
+    if (asking || !canAsk()) return;
+    asking = new AbortController();
+    asked = performance.now();
+    const patience = setTimeout(() => asking.abort(), PATIENCE);
+    let answered = false;
+    try {
+      const response = await fetch(place.dataset.liveSrc, {
+        cache: "no-store",
+        redirect: "manual",
+        headers: tag ? { "If-None-Match": tag } : {},
+        signal: asking.signal,
+      });
+      if (response.status === 200) {
+        const page = new DOMParser().parseFromString(await response.text(), "text/html");
+        const fresh = page.querySelector("[data-live]");
+        if (!place.isConnected) return;
+        const told = update(place.querySelector("[data-live]"), fresh);
+        tag = response.headers.get("ETag") ?? "";
+        showFound();
+        say(told);
+        answered = true;
+      } else if (response.status === 304) {
+        showFound();
+        answered = true;
+      } else if (leaving) {
+        return;
+      } else if ([404, 410].includes(response.status)) {
+        if (go()) return;
+      } else if (response.type === "opaqueredirect" || [401, 403].includes(response.status)) {
+        if (reload()) return;
+      }
+    } catch {
+      // No network, a timeout, or an unreadable answer: keep the current content.
+    } finally {
+      clearTimeout(patience);
+      asking = null;
     }
-  } catch {
-    // No network, a timeout, or an unreadable answer: keep the current content.
-  } finally {
-    clearTimeout(patience);
-    asking = null;
+    if (answered) {
+      failures = 0;
+      current = new Date();
+      schedule(pauseAfterSuccess());
+    } else if (canAsk()) {
+      failures += 1;
+      if (failures > 1) showLost(current);
+      schedule(pauseAfterFailure());
+    }
   }
-  if (answered) {
-    failures = 0;
-    current = new Date();
-    schedule(pauseAfterSuccess());
-  } else if (canAsk()) {
-    failures += 1;
-    if (failures > 1) showLost();
-    schedule(pauseAfterFailure());
+
+  /** Poll at once: the page is visible again, or the network or the machine is back. */
+  function wake() {
+    if (canAsk()) schedule(0);
   }
-}
 
-/** Poll at once: the page is visible again, or the network or the machine is back. */
-function wake() {
-  if (canAsk()) schedule(0);
-}
-
-if (place) {
-  document.addEventListener("visibilitychange", () => {
-    if (canAsk()) return wake();
-    clearTimeout(timer);
-    asking?.abort();
-  });
-  addEventListener("online", wake);
-  addEventListener("focus", wake);
-  addEventListener("pageshow", (event) => event.persisted && stay());
-  addEventListener("submit", (event) => event.defaultPrevented || leave());
-  addEventListener("offline", () => {
-    clearTimeout(timer);
-    asking?.abort();
-    showLost();
-  });
+  const { signal } = end;
+  document.addEventListener(
+    "visibilitychange",
+    () => {
+      if (canAsk()) return wake();
+      clearTimeout(timer);
+      asking?.abort();
+    },
+    { signal },
+  );
+  addEventListener("online", wake, { signal });
+  addEventListener("focus", wake, { signal });
+  addEventListener("pageshow", (event) => event.persisted && stay(), { signal });
+  addEventListener("submit", (event) => event.defaultPrevented || leave(), { signal });
+  addEventListener(
+    "offline",
+    () => {
+      clearTimeout(timer);
+      asking?.abort();
+      showLost(current);
+    },
+    { signal },
+  );
   schedule(pauseAfterSuccess());
 }
+
+for (const place of document.querySelectorAll("[data-live-src]")) follow(place);

@@ -66,7 +66,7 @@ export function listenToKeys(players) {
 function playerOf(target, players) {
   const root = target.closest("[data-player]");
   if (root) return players.get(root);
-  const nowhere = target === document.body || target.matches("main, html");
+  const nowhere = target === document.body || target.matches("main, html, [data-detail]");
   if (!nowhere || document.querySelector("dialog[open]")) return undefined;
   return [...players.values()].find((player) => player.root.isConnected && isVisible(player.root));
 }

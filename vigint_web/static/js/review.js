@@ -9,7 +9,7 @@ const KEYS = {
   x: openReasons,
   u: () => press("#undo"),
   n: () => focus("#note"),
-  a: () => focus("#assignee"),
+  a: assign,
   j: () => press(".walk [rel=next]"),
   k: () => press(".walk [rel=prev]"),
 };
@@ -24,6 +24,13 @@ function focus(selector) {
   const target = document.querySelector(selector);
   target?.focus();
   return Boolean(target);
+}
+
+function assign() {
+  const further = document.getElementById("review-further");
+  if (!further) return false;
+  further.open = true;
+  return focus("#assignee");
 }
 
 function openReasons() {
@@ -43,7 +50,7 @@ function choose(number) {
 
 function isFree(target) {
   if (document.querySelector("dialog[open]")) return false;
-  return target === document.body || target.matches("main, html") || Boolean(target.closest("#false-alarm"));
+  return target === document.body || target.matches("main, html, [data-detail], .inbox-type") || Boolean(target.closest("#false-alarm"));
 }
 
 addEventListener(
