@@ -1,11 +1,13 @@
 """Record which incidents a user has read, and when the user visited the list."""
 
 from collections.abc import Iterable
+from contextlib import suppress
 from datetime import datetime, timedelta
 
 from sqlalchemy import select
 
 from vigint_web.clock import utcnow
+from vigint_web.errors import StorageFull
 from vigint_web.extensions import db
 from vigint_web.models import Incident, IncidentRead, User
 from vigint_web.services.core.actors import Actor
@@ -21,7 +23,8 @@ def mark_read(actor: Actor, incident: Incident) -> None:
     """Record that the acting user opened an incident; nothing for programs."""
     if actor.user_id is None or incident.id not in unread_of(actor, [incident]):
         return
-    with transaction() as session:
+    # On a full disk an incident is still shown.
+    with suppress(StorageFull), transaction() as session:
         session.execute(
             insert_into(session, IncidentRead)
             .values(incident_id=incident.id, user_id=actor.user_id, at=utcnow())
@@ -52,7 +55,7 @@ def begin_visit(actor: Actor) -> None:
     user, now = _user(actor), utcnow()
     if user is None or (user.list_seen_at and now - user.list_seen_at < _PRECISION):
         return
-    with transaction():
+    with suppress(StorageFull), transaction():
         if user.list_seen_at is not None and now - user.list_seen_at >= VISIT:
             user.list_seen_before_at = user.list_seen_at
         user.list_seen_at = now
