@@ -165,7 +165,8 @@ def test_no_page_is_wider_than_its_window(
         assert width <= size[0], f"{path} is {width} px wide"
         cut = page.evaluate(
             "[...document.querySelectorAll('.places a, .button, .badge-v')]"
-            ".filter((part) => part.scrollWidth > part.clientWidth).map((part) => part.innerText)"
+            ".filter((part) => part.checkVisibility() && part.scrollWidth > part.clientWidth)"
+            ".map((part) => part.innerText)"
         )
         assert not cut, f"{path}: words run over their places"
 
