@@ -200,6 +200,7 @@ def test_every_incident_from_before_the_counts_is_to_be_counted_once(first: Flas
         noted = connection.scalars(text("SELECT incident_id FROM count_changes ORDER BY id"))
         assert list(noted) == [7, 6, 5, 4, 3, 2, 1]
 
+
 def test_what_was_received_before_unread_incidents_were_known_is_read(first: Flask) -> None:
     flask_migrate.upgrade(revision="0021")
     _fill(_tables(), 2)
@@ -210,7 +211,6 @@ def test_what_was_received_before_unread_incidents_were_known_is_read(first: Fla
     for row in rows:
         assert row.unread_since is not None
         assert (row.list_seen_at, row.alert_sound, row.autoplay) == (None, False, True)
-
 
 
 def test_the_way_down_leads_back_to_the_first_revision(first: Flask) -> None:
