@@ -170,7 +170,6 @@ def _templates(app: Flask, config: Config) -> None:
         ago=formats.ago,
         since=formats.since,
         clock=formats.clock,
-        date_and_minute=formats.date_and_minute,
         day=formats.day,
         end_of_span=formats.end_of_span,
         part_of=lambda part: formats.part_of(*part),

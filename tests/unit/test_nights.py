@@ -1,5 +1,6 @@
 """A night is from 20:00 to 08:00 by the reader's clock, on the days when the clocks change too."""
 
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -71,6 +72,13 @@ def _row(moment: str, state: IncidentState = IncidentState.NEW) -> Incident:
     return Incident(detected_at=at, created_at=at, state=state)
 
 
+@pytest.fixture
+def _reader(app: Flask) -> Iterator[None]:
+    with app.test_request_context():
+        yield
+
+
+@pytest.mark.usefixtures("_reader")
 def test_rows_are_divided_and_only_what_other_pages_share_is_counted() -> None:
     rows = [
         _row("2026-11-29T23:00"),
