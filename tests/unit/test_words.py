@@ -86,6 +86,7 @@ def test_words_are_found_where_they_stand_alone(word: str, text: str, *, there: 
 
 # Names, and strings that are not words: the classes of a page in a block of their own.
 _NOT_TRANSLATED = {"Vigint", "Français", "English", "door", "frame", "./vigint create-api-key"}
+_NOT_TRANSLATED |= {"frame inbox-page", "frame inbox-page incident-page"}
 
 
 def _outside_of_messages(source: str) -> set[str]:
