@@ -10,6 +10,7 @@ from sqlalchemy import delete, select
 
 from vigint_web.clock import utcnow
 from vigint_web.extensions import db
+from vigint_web.media.shown_frames import ShownFrame
 from vigint_web.models import (
     ApiKey,
     Audience,
@@ -29,6 +30,9 @@ from vigint_web.services.core.actors import Actor, Visitor, as_key, command_line
 from vigint_web.services.core.runtime import storage
 from vigint_web.services.core.transactions import transaction
 from vigint_web.services.incidents import incidents
+from vigint_web.services.incidents.box_frames import draw_boxes
+from vigint_web.services.incidents.boxes import Box
+from vigint_web.services.incidents.clip_boxes import add_boxes, place_boxes
 from vigint_web.services.incidents.payload import IncidentFacts
 from vigint_web.services.links.links import mint_link, program_link, token_of
 from vigint_web.services.links.plays import new_view
@@ -190,10 +194,14 @@ class Library:
         return {"key": key, "size": len(data), "sha256": hashlib.sha256(data).hexdigest()}
 
     def look_over(self, video: Video) -> None:
-        """Add a timeline and pictures to a video."""
+        """Add a timeline, pictures and a box to a video of an incident."""
         self.keep_picture(video, "sprite")
         sheet = {"columns": 1, "rows": 1, "width": 2, "height": 2, "interval": 120.5, "count": 1}
-        with transaction():
+        incident, box = self.incident_of(video), Box(0, 0.1, 0.2, 0.3, 0.4, "personne", 0.9)
+        with transaction() as session:
+            add_boxes(session, incident, [box])
+            session.flush()
+            place_boxes(session, incident, draw_boxes([box], [ShownFrame(0, 0.0)], 120.5))
             video.scenes = [{"start": 0, "score": 0}, {"start": 60, "score": 0.5}]
             video.timeline = {"sprite": sheet, "motion": [0, 100], "motion_interval": 60.25}
             video.recorded_at = utcnow()

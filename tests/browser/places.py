@@ -411,6 +411,7 @@ NO_PAGES = {
     "uploads.index": "JSON",
     "uploads.show": "JSON",
     "videos.timeline": "JSON",
+    "videos.boxes": "JSON",
     "player.state": "JSON",
     "player.stream": "bytes",
     "api.video": "JSON",

@@ -18,6 +18,7 @@ from vigint_web.media.labels import UNLABELLED, Label
 from vigint_web.media.pace import Timeline, steady, timeline
 from vigint_web.media.probe import Probe, probe
 from vigint_web.media.runner import Runner, file_url, guarded_input, threads
+from vigint_web.media.shown_frames import ShownFrame, read_times, shown_of_frames
 from vigint_web.media.survey import Survey
 
 _CODEC = {"jpeg": "mjpeg", "png": "png"}
@@ -28,12 +29,13 @@ class FrameRef:
     """One frame: its time (epoch seconds), its facts, and a loader of its picture.
 
     ``load`` returns the picture alone, see `frames.Picture.taken_from`; it may be called more than
-    once.
+    once. ``number`` is the frame's place among those received, broken ones included.
     """
 
     timestamp: float | None
     info: FrameInfo
     load: Callable[[], bytes]
+    number: int | None = None
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,7 @@ class EncodedClip:
     """The result of encoding; ``duration`` in seconds, as measured in the finished file.
 
     ``began``: when the first picture shown was taken, in epoch seconds; None when the pace is
-    unknown. ``survey``: that of decoding the clip, if requested.
+    unknown. ``survey``: that of decoding the clip, if requested. ``shown``: the frames in it.
     """
 
     frames_given: int
@@ -51,6 +53,7 @@ class EncodedClip:
     began: float | None
     probe: Probe
     survey: Survey | None = None
+    shown: Sequence[ShownFrame] = ()
 
 
 class _Track(NamedTuple):
@@ -119,7 +122,12 @@ def encode_frames(
         seen, survey, used = _look_over(destination, survey_in, runner)
         duration = _verify(seen, used, times)
         began = _began(times, timestamps, duration)
-        return EncodedClip(len(frames), used, duration, times.known, began, seen, survey)
+        sizes = [frame.info.shown_size for frame in frames]
+        pictured = shown_of_frames(times, sizes)
+        if used != len(times.order):
+            found = read_times(destination, seen.video_stream, runner, {})
+            pictured = shown_of_frames(times, sizes, found, _begins_with(times, duration))
+        return EncodedClip(len(frames), used, duration, times.known, began, seen, survey, pictured)
 
     label = label_of(_began(times, timestamps, times.duration_ms / 1000))
     try:
@@ -137,17 +145,21 @@ def encode_frames(
 
 
 def _began(times: Timeline, timestamps: Sequence[float | None], duration: float) -> float | None:
-    """Return when the clip's first picture was taken.
-
-    Where the first frames could not be decoded the clip is shorter by their time, and begins with a
-    later one.
-    """
+    """Return when the clip's first picture was taken."""
     if not times.known:
         return None
-    missing_ms = times.duration_ms - duration * 1000
-    place = min(range(len(times.order)), key=lambda at: abs(times.offsets_ms[at] - missing_ms))
     first = timestamps[times.order[0]]
+    place = _begins_with(times, duration)
     return None if first is None else first + times.offsets_ms[place] / 1000
+
+
+def _begins_with(times: Timeline, duration: float) -> int:
+    """Return the place of the clip's first picture in the order of display.
+
+    Where the first frames could not be decoded the clip is shorter by their time.
+    """
+    missing_ms = times.duration_ms - duration * 1000
+    return min(range(len(times.order)), key=lambda at: abs(times.offsets_ms[at] - missing_ms))
 
 
 def _encode_arguments(

@@ -29,6 +29,8 @@ DARK = 16.0
 # The number of pictures around a time of which the most typical is used.
 _CANDIDATES = 25
 _FURTHEST_SECONDS = 3600.0
+# A picture is sought from just before its time: times of pictures are at least 1 ms apart.
+_BEFORE = 0.0005
 # Quality of ffmpeg's JPEG encoder, 1 to 31; the first one within the budget is used.
 FINE = 3
 _COARSER = (5, 9, 16, 28)
@@ -65,6 +67,27 @@ def make_thumbnail(poster: Path, destination: Path, runner: Runner) -> None:
     Raises what the runner raises.
     """
     _write_finest([_thumbnail(poster, destination)], runner)
+
+
+def make_pictures_at(
+    source: Path, folder: Path, seconds: float, probe: Probe, runner: Runner
+) -> bool:
+    """Write ``poster.jpg`` and ``thumbnail.jpg`` of the picture shown from a time on, in seconds.
+
+    Returns False, and keeps those that are there, where that picture is dark or cannot be decoded.
+    Raises what the runner raises.
+    """
+    draft, poster = folder / "poster.at.jpg", folder / "poster.jpg"
+    luma = _take(source, draft, probe, max(0.0, seconds - _BEFORE), runner, among=1)
+    if luma is None or luma <= DARK:
+        draft.unlink(missing_ok=True)
+        return False
+    wanted = [_thumbnail(draft, folder / "thumbnail.jpg")]
+    if draft.stat().st_size > POSTER_BYTES:
+        wanted.append(_small_poster(draft, draft))
+    _write_finest(wanted, runner)
+    draft.replace(poster)
+    return True
 
 
 @dataclass(frozen=True)
@@ -208,9 +231,18 @@ def _moments(duration: float | None) -> list[float]:
 
 
 def _take(
-    source: Path, destination: Path, probe: Probe, start: float, runner: Runner
+    source: Path,
+    destination: Path,
+    probe: Probe,
+    start: float,
+    runner: Runner,
+    *,
+    among: int = _CANDIDATES,
 ) -> float | None:
-    """Write one picture and return its mean luma; None when nothing could be decoded there."""
+    """Write the most typical of some pictures and return its mean luma.
+
+    None when nothing could be decoded there.
+    """
     destination.unlink(missing_ok=True)
     scale = ":".join(f"{name}={value}" for name, value in poster_scale().items())
     filters = [
@@ -218,11 +250,11 @@ def _take(
         "scale=" + scale.replace(",", "\\,"),
         "setsar=1",
         "format=yuvj420p",
-        f"thumbnail=n={_CANDIDATES}",
+        *([f"thumbnail=n={among}"] if among > 1 else []),
         "signalstats",
         "metadata=print:key=lavfi.signalstats.YAVG:file=-",
     ]
-    opened = open_stored(source, probe, ss=f"{start:.3f}")
+    opened = open_stored(source, probe, ss=f"{start:.4f}")
     written = opened[str(probe.video_stream)].output(
         file_url(destination),
         **{

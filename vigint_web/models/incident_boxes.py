@@ -22,5 +22,6 @@ class IncidentBoxes(Base):
     labels: Mapped[list[str]] = mapped_column(JSON)
     # Each [frame, x, y, w, h, label, score, track], by frame; see services/incidents/boxes.py.
     boxes: Mapped[list[list[Any]]] = mapped_column(JSON, deferred=True)
-    # Where the clip shows what; null until it is encoded. See services/incidents/clip_frames.py.
+    # When the clip shows which frame; null until it is encoded, and where it shows none: {"frames":
+    # [[frame, at, until, held, area]], "poster_at": seconds or null}; see box_frames.py.
     places: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True), deferred=True)

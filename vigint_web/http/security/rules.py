@@ -166,6 +166,7 @@ RULES: dict[str, Rule] = {
     "videos.chapters": Person(Permission.VIEW),
     "videos.clock": Person(Permission.VIEW),
     "videos.timeline": Person(Permission.VIEW),
+    "videos.boxes": Person(Permission.VIEW),
     "links.index": Person(Permission.MANAGE_LINKS),
     "links.live_list": Person(Permission.MANAGE_LINKS),
     "links.show": Person(Permission.MANAGE_LINKS),

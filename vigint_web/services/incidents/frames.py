@@ -27,7 +27,7 @@ def usable_frames(archive: FramesArchive, video: str) -> list[FrameRef]:
     """
     found = []
     deadline = time.monotonic() + _INSPECTION_SECONDS
-    for entry in archive.entries:
+    for number, entry in enumerate(archive.entries):
         if time.monotonic() > deadline:
             raise MediaError(MediaErrorCode.TIMED_OUT, "scanning its images took too long")
         load = archive.loader(entry)
@@ -37,7 +37,7 @@ def usable_frames(archive: FramesArchive, video: str) -> list[FrameRef]:
             log.warning("frame %s of %s left out: %s", entry.name, video, error)
             continue
         alone = partial(_taken_from, picture, load)
-        found.append(FrameRef(entry.timestamp, picture.info, alone))
+        found.append(FrameRef(entry.timestamp, picture.info, alone, number))
     return found
 
 

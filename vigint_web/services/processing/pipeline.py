@@ -32,6 +32,7 @@ from vigint_web.services.core.leases import LONGEST_LEASE, Lease, claim
 from vigint_web.services.core.runtime import storage
 from vigint_web.services.core.transactions import after_commit, change, transaction
 from vigint_web.services.incidents.alert_release import queue_late_videos, release
+from vigint_web.services.incidents.clip_boxes import place_boxes
 from vigint_web.services.incidents.incidents import find_incident_of
 from vigint_web.services.processing.producing import Product, produce
 from vigint_web.services.videos.lifecycle import delete_video_files, settle_failed, settle_ready
@@ -124,6 +125,8 @@ def _publish(lease: Lease, video: Video, product: Product) -> None:
             if found is not None:
                 for name, value in product.incident_values.items():
                     setattr(found, name, value)
+                if product.drawn is not None:
+                    place_boxes(session, found, product.drawn)
                 release(found)
                 queue_late_videos(found, video)
             queue_video_calls(video, found)

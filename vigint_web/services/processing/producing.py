@@ -13,13 +13,17 @@ from vigint_web.media.pace import moment_of
 from vigint_web.media.playable import Track, prepare, spared
 from vigint_web.media.probe import Probe
 from vigint_web.media.runner import Limits, Runner
+from vigint_web.media.shown_frames import shown_of_clip
 from vigint_web.media.survey import Survey
 from vigint_web.models import FileKind, NamedFile, Video
 from vigint_web.models import VideoKind as Kind
 from vigint_web.models.video_file import FRAMES, ORIGINAL, PLAYABLE, Slot, frames_type
 from vigint_web.services.core.leases import Lease
 from vigint_web.services.core.runtime import config, runtime, storage
-from vigint_web.services.core.transactions import change, transaction
+from vigint_web.services.core.transactions import change, release_connection, transaction
+from vigint_web.services.incidents.box_frames import Drawn, draw_boxes
+from vigint_web.services.incidents.boxes import Box
+from vigint_web.services.incidents.clip_boxes import boxes_about
 from vigint_web.services.incidents.frames import usable_frames
 from vigint_web.services.processing.labelling import labels_of
 from vigint_web.services.processing.sound import without_sound
@@ -43,6 +47,7 @@ class Product:
     files: dict[Slot, NamedFile] = field(default_factory=dict)
     drafts: dict[str, Path] = field(default_factory=dict)  # by storage key
     incident_values: dict[str, Any] = field(default_factory=dict)
+    drawn: Drawn | None = None  # its boxes
 
 
 def produce(video: Video, folder: Path, lease: Lease) -> Product:
@@ -70,6 +75,7 @@ def _from_frames(video: Video, folder: Path, base: str, runner: Runner, lease: L
     if frames is None:
         raise FileNotFoundError(video.public_id)
     clip = folder / "incident.mp4"
+    boxes = _boxes(video)
     with (
         storage().local_copy(frames.key) as path,
         FramesArchive(path) as archive,
@@ -102,6 +108,9 @@ def _from_frames(video: Video, folder: Path, base: str, runner: Runner, lease: L
         )
         product.drafts[key] = manifest
     survey = encoded.survey or Survey(seen, folder)
+    if boxes:
+        shown = [replace(one, place=usable[one.place].number or 0) for one in encoded.shown]
+        product.drawn = draw_boxes(boxes, shown, encoded.duration)
     _add_pictures(product, clip, seen, survey, folder, base, runner)
     return product
 
@@ -139,8 +148,18 @@ def _from_file(
     content_type = rendition.playable_content_type(seen, ready.plan)
     product.files[PLAYABLE] = replace(plays, content_type=content_type)
     _add_tracks(product, ready.tracks, folder, base, runner)
+    if boxes := _boxes(video):
+        with spared("the times of its pictures"):
+            shown = shown_of_clip(ready, original, runner)
+            product.drawn = draw_boxes(boxes, shown, ready.played.duration or 0.0)
     _add_pictures(product, watched or original, ready.played, ready.survey, folder, base, runner)
     return product
+
+
+def _boxes(video: Video) -> list[Box]:
+    found = boxes_about(video.id)
+    release_connection()  # encoding takes minutes
+    return found
 
 
 def _add_tracks(
@@ -184,6 +203,12 @@ def _add_pictures(
         with spared("the poster"):
             pictures.make_poster(clip, files[FileKind.POSTER], shown, runner)
             pictures.make_thumbnail(files[FileKind.POSTER], files[FileKind.THUMBNAIL], runner)
+    drawn = product.drawn
+    if drawn is not None and drawn.main_at is not None:
+        # What was detected is better to see than a typical picture.
+        with spared("the poster of what was detected"):
+            if pictures.make_pictures_at(clip, folder, drawn.main_at, shown, runner):
+                product.drawn = replace(drawn, poster_at=drawn.main_at)
     for name, picture in files.items():
         if picture.exists():
             _add_picture(product, name, picture, base)

@@ -21,6 +21,7 @@ const ANYWHERE = {
   p: (player) => player.scenes?.go(-1),
   n: (player) => player.scenes?.go(1),
   t: (player) => player.toggleStamp(),
+  b: (player) => player.boxes?.toggle(true),
   f: (player) => player.screen.toggle(),
   m: (player) => player.toggleSound(true),
   "?": (player) => player.toggleHelp(),
@@ -44,7 +45,7 @@ const ON_BAR = {
 };
 let chosenOff = false;
 
-const ONCE = new Set([" ", "k", "f", "m", "t", "?"]); // would flicker when held down
+const ONCE = new Set([" ", "k", "f", "m", "t", "b", "?"]); // would flicker when held down
 
 export function listenToKeys(players) {
   document.addEventListener("keydown", (event) => {

@@ -37,6 +37,7 @@ class Player {
     root.classList.add("vp-on");
     this.draw();
     if (this.data.previews || this.data.timeline) this.addScenes();
+    if (this.data.boxes) this.addBoxes();
   }
 
   get length() {
@@ -129,6 +130,11 @@ class Player {
     if (!this.data.timeline) return;
     this.scenes = this.bar.scenes = new Scenes(this, pictures);
     await this.scenes.load();
+  }
+
+  async addBoxes() {
+    const { Boxes } = await import("./player-boxes.js");
+    this.boxes = new Boxes(this);
   }
 
   play() {
@@ -321,6 +327,7 @@ class Player {
     parts.bar.style.setProperty("--loaded", share(this.loaded(at), length));
     this.bar?.follow(at);
     this.scenes?.follow(at);
+    this.boxes?.draw();
     // A focused slider would be read out with every change during playback.
     if (!moving || document.activeElement !== parts.seek) {
       const said = { at: words.spoken(at), length: words.spoken(length) };

@@ -40,6 +40,7 @@ from vigint_web.services.core.site_settings import zone_of
 from vigint_web.services.dispatch import digests
 from vigint_web.services.hosting import remote
 from vigint_web.services.incidents import incidents, reading
+from vigint_web.services.incidents.clip_boxes import summary_of
 from vigint_web.services.incidents.downloads import offers_of
 from vigint_web.services.incidents.listing import (
     MOST_COUNTED,
@@ -252,6 +253,7 @@ def _shown(reference: str, walk: Walk) -> dict[str, Any]:
         "links": links.links_of_video(incident.video_id) if incident.video_id else [],
         "hosting": remote.find_hosting(incident.id),
         "walk": walk.arguments,
+        "boxes": summary_of(incident),
         "offers": offers_of(incident) if can(Permission.MANAGE_INCIDENTS) else [],
         **_reviewed(incident, notifications),
         "now": utcnow(),

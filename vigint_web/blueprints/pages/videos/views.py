@@ -8,6 +8,7 @@ from vigint_web.http.security.identity import actor
 from vigint_web.http.streaming.ranged_response import decide, send, sent_bytes
 from vigint_web.media.webvtt import CONTENT_TYPE
 from vigint_web.services.audit.staff_access import record_own_playback
+from vigint_web.services.incidents.clip_boxes import boxes_of_video
 from vigint_web.services.incidents.downloads import Part, begin_download, get_download
 from vigint_web.services.videos.stored_files import (
     StoredBytes,
@@ -95,6 +96,15 @@ def clock(public_id: str) -> Response:
 def timeline(public_id: str) -> Response:
     """Return scenes and motion."""
     return jsonify(timeline_document(find_visible_video(actor(), public_id)))
+
+
+@blueprint.get("/<public_id>/boxes.json")
+def boxes(public_id: str) -> Response:
+    """Return, for players, the boxes around what a detector found, and when each is shown."""
+    document = boxes_of_video(find_visible_video(actor(), public_id).id)
+    if document is None:
+        raise NotFound
+    return jsonify(document)
 
 
 def _picture(stored: StoredBytes | None) -> Response:
