@@ -170,6 +170,7 @@ def _templates(app: Flask, config: Config) -> None:
         ago=formats.ago,
         since=formats.since,
         clock=formats.clock,
+        apart=formats.apart,
         day=formats.day,
         end_of_span=formats.end_of_span,
         part_of=lambda part: formats.part_of(*part),

@@ -117,6 +117,17 @@ def ago(moment: datetime, now: datetime | None = None) -> str:
     delta = moment - (now or utcnow())
     if -_JUST_NOW < delta <= timedelta():
         return str(gettext("just now"))
+    return _in_one_unit(delta, add_direction=True)
+
+
+def apart(moment: datetime, other: datetime) -> str:
+    """Return the distance of two times: 5 min, 2 h; never rounded up."""
+    if moment == other:
+        return str(gettext("%(seconds)s s", seconds=0))
+    return _in_one_unit(abs(moment - other), add_direction=False)
+
+
+def _in_one_unit(delta: timedelta, *, add_direction: bool) -> str:
     seconds = max(1, int(abs(delta).total_seconds()))
     unit = next(unit for _, unit in TIMEDELTA_UNITS if seconds >= unit)
     whole = timedelta(seconds=seconds // unit * unit)
@@ -125,7 +136,7 @@ def ago(moment: datetime, now: datetime | None = None) -> str:
         whole if delta > timedelta() else -whole,
         # The next unit only when it is full: 59 minutes are not an hour.
         threshold=1,
-        add_direction=True,
+        add_direction=add_direction,
         # “2 sem.” and “1 a” are short, but unusual.
         format="short" if unit <= _DAY else "long",
         locale=_DIALECTS.get(locale, locale),

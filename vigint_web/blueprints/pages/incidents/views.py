@@ -51,6 +51,7 @@ from vigint_web.services.incidents.listing import (
     late_arrivals,
     types_of,
 )
+from vigint_web.services.incidents.neighbours import neighbours_of
 from vigint_web.services.links import links
 from vigint_web.services.notifications import delivery, sent_mails
 from vigint_web.services.notifications import preview as previews
@@ -254,6 +255,7 @@ def _shown(reference: str, walk: Walk) -> dict[str, Any]:
         "hosting": remote.find_hosting(incident.id),
         "walk": walk.arguments,
         "boxes": summary_of(incident),
+        "neighbours": neighbours_of(actor(), incident),
         "offers": offers_of(incident) if can(Permission.MANAGE_INCIDENTS) else [],
         **_reviewed(incident, notifications),
         "now": utcnow(),
