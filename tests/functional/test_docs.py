@@ -57,6 +57,7 @@ NOT_RUN = {
     "http://127.0.0.1:8000": "stays up; all these tests run it",
     "CONTRIBUTING.md: ./vigint demo     # the whole product, on footage it makes itself":
         "would run these tests",
+    'docs/detectors.md: [{"frame": 12,': "a value; test_boxes_of_incidents.py posts such ones",
     'docs/review.md: {"error": "karim@example.com was first, on 30 Nov 2026, 15:04:05: confirmed. '
     'Nothing was changed.",': "a refusal; test_review_api.py checks its form",
 }  # fmt: skip
