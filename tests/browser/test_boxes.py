@@ -243,8 +243,8 @@ def test_without_scripts_the_page_is_as_it_was(window: Windows, incident: Incide
     page.goto(f"/incidents/{incident['reference']}/")
     assert page.locator("video[controls]").count() == 1
     expect(page.locator("[data-vp=boxes]")).to_be_hidden()
-    page.locator("#more-facts summary").click()
-    expect(page.locator("#more-facts")).to_contain_text("19 cadres dans 19 images : Personne")
+    page.locator("#proof summary").click()
+    expect(page.locator("#proof")).to_contain_text("19 cadres dans 19 images : Personne")
 
 
 Post = Callable[..., dict[str, Any]]

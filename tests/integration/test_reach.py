@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 from flask import Flask
 
-from tests.helpers import Person
+from tests.helpers import Person, renew
 from vigint_web.clock import utcnow
 from vigint_web.config.config import Config
 from vigint_web.errors import NotFound
@@ -93,6 +93,7 @@ def test_the_phones_page_reports_and_says_what_it_means(
     answer = phone.post(address, page=address)
     assert answer.status_code == 302
     assert "réseau privé" in phone.browser.get(answer.location).text
+    renew()
     found = reach.last_reach()
     assert found is not None
     assert not found.from_outside, "the test's phone is on this machine"

@@ -220,6 +220,7 @@ class Player {
       this.owed = 0;
       this.frames.busy = false;
     }
+    this.draw(); // the boxes of that picture: while it was searched for, those before it stayed
     if (this.toTell) this.say(this.data.picture.replace("{at}", this.words.spoken(this.shown, true)));
     this.toTell = false;
   }

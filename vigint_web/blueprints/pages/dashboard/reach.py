@@ -5,16 +5,21 @@ from werkzeug.wrappers import Response
 
 from vigint_web.blueprints.forms import ActionForm
 from vigint_web.blueprints.pages.dashboard.blueprint import blueprint
+from vigint_web.errors import NotFound
 from vigint_web.extensions import limiter
+from vigint_web.http.base.errors import status_of
 from vigint_web.services.operations import reach
 
 _REPORTED = "reach"
 
 
 @blueprint.get("/reach")
-def reached() -> str:
+def reached() -> str | tuple[str, int]:
     """Show that the installation was reached; the page reports it by a form."""
-    reach.check_token(request.args.get("token", ""))
+    try:
+        reach.check_token(request.args.get("token", ""))
+    except NotFound as error:
+        return render_template("dashboard/reach_ended.html"), status_of(error)
     return render_template(
         "dashboard/reach.html", form=ActionForm(), outside=session.pop(_REPORTED, None)
     )
