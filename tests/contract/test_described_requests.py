@@ -142,6 +142,8 @@ def test_headers_that_are_read_are_described() -> None:
 def test_keys_of_an_upload_are_described(app: Flask, described: dict[str, Any]) -> None:
     source = (WEB / "blueprints/api/uploads/views.py").read_text(encoding="utf-8")
     keys = set(re.findall(r'upload_metadata\.get\("(\w+)"', source))
-    assert keys == {"filename", "name", "description", "tags", "site", "source_id"}
+    assert keys == {
+        "filename", "name", "description", "tags", "site", "camera", "recorded_at", "source_id"
+    }  # fmt: skip
     about = described["paths"]["/api/v1/uploads/"]["post"]["description"]
     assert {key for key in keys if f"`{key}`" not in about} == set()
