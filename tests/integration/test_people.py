@@ -226,24 +226,18 @@ def test_every_page_of_a_person_can_be_read(
 
 
 def test_sites_are_added_and_renamed_once_each(admin: Person, lyon: Site) -> None:
-    assert admin.post("/sites/add", page="/sites/", name="  Dépôt   de Rungis ").status_code == 302
+    def saved(address: str, name: str) -> int:
+        return admin.post(address, page="/sites/add", name=name, locale="").status_code
+
+    assert saved("/sites/add", "  Dépôt   de Rungis ") == 302
     added = db.session.query(Site).filter_by(name="Dépôt de Rungis").one()
     assert added.slug == "depot-de-rungis"
     for taken in ("LYON", "dépôt de rungis", "", "x" * 201):
-        assert admin.post("/sites/add", page="/sites/", name=taken).status_code == 422
-    field = f"site{lyon.id}-name"
-    renamed = admin.post(f"/sites/{lyon.id}/rename", page="/sites/", **{field: "Lyon Part-Dieu"})
-    assert renamed.status_code == 302
+        assert saved("/sites/add", taken) == 422
+    assert saved(f"/sites/{lyon.id}/edit", "Lyon Part-Dieu") == 302
     event = _last_event()
-    assert (event.action, event.detail) == (
-        "site:renamed",
-        {"name": "Lyon Part-Dieu", "before": "Lyon"},
-    )
-    taken = admin.post(f"/sites/{lyon.id}/rename", page="/sites/", **{field: "dépôt de Rungis"})
-    assert taken.status_code == 422
-    assert admin.post("/sites/999/rename", page="/sites/", **{"site999-name": "x"}).status_code in (
-        404,
-        422,
-    )
+    assert (event.action, event.detail) == ("site:edited", {"name": ["Lyon", "Lyon Part-Dieu"]})
+    assert saved(f"/sites/{lyon.id}/edit", "dépôt de Rungis") == 422
+    assert saved("/sites/999/edit", "x") == 404
     shown = admin.browser.get("/sites/").text
     assert "Lyon Part-Dieu" in shown
