@@ -54,7 +54,8 @@ def test_it_becomes_a_video_a_link_and_a_mail(
     assert (notification.recipient, notification.state) == (person.email, NotificationState.SENT)
     [mail] = mails(config)
     assert mail["To"] == person.email
-    assert mail["Subject"] == "🚨 Alerte Vigint - Test - [LOW]"
+    assert mail["Subject"] == "TEST – 🚨 Alerte Vigint - Test - [LOW]"
+    assert incident.is_test
     text = text_of(mail)
     assert "Type d'alerte: TEST" in text
     assert "alerte d’essai" in text or "test alert" in text

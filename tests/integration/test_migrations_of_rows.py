@@ -213,6 +213,29 @@ def test_what_was_received_before_unread_incidents_were_known_is_read(first: Fla
         assert (row.list_seen_at, row.alert_sound, row.autoplay) == (None, False, True)
 
 
+def test_only_the_alerts_that_the_dashboard_sent_itself_become_tests(first: Flask) -> None:
+    flask_migrate.upgrade(revision="0021")
+    _fill(_tables(), 4)
+    flask_migrate.upgrade(revision="0032")
+    incidents = _tables().tables["incidents"]
+    own = {1: (None, "Test"), 2: (2, "Test"), 3: (None, "Vol"), 4: (4, "test")}
+    with db.engine.begin() as connection:
+        for number, (key, kind) in own.items():
+            values = {"api_key_id": key, "incident_type": kind}
+            chosen = sa.update(incidents).where(incidents.c.id == number)
+            connection.execute(chosen.values(**values))
+    flask_migrate.upgrade()
+    with db.engine.begin() as connection:
+        marked = sa.text("SELECT is_test FROM incidents ORDER BY id")
+        assert [bool(row.is_test) for row in connection.execute(marked)] == [True, *[False] * 3]
+        # A process of the version before knows no mark.
+        row = {column.name: _value(column, 5) for column in incidents.columns}
+        unset = ("video_id", "camera_id", "api_key_id", "link_id", "grouped_under_id")
+        known = {"site_id": 1, "idempotency_key": None, "hosted_id": None}
+        connection.execute(incidents.insert().values(**row | known | dict.fromkeys(unset)))
+        assert not connection.scalar(sa.text("SELECT is_test FROM incidents WHERE id = 5"))
+
+
 def test_the_way_down_leads_back_to_the_first_revision(first: Flask) -> None:
     before = _shape()
     flask_migrate.upgrade()

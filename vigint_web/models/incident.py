@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import JSON, ForeignKey, Index, String, Text, UniqueConstraint, text
+from sqlalchemy import JSON, ForeignKey, Index, String, Text, UniqueConstraint, false, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from vigint_web.clock import utcnow
@@ -15,6 +15,10 @@ from vigint_web.models.video import Video
 
 # Encoding on the camera's side and a slow line take minutes at most.
 LATE = timedelta(minutes=15)
+
+
+# Test alerts are few and listed by themselves.
+_TEST: dict[str, Any] = {"sqlite_where": text("is_test = 1"), "postgresql_where": text("is_test")}
 
 
 class RiskLevel(StrEnum):
@@ -54,8 +58,9 @@ class Incident(Base):
         # Its third column keeps it from giving the order in which those of a fast clock are listed:
         # between it and the small index below SQLite, without statistics, chose by chance.
         Index("ix_incidents_site_created", "site_id", "created_at", "detected_at"),
-        # Also used for counting those detected before their receipt, without reading the rows.
-        Index("ix_incidents_site_detected", "site_id", "detected_at", "created_at"),
+        # Also used for counting those detected before their receipt, without reading the rows: the
+        # indexes by which incidents are counted end with what keeps test alerts out.
+        Index("ix_incidents_site_detected", "site_id", "detected_at", "created_at", "is_test"),
         # Those detected after their receipt, by a fast clock: few.
         Index(
             "ix_incidents_site_fast",
@@ -71,6 +76,7 @@ class Incident(Base):
             "site_id",
             "detected_at",
             "id",
+            "is_test",
             sqlite_where=text("state = 'new'"),
             postgresql_where=text("state = 'new'"),
         ),
@@ -92,6 +98,7 @@ class Incident(Base):
         Index(
             "ix_incidents_camera_undecided",
             "camera_id",
+            "is_test",
             sqlite_where=text("state = 'new'"),
             postgresql_where=text("state = 'new'"),
         ),
@@ -113,6 +120,9 @@ class Incident(Base):
             sqlite_where=text("assignee_id IS NOT NULL"),
             postgresql_where=text("assignee_id IS NOT NULL"),
         ),
+        # Test alerts, in the order of detection and in that of receipt.
+        Index("ix_incidents_site_tests", "site_id", "detected_at", "id", **_TEST),
+        Index("ix_incidents_site_tests_received", "site_id", "id", **_TEST),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -150,6 +160,9 @@ class Incident(Base):
     # Received values that differ from those used; see services/incidents/payload_warnings.py.
     warnings: Mapped[list[dict[str, Any]]] = mapped_column(JSON, default=list)
     link_hours: Mapped[int]
+    # Mailed like any other, but marked and no work. Processes of the version before insert without
+    # it.
+    is_test: Mapped[bool] = mapped_column(default=False, server_default=false())
 
     frames_received: Mapped[int] = mapped_column(default=0)
     frames_used: Mapped[int | None]

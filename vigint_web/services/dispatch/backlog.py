@@ -35,9 +35,11 @@ def joins_digest(incident: Incident) -> bool:
 
     HIGH and CRITICAL are mailed singly and at once. A detector marks spooled alerts. Without that
     mark one late alert may have a wrong clock or zone; several in a row come from an outage, and
-    those after the first are grouped.
+    those after the first are grouped. A test alert is mailed singly, and delays no other.
     """
     if incident.api_key_id is None or RiskLevel(incident.risk_level).rank >= RiskLevel.HIGH.rank:
+        return False
+    if incident.is_test:
         return False
     if _was_kept(incident):
         return True
@@ -51,6 +53,7 @@ def joins_digest(incident: Incident) -> bool:
                 Incident.created_at > incident.created_at - QUIET * 2,
                 Incident.api_key_id == incident.api_key_id,
                 Incident.id != incident.id,
+                ~Incident.is_test,
             )
         )
         return any(_is_late(detected_at, created_at) for detected_at, created_at in recent)

@@ -129,6 +129,12 @@ def _alert(value: Any, _settings: IntakeSettings) -> Reading:
     return Reading(True, None if text in _YES else NOT_UNDERSTOOD)
 
 
+def _test(value: Any, _settings: IntakeSettings) -> Reading:
+    """Read whether it is a test: any value but true is not, or a real alert might be overlooked."""
+    doubtful = value is not None and not isinstance(value, bool)
+    return Reading(value is True, NOT_UNDERSTOOD if doubtful else None)
+
+
 def _addressed(value: Any, info: ValidationInfo) -> Addressed:
     intake = _intake(info)
     if info.data.get("alert") is False:
@@ -218,6 +224,11 @@ class IncidentFactsBody(BaseModel):
             json_schema_input_type=Annotated[list[BoxBody], Field(max_length=MOST_BOXES)],
         ),
     ] = Field(MISSING)
+    test: Annotated[bool, _read(_test, bool)] = Field(
+        MISSING,
+        description="True, and nothing else: a test alert. It is mailed with the mark TEST, and is "
+        "kept apart from incidents.",
+    )
 
 
 class FrameBody(BaseModel):

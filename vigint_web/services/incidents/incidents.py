@@ -256,6 +256,7 @@ def _insert(
             boxes=facts.boxes,
             extra=facts.extra,
             link_hours=facts.expiration_hours or config().link_hours,
+            is_test=facts.is_test,
             frames_received=len(images.digests) if images else 0,
             manifest_sha256=images.manifest_sha256 if images else None,
             warnings=facts.warnings,

@@ -26,6 +26,7 @@ NOT_A_LIST = "not_a_list"
 OTHER_LENGTH = "other_length"
 # Keys about the request; all others are about the incident.
 _ENVELOPE = frozenset(IncidentBody.model_fields)
+_TEST = "test"
 # Parsed together with the footage.
 _OF_FOOTAGE = {"incident_data", "frames", "timestamps"}
 
@@ -56,6 +57,7 @@ class IncidentFacts:
     # Neither persons nor webhooks are notified.
     silent: bool = False
     found_boxes: tuple[Box, ...] = ()
+    is_test: bool = False
     # Received values that differ from those used, in the row's format.
     warnings: list[dict[str, Any]] = field(default_factory=list)
 
@@ -86,13 +88,16 @@ def parse_incident(
         warnings.add("incident", document, NOT_AN_OBJECT)
         document = {}
     intake = Intake(settings, warnings)
-    data, has_facts = _data(document, warnings)
-    facts = read_members(IncidentFactsBody, data, intake)
+    data, own, has_facts = _data(document, warnings)
+    # A member beside the facts makes no test: it may mean anything.
+    facts = read_members(IncidentFactsBody, data | {_TEST: own.get(_TEST)}, intake)
     about = {name: document[name] for name in _ENVELOPE - _OF_FOOTAGE if name in document}
     body = read_members(IncidentBody, about | {"message": _message(document, data)}, intake)
     if not (body.message or has_facts or has_footage):
         raise EmptyIncident
-    unknown = {name: data[name] for name in data if name not in IncidentFactsBody.model_fields}
+    # Any other value than true is an unknown member.
+    known = IncidentFactsBody.model_fields.keys() - (set() if facts.test else {_TEST})
+    unknown = {name: data[name] for name in data if name not in known}
     return IncidentFacts(
         message=body.message,
         incident_type=facts.incident_type or "incident",
@@ -110,14 +115,17 @@ def parse_incident(
         recipients=body.recipients.mailed,
         refused=body.recipients.refused,
         silent=not body.alert,
+        is_test=facts.test,
         expiration_hours=body.expiration_hours,
         extra=plain_json(unknown) | kept_since(document),
         warnings=warnings.stored(),
     )
 
 
-def _data(document: Mapping[str, Any], warnings: Warnings) -> tuple[dict[str, Any], bool]:
-    """Return the facts, and whether there is any about the incident.
+def _data(
+    document: Mapping[str, Any], warnings: Warnings
+) -> tuple[dict[str, Any], Mapping[str, Any], bool]:
+    """Return the facts, those in `incident_data` itself, and whether any is about the incident.
 
     Those at the top of the document count too, as a common mistake.
     """
@@ -132,7 +140,7 @@ def _data(document: Mapping[str, Any], warnings: Warnings) -> tuple[dict[str, An
     # A blank fact is kept, but does not override another.
     data = {name: value for name, value in found.items() if name not in data} | data
     has_facts = any(not _is_blank(value) for value in data.values())
-    return data, has_facts or not (_is_blank(given) or isinstance(given, Mapping))
+    return data, found, has_facts or not (_is_blank(given) or isinstance(given, Mapping))
 
 
 def _mapping(value: Any) -> Mapping[str, Any] | None:

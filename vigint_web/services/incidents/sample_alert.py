@@ -91,4 +91,5 @@ def _facts(recipient: str, message: str) -> IncidentFacts:
         expiration_hours=None,
         # The type in the mail, in place of a detector's SECURITY.
         extra={"alert_type": "test"},
+        is_test=True,
     )
