@@ -1,11 +1,13 @@
 """Compare the pages of incidents with 100,000 of them with the same pages with 1,000.
 
-    .venv/bin/python -m bench.incident_pages [--rows N] [--database URL --other URL]
+    .venv/bin/python -m bench.incident_pages [--rows N] [--tests N] [--database URL --other URL]
 
 Fills two databases of its own (SQLite in temporary folders, or the two empty PostgreSQL databases
 of the URLs), then prints, for each page and reader, the CPU time of this process and the ratio. The
 time that PostgreSQL itself takes is part of the elapsed time, which is printed too. Times are the
-fastest of several, in milliseconds.
+fastest of several, in milliseconds. With `--tests`, that many test alerts are added to the larger
+database, half of them among the incidents, half after the last one, and 1 in 100 of them to the
+other.
 """
 
 import argparse
@@ -51,11 +53,17 @@ _PAGES = {
     "a type": "/incidents/?type=Theft",
     "beside": "/incidents/INC-2026-000900/?state=new",
     "deep": "/incidents/?before={deep}",
+    "tests": "/incidents/?tests=1",
     "home": "/",
     "numbers": "/incidents/numbers/",
     "90 days": "/incidents/numbers/?days=90",
 }
-_OF_PROGRAMS = {"list": "/api/v1/incidents", "longest": "/api/v1/incidents?limit=200"}
+_OF_PROGRAMS = {
+    "list": "/api/v1/incidents",
+    "longest": "/api/v1/incidents?limit=200",
+    "new ones": "/api/v1/incidents?state=new",
+    "test alerts": "/api/v1/incidents?test=true",
+}
 
 
 def _rows(numbers: range, total: int) -> Iterator[dict[str, Any]]:
@@ -81,6 +89,7 @@ def _rows(numbers: range, total: int) -> Iterator[dict[str, Any]]:
             "frames_received": 0,
             "zone_assumed": False,
             "state": IncidentState.NEW if undecided else IncidentState.CLOSED,
+            "is_test": False,
             **_judged(dice, detected, undecided=undecided),
         }
 
@@ -93,7 +102,18 @@ def _judged(dice: random.Random, detected: datetime, *, undecided: bool) -> dict
     return {"decision": decision, "decided_at": decided, "decided_by": "somebody@example.com"}
 
 
-def _fill(total: int) -> None:
+def _tests(total: int, tests: int) -> Iterator[dict[str, Any]]:
+    """Return test alerts: half of them among the incidents, half of the last hour."""
+    now = utcnow()
+    for number, row in enumerate(_rows(range(total + 1, total + tests + 1), total + tests)):
+        among = timedelta(minutes=5 * total * number // tests)
+        detected = now - (among if number % 2 else timedelta(seconds=3600 * number // tests))
+        moments = {"detected_at": detected, "created_at": detected + timedelta(seconds=2)}
+        judged = _judged(random.Random(number), detected, undecided=True)
+        yield {**row, **moments, **judged, "is_test": True, "state": IncidentState.NEW}
+
+
+def _fill(total: int, tests: int) -> None:
     own = [sites.default_site(), *(sites.get_or_add_site(f"site {n}") for n in range(1, _SITES))]
     for number in range(4 * _SITES):
         cameras.camera_of(own[number % _SITES].id, f"Camera {number}")
@@ -101,6 +121,10 @@ def _fill(total: int) -> None:
         with transaction() as session:
             numbers = range(start, min(start + _BATCH, total + 1))
             session.execute(insert(Incident), list(_rows(numbers, total)))
+    added = list(_tests(total, tests))
+    for start in range(0, tests, _BATCH):
+        with transaction() as session:
+            session.execute(insert(Incident), added[start : start + _BATCH])
     last = 0
     while (last := count_again(last)) > 0:
         pass
@@ -136,14 +160,14 @@ def _best(ask: Callable[[], Any]) -> tuple[float, float]:
     return min(busy), min(elapsed)
 
 
-def _measure(total: int, url: str | None) -> dict[tuple[str, str], tuple[float, float]]:
+def _measure(total: int, tests: int, url: str | None) -> dict[tuple[str, str], tuple[float, float]]:
     """Fill a database; return the times by page and reader."""
     with tempfile.TemporaryDirectory() as folder:
         settings = {"VIGINT_DATA_DIR": folder, "VIGINT_BASE_URL": "http://localhost"}
         app = create_app(load_config(settings | ({"VIGINT_DATABASE_URL": url} if url else {})))
         with app.app_context():
             flask_migrate.upgrade()
-            _fill(total)
+            _fill(total, tests)
             listed = IncidentList(SYSTEM, IncidentFilter())
             halfway = IncidentFilter(until=utcnow() - timedelta(minutes=5 * total // 2))
             deep = IncidentList(SYSTEM, halfway).marks(SORTED_TOP, 1).rows[0]
@@ -169,10 +193,12 @@ def main() -> None:
     """Fill both databases, measure, and print the ratios."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rows", type=int, default=100_000)
+    parser.add_argument("--tests", type=int, default=0)
     parser.add_argument("--database", help="of an empty PostgreSQL database; SQLite otherwise")
     parser.add_argument("--other", help="of another one, for the 1,000 incidents")
     asked = parser.parse_args()
-    few, many = _measure(_FEW, asked.other), _measure(asked.rows, asked.database)
+    few = _measure(_FEW, asked.tests // 100, asked.other)
+    many = _measure(asked.rows, asked.tests, asked.database)
     head = f"with {asked.rows}"
     print(f"{'page':12}{'reader':10}{'CPU ms':>8}{head:>12}{'ratio':>8}{'elapsed':>9}")
     for (name, who), (busy, elapsed) in few.items():

@@ -57,6 +57,8 @@ class IncidentDocument(TypedDict):
     """An incident as reported by a detector; `assignee` is for keys with the scope `review`."""
 
     reference: str
+    # A test alert, not an incident.
+    test: bool
     site: str
     camera: str | None
     incident_type: str
@@ -168,6 +170,7 @@ def incident_document(incident: Incident, assignees: Mapping[int, str] | None) -
     video, judged = incident.video, decision_document(incident)
     document: IncidentDocument = {
         "reference": incident.reference,
+        "test": incident.is_test,
         "site": incident.site_name or incident.site.name,
         "camera": incident.camera.name if incident.camera else None,
         "incident_type": incident.incident_type,

@@ -29,7 +29,7 @@ from vigint_web.services.incidents.reading import last_visit
 FROM_LIST = "list"
 _NAMES = (
     "q", "risk", "from", "from_time", "to", "to_time", "state", "mine", "site", "camera", "night",
-    "type", "assignee", "fresh", "repeats", "sort",
+    "type", "assignee", "fresh", "repeats", "sort", "tests",
 )  # fmt: skip
 _BY_RISK = "risk"
 _LONGEST_TYPE = 100
@@ -42,6 +42,7 @@ def asked_incidents() -> tuple[IncidentFilter, dict[str, Any]]:
     risk = chosen("risk", tuple(level.value for level in RiskLevel))
     state = chosen("state", tuple(one.value for one in IncidentState))
     mine = chosen("mine", ("1",))
+    tests = chosen("tests", ("1",))
     site, camera = _asked_site(), _asked_camera()
     from_time = asked_clock("from_time") if since else None
     to_time = asked_clock("to_time") if until else None
@@ -68,6 +69,7 @@ def asked_incidents() -> tuple[IncidentFilter, dict[str, Any]]:
         incident_type=incident_type,
         received_since=visited,
         folded=not repeats,
+        tests=bool(tests),
     )
     # The address keeps the filter; `from` is a keyword that templates cannot use.
     asked = {
@@ -76,6 +78,7 @@ def asked_incidents() -> tuple[IncidentFilter, dict[str, Any]]:
         "assignee": assignee, "fresh": fresh, "repeats": repeats,
         "from_time": from_time and f"{from_time:%H:%M}", "to_time": to_time and f"{to_time:%H:%M}",
         "sort": chosen("sort", (_BY_RISK,)),
+        "tests": tests,
     }  # fmt: skip
     return wanted, {name: str(value) for name, value in asked.items() if value}
 

@@ -26,7 +26,7 @@ _COLUMNS = (
     Incident.incident_type, Incident.risk_level, Incident.confidence,
     func.substr(Incident.message, 1, LONGEST_MESSAGE + 1).label("message"),
     Incident.state, Incident.decision, Incident.reason, Incident.decided_at, Incident.decided_by,
-    User.email.label("assignee"),
+    User.email.label("assignee"), Incident.is_test,
 )  # fmt: skip
 
 
@@ -49,6 +49,7 @@ class ExportedIncident:
     decided_at: datetime | None
     decided_by: str
     assignee: str
+    is_test: bool
 
 
 @dataclass(frozen=True)
@@ -128,4 +129,5 @@ def _exported(row: Any) -> ExportedIncident:
         decided_at=row.decided_at,
         decided_by=row.decided_by or "",
         assignee=row.assignee or "",
+        is_test=row.is_test,
     )

@@ -66,12 +66,19 @@ class IncidentFilter:
     received_since: datetime | None = None
     # Without the repeats of an incident that the list has too.
     folded: bool = False
+    # Test alerts instead of incidents: no list shows both.
+    tests: bool = False
+    # Received later than this one: left out.
+    newest_id: int | None = None
 
 
 def find_incidents(
     actor: Actor, wanted: IncidentFilter, cursor: Cursor = TOP, size: int = PAGE
 ) -> Page[Incident]:
-    """Return incidents of the actor's sites in the order of receipt, the last first."""
+    """Return incidents of the actor's sites, or test alerts, in the order of receipt.
+
+    The last one is the first.
+    """
     # Programs are given all that was sent.
     query = select(Incident).options(undefer(Incident.boxes)).where(actor.scope(Incident.site_id))
     met = _met(wanted, Incident.detected_at)
@@ -189,7 +196,7 @@ class IncidentList:
         detected, received = (
             _met(wanted, moment) for moment in (Incident.detected_at, Incident.created_at)
         )
-        if wanted.camera_id is not None:
+        if wanted.camera_id is not None and not wanted.tests:
             # Its site was looked up: its own index is followed, not that of the site.
             own = _met(replace(wanted, site_id=None), Incident.detected_at)
             steady = [own] if self._sites else []
@@ -270,6 +277,7 @@ def late_arrivals(actor: Actor, most: int = 5) -> tuple[list[Incident], int]:
             _one_of(Incident.site_id, _sites(actor, None)),
             Incident.created_at >= utcnow() - _RECENT,
             Incident.state == literal(IncidentState.NEW.value, literal_execute=True),
+            ~Incident.is_test,
             seconds > LATE.total_seconds(),
         )
         .order_by(Incident.created_at.desc(), Incident.id.desc())
@@ -280,6 +288,11 @@ def late_arrivals(actor: Actor, most: int = 5) -> tuple[list[Incident], int]:
     some = query.with_only_columns(Incident.id).order_by(None).limit(MOST_COUNTED)
     every = db.session.scalar(select(func.count()).select_from(some.subquery())) or 0
     return rows, every - len(rows)
+
+
+def count_tests(actor: Actor) -> int:
+    """Return the number of test alerts in the last 24 hours, up to `MOST_COUNTED` + 1."""
+    return IncidentList(actor, IncidentFilter(tests=True, since=utcnow() - _RECENT)).count()
 
 
 def count_undecided(actor: Actor, site_id: int | None = None) -> int:
@@ -334,7 +347,9 @@ def _simply_met(
     of: type[Incident],
 ) -> list[ColumnElement[bool]]:
     """Return the conditions about an incident's own columns."""
-    met: list[ColumnElement[bool]] = []
+    met: list[ColumnElement[bool]] = [and_(of.is_test) if wanted.tests else ~of.is_test]
+    if wanted.newest_id is not None:
+        met.append(of.id <= wanted.newest_id)
     if wanted.risk is not None:
         met.append(of.risk_level == wanted.risk)
     if wanted.incident_type:

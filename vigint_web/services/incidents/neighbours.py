@@ -53,6 +53,7 @@ def _beside(actor: Actor, incident: Incident, *, later: bool) -> Incident | None
     here, there = tuple_(*columns), (incident.detected_at, incident.id)
     query = select(Incident).where(
         Incident.camera_id == incident.camera_id,
+        ~Incident.is_test,
         actor.scope(Incident.site_id),
         here > there if later else here < there,
     )
@@ -84,6 +85,7 @@ def _near(actor: Actor, incident: Incident, *, later: bool) -> list[Incident]:
         span,
         Incident.camera_id.is_not(None),
         Incident.id != incident.id,
+        ~Incident.is_test,
         actor.scope(Incident.site_id),
     )
     return list(db.session.scalars(query.order_by(at if later else at.desc()).limit(_READ)))

@@ -71,6 +71,7 @@ def _earlier(actor: Actor, site: Site, night: Night) -> list[Incident]:
         select(Incident)
         .where(
             Incident.site_id == site.id,
+            ~Incident.is_test,
             actor.scope(Incident.site_id),
             Incident.created_at >= night.begin,
             Incident.created_at < night.end,

@@ -117,7 +117,8 @@ class _Installation(Collector):
 
 
 def _of_rows() -> Iterator[Metric]:
-    yield _gauge("vigint_incidents", "Incidents recorded.", _number(Incident.id))
+    incidents = _number(Incident.id, ~Incident.is_test)
+    yield _gauge("vigint_incidents", "Incidents recorded, without test alerts.", incidents)
     yield _by("vigint_videos", "Videos by status.", "status", VideoStatus, _numbers(Video.status))
     yield _by(
         "vigint_mails", "Mails by state.", "state", NotificationState, _numbers(Notification.state)

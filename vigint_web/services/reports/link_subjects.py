@@ -17,6 +17,7 @@ class Subject:
     what: str
     where: str
     when: datetime
+    is_test: bool = False
 
 
 def subjects_of(links: Iterable[Link]) -> dict[int, Subject]:
@@ -62,6 +63,7 @@ def _of_incident(incident: Incident) -> Subject:
         what=incident.incident_type,
         where=", ".join(filter(None, (place, camera))),
         when=incident.detected_at,
+        is_test=incident.is_test,
     )
 
 

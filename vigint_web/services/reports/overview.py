@@ -5,7 +5,7 @@ from datetime import datetime, timedelta, tzinfo
 from itertools import zip_longest
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, func, select, true, union_all
+from sqlalchemy import ColumnElement, Select, exists, func, select, true, union_all
 from sqlalchemy.orm import InstrumentedAttribute
 
 from vigint_web.clock import utcnow
@@ -26,7 +26,7 @@ from vigint_web.models import (
 )
 from vigint_web.models.notification import WEBHOOK
 from vigint_web.services.core.actors import Actor
-from vigint_web.services.incidents.listing import count_undecided
+from vigint_web.services.incidents.listing import count_tests, count_undecided
 from vigint_web.services.reports.trends import (
     DayCount,
     Tally,
@@ -39,6 +39,8 @@ from vigint_web.services.reports.trends import (
 from vigint_web.services.sources.sources import count_sources
 
 _DAYS = 14
+# Up to here each site is read from its own index.
+_MOST_SITES = 50
 _LATEST = 6
 _SHOWN = 5
 _SHOWN_FAILED = 3
@@ -75,6 +77,8 @@ class Overview:
     mails_waiting: int
     # Counted up to a limit; see services/incidents/listing.py.
     undecided: int
+    # Of the last 24 hours, counted likewise; in no other number.
+    tests: int
     latest: list[Incident]
     sources_under_way: Shortened
     incidents_under_way: Shortened
@@ -98,7 +102,7 @@ class Overview:
     @property
     def is_empty(self) -> bool:
         """Return whether nothing was ever received."""
-        return not self.latest and not self.sources
+        return not self.latest and not self.tests and not self.sources
 
 
 @dataclass(frozen=True)
@@ -132,6 +136,7 @@ def overview(actor: Actor, zone: tzinfo) -> Overview:
         sources=count_sources(actor),
         mails_waiting=_count_waiting_mails(actor),
         undecided=count_undecided(actor),
+        tests=count_tests(actor),
         latest=_latest(actor),
         sources_under_way=_sources(actor, VideoStatus.UPLOADING, VideoStatus.PROCESSING),
         incidents_under_way=_incidents(actor, VideoStatus.UPLOADING, VideoStatus.PROCESSING),
@@ -191,7 +196,9 @@ def _tally(actor: Actor, edges: tuple[datetime, ...]) -> Tally:
 def _count(actor: Actor, start: datetime, end: datetime | None) -> ColumnElement[int]:
     def between(column: InstrumentedAttribute[datetime], when: ColumnElement[bool]) -> Any:
         query = select(func.count()).select_from(Incident)
-        query = query.where(_within(actor, Incident.site_id), when, column >= start)
+        query = query.where(
+            _within(actor, Incident.site_id), ~Incident.is_test, when, column >= start
+        )
         return (query if end is None else query.where(column < end)).scalar_subquery()
 
     fast = Incident.detected_at > Incident.created_at
@@ -229,23 +236,31 @@ def _count_waiting_mails(actor: Actor) -> int:
 
 
 def _latest(actor: Actor) -> list[Incident]:
-    query = select(Incident)
-    if actor.site_ids is not None:
+    """Return the incidents received last, without test alerts."""
+    query = select(Incident).where(~Incident.is_test)
+    sites = _sites_of(actor)
+    if len(sites) <= _MOST_SITES:
         # A few of each site, by its index; then the newest of these.
         newest = [
             select(
                 select(Incident.id)
-                .where(Incident.site_id == site_id)
-                .order_by(Incident.created_at.desc())
+                .where(Incident.site_id == site_id, ~Incident.is_test)
+                .order_by(Incident.id.desc())
                 .limit(_LATEST)
                 .subquery()
             )
-            for site_id in sorted(actor.site_ids)
+            for site_id in sites
         ]
         if not newest:
             return []
         query = query.where(Incident.id.in_(union_all(*newest)))
+    else:
+        query = query.where(actor.scope(Incident.site_id))
     return list(db.session.scalars(query.order_by(Incident.id.desc()).limit(_LATEST)))
+
+
+def _sites_of(actor: Actor) -> list[int]:
+    return list(db.session.scalars(select(Site.id).where(actor.scope(Site.id)).order_by(Site.id)))
 
 
 def _sources(actor: Actor, *states: VideoStatus, limit: int = _SHOWN) -> Shortened:
@@ -273,6 +288,9 @@ def _incidents(
             _among(actor, Incident.site_id),
         )
     )
+    if VideoStatus.FAILED not in states:
+        # A test that fails shows that an alert would; its progress is no work.
+        query = query.where(~Incident.is_test)
     if since is not None:
         query = query.where(Incident.created_at >= since)
     return _shortened(query, Incident.id.desc(), limit)
@@ -300,6 +318,7 @@ def _expiring(actor: Actor, now: datetime) -> Shortened:
             (Link.max_views.is_(None)) | (Link.views < Link.max_views),
             (Link.not_before.is_(None)) | (Link.not_before <= now),
             _among(actor, Link.site_id),
+            ~exists().where(Incident.video_id == Link.video_id, Incident.is_test),
         )
         .order_by(Link.expires_at, Link.id)
         .limit(_SHOWN)

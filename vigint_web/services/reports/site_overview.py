@@ -114,7 +114,7 @@ def _count_undecided(camera_ids: Sequence[int]) -> dict[int, int]:
     new = Incident.state == literal(IncidentState.NEW.value, literal_execute=True)
     some = (
         select(Incident.camera_id)
-        .where(Incident.camera_id == Camera.id, new)
+        .where(Incident.camera_id == Camera.id, new, ~Incident.is_test)
         .limit(MOST_OF_CAMERA + 1)
         .correlate(Camera)
         .subquery()
@@ -133,7 +133,7 @@ def _last(
     owner = Site if column is Incident.site_id else Camera
     newest = (
         select(Incident.id)
-        .where(column == owner.id, actor.scope(Incident.site_id))
+        .where(column == owner.id, ~Incident.is_test, actor.scope(Incident.site_id))
         .order_by(Incident.detected_at.desc())
         .limit(1)
         .correlate(owner)

@@ -13,6 +13,7 @@ from vigint_web.http.pages.request_models import (
 from vigint_web.models import IncidentState
 
 DEFAULT_LIMIT, LARGEST_LIMIT = 50, 200
+_TESTS = {"false": False, "true": True}
 _LARGEST_ID = 2**31 - 1
 _STATES = {state.value: state for state in IncidentState}
 _JUDGEMENTS = {state.value: state for state in (IncidentState.CONFIRMED, IncidentState.FALSE_ALARM)}
@@ -42,6 +43,10 @@ class IncidentsQuery(PageQuery):
     )
     decision: Annotated[IncidentState, one_of(_JUDGEMENTS)] | None = Field(
         None, description="Incidents with this judgement, also closed ones."
+    )
+    test: Annotated[bool, one_of(_TESTS)] = Field(
+        default=False,
+        description="True: test alerts instead of incidents, which have none of them.",
     )
     assignee: Annotated[str, address_in_query()] | None = Field(
         None,

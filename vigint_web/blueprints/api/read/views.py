@@ -59,7 +59,9 @@ def incidents() -> Response:
     if asked.assignee is not None and not names_staff:
         raise Forbidden("insufficient_scope")  # or addresses could be guessed
     assignee = None if asked.assignee is None else find_user_id(asked.assignee) or _NO_USER
-    wanted = IncidentFilter(state=asked.state, decision=asked.decision, assignee_id=assignee)
+    wanted = IncidentFilter(
+        state=asked.state, decision=asked.decision, assignee_id=assignee, tests=asked.test
+    )
     found = find_incidents(_actor(), wanted, Cursor(before=asked.before), asked.limit)
     assignees = assignees_of(found.rows) if names_staff else None
     return _answer("incidents", found, lambda row: incident_document(row, assignees))

@@ -44,6 +44,7 @@ def export() -> Response:
         _("Decided (%(zone)s)", zone=zone.key),
         _("Decided by"),
         _("Assigned to"),
+        _("Test"),
     ]
     name = f"vigint-incidents-{local(utcnow(), zone):%Y%m%d-%H%M}.csv"
     rows = [_cells(row, zone, labels) for row in exported.rows]
@@ -77,6 +78,7 @@ def _cells(row: ExportedIncident, zone: ZoneInfo, labels: dict[str, str | None])
         _time(row.decided_at, zone),
         author_words(row.decided_by) if row.decided_by else "",
         row.assignee,
+        _("TEST") if row.is_test else "",
     ]
 
 
