@@ -29,6 +29,7 @@ INSTEAD = {
     "sharing.revocation": 302,  # nothing is selected
     "sources.chosen_sources": 302,
     "review.chosen_incidents": 302,
+    "incidents.tests_to_delete": 302,  # there is none
 }
 ELSEWHERE = {"REMOTE_ADDR": "192.0.2.9"}  # not this machine itself
 # Routes whose argument does not identify a thing of a site.

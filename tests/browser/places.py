@@ -238,6 +238,10 @@ PLACES.add(
     Place("incident-beside", lambda filled: f"{_incident('ready')(filled)}?list=1"),
 )
 PLACES.add(
+    "incidents.tests_to_delete",
+    Place("tests-delete", _fixed("/incidents/delete-tests?tests=1")),
+)
+PLACES.add(
     "review.chosen_incidents",
     Place("incidents-chosen", lambda filled: "/incidents/chosen?" + _every_incident(filled)),
     *(
