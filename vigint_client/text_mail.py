@@ -35,6 +35,11 @@ _DETAILS = (
     ("analysis", "Analyse IA"),
 )
 
+# As in the server's mail.
+_TEST = (
+    "TEST\N{NO-BREAK SPACE}: ceci est une alerte d’essai, pas un incident. Il n’y a rien à faire."
+)
+
 
 def compose_text_mail(
     message: str,
@@ -59,8 +64,11 @@ def compose_text_mail(
             "Les images sont conservées sur le détecteur\N{NO-BREAK SPACE}: un second e-mail "
             "donnera le lien de la vidéo dès que le serveur les aura reçues."
         )
+    subject = _subject(incident_data, alert_type)
+    if incident_data.get("test") is True:
+        lines, subject = [_TEST, "", *lines], f"TEST – {subject}"
     mail = EmailMessage(policy=WholeWords())
-    mail["Subject"] = _subject(incident_data, alert_type)
+    mail["Subject"] = subject
     mail["From"] = _one_line(settings.sender)
     mail["To"] = ", ".join(_one_line(recipient) for recipient in recipients)
     mail["Date"] = email.utils.format_datetime(dt.datetime.now(dt.UTC))

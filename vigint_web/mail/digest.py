@@ -1,5 +1,6 @@
 """Compose mails about several things: gathered repeats, undeliverable mails."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -30,6 +31,7 @@ class RepeatFacts:
     detected_at: datetime
     clip: ClipFacts | None
     failure_code: str | None
+    is_test: bool = False
 
 
 @dataclass(frozen=True)
@@ -94,6 +96,7 @@ class UndeliverableMail:
     # Of an incident.
     detected_at: datetime | None = None
     zone: ZoneInfo | None = None
+    is_test: bool = False
 
 
 def compose_repeats(facts: RepeatsMail, config: Config) -> OutgoingMail:
@@ -126,11 +129,20 @@ def compose_repeats(facts: RepeatsMail, config: Config) -> OutgoingMail:
             # Mail programs show it in the thread of the first alert.
             headers["References"] = headers["In-Reply-To"] = facts.first_message_id
         subject = f"{subject} - {repeats}"
-        return composed("repeats", facts, config, subject=subject, headers=headers, **shown)
+        is_test = _all_are_tests(facts.repeats)
+        return composed(
+            "repeats", facts, config, subject=subject, headers=headers, is_test=is_test, **shown
+        )
+
+
+def _all_are_tests(listed: Sequence[RepeatFacts]) -> bool:
+    return bool(listed) and all(one.is_test for one in listed)
 
 
 def _shown(one: RepeatFacts, zone: ZoneInfo) -> dict[str, Any]:
     return {
+        # Of a mail about others too, the entry itself says it.
+        "is_test": one.is_test,
         "reference": one.reference,
         "risk": risk_in_words(one.risk_level),
         "message": one_line(paragraphs(one.message), 300),
@@ -170,7 +182,10 @@ def compose_digest(facts: DigestMail, config: Config) -> OutgoingMail:
             risk=risk,
         )
         headers = {"X-Vigint-Incident": facts.reference}
-        return composed("digest", facts, config, subject=subject, headers=headers, **shown)
+        is_test = _all_are_tests([one.fact for one in facts.entries])
+        return composed(
+            "digest", facts, config, subject=subject, headers=headers, is_test=is_test, **shown
+        )
 
 
 def compose_undeliverable(facts: UndeliverableMail, config: Config) -> OutgoingMail:
@@ -189,4 +204,12 @@ def compose_undeliverable(facts: UndeliverableMail, config: Config) -> OutgoingM
             ],
         }
         headers = {"X-Vigint-Incident": facts.reference} if facts.reference else {}
-        return composed("undeliverable", facts, config, subject=subject, headers=headers, **shown)
+        return composed(
+            "undeliverable",
+            facts,
+            config,
+            subject=subject,
+            headers=headers,
+            is_test=facts.is_test,
+            **shown,
+        )

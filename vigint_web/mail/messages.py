@@ -81,6 +81,7 @@ class AlertMail:
     confirmed: Confirmation | None = None
     # That of its times; None: the installation's.
     zone: ZoneInfo | None = None
+    is_test: bool = False
 
 
 @dataclass(frozen=True)
@@ -108,6 +109,7 @@ class LinkMail:
     confirmed: Confirmation | None = None
     # That of its times; None: the installation's.
     zone: ZoneInfo | None = None
+    is_test: bool = False
 
 
 class OutgoingMail(Message):
@@ -182,6 +184,7 @@ def compose_alert(facts: AlertMail, config: Config, locale: str | None = None) -
             config,
             subject=subject,
             headers={"X-Vigint-Incident": facts.reference},
+            is_test=facts.is_test,
             level=facts.risk_level,
             risk=risk_words(facts.risk_level),
             risk_in_words=risk_in_words(facts.risk_level),
@@ -231,10 +234,17 @@ def composed(
     *,
     subject: str,
     headers: Mapping[str, str] | None = None,
+    is_test: bool = False,
     **shown: object,
 ) -> OutgoingMail:
-    """Return a mail with text and HTML of equal content, in the current language."""
-    shown |= {"facts": facts, "subject": subject, **sender_of(config)}
+    """Return a mail with text and HTML of equal content, in the current language.
+
+    Args:
+        is_test: it is about a test alert; its subject and its first line say so.
+    """
+    if is_test:
+        subject = gettext("TEST – %(subject)s", subject=subject)
+    shown |= {"facts": facts, "subject": subject, "is_test": is_test, **sender_of(config)}
     return make_mail(
         config,
         recipient=facts.recipient,
@@ -313,6 +323,7 @@ def _about_link(template: str, subject: str, facts: LinkMail, config: Config) ->
         facts,
         config,
         subject=subject,
+        is_test=facts.is_test,
         when=moment_of(seen, zone) if seen is not None else None,
         verified=verification(facts.confirmed, seen, zone) if seen is not None else "",
         locale=facts.locale or config.default_locale,

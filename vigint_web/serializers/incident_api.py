@@ -69,6 +69,8 @@ class DecisionDocument(TypedDict):
 class StatusDocument(AcceptedDocument):
     """The state of an incident's clip and of every mail."""
 
+    # A test alert, not an incident.
+    test: bool
     state: Encoding
     file_hash: str | None
     size: int | None
@@ -141,6 +143,7 @@ def status_document(incident: Incident) -> StatusDocument:
     settled = video is None or video.is_settled
     return {
         **accepted_document(incident),
+        "test": incident.is_test,
         "state": _state(video),
         "file_hash": video.original_sha256 if video and encoded else None,
         "size": video.streamed_size if video else None,

@@ -127,6 +127,7 @@ def _incident(incident: Incident) -> dict[str, Any]:
     return {
         "id": incident.reference,
         "reference": incident.reference,
+        "test": incident.is_test,
         "message": incident.message,
         "incident_type": incident.incident_type,
         "risk_level": incident.risk_level,

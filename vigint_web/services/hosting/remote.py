@@ -187,6 +187,7 @@ def _metadata(incident: Incident, video: Video) -> dict[str, Any]:
         "site": incident.site_name or incident.site.name,
         "camera": incident.camera.name if incident.camera else None,
         "detected_at": incident.detected_at.isoformat(),
+        "test": True if incident.is_test else None,
     }
     return {name: value for name, value in metadata.items() if value not in (None, "")}
 

@@ -168,6 +168,7 @@ def _video_of(link: Link, incident: Incident | None) -> dict[str, Any]:
             "detected_at": incident.detected_at,
             "confirmed": confirmation_of(incident),
             "zone": zone_of(incident.site),
+            "is_test": incident.is_test,
         }
     source = find_source_of(link.video_id)
     if source is None:
@@ -214,6 +215,7 @@ def facts_of(
         camera=incident.camera.name if incident.camera else None,
         detected_at=incident.detected_at,
         confirmed=confirmation_of(incident),
+        is_test=incident.is_test,
         zone_assumed=incident.zone_assumed,
         frame_count=incident.frame_count,
         confidence=incident.confidence,
@@ -312,6 +314,7 @@ def _repeat_facts(row: Notification, incident: Incident, tokens: dict[str, int])
         detected_at=incident.detected_at,
         clip=clip,
         failure_code=None if clip is not None else failure_of(row, incident),
+        is_test=incident.is_test,
     )
 
 
@@ -363,6 +366,7 @@ def _failures(notification: Notification) -> UndeliverableMail:
         reference=owner.reference if owner is not None else None,
         about=_what(owner) if owner is not None else "",
         detected_at=owner.detected_at if owner is not None else None,
+        is_test=owner is not None and owner.is_test,
         failures=tuple((one.recipient, one.refused or one.error or "") for one in failed),
         page=addresses.incident_page(incident.reference)
         if incident is not None
