@@ -227,7 +227,7 @@ def test_every_page_of_a_person_can_be_read(
 
 def test_sites_are_added_and_renamed_once_each(admin: Person, lyon: Site) -> None:
     def saved(address: str, name: str) -> int:
-        return admin.post(address, page="/sites/add", name=name, locale="").status_code
+        return int(admin.post(address, page="/sites/add", name=name, locale="").status_code)
 
     assert saved("/sites/add", "  Dépôt   de Rungis ") == 302
     added = db.session.query(Site).filter_by(name="Dépôt de Rungis").one()
