@@ -144,6 +144,7 @@ class Populated:
             ("ready", "processing", "failed", "text_only", "unsent", "waiting", "revoked")
         ):
             self._incident(site_id, number, kind)
+        self._test_alert()
         for number, kind in self._kinds(("ready", "processing", "failed", "uploading")):
             self._source(number, kind)
         for number, name in enumerate(islice(cycle(self._words.names), few + 1)):
@@ -167,6 +168,12 @@ class Populated:
     def _back(self, number: int) -> datetime:
         """Return the time of an entry: the first now, the others increasingly older."""
         return self.now - timedelta(minutes=7 * number * number + self._dice.randint(0, 6))
+
+    def _test_alert(self) -> None:
+        incident = self._library.incident_of(self._library.incident(b"x"))
+        incident.is_test = True
+        incident.incident_type = self._word(self._words.names, 0)[:100]
+        self.filled.incidents["test"] = incident.reference
 
     def _incident(self, site_id: int, number: int, kind: str) -> None:
         words = self._words

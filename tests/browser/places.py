@@ -226,7 +226,7 @@ PLACES.add(
     "incidents.show",
     *(
         Place(f"incident-{kind}", _incident(kind))
-        for kind in ("ready", "processing", "failed", "text_only", "unsent", "revoked")
+        for kind in ("ready", "processing", "failed", "text_only", "unsent", "revoked", "test")
     ),
 )
 PLACES.add(

@@ -74,14 +74,22 @@ def test_a_slash_opens_the_search_and_escape_closes_it(window: Windows, post_som
 
 def test_j_and_k_go_from_row_to_row(window: Windows, post_some: Any) -> None:
     references = post_some("Pas à pas", 3)
-    page = window(logged_in=True)
+    keys = (("j", 0), ("j", 1), ("j", 2), ("j", 2), ("k", 1))
+    page = window(logged_in=True, size=(1000, 800))
     page.goto("/incidents/?q=Pas+%C3%A0+pas")
-    for key, place in (("j", 0), ("j", 1), ("j", 2), ("j", 2), ("k", 1)):
+    for key, place in keys:
         page.keyboard.press(key)
-        row = page.locator(f"[data-part='{references[place]}'] .inbox-type")
-        expect(row).to_be_focused()
+        expect(page.locator(f"[data-part='{references[place]}'] .inbox-type")).to_be_focused()
     page.keyboard.press("Enter")
     page.wait_for_url(f"**/incidents/{references[1]}/**")
+    # Beside the list each step opens the incident, which then has the focus.
+    wide = window(logged_in=True)
+    wide.goto("/incidents/?q=Pas+%C3%A0+pas")
+    for key, place in keys:
+        wide.keyboard.press(key)
+        wide.wait_for_url(f"**/incidents/{references[place]}/**")
+        row = wide.locator(f"[data-part='{references[place]}'] .inbox-type")
+        expect(row).to_have_attribute("aria-current", "true")
 
 
 def test_rows_are_selected_by_touch(window: Windows, post_some: Any) -> None:

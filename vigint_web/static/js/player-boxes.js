@@ -24,6 +24,8 @@ export class Boxes {
     parts.boxes.addEventListener("click", () => this.toggle());
     for (const event of ["loadedmetadata", "resize"]) video.addEventListener(event, () => this.place());
     new ResizeObserver(() => this.place()).observe(video);
+    // The last picture is shown, whether the browser has reported it or not.
+    video.addEventListener("ended", () => this.draw());
     root.addEventListener("fullscreenchange", () => this.place());
     if (!video.requestVideoFrameCallback) video.addEventListener("play", () => this.run());
     this.show();
@@ -102,7 +104,7 @@ export class Boxes {
     const isPoster = !player.root.classList.contains("vp-begun") && video.currentTime === 0;
     if (isPoster) return video.hasAttribute("poster") ? this.posterAt : null;
     if (player.isSearching || video.seeking) return undefined;
-    const at = player.shown ?? video.currentTime;
+    const at = video.ended ? Infinity : (player.shown ?? video.currentTime);
     // The last picture stays.
     return Math.min(at, (this.player.length || Infinity) - 2 * ROUNDING);
   }

@@ -32,6 +32,7 @@ from vigint_web.http.security.identity import actor, can
 from vigint_web.i18n.formats import reader_zone
 from vigint_web.i18n.reasons import reason_words
 from vigint_web.i18n.refusals import error_sentence
+from vigint_web.i18n.timezones import offset_of
 from vigint_web.models import Incident, IncidentState, Notification, RiskLevel
 from vigint_web.permissions import Permission
 from vigint_web.services.accounts.sites import list_sites
@@ -237,11 +238,15 @@ def live(reference: str) -> Response:
 
 def _shown(reference: str, walk: Walk) -> dict[str, Any]:
     incident = incidents.get_incident(actor(), reference)
+    listed = offset_of(reader_zone(), incident.detected_at)
     use_zone(zone_of(incident.site))
+    here = offset_of(reader_zone(), incident.detected_at)
     notifications = incidents.notifications_of(incident.id)
     settled = incident.video is None or incident.video.is_settled
     return {
         "incident": incident,
+        # Where its times differ from those of the list.
+        "offset": here if here != listed else None,
         "video": incident.video,
         "notifications": notifications,
         # Mails contain live links.
