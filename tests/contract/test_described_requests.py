@@ -98,7 +98,8 @@ def test_views_of_the_api_read_queries_and_bodies_by_models(path: Path) -> None:
 
 def test_every_fact_is_read_and_every_other_member_is_kept() -> None:
     settings = IntakeSettings(ZoneInfo("Europe/Paris"))
-    data = dict.fromkeys(IncidentFactsBody.model_fields, "0.5")
+    # Anything but JSON true is no mark of a test, and kept like an unknown member.
+    data = {**dict.fromkeys(IncidentFactsBody.model_fields, "0.5"), "test": True}
     facts = parse_incident({"incident_data": {**data, "weather": "rain"}}, settings)
     assert facts.extra == {"weather": "rain"}
     whole = {**dict.fromkeys(IncidentBody.model_fields), "message": "m", "other": 1}
