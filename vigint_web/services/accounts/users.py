@@ -2,7 +2,7 @@
 
 from dataclasses import asdict, dataclass
 
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, Select, func, or_, select
 
 from vigint_web.clock import utcnow
 from vigint_web.config.email import EmailConfig
@@ -197,3 +197,13 @@ def _check(email: str, password: str) -> None:
     mistakes += passwords.mistakes_in(password, address_words(email))
     if mistakes:
         raise Invalid(mistakes)
+
+
+def select_users_of(sites: ColumnElement[bool]) -> Select[User]:
+    """Return the query of the active users who may see some sites, by address.
+
+    Args:
+        sites: a condition about `Site`.
+    """
+    may_see = or_(User.role == Role.ADMIN, User.sites.any(sites))
+    return select(User).where(User.active, may_see).order_by(User.email)

@@ -1,19 +1,21 @@
 """Assign incidents to users."""
 
-from sqlalchemy import or_, select, update
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from vigint_web.errors import AssignedMeanwhile, Invalid, Mistake, MistakeCode
 from vigint_web.extensions import db
 from vigint_web.models import ActKind, Incident, IncidentAct, Role, Site, User
 from vigint_web.permissions import Permission, may
-from vigint_web.services.accounts.users import normalise_email
+from vigint_web.services.accounts.users import normalise_email, select_users_of
 from vigint_web.services.core.actors import Actor
 from vigint_web.services.core.transactions import change, transaction
 from vigint_web.services.incidents.incidents import get_incident
 from vigint_web.services.review.acts import add_act
 from vigint_web.services.review.confidentiality import may_read
 from vigint_web.services.review.named_requests import Named, do_once, find_repeated
+
+_WORKING = [role for role in Role if may(role, Permission.MANAGE_INCIDENTS)]
 
 
 def assignable(site_id: int, incident_id: int | None = None) -> list[User]:
@@ -22,24 +24,16 @@ def assignable(site_id: int, incident_id: int | None = None) -> list[User]:
     Args:
         incident_id: only those who may see this incident.
     """
-    roles = [role for role in Role if may(role, Permission.MANAGE_INCIDENTS)]
-    granted = User.sites.any(Site.id == site_id)
-    query = select(User).where(
-        User.active, User.role.in_(roles), or_(User.role == Role.ADMIN, granted)
-    )
+    query = select_users_of(Site.id == site_id).where(User.role.in_(_WORKING))
     if incident_id is not None:
         query = query.where(may_read(incident_id))
-    return list(db.session.scalars(query.order_by(User.email)))
+    return list(db.session.scalars(query))
 
 
 def assignable_by(actor: Actor) -> list[User]:
     """Return the users who may work on incidents of the actor's sites, by address."""
-    roles = [role for role in Role if may(role, Permission.MANAGE_INCIDENTS)]
-    granted = User.sites.any(actor.scope(Site.id))
-    query = select(User).where(
-        User.active, User.role.in_(roles), or_(User.role == Role.ADMIN, granted)
-    )
-    return list(db.session.scalars(query.order_by(User.email)))
+    query = select_users_of(actor.scope(Site.id)).where(User.role.in_(_WORKING))
+    return list(db.session.scalars(query))
 
 
 def assign(actor: Actor, reference: str, user_id: int | None, *, seen: int | None) -> Incident:

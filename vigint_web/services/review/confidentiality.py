@@ -25,6 +25,7 @@ from vigint_web.models import (
     User,
 )
 from vigint_web.permissions import Permission, may
+from vigint_web.services.accounts.users import select_users_of
 from vigint_web.services.core.actors import Actor
 from vigint_web.services.core.count_changes import note_change
 from vigint_web.services.core.hidden_rows import EVERY_ROW
@@ -72,9 +73,7 @@ def restriction_of(incident_id: int) -> Restriction:
 
 def possible_readers(site_id: int) -> list[User]:
     """Return the users who may see a site's incidents, by address."""
-    granted = User.sites.any(Site.id == site_id)
-    query = select(User).where(User.active, or_(User.role == Role.ADMIN, granted))
-    return list(db.session.scalars(query.order_by(User.email)))
+    return list(db.session.scalars(select_users_of(Site.id == site_id)))
 
 
 def confidential_among(incident_ids: Collection[int]) -> set[int]:
