@@ -160,6 +160,7 @@ def test_no_key_leads_there(app: Flask, secret: Secret) -> None:
     assert shown >= 3
 
 
+@pytest.mark.usefixtures("clock")  # pages print the minute they are made in
 @pytest.mark.parametrize("role", ROLES)
 def test_no_page_changes_by_it(app: Flask, library: Library, reader: Person, role: Role) -> None:
     """Not a line, not a count, not a chart: as if it had never been received."""

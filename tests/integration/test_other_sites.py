@@ -192,6 +192,7 @@ def test_the_keys_of_another_site_find_nothing(app: Flask, other: Other) -> None
     assert tried >= 4
 
 
+@pytest.mark.usefixtures("clock")  # pages print the minute they are made in
 @pytest.mark.parametrize("role", [Role.OPERATOR, Role.VIEWER])
 def test_no_page_changes_by_what_they_do(app: Flask, library: Library, role: Role) -> None:
     """Not a line, not a count, not a chart."""
