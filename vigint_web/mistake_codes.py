@@ -103,3 +103,4 @@ class MistakeCode(StrEnum):
     END_IS_OVER = "end_is_over"
     END_AFTER_PURGE = "end_after_purge"
     BEGINS_AFTER_END = "begins_after_end"
+    SHARING_REASON_MISSING = "sharing_reason_missing"

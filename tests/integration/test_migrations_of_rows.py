@@ -236,6 +236,23 @@ def test_only_the_alerts_that_the_dashboard_sent_itself_become_tests(first: Flas
         assert not connection.scalar(sa.text("SELECT is_test FROM incidents WHERE id = 5"))
 
 
+def test_sharing_before_reasons_needs_none(first: Flask) -> None:
+    flask_migrate.upgrade(revision="0021")
+    _fill(_tables(), 2)
+    flask_migrate.upgrade(revision="0033")
+    before = _tables()
+    flask_migrate.upgrade()
+    sites = before.tables["sites"]
+    with db.engine.begin() as connection:
+        # A process of the version before knows no such setting.
+        row = {column.name: _value(column, 3) for column in sites.columns}
+        connection.execute(sites.insert().values(**row))
+        required = connection.scalars(sa.text("SELECT sharing_needs_reason FROM sites")).all()
+        assert [bool(value) for value in required] == [False] * 3
+        reasons = connection.scalars(sa.text("SELECT reason FROM links")).all()
+        assert list(reasons) == [None, None]
+
+
 def test_the_way_down_leads_back_to_the_first_revision(first: Flask) -> None:
     before = _shape()
     flask_migrate.upgrade()

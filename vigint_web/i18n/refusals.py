@@ -153,6 +153,9 @@ _MISTAKES: Mapping[MistakeCode, LazyString | str] = {
     MistakeCode.BEGINS_AFTER_END: _(
         "The link would expire before it starts working. Choose an earlier start."
     ),
+    MistakeCode.SHARING_REASON_MISSING: _(
+        "Say why the video is shared: the settings of this site require a reason."
+    ),
 }
 
 

@@ -52,6 +52,8 @@ class Link(Watched, Base):
     # The sharer, who is notified of the first use.
     created_by_id: Mapped[int | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"))
     note: Mapped[str] = mapped_column(Text, default="")
+    # Why a person or a program shared it; never shown to the recipient.
+    reason: Mapped[str | None] = mapped_column(Text)
     first_played_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
     video: Mapped[Video] = relationship(lazy="joined")

@@ -3,7 +3,7 @@
 from datetime import date, datetime
 from enum import StrEnum
 
-from sqlalchemy import Date, ForeignKey, Index, String, UniqueConstraint, func, true
+from sqlalchemy import Date, ForeignKey, Index, String, UniqueConstraint, false, func, true
 from sqlalchemy.ext.hybrid import hybrid_property
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 from sqlalchemy.sql.elements import ColumnElement
@@ -35,6 +35,8 @@ class Site(Base):
     timezone: Mapped[str | None] = mapped_column(String(64))
     locale: Mapped[str | None] = mapped_column(String(8))
     cooldown_seconds: Mapped[int | None]
+    # Sharing one of its videos requires a reason; alerts never wait for one.
+    sharing_needs_reason: Mapped[bool] = mapped_column(default=False, server_default=false())
 
 
 class Camera(Base):

@@ -92,7 +92,7 @@ class IncidentsDocument(TypedDict):
 
 
 class LinkDocument(TypedDict):
-    """One permission to see one video, without its token."""
+    """One permission to see one video, without its token; `reason` is why it was shared."""
 
     id: int
     video_id: str
@@ -107,6 +107,7 @@ class LinkDocument(TypedDict):
     views: int
     max_views: int | None
     full_access: bool
+    reason: str | None
     accesses_url: str
 
 
@@ -214,6 +215,7 @@ def link_document(link: Link) -> LinkDocument:
         "views": link.views,
         "max_views": link.max_views,
         "full_access": link.full_access,
+        "reason": link.reason,
         "accesses_url": addresses.accesses_document(link.id),
     }
 

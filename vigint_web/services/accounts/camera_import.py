@@ -1,8 +1,7 @@
 """Import cameras: plan what each row would do, then do exactly that."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import TypeVar
 
 from sqlalchemy import select
 from sqlalchemy.orm import joinedload
@@ -30,8 +29,6 @@ from vigint_web.services.audit import trail
 from vigint_web.services.core.actors import Actor
 from vigint_web.services.core.csv_input import Line
 from vigint_web.services.core.transactions import transaction
-
-Value = TypeVar("Value")
 
 COLUMNS = (
     "site",
@@ -175,11 +172,11 @@ def _facts(cells: Cells, facts: CameraFacts) -> CameraFacts:
     """Return the values with those of the columns that the file has."""
     number, day = whole_number, calendar_day
     if cells.has("films"):
-        facts = replace(facts, legal_regime=_one_of(cells, "films", REGIMES))
+        facts = replace(facts, legal_regime=cells.one_of("films", REGIMES))
     if cells.has("authorisation_number"):
         facts = replace(facts, authorisation_number=cells.line("authorisation_number"))
     if cells.has("sound"):
-        facts = replace(facts, keeps_sound=bool(_one_of(cells, "sound", SOUNDS)))
+        facts = replace(facts, keeps_sound=bool(cells.one_of("sound", SOUNDS)))
     try:
         if cells.has("authorisation_ends"):
             ends = day(cells.line("authorisation_ends"), "authorisation_ends")
@@ -191,10 +188,3 @@ def _facts(cells: Cells, facts: CameraFacts) -> CameraFacts:
     except Invalid as error:
         cells.add(error)
     return facts
-
-
-def _one_of(cells: Cells, key: str, values: Mapping[str, Value]) -> Value | None:
-    text = cells.line(key)
-    if text not in values:
-        cells.add(Mistake(MistakeCode.CELL_NOT_ONE_OF, key, {"text": text[:60]}))
-    return values.get(text)

@@ -6,9 +6,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
-from vigint_web.errors import Conflict, Invalid, Mistake
+from vigint_web.errors import Conflict, Invalid, Mistake, MistakeCode
+
+Value = TypeVar("Value")
 
 
 class Outcome(StrEnum):
@@ -118,6 +120,13 @@ class Cells:
     def text(self, key: str) -> str:
         """Return a text of several lines; empty without the column."""
         return self._cells.get(key, "").replace("\r\n", "\n").strip()
+
+    def one_of(self, key: str, values: Mapping[str, Value]) -> Value | None:
+        """Return what a cell names; None for anything else, which is added as a mistake."""
+        text = self.line(key)
+        if text not in values:
+            self.add(Mistake(MistakeCode.CELL_NOT_ONE_OF, key, {"text": text[:60]}))
+        return values.get(text)
 
     def add(self, error: Invalid | Mistake) -> None:
         """Add why the row is refused."""

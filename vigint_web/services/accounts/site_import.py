@@ -29,7 +29,11 @@ from vigint_web.services.core.actors import Actor
 from vigint_web.services.core.csv_input import Line
 from vigint_web.services.core.transactions import transaction
 
-COLUMNS = ("short_name", "name", "address", "time_zone", "language", "cool_down")
+COLUMNS = (
+    "short_name", "name", "address", "time_zone", "language", "cool_down", "reason_for_sharing",
+)  # fmt: skip
+# Whether a reason is required, by what a cell says.
+REASONS = {"required": True, "optional": False, "": False}
 REQUIRED = ("name",)
 _SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,63})", re.ASCII)
 
@@ -61,6 +65,7 @@ def export_sites() -> Iterator[dict[str, str]]:
             "time_zone": site.timezone or "",
             "language": site.locale or "",
             "cool_down": "" if seconds is None else str(seconds),
+            "reason_for_sharing": "required" if site.sharing_needs_reason else "optional",
         }
 
 
@@ -119,6 +124,9 @@ def _planned(line: Line, known: _Known) -> PlannedRow:
         facts = replace(facts, timezone=cells.line("time_zone") or None)
     if cells.has("language"):
         facts = replace(facts, locale=cells.line("language") or None)
+    if cells.has("reason_for_sharing"):
+        needed = bool(cells.one_of("reason_for_sharing", REASONS))
+        facts = replace(facts, sharing_needs_reason=needed)
     if cells.has("cool_down"):
         try:
             seconds = whole_number(cells.line("cool_down"), "cool_down")

@@ -46,6 +46,7 @@ class SiteFacts:
     timezone: str | None = None
     locale: str | None = None
     cooldown_seconds: int | None = None
+    sharing_needs_reason: bool = False
 
 
 def default_site() -> Site:
@@ -152,7 +153,12 @@ def zone_for(actor: Actor, site_id: int) -> ZoneInfo:
 def facts_of(site: Site) -> SiteFacts:
     """Return the current values of a site."""
     return SiteFacts(
-        site.name, site.address or "", site.timezone, site.locale, site.cooldown_seconds
+        site.name,
+        site.address or "",
+        site.timezone,
+        site.locale,
+        site.cooldown_seconds,
+        site.sharing_needs_reason,
     )
 
 
@@ -195,7 +201,9 @@ def add_site(actor: Actor, wanted: SiteFacts | str, slug: str | None = None) -> 
         site = Site(slug=slug or free_slug(facts.name, _slugs()), **columns_of(facts))
         session.add(site)
         session.flush()
-        given = {name: value for name, value in asdict(facts).items() if value not in (None, "")}
+        given = {
+            name: value for name, value in asdict(facts).items() if value not in (None, "", False)
+        }
         trail.record(actor, "site:added", f"site:{site.id}", site_id=site.id, **given)
     return site
 

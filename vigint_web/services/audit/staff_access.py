@@ -58,6 +58,19 @@ def downloads_of(subject: str, actions: Iterable[str], limit: int = 20) -> list[
     return list(db.session.scalars(_newest_of(subject, actions).limit(limit)))
 
 
+def later_reasons(links: Iterable[int]) -> dict[int, AuditEvent]:
+    """Return the events in which links were handed over with a reason given only then, by link."""
+    subjects = {f"link:{link}": link for link in links}
+    if not subjects:
+        return {}
+    query = select(AuditEvent).where(
+        AuditEvent.action.in_(["link:sent_again", "link:shown"]),
+        AuditEvent.subject.in_(list(subjects)),
+    )
+    events = db.session.scalars(query.order_by(AuditEvent.id))
+    return {subjects[event.subject]: event for event in events if event.detail.get("reason")}
+
+
 def _newest_of(subject: str, actions: Iterable[str]) -> Select[AuditEvent]:
     return (
         select(AuditEvent)

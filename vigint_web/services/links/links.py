@@ -29,11 +29,13 @@ def mint_link(
     max_views: int | None = None,
     full_access: bool = False,
     note: str = "",
+    reason: str = "",
 ) -> Link:
     """Add a link to a video. It never outlives the footage's own date of deletion.
 
     Args:
         hours: validity from now; with neither this nor `until` it does not expire.
+        reason: why it is shared; the recipient never sees it.
     """
     # Whole seconds: the token contains them, and the row must give the same token for ever.
     now = utcnow().replace(microsecond=0)
@@ -56,6 +58,7 @@ def mint_link(
             max_views=max_views,
             full_access=full_access,
             note=note,
+            reason=reason or None,
             api_key_id=actor.api_key_id,
             created_by=actor.label,
             created_by_id=actor.user_id,
@@ -70,6 +73,7 @@ def mint_link(
             video=video.public_id,
             audience=audience.value,
             recipient=recipient,
+            **({"reason": reason} if reason else {}),
         )
     return link
 

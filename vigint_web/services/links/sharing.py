@@ -10,7 +10,7 @@ from vigint_web.clock import utcnow
 from vigint_web.config.values import is_mailbox
 from vigint_web.errors import Conflict, Invalid, Mistake, MistakeCode
 from vigint_web.extensions import db
-from vigint_web.models import Audience, Link, NotificationKind, Video, VideoStatus
+from vigint_web.models import Audience, Link, NotificationKind, Site, Video, VideoStatus
 from vigint_web.services.audit import trail
 from vigint_web.services.core.actors import Actor
 from vigint_web.services.core.transactions import change, read_again, transaction
@@ -23,6 +23,7 @@ MOST_AT_ONCE = 1000
 # The number of recent links searched for addresses that a form suggests.
 _LATEST_LINKS = 2000
 _MOST_KNOWN = 100
+LONGEST_REASON = 500
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,8 @@ class Terms:
     max_views: int | None = None
     full_access: bool = False
     note: str = ""
+    # Why it is shared; the recipient never sees it.
+    reason: str = ""
 
 
 def share_video(
@@ -62,6 +65,7 @@ def share_video(
                 max_views=terms.max_views,
                 full_access=terms.full_access,
                 note=terms.note,
+                reason=terms.reason.strip(),
             )
             for address in wanted
         ]
@@ -99,7 +103,7 @@ def _mistakes(recipients: Sequence[str], terms: Terms, video: Video) -> list[Mis
     mistakes += expiry_mistakes(terms.expires_at, video, now)
     if terms.not_before is not None and terms.not_before >= terms.expires_at:
         mistakes.append(Mistake(MistakeCode.BEGINS_AFTER_END, "not_before"))
-    return mistakes
+    return mistakes + reason_mistakes(terms.reason, video.site_id)
 
 
 def not_an_address(text: str) -> Mistake:
@@ -114,6 +118,21 @@ def expiry_mistakes(expires_at: datetime, video: Video, now: datetime) -> list[M
     if video.purge_at is not None and expires_at > video.purge_at:
         return [Mistake(MistakeCode.END_AFTER_PURGE, "expires_at")]
     return []
+
+
+def reason_mistakes(reason: str, site_id: int) -> list[Mistake]:
+    """Return what is wrong with a reason: too long, or missing where the site requires one."""
+    if len(reason.strip()) > LONGEST_REASON:
+        return [Mistake(MistakeCode.TOO_LONG, "reason", {"most": LONGEST_REASON})]
+    if not reason.strip() and needs_reason(site_id):
+        return [Mistake(MistakeCode.SHARING_REASON_MISSING, "reason")]
+    return []
+
+
+def needs_reason(site_id: int) -> bool:
+    """Return whether sharing a video of this site requires a reason."""
+    site = db.session.get(Site, site_id)
+    return site is not None and site.sharing_needs_reason
 
 
 def change_expiry(actor: Actor, link_id: int, expires_at: datetime) -> Link:
@@ -159,11 +178,15 @@ def set_end(actor: Actor, link: Link, audience: Audience, expires_at: datetime |
     return link
 
 
-def send_again(actor: Actor, link_id: int) -> Link:
+def send_again(actor: Actor, link_id: int, reason: str = "") -> Link:
     """Mail a link to its recipient once more.
+
+    Args:
+        reason: why it is shared, of a link without a reason.
 
     Raises:
         Conflict: it is no longer valid, or has no recipient.
+        Invalid: the reason is too long, or missing where the site requires one.
     """
     with transaction():
         link = get_link(actor, link_id)
@@ -171,23 +194,44 @@ def send_again(actor: Actor, link_id: int) -> Link:
         # A webhook has a name instead of a mailbox.
         if link.revoked_at is not None or over or not is_mailbox(link.recipient or ""):
             raise Conflict
+        given = _give_reason(link, reason)
         queue_mail(link.id, NotificationKind.SHARED, link.recipient or "")
-        trail.record(actor, "link:sent_again", f"link:{link_id}", site_id=link.site_id)
+        trail.record(actor, "link:sent_again", f"link:{link_id}", site_id=link.site_id, **given)
     return link
 
 
-def reveal_link(actor: Actor, link_id: int) -> str:
+def reveal_link(actor: Actor, link_id: int, reason: str = "") -> str:
     """Return a person's link for reading or copying; audited.
+
+    Args:
+        reason: why it is shared, of a link without a reason.
 
     Raises:
         Conflict: it is revoked, or a program's.
+        Invalid: the reason is too long, or missing where the site requires one.
     """
     with transaction():
         link = get_link(actor, link_id)
         if link.revoked_at is not None or link.audience != Audience.PERSON:
             raise Conflict
-        trail.record(actor, "link:shown", f"link:{link_id}", site_id=link.site_id)
+        given = _give_reason(link, reason)
+        trail.record(actor, "link:shown", f"link:{link_id}", site_id=link.site_id, **given)
     return private_url(link, link.video.public_id)
+
+
+def _give_reason(link: Link, reason: str) -> dict[str, str]:
+    """Store why a link is shared, once; return what the audit trail records of it.
+
+    Raises:
+        Invalid: the reason is too long, or missing where the site requires one.
+    """
+    if link.reason:
+        return {}
+    mistakes = reason_mistakes(reason, link.site_id)
+    if mistakes:
+        raise Invalid(mistakes)
+    link.reason = reason.strip() or None
+    return {"reason": link.reason} if link.reason else {}
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,16 @@ from typing import Any
 from sqlalchemy import select
 
 from vigint_web.extensions import db
-from vigint_web.models import Incident, Link, Notification, NotificationState, Video, VideoStatus
-from vigint_web.services.audit.staff_access import downloads_of
+from vigint_web.models import (
+    AuditEvent,
+    Incident,
+    Link,
+    Notification,
+    NotificationState,
+    Video,
+    VideoStatus,
+)
+from vigint_web.services.audit.staff_access import downloads_of, later_reasons
 from vigint_web.services.incidents.downloads import DOWNLOADED
 from vigint_web.services.review.acts import acts_of
 
@@ -39,9 +47,10 @@ class Moment:
     Args:
         kind: the value of a MomentKind or an ActKind.
         who: the actor of an act or a download; the recipient of a mail or a link.
-        text: a note.
+        text: a note; of a link the recipient.
         reason: the code of a false alarm's reason.
         assignee: the address of a user.
+        why: the reason for sharing.
     """
 
     at: datetime
@@ -50,6 +59,7 @@ class Moment:
     text: str = ""
     reason: str | None = None
     assignee: str | None = None
+    why: str = ""
 
 
 def timeline_of(incident: Incident, notifications: list[Notification]) -> list[Moment]:
@@ -106,6 +116,7 @@ def _watched(video_id: int | None) -> Iterator[Moment]:
     if video_id is None:
         return
     query = select(
+        Link.id,
         Link.recipient,
         Link.minted_at,
         Link.created_by,
@@ -113,15 +124,22 @@ def _watched(video_id: int | None) -> Iterator[Moment]:
         Link.first_played_at,
         Link.revoked_at,
         Link.revoked_by,
+        Link.reason,
     )
-    for link in db.session.execute(query.where(Link.video_id == video_id)):
-        yield from _of_link(link)
+    links = db.session.execute(query.where(Link.video_id == video_id)).all()
+    later = later_reasons(link.id for link in links if link.reason)
+    for link in links:
+        yield from _of_link(link, later.get(link.id))
 
 
-def _of_link(link: Any) -> Iterator[Moment]:
-    recipient = link.recipient or ""
-    if link.created_by_id is not None:
-        yield Moment(link.minted_at, MomentKind.SHARED, link.created_by, text=recipient)
+def _of_link(link: Any, later: AuditEvent | None) -> Iterator[Moment]:
+    recipient, why = link.recipient or "", link.reason or ""
+    # Alerts are shared by no one, until a person hands their link over.
+    if link.created_by_id is not None or (why and later is None):
+        first = "" if later is not None else why
+        yield Moment(link.minted_at, MomentKind.SHARED, link.created_by, text=recipient, why=first)
+    if later is not None:
+        yield Moment(later.at, MomentKind.SHARED, later.actor, text=recipient, why=why)
     if link.first_played_at is not None:
         yield Moment(link.first_played_at, MomentKind.WATCHED, recipient)
     if link.revoked_at is not None:

@@ -21,6 +21,7 @@ _TITLES: Mapping[str, LazyString] = {
     "time_zone": _("Time zone"),
     "language": _LANGUAGE,
     "cool_down": _("Cool-down in seconds"),
+    "reason_for_sharing": _("Reason for sharing"),
     "site": _("Site"),
     "detector_name": _("Name used by the detector"),
     "films": _("What it films is"),
@@ -39,6 +40,7 @@ FIELDS: Mapping[str, LazyString] = {
     "timezone": _TITLES["time_zone"],
     "locale": _LANGUAGE,
     "cooldown_seconds": _TITLES["cool_down"],
+    "sharing_needs_reason": _TITLES["reason_for_sharing"],
     "legal_regime": _TITLES["films"],
     "keeps_sound": _TITLES["sound"],
 }
@@ -47,10 +49,12 @@ _FILMS: Mapping[str, LazyString] = {
     "closed": _("not open to the public"),
 }
 _SOUND: Mapping[str, LazyString] = {"kept": _("kept"), "removed": _("removed")}
+_REASONS: Mapping[str, LazyString] = {"required": _("required"), "optional": _("optional")}
 _ROLES: Mapping[str, LazyString] = {role.value: words for role, words in ROLE_NAMES.items()}
 WORDS: Mapping[str, Mapping[str, LazyString]] = {
     "films": _FILMS,
     "sound": _SOUND,
+    "reason_for_sharing": _REASONS,
     "role": _ROLES,
 }
 

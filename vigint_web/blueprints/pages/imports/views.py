@@ -182,6 +182,8 @@ def _words(field: str, value: object) -> str:
         return str(_("empty"))
     if field == "keeps_sound":
         return words_of("sound", "kept" if value else "removed")
+    if field == "sharing_needs_reason":
+        return words_of("reason_for_sharing", "required" if value else "optional")
     if field == "legal_regime":
         return words_of("films", str(value))
     return ", ".join(value) if isinstance(value, list) else words_of(field, str(value))

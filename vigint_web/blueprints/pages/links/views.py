@@ -14,6 +14,7 @@ from vigint_web.services.accounts.sites import zone_for
 from vigint_web.services.links import access, links
 from vigint_web.services.links.listing import count_revocable, find_links
 from vigint_web.services.links.plays import viewings_of_link
+from vigint_web.services.links.sharing import needs_reason
 from vigint_web.services.reports.link_subjects import subjects_of
 
 blueprint = Blueprint("links", __name__, url_prefix="/links")
@@ -70,6 +71,7 @@ def _shown(link_id: int) -> dict[str, object]:
         "subject": subjects_of([link]).get(link.video_id),
         "viewings": viewings_of_link(link),
         "periods": PERIODS,
+        "needs_reason": needs_reason(link.site_id),
         "accesses": access.accesses_of_link(link_id),
         "now": utcnow(),
     }

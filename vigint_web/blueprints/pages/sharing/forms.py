@@ -3,6 +3,7 @@
 from datetime import datetime
 from typing import Any
 
+from flask_babel import gettext
 from flask_babel import lazy_gettext as _
 from wtforms import (
     BooleanField,
@@ -15,6 +16,7 @@ from wtforms.validators import Length, NumberRange, Optional
 
 from vigint_web.blueprints.forms import PeriodForm, on_reader_clock
 from vigint_web.services.links.pasted_addresses import Pasted, read_pasted
+from vigint_web.services.links.sharing import LONGEST_REASON
 
 
 class ShareForm(PeriodForm):
@@ -53,6 +55,20 @@ class ShareForm(PeriodForm):
         description=_("It is in the mail, above the link."),
         render_kw={"rows": 3, "maxlength": 1000},
     )
+    reason = StringField(
+        _("Reason"),
+        validators=[Length(max=LONGEST_REASON, message=_("At most 500 characters."))],
+        render_kw={"autocomplete": "off", "maxlength": LONGEST_REASON},
+    )
+
+    def ask_why(self, required: bool) -> None:
+        """Say whether a reason is required."""
+        words = gettext("Kept in the record. The recipient does not see it.")
+        if not required:
+            words = f"{gettext('Optional.')} {words}"
+        self.reason.description = words
+        if required:
+            self.reason.render_kw = {**self.reason.render_kw, "required": True}
 
     def starts_at(self) -> datetime | None:
         """Return the start of the links' validity; None for at once."""

@@ -62,11 +62,15 @@ def share(public_id: str) -> Response | tuple[str, int]:
         max_views=form.max_views.data,
         full_access=form.download.data,
         note=(form.note.data or "").strip(),
+        reason=form.reason.data or "",
     )
     try:
         made = sharing.share_video(actor(), public_id, pasted.addresses, terms)
     except Invalid as refused:
-        return _form_page(public_id, form, refused.mistakes), 422
+        at_reason = [one for one in refused.mistakes if one.field == "reason"]
+        form.reason.errors = [mistake_sentence(one) for one in at_reason]
+        elsewhere = [one for one in refused.mistakes if one not in at_reason]
+        return _form_page(public_id, form, elsewhere), 422
     if mails_leave():
         message = ngettext(
             "%(num)d link is on its way.", "%(num)d links are on their way.", len(made)
@@ -85,6 +89,7 @@ def share(public_id: str) -> Response | tuple[str, int]:
 
 def _form_page(public_id: str, form: ShareForm, mistakes: Sequence[Mistake] = ()) -> str:
     video = find_visible_video(actor(), public_id)
+    form.ask_why(sharing.needs_reason(video.site_id))
     return render_template(
         "sharing/new.html",
         form=form,
@@ -141,7 +146,10 @@ def expiry(link_id: int) -> Response:
 @blueprint.post(f"{_LINK}/send")
 def send_again(link_id: int) -> Response:
     """Mail a link to its recipient once more."""
-    link = sharing.send_again(actor(), link_id)
+    try:
+        link = sharing.send_again(actor(), link_id, _typed_reason())
+    except Invalid as refused:
+        return _refused(link_id, refused)
     if mails_leave():
         message = _("The link is on its way to %(recipient)s again.", recipient=link.recipient)
     else:
@@ -151,15 +159,27 @@ def send_again(link_id: int) -> Response:
 
 
 @blueprint.post(f"{_LINK}/address")
-def address(link_id: int) -> str:
+def address(link_id: int) -> str | Response:
     """Show a link's address and its QR code, for copying; that is audited."""
-    shown = sharing.reveal_link(actor(), link_id)
+    try:
+        shown = sharing.reveal_link(actor(), link_id, _typed_reason())
+    except Invalid as refused:
+        return _refused(link_id, refused)
     return render_template(
         "sharing/address.html",
         link=links.get_link(actor(), link_id),
         address=shown,
         code=qr_code(shown),
     )
+
+
+def _typed_reason() -> str:
+    return request.form.get("reason", "")
+
+
+def _refused(link_id: int, why: Invalid) -> Response:
+    flash(error_sentence(why), "danger")
+    return redirect(url_for("links.show", link_id=link_id))
 
 
 @blueprint.get("/links/revoke")

@@ -3,7 +3,14 @@
 from flask_babel import LazyString, gettext
 from flask_babel import lazy_gettext as _
 from flask_wtf import FlaskForm
-from wtforms import IntegerField, SelectChoice, SelectField, StringField, TextAreaField
+from wtforms import (
+    BooleanField,
+    IntegerField,
+    SelectChoice,
+    SelectField,
+    StringField,
+    TextAreaField,
+)
 from wtforms.validators import DataRequired, Length, NumberRange, Optional
 
 from vigint_web.blueprints.forms import LANGUAGES, on_one_line, to_zone_name
@@ -58,6 +65,14 @@ class SiteForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF ships no types
         render_kw={"inputmode": "numeric", "autocomplete": "off"},
     )
 
+    sharing_needs_reason = BooleanField(
+        _("Sharing its videos requires a reason"),
+        description=_(
+            "Asked of those who share; the recipient does not see it. "
+            "Alerts are mailed without one."
+        ),
+    )
+
     def explain(self, zone: str, seconds: int) -> None:
         """Say what applies to an empty field."""
         self.timezone.description = gettext(
@@ -81,6 +96,7 @@ class SiteForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF ships no types
             timezone=self.timezone.data or None,
             locale=self.locale.data or None,
             cooldown_seconds=self.cooldown_seconds.data,
+            sharing_needs_reason=self.sharing_needs_reason.data,
         )
 
 

@@ -70,6 +70,7 @@ def edit(site_id: int) -> str:
         timezone=kept.timezone or "",
         locale=kept.locale or "",
         cooldown_seconds=kept.cooldown_seconds,
+        sharing_needs_reason=kept.sharing_needs_reason,
     )
     return _edited(form, site_id)
 
