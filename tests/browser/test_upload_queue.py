@@ -69,10 +69,11 @@ def test_what_is_cut_paused_and_left_goes_on_from_where_it_was(
     page = window(logged_in=True, expected=CUT)
     with vigint.stopped_workers():
         page.goto(ADD)
-        with slow(page, 3 * MEGABYTE):
+        with slow(page, 3 * MEGABYTE) as limit:
             give(page, big)
             page.click("[data-start]")
             wait_until(lambda: sent(page) > 0.15, "some of it is sent")
+            limit(MEGABYTE // 20)  # a busy machine takes seconds for each of the next steps
             expect(page).to_have_title(re.compile(r"^\d+\s%"))
             _cannot_leave(page)
 

@@ -3,7 +3,7 @@
 import random
 import re
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -60,8 +60,8 @@ def large(clip: Path, target: Path, size: int) -> Path:
 
 
 @contextmanager
-def slow(page: Page, bytes_per_second: int) -> Iterator[None]:
-    """Throttle the page's connection inside the block."""
+def slow(page: Page, bytes_per_second: int) -> Iterator[Callable[[int], None]]:
+    """Throttle the page's connection inside the block; yield a function that changes its rate."""
     wire = page.context.new_cdp_session(page)
     wire.send("Network.enable")
 
@@ -71,7 +71,7 @@ def slow(page: Page, bytes_per_second: int) -> Iterator[None]:
 
     limit(bytes_per_second)
     try:
-        yield
+        yield limit
     finally:
         limit(-1)
 
