@@ -19,7 +19,7 @@ from vigint_web.cli.queue_server import find_queue_binary
 from vigint_web.config.config import Config
 from vigint_web.extensions import db
 from vigint_web.i18n.deliveries import delivery_sentence
-from vigint_web.media.tools import ToolMissing, find_tools, tool_abilities
+from vigint_web.media.tools import ToolMissing, find_tools, quick_tools, tool_abilities
 from vigint_web.net.outbound_http import CallFailed, checked_addresses
 from vigint_web.services.accounts import users
 from vigint_web.services.alerting import webhooks
@@ -101,6 +101,11 @@ def _tools(config: Config) -> Iterator[Finding]:
     able = f"lacks {', '.join(missing)}" if missing else f"knows {', '.join(_NEEDED)}"
     yield Finding(not missing, "ffmpeg", f"{tools.ffmpeg.version} ({tools.ffmpeg.origin}), {able}")
     yield Finding(True, "ffprobe", f"{tools.ffprobe.version} ({tools.ffprobe.origin})")
+    quick = quick_tools(config.ffmpeg, config.ffprobe)
+    if quick != tools:
+        named = f"ffmpeg {quick.ffmpeg.version} ({quick.ffmpeg.origin})"
+        named += f", ffprobe {quick.ffprobe.version} ({quick.ffprobe.origin})"
+        yield Finding(True, "for frames", f"{named}, which start faster")
 
 
 def _queue(config: Config) -> Finding:

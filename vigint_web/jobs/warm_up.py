@@ -32,5 +32,6 @@ def warm_up() -> None:
         environment.get_template(name)
     with suppress(ToolMissing):  # reported by the job, which waits for it
         has_filters(runtime().tools.ffmpeg)
+        has_filters(runtime().frame_tools.ffmpeg)
     gc.collect()
     gc.freeze()

@@ -7,7 +7,13 @@ from pathlib import Path
 import pytest
 
 from vigint_web.media import tools as tools_module
-from vigint_web.media.tools import ToolMissing, Tools, find_tools, tool_abilities
+from vigint_web.media.tools import (
+    ToolMissing,
+    Tools,
+    find_tools,
+    quick_tools,
+    tool_abilities,
+)
 
 
 def pretend(folder: Path, name: str, version: str, *abilities: str) -> Path:
@@ -141,3 +147,35 @@ def test_the_answer_is_kept_for_the_process(
     first = find_tools()
     pretend(tmp_path / "bin", "ffmpeg", "7.1", *ALL)
     assert find_tools() is first
+
+
+def test_frames_are_encoded_by_what_is_configured_else_by_what_is_installed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pretend(tmp_path / "bin", "ffmpeg", "7.0", *ALL)
+    pretend(tmp_path / "bin", "ffprobe", "7.0")
+    configured = pretend(tmp_path / "own", "ffmpeg", "6.0", *ALL)
+    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:/bin:/usr/bin")
+    quick, usual = quick_tools(), find_tools()
+    assert (quick.ffmpeg.origin, usual.ffmpeg.origin) == ("imageio-ffmpeg", "PATH")
+    # Not all processors have an installed ffprobe.
+    assert quick.ffprobe == (tools_module._packaged_ffprobe() or usual.ffprobe)
+    chosen = quick_tools(ffmpeg=str(configured))
+    assert (chosen.ffmpeg.path, chosen.ffprobe) == (configured, quick.ffprobe)
+
+
+def test_frames_are_encoded_by_those_on_path_where_none_are_installed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pretend(tmp_path / "bin", "ffmpeg", "7.0", *ALL)
+    pretend(tmp_path / "bin", "ffprobe", "7.0")
+    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:/bin:/usr/bin")
+    for kept in (tools_module._installed_ffmpeg, tools_module._installed_ffprobe):
+        kept.cache_clear()
+    monkeypatch.setattr(tools_module, "_packaged_ffmpeg", lambda: None)
+    monkeypatch.setattr(tools_module, "_packaged_ffprobe", lambda: None)
+    try:
+        assert quick_tools() == find_tools()
+    finally:
+        for kept in (tools_module._installed_ffmpeg, tools_module._installed_ffprobe):
+            kept.cache_clear()

@@ -12,7 +12,7 @@ from redis import Redis
 
 from vigint_web.config.config import Config
 from vigint_web.crypto.tokens import LinkTokens
-from vigint_web.media.tools import Tools, find_tools
+from vigint_web.media.tools import Tools, find_tools, quick_tools
 from vigint_web.services.core.counters import Counters
 from vigint_web.services.core.verdicts import Verdicts
 from vigint_web.storage import Storage
@@ -50,6 +50,11 @@ class Runtime:
     def tools(self) -> Tools:
         """Return ffmpeg and ffprobe; raises ToolMissing."""
         return find_tools(self.config.ffmpeg, self.config.ffprobe)
+
+    @property
+    def frame_tools(self) -> Tools:
+        """Return the programs for frames, see `quick_tools`; raises ToolMissing."""
+        return quick_tools(self.config.ffmpeg, self.config.ffprobe)
 
 
 def queue_address(config: Config) -> str:
