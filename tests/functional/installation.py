@@ -266,14 +266,25 @@ class Installation:
         return dict(answer.json())
 
     def finished(self, accepted: Mapping[str, Any], seconds: float = 60) -> dict[str, Any]:
-        """Wait until an incident is settled; return its state."""
+        """Wait until an incident is settled and its clip has its pictures; return its state."""
         wait_until(
             lambda: self.status(accepted)["done"],
             f"{accepted['reference']} is done",
             seconds,
             pause=SELDOM,
         )
+        wait_until(
+            lambda: self._has_pictures(accepted["video_id"]),
+            f"the pictures of {accepted['reference']}",
+            seconds,
+            pause=SELDOM,
+        )
         return self.status(accepted)
+
+    def _has_pictures(self, video_id: str | None) -> bool:
+        # An alert does not wait for them.
+        leased = "SELECT 1 FROM videos WHERE public_id = ? AND lease_until IS NOT NULL"
+        return not self.sql(leased, video_id)
 
     def mails(self, reference: str) -> list[EmailMessage]:
         """Return the mails about an incident; their links are secrets from then on."""

@@ -1,9 +1,7 @@
 """Make a clip of an incident from its detector's frames."""
 
-import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -19,7 +17,6 @@ from vigint_web.media.pace import Timeline, steady, timeline
 from vigint_web.media.probe import Probe, probe
 from vigint_web.media.runner import Runner, file_url, guarded_input, threads
 from vigint_web.media.shown_frames import ShownFrame, read_times, shown_of_frames
-from vigint_web.media.survey import Survey
 
 _CODEC = {"jpeg": "mjpeg", "png": "png"}
 
@@ -43,7 +40,7 @@ class EncodedClip:
     """The result of encoding; ``duration`` in seconds, as measured in the finished file.
 
     ``began``: when the first picture shown was taken, in epoch seconds; None when the pace is
-    unknown. ``survey``: that of decoding the clip, if requested. ``shown``: the frames in it.
+    unknown. ``shown``: the frames in it.
     """
 
     frames_given: int
@@ -52,7 +49,6 @@ class EncodedClip:
     pace_known: bool
     began: float | None
     probe: Probe
-    survey: Survey | None = None
     shown: Sequence[ShownFrame] = ()
 
 
@@ -74,7 +70,6 @@ def encode_frames(
     *,
     crf: int = 23,
     preset: str = "veryfast",
-    survey_in: Path | None = None,
     label_of: Callable[[float | None], Label] = lambda _began: UNLABELLED,
     on_progress: Callable[[float], None] | None = None,
 ) -> EncodedClip:
@@ -83,9 +78,9 @@ def encode_frames(
     Frames are loaded one at a time, in display order, and never decoded in Python. Each is rotated
     according to its EXIF. Frames of another size than the first one shown are fitted into it.
     Frames that ffmpeg cannot decode are left out: the previous one stays visible, or at the start
-    the clip begins later. The clip is decoded to its end before it is accepted; ``survey_in``, a
-    folder, makes that decoding a survey too. ``label_of`` returns the clip's label for the time of
-    its first picture, as in `EncodedClip.began`. ``on_progress`` gets the share done, 0 to 1.
+    the clip begins later. The clip is decoded to its end before it is accepted. ``label_of``
+    returns the clip's label for the time of its first picture, as in `EncodedClip.began`.
+    ``on_progress`` gets the share done, 0 to 1.
     Raises `MediaError`: no_usable_frame, broken if the clip lacks required content, and what the
     runner raises; then no file is left at ``destination``.
     """
@@ -119,7 +114,7 @@ def encode_frames(
             preset=preset,
         )
         _encode(arguments, pictures, times, runner, on_progress)
-        seen, survey, used = _look_over(destination, survey_in, runner)
+        seen, used = _look_over(destination, runner)
         duration = _verify(seen, used, times)
         began = _began(times, timestamps, duration)
         sizes = [frame.info.shown_size for frame in frames]
@@ -127,7 +122,7 @@ def encode_frames(
         if used != len(times.order):
             found = read_times(destination, seen.video_stream, runner, {})
             pictured = shown_of_frames(times, sizes, found, _begins_with(times, duration))
-        return EncodedClip(len(frames), used, duration, times.known, began, seen, survey, pictured)
+        return EncodedClip(len(frames), used, duration, times.known, began, seen, pictured)
 
     label = label_of(_began(times, timestamps, times.duration_ms / 1000))
     try:
@@ -136,8 +131,6 @@ def encode_frames(
         if found == label:
             return clip
         # The first frames could not be decoded, so the clip begins later than was written into it.
-        if clip.survey is not None:
-            clip.survey.forget()
         return encode(found)
     except BaseException:
         destination.unlink(missing_ok=True)
@@ -299,8 +292,8 @@ def _convert(data: bytes, given: _Track, wanted: _Track, runner: Runner) -> byte
         return None
 
 
-def _look_over(clip: Path, folder: Path | None, runner: Runner) -> tuple[Probe, Survey | None, int]:
-    """Decode the whole clip; return its facts, the survey and the number of frames."""
+def _look_over(clip: Path, runner: Runner) -> tuple[Probe, int]:
+    """Decode the whole clip; return its facts and the number of frames."""
     if not clip.is_file() or clip.stat().st_size == 0:
         raise MediaError(MediaErrorCode.NO_USABLE_FRAME, "nothing was encoded")
     try:
@@ -309,20 +302,22 @@ def _look_over(clip: Path, folder: Path | None, runner: Runner) -> tuple[Probe, 
         if error.code in {MediaErrorCode.NOT_A_VIDEO, MediaErrorCode.BROKEN}:
             raise MediaError(MediaErrorCode.NO_USABLE_FRAME, error.detail) from error
         raise
-    if folder is not None:
-        survey = Survey(seen, folder)
-        # A failed survey says nothing about the clip: count the frames without one.
-        with suppress(ToolRefused, OSError):
-            return seen, survey, survey.count(clip, runner)
-    return seen, None, _counted(clip, runner)
+    return seen, _counted(clip, seen, runner)
 
 
-def _counted(clip: Path, runner: Runner) -> int:
-    question = ["-count_frames", "-select_streams", "v:0", "-of", "json"]
-    question += ["-show_entries", "stream=nb_read_frames", *guarded_input(clip)]
-    answer = json.loads(runner.run(question, program="ffprobe", capture=True).stdout)
-    streams = answer.get("streams") or [{}]
-    return int(streams[0].get("nb_read_frames", 0))
+def _counted(clip: Path, seen: Probe, runner: Runner) -> int:
+    """Count the pictures that can be decoded, with all threads; ffprobe would use one."""
+    each = "metadata=add:key=n:value=1,metadata=print:key=n:file=-"
+    arguments = ["-threads", threads(seen.width * seen.height), *guarded_input(clip)]
+    arguments += ["-map", "0:v:0", "-vf", each, "-fps_mode", "passthrough", "-f", "null", "-"]
+    count = 0
+
+    def read(line: bytes) -> None:
+        nonlocal count
+        count += line.startswith(b"frame:")
+
+    runner.run(arguments, on_line=read)
+    return count
 
 
 def _verify(seen: Probe, count: int, times: Timeline) -> float:

@@ -136,14 +136,6 @@ class Survey:
         if not self._samples():
             raise MediaError(MediaErrorCode.NO_USABLE_FRAME, "no picture could be decoded")
 
-    def count(self, source: Path, runner: Runner) -> int:
-        """Survey a whole file and return the number of pictures.
-
-        Raises what the runner raises.
-        """
-        self._decode(source, runner, None, thinned=False, counted=True)
-        return self._path("count").read_bytes().count(b"frame:")
-
     def finish(self, folder: Path, runner: Runner) -> Timeline:
         """Return the timeline; write the pictures as JPEGs, in one run.
 
@@ -168,7 +160,7 @@ class Survey:
 
     def forget(self) -> None:
         """Remove the intermediate files."""
-        for name in ("luma", "samples", "candidates", "tiles", "count"):
+        for name in ("luma", "samples", "candidates", "tiles"):
             self._path(name).unlink(missing_ok=True)
 
     def _decode(
@@ -178,19 +170,12 @@ class Survey:
         on_progress: Callable[[float], None] | None,
         *,
         thinned: bool,
-        counted: bool = False,
     ) -> None:
         seen = self.probe
         opened = open_stored(source, seen, **({"skip_frame": "nokey"} if thinned else {}))
         picture = opened[str(seen.video_stream)]
         video = correct_colours(picture, seen)
-        counting = []
-        if counted:
-            branches = video.filter_multi_output("split", 2)
-            video, each = branches[0], branches[1].filter("metadata", "add", key="n", value=1)
-            each = each.filter("metadata", "print", key="n", file=self._path("count"))
-            counting = [each.output("-", format="null", fps_mode="passthrough", threads=1)]
-        outputs = [*self.outputs(video, thinned=thinned), *counting]
+        outputs = self.outputs(video, thinned=thinned)
         if thinned and seen.codec == "h264":
             # Frames that are not decoded are still parsed.
             outputs.append(picture.output("-", format="null", **{"c": "copy", "bsf:v": _PARSED}))

@@ -23,5 +23,5 @@ class IncidentBoxes(Base):
     # Each [frame, x, y, w, h, label, score, track], by frame; see services/incidents/boxes.py.
     boxes: Mapped[list[list[Any]]] = mapped_column(JSON, deferred=True)
     # When the clip shows which frame; null until it is encoded, and where it shows none: {"frames":
-    # [[frame, at, until, held, area]], "poster_at": seconds or null}; see box_frames.py.
+    # [[frame, at, until, held, area]], "poster_at", "main_at": seconds or null}; see box_frames.py.
     places: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True), deferred=True)

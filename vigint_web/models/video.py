@@ -214,6 +214,16 @@ class Video(Claimable, Watched, Base):
         return self.status in {VideoStatus.READY, VideoStatus.FAILED}
 
     @property
+    def awaits_pictures(self) -> bool:
+        """Return whether it can be watched, and a worker has still to make its pictures."""
+        return self.status == VideoStatus.READY and self.lease_until is not None
+
+    @property
+    def is_complete(self) -> bool:
+        """Return whether a worker has nothing left to do for this video."""
+        return self.is_settled and not self.awaits_pictures
+
+    @property
     def files_size(self) -> int:
         """Return the bytes of every file that this row names, each once."""
         sizes = {file.key: file.size for file in self.named_files.values()}

@@ -99,7 +99,7 @@ def test_the_time_is_that_of_the_first_picture_in_the_clip(
 ) -> None:
     out = tmp_path / "clip.mp4"
     given = [undecodable(EPOCH), *(frame(EPOCH + 2 + i, picture(i)) for i in range(3))]
-    clip = encode_frames(given, out, packaged_runner, survey_in=tmp_path, label_of=label_at)
+    clip = encode_frames(given, out, packaged_runner, label_of=label_at)
     assert clip.began == pytest.approx(EPOCH + 2, abs=0.01)
     assert clip.frames_used == 3
     written = datetime.fromisoformat(tags_of(out, packaged_runner)["creation_time"])

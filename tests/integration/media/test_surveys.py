@@ -139,28 +139,22 @@ def test_one_decoding_yields_everything(
     assert 0.8 < seen[-1] <= 1
 
 
-def test_an_incidents_clip_is_decoded_once(packaged_tools: Tools, tmp_path: Path) -> None:
+def test_a_clip_of_frames_is_decoded_once_before_its_alert(
+    packaged_tools: Tools, tmp_path: Path
+) -> None:
     frames = [frame(1.7e9 + place / 10, picture(place * 3)) for place in range(20)]
     runner = Counting(packaged_tools, tmp_path / "clip.mp4")
-    clip = encode_frames(frames, tmp_path / "clip.mp4", runner, survey_in=tmp_path)
-    assert clip.survey is not None
-    line = clip.survey.finish(tmp_path, runner)
-    assert len(runner.runs) == 1, "to be verified and to be looked at"
+    clip = encode_frames(frames, tmp_path / "clip.mp4", runner)
+    assert len(runner.runs) == 1
     assert clip.frames_used == 20
     assert clip.duration == pytest.approx(2, abs=0.01)
+    survey = Survey(clip.probe, tmp_path)
+    survey.look(tmp_path / "clip.mp4", runner)
+    line = survey.finish(tmp_path, runner)
     assert line.sprite is not None
     assert line.sprite.count == 10
     assert max(line.motion) == 100
     assert (tmp_path / "poster.jpg").exists()
-
-
-def test_a_clip_is_verified_without_a_survey_that_fails(
-    packaged_runner: Runner, tmp_path: Path
-) -> None:
-    frames = [frame(1.7e9 + place / 10, picture(place)) for place in range(3)]
-    nowhere = tmp_path / "no such folder"
-    clip = encode_frames(frames, tmp_path / "clip.mp4", packaged_runner, survey_in=nowhere)
-    assert (clip.frames_used, clip.survey) == (3, None)
 
 
 def test_of_much_video_only_the_pictures_that_stand_for_themselves_are_decoded(

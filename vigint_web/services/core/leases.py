@@ -88,6 +88,15 @@ class Ownership(ABC):
         ours = update(self.table).where(self.held(), *also)
         return change(session, ours.values(lease_until=None, **values))
 
+    def keep(self, session: Session, *also: ColumnElement[bool], **values: Any) -> int:
+        """Change the row and remain its owner; return how many rows that were.
+
+        Args:
+            also: what else is to be true of the row.
+        """
+        ours = update(self.table).where(self.held(), *also)
+        return change(session, ours.values(lease_until=utcnow() + self.length, **values))
+
     def require(self, updated_rows: int) -> None:
         """Raise LeaseLost if a conditional update found that another worker owns the row."""
         if updated_rows != 1:

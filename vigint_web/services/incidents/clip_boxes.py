@@ -50,10 +50,29 @@ def place_boxes(session: Session, incident: Incident, drawn: Drawn) -> None:
     kept = _whole(session, incident.id)
     if kept is None:
         return
-    whole = {"frames": [list(place) for place in drawn.places], "poster_at": drawn.poster_at}
+    whole = {
+        "frames": [list(place) for place in drawn.places],
+        "poster_at": drawn.poster_at,
+        "main_at": drawn.main_at,
+    }
     kept.places = whole if drawn.places else None
     if drawn.main is not None:
         _focus(incident, drawn.main)
+
+
+def main_moment(video_id: int) -> float | None:
+    """Return when a clip shows the main box, in seconds; None where it shows none."""
+    kept = _of_video(video_id)
+    found: float | None = (kept.places or {}).get("main_at") if kept is not None else None
+    return found
+
+
+def record_poster(session: Session, video_id: int, at: float) -> None:
+    """Record the moment of the clip that its poster shows, in the caller's transaction."""
+    kept = _of_video(video_id)
+    if kept is not None and kept.places is not None:
+        kept.places = {**kept.places, "poster_at": at}
+        session.flush()
 
 
 def summary_of(incident: Incident) -> BoxSummary | None:

@@ -15,6 +15,7 @@ from vigint_web.services.notifications.account_delivery import due_account_mails
 from vigint_web.services.notifications.delivery import due_notifications
 from vigint_web.services.sources.sources import UPLOAD_LEASE, fail_upload
 from vigint_web.services.uploads import receiving
+from vigint_web.services.videos.lifecycle import is_unfinished
 
 log = logging.getLogger(__name__)
 
@@ -41,10 +42,7 @@ def reconcile() -> int:
 def _videos() -> int:
     rows = db.session.execute(
         select(Video.id, Video.attempt, Video.kind)
-        .where(
-            Video.status == VideoStatus.PROCESSING,
-            is_free(Video),
-        )
+        .where(is_unfinished(), is_free(Video))
         .order_by(Video.id)
         .limit(_BATCH)
     ).all()

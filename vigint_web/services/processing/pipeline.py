@@ -1,6 +1,7 @@
 """Process an original into the playable version: claim, produce, publish, settle.
 
-Safe to run twice, concurrently or in sequence.
+Safe to run twice, concurrently or in sequence. A clip made from frames is ready, and its alert
+released, before its pictures are made.
 """
 
 import errno
@@ -10,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 from rq.timeouts import JobTimeoutException
 from sqlalchemy import select, update
@@ -34,8 +36,14 @@ from vigint_web.services.core.transactions import after_commit, change, transact
 from vigint_web.services.incidents.alert_release import queue_late_videos, release
 from vigint_web.services.incidents.clip_boxes import place_boxes
 from vigint_web.services.incidents.incidents import find_incident_of
+from vigint_web.services.processing.picturing import add_pictures
 from vigint_web.services.processing.producing import Product, produce
-from vigint_web.services.videos.lifecycle import delete_video_files, settle_failed, settle_ready
+from vigint_web.services.videos.lifecycle import (
+    delete_video_files,
+    is_unfinished,
+    settle_failed,
+    settle_ready,
+)
 from vigint_web.storage import NoRoom, StorageError
 
 log = logging.getLogger(__name__)
@@ -50,23 +58,31 @@ _FULL = {errno.ENOSPC, errno.EDQUOT}
 
 def process_video(video_id: int) -> None:
     """Process one waiting video; do nothing if another worker already does."""
-    lease = claim(Video, video_id, Video.status == VideoStatus.PROCESSING)
+    lease = claim(Video, video_id, is_unfinished())
     if lease is None:
         log.info("video %s is settled or owned by another worker", video_id)
         return
     with transaction() as session:
-        change(session, update(Video).where(lease.held()).values(progress=None))
         video = session.get_one(Video, video_id, populate_existing=True)
-        if not video.waits_for_room:  # otherwise it has begun already, and waits since then
-            begun = {"processing_started_at": utcnow()}
+        if video.status == VideoStatus.PROCESSING:
+            begun: dict[str, Any] = {"progress": None}
+            if not video.waits_for_room:  # otherwise it has begun already, and waits since then
+                begun["processing_started_at"] = utcnow()
             change(session, update(Video).where(lease.held()).values(**begun))
             session.refresh(video)
     with lease.kept():
+        if video.status == VideoStatus.READY:
+            with _workspace(lease) as folder:
+                add_pictures(lease, video, folder)
+            return
         try:
             if video.attempt > video.attempt_limit:
                 raise MediaError(MediaErrorCode.TOOL_FAILED, "too many workers died processing it")
             with _workspace(lease) as folder:
-                _publish(lease, video, produce(video, folder, lease))
+                product = produce(video, folder, lease)
+                _publish(lease, video, product)
+                if product.unpictured is not None:
+                    add_pictures(lease, video, folder, product.unpictured)
         except LeaseLost:
             log.warning("video %s: attempt %s lost its lease", video_id, lease.attempt)
         except MediaError as error:
@@ -119,7 +135,8 @@ def _publish(lease: Lease, video: Video, product: Product) -> None:
             if frames is not None and FRAMES in product.files:
                 dropped = [frames.key]
                 after_commit(lambda: delete_video_files(dropped))
-            settle_ready(lease, product.values, product.files)
+            awaits_pictures = product.unpictured is not None
+            settle_ready(lease, product.values, product.files, awaits_pictures=awaits_pictures)
             session.refresh(video)
             found = find_incident_of(video.id)
             if found is not None:

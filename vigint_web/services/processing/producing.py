@@ -11,7 +11,7 @@ from sqlalchemy import update
 from vigint_web.media import incident, pictures, rendition
 from vigint_web.media.pace import moment_of
 from vigint_web.media.playable import Track, prepare, spared
-from vigint_web.media.probe import Probe
+from vigint_web.media.probe import Probe, probe
 from vigint_web.media.runner import Limits, Runner
 from vigint_web.media.shown_frames import shown_of_clip
 from vigint_web.media.survey import Survey
@@ -23,7 +23,7 @@ from vigint_web.services.core.runtime import config, runtime, storage
 from vigint_web.services.core.transactions import change, release_connection, transaction
 from vigint_web.services.incidents.box_frames import Drawn, draw_boxes
 from vigint_web.services.incidents.boxes import Box
-from vigint_web.services.incidents.clip_boxes import boxes_about
+from vigint_web.services.incidents.clip_boxes import boxes_about, main_moment
 from vigint_web.services.incidents.frames import usable_frames
 from vigint_web.services.processing.labelling import labels_of
 from vigint_web.services.processing.sound import without_sound
@@ -48,6 +48,8 @@ class Product:
     drafts: dict[str, Path] = field(default_factory=dict)  # by storage key
     incident_values: dict[str, Any] = field(default_factory=dict)
     drawn: Drawn | None = None  # its boxes
+    # Of a clip whose pictures are made once its alert was released: its facts.
+    unpictured: Probe | None = None
 
 
 def produce(video: Video, folder: Path, lease: Lease) -> Product:
@@ -56,9 +58,7 @@ def produce(video: Video, folder: Path, lease: Lease) -> Product:
     Raises:
         MediaError, FileNotFoundError: the original is missing; and what the storage raises.
     """
-    limits = _SOURCE_LIMITS if video.kind == Kind.SOURCE else _INCIDENT_LIMITS
-    runner = Runner(runtime().tools, limits, should_stop=lease.lost.is_set, log=log)
-    base = f"videos/{video.public_id}/a{lease.attempt}"
+    runner, base = _runner(video, lease), _base(video, lease)
     if video.kind == Kind.FRAMES:
         return _from_frames(video, folder, base, runner, lease)
     received = video.file(*ORIGINAL)
@@ -68,6 +68,46 @@ def produce(video: Video, folder: Path, lease: Lease) -> Product:
         received = without_sound(video, received, folder, base, runner, lease)
     with storage().local_copy(received.key) as original:
         return _from_file(video, received, original, folder, base, runner, lease)
+
+
+def produce_pictures(video: Video, folder: Path, lease: Lease, seen: Probe | None) -> Product:
+    """Produce the pictures and the timeline of a clip that is ready.
+
+    Args:
+        seen: its facts, where this process knows them.
+
+    Raises:
+        MediaError, FileNotFoundError: the clip is missing; and what the storage raises.
+    """
+    clip = video.file(*PLAYABLE)
+    if clip is None:
+        raise FileNotFoundError(video.public_id)
+    runner, product = _runner(video, lease), Product(values={})
+    main_at = main_moment(video.id)
+    release_connection()
+    with storage().local_copy(clip.key) as path:
+        seen = seen or probe(path, runner, filename=path.name)
+        survey = Survey(seen, folder)
+        with spared("the survey"):
+            survey.look(path, runner)
+        if main_at is not None:
+            product.drawn = Drawn([], main_at=main_at)
+        _add_pictures(product, path, seen, survey, folder, _base(video, lease), runner)
+    return product
+
+
+def _runner(video: Video, lease: Lease) -> Runner:
+    source = video.kind == Kind.SOURCE
+    return Runner(
+        runtime().frame_tools if video.kind == Kind.FRAMES else runtime().tools,
+        _SOURCE_LIMITS if source else _INCIDENT_LIMITS,
+        should_stop=lease.lost.is_set,
+        log=log,
+    )
+
+
+def _base(video: Video, lease: Lease) -> str:
+    return f"videos/{video.public_id}/a{lease.attempt}"
 
 
 def _from_frames(video: Video, folder: Path, base: str, runner: Runner, lease: Lease) -> Product:
@@ -85,7 +125,6 @@ def _from_frames(video: Video, folder: Path, base: str, runner: Runner, lease: L
             usable,
             clip,
             runner,
-            survey_in=folder,
             label_of=labels_of(video),
             on_progress=_reporter(lease),
         )
@@ -96,6 +135,7 @@ def _from_frames(video: Video, folder: Path, base: str, runner: Runner, lease: L
         files={ORIGINAL: made, PLAYABLE: replace(made, content_type="video/mp4")},
         drafts={made.key: clip},
         incident_values={"frames_used": encoded.frames_used, "pace_known": encoded.pace_known},
+        unpictured=seen,
     )
     if not config().keep_frames:
         # Only the clip is kept, and the manifest of its frames.
@@ -107,11 +147,9 @@ def _from_frames(video: Video, folder: Path, base: str, runner: Runner, lease: L
             key, manifest.stat().st_size, content_type=frames_type(key)
         )
         product.drafts[key] = manifest
-    survey = encoded.survey or Survey(seen, folder)
     if boxes:
         shown = [replace(one, place=usable[one.place].number or 0) for one in encoded.shown]
         product.drawn = draw_boxes(boxes, shown, encoded.duration)
-    _add_pictures(product, clip, seen, survey, folder, base, runner)
     return product
 
 

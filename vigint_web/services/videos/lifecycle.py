@@ -1,11 +1,11 @@
 """Settle videos: publish results, record failures, delete files."""
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Any
 
-from sqlalchemy import delete, or_, select, update
+from sqlalchemy import ColumnElement, and_, delete, or_, select, update
 from sqlalchemy.orm import Session
 
 from vigint_web.clock import utcnow
@@ -37,32 +37,69 @@ log = logging.getLogger(__name__)
 _READY = {"status": VideoStatus.READY, "progress": 100, "error_code": None, "error_detail": None}
 
 
-def settle_ready(lease: Lease, values: dict[str, Any], files: Files) -> None:
+def is_unfinished() -> ColumnElement[bool]:
+    """Return the condition that a worker has something left to do for a video."""
+    awaits_pictures = and_(Video.status == VideoStatus.READY, Video.lease_until.is_not(None))
+    return or_(Video.status == VideoStatus.PROCESSING, awaits_pictures)
+
+
+def settle_ready(
+    lease: Lease, values: dict[str, Any], files: Files, *, awaits_pictures: bool
+) -> None:
     """Make a video ready, if the lease still holds; inside the caller's transaction.
 
     Args:
         files: what was made, beside the files that the video has.
+        awaits_pictures: the lease continues, until `settle_pictures` ends it.
+
+    Raises:
+        LeaseLost: another worker owns the video now.
+    """
+    settle = lease.end
+    if awaits_pictures:
+        settle = partial(lease.keep, attempt_limit=Video.attempt + ATTEMPTS)
+    with transaction() as session:
+        _settle(session, lease, settle, {**_READY, **values}, files)
+        _add_up(session, lease.row_id)
+
+
+def settle_pictures(lease: Lease, values: dict[str, Any], files: Files) -> None:
+    """Add its pictures to a video that is ready and end the lease, if it still holds.
+
+    In the caller's transaction.
 
     Raises:
         LeaseLost: another worker owns the video now.
     """
     with transaction() as session:
-        _settle(lease, {**_READY, **values}, files)
-        video = session.get_one(Video, lease.row_id, populate_existing=True)
-        video.stored_size = video.files_size
-        session.flush()
+        end = partial(lease.end, session, Video.status == VideoStatus.READY)
+        lease.require(publish_files(session, lease.row_id, end, files, values))
+        _add_up(session, lease.row_id)
 
 
 def settle_failed(lease: Lease, code: str, detail: str) -> None:
     """Make a video failed, with a code that becomes a sentence; raises LeaseLost."""
-    _settle(lease, {"status": VideoStatus.FAILED, "error_code": code, "error_detail": detail}, {})
-
-
-def _settle(lease: Lease, values: dict[str, Any], files: Files) -> None:
+    failed = {"status": VideoStatus.FAILED, "error_code": code, "error_detail": detail}
     with transaction() as session:
-        processed = Video.status == VideoStatus.PROCESSING
-        settle = partial(lease.end, session, processed, processing_completed_at=utcnow())
-        lease.require(publish_files(session, lease.row_id, settle, files, values))
+        _settle(session, lease, lease.end, failed, {})
+
+
+def _settle(
+    session: Session,
+    lease: Lease,
+    settle: Callable[..., int],
+    values: dict[str, Any],
+    files: Files,
+) -> None:
+    processed = Video.status == VideoStatus.PROCESSING
+    write = partial(settle, session, processed, processing_completed_at=utcnow())
+    lease.require(publish_files(session, lease.row_id, write, files, values))
+
+
+def _add_up(session: Session, video_id: int) -> None:
+    video = session.get_one(Video, video_id, populate_existing=True)
+    video.stored_size = video.files_size
+    session.flush()
 
 
 def restart_failed(video_id: int) -> int:

@@ -242,7 +242,7 @@ def _shown(reference: str, walk: Walk) -> dict[str, Any]:
     use_zone(zone_of(incident.site))
     here = offset_of(reader_zone(), incident.detected_at)
     notifications = incidents.notifications_of(incident.id)
-    settled = incident.video is None or incident.video.is_settled
+    complete = incident.video is None or incident.video.is_complete
     return {
         "incident": incident,
         # Where its times differ from those of the list.
@@ -264,7 +264,7 @@ def _shown(reference: str, walk: Walk) -> dict[str, Any]:
         "offers": offers_of(incident) if can(Permission.MANAGE_INCIDENTS) else [],
         **_reviewed(incident, notifications),
         "now": utcnow(),
-        "busy": not settled
+        "busy": not complete
         or any(notification.state in {"waiting", "pending"} for notification in notifications),
     }
 

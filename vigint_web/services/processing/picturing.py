@@ -1,0 +1,94 @@
+"""Add the pictures and the timeline to a clip that is ready and whose alert was released."""
+
+import errno
+import logging
+from datetime import timedelta
+from pathlib import Path
+
+from rq.timeouts import JobTimeoutException
+from sqlalchemy import update
+
+from vigint_web.clock import utcnow
+from vigint_web.errors import LeaseLost, StorageFull
+from vigint_web.media.errors import MediaError
+from vigint_web.media.probe import Probe
+from vigint_web.media.tools import ToolMissing
+from vigint_web.models import Video
+from vigint_web.models.types import ATTEMPTS
+from vigint_web.services.core.leases import LONGEST_LEASE, Lease
+from vigint_web.services.core.runtime import storage
+from vigint_web.services.core.transactions import change, transaction
+from vigint_web.services.incidents.clip_boxes import record_poster
+from vigint_web.services.processing.producing import Product, produce_pictures
+from vigint_web.services.videos.lifecycle import delete_video_files, settle_pictures
+from vigint_web.storage import NoRoom, StorageError
+
+log = logging.getLogger(__name__)
+
+_ROOM_WAITED_FOR = timedelta(hours=24)
+_FULL = {errno.ENOSPC, errno.EDQUOT}
+
+
+def add_pictures(lease: Lease, video: Video, folder: Path, seen: Probe | None = None) -> None:
+    """Make and publish the pictures of a clip, and end the lease; the clip stays ready.
+
+    What interrupts it, such as a storage that does not answer, is left to the next attempt: the
+    lease expires, and the reconciler enqueues the row. Without pictures after the last attempt, the
+    clip has none.
+
+    Args:
+        folder: an empty working folder, or that of the attempt that made the clip.
+        seen: the facts of the clip, where this process knows them.
+    """
+    product = Product(values={})
+    try:
+        if video.attempt > video.attempt_limit:
+            log.warning("video %s: no attempt made its pictures, it stays without", video.id)
+        else:
+            product = produce_pictures(video, folder, lease, seen)
+        _publish(lease, video, product)
+    except LeaseLost:
+        log.warning("video %s: attempt %s lost its lease", video.id, lease.attempt)
+    except (NoRoom, StorageFull):
+        _wait_for_room(lease, video)
+    except OSError as error:
+        if error.errno in _FULL:
+            _wait_for_room(lease, video)
+        else:
+            _leave(video, error)
+    except (MediaError, ToolMissing, StorageError, JobTimeoutException) as error:
+        _leave(video, error)
+
+
+def _publish(lease: Lease, video: Video, product: Product) -> None:
+    published: list[str] = []
+    try:
+        for key, draft in product.drafts.items():
+            storage().publish(draft, key)
+            published.append(key)
+        with transaction() as session:
+            settle_pictures(lease, product.values, product.files)
+            if product.drawn is not None and product.drawn.poster_at is not None:
+                record_poster(session, video.id, product.drawn.poster_at)
+    except (LeaseLost, NoRoom, StorageFull):
+        delete_video_files(published)  # certainly not committed, as in pipeline.py
+        raise
+    log.info("video %s has its pictures", video.id)
+
+
+def _leave(video: Video, error: Exception) -> None:
+    name = type(error).__name__
+    log.warning("video %s: its pictures were interrupted (%s) and will be retried", video.id, name)
+
+
+def _wait_for_room(lease: Lease, video: Video) -> None:
+    """Let the row wait for space; attempts that end here do not count."""
+    waited = utcnow() - (video.processing_completed_at or utcnow())
+    more = {} if waited > _ROOM_WAITED_FOR else {"attempt_limit": Video.attempt + ATTEMPTS}
+    log.warning("video %s: its pictures wait for room in the storage", video.id)
+    try:
+        with transaction() as session:
+            waits = update(Video).where(lease.held(), Video.lease_until.is_not(None))
+            change(session, waits.values(lease_until=utcnow() + LONGEST_LEASE, **more))
+    except StorageFull:
+        log.warning("video %s: there is no space to record that it waits", video.id)
