@@ -118,7 +118,7 @@ class Library:
         return mint_link(ACTOR, video, Audience.PERSON, hours=hours, **options)
 
     def view(self, token: str, **visitor: str) -> str:
-        """Return a name of a viewing, as in a page opened by a browser without cookies.
+        """Return a name of a play, as in a page opened by a browser without cookies.
 
         Args:
             visitor: its address and user agent, if they are not the test client's.

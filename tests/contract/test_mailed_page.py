@@ -209,7 +209,7 @@ def test_a_player_without_view_is_one_visitor(
     assert _views(token) == 1
 
 
-def test_a_viewing_ends_after_half_an_hour_of_silence(
+def test_a_play_ends_after_half_an_hour_of_silence(
     client: FlaskClient, library: Library, video: Video, clock: Clock
 ) -> None:
     token = library.person_token(video, max_views=2)
@@ -227,7 +227,7 @@ def test_a_viewing_ends_after_half_an_hour_of_silence(
     assert client.get(path).status_code == 410
 
 
-def test_the_last_viewing_goes_on_although_no_other_may_begin(
+def test_the_last_play_goes_on_although_no_other_may_begin(
     client: FlaskClient, library: Library, video: Video
 ) -> None:
     token = library.person_token(video, max_views=1)
@@ -255,7 +255,7 @@ def test_of_a_hundred_first_requests_at_once_three_are_admitted(
     assert _views(token) == 3
 
 
-def test_parallel_ranges_of_one_viewing_are_one_view(
+def test_parallel_ranges_of_one_play_are_one_view(
     app: Flask, library: Library, video: Video
 ) -> None:
     token = library.person_token(video, max_views=1)

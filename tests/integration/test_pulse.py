@@ -98,7 +98,7 @@ def test_time_alone_is_noticed_after_half_a_minute(app: Flask, still: Still) -> 
     "what",
     [
         "incident", "source", "status", "progress", "alert", "delivery", "link", "revocation",
-        "viewing", "mail", "deletion", "purge",
+        "play", "mail", "deletion", "purge",
     ],
 )  # fmt: skip
 def test_every_change_changes_the_pulse(
@@ -135,7 +135,7 @@ def test_every_change_changes_the_pulse(
             library.person_link(video)
         case "revocation":
             links.revoke_link(ACTOR, link.id)
-        case "viewing":
+        case "play":
             change(Link, link.id, views=Link.views + 1)
         case "mail":
             with transaction() as session:

@@ -190,7 +190,7 @@ def test_links_of_other_sites_are_not_there(library: Library, sharer: Actor) -> 
     assert sharing.revoke_links(elsewhere, Selection(), "") == 0, "nothing chosen is nothing"
 
 
-def test_the_log_tells_each_viewing_and_forgets_who_it_was(
+def test_the_log_tells_each_play_and_forgets_who_it_was(
     sharer: Actor, library: Library, client: FlaskClient, clock: Clock
 ) -> None:
     video = library.incident()
@@ -204,9 +204,9 @@ def test_the_log_tells_each_viewing_and_forgets_who_it_was(
     client.get(address, headers={"User-Agent": "ScannerBot/1.0", "Range": "bytes=0-3"})
     renew()
     link = links.get_link(ACTOR, link.id)
-    viewings = plays.viewings_of_link(link)
-    assert [view.sent for view in viewings] == [4, 1, 25]
-    assert [view.playback.automated for view in viewings] == [True, False, False]
+    found = plays.plays_of_link(link)
+    assert [play.sent for play in found] == [4, 1, 25]
+    assert [play.playback.automated for play in found] == [True, False, False]
     assert link.views == 3
     assert plays.forget_visitors(180) == 0, "nothing is so old"
     clock.forward(days=182)

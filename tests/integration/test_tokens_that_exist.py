@@ -59,7 +59,7 @@ SEALED = (
     "gAAAAABrDQ8bDuMCUifo07w7YOQfoJu6P_KeaZZFBzwNg5gREWj0pGyv4psHfIGFnLMCqnVqlX2keevq"
     "Rds1Xli2a5uBzK6J83HbttpQYL48ceEtk8o51VY="
 )
-VIEWING = "vCtedd00_obHrQLL0puynLal-SKCWz4I10DOR12Uh09qe"
+PLAY = "vCtedd00_obHrQLL0puynLal-SKCWz4I10DOR12Uh09qe"
 MARK, MARK_DIGEST = "A" * 22, "0f8d4a5314957592a3b6d59766ecd95b"
 
 
@@ -142,10 +142,10 @@ def test_api_keys(app: Flask) -> None:
     assert api_keys.find_api_key(WORDS) == row
 
 
-def test_viewings() -> None:
+def test_plays() -> None:
     visitor = Visitor("192.0.2.7", "Mozilla/5.0 (iPhone)", MARK)
-    assert play_names.is_bound((NEWEST,), HANDLE, visitor, VIEWING)
-    assert play_names.is_bound((NEWEST,), HANDLE, Visitor("192.0.2.7", visitor.user_agent), VIEWING)
+    assert play_names.is_bound((NEWEST,), HANDLE, visitor, PLAY)
+    assert play_names.is_bound((NEWEST,), HANDLE, Visitor("192.0.2.7", visitor.user_agent), PLAY)
     assert play_names.mark_digest(visitor) == MARK_DIGEST
 
 

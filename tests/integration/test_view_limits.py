@@ -1,4 +1,4 @@
-"""A link with a limit of viewings: exactly that many begin, with any number of concurrent
+"""A link with a limit of plays: exactly that many begin, with any number of concurrent
 requests.
 """
 
@@ -19,8 +19,7 @@ from vigint_web.extensions import db
 from vigint_web.http.base.errors import STATUSES
 from vigint_web.models import Access, Link, Playback
 from vigint_web.services.core.actors import Visitor
-from vigint_web.services.links import access, links
-from vigint_web.services.links import plays as viewings
+from vigint_web.services.links import access, links, plays
 from vigint_web.services.links.rules import Opening
 
 pytestmark = pytest.mark.both_databases(reason="views are counted under a lock")
@@ -67,7 +66,7 @@ def _play(app: Flask, token: str, visitor: Visitor, view: str | None) -> str:
 @pytest.mark.parametrize("named", [True, False], ids=["with view", "without view"])
 def test_of_a_hundred_at_the_same_moment_three_play(app: Flask, link: Link, named: bool) -> None:
     token, phone = links.token_of(link), Visitor("192.0.2.7", PHONE)
-    views = [viewings.new_view(link, phone) for _ in range(ASKED)]
+    views = [plays.new_view(link, phone) for _ in range(ASKED)]
 
     def ask(first: int, place: int) -> str:
         number = first + place
@@ -82,21 +81,19 @@ def test_of_a_hundred_at_the_same_moment_three_play(app: Flask, link: Link, name
     assert _views(link) == (LIMIT, LIMIT)
 
 
-def test_a_hundred_ranges_of_one_viewing_at_the_same_moment_are_one(app: Flask, link: Link) -> None:
+def test_a_hundred_ranges_of_one_play_at_the_same_moment_are_one(app: Flask, link: Link) -> None:
     token, visitor = links.token_of(link), Visitor("192.0.2.7", PHONE)
 
     def ask(view: str | None, _number: int) -> str:
         return _play(app, token, visitor, view)
 
-    for view in (viewings.new_view(link, visitor), None):
+    for view in (plays.new_view(link, visitor), None):
         answers = _together(20, partial(ask, view))
         assert answers == {"plays": 20}
     assert _views(link) == (2, 2)
 
 
-def test_asking_for_the_head_is_no_viewing(
-    client: FlaskClient, library: Library, link: Link
-) -> None:
+def test_asking_for_the_head_is_no_play(client: FlaskClient, library: Library, link: Link) -> None:
     token = links.token_of(link)
     address = f"/stream/{token}/"
     for _ in range(5):
@@ -119,7 +116,7 @@ def test_what_is_refused_for_another_reason_uses_nothing_up(
     assert _views(link) == (0, 0)
 
 
-def test_a_viewing_goes_on_when_no_other_may_begin(
+def test_a_play_goes_on_when_no_other_may_begin(
     client: FlaskClient, library: Library, link: Link
 ) -> None:
     token = links.token_of(link)
@@ -137,7 +134,7 @@ def test_a_viewing_goes_on_when_no_other_may_begin(
 
 
 @pytest.mark.parametrize("named", [True, False])
-def test_half_an_hour_of_silence_ends_a_viewing(
+def test_half_an_hour_of_silence_ends_a_play(
     client: FlaskClient, library: Library, clock: Clock, named: bool
 ) -> None:
     link = library.person_link(library.incident(), max_views=2)
@@ -149,7 +146,7 @@ def test_half_an_hour_of_silence_ends_a_viewing(
         return client.get(address, headers={"User-Agent": PHONE}).status_code
 
     assert plays() == 200
-    for _ in range(4):  # a long video with pauses is one viewing
+    for _ in range(4):  # a long video with pauses is one play
         clock.forward(minutes=29)
         assert plays() == 200
     assert _views(link)[0] == 1
@@ -157,13 +154,13 @@ def test_half_an_hour_of_silence_ends_a_viewing(
     assert plays() == 200
     assert _views(link) == (2, 2)
     clock.forward(minutes=31)
-    assert plays() == 410, "a third viewing"
+    assert plays() == 410, "a third play"
     assert _views(link) == (2, 2)
     refused = db.session.query(Access).filter_by(code="link_used_up").count()
     assert refused == 1, "it is in the log"
 
 
-def test_the_page_of_a_used_up_link_goes_on_while_its_viewing_does(
+def test_the_page_of_a_used_up_link_goes_on_while_its_play_does(
     client: FlaskClient, library: Library, clock: Clock
 ) -> None:
     video = library.incident()
@@ -181,4 +178,4 @@ def test_the_page_of_a_used_up_link_goes_on_while_its_viewing_does(
     clock.forward(minutes=29)
     assert (code(one), code(other)) == (None, "link_used_up")
     clock.forward(minutes=2)
-    assert code(one) == "link_used_up", "that viewing has ended"
+    assert code(one) == "link_used_up", "that play has ended"

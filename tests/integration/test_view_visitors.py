@@ -1,4 +1,4 @@
-"""A viewing is bound to its visitor: it cannot be joined, it ends, downloads count."""
+"""A play is bound to its visitor: it cannot be joined, it ends, downloads count."""
 
 import re
 from collections.abc import Callable
@@ -64,7 +64,7 @@ def test_a_shared_view_is_nobody_elses(
     address = _open(mine, video, token)
     _open(colleague, video, token)
     assert _probe(mine, address) == 206
-    assert _probe(colleague, address) == 206, "the colleague's own viewing, by another name"
+    assert _probe(colleague, address) == 206, "the colleague's own play, by another name"
     assert _views(token) == 2, "the colleague of the same office joined"
     assert _probe(stranger, address) == 410, "without a cookie, from the same address"
     assert _probe(stranger, address, environ_overrides={"REMOTE_ADDR": "198.51.100.9"}) == 410
@@ -72,7 +72,7 @@ def test_a_shared_view_is_nobody_elses(
     assert _views(token) == 2
 
 
-def test_a_change_of_network_ends_no_viewing(
+def test_a_change_of_network_ends_no_play(
     browsers: Callable[[], FlaskClient], library: Library, video: Video
 ) -> None:
     token = library.person_token(video, max_views=1)
@@ -105,11 +105,11 @@ def test_a_view_of_ones_own_making_is_none(
     browser = browsers()
     for made in ("one", "two", "v" + "A" * 44, "x" * 500, "~", "é"):
         assert _probe(browser, f"/stream/{token}/?view={made}") == 206, made
-    assert _views(token) == 1, "all are the one viewing of who names none"
+    assert _views(token) == 1, "all are the one play of who names none"
     assert {row.view for row in db.session.query(Access)} == {None}, "a stranger's text was kept"
 
 
-def test_continued_for_ever_a_viewing_ends_all_the_same(
+def test_continued_for_ever_a_play_ends_all_the_same(
     browsers: Callable[[], FlaskClient], library: Library, video: Video, clock: Clock
 ) -> None:
     token = library.person_token(video, max_views=1, hours=500)
@@ -123,7 +123,7 @@ def test_continued_for_ever_a_viewing_ends_all_the_same(
     assert browser.get(state).get_json()["code"] == "link_used_up"
 
 
-def test_the_page_goes_on_in_a_second_viewing_where_one_is_left(
+def test_the_page_goes_on_in_a_second_play_where_one_is_left(
     browsers: Callable[[], FlaskClient], library: Library, video: Video, clock: Clock
 ) -> None:
     token = library.person_token(video, max_views=2)
@@ -138,24 +138,24 @@ def test_the_page_goes_on_in_a_second_viewing_where_one_is_left(
     assert _views(token) == 2
 
 
-def test_downloads_count_unless_made_within_a_viewing(
+def test_downloads_count_unless_made_within_a_play(
     browsers: Callable[[], FlaskClient], library: Library, video: Video, clock: Clock
 ) -> None:
     token = library.person_token(video, max_views=2, full_access=True)
     download = f"/api/video/{token}/download/"
     viewer, program = browsers(), browsers()
     assert viewer.head(download).status_code == 200
-    assert _views(token) == 0, "asking for the head is no viewing"
+    assert _views(token) == 0, "asking for the head is no play"
     assert _probe(viewer, _open(viewer, video, token)) == 206
     for _ in range(3):
         assert viewer.get(download).status_code == 200
-    assert _views(token) == 1, "made within the viewing"
+    assert _views(token) == 1, "made within the play"
     for first in (0, 100, 200):  # in parts, like programs that resume
         part = {"Range": f"bytes={first}-{first + 99}", "User-Agent": "curl/8"}
         assert program.get(download, headers=part).status_code == 206
     assert _views(token) == 2
     assert program.get(download, headers={"User-Agent": "wget"}).status_code == 410
-    assert viewer.get(download).status_code == 200, "within the viewing, which goes on"
+    assert viewer.get(download).status_code == 200, "within the play, which goes on"
     assert viewer.head(download).status_code == 200
     clock.forward(minutes=31)
     assert viewer.get(download).status_code == 410, "which has ended"

@@ -1,4 +1,4 @@
-"""Any track of a file that is played: it is one viewing, and the log has the parts sent."""
+"""Any track of a file that is played: it is one play, and the log has the parts sent."""
 
 from collections.abc import Callable
 
@@ -15,8 +15,7 @@ from vigint_web.serializers.read_api import access_document
 from vigint_web.services.accounts import users
 from vigint_web.services.core.actors import as_user
 from vigint_web.services.core.transactions import transaction
-from vigint_web.services.links import links
-from vigint_web.services.links import plays as viewings
+from vigint_web.services.links import links, plays
 from vigint_web.services.links.rules import Opening
 from vigint_web.services.sources.access_log import page_of_readings
 
@@ -60,10 +59,10 @@ def visit(client: FlaskClient, library: Library) -> Callable[[Link], Visit]:
     return lambda link: Visit(client, library, link)
 
 
-def _viewing(link: Link) -> viewings.Viewing:
+def _play(link: Link) -> plays.Play:
     renew()
-    [viewing] = viewings.viewings_of_link(links.get_link(ACTOR, link.id))
-    return viewing
+    [play] = plays.plays_of_link(links.get_link(ACTOR, link.id))
+    return play
 
 
 def test_the_first_play_of_the_rear_picture_is_the_first_play(
@@ -81,15 +80,15 @@ def test_the_first_play_of_the_rear_picture_is_the_first_play(
     assert [mail["To"] for mail in mails(config)] == ["chef@example.com"]
 
 
-def test_both_pictures_in_one_visit_are_one_viewing(
+def test_both_pictures_in_one_visit_are_one_play(
     video: Video, library: Library, visit: Callable[[Link], Visit]
 ) -> None:
     link = library.person_link(video, max_views=1)
     guest = visit(link)
     assert [guest.plays(track) for track in (None, 2, "1", 2)] == [206] * 4
-    assert _viewing(link).sent == 400
+    assert _play(link).sent == 400
     assert links.get_link(ACTOR, link.id).views == 1
-    # The page of the other track belongs to the same viewing, although no other may begin.
+    # The page of the other track belongs to the same play, although no other may begin.
     chosen = guest.opens(video, 2)
     assert chosen.status_code == 200
     assert f"view={guest.view}&amp;track=2" in chosen.text
@@ -101,13 +100,13 @@ def test_what_was_watched_is_counted_in_the_time_of_each_picture(
     link = library.person_link(video)
     guest = visit(link)
     guest.plays(2, first=500, last=749)
-    assert _viewing(link).parts == [(50.0, 75.0)], "bytes of the rear picture, of its own size"
+    assert _play(link).parts == [(50.0, 75.0)], "bytes of the rear picture, of its own size"
     half = len(STREAMED) * 6 // 10
     guest.plays(1, first=0, last=half - 1)
-    viewing = _viewing(link)
-    assert viewing.parts == [(0.0, 75.0)], "the same seconds from two sides are watched once"
-    assert viewing.read == 75.0
-    assert viewing.sent == 250 + half
+    play = _play(link)
+    assert play.parts == [(0.0, 75.0)], "the same seconds from two sides are watched once"
+    assert play.read == 75.0
+    assert play.sent == 250 + half
 
 
 def test_the_log_names_the_picture(
@@ -172,4 +171,4 @@ def test_a_log_of_before_tells_what_it_told(
     visit(link).plays(2)
     with transaction() as session:  # as the previous version wrote it
         session.query(Access).update({"track": None, "first_byte": None, "last_byte": None})
-    assert (_viewing(link).sent, _viewing(link).parts) == (0, [])
+    assert (_play(link).sent, _play(link).parts) == (0, [])

@@ -1,4 +1,4 @@
-"""Names of viewings: bound to a link and a visitor, generated nowhere else."""
+"""Names of plays: bound to a link and a visitor, generated nowhere else."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from vigint_web.services.core.actors import Visitor
 from vigint_web.services.links import play_names
-from vigint_web.services.links.play_rules import is_over, longest_viewing
+from vigint_web.services.links.play_rules import is_over, longest_play
 
 KEY, OTHER_KEY = "a secret of enough length", "an earlier secret of that length"
 HANDLE = "h" * 22
@@ -77,7 +77,7 @@ def test_names_of_before_are_told_from_these() -> None:
     st.integers(0, 3 * 86_400),
     st.integers(0, 3 * 86_400),
 )
-def test_a_viewing_ends_by_silence_or_by_its_length(
+def test_a_play_ends_by_silence_or_by_its_length(
     duration: float | None, age: int, silence: int
 ) -> None:
     assume(silence <= age)
@@ -85,11 +85,11 @@ def test_a_viewing_ends_by_silence_or_by_its_length(
     over = is_over(
         now - timedelta(seconds=age), now - timedelta(seconds=silence), now, duration
     )  # fmt: skip
-    assert over is (silence >= 1800 or age >= longest_viewing(duration).total_seconds())
+    assert over is (silence >= 1800 or age >= longest_play(duration).total_seconds())
 
 
 @pytest.mark.parametrize(
     ("duration", "hours"), [(None, 2), (0, 2), (60, 2), (3600, 4), (6 * 3600, 24), (1e9, 24)]
 )
-def test_how_long_a_viewing_may_last(duration: float | None, hours: int) -> None:
-    assert longest_viewing(duration) == timedelta(hours=hours)
+def test_how_long_a_play_may_last(duration: float | None, hours: int) -> None:
+    assert longest_play(duration) == timedelta(hours=hours)

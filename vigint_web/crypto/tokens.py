@@ -32,7 +32,7 @@ class Purpose(StrEnum):
     PASSWORD_RESET = "vigint.password-reset.v1"  # noqa: S105 - the name of a purpose, no secret
     DEVICE = "vigint.device.v1"
     OPENED_MAIL = "vigint.outbox.v1"
-    VIEWING = "vigint.view.v1"
+    PLAY = "vigint.view.v1"
     REACH = "vigint.reach.v1"
 
 

@@ -60,7 +60,7 @@ class Link(Watched, Base):
 
 
 class Playback(Base):
-    """One viewing of a link: all ranges requested with one `view` value."""
+    """One play of a link: all ranges requested with one `view` value."""
 
     __tablename__ = "playbacks"
     __table_args__ = (UniqueConstraint("link_id", "view"),)

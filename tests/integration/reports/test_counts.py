@@ -123,7 +123,7 @@ def test_any_sequence_leaves_the_counts_equal_to_a_recount(
     assert kept() == recount()
 
 
-def test_a_first_viewing_is_counted_and_stays_when_the_footage_is_deleted(
+def test_a_first_play_is_counted_and_stays_when_the_footage_is_deleted(
     app: Flask, library: Library, client: FlaskClient, clock: Clock
 ) -> None:
     video = library.incident()

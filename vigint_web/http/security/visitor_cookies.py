@@ -1,4 +1,4 @@
-"""Mark a browser that opened the page of a link, to bind its viewing to it.
+"""Mark a browser that opened the page of a link, to bind its play to it.
 
 The cookie gives no access and contains no personal data. A browser that does not keep it can play
 all the same, and is recognized by its address and program then.
@@ -11,7 +11,7 @@ from vigint_web.services.core.runtime import config
 from vigint_web.services.links import play_names
 
 _NAME = "vigint_visitor"
-# Longer than any viewing that can begin today.
+# Longer than any play that can begin today.
 _SECONDS = 2 * 24 * 3_600
 
 

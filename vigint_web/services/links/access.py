@@ -66,9 +66,9 @@ def open_link(
         statuses: what is answered to each refusal, for the log.
         public_id: what the address calls the video, where it does: its own id, or the one of the
             program that hosts it.
-        view: the viewing this request says it belongs to, where a person's player asks.
+        view: the play this request says it belongs to, where a person's player asks.
         track: the number of the picture that is asked for, where a file has several.
-        counts: whether this request begins a viewing; a HEAD does not.
+        counts: whether this request begins a play; a HEAD does not.
 
     Raises:
         LinkRefused: with the contract's code.

@@ -1,9 +1,9 @@
-"""Generate the names of viewings, each bound to one link and one visitor.
+"""Generate the names of plays, each bound to one link and one visitor.
 
 A page that plays a video has a name of its own, which its player sends with every range. Two short
 codes (HMAC-SHA-256) follow the random part: one over the visitor's cookie, one over address and
 program. A request with the cookie is checked by the first, so that a change of network ends no
-viewing; one without it (programs, some browsers inside applications) by the second.
+play; one without it (programs, some browsers inside applications) by the second.
 """
 
 import base64
@@ -33,7 +33,7 @@ def is_mark(text: str) -> bool:
 
 
 def new_name(keys: Sequence[str], handle: str, visitor: Visitor) -> str:
-    """Return a new name of a viewing: 45 characters of base64url.
+    """Return a new name of a play: 45 characters of base64url.
 
     Args:
         keys: secrets of the installation, the newest first.
@@ -64,7 +64,7 @@ def is_earlier(name: str) -> bool:
 
 
 def anonymous_name(visitor: Visitor) -> str:
-    """Return the name of the viewing of a visitor without one."""
+    """Return the name of the play of a visitor without one."""
     if visitor.mark is not None:
         seen = f"mark\n{visitor.mark}"
     else:
@@ -87,7 +87,7 @@ def _codes(key: str, handle: str, chance: str, visitor: Visitor) -> tuple[str, s
 
 
 def _code(key: str, *texts: str) -> str:
-    return _encoded(code(Purpose.VIEWING, key, *texts)[:_CODE_BYTES])
+    return _encoded(code(Purpose.PLAY, key, *texts)[:_CODE_BYTES])
 
 
 def _encoded(data: bytes) -> str:

@@ -1,4 +1,4 @@
-"""Evaluate the requests of a viewing: the parts sent, and whether it was automated.
+"""Evaluate the requests of a play: the parts sent, and whether it was automated.
 
 Pure. A server knows bytes; their position in time is an estimate from their position in the file,
 good for an even bitrate and never exact.
@@ -18,7 +18,7 @@ _PROGRAMS = re.compile(
     r"|wget|curl|python|httpx|aiohttp|okhttp|java/|go-http|libwww|monitor|check",
     re.IGNORECASE,
 )
-# A viewing ends after this much silence, and in any case after four times the video's length, but
+# A play ends after this much silence, and in any case after four times the video's length, but
 # not before two hours and not after a day.
 IDLE_END = timedelta(minutes=30)
 _SHORTEST, _LONGEST, _LENGTHS = timedelta(hours=2), timedelta(hours=24), 4
@@ -28,8 +28,8 @@ Part = tuple[float, float]
 _QUICKEST = timedelta(seconds=1)
 
 
-def longest_viewing(duration: float | None) -> timedelta:
-    """Return the maximum duration of a viewing.
+def longest_play(duration: float | None) -> timedelta:
+    """Return the maximum duration of a play.
 
     Args:
         duration: of the video, in seconds, if known.
@@ -39,8 +39,8 @@ def longest_viewing(duration: float | None) -> timedelta:
 
 
 def is_over(started_at: datetime, last_at: datetime, now: datetime, duration: float | None) -> bool:
-    """Return whether a viewing has ended."""
-    return now - last_at >= IDLE_END or now - started_at >= longest_viewing(duration)
+    """Return whether a play has ended."""
+    return now - last_at >= IDLE_END or now - started_at >= longest_play(duration)
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ def merge_parts(parts: Iterable[Part]) -> list[Part]:
 
 
 def looks_automated(user_agent: str, since_page: timedelta | None) -> bool:
-    """Return whether a viewing looks automated: only a suspicion, and shown as one.
+    """Return whether a play looks automated: only a suspicion, and shown as one.
 
     Args:
         since_page: time between the page being opened and the first byte, if it was opened.

@@ -1,4 +1,4 @@
-"""Count viewings: all ranges of one session count once."""
+"""Count plays: all ranges of one session count once."""
 
 import re
 from dataclasses import dataclass
@@ -28,23 +28,23 @@ from vigint_web.services.links.play_rules import (
 from vigint_web.services.links.rules import Opening
 from vigint_web.services.videos.stored_files import films_of
 
-# The precision of a viewing's last activity.
+# The precision of a play's last activity.
 _TOUCH = timedelta(seconds=30)
 _MOST_LISTED = 100
 _MOST_RANGES = 5000
-# An ended viewing is renamed when the next one of the same name begins.
+# An ended play is renamed when the next one of the same name begins.
 _ARCHIVED = re.compile(r"(?<=.)~\d+$")
 
 
 def new_view(link: Link, visitor: Visitor) -> str:
-    """Return a name for a viewing begun by a page of this link."""
+    """Return a name for a play begun by a page of this link."""
     return play_names.new_name(_keys(), link.handle, visitor)
 
 
 def own_view(link: Link, given: str | None, visitor: Visitor) -> str | None:
-    """Return the name in a request, if it is of a current viewing of this visitor.
+    """Return the name in a request, if it is of a current play of this visitor.
 
-    The name of another visitor, or of an ended viewing, is ignored.
+    The name of another visitor, or of an ended play, is ignored.
     """
     if given is None:
         return None
@@ -62,7 +62,7 @@ def own_view(link: Link, given: str | None, visitor: Visitor) -> str | None:
 
 
 def is_used_up(link: Link, opening: Opening, given: str | None, visitor: Visitor) -> bool:
-    """Return whether no new viewing may begin; a current one continues until it ends."""
+    """Return whether no new play may begin; a current one continues until it ends."""
     if link.max_views is None or link.views < link.max_views:
         return False
     if opening == Opening.DOWNLOAD:
@@ -74,7 +74,7 @@ def is_used_up(link: Link, opening: Opening, given: str | None, visitor: Visitor
 
 
 def admit(link: Link, opening: Opening, given: str | None, visitor: Visitor) -> bool:
-    """Count a new viewing once, by one conditional update; return whether it may get bytes."""
+    """Count a new play once, by one conditional update; return whether it may get bytes."""
     name = _name(link, given, visitor)
     if opening == Opening.DOWNLOAD:
         name = _living_view(link, given, visitor) or name
@@ -89,7 +89,7 @@ def admit(link: Link, opening: Opening, given: str | None, visitor: Visitor) -> 
             if not _is_over(link, known):
                 known.last_at = now
                 return True
-            # The same visitor begins another viewing after the end; the old one stays in the log.
+            # The same visitor begins another play after the end; the old one stays in the log.
             known.view = f"{name[:40]}~{known.id}"
             session.flush()
             begun = _begin(link, name, visitor, now)
@@ -114,7 +114,7 @@ def _name(link: Link, given: str | None, visitor: Visitor) -> str:
 
 
 def _living_view(link: Link, given: str | None, visitor: Visitor) -> str | None:
-    """Return the name of this visitor's current viewing, to which a download can belong."""
+    """Return the name of this visitor's current play, to which a download can belong."""
     named = own_view(link, given, visitor)
     if named is not None and _find(link.id, named) is not None:
         return named
@@ -153,9 +153,9 @@ def _keys() -> tuple[str, ...]:
 
 
 def _begin(link: Link, name: str, visitor: Visitor, now: datetime) -> int | None:
-    """Insert a viewing and return its id; None if there is one of that name.
+    """Insert a play and return its id; None if there is one of that name.
 
-    Of parallel ranges of one viewing the first inserts, the others wait for it.
+    Of parallel ranges of one play the first inserts, the others wait for it.
     """
     session = db.session()
     row = insert_into(session, Playback).values(
@@ -224,8 +224,8 @@ def _notice_first(link: Link, now: datetime) -> None:
 
 
 @dataclass(frozen=True)
-class Viewing:
-    """One viewing in the log; `parts` are seconds of the video, estimated from bytes."""
+class Play:
+    """One play in the log; `parts` are seconds of the video, estimated from bytes."""
 
     playback: Playback
     sent: int  # bytes, including repeated ones
@@ -237,18 +237,18 @@ class Viewing:
         return sum(end - start for start, end in self.parts)
 
 
-def viewings_of_link(link: Link) -> list[Viewing]:
-    """Return a link's viewings, newest first, each with the parts sent."""
+def plays_of_link(link: Link) -> list[Play]:
+    """Return a link's plays, newest first, each with the parts sent."""
     found = db.session.scalars(
         select(Playback)
         .where(Playback.link_id == link.id)
         .order_by(Playback.started_at.desc())
         .limit(_MOST_LISTED)
     )
-    return [_viewing(link, playback) for playback in found]
+    return [_play(link, playback) for playback in found]
 
 
-def _viewing(link: Link, playback: Playback) -> Viewing:
+def _play(link: Link, playback: Playback) -> Play:
     rows = db.session.execute(
         select(Access.track, Access.first_byte, Access.last_byte)
         .where(*_ranges_of(playback))
@@ -263,7 +263,7 @@ def _viewing(link: Link, playback: Playback) -> Viewing:
         for number, film in films_of(link.video).items()
         for part in parts_in_time(spans.get(number, []), film)
     ]
-    return Viewing(
+    return Play(
         playback=playback,
         sent=sum(span.length for several in spans.values() for span in several),
         parts=merge_parts(parts),

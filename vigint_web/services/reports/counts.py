@@ -177,7 +177,7 @@ def _facts(ids: Collection[int]) -> Select[Any]:
 def _counted(row: Any, zone: ZoneInfo, before: CountedIncident | None) -> CountedIncident:
     """Return what is to be counted of an incident.
 
-    Its first mail and viewing stay when they are deleted with its footage; both are otherwise the
+    Its first mail and play stay when they are deleted with its footage; both are otherwise the
     earliest there was.
     """
     # As in lists: that of receipt where the clock is fast.

@@ -65,7 +65,7 @@ class Moment:
 def timeline_of(incident: Incident, notifications: list[Notification]) -> list[Moment]:
     """Return the moments of an incident, the oldest first.
 
-    Of a link only its first viewing, of downloads the last ones.
+    Of a link only its first play, of downloads the last ones.
 
     Args:
         notifications: those of the incident.

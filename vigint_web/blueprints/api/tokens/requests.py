@@ -15,8 +15,8 @@ class PictureQuery(RequestModel):
 
 
 class DownloadQuery(RequestModel):
-    """The viewing of a download."""
+    """The play of a download."""
 
     view: Text | None = Field(
-        None, description="The name of a viewing: a download within one is no further view."
+        None, description="The name of a play: a download within one is no further view."
     )

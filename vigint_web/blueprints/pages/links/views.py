@@ -13,7 +13,7 @@ from vigint_web.http.security.identity import actor
 from vigint_web.services.accounts.sites import zone_for
 from vigint_web.services.links import access, links
 from vigint_web.services.links.listing import count_revocable, find_links
-from vigint_web.services.links.plays import viewings_of_link
+from vigint_web.services.links.plays import plays_of_link
 from vigint_web.services.links.sharing import needs_reason
 from vigint_web.services.reports.link_subjects import subjects_of
 
@@ -69,7 +69,7 @@ def _shown(link_id: int) -> dict[str, object]:
     return {
         "link": link,
         "subject": subjects_of([link]).get(link.video_id),
-        "viewings": viewings_of_link(link),
+        "plays": plays_of_link(link),
         "periods": PERIODS,
         "needs_reason": needs_reason(link.site_id),
         "accesses": access.accesses_of_link(link_id),

@@ -17,7 +17,7 @@ class Line:
     """One row of a table: its label, for charts a short one, and its counts.
 
     Args:
-        times: median and 90th percentile until mail, first viewing and decision.
+        times: median and 90th percentile until mail, first play and decision.
     """
 
     label: str

@@ -6,11 +6,11 @@ from vigint_web.http.pages.request_models import RequestModel, Text
 
 
 class StreamQuery(RequestModel):
-    """The viewing of a stream, and the track of a file with several."""
+    """The play of a stream, and the track of a file with several."""
 
     view: Text | None = Field(
         None,
-        description="The name of a viewing, as the page of the link carries it; all ranges of one "
+        description="The name of a play, as the page of the link carries it; all ranges of one "
         "count once.",
     )
     track: Text | None = Field(

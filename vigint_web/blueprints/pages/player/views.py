@@ -57,7 +57,7 @@ def page(video_id: str) -> Response:
     source = find_source_of(video.id)
     mark = read_mark() or play_names.new_mark()
     who = replace(visitor(), mark=mark)
-    # Choosing another track of the same video continues the viewing.
+    # Choosing another track of the same video continues the play.
     view = plays.own_view(link, going_on, visitor()) or plays.new_view(link, who)
     tracks = pictures_of(video)
     chosen = _chosen(tracks, request.args.get("track"))
@@ -74,7 +74,7 @@ def page(video_id: str) -> Response:
             incident=incident,
             verified=_verified(incident) if incident is not None else None,
             source=source if granted else None,
-            # The last viewing of a limited link continues although no other may begin.
+            # The last play of a limited link continues although no other may begin.
             state_url=f"/video/{quote(video_id)}/state?token={quote(token)}&view={view}",
             stream_url=f"/stream/{quote(token)}/?view={view}",
             poster_url=f"{pictures}?size=small" if video.file("poster") else None,

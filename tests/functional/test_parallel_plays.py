@@ -1,4 +1,4 @@
-"""A limit of viewings with real parallel requests: to several processes, on real sockets."""
+"""A limit of plays with real parallel requests: to several processes, on real sockets."""
 
 import re
 import secrets
@@ -67,13 +67,13 @@ def test_of_a_hundred_plays_at_once_three_are_served(
     views = [_played_by(vigint, page) if named else stream for _ in range(ASKED)]
 
     for _ in range(3):
-        assert request(stream, method="HEAD").status == 200, "asking for the head is no viewing"
+        assert request(stream, method="HEAD").status == 200, "asking for the head is no play"
     answers = _together(lambda n: request(views[n], **asked[n]))
     statuses = Counter(answer.status for answer in answers)
     assert statuses == {206: LIMIT, 410: ASKED - LIMIT}
     assert sum(len(answer.body) for answer in answers if answer.status == 206) == LIMIT * 100
     assert {a.json()["code"] for a in answers if a.status == 410} == {"link_used_up"}
-    # The three current viewings continue, with any number of ranges; no other does.
+    # The three current plays continue, with any number of ranges; no other does.
     again = _together(lambda n: request(views[n], **asked[n]))
     assert [a.status for a in again] == [a.status for a in answers]
 
@@ -82,7 +82,7 @@ def test_of_a_hundred_plays_at_once_three_are_served(
 def test_of_a_hundred_plays_at_once_all_are_served_when_nothing_limits_them(
     vigint: Installation, page: str, named: bool
 ) -> None:
-    """Each writes twice, a viewing and an access; the database serializes the writes."""
+    """Each writes twice, a play and an access; the database serializes the writes."""
     stream = f"{vigint.url}/stream/{token_of(page)}/"
     vigint.sql("UPDATE links SET max_views = NULL")
     for _ in range(3):

@@ -1,4 +1,4 @@
-"""Viewings: the parts sent, and the detection of programs."""
+"""Plays: the parts sent, and the detection of programs."""
 
 from datetime import timedelta
 from itertools import pairwise
