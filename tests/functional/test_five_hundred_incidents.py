@@ -149,5 +149,7 @@ def test_five_hundred_incidents_under_fire(
     assert set(mailed) == set(references), "none is lost, none is invented"
     states = mailing.sql("SELECT status, count(*) FROM videos GROUP BY status")
     assert states == [("ready", COUNT)]
+    pictured = "SELECT count(*) FROM video_files WHERE kind = 'poster'"
+    wait_until(lambda: mailing.sql(pictured) == [(COUNT,)], "every clip has its pictures")
     assert min(killer.killed.values()) >= 1
     assert not twice, "twice only when death falls between the server's answer and the commit"
