@@ -85,8 +85,8 @@ def restore(file: Path, force: bool) -> None:
             " administrator decides on the home page; what comes in from now on is sent as ever."
         )
     if aside is not None:
-        click.echo(f"What was there before is in {aside}: delete it once you need it no more.")
-    click.echo("The secret key came with it: links made before open again. Now: ./vigint up")
+        click.echo(f"What was there before is in {aside}: delete it once you no longer need it.")
+    click.echo("The secret key came with it: existing links open again. Now: ./vigint up")
 
 
 def _back_up(place: Path, leave_out_missing: bool) -> None:

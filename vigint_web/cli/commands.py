@@ -52,7 +52,7 @@ def overview() -> str:
     width = max(map(len, MODULES)) + 2
     lines = [
         "Vigint: private video links and alerts for security incidents.",
-        "Usage: ./vigint COMMAND [OPTIONS]; ./vigint COMMAND --help says more.",
+        "Usage: ./vigint COMMAND [OPTIONS]; ./vigint COMMAND --help describes one.",
     ]
     for heading, section in SECTIONS.items():
         described = {name: listed.summary for name, listed in section.items() if listed.summary}

@@ -42,9 +42,15 @@ class DemoFailed(Exception):
 
 
 @click.command()
-@click.option("--host", default=DEFAULT_HOST, show_default=True)
-@click.option("--port", default=DEFAULT_PORT, show_default=True)
-@click.option("--workers", default=DEFAULT_WORKERS, show_default=True, type=click.IntRange(1, 64))
+@click.option("--host", default=DEFAULT_HOST, show_default=True, help="Address to listen on.")
+@click.option("--port", default=DEFAULT_PORT, show_default=True, help="Port to listen on.")
+@click.option(
+    "--workers",
+    default=DEFAULT_WORKERS,
+    show_default=True,
+    type=click.IntRange(1, 64),
+    help="How many jobs run at once.",
+)
 @click.option("--exit", "and_exit", is_flag=True, help="Exit after printing the results.")
 @click.option("--verbose", is_flag=True, help="Show log lines on the terminal too.")
 def demo(host: str, port: int, workers: int, and_exit: bool, verbose: bool) -> None:

@@ -43,7 +43,7 @@ class Finding:
 
 @click.command()
 def doctor() -> None:
-    """Say which ffmpeg, queue server, database, storage and mail would be used."""
+    """Report which ffmpeg, queue server, database, storage and mail would be used."""
     app = create_app()
     with app.app_context():
         found = list(_examine(runtime().config))
@@ -51,9 +51,9 @@ def doctor() -> None:
         mark = "ok  " if finding.good else ("FAIL" if finding.vital else "warn")
         click.echo(f"{mark}  {finding.what}: {finding.sentence}")
     if any(not finding.good and finding.vital for finding in found):
-        click.echo("The main job could not run here. Mend what says FAIL, then look again.")
+        click.echo("Vigint cannot run here yet. Correct what is marked FAIL, then run this again.")
         sys.exit(1)
-    click.echo("The main job can run here.")
+    click.echo("Vigint can run here.")
 
 
 def _examine(config: Config) -> Iterator[Finding]:
@@ -165,9 +165,8 @@ def _mail(config: Config) -> Finding:
     except SQLAlchemyError:
         to = to or "the administrators"
     if email.server is None:
-        return Finding(
-            True, "mail", f"no SMTP server: mails for {to} are written to {config.outbox_dir}"
-        )
+        where = f"no SMTP server: mails are written to {config.outbox_dir}"
+        return Finding(True, "mail", f"{where}; alerts are for {to}")
     try:
         kind = smtplib.SMTP_SSL if email.use_tls and email.port == 465 else smtplib.SMTP
         with kind(email.server, email.port, timeout=5) as host:

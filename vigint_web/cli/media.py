@@ -35,6 +35,7 @@ _PLANS = {
     "--file-path",
     required=True,
     type=click.Path(exists=True, dir_okay=False, readable=True, path_type=Path),
+    help="The video file to process.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
 def test_video_processing(file_path: Path, as_json: bool) -> None:

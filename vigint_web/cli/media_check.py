@@ -40,7 +40,7 @@ def media() -> None:
 @click.option("--hash", "hashes", is_flag=True, help="Read every file and compare its SHA-256.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of sentences.")
 def check(delete: bool, hours: float, hashes: bool, as_json: bool) -> None:
-    """Compare the rows of the database with the files of the storage, in both directions.
+    """Compare the database with the stored files.
 
     Lists referenced files that are missing or differ from their row, and unreferenced files,
     working files and uploads. The status is 0 if there is none, or if they were removed.

@@ -23,7 +23,12 @@ def _password(from_stdin: bool) -> tuple[str, bool]:
 
 @click.command("create-user")
 @click.argument("email")
-@click.option("--role", type=click.Choice([role.value for role in Role]), required=True)
+@click.option(
+    "--role",
+    type=click.Choice([role.value for role in Role]),
+    required=True,
+    help="What the user may do.",
+)
 @click.option("--password-stdin", is_flag=True, help="Read the password from standard input.")
 def create_user(email: str, role: str, password_stdin: bool) -> None:
     """Create a user who can log in."""
@@ -74,9 +79,9 @@ def reset_two_factor(email: str) -> None:
     type=click.Choice([scope.value for scope in Scope]),
     help="What the key may do; several are possible. Default: ingest and host.",
 )
-@click.option("--days", type=click.IntRange(1, 3650), help="How long it works; default: no end.")
-@click.option("--site", help="The site it belongs to, by its short name; default: the first.")
-@click.option("--create-site", is_flag=True, help="Add the site of --site when there is none.")
+@click.option("--days", type=click.IntRange(1, 3650), help="Days until it expires. Default: never.")
+@click.option("--site", help="Short name of its site. Default: the first site.")
+@click.option("--create-site", is_flag=True, help="Add the site of --site if it does not exist.")
 def create_api_key(
     name: str, scopes: tuple[str, ...], days: int | None, site: str | None, create_site: bool
 ) -> None:

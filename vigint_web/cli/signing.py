@@ -27,7 +27,7 @@ _GIVEN = ("VIGINT_SECRET_KEY", "VIGINT_SECRET_KEY_FILE")
 )
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def rotate_signing_key(forget_old: bool, yes: bool) -> None:
-    """Sign new links with a new key; links made before go on, unless --forget-old is given."""
+    """Sign new links with a new key; existing links stay valid unless --forget-old is given."""
     app = create_app()
     with app.app_context():
         migrate_database(app)
