@@ -158,7 +158,7 @@ def _templates(app: Flask, config: Config) -> None:
         share=formats.share,
         percent=formats.percent,
         spoken_duration=formats.spoken_duration,
-        long_day=formats.long_day,
+        long_day=formats.unbroken_day,
         short_day=formats.short_day,
         delivery_sentence=deliveries.delivery_sentence,
         failure_sentence=sentences.failure_sentence,

@@ -65,6 +65,16 @@ def long_day(of: date) -> str:
     return _in_words(format_date(of, "d MMMM yyyy", locale=get_locale()))
 
 
+def unbroken_day(of: date) -> str:
+    """Return a date with its month in full, for pages, where a date stays on one line."""
+    return long_day(of).replace(" ", NO_BREAK)
+
+
+def medium_day(of: date) -> str:
+    """Return a date in the reader's locale, like `day`."""
+    return _in_words(format_date(of, _DATE, locale=get_locale()))
+
+
 def clock(moment: datetime) -> str:
     """Return the time of day of a time, to the second, in the reader's zone."""
     return _shown(moment, "HH:mm:ss")
@@ -78,11 +88,11 @@ def night_or_day(begin: datetime, end: datetime) -> str:
     first, last = begin.date(), end.date()
     locale, years = get_locale(), "" if last.year == _today().year else " yyyy"
     if first == last:
-        return _in_words(format_date(last, f"EEEE d MMM{years}", locale=locale))
-    start = _in_words(format_date(first, "d MMM", locale=locale))
+        return _in_words(format_date(last, f"EEEE d{NO_BREAK}MMM{years}", locale=locale))
+    start = short_day(first)
     if (first.year, first.month) == (last.year, last.month):
         start = start.split()[0]
-    finish = _in_words(format_date(last, f"d MMM{years}", locale=locale))
+    finish = _in_words(format_date(last, f"d{NO_BREAK}MMM{years}", locale=locale))
     return str(gettext("Night of %(first)s to %(last)s", first=start, last=finish))
 
 
@@ -141,8 +151,8 @@ def _in_one_unit(delta: timedelta, *, add_direction: bool) -> str:
         format="short" if unit <= _DAY else "long",
         locale=_DIALECTS.get(locale, locale),
     )
-    # The symbols of the units (BIPM), as in British newspapers: 16 h ago, 45 s ago.
-    return re.sub(r"\b(h)r\b|\b(s)ec\b", r"\1\2", text) if locale == "en" else text
+    # The symbols of the units (BIPM), as in British newspapers: 16 h ago, 45 s ago, 2 h earlier.
+    return re.sub(r"\b(h)rs?\b|\b(min)s\b|\b(s)ecs?\b", r"\1\2\3", text) if locale == "en" else text
 
 
 def since(moment: datetime, now: datetime | None = None) -> str:
@@ -167,7 +177,7 @@ def spoken_duration(seconds: float | None) -> str:
     if seconds is None:
         return "–"
     if seconds < 1:
-        return str(gettext("under 1 s"))
+        return f"<{NO_BREAK}{_unit(1, 1)}"
     for most, smaller, larger, step in (
         (60, 1, 60, 1),
         (600, 1, 60, 10),

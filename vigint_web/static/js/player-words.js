@@ -60,7 +60,8 @@ export class Words {
 
   /** The date and the local time at which the picture at this position was taken. */
   clock(seconds, exact = false) {
-    return this.clocks[Number(exact)].format(this.moment(seconds));
+    const said = this.clocks[Number(exact)].format(this.moment(seconds)).replace("GMT", "UTC");
+    return this.locale.startsWith("fr") ? said.replace(/^1(?=\s)/, "1er") : said;
   }
 
   /** 14:30:42 */

@@ -12,7 +12,7 @@ from vigint_web.errors import Conflict, Invalid
 from vigint_web.http.pages.locale import use_zone
 from vigint_web.http.pages.paging import asked_page
 from vigint_web.http.security.identity import actor
-from vigint_web.i18n.formats import long_day
+from vigint_web.i18n.formats import medium_day
 from vigint_web.i18n.refusals import mistake_sentence
 from vigint_web.models import Camera
 from vigint_web.services.accounts import cameras, sites
@@ -80,7 +80,7 @@ def show(camera_id: int) -> str:
         camera=camera,
         row=row,
         regime=REGIMES[cameras.facts_of(camera).legal_regime],
-        ends=long_day(camera.authorisation_ends) if camera.authorisation_ends else None,
+        ends=medium_day(camera.authorisation_ends) if camera.authorisation_ends else None,
         today=today,
         soon=today + _SOON,
         most=site_overview.MOST_OF_CAMERA,
