@@ -116,7 +116,7 @@ def test_a_source_is_described_and_two_do_not_overwrite_each_other(
     page.get_by_label("Nom").fill("Réserve")
     page.get_by_label("Étiquettes").fill("nuit, quai")
     page.get_by_label("Caméra").fill("Caméra 7")
-    page.get_by_label("Enregistrée le").fill("2026-07-14T23:30:05")
+    page.get_by_label("Prise de vue").fill("2026-07-14T23:30:05")
     page.keyboard.press("Enter")
     expect(page.locator("h1")).to_have_text("Réserve")
     facts = page.locator("[data-part=facts]")

@@ -116,7 +116,7 @@ def test_cameras_are_added_and_changed_as_previewed(admin: Person) -> None:
     old = camera_of(here.id, "cam-1")
     db.session.commit()
     table = (
-        "Site,Name,Name used by the detector,What it films is,The authorisation ends on,"
+        "Site,Name,Name used by the detector,Filmed area,The authorisation ends on,"
         "Keep for at most (days),Sound\r\n"
         "main,Entrée,cam-1,open to the public,30/11/2031,30,removed\r\n"
         "Vigint,Quai,cam-2,ouvert au public,,,\r\n"
@@ -235,10 +235,10 @@ def test_what_changed_meanwhile_is_previewed_again(admin: Person) -> None:
 @pytest.mark.parametrize(
     ("table", "said"),
     [
-        ("Name;Price\nx;1\n", "There are columns that are not known here: “Price”."),
+        ("Name;Price\nx;1\n", "These columns are unknown: “Price”."),
         ("Address\nx\n", "The column “Name” is missing."),
         ("Name;Nom\nx;y\n", "The column “Name” is there more than once."),
-        ("Name\n", "The file has no rows below its titles."),
+        ("Name\n", "The file has no rows below the column titles."),
         ('Name\nx\n"y\n', "Line 3 cannot be read"),
         (b"\x89PNG\0\0", "This is not a CSV file."),
         ("Name\n" + "x\n" * (MOST_ROWS + 1), f"too many rows: at most {MOST_ROWS}."),

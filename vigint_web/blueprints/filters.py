@@ -18,5 +18,5 @@ def refused_filter(kept: Mapping[str, Any]) -> Response | None:
     """
     if is_whole(kept):
         return None
-    flash(_("A part of the filter is no longer valid. Check the list, then repeat."), "warning")
+    flash(_("Part of the filter is no longer valid. Check the list, then try again."), "warning")
     return redirect(url_for("incidents.index", **kept))

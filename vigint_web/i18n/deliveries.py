@@ -26,7 +26,7 @@ _SENTENCES: Mapping[str, LazyString] = {
     "interrupted": _("Every attempt was interrupted, for a whole day."),
     "impossible_address": _("No mailbox can have this address. Correct it in the settings."),
     "no_smtputf8": _(
-        "The mail server takes no addresses with letters beyond a to z (SMTPUTF8, RFC 6531)."
+        "The mail server accepts only addresses with letters from a to z (no SMTPUTF8, RFC 6531)."
     ),
     "outbox_unwritable": _("The outbox cannot be written: %(fact)s"),
     # The receiver did not accept it.

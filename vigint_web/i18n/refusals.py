@@ -76,7 +76,7 @@ _MISTAKES: Mapping[MistakeCode, LazyString | str] = {
     MistakeCode.TAG_TOO_LONG: _("A tag has at most %(most)d characters."),
     MistakeCode.NAME_LENGTH: _("Enter a name of at most %(most)d characters."),
     MistakeCode.TOO_MANY_ADDRESSES: _("At most %(most)d addresses."),
-    MistakeCode.NOT_A_TIME: _("Give each time as hours and minutes, such as 08:15."),
+    MistakeCode.NOT_A_TIME: _("Enter each time as hours and minutes, such as 08:15."),
     MistakeCode.TOO_LONG: _("This text is too long: at most %(most)d characters."),
     MistakeCode.CONTROL_CHARACTERS: _(
         "This text contains control characters or incomplete characters. Remove them."
@@ -90,19 +90,19 @@ _MISTAKES: Mapping[MistakeCode, LazyString | str] = {
     MistakeCode.TABLE_DAMAGED: _(
         "Line %(line)d cannot be read: a quotation mark is missing or misplaced there."
     ),
-    MistakeCode.TABLE_EMPTY: _("The file has no rows below its titles."),
+    MistakeCode.TABLE_EMPTY: _("The file has no rows below the column titles."),
     MistakeCode.TABLE_TOO_MANY_ROWS: _("The file has too many rows: at most %(most)d."),
-    MistakeCode.TABLE_UNKNOWN_COLUMNS: _("There are columns that are not known here: %(names)s."),
+    MistakeCode.TABLE_UNKNOWN_COLUMNS: _("These columns are unknown: %(names)s."),
     MistakeCode.TABLE_COLUMN_MISSING: _("The column “%(field)s” is missing."),
     MistakeCode.TABLE_COLUMN_TWICE: _("The column “%(field)s” is there more than once."),
-    MistakeCode.ROW_TOO_LONG: _("The row has more cells than there are titles."),
-    MistakeCode.ROW_TWICE: _("Line %(line)d is about the same."),
+    MistakeCode.ROW_TOO_LONG: _("The row has more cells than there are columns."),
+    MistakeCode.ROW_TWICE: _("Line %(line)d is about the same entry."),
     MistakeCode.CELL_NOT_A_NUMBER: _("“%(text)s” is not a whole number."),
     MistakeCode.CELL_NOT_A_DATE: _("“%(text)s” is not a date. Write it as 2026-11-30."),
     MistakeCode.CELL_NOT_ONE_OF: _("“%(text)s” is not possible here."),
     MistakeCode.NAME_TAKEN: _("Another one has this name."),
     MistakeCode.SHORT_NAME_MALFORMED: _(
-        "A short name has 1 to 64 small letters, digits and hyphens."
+        "A short name has 1 to 64 lower-case letters, digits and hyphens."
     ),
     MistakeCode.SITE_NOT_FOUND: _("There is no site “%(text)s”."),
     MistakeCode.NO_SITE_LEFT: _("Name at least one site."),
@@ -149,7 +149,9 @@ _MISTAKES: Mapping[MistakeCode, LazyString | str] = {
         "Not recognised and left out: “%(text)s”. Check the addresses, then send."
     ),
     MistakeCode.END_IS_OVER: _("The end date is in the past. Choose a later one."),
-    MistakeCode.END_AFTER_PURGE: _("The footage is deleted before that. Choose an earlier end."),
+    MistakeCode.END_AFTER_PURGE: _(
+        "The footage will be deleted before then. Choose an earlier end."
+    ),
     MistakeCode.BEGINS_AFTER_END: _(
         "The link would expire before it starts working. Choose an earlier start."
     ),

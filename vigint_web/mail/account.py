@@ -43,7 +43,7 @@ _WORDS = {
             " your account."
         ),
         button=_("Choose a password"),
-        otherwise=_("Not expecting this? Ignore this mail: nobody can log in without a password."),
+        otherwise=_("Not expecting this? Ignore this mail: no one can log in without a password."),
     ),
     AccountMailPurpose.PASSWORD_RESET: _Words(
         subject=_("A new password for Vigint"),

@@ -16,7 +16,7 @@ from vigint_web.services.accounts.cameras import (
 )
 
 REGIMES: dict[LegalRegime | None, LazyString] = {
-    None: _("not stated"),
+    None: _("not specified"),
     LegalRegime.OPEN: _("open to the public"),
     LegalRegime.CLOSED: _("not open to the public"),
 }
@@ -40,14 +40,14 @@ class CameraForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF ships no types
         render_kw={"autocomplete": "off", "maxlength": LONGEST_NAME},
     )
     legal_regime = SelectField(
-        _("What it films is"),
+        _("Filmed area"),
         choices=[SelectChoice(code or "", words) for code, words in REGIMES.items()],
     )
     authorisation_number = StringField(
         _("Authorisation number"),
         filters=[on_one_line],
         validators=[Length(max=LONGEST_NUMBER, message=_("At most 100 characters."))],
-        description=_("Such as that of the prefect’s order."),
+        description=_("For example, that of the prefect’s order."),
         render_kw={"autocomplete": "off", "maxlength": LONGEST_NUMBER},
     )
     authorisation_ends = DateField(_("The authorisation ends on"), validators=[Optional()])
@@ -56,8 +56,8 @@ class CameraForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF ships no types
         _("Keep for at most (days)"),
         validators=_DAYS,
         description=_(
-            "As authorised, for your records. Footage is deleted after the retention of this "
-            "installation."
+            "As authorised, for your records. Footage is deleted at the "
+            "end of this installation’s retention period."
         ),
         render_kw=_NUMERIC,
     )

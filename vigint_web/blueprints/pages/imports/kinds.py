@@ -24,7 +24,7 @@ _TITLES: Mapping[str, LazyString] = {
     "reason_for_sharing": _("Reason for sharing"),
     "site": _("Site"),
     "detector_name": _("Name used by the detector"),
-    "films": _("What it films is"),
+    "films": _("Filmed area"),
     "authorisation_number": _("Authorisation number"),
     "authorisation_ends": _("The authorisation ends on"),
     "least_days": _("Keep for at least (days)"),
@@ -70,8 +70,9 @@ class Kind:
     export: Callable[[], Iterable[Mapping[str, str]]]
     plan: Callable[[Actor, Sequence[Line]], Plan]
     apply: Callable[[Actor, Sequence[Line], str], Plan]
-    # The endpoint of the list.
+    # The endpoint of the list, and its title.
     list: str
+    list_title: LazyString
     hints: Sequence[LazyString] = field(default=())
 
 
@@ -85,7 +86,8 @@ KINDS: Mapping[str, Kind] = {
         lambda _actor, lines: site_import.plan_sites(lines),
         site_import.apply_sites,
         "sites.index",
-        (_("A site is found by its short name, or by its name where the short name is empty."),),
+        _("Sites"),
+        (_("A site is identified by its short name, or by its name if the short name is empty."),),
     ),
     "cameras": Kind(
         _("Import cameras"),
@@ -96,10 +98,11 @@ KINDS: Mapping[str, Kind] = {
         lambda _actor, lines: camera_import.plan_cameras(lines),
         camera_import.apply_cameras,
         "cameras.index",
+        _("Cameras"),
         (
             _(
-                "A camera is found by its site and the name used by the detector, or by its name "
-                "where that is empty."
+                "A camera is identified by its site and the name used by the "
+                "detector, or by its own name if that is empty."
             ),
         ),
     ),
@@ -112,9 +115,13 @@ KINDS: Mapping[str, Kind] = {
         people_import.plan_people,
         people_import.apply_people,
         "people.index",
+        _("People"),
         (
-            _("A person is found by the address. A new one is invited by mail, in the language."),
-            _("Several sites are separated by commas. Passwords are never imported."),
+            _(
+                "People are identified by their address. New people are "
+                "invited by mail, in the language given."
+            ),
+            _("Separate several sites by commas. Passwords are never imported."),
         ),
     ),
 }

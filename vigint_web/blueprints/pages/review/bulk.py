@@ -162,7 +162,7 @@ def _why(error: VigintError) -> str:
     if isinstance(error, AlreadyDecided):
         return first_words(error, timed=False)  # one line for all that a person decided
     if isinstance(error, DecisionOutOfOrder):
-        return str(_("this decision does not follow its state."))
+        return str(_("this decision is not possible in its state."))
     return error_sentence(error)
 
 

@@ -44,7 +44,7 @@ class ShareForm(PeriodForm):
     not_before = DateTimeLocalField(_("Works from"), validators=[Optional()])
     max_views = IntegerField(
         _("Number of viewings"),
-        validators=[Optional(), NumberRange(1, 1000, _("Enter a number from 1 to 1000."))],
+        validators=[Optional(), NumberRange(1, 1000, _("Enter a number from 1 to 1,000."))],
         description=_("If empty, the number of viewings is not limited."),
         render_kw={"min": 1, "max": 1000, "inputmode": "numeric"},
     )

@@ -79,8 +79,8 @@ class SiteForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF ships no types
             "Type a city. If empty, times are those of this installation: %(zone)s.", zone=zone
         )
         self.cooldown_seconds.description = gettext(
-            "Repeats of an alert within this time are mailed together; 0 mails each one. If empty, "
-            "the value of this installation applies: %(number)s.",
+            "Repeats of an alert within this time are mailed together; with 0, each one is "
+            "mailed separately. If empty, the value of this installation applies: %(number)s.",
             number=seconds,
         )
 
