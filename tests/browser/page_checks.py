@@ -48,6 +48,11 @@ _WIDE = """
   return found.slice(0, 5);
 }
 """
+_CUT_OFF = """
+() => [...document.querySelectorAll(".table-card")]
+  .filter((card) => card.scrollWidth > card.clientWidth + 1)
+  .map((card) => [card.scrollWidth, card.clientWidth, card.textContent.trim().slice(0, 60)].join())
+"""
 _CLIPPED = """
 () => {
   const found = [];
@@ -57,7 +62,8 @@ _CLIPPED = """
   };
   const told = (element) => element.outerHTML.replace(/\\s+/g, " ").slice(0, 120);
   const lines = document.createRange();
-  for (const element of document.querySelectorAll("button, a.button, summary, .badge-v, label")) {
+  const framed = "button, a.button, summary, .badge-v, label, .stat dd:not(.stat-chart)";
+  for (const element of document.querySelectorAll(framed)) {
     if (!seen(element) || !element.textContent.trim()) continue;
     const style = getComputedStyle(element);
     if (style.clipPath !== "none" || style.textOverflow === "ellipsis") continue;
@@ -72,6 +78,14 @@ _CLIPPED = """
       const over = Math.max(box.top - text.top, text.bottom - box.bottom);
       if (out > 1.5 || over > 4) found.push(`text leaves its place: ${told(element)}`);
     }
+  }
+  for (const link of document.querySelectorAll("main a + a")) {
+    const [before, after] = [link.previousElementSibling, link];
+    if (![before, after].every((one) => seen(one) && one.textContent.trim())) continue;
+    if (getComputedStyle(after).paddingLeft !== "0px") continue;
+    const [left, right] = [before, after].map((one) => one.getBoundingClientRect());
+    const touch = Math.abs(left.top - right.top) < 2 && Math.abs(right.left - left.right) < 2;
+    if (touch) found.push(`no space before the link: ${told(after)}`);
   }
   for (const element of document.querySelectorAll("main *, header *, footer *")) {
     const style = getComputedStyle(element);
@@ -173,6 +187,11 @@ def layout(page: Page) -> Iterator[str]:
         yield f"too wide: {found}"
     for found in page.evaluate(_CLIPPED):
         yield found
+
+
+def tables(page: Page) -> Iterator[str]:
+    """Check for tables that are cut off, which only extreme words may cause in a wide window."""
+    yield from page.evaluate(_CUT_OFF)
 
 
 def targets(page: Page) -> Iterator[str]:

@@ -131,6 +131,9 @@ def test_nothing_is_wrong_with_a_page(
         wrong += [f"{width}: {problem}" for problem in page_checks.layout(page)]
         if not place.is_mail:
             wrong += [f"{width}: {problem}" for problem in page_checks.targets(page)]
+    if visit[0] != "long":
+        page_checks.look(page, "light", 1280)
+        wrong += [f"cut off at 1280: {problem}" for problem in page_checks.tables(page)]
     assert not wrong, "\n".join(wrong)
 
 
