@@ -57,7 +57,7 @@ def test_an_operator_shares_and_sees_the_link(people: People, library: Library) 
         ({"period": "other"}, "la date et l’heure"),
         ({"period": "other", "until": "2020-01-01T10:00"}, "passée"),
         ({"period": "other", "until": "2199-01-01T10:00"}, "seront supprimées"),
-        ({"max_views": "0"}, "de 1 à 1000"),
+        ({"max_views": "0"}, "de 1 à 1\u202f000"),
     ],
 )
 def test_mistakes_are_told_in_place(

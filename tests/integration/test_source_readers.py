@@ -194,7 +194,7 @@ def test_ends_that_cannot_be_are_refused(
     for fields, message in (
         ({"period": "other", "until": ""}, "Enter the date and time"),
         ({"period": "other", "until": "2020-01-01T10:00"}, "The end date is in the past"),
-        ({"period": "168"}, "The footage is deleted before that"),
+        ({"period": "168"}, "The footage will be deleted before then"),
         ({"period": "nonsense"}, "Enter the date and time"),
     ):
         operator.post(f"{page}token-end", page, **fields)

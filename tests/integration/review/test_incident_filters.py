@@ -193,7 +193,7 @@ def test_a_filter_that_names_nothing_acts_on_nothing(
     mark = "&" if "?" in address else "?"
     answer = operator.browser.get(f"{address}{mark}{part}&q=Intrusion")
     assert answer.headers["Location"] == "/incidents/?q=Intrusion"
-    assert "A part of the filter is no longer valid" in operator.browser.get("/incidents/").text
+    assert "Part of the filter is no longer valid" in operator.browser.get("/incidents/").text
 
 
 def test_viewers_export_nothing(app: Flask, people: Callable[[Role], Person]) -> None:
