@@ -94,7 +94,7 @@ def test_sites_are_added_and_changed_as_previewed(admin: Person) -> None:
     assert page.status_code == 200
     assert _counts(page) == {"To be added": 2, "To be changed": 1, "Unchanged": 1, "Refused": 3}
     shown = unescape(page.text)
-    assert "Line 6 is about the same." in shown
+    assert "Line 6 is about the same entry." in shown
     assert "The time zone must be a name such as Europe/Paris." in shown
     assert "“x” is not a whole number." in shown
     assert "<del>Lyon</del> → <ins>Lyon Nord</ins>" in shown
@@ -131,7 +131,7 @@ def test_cameras_are_added_and_changed_as_previewed(admin: Person) -> None:
         "There is no site “nowhere”.",
         "“roof” is not possible here.",
         "“2026-02-30” is not a date.",
-        "Line 2 is about the same.",
+        "Line 2 is about the same entry.",
     ):
         assert said in shown
     assert _confirm(admin, "cameras", page).status_code == 302
@@ -163,7 +163,7 @@ def test_people_are_invited_and_changed_as_previewed(admin: Person) -> None:
     assert _counts(page) == {"To be added": 2, "To be changed": 1, "Unchanged": 0, "Refused": 6}
     shown = unescape(page.text)
     for said in (
-        "Line 3 is about the same.",
+        "Line 3 is about the same entry.",
         "This is not an e-mail address.",
         "“king” is not possible here.",
         "Name at least one site.",
