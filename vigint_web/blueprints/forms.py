@@ -2,7 +2,6 @@
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from flask_babel import LazyString, get_locale, gettext
 from flask_babel import lazy_gettext as _
@@ -12,7 +11,7 @@ from wtforms.validators import Length, Optional, ValidationError
 
 from vigint_web.clock import utcnow
 from vigint_web.i18n.formats import reader_zone
-from vigint_web.i18n.timezones import city_of, find_zone, offered_zones, offset_of
+from vigint_web.i18n.timezones import city_of, find_zone, offered_zones, offset_of, zone_named
 from vigint_web.models import Role
 
 # The session's entry for the decision just made, which the next page offers to undo.
@@ -63,7 +62,7 @@ def zone_choices() -> list[tuple[str, str]]:
     """Return the zones to choose from: names, and places with their offsets."""
     now, locale = utcnow(), str(get_locale())
     return [
-        (name, f"{city_of(name, locale)} ({offset_of(ZoneInfo(name), now)})")
+        (name, f"{city_of(name, locale)} ({offset_of(zone_named(name), now)})")
         for name in offered_zones()
     ]
 

@@ -49,6 +49,12 @@ def is_zone(name: str) -> bool:
 
 
 @cache
+def zone_named(name: str) -> ZoneInfo:
+    """Return a known zone; kept, because Python keeps eight and reads the others' files again."""
+    return ZoneInfo(name)
+
+
+@cache
 def offered_zones() -> tuple[str, ...]:
     """Return the names to offer: the common ones, then places by region."""
     known = available_timezones()
@@ -76,6 +82,7 @@ def find_zone(text: str, locale: str) -> str | None:
     return found if found is not None and is_zone(found) else None
 
 
+@cache
 def city_of(name: str, locale: str) -> str:
     """Return the place that gives a zone its name, in a language."""
     try:
