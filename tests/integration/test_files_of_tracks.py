@@ -13,12 +13,12 @@ from vigint_web.models import Video
 from vigint_web.services.core.actors import SYSTEM
 from vigint_web.services.core.runtime import storage
 from vigint_web.services.core.transactions import transaction
-from vigint_web.services.operations import health
 from vigint_web.services.retention import purge
 from vigint_web.services.sources.sources import delete_source, find_source_of
 from vigint_web.services.videos import storage_check
 from vigint_web.services.videos.lifecycle import detach_and_delete_video
 from vigint_web.services.videos.storage_check import Problem
+from vigint_web.services.videos.totals import stored_bytes
 
 AT_ONCE = -5.0  # seconds: younger than any file
 
@@ -89,7 +89,7 @@ def test_the_check_looks_at_their_size_and_hash(video: Video) -> None:
 def test_their_bytes_count(video: Video) -> None:
     stored = sum(held.size for held in storage().list_files())
     assert video.stored_size == video.files_size == stored
-    assert health.footage_bytes() == stored
+    assert stored_bytes() == stored
 
 
 def test_a_file_that_is_gone_costs_its_own_picture_only(

@@ -26,6 +26,7 @@ from vigint_web.services.core import job_queue
 from vigint_web.services.core.runtime import runtime
 from vigint_web.services.core.transactions import transaction
 from vigint_web.services.operations import health, reach
+from vigint_web.services.videos.totals import stored_bytes
 
 pytestmark = pytest.mark.both_databases(reason="sums and the newest of each")
 ONE_DATABASE = pytest.mark.only_sqlite(reason="others here ask of the database what it asks")
@@ -265,7 +266,7 @@ def test_mails_that_nobody_accepts_are_measured(app: Flask, library: Library) ->
 
 
 def test_footage_is_summed_once(app: Flask, library: Library) -> None:
-    assert health.footage_bytes() == 0
+    assert stored_bytes() == 0
     library.source(b"1" * 1000, poster_size=13)
     library.incident(
         b"1" * 500,
@@ -276,4 +277,4 @@ def test_footage_is_summed_once(app: Flask, library: Library) -> None:
         frames_size=30,
     )
     db.session.expire_all()
-    assert health.footage_bytes() == (1000 + 13) + (500 + 7 + 200 + 30)
+    assert stored_bytes() == (1000 + 13) + (500 + 7 + 200 + 30)

@@ -253,6 +253,18 @@ def test_sharing_before_reasons_needs_none(first: Flask) -> None:
         assert list(reasons) == [None, None]
 
 
+def test_videos_from_before_the_totals_are_in_them(first: Flask) -> None:
+    _fill(_tables(), 3)
+    flask_migrate.upgrade()
+    counted = sa.text("SELECT sum(videos), sum(size) FROM video_totals")
+    with db.engine.begin() as connection:
+        size = connection.scalar(sa.text("SELECT sum(stored_size) FROM videos"))
+        assert tuple(connection.execute(counted).one()) == (3, size)
+        # A process of the version before knows no totals.
+        connection.execute(sa.text("UPDATE videos SET stored_size = stored_size + 5"))
+        assert tuple(connection.execute(counted).one()) == (3, size + 15)
+
+
 def test_the_way_down_leads_back_to_the_first_revision(first: Flask) -> None:
     before = _shape()
     flask_migrate.upgrade()

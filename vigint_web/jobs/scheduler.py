@@ -29,6 +29,7 @@ from vigint_web.services.uploads import uploads
 from vigint_web.services.videos.late_files import copy_late_files
 from vigint_web.services.videos.retention_dates import in_force
 from vigint_web.services.videos.retention_rules import Setting
+from vigint_web.services.videos.totals import correct_totals, replace_differences
 from vigint_web.storage import StorageError
 from vigint_web.system.processes import notify_manager
 
@@ -45,7 +46,10 @@ _SPAN_SECONDS = 1.0
 _SWEEP_SECONDS = 3600.0
 # Two million incidents are compared with their counts in a day.
 _COMPARE_SECONDS = 8.0
+_TOTALS_SECONDS = 30.0
+_TOTALS_COMPARE_SECONDS = 86400.0
 _LOGBOOK_SECONDS = 20.0
+_LATE_FILES_SECONDS = 30.0
 
 
 def run_scheduler(app: Flask) -> None:
@@ -61,6 +65,7 @@ def run_scheduler(app: Flask) -> None:
         reconcile,
         count_changed,
         _Comparison().go_on,
+        _Totals().go_on,
         _Logbook().go_on,
         _LateFiles().go_on,
         _Counters().go_on,
@@ -105,14 +110,44 @@ class _Counters:
 
 
 class _LateFiles:
-    """Compare the files that columns and rows name, some videos in each round, again and again."""
+    """Compare the files that columns and rows name, some videos at a time, again and again.
+
+    All videos once after the start, as that is when processes of the version before are at work;
+    then rarely, because a step costs as much where there is nothing to copy.
+    """
 
     def __init__(self) -> None:
         self._last = 0
+        self._next = time.monotonic()
+        self._went_round = False
 
     def go_on(self) -> None:
-        """Compare the next videos."""
-        self._last = copy_late_files(self._last)
+        """Compare the next videos if it is time."""
+        if time.monotonic() >= self._next:
+            self._last = copy_late_files(self._last)
+            self._went_round |= self._last == 0
+            if self._went_round:
+                self._next = time.monotonic() + _LATE_FILES_SECONDS
+
+
+class _Totals:
+    """Keep the totals of videos short, and compare them with the videos once a day."""
+
+    def __init__(self) -> None:
+        self._next = self._next_comparison = time.monotonic()
+
+    def go_on(self) -> None:
+        """Replace differences by sums if it is time."""
+        now = time.monotonic()
+        if now < self._next:
+            return
+        self._next = now + _TOTALS_SECONDS
+        replace_differences()
+        if now >= self._next_comparison:
+            self._next_comparison = now + _TOTALS_COMPARE_SECONDS
+            corrected = correct_totals()
+            if corrected:
+                log.warning("%s totals of videos were corrected", corrected)
 
 
 class _Logbook:

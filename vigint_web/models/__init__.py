@@ -31,6 +31,7 @@ from vigint_web.models.upload import Upload
 from vigint_web.models.user import Role, User
 from vigint_web.models.video import Video, VideoKind, VideoStatus
 from vigint_web.models.video_file import FileKind, NamedFile, VideoFile
+from vigint_web.models.video_total import VideoTotal
 
 __all__ = [
     "Access",
@@ -87,5 +88,6 @@ __all__ = [
     "VideoFile",
     "VideoKind",
     "VideoStatus",
+    "VideoTotal",
     "source_tags",
 ]

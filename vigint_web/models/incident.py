@@ -69,28 +69,17 @@ class Incident(Base):
             sqlite_where=text("detected_at > created_at"),
             postgresql_where=text("detected_at > created_at"),
         ),
-        # The list of all sites, and the undecided ones of a site.
+        # The list of all sites.
         Index("ix_incidents_detected", "detected_at", "id"),
+        # A site's list of each state, and the number of undecided ones.
         Index(
-            "ix_incidents_site_undecided",
-            "site_id",
-            "detected_at",
-            "id",
-            "is_test",
-            sqlite_where=text("state = 'new'"),
-            postgresql_where=text("state = 'new'"),
+            "ix_incidents_site_state_detected", "site_id", "state", "detected_at", "id", "is_test"
         ),
         # By risk, and for the choice of types.
         Index("ix_incidents_site_risk", "site_id", "risk_level", "detected_at", "id"),
         Index("ix_incidents_site_type", "site_id", "incident_type", "detected_at", "id"),
         Index(
-            "ix_incidents_undecided_risk",
-            "site_id",
-            "risk_level",
-            "detected_at",
-            "id",
-            sqlite_where=text("state = 'new'"),
-            postgresql_where=text("state = 'new'"),
+            "ix_incidents_site_state_risk", "site_id", "state", "risk_level", "detected_at", "id"
         ),
         Index("ix_incidents_assignee", "assignee_id", "detected_at"),
         Index("ix_incidents_camera", "camera_id", "detected_at", "id"),

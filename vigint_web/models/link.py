@@ -2,14 +2,24 @@
 
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
-from sqlalchemy import BigInteger, ForeignKey, Index, String, Text, UniqueConstraint
+from sqlalchemy import BigInteger, ForeignKey, Index, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from vigint_web.clock import utcnow
 from vigint_web.extensions import Base
 from vigint_web.models.types import UtcDateTime, Watched
 from vigint_web.models.video import Video
+
+# Rows that still have data about a visitor, by the time from which it is kept.
+_OF_ACCESS = "address IS NOT NULL OR user_agent IS NOT NULL"
+_OF_PLAY = "address IS NOT NULL OR user_agent IS NOT NULL OR visitor IS NOT NULL"
+
+
+def _where(condition: str) -> dict[str, Any]:
+    """Return the arguments that limit an index to some rows."""
+    return {"sqlite_where": text(condition), "postgresql_where": text(condition)}
 
 
 class Audience(StrEnum):
@@ -23,12 +33,20 @@ class Link(Watched, Base):
     """A permission with expiry, revocation, view limit, and the handle of its token."""
 
     __tablename__ = "links"
-    # The audit trail identifies links by their id, including deleted ones.
-    __table_args__ = {"sqlite_autoincrement": True}  # noqa: RUF012 - SQLAlchemy's declaration
+    __table_args__ = (
+        # The list of a site, in its order.
+        Index("ix_links_site", "site_id", "id"),
+        # By state, where it is one of few.
+        Index("ix_links_revoked", "id", "site_id", **_where("revoked_at IS NOT NULL")),
+        Index("ix_links_delayed", "id", "site_id", **_where("not_before IS NOT NULL")),
+        Index("ix_links_limited", "id", "site_id", **_where("max_views IS NOT NULL")),
+        # The audit trail identifies links by their id, including deleted ones.
+        {"sqlite_autoincrement": True},
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     video_id: Mapped[int] = mapped_column(ForeignKey("videos.id"), index=True)
-    site_id: Mapped[int] = mapped_column(ForeignKey("sites.id"), index=True)
+    site_id: Mapped[int] = mapped_column(ForeignKey("sites.id"))
     audience: Mapped[Audience] = mapped_column(String(16))
     # 128 random bits; worthless without the signing key, replaced to rotate the token.
     handle: Mapped[str] = mapped_column(String(32), unique=True)
@@ -63,7 +81,10 @@ class Playback(Base):
     """One play of a link: all ranges requested with one `view` value."""
 
     __tablename__ = "playbacks"
-    __table_args__ = (UniqueConstraint("link_id", "view"),)
+    __table_args__ = (
+        UniqueConstraint("link_id", "view"),
+        Index("ix_playbacks_visitors", "last_at", **_where(_OF_PLAY)),
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     link_id: Mapped[int] = mapped_column(ForeignKey("links.id", ondelete="CASCADE"))
@@ -83,7 +104,10 @@ class Access(Base):
     """One request with a link's token, and its answer."""
 
     __tablename__ = "accesses"
-    __table_args__ = (Index("ix_accesses_link_at", "link_id", "at"),)
+    __table_args__ = (
+        Index("ix_accesses_link_at", "link_id", "at"),
+        Index("ix_accesses_visitors", "at", **_where(_OF_ACCESS)),
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     # Kept when its link is deleted, so that a deletion does not erase who saw the video before.

@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from sqlalchemy import ForeignKey, Index, String, Text
+from sqlalchemy import ForeignKey, Index, String, Text, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from vigint_web.clock import utcnow
@@ -11,7 +11,7 @@ from vigint_web.extensions import Base
 from vigint_web.models.incident import Incident
 from vigint_web.models.link import Link
 from vigint_web.models.logbook import MailedNight
-from vigint_web.models.types import Claimable, Holdable, UtcDateTime, Watched
+from vigint_web.models.types import HELD, Claimable, Holdable, UtcDateTime, Watched
 
 GIVEN_UP_AFTER = timedelta(hours=24)
 
@@ -40,6 +40,7 @@ class NotificationKind(StrEnum):
 
 
 WEBHOOK = "webhook"
+_FAILED = text("state = 'failed' AND told_by_id IS NULL")
 
 
 class Notification(Claimable, Holdable, Watched, Base):
@@ -50,12 +51,29 @@ class Notification(Claimable, Holdable, Watched, Base):
     """
 
     __tablename__ = "alerts"
-    __table_args__ = (Index("ix_alerts_due", "state", "next_attempt_at"),)
+    __table_args__ = (
+        Index("ix_alerts_due", "state", "next_attempt_at"),
+        # Those that failed, without the parts of a mail about several.
+        Index(
+            "ix_alerts_failed", "changed_at", "id", sqlite_where=_FAILED, postgresql_where=_FAILED
+        ),
+        Index("ix_alerts_on_hold", "id", **HELD),
+        # Without the rows that no other covers, by which SQLite would look for all of these.
+        Index(
+            "ix_alerts_told_by",
+            "told_by_id",
+            sqlite_where=text("told_by_id IS NOT NULL"),
+            postgresql_where=text("told_by_id IS NOT NULL"),
+        ),
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     # Null for a mail about a shared link.
     incident_id: Mapped[int | None] = mapped_column(ForeignKey("incidents.id"), index=True)
-    link_id: Mapped[int | None] = mapped_column(ForeignKey("links.id", ondelete="SET NULL"))
+    # Indexed: otherwise deleting a link reads all notifications.
+    link_id: Mapped[int | None] = mapped_column(
+        ForeignKey("links.id", ondelete="SET NULL"), index=True
+    )
     # The address of a mailbox, or the name of a webhook: its URL may contain a secret.
     recipient: Mapped[str] = mapped_column(String(254))
     state: Mapped[NotificationState] = mapped_column(String(16))
@@ -78,9 +96,7 @@ class Notification(Claimable, Holdable, Watched, Base):
     # are sent at once, the oldest first.
     held_up: Mapped[bool] = mapped_column(default=False)
     # The mail about several that covers this one.
-    told_by_id: Mapped[int | None] = mapped_column(
-        ForeignKey("alerts.id", ondelete="SET NULL"), index=True
-    )
+    told_by_id: Mapped[int | None] = mapped_column(ForeignKey("alerts.id", ondelete="SET NULL"))
 
     # Of a mail about several: it lists alerts from this key's spool, instead of repeats.
     digest_of_id: Mapped[int | None] = mapped_column(ForeignKey("api_keys.id"))

@@ -1,8 +1,9 @@
 """Column types and mixins that several tables share."""
 
 from datetime import UTC, datetime
+from typing import Any
 
-from sqlalchemy import DateTime, Dialect, false
+from sqlalchemy import DateTime, Dialect, false, text
 from sqlalchemy.orm import Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator
 
@@ -43,6 +44,13 @@ class Claimable:
     # retried.
     attempt_limit: Mapped[int] = mapped_column(default=ATTEMPTS)
     lease_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+# Limits an index to the rows on hold: few, or none.
+HELD: dict[str, Any] = {
+    "sqlite_where": text("on_hold = 1"),
+    "postgresql_where": text("on_hold"),
+}
 
 
 class Holdable:

@@ -48,6 +48,8 @@ class Video(Claimable, Watched, Base):
     __tablename__ = "videos"
     __table_args__ = (
         Index("ix_videos_unfinished", "status", "lease_until"),
+        # What is being prepared, and what failed.
+        Index("ix_videos_by_status", "status", "kind", "created_at", "site_id", "id"),
         # One for each order of a list, with all filter columns, so that no list reads the rows,
         # which are wide, before it knows which fifty it shows.
         Index("ix_videos_by_created", "kind", "created_at", "id", *_NARROWING),

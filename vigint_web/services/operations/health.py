@@ -13,7 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from vigint_web.clock import utcnow
 from vigint_web.extensions import db
-from vigint_web.models import Notification, NotificationState, Video
+from vigint_web.models import Notification, NotificationState
 from vigint_web.models.notification import WEBHOOK
 from vigint_web.net.mail_reach import reachable
 from vigint_web.services.accounts import users
@@ -177,8 +177,3 @@ def read_disk() -> Disk:
     except NoRoom:
         refuses = True
     return Disk(free=usage.free, total=usage.total, refuses=refuses)
-
-
-def footage_bytes() -> int:
-    """Return the size of stored footage according to the rows, in bytes."""
-    return int(db.session.scalar(select(func.coalesce(func.sum(Video.stored_size), 0))) or 0)

@@ -53,6 +53,7 @@ from vigint_web.services.core.runtime import runtime, storage
 from vigint_web.services.operations import health
 from vigint_web.services.retention.changes import find_waiting
 from vigint_web.services.videos.retention_rules import Setting
+from vigint_web.services.videos.totals import numbers_by_status, stored_bytes
 
 log = logging.getLogger(__name__)
 
@@ -119,15 +120,14 @@ class _Installation(Collector):
 def _of_rows() -> Iterator[Metric]:
     incidents = _number(Incident.id, ~Incident.is_test)
     yield _gauge("vigint_incidents", "Incidents recorded, without test alerts.", incidents)
-    yield _by("vigint_videos", "Videos by status.", "status", VideoStatus, _numbers(Video.status))
+    videos = {status: float(number) for status, number in numbers_by_status().items()}
+    yield _by("vigint_videos", "Videos by status.", "status", VideoStatus, videos)
     yield _by(
         "vigint_mails", "Mails by state.", "state", NotificationState, _numbers(Notification.state)
     )
     yield _waiting_retention()
     yield _gauge("vigint_links_live", "Links that are valid now.", _number(Link.id, _live()))
-    yield _gauge(
-        "vigint_storage_used_bytes", "Footage stored, by the database.", health.footage_bytes()
-    )
+    yield _gauge("vigint_storage_used_bytes", "Footage stored, by the database.", stored_bytes())
 
 
 def _of_queue() -> Iterator[Metric]:

@@ -10,7 +10,7 @@ from datetime import datetime
 from functools import cached_property
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, exists, false, func, or_, select
+from sqlalchemy import ColumnElement, Select, exists, func, or_, select
 from sqlalchemy.orm import InstrumentedAttribute
 
 from vigint_web.extensions import db
@@ -30,6 +30,7 @@ from vigint_web.services.core.keyset_pagination import (
     read_marks,
     read_page,
 )
+from vigint_web.services.videos.totals import totals_of_sources
 
 STATES = ("ready", "preparing", "failed")
 SORTS = ("added", "name", "size", "duration", "recorded")
@@ -107,6 +108,10 @@ class SourceList:
 
     def sum(self) -> Sum:
         """Return their number and total size."""
+        if not self._asks_more_than_totals:
+            kept = totals_of_sources(self._actor, self._wanted.site_id)
+            some = [kept[name] for name in _statuses(self._wanted.state) if name in kept]
+            return Sum(sum(one.number for one in some), sum(one.size for one in some))
         query = select(func.count(), func.sum(Video.stored_size)).where(*self._of_video)
         if self._few is not None:
             query = query.where(Video.id.in_(self._few))
@@ -148,6 +153,13 @@ class SourceList:
         query = select(Source.video_id).where(self._actor.scope(Source.site_id))
         found = list(db.session.scalars(query.where(*self._of_source()).limit(_FEW)))
         return found if len(found) < _FEW else None
+
+    @property
+    def _asks_more_than_totals(self) -> bool:
+        wanted = self._wanted
+        return self._asks_sources or any(
+            value is not None for value in (wanted.format, wanted.since, wanted.until)
+        )
 
     @property
     def _asks_sources(self) -> bool:
@@ -248,14 +260,21 @@ def _carries(tag_ids: list[int]) -> ColumnElement[bool]:
 
 
 def _in_state(state: str) -> ColumnElement[bool]:
+    return Video.status.in_(_statuses(state))
+
+
+def _statuses(state: str | None) -> list[VideoStatus]:
+    """Return the statuses of a state in lists: none for an unknown state, every one for None."""
     match state:
+        case None:
+            return list(VideoStatus)
         case "ready":
-            return Video.status == VideoStatus.READY
+            return [VideoStatus.READY]
         case "failed":
-            return Video.status == VideoStatus.FAILED
+            return [VideoStatus.FAILED]
         case "preparing":
-            return Video.status.in_([VideoStatus.UPLOADING, VideoStatus.PROCESSING])
-    return false()
+            return [VideoStatus.UPLOADING, VideoStatus.PROCESSING]
+    return []
 
 
 def find_sources(actor: Actor, cursor: Cursor = TOP, size: int = PAGE) -> Page[Source]:

@@ -6,7 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import func, select, update
+from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -51,6 +51,7 @@ from vigint_web.services.videos.lifecycle import (
 )
 from vigint_web.services.videos.publication import Files, publish_files
 from vigint_web.services.videos.retention_dates import date_for_new
+from vigint_web.services.videos.totals import totals_of_sources
 from vigint_web.storage import NoRoom
 
 # An upload without a byte for this long has stopped; connections time out earlier.
@@ -259,13 +260,7 @@ def find_source_of(video_id: int) -> Source | None:
 
 def count_sources(actor: Actor) -> dict[str, int]:
     """Return how many sources there are by status."""
-    rows = db.session.execute(
-        select(Video.status, func.count())
-        .join(Source, Source.video_id == Video.id)
-        .where(actor.scope(Source.site_id))
-        .group_by(Video.status)
-    )
-    return {str(status): number for status, number in rows}
+    return {status: total.number for status, total in totals_of_sources(actor).items()}
 
 
 def retry_source(actor: Actor, source_id: str) -> Source:

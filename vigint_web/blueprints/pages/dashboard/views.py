@@ -23,6 +23,7 @@ from vigint_web.services.operations import health, reach
 from vigint_web.services.operations.health_rules import examine
 from vigint_web.services.reports.overview import first_steps, overview
 from vigint_web.services.retention import changes
+from vigint_web.services.videos.totals import stored_bytes
 
 
 @blueprint.get("/")
@@ -58,7 +59,7 @@ def _shown() -> dict[str, Any]:
     readings = health.measure()  # first: it ends the transaction
     findings = examine(readings)
     if can(Permission.READ_HEALTH):
-        lines = words.health_lines(findings, readings, health.footage_bytes())
+        lines = words.health_lines(findings, readings, stored_bytes())
     else:
         lines = words.effect_lines(findings, readings)
     return {
