@@ -97,6 +97,8 @@ class IncidentList:
     def __init__(self, actor: Actor, wanted: IncidentFilter, *, by_risk: bool = False) -> None:
         self._wanted = wanted
         self._by_risk = by_risk
+        # Known once a page was read that is the first and the last one.
+        self._number: int | None = None
         self._sites = _sites(actor, wanted.site_id)
         if wanted.camera_id is not None:
             camera = find_camera(actor, wanted.camera_id)
@@ -104,9 +106,11 @@ class IncidentList:
 
     def marks(self, cursor: SortedCursor = SORTED_TOP, size: int = PAGE) -> SortedPage[Mark]:
         """Return the places of a page of them, without reading the rows."""
-        if self._by_risk:
-            return self._ranked(cursor, size)
-        return merge_marks(self._parts(), cursor, size)
+        ranked = self._by_risk
+        page = self._ranked(cursor, size) if ranked else merge_marks(self._parts(), cursor, size)
+        if cursor.is_top and page.next is None:
+            self._number = len(page.rows)
+        return page
 
     def _ranked(self, cursor: SortedCursor, size: int) -> SortedPage[Mark]:
         """Return a page in the order of risk: each level is a list of its own."""
@@ -174,7 +178,13 @@ class IncidentList:
         return (rank, incident.listed_at, incident.id)
 
     def count(self) -> int:
-        """Return their number, counted up to `MOST_COUNTED` + 1."""
+        """Return their number, counted up to `MOST_COUNTED` + 1.
+
+        Not counted again if a page of this list was read before that has all of them: what is rare
+        or nowhere takes longest to search for.
+        """
+        if self._number is not None:
+            return min(self._number, MOST_COUNTED + 1)
         number = 0
         for query, order in self._parts():
             some = query.with_only_columns(order.row_id).limit(MOST_COUNTED + 1 - number)

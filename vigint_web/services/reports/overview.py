@@ -5,7 +5,7 @@ from datetime import datetime, timedelta, tzinfo
 from itertools import zip_longest
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, exists, func, select, true, union_all
+from sqlalchemy import ColumnElement, Select, exists, func, literal, select, true, union_all
 from sqlalchemy.orm import InstrumentedAttribute
 
 from vigint_web.clock import utcnow
@@ -265,7 +265,7 @@ def _sites_of(actor: Actor) -> list[int]:
 
 def _sources(actor: Actor, *states: VideoStatus, limit: int = _SHOWN) -> Shortened:
     query = (
-        select(Source)
+        select(Source.id)
         .join(Video, Source.video_id == Video.id)
         .where(
             Video.status.in_(states),
@@ -273,18 +273,18 @@ def _sources(actor: Actor, *states: VideoStatus, limit: int = _SHOWN) -> Shorten
             _among(actor, Source.site_id),
         )
     )
-    return _shortened(query, Source.id.desc(), limit)
+    return _shortened(query, Source, limit)
 
 
 def _incidents(
     actor: Actor, *states: VideoStatus, since: datetime | None = None, limit: int = _SHOWN
 ) -> Shortened:
     query = (
-        select(Incident)
+        select(Incident.id)
         .join(Video, Incident.video_id == Video.id)
         .where(
             Video.status.in_(states),
-            Video.kind != VideoKind.SOURCE,
+            Video.kind.in_([VideoKind.FRAMES, VideoKind.CLIP]),
             _among(actor, Incident.site_id),
         )
     )
@@ -292,17 +292,22 @@ def _incidents(
         # A test that fails shows that an alert would; its progress is no work.
         query = query.where(~Incident.is_test)
     if since is not None:
-        query = query.where(Incident.created_at >= since)
-    return _shortened(query, Incident.id.desc(), limit)
+        # Both are received together; the index of states has the time of the video.
+        query = query.where(
+            Incident.created_at >= since, Video.created_at >= since - timedelta(hours=1)
+        )
+    return _shortened(query, Incident, limit)
 
 
 def _failed_mails(actor: Actor, since: datetime) -> Shortened:
-    query = select(Notification).where(
-        Notification.state == NotificationState.FAILED,
+    query = select(Notification.id).where(
+        # In the statement's text: no database proves for a parameter that a partial index is
+        # enough.
+        Notification.state == literal(NotificationState.FAILED.value, literal_execute=True),
         Notification.changed_at >= since,
         Notification.told_by_id.is_(None),
     )
-    return _shortened(_of_mails(actor, query), Notification.id.desc(), _SHOWN_FAILED)
+    return _shortened(_of_mails(actor, query), Notification, _SHOWN_FAILED)
 
 
 def _expiring(actor: Actor, now: datetime) -> Shortened:
@@ -336,9 +341,14 @@ def _expiring(actor: Actor, now: datetime) -> Shortened:
     )
 
 
-def _shortened(query: Select[Any], order: ColumnElement[Any], limit: int) -> Shortened:
-    items = list(db.session.scalars(query.order_by(order).limit(limit)))
-    if len(items) < limit:
+def _shortened(
+    query: Select[Any], table: type[Source | Incident | Notification], limit: int
+) -> Shortened:
+    """Return the newest of the rows whose ids a query returns."""
+    ids = list(db.session.scalars(query.order_by(table.id.desc()).limit(limit)))
+    rows = select(table).where(table.id.in_(ids)).order_by(table.id.desc())
+    items = list(db.session.scalars(rows)) if ids else []
+    if len(ids) < limit:
         return Shortened(items, 0)
-    every = query.with_only_columns(func.count(), maintain_column_froms=True)
+    every = select(func.count()).select_from(query.subquery())
     return Shortened(items, (db.session.scalar(every) or 0) - limit)

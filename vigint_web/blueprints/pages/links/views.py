@@ -10,9 +10,11 @@ from vigint_web.http.pages.live import live_page
 from vigint_web.http.pages.locale import use_zone
 from vigint_web.http.pages.paging import cursor, wanted_links
 from vigint_web.http.security.identity import actor
+from vigint_web.models import Link
 from vigint_web.services.accounts.sites import zone_for
+from vigint_web.services.core.keyset_pagination import Page
 from vigint_web.services.links import access, links
-from vigint_web.services.links.listing import count_revocable, find_links
+from vigint_web.services.links.listing import MOST_COUNTED, count_revocable, find_links
 from vigint_web.services.links.plays import plays_of_link
 from vigint_web.services.links.sharing import needs_reason
 from vigint_web.services.reports.link_subjects import subjects_of
@@ -23,26 +25,32 @@ blueprint = Blueprint("links", __name__, url_prefix="/links")
 @blueprint.get("/")
 def index() -> str:
     """List every link, including ended ones."""
+    wanted, page = wanted_links(), _page()
     return render_template(
-        "links/index.html", revocable=count_revocable(actor(), wanted_links()), **_listed()
+        "links/index.html",
+        revocable=count_revocable(actor(), wanted, page),
+        most=MOST_COUNTED,
+        **_listed(page),
     )
+
+
+def _page() -> Page[Link]:
+    return find_links(actor(), wanted_links(), cursor())
 
 
 @blueprint.get("/live")
 def live_list() -> Response:
     """Return the changing part of the list."""
-    return live_page(lambda: render_template("links/_list.html", **_listed()))
+    return live_page(lambda: render_template("links/_list.html", **_listed(_page())))
 
 
-def _listed() -> dict[str, object]:
+def _listed(page: Page[Link]) -> dict[str, object]:
     wanted = wanted_links()
-    here = cursor()
     asked = {"q": wanted.text, "state": wanted.state}
-    page = find_links(actor(), wanted, here)
     return {
         "page": page,
         "subjects": subjects_of(page.rows),
-        "here": here,
+        "here": cursor(),
         "kept": {name: value for name, value in asked.items() if value},
         "now": utcnow(),
     }

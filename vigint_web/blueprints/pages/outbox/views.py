@@ -100,6 +100,7 @@ def _listed() -> dict[str, object]:
         "account_mail_words": ACCOUNT_MAIL_WORDS,
         "undelivered_account": sent_mails.undelivered_account_mails() if first else [],
         "more_undelivered": more,
+        "most": sent_mails.MOST_COUNTED,
         "page": page,
         "subjects": subjects_of_mails(page.rows),
         "here": here,
