@@ -62,7 +62,7 @@ def test_a_histogram_is_stored_and_read(buckets: dict[int, int]) -> None:
         mailed=stored_histogram(Counter(buckets)), viewed={}, decided={"7": 1},
     )  # fmt: skip
     read = Counts()
-    read.add_stored(row)
+    read.add_stored([row])
     assert read == Counts(9, 4, 3, 2, Counter(buckets), Counter(), Counter({7: 1}))
 
 

@@ -221,7 +221,7 @@ def _write(session: Session, changed: dict[Group, Counts]) -> None:
         row = stored.get(group)
         counts = Counts()
         if row is not None:
-            counts.add_stored(row)
+            counts.add_stored([row])
         counts.add(difference)
         if counts.is_empty:
             if row is not None:

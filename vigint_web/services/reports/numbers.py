@@ -1,9 +1,10 @@
 """Read the numbers of incidents of a period from the kept counts."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import Select, func, select, true, union_all
 
@@ -27,6 +28,8 @@ from vigint_web.services.reports.count_groups import (
     pieces_of,
     values_of,
 )
+
+_Key = TypeVar("_Key", str, date)
 
 # A detector may invent types without end; the rest is counted together.
 MOST_SHOWN = 20
@@ -154,12 +157,13 @@ class _Asked:
 
     def read(self, dimension: Dimension, values: Iterable[str] | None = None) -> dict[str, Counts]:
         """Return the counts by value, of some values or of all."""
-        found: dict[str, Counts] = {}
         chosen = None if values is None else list(values)
+        rows: defaultdict[str, list[Any]] = defaultdict(list)
         for query in self._queries(dimension):
             wanted = query if chosen is None else query.where(IncidentCount.value.in_(chosen))
             for row in db.session.execute(_columns(wanted)):
-                found.setdefault(row.value, Counts()).add_stored(row)
+                rows[row.value].append(row)
+        found = _summed(rows)
         for incident, times in self.corrections:
             value = values_of(incident)[dimension]
             if chosen is None or value in chosen:
@@ -194,9 +198,10 @@ class _Asked:
     def by_start(self, span: Span, first: date, last: date) -> dict[date, Counts]:
         """Return the counts of all incidents by the beginning of their day or week."""
         query = self._of(Dimension.ALL, span).where(IncidentCount.start.between(first, last))
-        found: dict[date, Counts] = {}
+        rows: defaultdict[date, list[Any]] = defaultdict(list)
         for row in db.session.execute(_columns(query)):
-            found.setdefault(row.start, Counts()).add_stored(row)
+            rows[row.start].append(row)
+        found = _summed(rows)
         for incident, times in self.corrections:
             if first <= incident.day <= last:
                 start = incident.day if span == Span.DAY else monday_of(incident.day)
@@ -221,6 +226,15 @@ class _Asked:
 
 def _columns(query: Select[Any]) -> Select[Any]:
     return query.with_only_columns(*IncidentCount.__table__.columns)
+
+
+def _summed(rows: Mapping[_Key, Collection[Any]]) -> dict[_Key, Counts]:
+    """Return the sums of rows by what they have in common."""
+    found: dict[_Key, Counts] = {}
+    for key, some in rows.items():
+        found[key] = Counts()
+        found[key].add_stored(some)
+    return found
 
 
 def _spans(asked: _Asked, most_days: int) -> tuple[list[Row], bool]:
