@@ -1,6 +1,6 @@
 """Compare lists, counts, searches and periodic work in a large database with those in a small one.
 
-    .venv/bin/python -m bench.lists [--rows N …] [--postgresql | --server URL] [--only WORD]
+    .venv/bin/python -m bench.lists [--rows N …] [--postgresql | --server URL] [--only WORD …]
         [--keep FOLDER] [--json FILE] [--quick]
 
 Fills a database of 1,000 rows of each table and one of each larger number (SQLite, or databases of
@@ -240,14 +240,14 @@ def _database(server: str, name: str) -> str:
     return make_url(server).set(database=name).render_as_string(hide_password=False)
 
 
-def _compare(subjects: list[Subject], only: str, repeats: int) -> dict[str, Any]:
+def _compare(subjects: list[Subject], only: list[str], repeats: int) -> dict[str, Any]:
     """Ask all in turn; print and return the figures by reader and name."""
     first, figures = subjects[0], {}
     heads = "".join(f"{subject.rows:>10}{'ratio':>7}" for subject in subjects[1:])
     print(f"{'':26}{'reader':10}{first.rows:>8}{heads}")
     for key in first.questions:
         name, reader = key
-        if only not in f"{name} {reader}":
+        if not any(part in f"{name}, {reader}" for part in only):
             continue
         for subject in subjects:
             subject.cost(key)  # fills caches
@@ -281,7 +281,7 @@ def main() -> None:
     parser.add_argument("--rows", type=int, nargs="+", default=[100_000])
     parser.add_argument("--postgresql", action="store_true", help="instead of SQLite")
     parser.add_argument("--server", help="address of a PostgreSQL server to use, and to keep")
-    parser.add_argument("--only", default="", help="what has this in its name")
+    parser.add_argument("--only", nargs="+", default=[""], help="what has one of these in its name")
     parser.add_argument("--keep", type=Path, help="folder of databases to use again")
     parser.add_argument("--json", type=Path, help="file for the figures")
     parser.add_argument("--repeats", type=int, default=7)
