@@ -211,6 +211,7 @@ def test_all_videos_are_compared_again_and_again(
     library: Library, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(late_files, "_BATCH", 2)
+    monkeypatch.setattr(scheduler, "_LATE_FILES_SECONDS", 0.0)
     sources = [library.source(status=VideoStatus.PROCESSING) for _ in range(5)]
     rounds = scheduler._LateFiles()
     for attempt in (2, 3):
@@ -220,6 +221,25 @@ def test_all_videos_are_compared_again_and_again(
         for _ in range(3):
             rounds.go_on()
         assert of_rows() == of_columns()
+
+
+def test_after_one_round_videos_are_compared_rarely(
+    library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(late_files, "_BATCH", 2)
+    sources = [library.source(status=VideoStatus.PROCESSING) for _ in range(3)]
+    rounds = scheduler._LateFiles()
+    for _ in range(2):
+        rounds.go_on()
+    for source in sources:
+        _publish(source.video, 2)
+    rounds.go_on()
+    assert of_rows() != of_columns(), "it is not time yet"
+    monkeypatch.setattr(rounds, "_next", 0.0)
+    monkeypatch.setattr(scheduler, "_LATE_FILES_SECONDS", 0.0)
+    for _ in range(2):
+        rounds.go_on()
+    assert of_rows() == of_columns()
 
 
 def test_rows_that_are_alike_are_not_written(

@@ -107,7 +107,7 @@ def test_counting_ends_at_its_limit(night: list[Incident], monkeypatch: pytest.M
 
 def test_the_undecided_are_read_from_their_index(night: list[Incident]) -> None:
     plan = plan_of(IncidentList(SYSTEM, IncidentFilter(state=IncidentState.NEW)))
-    assert "ix_incidents_site_undecided" in plan, plan
+    assert "ix_incidents_site_state_detected" in plan, plan
     assert "Sort" not in plan, plan
     assert "TEMP B-TREE" not in plan, plan
 

@@ -74,7 +74,7 @@ def test_neighbours_in_the_order_of_risk(risks: list[Incident]) -> None:
 def test_each_risk_is_read_from_an_index(risks: list[Incident]) -> None:
     for wanted, index in (
         (IncidentFilter(risk=RiskLevel.HIGH, folded=True), "ix_incidents_site_risk"),
-        (IncidentFilter(risk=RiskLevel.HIGH, state=NEW), "ix_incidents_undecided_risk"),
+        (IncidentFilter(risk=RiskLevel.HIGH, state=NEW), "ix_incidents_site_state_risk"),
         (IncidentFilter(incident_type="Chute"), "ix_incidents_site_type"),
     ):
         query, order = IncidentList(SYSTEM, wanted)._parts()[0]

@@ -153,4 +153,4 @@ def test_each_list_follows_an_index_of_its_own() -> None:
     assert "ix_incidents_site_tests" in plan_of(IncidentList(SYSTEM, TESTS))
     assert "ix_incidents_site_detected" in plan_of(IncidentList(SYSTEM, IncidentFilter()))
     undecided = IncidentList(SYSTEM, IncidentFilter(state=IncidentState.NEW))
-    assert "ix_incidents_site_undecided" in plan_of(undecided)
+    assert "ix_incidents_site_state_detected" in plan_of(undecided)
