@@ -4,7 +4,18 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, case, extract, func, literal, or_, select
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    and_,
+    case,
+    extract,
+    func,
+    literal,
+    or_,
+    select,
+    union_all,
+)
 from sqlalchemy.orm import InstrumentedAttribute, aliased, undefer
 
 from vigint_web.clock import utcnow
@@ -185,17 +196,19 @@ class IncidentList:
         """
         if self._number is not None:
             return min(self._number, MOST_COUNTED + 1)
-        number = 0
+        parts = []
         for query, order in self._parts():
-            some = query.with_only_columns(order.row_id).limit(MOST_COUNTED + 1 - number)
-            if len(self._sites) <= _MOST_SITES:
-                # In the order of the list, so that the same index is followed.
+            some = query.with_only_columns(order.row_id).limit(MOST_COUNTED + 1)
+            if len(self._sites) <= _MOST_SITES and self._wanted.received_since is None:
+                # In the order of the list, so that the same index is followed. Those received
+                # since a moment are found by their receipt.
                 some = some.order_by(order.column.desc(), order.row_id.desc())
-            counted = select(func.count()).select_from(some.subquery())
-            number += db.session.scalar(counted) or 0
-            if number > MOST_COUNTED:
-                break
-        return number
+            parts.append(select(some.subquery()))
+        if not parts:
+            return 0
+        # Neither database reads more parts than it takes to reach the limit.
+        every = union_all(*parts).limit(MOST_COUNTED + 1).subquery()
+        return db.session.scalar(select(func.count()).select_from(every)) or 0
 
     def _parts(self, wanted: IncidentFilter | None = None) -> list[tuple[Select[Any], Order]]:
         """Return queries that each follow an index, and have no row in common."""

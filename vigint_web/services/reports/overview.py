@@ -13,6 +13,8 @@ from vigint_web.extensions import db
 from vigint_web.models import (
     ApiKey,
     Audience,
+    Hosting,
+    HostingState,
     Incident,
     Link,
     MailedNight,
@@ -85,6 +87,8 @@ class Overview:
     failed_sources: Shortened
     failed_incidents: Shortened
     failed_mails: Shortened
+    # Videos that another host did not accept.
+    not_hosted: Shortened
     expiring: Shortened
 
     @property
@@ -96,7 +100,9 @@ class Overview:
     @property
     def has_failures(self) -> bool:
         """Return whether something needs attention."""
-        failed = (self.failed_sources, self.failed_incidents, self.failed_mails)
+        failed = (
+            self.failed_sources, self.failed_incidents, self.failed_mails, self.not_hosted,
+        )  # fmt: skip
         return any(part.items for part in failed)
 
     @property
@@ -145,6 +151,7 @@ def overview(actor: Actor, zone: tzinfo) -> Overview:
             actor, VideoStatus.FAILED, since=now - _RECENT, limit=_SHOWN_FAILED
         ),
         failed_mails=_failed_mails(actor, now - _RECENT),
+        not_hosted=_not_hosted(actor, now - _RECENT),
         expiring=_expiring(actor, now),
     )
 
@@ -308,6 +315,19 @@ def _failed_mails(actor: Actor, since: datetime) -> Shortened:
         Notification.told_by_id.is_(None),
     )
     return _shortened(_of_mails(actor, query), Notification, _SHOWN_FAILED)
+
+
+def _not_hosted(actor: Actor, since: datetime) -> Shortened:
+    query = (
+        select(Hosting)
+        .join(Incident, Incident.id == Hosting.incident_id)
+        .where(
+            Hosting.state == HostingState.FAILED,
+            Hosting.settled_at >= since,
+            _among(actor, Incident.site_id),
+        )
+    )
+    return _shortened(query, Hosting.id.desc(), _SHOWN_FAILED)
 
 
 def _expiring(actor: Actor, now: datetime) -> Shortened:

@@ -15,20 +15,24 @@ from vigint_web.http.pages.qr_codes import qr_code
 from vigint_web.http.security.identity import actor, can
 from vigint_web.i18n.formats import reader_zone, short_day
 from vigint_web.permissions import Permission
+from vigint_web.services.accounts.sites import list_sites
 from vigint_web.services.core.runtime import mails_leave
 from vigint_web.services.dispatch import on_hold
+from vigint_web.services.incidents import reading
 from vigint_web.services.incidents.listing import MOST_COUNTED
 from vigint_web.services.incidents.sample_alert import send_test_alert
 from vigint_web.services.operations import health, reach
 from vigint_web.services.operations.health_rules import examine
-from vigint_web.services.reports.overview import first_steps, overview
+from vigint_web.services.reports.overview import Overview, first_steps, overview
+from vigint_web.services.reports.work import work_of
 from vigint_web.services.retention import changes
 from vigint_web.services.videos.totals import stored_bytes
 
 
 @blueprint.get("/")
 def home() -> str:
-    """Show recent incidents, work in progress, and the health of the installation."""
+    """Show what happened since the last visit, what awaits the user, and what failed."""
+    reading.begin_visit(actor())
     return render_template("dashboard/home.html", **_shown())
 
 
@@ -62,8 +66,11 @@ def _shown() -> dict[str, Any]:
         lines = words.health_lines(findings, readings, stored_bytes())
     else:
         lines = words.effect_lines(findings, readings)
+    shown = overview(actor(), reader_zone())
     return {
-        "overview": overview(actor(), reader_zone()),
+        "overview": shown,
+        "site_names": _sites_of_nights(shown),
+        "work": work_of(actor()),
         "most_counted": MOST_COUNTED,
         "steps": first_steps(actor()),
         **_outside(),
@@ -74,6 +81,13 @@ def _shown() -> dict[str, Any]:
         "on_hold": on_hold.find_on_hold(actor()) if can(Permission.RELEASE_MAILS) else None,
         **_retention(),
     }
+
+
+def _sites_of_nights(shown: Overview) -> dict[int, str]:
+    """Return the names of sites, where a failed mail is about one's night."""
+    if not any(mail.night for mail in shown.failed_mails.items):
+        return {}
+    return {site.id: site.name for site in list_sites(actor())}
 
 
 def _outside() -> dict[str, Any]:
