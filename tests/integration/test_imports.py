@@ -286,3 +286,12 @@ def test_only_administrators_import(people: Callable[[Role], Person]) -> None:
     for path in ("", "table.csv"):
         assert operator.browser.get(f"/imports/sites/{path}").status_code == 403
     assert operator.post("/imports/sites/preview").status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("kind", "entry"), [("sites", "Sites"), ("cameras", "Sites"), ("people", "People")]
+)
+def test_the_navigation_shows_what_is_imported(admin: Person, kind: str, entry: str) -> None:
+    for page in (admin.browser.get(f"/imports/{kind}/"), _preview(admin, kind, "Name\nx\n")):
+        here = re.findall(r'aria-current="\w+">.*?<span>([^<]+)</span>', page.text)
+        assert here == [entry]
