@@ -13,13 +13,15 @@ from vigint_web.clock import utcnow
 from vigint_web.errors import EditedMeanwhile, Invalid, Mistake, MistakeCode
 from vigint_web.extensions import db
 from vigint_web.i18n.collation import fold
-from vigint_web.models import Camera, Source, Video
+from vigint_web.models import Camera, Source, Video, VideoKind
 from vigint_web.services.accounts.cameras import camera_of
 from vigint_web.services.audit import trail
+from vigint_web.services.core import job_queue
 from vigint_web.services.core.actors import Actor
-from vigint_web.services.core.transactions import transaction
+from vigint_web.services.core.transactions import after_commit, transaction
 from vigint_web.services.sources.sources import get_source
 from vigint_web.services.sources.tags import MOST, set_tags, tag_mistakes
+from vigint_web.services.videos.lifecycle import restart_without_sound
 
 LONGEST_NAME = 200
 LONGEST_DESCRIPTION = 5000
@@ -94,8 +96,19 @@ def edit_source(actor: Actor, source_id: str, wanted: Facts, version: str) -> So
         source.camera = camera_of(source.site_id, wanted.camera) if wanted.camera else None
         source.video.recorded_at = wanted.recorded_at
         session.flush()
+        if source.camera is not None and before.camera != facts_of(source).camera:
+            _apply_sound(source.camera, source.video)
         _record(actor, source, before)
     return source
+
+
+def _apply_sound(camera: Camera, video: Video) -> None:
+    """Process a video again without its sound, if its new camera's settings require that."""
+    if camera.keeps_sound:
+        return
+    attempt = restart_without_sound(video.id)
+    if attempt is not None:
+        after_commit(lambda: job_queue.enqueue_video(VideoKind.SOURCE, video.id, attempt))
 
 
 def add_tags(actor: Actor, source_id: str, names: Sequence[str]) -> Source:

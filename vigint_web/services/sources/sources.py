@@ -23,6 +23,7 @@ from vigint_web.errors import (
 from vigint_web.extensions import db
 from vigint_web.models import (
     Audience,
+    Camera,
     NamedFile,
     Site,
     Source,
@@ -189,12 +190,14 @@ def hand_over(actor: Actor, source: Source, size: int, sha256: str) -> None:
     """
     video = source.video
     with transaction() as session:
+        drops_sound = _drops_sound(session, source.id)
         done = _end_upload(
             session,
             video.id,
             {ORIGINAL: NamedFile(original_key_of(video), size, sha256)},
             status=VideoStatus.PROCESSING,
             stored_size=size,
+            sound_to_remove=drops_sound,
         )
         if not done:
             raise Conflict
@@ -208,6 +211,17 @@ def hand_over(actor: Actor, source: Source, size: int, sha256: str) -> None:
         )
         after_commit(lambda: job_queue.enqueue_video(video.kind, video.id, video.attempt))
     read_again(session, video)
+
+
+def _drops_sound(session: Session, row_id: int) -> bool:
+    """Return whether the sound of a source is to be removed, as the settings of its camera require.
+
+    Its row is locked: a change of its camera comes before this, or finds the upload ended.
+    """
+    lock = select(Source.camera_id).where(Source.id == row_id).with_for_update()
+    camera_id = session.scalar(lock)
+    kept = session.scalar(select(Camera.keeps_sound).where(Camera.id == camera_id))
+    return kept is False
 
 
 def fail_upload(actor: Actor, source: Source, code: str, detail: str = "") -> None:

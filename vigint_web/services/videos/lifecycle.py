@@ -134,6 +134,36 @@ def restart_failed(video_id: int) -> int:
     return attempt
 
 
+def restart_without_sound(video_id: int) -> int | None:
+    """Process a stored video again without its sound, in the caller's transaction.
+
+    A worker that processes it loses it, and it is not served until this is done. What plays instead
+    of the original is removed at once.
+
+    Returns:
+        The attempt to be enqueued; None for a video that is still received, or that failed, whose
+        sound is removed when it is processed.
+    """
+    with transaction() as session:
+        video = session.get_one(Video, video_id, populate_existing=True, with_for_update=True)
+        if video.status == VideoStatus.UPLOADING:
+            return None
+        video.sound_to_remove = True
+        if video.status == VideoStatus.FAILED:
+            return None
+        if video.is_converted:
+            named = video.named_files.items()
+            plays = [file.key for (kind, _), file in named if kind == FileKind.PLAYABLE]
+            after_commit(lambda: delete_video_files(plays))
+        video.status = VideoStatus.PROCESSING
+        video.attempt += 1
+        video.attempt_limit = video.attempt + ATTEMPTS
+        video.lease_until = video.progress = video.error_code = video.error_detail = None
+        video.processing_started_at = video.processing_completed_at = None
+        session.flush()
+        return video.attempt
+
+
 def detach_and_delete_video(actor: Actor, video: Video) -> int:
     """Remove a video's row, links and files; its access log is kept.
 
