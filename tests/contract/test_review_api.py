@@ -123,6 +123,7 @@ def test_a_decision_is_recorded_with_the_key_as_its_author(
         "reason": None,
         "decided_by": _label(key),
         "assignee": None,
+        "undecided_repeats": 0,
     }
     renew()
     event = db.session.query(AuditEvent).order_by(AuditEvent.id.desc()).first()

@@ -18,6 +18,7 @@ class ReviewDocument(DecisionDocument):
     state: IncidentState
     decided_by: str | None
     assignee: str | None
+    undecided_repeats: int
 
 
 class ActDocument(TypedDict):
@@ -64,7 +65,7 @@ class AssignmentRefusedDocument(ErrorDocument):
     assignee: NotRequired[str | None]
 
 
-def review_document(incident: Incident) -> ReviewDocument:
+def review_document(incident: Incident, undecided_repeats: int) -> ReviewDocument:
     """Return an incident's state, its judgement and its assignee."""
     return {
         "reference": incident.reference,
@@ -72,6 +73,7 @@ def review_document(incident: Incident) -> ReviewDocument:
         **decision_document(incident),
         "decided_by": incident.decided_by,
         "assignee": assignee_of(incident),
+        "undecided_repeats": undecided_repeats,
     }
 
 

@@ -162,6 +162,17 @@ def one_of(choices: Mapping[str, Chosen]) -> PlainValidator:
     return PlainValidator(validate, json_schema_input_type=described)
 
 
+def true_or_false() -> PlainValidator:
+    """Return the parser and description of a boolean."""
+
+    def validate(value: Any) -> bool:
+        if not isinstance(value, bool):
+            raise wrong(MistakeCode.NOT_ONE_OF, names="true, false")
+        return value
+
+    return PlainValidator(validate, json_schema_input_type=bool)
+
+
 # A file in a form.
 BinaryPart = Annotated[bytes, WithJsonSchema({"type": "string", "format": "binary"})]
 

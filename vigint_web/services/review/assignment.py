@@ -5,7 +5,7 @@ from sqlalchemy.orm import Session
 
 from vigint_web.errors import AssignedMeanwhile, Invalid, Mistake, MistakeCode
 from vigint_web.extensions import db
-from vigint_web.models import ActKind, Incident, IncidentAct, Role, Site, User
+from vigint_web.models import ActKind, Incident, IncidentAct, IncidentState, Role, Site, User
 from vigint_web.permissions import Permission, may
 from vigint_web.services.accounts.users import normalise_email, select_users_of
 from vigint_web.services.core.actors import Actor
@@ -13,6 +13,7 @@ from vigint_web.services.core.transactions import change, transaction
 from vigint_web.services.incidents.incidents import get_incident
 from vigint_web.services.review.acts import add_act
 from vigint_web.services.review.confidentiality import may_read
+from vigint_web.services.review.decisions import find_repeats
 from vigint_web.services.review.named_requests import Named, do_once, find_repeated
 
 _WORKING = [role for role in Role if may(role, Permission.MANAGE_INCIDENTS)]
@@ -66,12 +67,15 @@ def assign_by_address(
     *,
     seen: str | None,
     named: Named | None = None,
+    with_repeats: bool = False,
 ) -> Incident:
     """Assign an incident to the user with an address, or to none.
 
     Args:
         seen: the address of the assignee that the actor saw.
         named: a key's name for the request; a repetition assigns nothing.
+        with_repeats: assign alike those of its repeats that have its state and the assignee that
+            it had, in the same transaction; at most `MOST_AT_ONCE`.
 
     Raises:
         NotFound: the actor sees no such incident.
@@ -90,7 +94,12 @@ def assign_by_address(
             present = assignee_of(current)
             if present not in {expected, wanted}:
                 raise AssignedMeanwhile(present)
-            return _assign(session, actor, current, user_id, wanted, current.assignee_id)
+            added = _assign(session, actor, current, user_id, wanted, current.assignee_id)
+            if with_repeats:
+                seen_id = _id_of(expected)
+                for one in find_repeats(actor, current.id, IncidentState(current.state)):
+                    _apply(session, actor, one, user_id, wanted, seen_id)
+            return added
 
         do_once(actor, named, act)
     return get_incident(actor, reference)
@@ -115,6 +124,24 @@ def _assign(
     email: str | None,
     seen: int | None,
 ) -> IncidentAct | None:
+    added = _apply(session, actor, incident, user_id, email, seen)
+    if added is not None:
+        return added
+    current = get_incident(actor, incident.reference)
+    if current.assignee_id != user_id:
+        raise AssignedMeanwhile(assignee_of(current))
+    return None
+
+
+def _apply(
+    session: Session,
+    actor: Actor,
+    incident: Incident,
+    user_id: int | None,
+    email: str | None,
+    seen: int | None,
+) -> IncidentAct | None:
+    """Assign an incident that has the assignee who was seen, and not this one already."""
     changed = change(
         session,
         update(Incident)
@@ -125,13 +152,14 @@ def _assign(
         )
         .values(assignee_id=user_id),
     )
-    if changed:
-        kind = ActKind.UNASSIGNED if user_id is None else ActKind.ASSIGNED
-        return add_act(session, actor, incident, kind, assignee=email)
-    current = get_incident(actor, incident.reference)
-    if current.assignee_id != user_id:
-        raise AssignedMeanwhile(assignee_of(current))
-    return None
+    if not changed:
+        return None
+    kind = ActKind.UNASSIGNED if user_id is None else ActKind.ASSIGNED
+    return add_act(session, actor, incident, kind, assignee=email)
+
+
+def _id_of(email: str | None) -> int | None:
+    return None if email is None else db.session.scalar(select(User.id).where(User.email == email))
 
 
 def assignee_of(incident: Incident) -> str | None:

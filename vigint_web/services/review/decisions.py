@@ -2,13 +2,15 @@
 
 from datetime import datetime
 
-from sqlalchemy import update
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from vigint_web.clock import utcnow
 from vigint_web.errors import AlreadyDecided, DecisionOutOfOrder, Invalid, Mistake, MistakeCode
+from vigint_web.extensions import db
 from vigint_web.models import Incident, IncidentAct, IncidentState
 from vigint_web.services.core.actors import SYSTEM, Actor
+from vigint_web.services.core.bulk import MOST_AT_ONCE
 from vigint_web.services.core.count_changes import note_change
 from vigint_web.services.core.transactions import change
 from vigint_web.services.incidents.incidents import get_incident
@@ -27,6 +29,7 @@ def decide(
     reason: str | None = None,
     note: str = "",
     named: Named | None = None,
+    with_repeats: bool = False,
 ) -> Incident:
     """Confirm an incident, call it a false alarm, close it or reopen it.
 
@@ -36,6 +39,8 @@ def decide(
         reason: the code of a reason, required for a false alarm.
         note: an explanation, at most `LONGEST_NOTE` characters.
         named: a key's name for the request; a repetition decides nothing.
+        with_repeats: decide alike about those of its repeats that are in the state `seen`, in the
+            same transaction; at most `MOST_AT_ONCE`.
 
     Raises:
         NotFound: the actor sees no such incident.
@@ -51,11 +56,14 @@ def decide(
         reason = checked_reason(wanted, reason)
         if not may_follow(seen, wanted):
             raise DecisionOutOfOrder
-        do_once(
-            actor,
-            named,
-            lambda session: _decide(session, actor, incident, wanted, seen, reason, note),
-        )
+
+        def act(session: Session) -> IncidentAct | None:
+            added = _decide(session, actor, incident, wanted, seen, reason, note)
+            for repeat in find_repeats(actor, incident.id, seen) if with_repeats else []:
+                _apply(session, actor, repeat, wanted, seen, reason, note)
+            return added
+
+        do_once(actor, named, act)
     return get_incident(actor, reference)
 
 
@@ -68,17 +76,58 @@ def _decide(
     reason: str | None,
     note: str,
 ) -> IncidentAct | None:
+    added = _apply(session, actor, incident, wanted, seen, reason, note)
+    if added is not None:
+        return added
+    _compare(get_incident(actor, incident.reference), (wanted, actor.label, reason, note))
+    return None
+
+
+def _apply(
+    session: Session,
+    actor: Actor,
+    incident: Incident,
+    wanted: IncidentState,
+    seen: IncidentState,
+    reason: str | None,
+    note: str,
+) -> IncidentAct | None:
+    """Decide about an incident, unless it has another state than the one that was seen."""
     decided = change(
         session,
         update(Incident)
         .where(Incident.id == incident.id, Incident.state == seen)
         .values(state=wanted, **_judgement(wanted, actor, reason, utcnow())),
     )
-    if decided:
-        note_change(session, incident.id)
-        return add_act(session, actor, incident, act_of(wanted), text=note, reason=reason)
-    _compare(get_incident(actor, incident.reference), (wanted, actor.label, reason, note))
-    return None
+    if not decided:
+        return None
+    note_change(session, incident.id)
+    return add_act(session, actor, incident, act_of(wanted), text=note, reason=reason)
+
+
+def find_repeats(actor: Actor, incident_id: int, state: IncidentState) -> list[Incident]:
+    """Return the repeats of an incident that are in a state; at most `MOST_AT_ONCE`."""
+    query = (
+        select(Incident)
+        .where(
+            actor.scope(Incident.site_id),
+            Incident.grouped_under_id == incident_id,
+            Incident.state == state,
+        )
+        .order_by(Incident.id)
+        .limit(MOST_AT_ONCE)
+    )
+    return list(db.session.scalars(query))
+
+
+def count_undecided_repeats(actor: Actor, incident_id: int) -> int:
+    """Return how many repeats of an incident are undecided."""
+    query = select(func.count(Incident.id)).where(
+        actor.scope(Incident.site_id),
+        Incident.grouped_under_id == incident_id,
+        Incident.state == IncidentState.NEW,
+    )
+    return db.session.scalar(query) or 0
 
 
 def _compare(current: Incident, asked: tuple[IncidentState, str, str | None, str]) -> None:

@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import ConfigDict, Field
 
 from vigint_web.errors import Invalid, Mistake, MistakeCode
-from vigint_web.http.pages.request_models import RequestModel, one_of, text_up_to
+from vigint_web.http.pages.request_models import RequestModel, one_of, text_up_to, true_or_false
 from vigint_web.models import ActKind, IncidentState
 from vigint_web.services.review.acts import LONGEST_NOTE, OUTSIDE
 
@@ -24,6 +24,9 @@ _DECISIONS = {
 _Code = Annotated[str, text_up_to(_LONGEST_CODE)]
 _Note = Annotated[str, text_up_to(LONGEST_NOTE)]
 _Address = Annotated[str, text_up_to(_LONGEST_ADDRESS)]
+
+
+_Repeats = Annotated[bool, true_or_false()]
 
 
 class ReviewBody(RequestModel):
@@ -46,6 +49,10 @@ class DecisionBody(ReviewBody):
         None, description="The code of a reason; only of a false alarm, which needs one."
     )
     note: _Note = Field("", description="An explanation.")
+    repeats: _Repeats = Field(
+        False,
+        description="Whether to decide alike about its repeats that are in the state `seen`.",
+    )
 
     def false_alarm_reason(self) -> str | None:
         """Return the reason; raises Invalid for one of another decision."""
@@ -78,4 +85,9 @@ class AssigneeBody(ReviewBody):
         None,
         description="The address of the assignee that the program read; null for no one. "
         "With another assignee nothing is changed: 409.",
+    )
+    repeats: _Repeats = Field(
+        False,
+        description="Whether to assign alike its repeats that are in its state, and assigned to "
+        "the same user.",
     )

@@ -15,7 +15,13 @@ from vigint_web.http.pages.documents import request_name
 from vigint_web.http.pages.request_models import RequestModel, read_body
 from vigint_web.http.security.identity import api_key
 from vigint_web.http.security.throttling import limit_reading, limit_reviewing
-from vigint_web.serializers.review_api import act_document, reasons_document, review_document
+from vigint_web.models import Incident
+from vigint_web.serializers.review_api import (
+    ReviewDocument,
+    act_document,
+    reasons_document,
+    review_document,
+)
 from vigint_web.services.core.actors import as_key
 from vigint_web.services.incidents.incidents import get_incident
 from vigint_web.services.review import acts, assignment, decisions, reasons
@@ -43,8 +49,9 @@ def decide(reference: str) -> Response:
         reason=asked.false_alarm_reason(),
         note=asked.note,
         named=_named(asked),
+        with_repeats=asked.repeats,
     )
-    return jsonify(review_document(incident))
+    return jsonify(_review(incident))
 
 
 @blueprint.post(f"{_INCIDENT}/notes")
@@ -71,9 +78,14 @@ def assign(reference: str) -> Response:
     """Assign an incident to a user, or to no one."""
     asked = _asked(reference, AssigneeBody)
     incident = assignment.assign_by_address(
-        as_key(api_key()), reference, asked.email, seen=asked.seen, named=_named(asked)
+        as_key(api_key()),
+        reference,
+        asked.email,
+        seen=asked.seen,
+        named=_named(asked),
+        with_repeats=asked.repeats,
     )
-    return jsonify(review_document(incident))
+    return jsonify(_review(incident))
 
 
 @blueprint.get("/false-alarm-reasons")
@@ -81,6 +93,11 @@ def assign(reference: str) -> Response:
 def reason_list() -> Response:
     """List the reasons for false alarms that can be chosen."""
     return jsonify(reasons_document(reasons.list_reasons()))
+
+
+def _review(incident: Incident) -> ReviewDocument:
+    undecided = decisions.count_undecided_repeats(as_key(api_key()), incident.id)
+    return review_document(incident, undecided)
 
 
 def _asked(reference: str, model: type[Asked]) -> Asked:
@@ -100,4 +117,8 @@ def _named(asked: RequestModel) -> Named | None:
     name = request_name()
     if name is None:
         return None
-    return Named(name, fingerprint(request.method, request.path, asked.model_dump()))
+    members = asked.model_dump()
+    if not members.get("repeats"):
+        # As in the version before, which had no such member: its names stay valid.
+        members.pop("repeats", None)
+    return Named(name, fingerprint(request.method, request.path, members))
