@@ -137,11 +137,10 @@ def _fill(total: int, tests: int) -> None:
 def _reader(app: Flask, role: Role) -> FlaskClient:
     """Return the browser of a new user; an operator has the first site."""
     email = f"{role.value}@example.com"
-    with app.app_context():
-        with transaction():
-            # Home counts what arrived since then.
-            user = users.create_user(SYSTEM, email, _PASSWORD, role)
-            user.list_seen_at = utcnow() - timedelta(days=1)
+    with app.app_context(), transaction():
+        # Home counts what arrived since then.
+        user = users.create_user(SYSTEM, email, _PASSWORD, role)
+        user.list_seen_at = utcnow() - timedelta(days=1)
     browser = app.test_client()
     token = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', browser.get("/login").text)
     form = {"csrf_token": token and token[1], "email": email, "password": _PASSWORD}

@@ -11,6 +11,7 @@ from vigint_web import database, logs
 from vigint_web.blueprints.api import docs, health, hosting, metrics, read, tokens, uploads
 from vigint_web.blueprints.api import incidents as ingest
 from vigint_web.blueprints.api import review as incident_review
+from vigint_web.blueprints.api import sharing as incident_sharing
 from vigint_web.blueprints.pages import (
     auth,
     cameras,
@@ -197,7 +198,7 @@ def _http(app: Flask, config: Config) -> None:
 def _blueprints(app: Flask) -> None:
     for module in (
         health, auth, dashboard, sources, incidents, videos, links, sharing, outbox, player, tokens,
-        hosting, ingest, incident_review, uploads, read, docs, keys, metrics, people, sites,
-        cameras, imports, retention, review, numbers, logbook,
+        hosting, ingest, incident_review, incident_sharing, uploads, read, docs, keys, metrics,
+        people, sites, cameras, imports, retention, review, numbers, logbook,
     ):  # fmt: skip
         app.register_blueprint(module.blueprint)

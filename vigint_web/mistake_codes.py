@@ -20,6 +20,7 @@ class MistakeCode(StrEnum):
     TOO_MANY_FRAMES = "too_many_frames"
     MISSING = "missing"
     NOT_TEXT = "not_text"
+    NOT_TEXTS = "not_texts"
     NOT_A_NUMBER = "not_a_number"
     HOURS_OUT_OF_RANGE = "hours_out_of_range"
     NOT_A_WHOLE_NUMBER = "not_a_whole_number"
@@ -103,4 +104,5 @@ class MistakeCode(StrEnum):
     END_IS_OVER = "end_is_over"
     END_AFTER_PURGE = "end_after_purge"
     BEGINS_AFTER_END = "begins_after_end"
+    DOMAIN_NOT_ALLOWED = "domain_not_allowed"
     SHARING_REASON_MISSING = "sharing_reason_missing"

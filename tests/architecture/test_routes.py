@@ -25,7 +25,7 @@ CHANGING = {
     "review.decide", "incidents.add_note", "review.assign", "review.record",
     "review.change_chosen", "logbook.save", "review.restrict", "review.lift",
     "incident_review.decide", "incident_review.add_note", "incident_review.record",
-    "incident_review.assign",
+    "incident_review.assign", "incident_sharing.share", "incident_sharing.revoke",
     "review.add_reason", "review.rename_reason", "review.retire_reason",
     "auth.code", "auth.forgot", "auth.set_password", "auth.end_session", "auth.end_other_sessions",
     "auth.begin_two_factor", "auth.two_factor_setup", "auth.two_factor_off", "auth.recovery_codes",

@@ -37,6 +37,7 @@ _MISTAKES: Mapping[MistakeCode, LazyString | str] = {
     MistakeCode.TOO_MANY_FRAMES: _("An incident has at most %(most)d frames."),
     MistakeCode.MISSING: _("%(field)s is missing."),
     MistakeCode.NOT_TEXT: _("%(field)s must be a text."),
+    MistakeCode.NOT_TEXTS: _("%(field)s must be a list of texts."),
     MistakeCode.NOT_A_NUMBER: _("%(field)s must be a number."),
     MistakeCode.HOURS_OUT_OF_RANGE: _("%(field)s must be a number above 0, at most %(most)d."),
     MistakeCode.NOT_A_WHOLE_NUMBER: _(
@@ -154,6 +155,10 @@ _MISTAKES: Mapping[MistakeCode, LazyString | str] = {
     ),
     MistakeCode.BEGINS_AFTER_END: _(
         "The link would expire before it starts working. Choose an earlier start."
+    ),
+    MistakeCode.DOMAIN_NOT_ALLOWED: _(
+        "Programs may not mail %(address)s: its domain is not among those of [Alerts] "
+        "recipient_domains."
     ),
     MistakeCode.SHARING_REASON_MISSING: _(
         "Say why the video is shared: the settings of this site require a reason."

@@ -20,6 +20,7 @@ class Scope(StrEnum):
     READ = "read"
     UPLOAD = "upload"
     REVIEW = "review"
+    SHARE = "share"
 
 
 class ApiKey(Base):

@@ -3,7 +3,7 @@
 They contain no token of a person's link: showing one is a separate, audited action.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Literal, NotRequired
 
@@ -118,6 +118,12 @@ class LinksDocument(TypedDict):
     next_url: str | None
 
 
+class SharedDocument(TypedDict):
+    """The links that a request made, in the order of its recipients."""
+
+    links: list[LinkDocument]
+
+
 class AccessDocument(TypedDict):
     """One request with a link's token; bytes as in HTTP, the last included.
 
@@ -218,6 +224,11 @@ def link_document(link: Link) -> LinkDocument:
         "reason": link.reason,
         "accesses_url": addresses.accesses_document(link.id),
     }
+
+
+def shared_document(links: Sequence[Link]) -> SharedDocument:
+    """Return links that were made together."""
+    return {"links": [link_document(link) for link in links]}
 
 
 def access_document(access: Access) -> AccessDocument:

@@ -149,6 +149,22 @@ def text_up_to(most: int) -> PlainValidator:
     return PlainValidator(validate, json_schema_input_type=Annotated[str, Field(max_length=most)])
 
 
+def texts_up_to(count: int, most: int) -> PlainValidator:
+    """Return the parser and description of a list of at most `count` texts."""
+
+    def validate(value: Any) -> list[str]:
+        if not isinstance(value, list) or any(not isinstance(one, str) for one in value):
+            raise wrong(MistakeCode.NOT_TEXTS)
+        if len(value) > count:
+            raise wrong(MistakeCode.TOO_MANY_RECIPIENTS, most=count)
+        if any(len(one) > most for one in value):
+            raise wrong(MistakeCode.TOO_LONG, most=most)
+        return value
+
+    described = Annotated[list[Annotated[str, Field(max_length=most)]], Field(max_length=count)]
+    return PlainValidator(validate, json_schema_input_type=described)
+
+
 def one_of(choices: Mapping[str, Chosen]) -> PlainValidator:
     """Return the parser and description of a word that stands for a value."""
     names = ", ".join(choices)

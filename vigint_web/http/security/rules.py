@@ -208,6 +208,8 @@ RULES: dict[str, Rule] = {
     "incident_review.record": Key(Scope.REVIEW),
     "incident_review.assign": Key(Scope.REVIEW),
     "incident_review.reason_list": Key(Scope.REVIEW, Scope.READ),
+    "incident_sharing.share": Key(Scope.SHARE),
+    "incident_sharing.revoke": Key(Scope.SHARE),
     "records.sources": Key(Scope.READ),
     "records.source": Key(Scope.READ),
     "records.incidents": Key(Scope.READ),

@@ -15,6 +15,7 @@ View = TypeVar("View", bound=Callable[..., object])
 READS = "600/minute"
 POSTS = "600/minute"
 REVIEWS = "600/minute"
+SHARES = "60/minute"
 PIECES = "6000/minute"
 
 
@@ -42,6 +43,12 @@ def limit_posting(view: View) -> View:
 def limit_reviewing(view: View) -> View:
     """Limit the requests of a reviewing key per minute, apart from the incidents that it posts."""
     limited: Any = limiter.shared_limit(REVIEWS, scope="reviewing", key_func=_whose)(view)
+    return limited  # type: ignore[no-any-return]  # as above
+
+
+def limit_sharing(view: View) -> View:
+    """Limit the requests of a key that share and revoke per minute: each may send many mails."""
+    limited: Any = limiter.shared_limit(SHARES, scope="sharing", key_func=_whose)(view)
     return limited  # type: ignore[no-any-return]  # as above
 
 

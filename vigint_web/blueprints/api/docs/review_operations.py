@@ -8,7 +8,9 @@ from vigint_web.blueprints.api.review.requests import (
     NoteBody,
     RecordBody,
 )
+from vigint_web.blueprints.api.sharing.requests import RevocationBody, ShareBody
 from vigint_web.http.pages.openapi import Operation, Parameter
+from vigint_web.serializers.read_api import LinkDocument, SharedDocument
 from vigint_web.serializers.review_api import (
     ActDocument,
     AssignmentRefusedDocument,
@@ -63,6 +65,15 @@ REVIEW_OPERATIONS: Mapping[str, Operation] = {
         _NAMED,
         {"application/json": AssigneeBody},
         refused={409: AssignmentRefusedDocument},
+    ),
+    "incident_sharing.share": Operation(
+        "Links", {201: SharedDocument}, _CHANGE, _NAMED, {"application/json": ShareBody}
+    ),
+    "incident_sharing.revoke": Operation(
+        "Links",
+        {200: LinkDocument},
+        {name: status for name, status in _CHANGE.items() if name != "idempotency_conflict"},
+        bodies={"application/json": RevocationBody},
     ),
     "incident_review.reason_list": Operation("Incidents", {200: ReasonsDocument}, _READ),
 }

@@ -24,6 +24,8 @@ SUMMARIES: dict[str, LazyString] = {
     "incident_review_record": _("Record a call to the police, or a confirmation by sight"),
     "incident_review_assign": _("Assign an incident to a user, or to no one"),
     "incident_review_reason_list": _("List the reasons for false alarms that can be chosen"),
+    "incident_sharing_share": _("Share an incident’s video: a mailed link for each recipient"),
+    "incident_sharing_revoke": _("Revoke a link at once"),
     "records_link_list": _("List the links of the key’s site, newest first, without their tokens"),
     "records_link": _("Show one link and whether it still works"),
     "records_accesses": _("List every request made with a link, newest first"),

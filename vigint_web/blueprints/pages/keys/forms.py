@@ -17,6 +17,7 @@ SCOPE_WORDS: dict[Scope, LazyString] = {
     Scope.UPLOAD: _("Upload sources in pieces, over unreliable connections"),
     Scope.READ: _("Read sources, incidents, links and who opened them"),
     Scope.REVIEW: _("Decide about incidents, assign them, add notes"),
+    Scope.SHARE: _("Share videos of incidents, revoke links"),
 }
 LIVES: dict[str, LazyString] = {
     "": _("until it is revoked"),
