@@ -319,7 +319,7 @@ def _failed_mails(actor: Actor, since: datetime) -> Shortened:
 
 def _not_hosted(actor: Actor, since: datetime) -> Shortened:
     query = (
-        select(Hosting)
+        select(Hosting.id)
         .join(Incident, Incident.id == Hosting.incident_id)
         .where(
             Hosting.state == HostingState.FAILED,
@@ -327,7 +327,7 @@ def _not_hosted(actor: Actor, since: datetime) -> Shortened:
             _among(actor, Incident.site_id),
         )
     )
-    return _shortened(query, Hosting.id.desc(), _SHOWN_FAILED)
+    return _shortened(query, Hosting, _SHOWN_FAILED)
 
 
 def _expiring(actor: Actor, now: datetime) -> Shortened:
@@ -362,7 +362,7 @@ def _expiring(actor: Actor, now: datetime) -> Shortened:
 
 
 def _shortened(
-    query: Select[Any], table: type[Source | Incident | Notification], limit: int
+    query: Select[Any], table: type[Source | Incident | Notification | Hosting], limit: int
 ) -> Shortened:
     """Return the newest of the rows whose ids a query returns."""
     ids = list(db.session.scalars(query.order_by(table.id.desc()).limit(limit)))
