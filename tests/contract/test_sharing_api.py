@@ -125,7 +125,7 @@ def test_a_repeated_request_shares_once(
         ({"recipients": ["nobody"]}, "nobody is not an e-mail address"),
         ({"recipients": [f"{n}@example.com" for n in range(21)]}, "At most 20 addresses"),
         ({"recipients": [TO], "hours": 0}, "hours must be a number above 0"),
-        ({"recipients": [TO], "hours": 24 * 400}, "The footage is deleted before that"),
+        ({"recipients": [TO], "hours": 24 * 400}, "The footage will be deleted before then"),
         ({"recipients": [TO], "reason": "x" * 501}, "500"),
         ({"recipients": [TO], "reasons": WHY}, "reasons"),
     ],

@@ -24,6 +24,7 @@ IN_ENGLISH = {
     "blueprints/api/incidents/requests.py": "developers: descriptions in OpenAPI",
     "blueprints/api/read/requests.py": "developers: descriptions in OpenAPI",
     "blueprints/api/review/requests.py": "developers: descriptions in OpenAPI",
+    "blueprints/api/sharing/requests.py": "developers: descriptions in OpenAPI",
     "blueprints/api/tokens/requests.py": "developers: descriptions in OpenAPI",
     "http/pages/openapi.py": "developers: descriptions in OpenAPI",
     "services/incidents/documents.py": "developers: descriptions in OpenAPI",
