@@ -395,6 +395,7 @@ NO_PAGES = {
     "sources.live_list": "a part of its page",
     "incidents.live": "a part of its page",
     "incidents.live_list": "a part of its page",
+    "incidents.arrivals": "a part of the list's page",
     "incidents.export": "a file",
     "imports.export": "a file",
     "numbers.export": "a file",

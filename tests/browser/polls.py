@@ -66,10 +66,10 @@ def stop_the_clock(page: Page) -> None:
     page.clock.pause_at(_OPENED + timedelta(hours=1))
 
 
-def open_with_a_clock_that_stands(page: Page, path: str) -> Polls:
+def open_with_a_clock_that_stands(page: Page, path: str, ending: str = "/live") -> Polls:
     """Open a page with a stopped clock, independent of the machine's speed."""
     give_a_clock(page)
     stop_the_clock(page)
-    polls = Polls(page, "/live")
+    polls = Polls(page, ending)
     page.goto(path)
     return polls

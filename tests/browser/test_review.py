@@ -136,6 +136,7 @@ def test_several_are_chosen_while_the_list_goes_on_and_decided_at_once(
     page.locator(f"input[value='{references[2]}']").check()
     expect(page.locator("[data-bulk-count]")).to_contain_text("2")
     [latest] = post_many(word, 1)
+    page.locator("#arrived").click()
     expect(page.locator(f"input[value='{latest}']")).to_be_attached()
     expect(page.locator(f"input[value='{references[0]}']")).to_be_checked()
     expect(page.locator(f"input[value='{latest}']")).not_to_be_checked()

@@ -168,7 +168,6 @@ def test_high_risks_are_heard_and_the_title_counts(window: Windows, post_some: P
     page.goto("/incidents/?q=Sonore")
     page.locator("#filters > summary").click()  # sound needs a gesture
     page.keyboard.press("Escape")
-    page.evaluate("document.hasFocus = () => false")
     inbox = page.locator("[data-inbox]")
     post_some("Sonore", 1, "LOW")
     expect(page).to_have_title("(1) Incidents – Vigint")
@@ -176,5 +175,5 @@ def test_high_risks_are_heard_and_the_title_counts(window: Windows, post_some: P
     post_some("Sonore", 1, "CRITICAL")
     expect(page).to_have_title("(2) Incidents – Vigint")
     expect(inbox).to_have_attribute("data-sounded", "1")
-    page.evaluate("dispatchEvent(new Event('focus'))")
+    page.locator("#arrived").click()
     expect(page).to_have_title("Incidents – Vigint")

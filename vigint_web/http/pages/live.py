@@ -22,16 +22,19 @@ def set_up_live(app: Flask, *, https: bool) -> None:
     app.extensions[_BUILD] = _build(Path(app.root_path))
 
 
-def live_page(render: Callable[[], str], *, also: object = None) -> Response:
+def live_page(
+    render: Callable[[], str], *, also: object = None, instead: object = None
+) -> Response:
     """Answer 304 if the client has the current version, else render it.
 
     Args:
         render: returns the fragment; not called for a 304.
         also: further inputs of the fragment, beside everything that the change token covers.
+        instead: all inputs of the fragment, instead of what the change token covers.
     """
     g.is_poll = True
     # Computed before reading: a change in between is found by the next poll.
-    tag = _tag(also)
+    tag = _tag(pulse(actor()) if instead is None else instead, also)
     if request.if_none_match.contains_weak(tag):
         g.skip_access_log = True
         response = Response(status=304)
@@ -41,12 +44,12 @@ def live_page(render: Callable[[], str], *, also: object = None) -> Response:
     return response
 
 
-def _tag(also: object) -> str:
+def _tag(changing: object, also: object) -> str:
     who = actor()
     sites = None if who.site_ids is None else sorted(who.site_ids)
     parts = (
         current_app.extensions[_BUILD],
-        pulse(who),
+        changing,
         str(get_locale()),
         # Of a reader without one it follows from sites, whose changes the change token covers.
         own_zone(),

@@ -62,10 +62,10 @@ def chosen(name: str, known: tuple[str, ...]) -> str | None:
     return value if value in known else None
 
 
-def asked_number(name: str) -> int | None:
-    """Return the row id of a parameter, if it can be one."""
+def asked_number(name: str, *, least: int = 1) -> int | None:
+    """Return the row id of a parameter, if it can be one; with `least` 0 also that of no row."""
     number = request.args.get(name, type=int)
-    return number if number is not None and 0 < number <= _LARGEST else None
+    return number if number is not None and least <= number <= _LARGEST else None
 
 
 def asked_page() -> int:

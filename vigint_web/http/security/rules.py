@@ -136,6 +136,7 @@ RULES: dict[str, Rule] = {
     "incidents.show": Person(Permission.VIEW),
     "incidents.live": Person(Permission.VIEW),
     "incidents.live_list": Person(Permission.VIEW),
+    "incidents.arrivals": Person(Permission.VIEW),
     "incidents.preview": Person(Permission.MANAGE_INCIDENTS),
     "incidents.preview_html": Person(Permission.MANAGE_INCIDENTS),
     "incidents.add_note": Person(Permission.MANAGE_INCIDENTS),

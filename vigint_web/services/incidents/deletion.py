@@ -8,7 +8,6 @@ from sqlalchemy import delete, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from vigint_web.errors import Conflict, NotFound
-from vigint_web.extensions import db
 from vigint_web.models import Incident, Mail, Notification, NotificationKind, NotificationState
 from vigint_web.services.audit import trail
 from vigint_web.services.core.actors import Actor
@@ -98,11 +97,6 @@ def delete_tests(
         if not gone:
             break
     return Deleted(number, asked.count())
-
-
-def newest_id() -> int:
-    """Return the number of the incident received last, 0 if there is none."""
-    return db.session.scalar(select(func.max(Incident.id))) or 0
 
 
 def _forget_notifications(session: Session, incident_id: int) -> int:

@@ -92,7 +92,7 @@ def find_incidents(
     """
     # Programs are given all that was sent.
     query = select(Incident).options(undefer(Incident.boxes)).where(actor.scope(Incident.site_id))
-    met = _met(wanted, Incident.detected_at)
+    met = conditions_of(wanted, Incident.detected_at)
     return read_page(query.where(*met), Incident.id, cursor, size)
 
 
@@ -172,19 +172,24 @@ class IncidentList:
 
     def around(self, incident: Incident) -> tuple[str | None, str | None]:
         """Return the references of the incidents before and after one in this list, if any."""
-        here = Mark(incident.listed_at, incident.id)
-        if self._by_risk:
-            here = RankedMark(here.value, here.id, RiskLevel(incident.risk_level))
+        here = self.mark_of(incident)
         above = self.page(SortedCursor(after=here), size=1).rows
         below = self.page(SortedCursor(before=here), size=1).rows
         # At the top the first page is returned instead: it is below, or the incident itself.
-        newer = [row for row in above if self._place(row) > self._place(incident)]
+        newer = [row for row in above if self.place_of(row) > self.place_of(incident)]
         return (
             newer[0].reference if newer else None,
             below[0].reference if below else None,
         )
 
-    def _place(self, incident: Incident) -> tuple[int, datetime, int]:
+    def mark_of(self, incident: Incident) -> Mark:
+        """Return the position of an incident in this order."""
+        if self._by_risk:
+            return RankedMark(incident.listed_at, incident.id, RiskLevel(incident.risk_level))
+        return Mark(incident.listed_at, incident.id)
+
+    def place_of(self, incident: Incident) -> tuple[int, datetime, int]:
+        """Return what orders the incidents of this list, the first one the largest."""
         rank = RiskLevel(incident.risk_level).rank if self._by_risk else 0
         return (rank, incident.listed_at, incident.id)
 
@@ -217,11 +222,11 @@ class IncidentList:
         by_detection = Order(Incident.detected_at, Incident.id, descending=True)
         by_receipt = Order(Incident.created_at, Incident.id, descending=True)
         detected, received = (
-            _met(wanted, moment) for moment in (Incident.detected_at, Incident.created_at)
+            conditions_of(wanted, moment) for moment in (Incident.detected_at, Incident.created_at)
         )
         if wanted.camera_id is not None and not wanted.tests:
             # Its site was looked up: its own index is followed, not that of the site.
-            own = _met(replace(wanted, site_id=None), Incident.detected_at)
+            own = conditions_of(replace(wanted, site_id=None), Incident.detected_at)
             steady = [own] if self._sites else []
         else:
             steady = [[_one_of(Incident.site_id, group), *detected] for group in self._groups()]
@@ -287,11 +292,13 @@ def types_of(actor: Actor, site_id: int | None = None, most: int = 100) -> list[
     return sorted(found, key=lambda name: (name.casefold(), name))[:most]
 
 
-def late_arrivals(actor: Actor, most: int = 5) -> tuple[list[Incident], int]:
+def late_arrivals(
+    actor: Actor, most: int = 5, newest: int | None = None
+) -> tuple[list[Incident], int]:
     """Return the last undecided incidents that were received late, and how many more there are.
 
     Of the last 24 hours, and counted up to `MOST_COUNTED`: in the order of detection they may be
-    many pages below.
+    many pages below. Without those received after the incident of the id `newest`.
     """
     seconds = extract("epoch", Incident.created_at) - extract("epoch", Incident.detected_at)
     query = (
@@ -305,6 +312,8 @@ def late_arrivals(actor: Actor, most: int = 5) -> tuple[list[Incident], int]:
         )
         .order_by(Incident.created_at.desc(), Incident.id.desc())
     )
+    if newest is not None:
+        query = query.where(Incident.id + 0 <= newest)  # no index is followed for this
     rows = list(db.session.scalars(query.limit(most)))
     if len(rows) < most:
         return rows, 0
@@ -338,30 +347,34 @@ def _one_of(column: InstrumentedAttribute[int], numbers: list[int]) -> ColumnEle
     return column == numbers[0] if len(numbers) == 1 else column.in_(numbers)
 
 
-def _met(
-    wanted: IncidentFilter, moment: InstrumentedAttribute[datetime]
+def conditions_of(
+    wanted: IncidentFilter,
+    moment: ColumnElement[datetime] | InstrumentedAttribute[datetime],
+    of: type[Incident] = Incident,
 ) -> list[ColumnElement[bool]]:
-    """Return the conditions of a filter, whose times are those of a column."""
-    met = _simply_met(wanted, moment, Incident)
+    """Return the conditions of a filter, whose times are those of a column or expression."""
+    met = _simply_met(wanted, moment, of)
     if wanted.text:
-        met.append(_mentions(wanted.text))
+        met.append(_mentions(wanted.text, of))
     elif wanted.folded:
-        met.append(_first_is_not_listed(wanted))
+        met.append(_first_is_not_listed(wanted, of))
     return met
 
 
-def _first_is_not_listed(wanted: IncidentFilter) -> ColumnElement[bool]:
+def listed_at(of: type[Incident]) -> ColumnElement[datetime]:
+    """Return the expression of `Incident.listed_at`."""
+    return case((of.detected_at > of.created_at, of.created_at), else_=of.detected_at)
+
+
+def _first_is_not_listed(wanted: IncidentFilter, of: type[Incident]) -> ColumnElement[bool]:
     """Return the condition that an incident is no repeat, or the list lacks the one it repeats.
 
     A scalar subquery: PostgreSQL might read the whole table for `NOT EXISTS`.
     """
     first = aliased(Incident)
-    listed_at = case(
-        (first.detected_at > first.created_at, first.created_at), else_=first.detected_at
-    )
-    met = _simply_met(wanted, listed_at, first)
-    query = select(first.id).where(first.id == Incident.grouped_under_id, *met)
-    return query.correlate(Incident).scalar_subquery().is_(None)
+    met = _simply_met(wanted, listed_at(first), first)
+    query = select(first.id).where(first.id == of.grouped_under_id, *met)
+    return query.correlate(of).scalar_subquery().is_(None)
 
 
 def _simply_met(
@@ -398,13 +411,13 @@ def _simply_met(
     return met
 
 
-def _mentions(text: str) -> ColumnElement[bool]:
+def _mentions(text: str, of: type[Incident]) -> ColumnElement[bool]:
     site = select(Site.id).where(contains(text, Site.name))
     camera = select(Camera.id).where(contains(text, Camera.name))
     return or_(
-        contains(text, Incident.reference, Incident.incident_type, Incident.message),
+        contains(text, of.reference, of.incident_type, of.message),
         # The place shown is the detector's name for it, else the site's name.
-        contains(text, Incident.site_name),
-        and_(Incident.site_name.is_(None), Incident.site_id.in_(site)),
-        Incident.camera_id.in_(camera),
+        contains(text, of.site_name),
+        and_(of.site_name.is_(None), of.site_id.in_(site)),
+        of.camera_id.in_(camera),
     )

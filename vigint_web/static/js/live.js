@@ -2,9 +2,11 @@
 //
 // <div data-live-src="address of the fragment"><div data-live …>parts, see morph.js</div></div>
 // `data-live-gone` is the address to go to when the page's subject no longer exists; with
-// `data-live-hidden` a hidden page goes on polling. The fragment has `data-live-busy` while work is
-// in progress, and the latest event in `data-live-says`. A page has several where a list is beside
-// one of its things.
+// `data-live-hidden` a hidden page goes on polling, at that interval; `data-live-every` is the
+// interval of a visible one, if it is another. The fragment has `data-live-busy` while work is in
+// progress, and the latest event in `data-live-says`. A page has several where a list is beside one
+// of its things. `vigint:updated` is dispatched after each new fragment; `vigint:ask` on the element
+// requests one at once, from the address that it then has.
 
 import { update } from "./morph.js";
 
@@ -26,7 +28,11 @@ function say(text) {
   requestAnimationFrame(() => (says.textContent = text));
 }
 
-function showLost(current) {
+// The elements whose last polls were not answered.
+const failing = new Set();
+
+function showLost(place, current) {
+  failing.add(place);
   if (!lost || !lost.hidden) return;
   const { lang, dataset } = document.documentElement;
   const options = { hour: "2-digit", minute: "2-digit", hourCycle: "h23" };
@@ -38,8 +44,9 @@ function showLost(current) {
   say(text);
 }
 
-function showFound() {
-  if (!lost || lost.hidden) return;
+function showFound(place) {
+  failing.delete(place);
+  if (!lost || lost.hidden || failing.size) return;
   lost.hidden = true;
   say(lost.dataset.saysFound);
 }
@@ -63,9 +70,13 @@ export function follow(place) {
   let asked = -LEAST;
   let current = new Date();
   let leaving = false;
+  let again = false;
 
   function canAsk() {
-    if (!place.isConnected) end.abort();
+    if (!place.isConnected) {
+      end.abort();
+      failing.delete(place);
+    }
     const seen = document.visibilityState === "visible" || place.hasAttribute("data-live-hidden");
     return !leaving && !end.signal.aborted && seen && navigator.onLine !== false;
   }
@@ -78,9 +89,15 @@ export function follow(place) {
   }
 
   function pauseAfterSuccess() {
-    const busy = place.querySelector("[data-live]").hasAttribute("data-live-busy");
     // Jitter: pages that were opened together do not poll together for ever.
-    return (busy ? BUSY : QUIET) * (0.85 + 0.3 * Math.random());
+    return interval() * (0.85 + 0.3 * Math.random());
+  }
+
+  function interval() {
+    const { liveEvery, liveHidden } = place.dataset;
+    if (document.visibilityState !== "visible" && liveHidden) return Number(liveHidden);
+    if (liveEvery) return Number(liveEvery);
+    return place.querySelector("[data-live]").hasAttribute("data-live-busy") ? BUSY : QUIET;
   }
 
   function pauseAfterFailure() {
@@ -126,11 +143,12 @@ export function follow(place) {
         if (!place.isConnected) return;
         const told = update(place.querySelector("[data-live]"), fresh);
         tag = response.headers.get("ETag") ?? "";
-        showFound();
+        showFound(place);
         say(told);
         answered = true;
+        document.dispatchEvent(new CustomEvent("vigint:updated", { detail: place }));
       } else if (response.status === 304) {
-        showFound();
+        showFound(place);
         answered = true;
       } else if (leaving) {
         return;
@@ -145,13 +163,17 @@ export function follow(place) {
       clearTimeout(patience);
       asking = null;
     }
+    if (again) {
+      askNow();
+      return;
+    }
     if (answered) {
       failures = 0;
       current = new Date();
       schedule(pauseAfterSuccess());
     } else if (canAsk()) {
       failures += 1;
-      if (failures > 1) showLost(current);
+      if (failures > 1) showLost(place, current);
       schedule(pauseAfterFailure());
     }
   }
@@ -161,16 +183,27 @@ export function follow(place) {
     if (canAsk()) schedule(0);
   }
 
+  /** Poll at once, from a new address: the answer to the previous one is not wanted any more. */
+  function askNow() {
+    again = Boolean(asking);
+    asking?.abort();
+    asked = -LEAST;
+    if (!again) wake();
+  }
+
   const { signal } = end;
   document.addEventListener(
     "visibilitychange",
     () => {
-      if (canAsk()) return wake();
-      clearTimeout(timer);
-      asking?.abort();
+      if (!canAsk()) {
+        clearTimeout(timer);
+        asking?.abort();
+      } else if (document.visibilityState === "visible") wake();
+      else schedule(pauseAfterSuccess());
     },
     { signal },
   );
+  place.addEventListener("vigint:ask", askNow, { signal });
   addEventListener("online", wake, { signal });
   addEventListener("focus", wake, { signal });
   addEventListener("pageshow", (event) => event.persisted && stay(), { signal });
@@ -180,7 +213,7 @@ export function follow(place) {
     () => {
       clearTimeout(timer);
       asking?.abort();
-      showLost(current);
+      showLost(place, current);
     },
     { signal },
   );

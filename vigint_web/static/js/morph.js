@@ -53,7 +53,7 @@ function twin(focused, fresh) {
 
 function isInUse(part, fresh) {
   if (part.matches(":active")) return true;
-  if (part.querySelector("dialog[open], .confirm[open], details[open]:not([id])")) return true;
+  if (part.querySelector("dialog[open], .confirm[open], .inbox-fold[open], details[open]:not([id])")) return true;
   if ([...part.querySelectorAll("video")].some(isPlayed)) return true;
   if ([...part.querySelectorAll("input, textarea, select")].some(isFilledIn)) return true;
   if (part.contains(document.fullscreenElement)) return true;

@@ -11,6 +11,7 @@ from vigint_web.http.pages.incident_filters import asked_incidents
 from vigint_web.http.pages.paging import asked_number
 from vigint_web.http.security.identity import actor
 from vigint_web.services.incidents import deletion
+from vigint_web.services.incidents.arrivals import newest_id
 from vigint_web.services.incidents.listing import MOST_COUNTED, IncidentList
 
 # A request has 30 seconds; what is left is said.
@@ -40,7 +41,7 @@ def tests_to_delete() -> str | Response:
         "incidents/delete_tests.html",
         count=count,
         most=MOST_COUNTED,
-        newest=deletion.newest_id(),
+        newest=newest_id(),
         kept=kept,
     )
 

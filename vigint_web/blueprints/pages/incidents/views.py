@@ -1,42 +1,32 @@
 """Views of incidents."""
 
-from dataclasses import replace
-from datetime import datetime
 from typing import Any
 
 from flask import flash, redirect, render_template, request, session, url_for
 from flask_babel import gettext as _
-from markupsafe import Markup
 from werkzeug.wrappers import Response
 
 from vigint_web.blueprints.forms import DECIDED, ActionForm
+from vigint_web.blueprints.pages.incidents import lists
 from vigint_web.blueprints.pages.incidents.blueprint import blueprint
 from vigint_web.clock import utcnow
 from vigint_web.config.values import LOCALES
 from vigint_web.errors import Invalid, TooManyNotes
 from vigint_web.http.base.errors import status_of
 from vigint_web.http.pages.incident_filters import (
-    FROM_LIST,
     Walk,
-    asked_incidents,
     asked_walk,
-    is_by_risk,
-    page_arguments,
 )
-from vigint_web.http.pages.incident_groups import RowGroup, by_risk, by_shift
 from vigint_web.http.pages.live import live_page
 from vigint_web.http.pages.locale import use_zone
 from vigint_web.http.pages.mail_frames import mail_frame
-from vigint_web.http.pages.paging import ranked_cursor, sorted_cursor
 from vigint_web.http.security.identity import actor, can
 from vigint_web.i18n.formats import reader_zone
 from vigint_web.i18n.reasons import reason_words
 from vigint_web.i18n.refusals import error_sentence
 from vigint_web.i18n.timezones import offset_of
-from vigint_web.models import Incident, IncidentState, Notification, RiskLevel
+from vigint_web.models import Incident, Notification
 from vigint_web.permissions import Permission
-from vigint_web.services.accounts.sites import list_sites
-from vigint_web.services.core.keyset_pagination import SortedPage
 from vigint_web.services.core.site_settings import zone_of
 from vigint_web.services.dispatch import digests
 from vigint_web.services.hosting import remote
@@ -44,13 +34,7 @@ from vigint_web.services.incidents import incidents, reading
 from vigint_web.services.incidents.clip_boxes import summary_of
 from vigint_web.services.incidents.downloads import offers_of
 from vigint_web.services.incidents.listing import (
-    MOST_COUNTED,
-    IncidentFilter,
     IncidentList,
-    cameras_of,
-    count_undecided,
-    late_arrivals,
-    types_of,
 )
 from vigint_web.services.incidents.neighbours import neighbours_of
 from vigint_web.services.links import links
@@ -61,115 +45,6 @@ from vigint_web.services.review.incident_timeline import timeline_of
 
 # Asks for an incident alone, for a page that has its list already.
 PART, DETAIL = "X-Vigint-Part", "detail"
-# The filters that the bar of the list offers; each in either order.
-PLAIN: list[dict[str, Any]] = [
-    {},
-    {"state": IncidentState.NEW.value},
-    {"state": IncidentState.NEW.value, "mine": "1"},
-    {"night": "1"},
-]
-
-
-@blueprint.get("/")
-def index() -> str:
-    """List the incidents."""
-    reading.begin_visit(actor())
-    listed = _listed()
-    return render_template(
-        "incidents/index.html", chosen="", **listed, **_choices(listed["wanted"])
-    )
-
-
-def _choices(wanted: IncidentFilter) -> dict[str, Any]:
-    """Return what the filters offer."""
-    known = list_sites(actor())
-    return {
-        "sites": [(str(site.id), site.name) for site in known],
-        "cameras": _cameras(wanted, {site.id: site.name for site in known}),
-        "types": [(one, one) for one in types_of(actor(), wanted.site_id)],
-        "assignable": [(str(one.id), one.email) for one in assignment.assignable_by(actor())],
-        "visited": reading.last_visit(actor()),
-    }
-
-
-def _cameras(wanted: IncidentFilter, sites: dict[int, str]) -> list[tuple[str, str]]:
-    """Return the cameras to choose from; those of several sites with the site's name."""
-    several = wanted.site_id is None and len(sites) > 1
-    return [
-        (str(one.id), f"{one.name} ({sites.get(one.site_id, '')})" if several else one.name)
-        for one in cameras_of(actor(), wanted.site_id)
-    ]
-
-
-@blueprint.get("/live")
-def live_list() -> Response:
-    """Return the changing part of the list."""
-    return live_page(lambda: render_template("incidents/_list.html", chosen="", **_listed()))
-
-
-def _listed() -> dict[str, Any]:
-    wanted, kept = asked_incidents()
-    ranked = is_by_risk(kept)
-    here = ranked_cursor() if ranked else sorted_cursor(datetime, known=True)
-    listed = IncidentList(actor(), wanted, by_risk=ranked)
-    page = listed.page(here)
-    narrowed = {name: value for name, value in kept.items() if name != "sort"}
-    repeats = digests.count_repeats([row.id for row in page.rows])
-    # On top of the whole list, and of what is to decide.
-    shows_late = here.is_top and narrowed in ({}, {"state": IncidentState.NEW.value})
-    late, more_late = late_arrivals(actor()) if shows_late else ([], 0)
-    undecided = count_undecided(actor())
-    if narrowed == {"state": IncidentState.NEW.value}:
-        found: int | None = undecided  # the same list
-    else:
-        found = listed.count() if narrowed else None
-    return {
-        "wanted": wanted,
-        "page": page,
-        "groups": _groups(page, wanted, ranked=ranked),
-        "narrowed": narrowed,
-        "is_plain": narrowed in PLAIN,
-        "late": late,
-        "more_late": more_late,
-        "repeats": repeats,
-        "folded": digests.latest_repeats(repeats) if wanted.folded else {},
-        "unread": reading.unread_of(actor(), page.rows),
-        "assignees": assignment.assignees_of(page.rows),
-        "confidential": confidentiality.confidential_among([row.id for row in page.rows]),
-        "here": here,
-        "kept": kept,
-        "walk": {**kept, FROM_LIST: "1", **page_arguments()},
-        "found": found,
-        "undecided": undecided,
-        "most": MOST_COUNTED,
-    }
-
-
-def _groups(page: SortedPage[Incident], wanted: IncidentFilter, *, ranked: bool) -> list[RowGroup]:
-    """Return the rows by night and day, or by risk, with how many of each are undecided."""
-
-    def of_risk(level: RiskLevel) -> int:
-        return _undecided_of(replace(wanted, risk=level))
-
-    def of_time(begin: datetime, end: datetime) -> int:
-        since = max(begin, wanted.since) if wanted.since else begin
-        until = min(end, wanted.until) if wanted.until else end
-        return _undecided_of(replace(wanted, since=since, until=until))
-
-    counts = wanted.state in (None, IncidentState.NEW)
-    if ranked:
-        return by_risk(page.rows, of_risk if counts else None)
-    return by_shift(
-        page.rows,
-        reader_zone(),
-        of_time if counts else None,
-        begins_above=page.previous is not None,
-        ends_below=page.next is not None,
-    )
-
-
-def _undecided_of(wanted: IncidentFilter) -> int:
-    return IncidentList(actor(), replace(wanted, state=IncidentState.NEW)).count()
 
 
 @blueprint.get("/<reference>/")
@@ -198,7 +73,7 @@ def _page(reference: str, **more: str) -> str:
     incident = incidents.get_incident(actor(), reference)
     reading.mark_read(actor(), incident)
     # Before the incident, which is shown in the zone of its site.
-    pane = _pane(reference) if walk.is_from_list and not part else ""
+    pane = lists.pane(reference) if walk.is_from_list and not part else ""
     shown = _shown(reference, walk)
     if walk.is_from_list:
         listed = IncidentList(actor(), walk.wanted, by_risk=walk.is_by_risk)
@@ -213,16 +88,6 @@ def _page(reference: str, **more: str) -> str:
         kept_list=walk.listed,
         **shown,
         **more,
-    )
-
-
-def _pane(reference: str) -> Markup:
-    """Return the list from which an incident was opened."""
-    listed = _listed()
-    return Markup(  # noqa: S704 - a rendered template
-        render_template(
-            "incidents/_pane.html", chosen=reference, **listed, **_choices(listed["wanted"])
-        )
     )
 
 
