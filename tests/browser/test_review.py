@@ -162,3 +162,32 @@ def test_the_selection_is_there_again_on_the_way_back(window: Windows, post_many
     expect(page.locator("[data-bulk]")).to_be_visible()
     page.goto("/incidents/?q=Retour")  # anew, nothing is chosen
     expect(page.locator(f"input[value='{references[1]}']")).not_to_be_checked()
+
+
+def test_the_last_reason_of_the_camera_is_chosen_by_enter(
+    window: Windows, vigint: Installation
+) -> None:
+    def report(camera: str) -> str:
+        facts = {"incident_type": "Même motif", "risk_level": "LOW"}
+        document = {"message": "Feuilles", "incident_data": facts, "recipients": []}
+        return str(vigint.post({**document, "camera": camera})["reference"])
+
+    other, third, second, first = (report(name) for name in ("Autre", *["Motif"] * 3))
+    page = window(logged_in=True)
+    page.goto(f"/incidents/{first}/?q=M%C3%AAme+motif&state=new")
+    page.keyboard.press("x")
+    expect(page.locator("#false-alarm button").first).to_be_focused()
+    page.keyboard.press("4")
+    _opened(page, second)
+    page.keyboard.press("x")
+    expect(page.get_by_role("button", name="Animal dernier motif ici")).to_be_focused()
+    page.keyboard.press("Enter")
+    _opened(page, third)
+    page.keyboard.press("x")
+    page.keyboard.press("5")  # a digit chooses another one
+    _opened(page, other)
+    page.keyboard.press("x")
+    expect(page.locator("#false-alarm button").first).to_be_focused()
+    given = "SELECT reason FROM incidents WHERE reference IN (?, ?, ?) ORDER BY id DESC"
+    reasons = [code for (code,) in vigint.sql(given, first, second, third)]
+    assert reasons == ["animal", "animal", "light_or_weather"]

@@ -91,6 +91,14 @@ class Incident(Base):
             sqlite_where=text("state = 'new'"),
             postgresql_where=text("state = 'new'"),
         ),
+        # The last false alarm of each camera, whose reason the next one is likely to have.
+        Index(
+            "ix_incidents_camera_false_alarms",
+            "camera_id",
+            "decided_at",
+            sqlite_where=text("decision = 'false_alarm'"),
+            postgresql_where=text("decision = 'false_alarm'"),
+        ),
         # The list for programs by each of its filters.
         Index("ix_incidents_site_state", "site_id", "state", "id"),
         Index(

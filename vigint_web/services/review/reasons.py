@@ -1,8 +1,8 @@
-"""Edit the reasons for false alarms."""
+"""Edit the reasons for false alarms, and find the one that a camera had last."""
 
 import secrets
 
-from sqlalchemy import func, select
+from sqlalchemy import Select, func, literal, select
 from sqlalchemy.orm import Session
 
 from vigint_web.clock import utcnow
@@ -10,7 +10,7 @@ from vigint_web.errors import Conflict, NotFound
 from vigint_web.extensions import db
 from vigint_web.i18n.normal_forms import normalized
 from vigint_web.i18n.reasons import reason_words
-from vigint_web.models import FalseAlarmReason
+from vigint_web.models import FalseAlarmReason, Incident, IncidentState
 from vigint_web.services.audit import trail
 from vigint_web.services.core.actors import Actor
 from vigint_web.services.core.transactions import transaction
@@ -28,6 +28,25 @@ def reason_labels() -> dict[str, str | None]:
     """Return all labels by code, of retired reasons too; None: an initial one, not renamed."""
     rows = db.session.execute(select(FalseAlarmReason.code, FalseAlarmReason.label))
     return {row.code: row.label for row in rows}
+
+
+def last_reason_of(camera_id: int | None) -> str | None:
+    """Return the code of the reason of a camera's last false alarm, None if there was none.
+
+    Of those that the acting person sees: the camera must be of an incident of theirs.
+    """
+    if camera_id is None:
+        return None
+    return db.session.scalar(_false_alarms_of(camera_id).limit(1))
+
+
+def _false_alarms_of(camera_id: int) -> Select[str | None]:
+    # In the statement's text, as the partial index has it.
+    decision = literal(IncidentState.FALSE_ALARM.value, literal_execute=True)
+    query = select(Incident.reason).where(
+        Incident.camera_id == camera_id, Incident.decision == decision
+    )
+    return query.order_by(Incident.decided_at.desc())
 
 
 def add_reason(actor: Actor, label: str) -> FalseAlarmReason:

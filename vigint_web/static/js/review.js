@@ -33,11 +33,12 @@ function assign() {
   return focus("#assignee");
 }
 
+/** Open or close the reasons; the last one of the camera has the focus, so that Enter chooses it. */
 function openReasons() {
   const reasons = document.getElementById("false-alarm");
   if (!reasons) return false;
   reasons.open = !reasons.open;
-  if (reasons.open) reasons.querySelector("button").focus();
+  if (reasons.open) (reasons.querySelector("[data-last]") ?? reasons.querySelector("button")).focus();
   return true;
 }
 

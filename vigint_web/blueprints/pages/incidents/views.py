@@ -146,6 +146,7 @@ def _reviewed(incident: Incident, notifications: list[Notification]) -> dict[str
         "reason_of": reason_of,
         "reason": reason_of(incident.reason),
         "reasons": [(one.code, reason_of(one.code)) for one in reasons.list_reasons()],
+        "last_reason": reasons.last_reason_of(incident.camera_id) if works else None,
         "assignee": assignment.assignee_of(incident),
         "restriction": confidentiality.restriction_of(incident.id),
         "assignable": assignment.assignable(incident.site_id, incident.id) if works else [],
