@@ -18,6 +18,7 @@ from vigint_web.http.pages.incident_filters import (
 from vigint_web.http.pages.incident_groups import RowGroup, by_risk, by_shift
 from vigint_web.http.pages.live import live_page
 from vigint_web.http.pages.paging import asked_number, ranked_cursor, sorted_cursor
+from vigint_web.http.pages.picture_crops import Crop, crop_around
 from vigint_web.http.security.identity import actor
 from vigint_web.i18n.formats import reader_zone
 from vigint_web.models import Incident, IncidentState, RiskLevel
@@ -167,6 +168,7 @@ def list_now() -> dict[str, Any]:
         "unread": reading.unread_of(actor(), page.rows),
         "assignees": assignment.assignees_of(page.rows),
         "confidential": confidentiality.confidential_among([row.id for row in page.rows]),
+        "crops": {row.id: crop for row in page.rows if (crop := _crop_of(row)) is not None},
         "here": here,
         "kept": kept,
         "walk": {**kept, FROM_LIST: "1", **page_arguments()},
@@ -174,6 +176,16 @@ def list_now() -> dict[str, Any]:
         "undecided": undecided,
         "most": MOST_COUNTED,
     }
+
+
+def _crop_of(incident: Incident) -> Crop | None:
+    """Return how the picture of its row is cropped, where it has one and a box in it."""
+    box = (incident.focus_x, incident.focus_y, incident.focus_w, incident.focus_h)
+    video = incident.video
+    if video is None or not (video.width and video.height) or None in box:
+        return None
+    x, y, w, h = (side or 0.0 for side in box)
+    return crop_around((x, y, w, h), video.width, video.height)
 
 
 def _further(wanted: IncidentFilter, page: SortedPage[Incident], *, is_late_shown: bool) -> int:
