@@ -1,5 +1,6 @@
 """Boxes over the player: around what the picture shows, at every time and in every shape."""
 
+from base64 import b64encode
 from collections.abc import Callable
 from typing import Any
 
@@ -79,6 +80,30 @@ async () => {
   return {
     left: whole.left + (whole.width - width * scale) / 2 + left * scale,
     top: whole.top + (whole.height - height * scale) / 2 + Math.floor(found[0] / width) * scale,
+  };
+}
+"""
+
+
+# The middle of the bright square in a screenshot, and how much of it is bright.
+_MIDDLE = """
+async (png) => {
+  const picture = new Image();
+  picture.src = `data:image/png;base64,${png}`;
+  await picture.decode();
+  const canvas = document.createElement("canvas");
+  [canvas.width, canvas.height] = [picture.naturalWidth, picture.naturalHeight];
+  const context = canvas.getContext("2d");
+  context.drawImage(picture, 0, 0);
+  const { data, width, height } = context.getImageData(0, 0, canvas.width, canvas.height);
+  const found = [];
+  for (let at = 0; at < data.length / 4; at += 1) if (data[4 * at] > 140) found.push(at);
+  const mean = (values) => values.reduce((sum, one) => sum + one, 0) / values.length;
+  return {
+    across: mean(found.map((at) => at % width)) / width,
+    down: mean(found.map((at) => Math.floor(at / width))) / height,
+    bright: found.length / (width * height),
+    size: [width, height],
   };
 }
 """
@@ -266,3 +291,26 @@ def test_boxes_of_a_clip_are_around_what_moves(
     for seconds in (0.0, 0.85, 1.4):
         _seek(page, seconds)
         _fits(page)
+
+
+def test_the_picture_of_a_row_is_cropped_around_the_box(
+    window: Windows, incident: Incident
+) -> None:
+    page = window(logged_in=True)
+    page.goto(f"/incidents/?q={incident['reference']}")
+    picture = page.locator(".inbox-crop img")
+    picture.evaluate("(one) => one.decode()")
+    shown = page.locator(".inbox-crop").screenshot()
+    found = page.evaluate(_MIDDLE, b64encode(shown).decode())
+    assert found["size"] == [96, 54]
+    whole = page.evaluate(_MIDDLE, b64encode(_uncropped(page)).decode())
+    assert found["bright"] > 3 * whole["bright"], "it is enlarged"
+    # In the middle, unless the picture ends there.
+    assert 0.2 < found["across"] < 0.8
+    assert 0.2 < found["down"] < 0.8
+
+
+def _uncropped(page: Page) -> bytes:
+    """Return a screenshot of the same picture as a row without boxes shows it."""
+    page.locator(".inbox-crop").evaluate("(one) => { one.className = ''; }")
+    return page.locator(".inbox-picture img").screenshot()

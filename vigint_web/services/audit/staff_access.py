@@ -27,6 +27,11 @@ def record_own_playback(actor: Actor, video: Video) -> None:
     _record_if_possible(actor, "video:played", f"video:{video.public_id}", video.site_id)
 
 
+def record_prefetch(actor: Actor, video: Video) -> None:
+    """Record in the audit trail that a user's page loaded the beginning of a video, unplayed."""
+    _record_if_possible(actor, "video:prefetched", f"video:{video.public_id}", video.site_id)
+
+
 def own_playbacks(video: Video, limit: int = 20) -> list[AuditEvent]:
     """Return the playbacks by login of a video, newest first."""
     query = _newest_of(f"video:{video.public_id}", ["video:played"])

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from flask import flash, redirect, render_template, request, session, url_for
+from flask import flash, g, redirect, render_template, request, session, url_for
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
@@ -35,6 +35,7 @@ from vigint_web.services.incidents.clip_boxes import summary_of
 from vigint_web.services.incidents.downloads import offers_of
 from vigint_web.services.incidents.listing import (
     IncidentList,
+    next_undecided,
 )
 from vigint_web.services.incidents.neighbours import neighbours_of
 from vigint_web.services.links import links
@@ -45,6 +46,8 @@ from vigint_web.services.review.incident_timeline import timeline_of
 
 # Asks for an incident alone, for a page that has its list already.
 PART, DETAIL = "X-Vigint-Part", "detail"
+# Asks for one before it is shown: it is not read by that, and the messages stay for the next page.
+AHEAD = "X-Vigint-Ahead"
 
 
 @blueprint.get("/<reference>/")
@@ -68,21 +71,30 @@ def add_note(reference: str) -> Response | tuple[str, int]:
 
 
 def _page(reference: str, **more: str) -> str:
-    walk, newer, older = asked_walk(), None, None
+    walk, newer, older, following = asked_walk(), None, None, None
     part = request.headers.get(PART) == DETAIL
+    ahead = part and request.headers.get(AHEAD) == "1"
     incident = incidents.get_incident(actor(), reference)
-    reading.mark_read(actor(), incident)
+    if ahead:
+        g.is_poll = True  # a session that a decision writes meanwhile must not be overwritten
+    else:
+        reading.mark_read(actor(), incident)
     # Before the incident, which is shown in the zone of its site.
     pane = lists.pane(reference) if walk.is_from_list and not part else ""
     shown = _shown(reference, walk)
     if walk.is_from_list:
         listed = IncidentList(actor(), walk.wanted, by_risk=walk.is_by_risk)
         newer, older = listed.around(incident)
+        following = older or newer
+        if walk.wanted.state is None and can(Permission.MANAGE_INCIDENTS):
+            following = next_undecided(actor(), walk.wanted, incident, by_risk=walk.is_by_risk)
     return render_template(
         "incidents/part.html" if part else "incidents/show.html",
         pane=pane,
         form=ActionForm(),
-        undo=session.pop(DECIDED, None),
+        undo=None if ahead else session.pop(DECIDED, None),
+        ahead=ahead,
+        following=following,
         newer=newer,
         older=older,
         kept_list=walk.listed,

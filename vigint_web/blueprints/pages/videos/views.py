@@ -7,7 +7,7 @@ from vigint_web.errors import NotFound
 from vigint_web.http.security.identity import actor
 from vigint_web.http.streaming.ranged_response import decide, send, sent_bytes
 from vigint_web.media.webvtt import CONTENT_TYPE
-from vigint_web.services.audit.staff_access import record_own_playback
+from vigint_web.services.audit.staff_access import record_own_playback, record_prefetch
 from vigint_web.services.incidents.clip_boxes import boxes_of_video
 from vigint_web.services.incidents.downloads import Part, begin_download, get_download
 from vigint_web.services.videos.stored_files import (
@@ -28,16 +28,23 @@ blueprint = Blueprint("videos", __name__, url_prefix="/videos")
 # Long enough for switching between a list and its entries; short, because a picture must not remain
 # in a browser after its video was deleted. After that the ETag saves the bytes.
 _PICTURE_SECONDS = 300
+# As much as a browser gets of an open-ended range; what is beyond it is loaded by those who play.
+_AHEAD_BYTES = 1024 * 1024
 
 
 @blueprint.get("/<public_id>/stream")
 def stream(public_id: str) -> Response:
-    """Play a video of the user's sites; audited."""
+    """Play a video of the user's sites; audited.
+
+    With `ahead` its beginning is loaded for a page that may show it next, which is another event.
+    """
     video = find_visible_video(actor(), public_id)
     stored = playable_bytes(video, request.args.get("track"))
     decided = decide(stored)
-    if sent_bytes(decided):
-        record_own_playback(actor(), video)
+    sent = sent_bytes(decided)
+    if sent is not None:
+        ahead = request.args.get("ahead") == "1" and sent[1] < _AHEAD_BYTES
+        (record_prefetch if ahead else record_own_playback)(actor(), video)
     return send(stored, decided)
 
 
