@@ -195,7 +195,7 @@ def test_the_box_stays_where_the_previous_picture_stays(player: Page) -> None:
 
 def test_the_box_follows_while_the_video_plays_and_stays_at_its_end(player: Page) -> None:
     player.evaluate("document.querySelector('video').playbackRate = 0.25")
-    player.keyboard.press("k")
+    player.keyboard.press("Space")
     places = set()
 
     def moves() -> bool:

@@ -180,7 +180,7 @@ def test_the_last_reason_of_the_camera_is_chosen_by_enter(
     page.keyboard.press("4")
     _opened(page, second)
     page.keyboard.press("x")
-    expect(page.get_by_role("button", name="Animal dernier motif ici")).to_be_focused()
+    expect(page.get_by_role("button", name="Animal")).to_be_focused()
     page.keyboard.press("Enter")
     _opened(page, third)
     page.keyboard.press("x")

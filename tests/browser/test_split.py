@@ -128,7 +128,7 @@ def test_on_a_phone_the_decision_takes_the_place_of_the_navigation(
     expect(page.locator("#close")).to_be_hidden()
     page.locator("#review-further > summary").tap()
     page.locator("#close-further").tap()
-    expect(page.get_by_role("heading", name="Aucun incident")).to_be_hidden()
+    page.wait_for_url("**/incidents/?q=pouce")
     page.goto(f"/incidents/{reference}/")
     expect(page.locator("#reopen")).to_be_visible()
 
@@ -177,3 +177,27 @@ def test_high_risks_are_heard_and_the_title_counts(window: Windows, post_some: P
     expect(inbox).to_have_attribute("data-sounded", "1")
     page.locator("#arrived").click()
     expect(page).to_have_title("Incidents – Vigint")
+
+
+def test_an_incident_opened_from_elsewhere_has_a_list_that_has_it(
+    window: Windows, post_some: Post, vigint: Installation
+) -> None:
+    references = post_some("Ailleurs", 60)
+    page = window(logged_in=True)
+    page.goto(f"/incidents/{references[1]}/")
+    current = page.locator(".inbox-row:has([aria-current])")
+    expect(current).to_have_attribute("data-part", references[1])
+    expect(page.locator(".chips [aria-current]")).to_contain_text("À traiter")
+    expect(page.locator(".inbox-row").first).to_have_attribute("data-part", references[0])
+    # Far below it is on the page that has it, in sight.
+    page.goto(f"/incidents/{references[55]}/")
+    expect(current).to_have_attribute("data-part", references[55])
+    expect(current).to_be_in_viewport()
+    page.keyboard.press("j")
+    page.wait_for_url(f"**/incidents/{references[56]}/**")
+    expect(page.get_by_role("link", name="Plus récents")).to_be_visible()
+    # Decided ones are in the list of all.
+    vigint.sql("UPDATE incidents SET state = 'closed' WHERE reference = ?", references[2])
+    page.goto(f"/incidents/{references[2]}/")
+    expect(page.locator(".chips [aria-current]")).to_contain_text("Tous")
+    expect(current).to_have_attribute("data-part", references[2])

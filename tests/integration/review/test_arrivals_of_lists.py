@@ -35,7 +35,7 @@ def known(app: Flask) -> list[Incident]:
 
 
 def test_only_what_came_since_and_is_in_the_list_is_counted(known: list[Incident]) -> None:
-    since = arrivals.newest_id()
+    since = arrivals.newest_id(SYSTEM)
     assert since == known[-1].id
     assert find_arrivals(SYSTEM, EVERY, since) == Arrivals()
     lyon = sites.get_or_add_site("lyon")
@@ -52,8 +52,23 @@ def test_only_what_came_since_and_is_in_the_list_is_counted(known: list[Incident
     assert find_arrivals(SYSTEM, late, since) == Arrivals(1)
 
 
+def test_the_newest_incident_is_that_of_the_persons_sites(known: list[Incident]) -> None:
+    lyon = sites.get_or_add_site("lyon")
+    other = add_incident("d", 60, 60, lyon)
+    both = frozenset({lyon.id, known[0].site_id})
+    for seen, newest in (
+        (None, other.id),
+        (both, other.id),
+        (frozenset({lyon.id}), other.id),
+        (frozenset({known[0].site_id}), known[-1].id),
+        (frozenset({9999}), 0),
+        (frozenset[int](), 0),
+    ):
+        assert arrivals.newest_id(Actor(label="x", site_ids=seen)) == newest
+
+
 def test_a_repeat_is_no_row_of_its_own(known: list[Incident]) -> None:
-    since = arrivals.newest_id()
+    since = arrivals.newest_id(SYSTEM)
     add_incident("d", 60, 60, grouped_under_id=known[0].id)
     assert find_arrivals(SYSTEM, EVERY, since) == Arrivals()
     decisions.decide(ACTOR, known[0].reference, IncidentState.CONFIRMED, seen=IncidentState.NEW)

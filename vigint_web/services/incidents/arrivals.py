@@ -44,9 +44,18 @@ class Arrivals:
     is_more: bool = False
 
 
-def newest_id() -> int:
-    """Return the number of the incident received last, 0 if there is none."""
-    return db.session.scalar(select(func.max(Incident.id))) or 0
+def newest_id(actor: Actor) -> int:
+    """Return the number of the last incident that the actor's sites received, 0 without any."""
+    newest = select(func.max(Incident.id))
+    if actor.site_ids is None:
+        return db.session.scalar(newest) or 0
+    if not actor.site_ids:
+        return 0
+    # Each is the last entry of an index; together they would be read from the first one on.
+    of_sites = [
+        newest.where(Incident.site_id == one).scalar_subquery() for one in sorted(actor.site_ids)
+    ]
+    return max(number or 0 for number in db.session.execute(select(*of_sites)).one())
 
 
 def find_arrivals(actor: Actor, wanted: IncidentFilter, since_id: int) -> Arrivals:

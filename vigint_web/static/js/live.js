@@ -95,7 +95,9 @@ export function follow(place) {
 
   function interval() {
     const { liveEvery, liveHidden } = place.dataset;
-    if (document.visibilityState !== "visible" && liveHidden) return Number(liveHidden);
+    // Hidden with its window, or by the page.
+    const hidden = document.visibilityState !== "visible" || !place.offsetParent;
+    if (hidden && liveHidden) return Number(liveHidden);
     if (liveEvery) return Number(liveEvery);
     return place.querySelector("[data-live]").hasAttribute("data-live-busy") ? BUSY : QUIET;
   }

@@ -7,7 +7,7 @@ const off = () => document.documentElement.dataset.shortcuts === "off";
 const KEYS = {
   c: () => press("#confirm"),
   x: openReasons,
-  u: () => press("#undo"),
+  u: undo,
   n: () => focus("#note"),
   a: assign,
   j: () => press(".walk [rel=next]"),
@@ -24,6 +24,12 @@ function focus(selector) {
   const target = document.querySelector(selector);
   target?.focus();
   return Boolean(target);
+}
+
+/** Undo the decision just made; one that is not answered yet is undone once it is. */
+function undo() {
+  if (!press("#undo")) document.dispatchEvent(new CustomEvent("vigint:undo"));
+  return true;
 }
 
 function assign() {

@@ -17,6 +17,11 @@ let loading = null;
 let turn = 0;
 // Decisions are sent one after the other: what one answers is in the session of the next.
 let sending = Promise.resolve();
+// The reasons chosen on this page, by camera: what was loaded ahead may not have them yet.
+const reasons = new Map();
+// Forms that are not answered yet, and whether undo was pressed meanwhile.
+let unanswered = 0;
+let undoes = false;
 
 const isIncidentPage = () => document.body.classList.contains("incident-page");
 const isSplit = () => Boolean(split && list && (WIDE.matches || isIncidentPage()));
@@ -82,6 +87,13 @@ function show(fresh) {
 function showAhead(address) {
   const article = address && takeAhead(address);
   if (!article) return false;
+  const review = article.querySelector(".review");
+  const reason = reasons.get(review?.dataset.camera);
+  if (reason) {
+    for (const button of review.querySelectorAll("button[name=reason]")) {
+      button.toggleAttribute("data-last", button.value === reason);
+    }
+  }
   push(address);
   show(article);
   return true;
@@ -116,6 +128,8 @@ function showAnswer(response, page, { pushes, ahead, posted }) {
     show(fresh);
   }
   tell(page);
+  if (undoes) detail.querySelector("#undo")?.click();
+  undoes = false;
 }
 
 const parse = async (response) => new DOMParser().parseFromString(await response.text(), "text/html");
@@ -147,9 +161,13 @@ function send(form, submitter) {
   loading?.abort();
   performance.mark("vigint:decision");
   if (decision) showDecided(decision);
+  undoes = false;
+  const { camera } = detail.querySelector(".review")?.dataset ?? {};
+  if (camera && body.get("reason")) reasons.set(camera, body.get("reason"));
   const ahead = Boolean(decision) && decision !== "new" && showAhead(following());
   if (ahead) measure();
   else detail.setAttribute("aria-busy", "true");
+  unanswered += 1;
   sending = sending.then(() => post(form.action, body, { mine, ahead, before }));
 }
 
@@ -165,6 +183,7 @@ async function post(address, body, { mine, ahead, before }) {
     // Without the network a form must say so: its incident is opened again.
     location.assign(before);
   } finally {
+    unanswered -= 1;
     if (mine === turn) detail.removeAttribute("aria-busy");
   }
 }
@@ -194,6 +213,7 @@ if (split && list && detail) {
     if (isOpen(location) && isSplit()) load(location.href, { pushes: false });
     else location.reload();
   });
+  document.addEventListener("vigint:undo", () => (undoes = unanswered > 0));
   document.addEventListener("vigint:changed", (event) => list.contains(event.detail) && mark());
   // What follows may have been decided by somebody else.
   document.addEventListener("vigint:updated", (event) => event.detail === list && isOpen(location) && fetchAhead(following()));

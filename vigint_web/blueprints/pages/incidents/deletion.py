@@ -41,7 +41,7 @@ def tests_to_delete() -> str | Response:
         "incidents/delete_tests.html",
         count=count,
         most=MOST_COUNTED,
-        newest=newest_id(),
+        newest=newest_id(actor()),
         kept=kept,
     )
 

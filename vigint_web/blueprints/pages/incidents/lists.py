@@ -23,7 +23,7 @@ from vigint_web.http.security.identity import actor
 from vigint_web.i18n.formats import reader_zone
 from vigint_web.models import Incident, IncidentState, RiskLevel
 from vigint_web.services.accounts.sites import list_sites
-from vigint_web.services.core.keyset_pagination import SortedPage
+from vigint_web.services.core.keyset_pagination import SORTED_TOP, SortedCursor, SortedPage
 from vigint_web.services.dispatch import digests
 from vigint_web.services.incidents import reading
 from vigint_web.services.incidents.arrivals import (
@@ -52,6 +52,8 @@ PLAIN: list[dict[str, Any]] = [
 ]
 # More than a page holds: what a poll may say that its list holds back.
 _MOST_HELD = 50
+# The rows above an incident that is beside its list.
+_ABOVE = 5
 
 
 @blueprint.get("/")
@@ -62,14 +64,42 @@ def index() -> str:
     return render_template("incidents/index.html", chosen="", **listed, **choices(listed["wanted"]))
 
 
-def pane(reference: str) -> Markup:
-    """Return the list from which an incident was opened."""
-    listed = list_now()
+def pane(reference: str, beside: Incident | None = None) -> Markup:
+    """Return the list from which an incident was opened.
+
+    Args:
+        beside: it was opened otherwise: the list is one that has it.
+    """
+    listed = list_now(beside)
     return Markup(  # noqa: S704 - a rendered template
         render_template(
             "incidents/_pane.html", chosen=reference, **listed, **choices(listed["wanted"])
         )
     )
+
+
+def _list_with(incident: Incident) -> tuple[IncidentFilter, dict[str, Any]]:
+    """Return the filter of a list that has an incident, and its arguments: what is to decide."""
+    undecided = incident.state == IncidentState.NEW and not incident.is_test
+    wanted = IncidentFilter(
+        state=IncidentState.NEW if undecided else None,
+        folded=incident.grouped_under_id is None,
+        tests=incident.is_test,
+    )
+    asked = {
+        "state": undecided and IncidentState.NEW.value,
+        "repeats": not wanted.folded and "1",
+        "tests": wanted.tests and "1",
+    }
+    return wanted, {name: value for name, value in asked.items() if value}
+
+
+def _page_with(listed: IncidentList, incident: Incident) -> SortedCursor:
+    """Return the start of a page that has an incident: the first one, else one near it."""
+    if incident.id in {mark.id for mark in listed.marks().rows}:
+        return SORTED_TOP
+    above = listed.marks(SortedCursor(after=listed.mark_of(incident)), _ABOVE).rows
+    return SortedCursor(before=above[0]) if above else SORTED_TOP
 
 
 def choices(wanted: IncidentFilter) -> dict[str, Any]:
@@ -125,15 +155,20 @@ def arrivals() -> Response:
     return live_page(render, instead=(found, held))
 
 
-def list_now() -> dict[str, Any]:
-    """Return what the list shows for the request's filter and page."""
-    wanted, kept = asked_incidents()
+def list_now(beside: Incident | None = None) -> dict[str, Any]:
+    """Return what the list shows for the request's filter and page, or beside an incident."""
+    wanted, kept = asked_incidents() if beside is None else _list_with(beside)
     ranked = is_by_risk(kept)
-    here = ranked_cursor() if ranked else sorted_cursor(datetime, known=True)
     listed = IncidentList(actor(), wanted, by_risk=ranked)
+    if beside is None:
+        here = ranked_cursor() if ranked else sorted_cursor(datetime, known=True)
+        on_page = page_arguments()
+    else:
+        here = _page_with(listed, beside)
+        on_page = {"before": str(here.before)} if here.before else {}
     upto = asked_number("upto", least=0)
     # Before the rows: what is committed in between is announced, not lost.
-    newest = newest_id() if upto is None else upto
+    newest = newest_id(actor()) if upto is None else upto
     page, held = listed.page(here), 0
     if upto is not None:
         shown = request.args.get("shown", "").split(",")
@@ -171,7 +206,7 @@ def list_now() -> dict[str, Any]:
         "crops": {row.id: crop for row in page.rows if (crop := _crop_of(row)) is not None},
         "here": here,
         "kept": kept,
-        "walk": {**kept, FROM_LIST: "1", **page_arguments()},
+        "walk": {**kept, FROM_LIST: "1", **on_page},
         "found": found,
         "undecided": undecided,
         "most": MOST_COUNTED,

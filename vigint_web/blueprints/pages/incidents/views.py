@@ -80,7 +80,8 @@ def _page(reference: str, **more: str) -> str:
     else:
         reading.mark_read(actor(), incident)
     # Before the incident, which is shown in the zone of its site.
-    pane = lists.pane(reference) if walk.is_from_list and not part else ""
+    beside = None if walk.is_from_list else incident
+    pane = "" if part else lists.pane(reference, beside)
     shown = _shown(reference, walk)
     if walk.is_from_list:
         listed = IncidentList(actor(), walk.wanted, by_risk=walk.is_by_risk)
