@@ -83,6 +83,13 @@ function show(fresh) {
   fetchAhead(following());
 }
 
+/** Somebody else decided about what follows: the answer to a decision says where to go on. */
+function forgetDecided() {
+  const next = following();
+  const decided = [...list.querySelectorAll(".inbox-row.decided .inbox-type")];
+  if (next && decided.some((link) => isSame(link.href, next))) fetchAhead(null);
+}
+
 /** Show at once what was loaded before it was asked for, if it was. */
 function showAhead(address) {
   const article = address && takeAhead(address);
@@ -215,8 +222,7 @@ if (split && list && detail) {
   });
   document.addEventListener("vigint:undo", () => (undoes = unanswered > 0));
   document.addEventListener("vigint:changed", (event) => list.contains(event.detail) && mark());
-  // What follows may have been decided by somebody else.
-  document.addEventListener("vigint:updated", (event) => event.detail === list && isOpen(location) && fetchAhead(following()));
+  document.addEventListener("vigint:updated", (event) => event.detail === list && forgetDecided());
   mark();
   if (isOpen(location)) fetchAhead(following());
 }
