@@ -1,5 +1,6 @@
 """What arrives while the list of incidents is open is announced, and moves nothing."""
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -48,7 +49,8 @@ def test_an_arrival_is_announced_within_three_seconds(window: Windows, post_some
     post_some("Horloge", 2)
     page = window(logged_in=True)
     polls = open_with_a_clock_that_stands(page, "/incidents/?q=Horloge", "/arrivals")
-    assert polls.during(60) in range(24, 38), "an open list asks every two seconds"
+    # A clock that advances by whole seconds rounds its pauses up.
+    assert polls.during(60) in range(20, 36), "an open list asks every two seconds"
     post_some("Horloge", 1)
     assert polls.seconds_until(_button(page), 3) <= 3
     page.evaluate(HIDE, True)
@@ -163,7 +165,7 @@ def test_late_ones_wait_too(window: Windows, post_some: Post, vigint: Installati
     expect(_button(page)).to_have_text("1 nouveau")
     assert page.evaluate(_PLACES) == before
     _button(page).click()
-    expect(page.locator("#late")).to_contain_text("reçu tardivement")
+    expect(page.locator("#late")).to_contain_text(re.compile("reçus? tardivement"))
     page.locator("#late > summary").click()
     page.locator(f"#late a[href*='{late}']").click()
     page.wait_for_url(f"**/incidents/{late}/**")

@@ -84,7 +84,8 @@ def test_keys_walk_undo_and_leave_fields_alone(window: Windows, post_many: Post)
     page.keyboard.press("u")
     _opened(page, first)
     page.keyboard.press("x")
-    expect(page.locator("#false-alarm button").first).to_be_focused()
+    # The reason of the camera's last false alarm, which other tests may have set.
+    expect(page.locator("#false-alarm button:focus")).to_have_count(1)
     page.keyboard.press("x")
     expect(page.locator("#false-alarm button").first).to_be_hidden()
     assert _states(page, "Touches") == {"new": 3, "confirmed": 0, "false_alarm": 0}

@@ -14,7 +14,7 @@ from vigint_web.services.incidents.listing import (
 )
 from vigint_web.services.reports.overview import Shortened
 
-_SHOWN = 5
+_SHOWN = 3
 _SHOWN_LATE = 3
 
 
