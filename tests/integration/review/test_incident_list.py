@@ -15,6 +15,7 @@ from vigint_web.services.accounts import sites
 from vigint_web.services.core.actors import SYSTEM, Actor
 from vigint_web.services.core.keyset_pagination import SORTED_TOP, SortedCursor
 from vigint_web.services.incidents import listing
+from vigint_web.services.incidents.late_arrivals import late_arrivals
 from vigint_web.services.incidents.listing import IncidentFilter, IncidentList, count_undecided
 from vigint_web.services.review import assignment, decisions
 
@@ -142,15 +143,15 @@ def test_the_page_narrows_by_state_and_by_whose_it_is(
 def test_late_arrivals_stand_on_top_until_they_are_decided(
     night: list[Incident], people: Callable[[Role], Person]
 ) -> None:
-    late, more = listing.late_arrivals(SYSTEM)
+    late, more = late_arrivals(SYSTEM)
     assert ([row.reference[-1] for row in late], more) == (["e", "b"], 0)
-    assert [len(listing.late_arrivals(SYSTEM, 1)[0]), listing.late_arrivals(SYSTEM, 1)[1]] == [1, 1]
+    assert [len(late_arrivals(SYSTEM, 1)[0]), late_arrivals(SYSTEM, 1)[1]] == [1, 1]
     operator = people(Role.ADMIN).speaking("en")
     assert "2 received late" in operator.browser.get("/incidents/").text
     assert "received late</h2>" not in operator.browser.get("/incidents/?risk=HIGH").text
     for row in late:
         decisions.decide(ACTOR, row.reference, IncidentState.CLOSED, seen=IncidentState.NEW)
-    assert listing.late_arrivals(SYSTEM) == ([], 0)
+    assert late_arrivals(SYSTEM) == ([], 0)
     assert "2 received late" not in operator.browser.get("/incidents/?state=new").text
 
 

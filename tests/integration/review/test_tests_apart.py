@@ -13,12 +13,12 @@ from tests.integration.review.nights import NOW, add_incident, plan_of
 from vigint_web.models import Incident, IncidentState, RiskLevel, Role, Scope
 from vigint_web.services.accounts import api_keys, sites
 from vigint_web.services.core.actors import SYSTEM
+from vigint_web.services.incidents.late_arrivals import late_arrivals
 from vigint_web.services.incidents.listing import (
     IncidentFilter,
     IncidentList,
     count_tests,
     count_undecided,
-    late_arrivals,
     next_undecided,
 )
 from vigint_web.services.reports.overview import overview

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Generic, TypeVar
 
-from sqlalchemy import ColumnElement, Select, tuple_
+from sqlalchemy import ColumnElement, Select, func, select, tuple_, union_all
 from sqlalchemy.orm import InstrumentedAttribute
 
 from vigint_web.extensions import db
@@ -141,6 +141,20 @@ def read_marks(
         return found
 
     return SortedPage(*turn(below, upwards, cursor.before, cursor.after, size))
+
+
+def count_up_to(most: int, parts: Sequence[Select[Any]]) -> int:
+    """Return the number of rows of several queries together, counted up to `most`.
+
+    Neither database reads more of them than it takes to reach it.
+
+    Args:
+        parts: queries of one column, each limited to `most`, without a common row.
+    """
+    if not parts:
+        return 0
+    every = union_all(*(select(part.subquery()) for part in parts)).limit(most).subquery()
+    return db.session.scalar(select(func.count()).select_from(every)) or 0
 
 
 def merge_marks(

@@ -4,24 +4,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import (
-    ColumnElement,
-    Select,
-    and_,
-    case,
-    extract,
-    func,
-    literal,
-    or_,
-    select,
-    union_all,
-)
+from sqlalchemy import ColumnElement, Select, and_, case, func, literal, or_, select
 from sqlalchemy.orm import InstrumentedAttribute, aliased, undefer
 
 from vigint_web.clock import utcnow
 from vigint_web.extensions import db
 from vigint_web.models import Camera, Incident, IncidentState, RiskLevel, Site
-from vigint_web.models.incident import LATE
 from vigint_web.services.core.actors import Actor
 from vigint_web.services.core.keyset_pagination import (
     PAGE,
@@ -33,6 +21,7 @@ from vigint_web.services.core.keyset_pagination import (
     Page,
     SortedCursor,
     SortedPage,
+    count_up_to,
     merge_marks,
     read_merged,
     read_page,
@@ -110,7 +99,7 @@ class IncidentList:
         self._by_risk = by_risk
         # Known once a page was read that is the first and the last one.
         self._number: int | None = None
-        self._sites = _sites(actor, wanted.site_id)
+        self._sites = sites_of(actor, wanted.site_id)
         if wanted.camera_id is not None:
             camera = find_camera(actor, wanted.camera_id)
             self._sites = [id for id in self._sites if camera and camera.site_id == id]
@@ -208,12 +197,8 @@ class IncidentList:
                 # In the order of the list, so that the same index is followed. Those received
                 # since a moment are found by their receipt.
                 some = some.order_by(order.column.desc(), order.row_id.desc())
-            parts.append(select(some.subquery()))
-        if not parts:
-            return 0
-        # Neither database reads more parts than it takes to reach the limit.
-        every = union_all(*parts).limit(MOST_COUNTED + 1).subquery()
-        return db.session.scalar(select(func.count()).select_from(every)) or 0
+            parts.append(some)
+        return count_up_to(MOST_COUNTED + 1, parts)
 
     def _parts(self, wanted: IncidentFilter | None = None) -> list[tuple[Select[Any], Order]]:
         """Return queries that each follow an index, and have no row in common."""
@@ -229,12 +214,12 @@ class IncidentList:
             own = conditions_of(replace(wanted, site_id=None), Incident.detected_at)
             steady = [own] if self._sites else []
         else:
-            steady = [[_one_of(Incident.site_id, group), *detected] for group in self._groups()]
+            steady = [[one_of(Incident.site_id, group), *detected] for group in self._groups()]
         return [
             *((select(Incident.id).where(~fast, *met), by_detection) for met in steady),
             *(
                 (
-                    select(Incident.id).where(_one_of(Incident.site_id, group), fast, *received),
+                    select(Incident.id).where(one_of(Incident.site_id, group), fast, *received),
                     by_receipt,
                 )
                 for group in self._groups()
@@ -268,7 +253,7 @@ def find_camera(actor: Actor, camera_id: int) -> Camera | None:
 
 def cameras_of(actor: Actor, site_id: int | None = None, most: int = 500) -> list[Camera]:
     """Return the cameras of the actor's sites, or of one of them, by name."""
-    query = select(Camera).where(_one_of(Camera.site_id, _sites(actor, site_id)))
+    query = select(Camera).where(one_of(Camera.site_id, sites_of(actor, site_id)))
     return list(db.session.scalars(query.order_by(Camera.name, Camera.id).limit(most)))
 
 
@@ -278,7 +263,7 @@ def types_of(actor: Actor, site_id: int | None = None, most: int = 100) -> list[
     Each is looked up from the one before it: the cost is that of the types, not of the incidents.
     """
     found: set[str] = set()
-    for one in _sites(actor, site_id)[:_MOST_SITES]:
+    for one in sites_of(actor, site_id)[:_MOST_SITES]:
         here = Incident.site_id == one
         name = func.min(Incident.incident_type)
         known = select(name.label("name")).where(here).cte("types", recursive=True)
@@ -290,36 +275,6 @@ def types_of(actor: Actor, site_id: int | None = None, most: int = 100) -> list[
             db.session.scalars(select(known.c.name).where(known.c.name.is_not(None)).limit(most))
         )
     return sorted(found, key=lambda name: (name.casefold(), name))[:most]
-
-
-def late_arrivals(
-    actor: Actor, most: int = 5, newest: int | None = None
-) -> tuple[list[Incident], int]:
-    """Return the last undecided incidents that were received late, and how many more there are.
-
-    Of the last 24 hours, and counted up to `MOST_COUNTED`: in the order of detection they may be
-    many pages below. Without those received after the incident of the id `newest`.
-    """
-    seconds = extract("epoch", Incident.created_at) - extract("epoch", Incident.detected_at)
-    query = (
-        select(Incident)
-        .where(
-            _one_of(Incident.site_id, _sites(actor, None)),
-            Incident.created_at >= utcnow() - _RECENT,
-            Incident.state == literal(IncidentState.NEW.value, literal_execute=True),
-            ~Incident.is_test,
-            seconds > LATE.total_seconds(),
-        )
-        .order_by(Incident.created_at.desc(), Incident.id.desc())
-    )
-    if newest is not None:
-        query = query.where(Incident.id + 0 <= newest)  # no index is followed for this
-    rows = list(db.session.scalars(query.limit(most)))
-    if len(rows) < most:
-        return rows, 0
-    some = query.with_only_columns(Incident.id).order_by(None).limit(MOST_COUNTED)
-    every = db.session.scalar(select(func.count()).select_from(some.subquery())) or 0
-    return rows, every - len(rows)
 
 
 def count_tests(actor: Actor) -> int:
@@ -336,14 +291,14 @@ def count_undecided(actor: Actor, site_id: int | None = None) -> int:
     return IncidentList(actor, undecided).count()
 
 
-def _sites(actor: Actor, wanted: int | None) -> list[int]:
+def sites_of(actor: Actor, wanted: int | None) -> list[int]:
     query = select(Site.id).where(actor.scope(Site.id)).order_by(Site.id)
     if wanted is not None:
         query = query.where(Site.id == wanted)
     return list(db.session.scalars(query))
 
 
-def _one_of(column: InstrumentedAttribute[int], numbers: list[int]) -> ColumnElement[bool]:
+def one_of(column: InstrumentedAttribute[int], numbers: list[int]) -> ColumnElement[bool]:
     return column == numbers[0] if len(numbers) == 1 else column.in_(numbers)
 
 

@@ -6,11 +6,11 @@ from datetime import datetime
 from vigint_web.models import Incident, IncidentState, RiskLevel
 from vigint_web.services.core.actors import Actor
 from vigint_web.services.incidents import reading
+from vigint_web.services.incidents.late_arrivals import late_arrivals
 from vigint_web.services.incidents.listing import (
     IncidentFilter,
     IncidentList,
     count_undecided,
-    late_arrivals,
 )
 from vigint_web.services.reports.overview import Shortened
 

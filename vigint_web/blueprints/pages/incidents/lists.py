@@ -32,13 +32,13 @@ from vigint_web.services.incidents.arrivals import (
     newest_id,
     shown_rows,
 )
+from vigint_web.services.incidents.late_arrivals import late_arrivals
 from vigint_web.services.incidents.listing import (
     MOST_COUNTED,
     IncidentFilter,
     IncidentList,
     cameras_of,
     count_undecided,
-    late_arrivals,
     types_of,
 )
 from vigint_web.services.review import assignment, confidentiality
