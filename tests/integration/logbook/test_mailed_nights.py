@@ -43,6 +43,14 @@ KARIM = command_line("karim@example.com")
 NIGHTS, ROUND_THE_CLOCK = Hours(), Hours(0, 0, 0)
 
 
+@pytest.fixture(autouse=True)
+def _from_noon(clock: Clock) -> None:
+    """Begin at noon UTC: from there to the next morning is one night, at whatever hour this runs."""
+    now = utcnow()
+    noon = now.replace(hour=12, minute=0, second=0, microsecond=0)
+    clock.forward(seconds=((noon - now) % timedelta(days=1)).total_seconds())
+
+
 def _incident(at: datetime, *, received: datetime | None = None, **values: Any) -> Incident:
     site = sites.default_site()
     with transaction() as session:
