@@ -45,7 +45,7 @@ NIGHTS, ROUND_THE_CLOCK = Hours(), Hours(0, 0, 0)
 
 @pytest.fixture(autouse=True)
 def _from_noon(clock: Clock) -> None:
-    """Begin at noon UTC: from there to the next morning is one night, at whatever hour this runs."""
+    """Begin at noon UTC: from there to the next morning is one night, at any hour of a run."""
     now = utcnow()
     noon = now.replace(hour=12, minute=0, second=0, microsecond=0)
     clock.forward(seconds=((noon - now) % timedelta(days=1)).total_seconds())
