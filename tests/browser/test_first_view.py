@@ -67,6 +67,8 @@ def test_home_is_light_and_nothing_jumps(windows: Windows, size: tuple[int, int]
     # Content below the first view is fetched when it comes near; it must not shift the layout
     # either.
     page.evaluate("() => new Promise((done) => requestIdleCallback(done, { timeout: 2000 }))")
+    # On a busy machine the first update arrives within this time too.
+    carried = [(url, size) for url, size in carried if not url.endswith("/live")]
     total = sum(size for _, size in carried)
     listing = "\n".join(f"{size / 1024:8.1f} kB {url}" for url, size in carried)
     assert len(carried) > 3, "the style sheets are missing"
