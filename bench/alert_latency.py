@@ -167,7 +167,9 @@ def alert(
     accepted = vigint.post(document)
     posted = time.monotonic() - began
     elapsed = arrivals.wait_for(expected) - began
-    vigint.finished(accepted)
+    ended = vigint.finished(accepted)
+    if ended["state"] != "ready":
+        raise SystemExit(f"the incident has no video: {ended['error']}")
     time.sleep(0.5)  # what is done after the mail belongs to its CPU time
     busy = time.monotonic() - began
     return Sample(elapsed, cpu_of(vigint.pid) - before - idle * busy), posted
@@ -187,7 +189,7 @@ def measure(work: Work, vigint: Installation, arrivals: _Arrivals) -> dict[str, 
                 "message": f"Test {number}",
                 "incident_data": {"incident_type": "Intrusion", "risk_level": "HIGH"},
                 "frames": [
-                    {"frame": frame, "timestamp": now - (len(frames) - at) * _INTERVAL}
+                    {"frame_data": frame, "timestamp": now - (len(frames) - at) * _INTERVAL}
                     for at, frame in enumerate(frames)
                 ],
             }
