@@ -54,7 +54,7 @@ def test_a_decision_is_also_that_of_the_repeats_if_asked(centre: Program, librar
     assert (answer["state"], answer["undecided_repeats"]) == ("confirmed", 0)
     assert _states([*repeats, stranger]) == ["confirmed"] * 3 + ["new"]
     assert kinds() == ["confirmed"] * 4
-    # Closed with its repeats, whoever confirmed them.
+    # Closed with its repeats, which another person confirmed.
     centre.post("decision", {"decision": "closed", "seen": "confirmed", "repeats": True})
     assert _states(repeats) == ["closed"] * 3
 

@@ -1,7 +1,5 @@
 """Find the undecided incidents that were received late."""
 
-from datetime import timedelta
-
 from sqlalchemy import extract, func, literal, select
 
 from vigint_web.clock import utcnow
@@ -9,9 +7,7 @@ from vigint_web.extensions import db
 from vigint_web.models import Incident, IncidentState
 from vigint_web.models.incident import LATE
 from vigint_web.services.core.actors import Actor
-from vigint_web.services.incidents.listing import MOST_COUNTED, one_of, sites_of
-
-_RECENT = timedelta(hours=24)
+from vigint_web.services.incidents.listing import MOST_COUNTED, RECENT, one_of, sites_of
 
 
 def late_arrivals(
@@ -27,7 +23,7 @@ def late_arrivals(
         select(Incident)
         .where(
             one_of(Incident.site_id, sites_of(actor, None)),
-            Incident.created_at >= utcnow() - _RECENT,
+            Incident.created_at >= utcnow() - RECENT,
             Incident.state == literal(IncidentState.NEW.value, literal_execute=True),
             ~Incident.is_test,
             seconds > LATE.total_seconds(),

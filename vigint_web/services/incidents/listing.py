@@ -31,7 +31,7 @@ from vigint_web.services.core.text_search import contains
 
 # Counted no further: the cost of a page must not grow with the table.
 MOST_COUNTED = 1000
-_RECENT = timedelta(hours=24)
+RECENT = timedelta(hours=24)
 # Up to here each site is read from its own index.
 _MOST_SITES = 50
 
@@ -279,7 +279,7 @@ def types_of(actor: Actor, site_id: int | None = None, most: int = 100) -> list[
 
 def count_tests(actor: Actor) -> int:
     """Return the number of test alerts in the last 24 hours, up to `MOST_COUNTED` + 1."""
-    return IncidentList(actor, IncidentFilter(tests=True, since=utcnow() - _RECENT)).count()
+    return IncidentList(actor, IncidentFilter(tests=True, since=utcnow() - RECENT)).count()
 
 
 def count_undecided(actor: Actor, site_id: int | None = None) -> int:

@@ -1,8 +1,6 @@
 """Add the pictures and the timeline to a clip that is ready and whose alert was released."""
 
-import errno
 import logging
-from datetime import timedelta
 from pathlib import Path
 
 from rq.timeouts import JobTimeoutException
@@ -16,17 +14,15 @@ from vigint_web.media.tools import ToolMissing
 from vigint_web.models import Video
 from vigint_web.models.types import ATTEMPTS
 from vigint_web.services.core.leases import LONGEST_LEASE, Lease
-from vigint_web.services.core.runtime import storage
 from vigint_web.services.core.transactions import change, transaction
 from vigint_web.services.incidents.clip_boxes import record_poster
 from vigint_web.services.processing.producing import Product, produce_pictures
-from vigint_web.services.videos.lifecycle import delete_video_files, settle_pictures
+from vigint_web.services.processing.room import ROOM_WAITED_FOR, is_full
+from vigint_web.services.processing.stored_drafts import published
+from vigint_web.services.videos.lifecycle import settle_pictures
 from vigint_web.storage import NoRoom, StorageError
 
 log = logging.getLogger(__name__)
-
-_ROOM_WAITED_FOR = timedelta(hours=24)
-_FULL = {errno.ENOSPC, errno.EDQUOT}
 
 
 def add_pictures(lease: Lease, video: Video, folder: Path, seen: Probe | None = None) -> None:
@@ -52,7 +48,7 @@ def add_pictures(lease: Lease, video: Video, folder: Path, seen: Probe | None = 
     except (NoRoom, StorageFull):
         _wait_for_room(lease, video)
     except OSError as error:
-        if error.errno in _FULL:
+        if is_full(error):
             _wait_for_room(lease, video)
         else:
             _leave(video, error)
@@ -61,18 +57,10 @@ def add_pictures(lease: Lease, video: Video, folder: Path, seen: Probe | None = 
 
 
 def _publish(lease: Lease, video: Video, product: Product) -> None:
-    published: list[str] = []
-    try:
-        for key, draft in product.drafts.items():
-            storage().publish(draft, key)
-            published.append(key)
-        with transaction() as session:
-            settle_pictures(lease, product.values, product.files)
-            if product.drawn is not None and product.drawn.poster_at is not None:
-                record_poster(session, video.id, product.drawn.poster_at)
-    except (LeaseLost, NoRoom, StorageFull):
-        delete_video_files(published)  # certainly not committed, as in pipeline.py
-        raise
+    with published(product.drafts), transaction() as session:
+        settle_pictures(lease, product.values, product.files)
+        if product.drawn is not None and product.drawn.poster_at is not None:
+            record_poster(session, video.id, product.drawn.poster_at)
     log.info("video %s has its pictures", video.id)
 
 
@@ -84,7 +72,7 @@ def _leave(video: Video, error: Exception) -> None:
 def _wait_for_room(lease: Lease, video: Video) -> None:
     """Let the row wait for space; attempts that end here do not count."""
     waited = utcnow() - (video.processing_completed_at or utcnow())
-    more = {} if waited > _ROOM_WAITED_FOR else {"attempt_limit": Video.attempt + ATTEMPTS}
+    more = {} if waited > ROOM_WAITED_FOR else {"attempt_limit": Video.attempt + ATTEMPTS}
     log.warning("video %s: its pictures wait for room in the storage", video.id)
     try:
         with transaction() as session:

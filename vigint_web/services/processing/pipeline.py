@@ -4,7 +4,6 @@ Safe to run twice, concurrently or in sequence. A clip made from frames is ready
 released, before its pictures are made.
 """
 
-import errno
 import logging
 import shutil
 from collections.abc import Iterator
@@ -38,6 +37,8 @@ from vigint_web.services.incidents.clip_boxes import place_boxes
 from vigint_web.services.incidents.incidents import find_incident_of
 from vigint_web.services.processing.picturing import add_pictures
 from vigint_web.services.processing.producing import Product, produce
+from vigint_web.services.processing.room import ROOM_WAITED_FOR, is_full
+from vigint_web.services.processing.stored_drafts import published
 from vigint_web.services.videos.lifecycle import (
     delete_video_files,
     is_unfinished,
@@ -50,10 +51,7 @@ log = logging.getLogger(__name__)
 
 # The time for a storage server to restart; five attempts cover some minutes.
 _STORAGE_PAUSE = timedelta(seconds=60)
-# How long to wait for space: an alert that is a day old has lost its purpose.
-_ROOM_WAITED_FOR = timedelta(hours=24)
 _FIRST_ROOM_PAUSE, _LONGEST_ROOM_PAUSE = timedelta(seconds=15), LONGEST_LEASE
-_FULL = {errno.ENOSPC, errno.EDQUOT}
 
 
 def process_video(video_id: int) -> None:
@@ -107,7 +105,7 @@ def process_video(video_id: int) -> None:
         except ToolMissing as error:
             _fail(lease, video, "tool_missing", str(error))
         except OSError as error:
-            if error.errno not in _FULL:
+            if not is_full(error):
                 raise
             _wait_for_room(lease, video, f"no room left for working files: {error.strerror}")
 
@@ -125,41 +123,30 @@ def _workspace(lease: Lease) -> Iterator[Path]:
 
 def _publish(lease: Lease, video: Video, product: Product) -> None:
     """Rename the files into place, then settle row, links and alerts in one transaction."""
-    published: list[str] = []
-    try:
-        for key, draft in product.drafts.items():
-            storage().publish(draft, key)
-            published.append(key)
-        with transaction() as session:
-            frames = video.file(*FRAMES)
-            if frames is not None and FRAMES in product.files:
-                dropped = [frames.key]
-                after_commit(lambda: delete_video_files(dropped))
-            awaits_pictures = product.unpictured is not None
-            settle_ready(lease, product.values, product.files, awaits_pictures=awaits_pictures)
-            session.refresh(video)
-            found = find_incident_of(video.id)
-            if found is not None:
-                for name, value in product.incident_values.items():
-                    setattr(found, name, value)
-                if product.drawn is not None:
-                    place_boxes(session, found, product.drawn)
-                release(found)
-                queue_late_videos(found, video)
-            queue_video_calls(video, found)
-            trail.record(
-                SYSTEM,
-                "video:ready",
-                f"video:{video.public_id}",
-                site_id=video.site_id,
-                sha256=video.original_sha256,
-            )
-    except (LeaseLost, NoRoom, StorageFull):
-        # Certainly not committed, and keys contain the attempt's number, so no other worker
-        # published these. After any other error the row may reference them; if it does not, the
-        # sweep removes them.
-        delete_video_files(published)
-        raise
+    with published(product.drafts), transaction() as session:
+        frames = video.file(*FRAMES)
+        if frames is not None and FRAMES in product.files:
+            dropped = [frames.key]
+            after_commit(lambda: delete_video_files(dropped))
+        awaits_pictures = product.unpictured is not None
+        settle_ready(lease, product.values, product.files, awaits_pictures=awaits_pictures)
+        session.refresh(video)
+        found = find_incident_of(video.id)
+        if found is not None:
+            for name, value in product.incident_values.items():
+                setattr(found, name, value)
+            if product.drawn is not None:
+                place_boxes(session, found, product.drawn)
+            release(found)
+            queue_late_videos(found, video)
+        queue_video_calls(video, found)
+        trail.record(
+            SYSTEM,
+            "video:ready",
+            f"video:{video.public_id}",
+            site_id=video.site_id,
+            sha256=video.original_sha256,
+        )
     log.info("video %s ready", video.id)
 
 
@@ -189,7 +176,7 @@ def _wait_for_room(lease: Lease, video: Video, detail: str) -> None:
     """
     now = utcnow()
     waited = now - (video.processing_started_at or now)
-    if waited > _ROOM_WAITED_FOR:
+    if waited > ROOM_WAITED_FOR:
         _fail(lease, video, MediaErrorCode.NO_SPACE, detail)
         return
     log.warning(
