@@ -20,7 +20,7 @@ def test_an_incident_is_finished_without_asking_ffmpeg_what_it_can_do(
     config: Config,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    for kept in (tools._find_tools, tools._listed, tools._filters):
+    for kept in (tools._find_tools, tools._find_quick_tools, tools._listed, tools._filters):
         kept.cache_clear()
     warm_up()
 

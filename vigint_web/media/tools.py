@@ -8,7 +8,7 @@ import shutil
 import stat
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.util import find_spec
@@ -51,13 +51,7 @@ def find_tools(ffmpeg: str | None = None, ffprobe: str | None = None) -> Tools:
     ``ffmpeg`` and ``ffprobe`` are paths or names from the configuration. The result is cached while
     both programs exist. Raises `ToolMissing`.
     """
-    wanted = (ffmpeg or None, ffprobe or None, os.environ.get("PATH", os.defpath))
-    found = _find_tools(*wanted)
-    if found.ffmpeg.path.exists() and found.ffprobe.path.exists():
-        return found
-    for kept in (_find_tools, _listed, _filters):
-        kept.cache_clear()
-    return _find_tools(*wanted)
+    return _existing(_find_tools, ffmpeg, ffprobe)
 
 
 def quick_tools(ffmpeg: str | None = None, ffprobe: str | None = None) -> Tools:
@@ -68,15 +62,20 @@ def quick_tools(ffmpeg: str | None = None, ffprobe: str | None = None) -> Tools:
     13 and 1 ms of CPU time instead of the 75 ms of a distribution's, and encoding 40 frames 0.4 s
     instead of 0.5 s. Raises `ToolMissing`.
     """
-    for kept in (_installed_ffmpeg, _installed_ffprobe):
-        known = kept()
-        if known is not None and not known.path.exists():
-            kept.cache_clear()
-    found = find_tools(ffmpeg, ffprobe)
-    return Tools(
-        ffmpeg=(None if ffmpeg else _installed_ffmpeg()) or found.ffmpeg,
-        ffprobe=(None if ffprobe else _installed_ffprobe()) or found.ffprobe,
-    )
+    return _existing(_find_quick_tools, ffmpeg, ffprobe)
+
+
+def _existing(
+    find: Callable[[str | None, str | None, str], Tools], ffmpeg: str | None, ffprobe: str | None
+) -> Tools:
+    """Return what was found before, or what is found now if one of these programs has gone."""
+    wanted = (ffmpeg or None, ffprobe or None, os.environ.get("PATH", os.defpath))
+    found = find(*wanted)
+    if found.ffmpeg.path.exists() and found.ffprobe.path.exists():
+        return found
+    for kept in (_find_tools, _find_quick_tools, _listed, _filters):
+        kept.cache_clear()
+    return find(*wanted)
 
 
 def tool_abilities(tool: Tool) -> frozenset[str]:
@@ -107,6 +106,15 @@ def clean_environment(home: str) -> dict[str, str]:
 @lru_cache(maxsize=8)
 def _find_tools(ffmpeg: str | None, ffprobe: str | None, search: str) -> Tools:
     return Tools(ffmpeg=_find_ffmpeg(ffmpeg, search), ffprobe=_find_ffprobe(ffprobe, search))
+
+
+@lru_cache(maxsize=8)
+def _find_quick_tools(ffmpeg: str | None, ffprobe: str | None, search: str) -> Tools:
+    usual = _find_tools(ffmpeg, ffprobe, search)
+    packaged = None if ffmpeg else _packaged_ffmpeg()
+    if packaged is None or _missing_abilities(packaged):
+        packaged = usual.ffmpeg
+    return Tools(packaged, (None if ffprobe else _packaged_ffprobe()) or usual.ffprobe)
 
 
 def _find_ffmpeg(configured: str | None, search: str) -> Tool:
@@ -169,17 +177,6 @@ def _on_path(name: str, search: str) -> Iterator[Path]:
         found = shutil.which(name, path=folder) if folder else None
         if found:
             yield Path(found).absolute()
-
-
-@lru_cache(maxsize=1)
-def _installed_ffmpeg() -> Tool | None:
-    found = _packaged_ffmpeg()
-    return None if found is None or _missing_abilities(found) else found
-
-
-@lru_cache(maxsize=1)
-def _installed_ffprobe() -> Tool | None:
-    return _packaged_ffprobe()
 
 
 def _packaged_ffmpeg() -> Tool | None:

@@ -170,12 +170,10 @@ def test_frames_are_encoded_by_those_on_path_where_none_are_installed(
     pretend(tmp_path / "bin", "ffmpeg", "7.0", *ALL)
     pretend(tmp_path / "bin", "ffprobe", "7.0")
     monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:/bin:/usr/bin")
-    for kept in (tools_module._installed_ffmpeg, tools_module._installed_ffprobe):
-        kept.cache_clear()
+    tools_module._find_quick_tools.cache_clear()
     monkeypatch.setattr(tools_module, "_packaged_ffmpeg", lambda: None)
     monkeypatch.setattr(tools_module, "_packaged_ffprobe", lambda: None)
     try:
         assert quick_tools() == find_tools()
     finally:
-        for kept in (tools_module._installed_ffmpeg, tools_module._installed_ffprobe):
-            kept.cache_clear()
+        tools_module._find_quick_tools.cache_clear()
