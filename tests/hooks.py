@@ -11,6 +11,7 @@ from email.message import Message
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from tests.ports import free_port
 from vigint_web.services.alerting.webhooks import signature
 
 SECRET = "a secret of the tests"
@@ -105,7 +106,7 @@ def listening(
 @contextlib.contextmanager
 def saying(*pieces: bytes, then_wait: bool) -> Iterator[int]:
     """Run a server that sends these bytes to each client, and is then silent or gone."""
-    listener = socket.create_server(("127.0.0.1", 0))
+    listener = socket.create_server(("127.0.0.1", free_port()))
     ended = threading.Event()
 
     def serve() -> None:

@@ -96,8 +96,12 @@ def test_a_decision_that_is_refused_is_shown_after_all(
     second, first = (post(message="Refus")["reference"] for _ in range(2))
     page = window(logged_in=True)
     _open(page, first, "Refus")
-    vigint.sql("UPDATE incidents SET state = 'closed' WHERE reference = ?", first)
+    gate = _Gate(page)
     page.keyboard.press("c")
+    page.wait_for_url(f"**/incidents/{second}/**")
+    # Only now: a page that already shows what another person decided has nothing to confirm.
+    vigint.sql("UPDATE incidents SET state = 'closed' WHERE reference = ?", first)
+    gate.open()
     expect(page.locator("#flashes")).to_contain_text("Rien n’a été modifié")
     page.wait_for_url(f"**/incidents/{first}/**")
     assert vigint.sql("SELECT state FROM incidents WHERE reference = ?", second) == [("new",)]

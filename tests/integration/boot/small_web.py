@@ -1,7 +1,6 @@
 """A web server with the shipped settings, around a test application."""
 
 import os
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -13,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.functional.processes import wait_until
+from tests.ports import free_port
 
 # Holds a connection open across the fork, as no application should, and reports what it receives.
 APPLICATION = """
@@ -112,8 +112,7 @@ def web(tmp_path: Path, root: Path) -> Iterator[Web]:
 def serving(folder: Path, root: Path) -> Iterator[Web]:
     """Run a web server with its files in a folder."""
     (folder / "small_app.py").write_text(APPLICATION)
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
+    port = free_port()
     with (folder / "log").open("w") as log:
         process = subprocess.Popen(
             [

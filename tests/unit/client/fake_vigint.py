@@ -14,6 +14,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+from tests.ports import free_port
+
 KEY = "key-for-tests"
 CLIP = b"the bytes of a clip"
 HASH = hashlib.sha256(CLIP).hexdigest()
@@ -51,7 +53,7 @@ class Received:
 
 
 class FakeVigint:
-    def __init__(self, port: int = 0) -> None:
+    def __init__(self, port: int | None = None) -> None:
         self.faults: deque[Fault | None] = deque()
         self.received: list[Received] = []
         self.incidents: dict[str, dict[str, Any]] = {}
@@ -74,7 +76,8 @@ class FakeVigint:
         class Handler(_Handler):
             vigint = fake
 
-        self.server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
+        # A reserved port: what an earlier test's client still retries never arrives here.
+        self.server = ThreadingHTTPServer(("127.0.0.1", port or free_port()), Handler)
         self.server.daemon_threads = True
         self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
         self.thread = threading.Thread(target=self.server.serve_forever, args=(0.01,), daemon=True)

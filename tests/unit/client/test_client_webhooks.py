@@ -54,7 +54,7 @@ class Receiver:
             def log_message(self, *arguments: object) -> None:
                 pass
 
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server = ThreadingHTTPServer(("127.0.0.1", free_port()), Handler)
         self.port = self.server.server_address[1]
         self.url = f"http://127.0.0.1:{self.port}/hook?room=1"
         self.thread = threading.Thread(target=self.server.serve_forever, args=(0.01,), daemon=True)
