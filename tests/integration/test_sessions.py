@@ -8,7 +8,7 @@ from flask.testing import FlaskClient
 
 from tests.conftest import PASSWORD
 from tests.helpers import Clock, Person, log_in, renew
-from tests.library import ACTOR
+from tests.library import ACTOR, Library
 from vigint_web.extensions import db
 from vigint_web.models import AuditEvent, Role, UserSession
 from vigint_web.services.accounts import sessions, users
@@ -99,6 +99,21 @@ def test_a_page_that_follows_by_itself_is_no_use(person: Person, clock: Clock) -
     assert person.browser.get("/incidents/live").status_code == 200
     clock.forward(hours=2)
     assert not _is_in(person.browser)
+
+
+@ONE_DATABASE
+def test_only_pages_renew_the_cookie(person: Person, library: Library) -> None:
+    video = library.incident()
+
+    def is_set(address: str) -> bool:
+        response = person.browser.get(address)
+        assert response.status_code == 200
+        return "vigint_session=" in response.headers.get("Set-Cookie", "")
+
+    # They may be answered late, and would put an earlier session in place of a changed one.
+    for part in ("stream", "poster", "thumbnail"):
+        assert not is_set(f"/videos/{video.public_id}/{part}"), part
+    assert is_set("/incidents/")
 
 
 def test_one_ends_a_session_of_ones_own(app: Flask, person: Person) -> None:

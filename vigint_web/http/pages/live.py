@@ -61,13 +61,24 @@ def _tag(changing: object, also: object) -> str:
 
 
 class _Sessions(SessionsOfPages):
-    """Renew a session for requests by a user, not for polls of an open page."""
+    """Renew a session by pages that a user opens, not by what an open page loads or polls.
+
+    Pictures and footage arrive while another request changes the session, and the cookie of the
+    last answer stays.
+    """
 
     def should_set_cookie(self, app: Flask, session: SessionMixin) -> bool:
         """Return whether the answer sets the cookie."""
         if g.get("is_poll"):
             return session.modified
         return super().should_set_cookie(app, session)
+
+    def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
+        """Set the cookie, if the answer is a page or the session was changed."""
+        if session.modified or response.mimetype == "text/html":
+            super().save_session(app, session, response)
+        elif session.accessed:
+            response.vary.add("Cookie")
 
 
 def _build(root: Path) -> str:
