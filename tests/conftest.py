@@ -304,6 +304,8 @@ def app(
     app.config["TESTING"] = True
     app.config["WTF_CSRF_ENABLED"] = True
     app.test_client_class = Browser
+    # Tests read the log right after a request; test_later_ranges.py tests the ordinary way.
+    app.extensions["vigint_accesses"].at_once = True
     use_application(app)
     with app.app_context():
         share_compiled_statements(db.engine)

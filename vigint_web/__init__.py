@@ -1,6 +1,7 @@
 """Vigint: private video links for security incidents, self-hosted."""
 
 import os
+from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 
@@ -44,11 +45,14 @@ from vigint_web.http.pages import live, locale
 from vigint_web.http.security import cross_origin, guard, headers, hosts, identity, sessions
 from vigint_web.http.security.proxies import TrustedProxies
 from vigint_web.http.streaming import metering
+from vigint_web.http.streaming.later_ranges import LaterRanges
 from vigint_web.http.streaming.revocation_watch import LinkWatch
 from vigint_web.http.uploads import tus
 from vigint_web.i18n import catalogs, deliveries, formats, sentences, user_agents
 from vigint_web.net import mailboxes
 from vigint_web.services.core.runtime import Runtime, queue_address
+from vigint_web.services.links import access
+from vigint_web.services.links.access_writer import AccessWriter, Row
 from vigint_web.storage import open_storage
 
 
@@ -98,6 +102,15 @@ def _runtime(app: Flask, config: Config) -> None:
         redis_url=queue_address(config),
     )
     app.extensions["vigint_watch"] = LinkWatch(app)
+    app.extensions["vigint_accesses"] = _access_writer(app)
+
+
+def _access_writer(app: Flask) -> AccessWriter:
+    def write(rows: Sequence[Row]) -> None:
+        with app.app_context():
+            access.store_accesses(rows)
+
+    return AccessWriter(write)
 
 
 def _extensions(app: Flask, config: Config) -> None:
@@ -183,11 +196,15 @@ def _templates(app: Flask, config: Config) -> None:
 
 
 def _http(app: Flask, config: Config) -> None:
-    headers.protect(app, https=config.is_https, subdomains=config.hsts_subdomains)
+    protection = headers.Protection(https=config.is_https, subdomains=config.hsts_subdomains)
+    headers.protect(app, protection)
     cross_origin.share_across_origins(app)
     errors.handle_errors(app)
     app.wsgi_app = tus.MethodOverride(  # type: ignore[method-assign]  # how WSGI wraps
         app.wsgi_app, "/api/v1/uploads/"
+    )
+    app.wsgi_app = LaterRanges(  # type: ignore[method-assign]  # how WSGI wraps
+        app, app.wsgi_app, protection
     )
     app.wsgi_app = hosts.HostCheck(app.wsgi_app)  # type: ignore[method-assign]  # how WSGI wraps
     app.wsgi_app = TrustedProxies(  # type: ignore[method-assign]  # how WSGI wraps

@@ -13,12 +13,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any
 
 from itsdangerous import BadData, TimestampSigner, URLSafeSerializer, URLSafeTimedSerializer
 
 _SHA256 = {"digest_method": hashlib.sha256}
 _LONGEST = 200
+# Verified tokens, in each process.
+_MOST_REMEMBERED = 4096
 # A token within other text: handle and signature in base64, with the time between them.
 _SPELLED = r"[A-Za-z0-9_-]{46}\.[A-Za-z0-9_-]{4,11}\.[A-Za-z0-9_-]{43}"
 _AMONG_OTHERS = re.compile(rf"(?<![A-Za-z0-9_-]){_SPELLED}(?![A-Za-z0-9_=-])")
@@ -155,6 +158,8 @@ class LinkTokens:
     def __init__(self, *keys: str) -> None:
         """Take the keys, the newest first; the others only for links that they signed before."""
         self._keys = {key_id(key): key for key in keys}
+        # What a token contains never changes, so that each range of a video need not verify anew.
+        self.read = lru_cache(_MOST_REMEMBERED)(self._read)
 
     @property
     def newest(self) -> str:
@@ -188,8 +193,8 @@ class LinkTokens:
         key = self._keys.get(signed_by or "") or self._keys[self.newest]
         return _text(self._serializer(key, int(minted_at.timestamp())).dumps(handle))
 
-    def read(self, token: str) -> Opened:
-        """Return the content of a token.
+    def _read(self, token: str) -> Opened:
+        """Return the content of a token; what is none is not remembered.
 
         itsdangerous accepts several spellings of one token (bits beyond the last character,
         padding, the other alphabet), so a token is accepted only if it equals its re-serialization.

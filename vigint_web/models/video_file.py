@@ -110,6 +110,14 @@ _COLUMNS: Mapping[FileKind, tuple[str, ...]] = {
 NAMING = (*(f"{kind}_{part}" for kind, parts in _COLUMNS.items() for part in parts), "tracks")
 
 
+def columns_naming(videos: Any, kind: FileKind) -> tuple[Any, ...]:
+    """Return the columns of `videos` that name a kind of file: key, size, SHA-256, Content-Type.
+
+    For a query that needs nothing else; a file that only a row names is not found by it.
+    """
+    return tuple(getattr(videos, f"{kind}_{part}") for part in _COLUMNS[kind])
+
+
 def files_of_columns(columns: Any) -> dict[Slot, NamedFile]:
     """Return the files that the columns of a video name.
 

@@ -20,8 +20,7 @@ def log_requests(app: Flask) -> None:
 
     @app.before_request
     def begin() -> None:
-        given = request.headers.get("X-Request-ID", "")
-        g.request_id = given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(8)
+        g.request_id = request_id(request.headers.get("X-Request-ID", ""))
         g.began = time.monotonic()
         g.log_context = log_context.set({"request": g.request_id})
 
@@ -31,20 +30,9 @@ def log_requests(app: Flask) -> None:
         if request.endpoint not in _QUIET and not g.get("skip_access_log"):
             # The route, never the path: paths carry tokens.
             route = request.url_rule.rule if request.url_rule else "(no route)"
-            log.info(
-                "%s %s %s",
-                request.method,
-                route,
-                response.status_code,
-                extra={
-                    "fields": {
-                        "method": request.method,
-                        "route": route,
-                        "status": response.status_code,
-                        "milliseconds": round((time.monotonic() - g.get("began", 0)) * 1000, 1),
-                        "address": request.remote_addr,
-                    }
-                },
+            milliseconds = (time.monotonic() - g.get("began", 0)) * 1000
+            write_access_line(
+                request.method, route, response.status_code, milliseconds, request.remote_addr
             )
         # Sending bytes takes long: it must not hold a database connection meanwhile.
         db.session.rollback()
@@ -55,6 +43,25 @@ def log_requests(app: Flask) -> None:
         token = g.pop("log_context", None)
         if token is not None:
             log_context.reset(token)
+
+
+def request_id(given: str) -> str:
+    """Return the id of a request: the given one, if it is one, else a random one."""
+    return given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(8)
+
+
+def write_access_line(
+    method: str, route: str, status: int, milliseconds: float, address: str | None
+) -> None:
+    """Log a request that was answered."""
+    fields = {
+        "method": method,
+        "route": route,
+        "status": status,
+        "milliseconds": round(milliseconds, 1),
+        "address": address,
+    }
+    log.info("%s %s %s", method, route, status, extra={"fields": fields})
 
 
 def limiter_address(redis_url: str) -> str:

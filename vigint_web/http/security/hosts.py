@@ -47,12 +47,17 @@ class HostCheck:
         return self._application(environ, start_response)
 
 
+def is_refused(environ: "WSGIEnvironment") -> bool:
+    """Return whether the Host header of a request was invalid."""
+    return bool(environ.get(_REFUSED))
+
+
 def check_hosts(app: Flask) -> None:
     """Answer 400 to requests whose Host header was refused."""
 
     @app.before_request
     def check() -> None:
-        if request.environ.get(_REFUSED):
+        if is_refused(request.environ):
             raise InvalidHost
 
 

@@ -5,6 +5,7 @@ all the same, and is recognized by its address and program then.
 """
 
 from flask import Response, request
+from werkzeug.wrappers import Request
 
 from vigint_web.http.base.session_cookies import host_cookie
 from vigint_web.services.core.runtime import config
@@ -17,7 +18,12 @@ _SECONDS = 2 * 24 * 3_600
 
 def read_mark() -> str | None:
     """Return the mark in the request, if it is valid."""
-    given = request.cookies.get(host_cookie(_NAME, https=config().is_https), "")
+    return mark_in(request, https=config().is_https)
+
+
+def mark_in(asked: Request, *, https: bool) -> str | None:
+    """Return the mark in a request, if it is valid."""
+    given = asked.cookies.get(host_cookie(_NAME, https=https), "")
     return given if play_names.is_mark(given) else None
 
 

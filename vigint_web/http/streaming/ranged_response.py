@@ -3,11 +3,14 @@
 import os
 import socket
 from collections.abc import Callable
-from typing import BinaryIO, cast
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, BinaryIO, Protocol, cast
 from urllib.parse import quote
 
 from flask import Response, current_app, request
+from werkzeug.datastructures import Headers
 from werkzeug.http import http_date
+from werkzeug.wrappers import Request
 from werkzeug.wsgi import FileWrapper
 
 from vigint_web.errors import NotFound
@@ -18,8 +21,11 @@ from vigint_web.http.streaming.metering import bytes_counter
 from vigint_web.http.streaming.ranges import Answer, Conditions, answer
 from vigint_web.http.streaming.revocation_watch import LinkWatch
 from vigint_web.models import Link
-from vigint_web.services.core.runtime import storage
+from vigint_web.services.core.runtime import Runtime, runtime
 from vigint_web.services.videos.stored_files import StoredBytes
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
 
 # The maximum silence of a reader before its thread is freed.
 STALL_SECONDS = 10.0
@@ -29,12 +35,12 @@ _BUFFER = 256 * 1024
 _REFUSED = {412: "precondition_failed", 416: "range_not_satisfiable"}
 
 
-def decide(stored: StoredBytes) -> Answer:
-    """Return the answer to the current request, before a byte is read."""
-    header = request.headers.get
-    asked = Conditions(
+def decide(stored: StoredBytes, asked: Request = request) -> Answer:
+    """Return the answer to a request, by default the current one, before a byte is read."""
+    header = asked.headers.get
+    conditions = Conditions(
         # Range is defined for GET only (RFC 9110, 14.2); the other conditions are not.
-        range=header("Range") if request.method == "GET" else None,
+        range=header("Range") if asked.method == "GET" else None,
         if_range=header("If-Range"),
         if_match=header("If-Match"),
         if_unmodified_since=header("If-Unmodified-Since"),
@@ -42,9 +48,9 @@ def decide(stored: StoredBytes) -> Answer:
         if_modified_since=header("If-Modified-Since"),
     )
     # Our own player sends `view`; other browsers' <video> sends Sec-Fetch-Dest.
-    browser = "view" in request.args or header("Sec-Fetch-Dest") == "video"
+    browser = "view" in asked.args or header("Sec-Fetch-Dest") == "video"
     return answer(
-        asked,
+        conditions,
         size=stored.size,
         etag=stored.etag,
         modified=stored.stored_at,
@@ -76,34 +82,36 @@ def send(stored: StoredBytes, decided: Answer, *, link: Link | None = None) -> R
     """
     refused = _REFUSED.get(decided.status) if wants_json() else None
     response = refuse(refused, decided.status) if refused else Response(status=decided.status)
-    response.headers["Accept-Ranges"] = "bytes"
-    response.headers["ETag"] = stored.etag
-    response.headers["Last-Modified"] = http_date(stored.stored_at)
-    if decided.status == 416:
-        response.headers["Content-Range"] = f"bytes */{stored.size}"
+    headers = response.headers
+    describe(headers, stored, decided)
     if decided.status not in {200, 206}:
         return response
-    response.content_type = stored.content_type
-    response.headers["Content-Length"] = str(decided.length)
-    if stored.filename is not None:
-        response.headers["Content-Disposition"] = attachment(stored.filename)
-    if decided.status == 206:
-        span = f"bytes {decided.first}-{decided.last}/{stored.size}"
-        response.headers["Content-Range"] = span
     if request.method == "HEAD":
         response.automatically_set_content_length = False
         return response
-    internal = handed_over(stored, decided)
-    if internal is not None:
-        response.headers["X-Accel-Redirect"] = internal
-        response.headers["Content-Length"] = "0"
-        if decided.status == 200:
-            del response.headers["Accept-Ranges"]  # nginx adds its own, to a 206 it does not
-        bytes_counter()(decided.length)
-        return response
-    response.response = _body(stored, decided, link)
-    response.direct_passthrough = True
+    watch = cast(LinkWatch, current_app.extensions["vigint_watch"])
+    body = Sending(runtime(), watch).body(headers, stored, decided, link, bytes_counter())
+    if body is not None:
+        response.response = body
+        response.direct_passthrough = True
     return response
+
+
+def describe(headers: Headers, stored: StoredBytes, decided: Answer) -> None:
+    """Set the headers of an answer about stored bytes."""
+    headers["Accept-Ranges"] = "bytes"
+    headers["ETag"] = stored.etag
+    headers["Last-Modified"] = http_date(stored.stored_at)
+    if decided.status == 416:
+        headers["Content-Range"] = f"bytes */{stored.size}"
+    if decided.status not in {200, 206}:
+        return
+    headers["Content-Type"] = stored.content_type
+    headers["Content-Length"] = str(decided.length)
+    if stored.filename is not None:
+        headers["Content-Disposition"] = attachment(stored.filename)
+    if decided.status == 206:
+        headers["Content-Range"] = f"bytes {decided.first}-{decided.last}/{stored.size}"
 
 
 def attachment(filename: str) -> str:
@@ -150,28 +158,79 @@ class _Body:
         self._file.close()
 
 
-def _body(stored: StoredBytes, decided: Answer, link: Link | None) -> FileWrapper:
-    unwatch: Callable[[], None] = lambda: None  # noqa: E731 - replaced below by a watched link
-    connection = take_time(request.environ, STALL_SECONDS)
-    if connection is not None:
-        connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _BUFFER)
-        if link is not None and decided.length > _BUFFER:
-            watch = cast(LinkWatch, current_app.extensions["vigint_watch"])
-            number = watch.add(link.id, link.handle, connection)
-            unwatch = lambda: watch.remove(number)  # noqa: E731 - one line says it all
-    try:
-        file = storage().open(stored.key, decided.first, decided.last)
-    except FileNotFoundError:
-        unwatch()
-        raise NotFound from None  # purged after the row was read
-    except BaseException:
-        unwatch()
-        raise
-    count = bytes_counter()
+class Watched(Protocol):
+    """A link whose end aborts a long response."""
 
-    def ended(sent: int) -> None:
-        unwatch()
-        count(sent)
+    @property
+    def id(self) -> int:
+        """Return the id of its row."""
 
-    wrapper = request.environ.get("wsgi.file_wrapper", FileWrapper)
-    return cast(FileWrapper, wrapper(_Body(file, decided.length, ended), 256 * 1024))
+    @property
+    def handle(self) -> str:
+        """Return the handle of its token."""
+
+
+@dataclass(frozen=True)
+class Sending:
+    """What sends the bytes of answers, in this process."""
+
+    runtime: Runtime
+    watch: LinkWatch
+
+    def body(
+        self,
+        headers: Headers,
+        stored: StoredBytes,
+        decided: Answer,
+        link: Watched | None,
+        count: Callable[[int], None],
+        asked: Request = request,
+    ) -> FileWrapper | None:
+        """Return the bytes of an answer; None if nginx is to send them, as its headers then say.
+
+        Args:
+            count: counts the bytes that were sent, after the end of sending.
+
+        Raises:
+            NotFound: the file is missing.
+        """
+        internal = handed_over(stored, decided, asked, self.runtime)
+        if internal is None:
+            return self._open(stored, decided, link, count, asked.environ)
+        headers["X-Accel-Redirect"] = internal
+        headers["Content-Length"] = "0"
+        if decided.status == 200:
+            del headers["Accept-Ranges"]  # nginx adds its own, to a 206 it does not
+        count(decided.length)
+        return None
+
+    def _open(
+        self,
+        stored: StoredBytes,
+        decided: Answer,
+        link: Watched | None,
+        count: Callable[[int], None],
+        environ: "WSGIEnvironment",
+    ) -> FileWrapper:
+        unwatch: Callable[[], None] = lambda: None  # noqa: E731 - replaced below by a watched link
+        connection = take_time(environ, STALL_SECONDS)
+        if connection is not None:
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _BUFFER)
+            if link is not None and decided.length > _BUFFER:
+                number = self.watch.add(link.id, link.handle, connection)
+                unwatch = lambda: self.watch.remove(number)  # noqa: E731 - one line says it all
+        try:
+            file = self.runtime.storage.open(stored.key, decided.first, decided.last)
+        except FileNotFoundError:
+            unwatch()
+            raise NotFound from None  # purged after the row was read
+        except BaseException:
+            unwatch()
+            raise
+
+        def ended(sent: int) -> None:
+            unwatch()
+            count(sent)
+
+        wrapper = environ.get("wsgi.file_wrapper", FileWrapper)
+        return cast(FileWrapper, wrapper(_Body(file, decided.length, ended), 256 * 1024))

@@ -1,13 +1,15 @@
 """Open links, and log what is asked for with them."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import insert, select
 
 from vigint_web.clock import utcnow
-from vigint_web.crypto.tokens import BadToken, extended_token, new_handle
-from vigint_web.errors import LinkRefused, StorageFull
+from vigint_web.crypto.tokens import BadToken, Opened, extended_token, new_handle
+from vigint_web.errors import LinkRefused, NotFound, StorageFull
 from vigint_web.extensions import db
 from vigint_web.models import Access, Audience, Incident, Link, Video
 from vigint_web.services.core.actors import Visitor
@@ -37,9 +39,14 @@ def find_link(token: str) -> Link | None:
     link = db.session.scalar(
         select(Link).where(Link.handle == handle).execution_options(populate_existing=True)
     )
-    if link is None or opened is None or link.minted_at != opened.minted_at:
+    if link is None or opened is None:
         return None
-    return link if signing_key_of(link) == opened.key_id else None
+    return link if is_named(link.minted_at, signing_key_of(link), opened) else None
+
+
+def is_named(minted_at: datetime, signing_key: str, opened: Opened) -> bool:
+    """Return whether a token names a link of that second and key, apart from its handle."""
+    return minted_at == opened.minted_at and signing_key == opened.key_id
 
 
 def meant_token(text: str, public_id: str) -> str | None:
@@ -133,26 +140,59 @@ def log_access(
         span: the first and the last byte sent, if any.
         track: the number of their track, unless it is the first.
     """
-    first_byte, last_byte = span or (None, None)
-    row = Access(
-        link_id=link_id,
-        at=utcnow(),
-        what=opening.value,
-        status=status,
-        code=code,
-        view=view,
-        first_byte=first_byte,
-        last_byte=last_byte,
-        track=track,
-        address=visitor.address[:64],
-        user_agent=visitor.user_agent[:300],
-    )
+    row = access_values(link_id, opening, visitor, status, code=code, view=view, span=span)
     try:
         with transaction() as session:
-            session.add(row)
+            session.add(Access(**row, track=track))
     except StorageFull:
         # Evidence is shown even on a full disk; the log says that this access was not recorded.
         log.exception("an access to link %s could not be recorded", link_id)
+
+
+def access_values(
+    link_id: int,
+    opening: Opening,
+    visitor: Visitor,
+    status: int,
+    *,
+    code: str | None = None,
+    view: str | None = None,
+    span: tuple[int, int] | None = None,
+) -> dict[str, Any]:
+    """Return the values of a row about one request, made now; see `log_access`."""
+    first_byte, last_byte = span or (None, None)
+    return {
+        "link_id": link_id,
+        "at": utcnow(),
+        "what": opening.value,
+        "status": status,
+        "code": code,
+        "view": view,
+        "first_byte": first_byte,
+        "last_byte": last_byte,
+        "address": visitor.address[:64],
+        "user_agent": visitor.user_agent[:300],
+    }
+
+
+def store_accesses(rows: Sequence[Mapping[str, Any]]) -> None:
+    """Store rows of `access_values` in one transaction."""
+    try:
+        with transaction() as session:
+            session.execute(insert(Access), rows)
+    except StorageFull:
+        log.exception("%s accesses could not be recorded", len(rows))
+    except NotFound:
+        _store_what_is_left(rows)
+
+
+def _store_what_is_left(rows: Sequence[Mapping[str, Any]]) -> None:
+    """Store rows of which some links were deleted meanwhile, as a deletion leaves them."""
+    with transaction() as session:
+        wanted = {row["link_id"] for row in rows}
+        there = set(session.scalars(select(Link.id).where(Link.id.in_(wanted)).with_for_update()))
+        kept = [row if row["link_id"] in there else {**row, "link_id": None} for row in rows]
+        session.execute(insert(Access), kept)
 
 
 def accesses_of_link(link_id: int, limit: int = 200) -> list[Access]:

@@ -22,6 +22,8 @@ _PROGRAMS = re.compile(
 # not before two hours and not after a day.
 IDLE_END = timedelta(minutes=30)
 _SHORTEST, _LONGEST, _LENGTHS = timedelta(hours=2), timedelta(hours=24), 4
+# The precision of a play's last activity.
+TOUCH = timedelta(seconds=30)
 # Seconds of a video: start and end of a part.
 Part = tuple[float, float]
 # No person reads the page and presses play faster.
@@ -41,6 +43,25 @@ def longest_play(duration: float | None) -> timedelta:
 def is_over(started_at: datetime, last_at: datetime, now: datetime, duration: float | None) -> bool:
     """Return whether a play has ended."""
     return now - last_at >= IDLE_END or now - started_at >= longest_play(duration)
+
+
+def is_continued(
+    started_at: datetime, last_at: datetime, now: datetime, duration: float | None
+) -> bool:
+    """Return whether a range continues a play whose row needs no change."""
+    return now - last_at <= TOUCH and not is_over(started_at, last_at, now, duration)
+
+
+def is_strange(visitor: str | None, mark: str | None) -> bool:
+    """Return whether a play was begun with a cookie and continues without one.
+
+    That is another visitor, from the same address.
+
+    Args:
+        visitor: the digest of the cookie with which it was begun.
+        mark: the cookie of the request.
+    """
+    return visitor is not None and mark is None
 
 
 @dataclass(frozen=True)

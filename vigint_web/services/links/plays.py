@@ -18,9 +18,12 @@ from vigint_web.services.dispatch.enqueue import queue_mail
 from vigint_web.services.links import play_names
 from vigint_web.services.links.play_rules import (
     IDLE_END,
+    TOUCH,
     Part,
     Span,
+    is_continued,
     is_over,
+    is_strange,
     looks_automated,
     merge_parts,
     parts_in_time,
@@ -28,8 +31,6 @@ from vigint_web.services.links.play_rules import (
 from vigint_web.services.links.rules import Opening
 from vigint_web.services.videos.stored_files import films_of
 
-# The precision of a play's last activity.
-_TOUCH = timedelta(seconds=30)
 _MOST_LISTED = 100
 _MOST_RANGES = 5000
 # An ended play is renamed when the next one of the same name begins.
@@ -50,8 +51,7 @@ def own_view(link: Link, given: str | None, visitor: Visitor) -> str | None:
         return None
     if play_names.is_bound(_keys(), link.handle, visitor, given):
         row = _find(link.id, given)
-        # Begun with a cookie: a request without it is another visitor's, from the same address.
-        strange = row is not None and row.visitor is not None and visitor.mark is None
+        strange = row is not None and is_strange(row.visitor, visitor.mark)
         return None if strange or (row is not None and _is_over(link, row)) else given
     if play_names.is_earlier(given):
         row = _find(link.id, given)
@@ -80,7 +80,8 @@ def admit(link: Link, opening: Opening, given: str | None, visitor: Visitor) -> 
         name = _living_view(link, given, visitor) or name
     now = utcnow()
     seen = _find(link.id, name)
-    if seen is not None and now - seen.last_at <= _TOUCH and not _is_over(link, seen):
+    duration = link.video.duration
+    if seen is not None and is_continued(seen.started_at, seen.last_at, now, duration):
         return True
     with transaction() as session:
         begun = _begin(link, name, visitor, now)
@@ -284,7 +285,7 @@ def _ranges_of(playback: Playback) -> list[ColumnElement[bool]]:
     return [
         Access.link_id == playback.link_id,
         Access.what == Opening.STREAM.value,
-        Access.at >= playback.started_at - _TOUCH,
+        Access.at >= playback.started_at - TOUCH,
         Access.at < playback.last_at + IDLE_END,
         *whose,
     ]

@@ -2,9 +2,34 @@
 
 from datetime import datetime
 from enum import StrEnum
+from typing import Protocol
 
 from vigint_web.models import Audience, Link
 from vigint_web.services.videos.readiness import Refusal
+
+
+class Validity(Protocol):
+    """What decides whether a link is valid: its row, or the columns of it."""
+
+    @property
+    def audience(self) -> str:
+        """Return the kind of its user."""
+
+    @property
+    def not_before(self) -> datetime | None:
+        """Return from when it is valid."""
+
+    @property
+    def expires_at(self) -> datetime | None:
+        """Return until when it is valid."""
+
+    @property
+    def revoked_at(self) -> datetime | None:
+        """Return when it was revoked."""
+
+    @property
+    def full_access(self) -> bool:
+        """Return whether a person may have what only programs have else."""
 
 
 class Opening(StrEnum):
@@ -38,7 +63,7 @@ def refusal_of_link(link: Link, now: datetime) -> Refusal | None:
     return refused
 
 
-def refusal(link: Link, opening: Opening, now: datetime) -> Refusal | None:
+def refusal(link: Validity, opening: Opening, now: datetime) -> Refusal | None:
     """Return why this link refuses that request now, or None. Views are counted elsewhere."""
     refused = _refusal_of_time(link, now)
     if refused is not None:
@@ -48,7 +73,7 @@ def refusal(link: Link, opening: Opening, now: datetime) -> Refusal | None:
     return None
 
 
-def _refusal_of_time(link: Link, now: datetime) -> Refusal | None:
+def _refusal_of_time(link: Validity, now: datetime) -> Refusal | None:
     if link.revoked_at is not None:
         return REVOKED
     if link.expires_at is not None and now >= link.expires_at:

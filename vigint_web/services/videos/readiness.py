@@ -1,8 +1,22 @@
 """Decide whether a video has bytes to send, and if not why. Pure."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any, Protocol
 
-from vigint_web.models import Video, VideoStatus
+from vigint_web.models import VideoStatus
+
+
+class Readiness(Protocol):
+    """What decides whether a video is ready: its row, or the columns of it."""
+
+    @property
+    def status(self) -> str:
+        """Return its state."""
+
+    @property
+    def tracks(self) -> Sequence[Mapping[str, Any]] | None:
+        """Return the tracks of a file with several, without the first."""
 
 
 @dataclass(frozen=True)
@@ -17,7 +31,7 @@ NOT_READY = Refusal("not_ready")
 FAILED = Refusal("processing_failed")
 
 
-def unreadiness(video: Video, track: str | None = None) -> Refusal | None:
+def unreadiness(video: Readiness, track: str | None = None) -> Refusal | None:
     """Return why a video has no bytes to send, or None.
 
     Args:
