@@ -9,6 +9,7 @@ from vigint_web.i18n.sentences import failure_sentence
 from vigint_web.models import Incident, NotificationKind, NotificationState, Video, VideoStatus
 from vigint_web.services.core import addresses
 from vigint_web.services.incidents.incidents import answered_link, notifications_of
+from vigint_web.services.incidents.undoing import is_told
 from vigint_web.services.links.links import private_url
 
 Decision = Literal["confirmed", "false_alarm"]
@@ -97,6 +98,9 @@ _STATES: dict[VideoStatus, Encoding] = {
     VideoStatus.FAILED: "failed",
 }
 
+# Also while a decision can still be undone.
+_UNDECIDED: DecisionDocument = {"decision": None, "reason": None, "decided_at": None}
+
 
 def accepted_document(incident: Incident) -> AcceptedDocument:
     """Return the answer to an accepted incident; without footage there is no link."""
@@ -175,7 +179,7 @@ def status_document(incident: Incident) -> StatusDocument:
             for notification in notifications
             if not notification.is_call
         ),
-        **decision_document(incident),
+        **(decision_document(incident) if is_told(incident) else _UNDECIDED),
     }
 
 

@@ -6,7 +6,7 @@ from datetime import timedelta
 from flask import Flask
 from flask.testing import FlaskClient
 
-from tests.helpers import mails
+from tests.helpers import Clock, mails
 from tests.library import ACTOR, Library
 from vigint_web.clock import utcnow
 from vigint_web.config.config import Config
@@ -35,20 +35,25 @@ def test_a_mail_about_a_link_says_who_confirmed(
     assert "Confirmée par karim@example.com" in text.get_content()
 
 
-def test_the_page_of_a_link_says_who_confirmed(client: FlaskClient, library: Library) -> None:
+def test_the_page_of_a_link_says_who_confirmed(
+    client: FlaskClient, library: Library, clock: Clock
+) -> None:
     incident = library.incident_of(library.incident())
     assert incident.video is not None
     token = library.person_token(incident.video)
     address = f"/video/{incident.video.public_id}?token={token}"
     assert "non vérifiée par une personne" in client.get(address).text
     decisions.decide(KARIM, incident.reference, CONFIRMED, seen=NEW)
+    clock.forward(seconds=9)
+    assert "non vérifiée par une personne" in client.get(address).text, "it may be undone"
+    clock.forward(seconds=2)
     page = client.get(address).text
     assert "Confirmée par karim@example.com" in page
     assert "non vérifiée par une personne" not in page
 
 
 def test_the_api_gives_the_judgement_to_the_key_that_posted(
-    client: FlaskClient, app: Flask
+    client: FlaskClient, app: Flask, clock: Clock
 ) -> None:
     scopes = {Scope.INGEST, Scope.READ}
     key = api_keys.create_api_key(ACTOR, "detector", sites.default_site(), scopes)
@@ -61,6 +66,10 @@ def test_the_api_gives_the_judgement_to_the_key_that_posted(
     decisions.decide(
         KARIM, posted["reference"], IncidentState.FALSE_ALARM, seen=NEW, reason="animal"
     )
+    clock.forward(seconds=9)
+    answer = client.get(status, headers=headers).get_json()
+    assert [answer[name] for name in facts] == [None] * 3, "it may be undone"
+    clock.forward(seconds=2)
     answer = client.get(status, headers=headers).get_json()
     assert (answer["decision"], answer["reason"]) == ("false_alarm", "animal")
     assert answer["decided_at"].endswith("+00:00")

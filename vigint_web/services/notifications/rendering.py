@@ -166,7 +166,7 @@ def _video_of(link: Link, incident: Incident | None) -> dict[str, Any]:
             "place": _place(incident),
             "reference": incident.reference,
             "detected_at": incident.detected_at,
-            "confirmed": confirmation_of(incident),
+            "confirmed": confirmation_of(incident, at_once=True),
             "zone": zone_of(incident.site),
             "is_test": incident.is_test,
         }
