@@ -21,7 +21,7 @@ function comparable(part) {
     button.hidden = false;
     button.classList.remove("copied");
   }
-  for (const open of copy.querySelectorAll("details[open], dialog[open]")) open.removeAttribute("open");
+  for (const open of [copy, ...copy.querySelectorAll("details[open], dialog[open]")]) open.removeAttribute("open");
   // A component that scripts rebuild is identified by its key alone.
   for (const kept of copy.querySelectorAll("[data-keep]")) kept.replaceWith(kept.dataset.keep);
   for (const list of copy.querySelectorAll("[data-parts]")) list.textContent = "";
@@ -42,9 +42,16 @@ function isFilledIn(field) {
   return field.type !== "hidden" && field.value !== field.defaultValue;
 }
 
+function byId(part, id) {
+  return part.id === id ? part : part.querySelector(`#${CSS.escape(id)}`);
+}
+
 /** Return the element of a new part that corresponds to the focused one of the old part. */
 function twin(focused, fresh) {
-  if (focused.id) return fresh.querySelector(`#${CSS.escape(focused.id)}`);
+  if (focused.id) return byId(fresh, focused.id);
+  // Its words may count.
+  const { localName, parentElement } = focused;
+  if (localName === "summary" && parentElement.id) return byId(fresh, parentElement.id)?.querySelector("summary");
   const target = focused.getAttribute("href");
   return [...fresh.querySelectorAll(focused.localName)].find(
     (one) => one.getAttribute("href") === target && one.textContent === focused.textContent,
@@ -53,7 +60,7 @@ function twin(focused, fresh) {
 
 function isInUse(part, fresh) {
   if (part.matches(":active")) return true;
-  if (part.querySelector("dialog[open], .confirm[open], .inbox-fold[open], details[open]:not([id])")) return true;
+  if (part.querySelector("dialog[open], .confirm[open], details[open]:not([id])")) return true;
   if ([...part.querySelectorAll("video")].some(isPlayed)) return true;
   if ([...part.querySelectorAll("input, textarea, select")].some(isFilledIn)) return true;
   if (part.contains(document.fullscreenElement)) return true;
@@ -68,11 +75,32 @@ function changed(element) {
   document.dispatchEvent(new CustomEvent("vigint:changed", { detail: element }));
 }
 
+/** Open what was open. A list in one with `data-still` keeps its height and what it shows until it is
+    closed: nothing below it moves, and what was added is reached by scrolling. */
+function reopen(old, fresh) {
+  const opened = [old, ...old.querySelectorAll("details[open][id]")].filter((one) => one.matches("details[open][id]"));
+  return opened.map((before) => {
+    const after = byId(fresh, before.id);
+    if (!after) return () => {};
+    after.open = true;
+    const [shown, list] = [before, after].map((one) => one.matches("[data-still]") && one.querySelector("ol, ul"));
+    if (!shown || !list) return () => {};
+    const { scrollTop } = shown;
+    const { height } = shown.getBoundingClientRect();
+    const first = shown.querySelector("a")?.getAttribute("href");
+    return () => {
+      list.style.height = `${height}px`;
+      list.style.overflowY = "auto";
+      const same = [...list.querySelectorAll("a")].find((link) => link.getAttribute("href") === first);
+      list.scrollTop = scrollTop + (same ? same.closest("li").offsetTop - list.querySelector("li").offsetTop : 0);
+      after.addEventListener("toggle", () => after.open || list.removeAttribute("style"));
+    };
+  });
+}
+
 function replace(old, fresh) {
   const focused = old.contains(document.activeElement) ? twin(document.activeElement, fresh) : null;
-  for (const opened of old.querySelectorAll("details[open][id]")) {
-    fresh.querySelector(`#${CSS.escape(opened.id)}`)?.setAttribute("open", "");
-  }
+  const settled = reopen(old, fresh);
   const boxes = [...fresh.querySelectorAll(TICKED)];
   for (const box of old.querySelectorAll(TICKED)) {
     const same = boxes.find((one) => one.name === box.name && one.value === box.value);
@@ -85,6 +113,7 @@ function replace(old, fresh) {
     if (known) picture.replaceWith(known);
   }
   old.replaceWith(fresh);
+  for (const settle of settled) settle();
   changed(fresh);
   focused?.focus({ preventScroll: true });
 }
