@@ -12,6 +12,7 @@ from vigint_web.extensions import db
 from vigint_web.models import AuditEvent, Video
 from vigint_web.services.core.runtime import runtime
 from vigint_web.services.core.transactions import transaction
+from vigint_web.services.retention.camera_limits import follow_cameras
 from vigint_web.services.retention.changes import follow
 from vigint_web.services.retention.moves import move_dates
 from vigint_web.services.videos.retention_rules import Days
@@ -39,7 +40,9 @@ class Machine:
         self._clock.forward(seconds=after.total_seconds())
         runtime().config = self._config
         renew()
-        follow(after if self._started else timedelta(0), self.name)
+        since = after if self._started else timedelta(0)
+        follow(since, self.name)
+        follow_cameras(since)
         self._started = True
         while move_dates(60):
             pass

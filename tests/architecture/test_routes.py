@@ -39,6 +39,7 @@ CHANGING = {
     "sharing.revoke_many", "hosting.upload", "hosting.extend", "hosting.delete",
     "uploads.create", "uploads.receive", "uploads.terminate",
     "outbox.retry", "outbox.send_held", "outbox.drop_held", "retention.confirm", "retention.keep",
+    "retention.confirm_camera", "retention.keep_camera",
 }  # fmt: skip
 # Browser forms support GET and POST only: other methods are for programs, and for scripts.
 OF_PROGRAMS = {

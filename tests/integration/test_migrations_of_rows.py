@@ -253,6 +253,18 @@ def test_sharing_before_reasons_needs_none(first: Flask) -> None:
         assert list(reasons) == [None, None]
 
 
+def test_no_limit_of_a_camera_is_in_force_by_the_upgrade(first: Flask) -> None:
+    """What was stated when it was a record only is proposed, and deletes nothing by itself."""
+    flask_migrate.upgrade(revision="0028")
+    _fill(_tables(), 2)
+    kept = {"cameras": ("id", "least_days", "most_days")}
+    before = _rows(kept)
+    flask_migrate.upgrade()
+    assert _rows(kept) == before
+    with db.engine.connect() as connection:
+        assert connection.execute(text("SELECT count(*) FROM camera_limits")).scalar() == 0
+
+
 def test_videos_from_before_the_totals_are_in_them(first: Flask) -> None:
     _fill(_tables(), 3)
     flask_migrate.upgrade()

@@ -7,11 +7,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vigint_web.services.videos.retention_rules import (
+    NO_LIMITS,
     WAIT,
     Action,
     Days,
+    Limits,
+    LimitsProposal,
     Proposal,
     decide,
+    decide_limits,
     is_shorter,
     observed_step,
 )
@@ -146,3 +150,41 @@ def test_schedulers_with_different_clocks_count_a_minute_once() -> None:
             looked[machine], noted = real, wall
         assert waited <= timedelta(seconds=15 * 200), f"time ran too fast with {skew}"
         assert waited >= timedelta(seconds=15 * 190), f"time stood still with {skew}"
+
+
+@st.composite
+def limits(draw: st.DrawFn) -> Limits:
+    least, most = draw(DAYS), draw(DAYS)
+    if least is not None and most is not None and least > most:
+        least, most = most, least
+    return Limits(least, most)
+
+
+@given(limits(), DAYS)
+def test_days_are_within_the_limits_and_as_near_as_possible(its: Limits, days: Days) -> None:
+    kept = its.kept(days)
+    assert its.least is None or not is_shorter(kept, its.least)
+    assert not is_shorter(its.most, kept)
+    assert kept in {days, its.least, its.most}
+    assert its.kept(kept) == kept
+    assert NO_LIMITS.kept(days) == days
+
+
+@given(limits(), limits(), DAYS, st.lists(STEPS, max_size=20))
+def test_limits_delete_nothing_earlier_before_the_wait_is_over(
+    old: Limits, new: Limits, days: Days, steps: list[timedelta]
+) -> None:
+    proposal: LimitsProposal | None = None
+    for step in steps:
+        action = decide_limits(new, old, proposal, days=days, harmless=False, step=step)
+        if action in {Action.ADOPT, Action.ELAPSE}:
+            waited = proposal.waited + step if proposal is not None else timedelta(0)
+            assert waited >= WAIT or not is_shorter(new.kept(days), old.kept(days))
+            return
+        if action == Action.PROPOSE:
+            proposal = LimitsProposal(new)
+        elif action == Action.WAIT:
+            assert proposal is not None
+            proposal = LimitsProposal(new, proposal.waited + step)
+        else:
+            assert old == new

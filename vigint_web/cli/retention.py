@@ -6,7 +6,7 @@ from vigint_web import create_app
 from vigint_web.cli.up import migrate_database
 from vigint_web.errors import Conflict, VigintError
 from vigint_web.services.core.actors import command_line
-from vigint_web.services.retention import changes
+from vigint_web.services.retention import camera_limits, changes
 from vigint_web.services.retention.words import spell_days, spell_losses, spell_waiting
 from vigint_web.services.videos.retention_dates import configured, in_force
 from vigint_web.services.videos.retention_rules import Setting
@@ -43,6 +43,11 @@ def _show() -> None:
             click.echo(f"  {spell_waiting(waiting[setting])}")
         elif here != days:
             click.echo("  The scheduler follows it within 30 seconds of its restart.")
+    for camera in camera_limits.list_waiting(command_line()):
+        click.echo(
+            f"Camera {camera.name}: a shorter retention waits; decide on its page"
+            f" (/cameras/{camera.id}/), else it takes effect after 24 hours."
+        )
     for moving in changes.find_moving():
         click.echo(f"Dates that follow {moving.setting.value} so far: {moving.videos}.")
 

@@ -21,6 +21,7 @@ from vigint_web.services.logbook.schedule import mail_due_logs
 from vigint_web.services.operations.overlong_counters import forget_overlong_counters
 from vigint_web.services.operations.reconciler import reconcile
 from vigint_web.services.reports.counts import count_again, count_changed
+from vigint_web.services.retention.camera_limits import follow_cameras
 from vigint_web.services.retention.changes import follow, withdraw_report
 from vigint_web.services.retention.moves import move_dates
 from vigint_web.services.retention.purge import purge_due, purge_outbox, sweep_orphans
@@ -211,7 +212,9 @@ class _Retention:
         """Run due work for a few seconds at most, because the same thread enqueues alerts."""
         now = time.monotonic()
         if self._looked is None or now - self._looked >= _LOOK_SECONDS:
-            follow(timedelta(seconds=now - self._looked if self._looked is not None else 0))
+            since = timedelta(seconds=now - self._looked if self._looked is not None else 0)
+            follow(since)
+            follow_cameras(since)
             self._looked = now
         moved = move_dates(_SPAN_SECONDS)
         if moved or now >= self._next_purge:

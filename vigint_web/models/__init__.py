@@ -14,7 +14,7 @@ from vigint_web.models.mail import Mail
 from vigint_web.models.notification import Notification, NotificationKind, NotificationState
 from vigint_web.models.reach import Reach
 from vigint_web.models.recovery_code import RecoveryCode
-from vigint_web.models.retention import RetentionReport, RetentionSetting
+from vigint_web.models.retention import CameraLimits, RetentionReport, RetentionSetting
 from vigint_web.models.review import (
     ActKind,
     ConfidentialIncident,
@@ -43,6 +43,7 @@ __all__ = [
     "Audience",
     "AuditEvent",
     "Camera",
+    "CameraLimits",
     "ConfidentialIncident",
     "Cooldown",
     "CooldownSpan",

@@ -1,8 +1,8 @@
-"""Retention: the days in force, pending proposals, and each machine's configuration."""
+"""Retention: what is in force, pending proposals, and each machine's configuration."""
 
 from datetime import datetime
 
-from sqlalchemy import String
+from sqlalchemy import ForeignKey, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from vigint_web.extensions import Base
@@ -46,3 +46,26 @@ class RetentionReport(Base):
     days: Mapped[int | None]
     source_days: Mapped[int | None]
     log_days: Mapped[int | None]
+
+
+class CameraLimits(Base):
+    """The days for which a camera's footage must and may be kept, in force and pending.
+
+    Its settings state what is wanted; without a row no limit is in force.
+    """
+
+    __tablename__ = "camera_limits"
+
+    camera_id: Mapped[int] = mapped_column(
+        ForeignKey("cameras.id", ondelete="CASCADE"), primary_key=True
+    )
+    least_days: Mapped[int | None]
+    most_days: Mapped[int | None]
+
+    # Null: nothing is proposed.
+    proposed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    proposed_least_days: Mapped[int | None]
+    proposed_most_days: Mapped[int | None]
+    # Elapsed time observed by a scheduler, as of a setting.
+    waited_seconds: Mapped[int] = mapped_column(default=0)
+    noted_at: Mapped[datetime | None] = mapped_column(UtcDateTime)

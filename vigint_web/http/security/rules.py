@@ -109,6 +109,8 @@ RULES: dict[str, Rule] = {
     "dashboard.test_alert": Person(Permission.MANAGE_INCIDENTS),
     "retention.confirm": Person(Permission.MANAGE_RETENTION),
     "retention.keep": Person(Permission.MANAGE_RETENTION),
+    "retention.confirm_camera": Person(Permission.MANAGE_RETENTION),
+    "retention.keep_camera": Person(Permission.MANAGE_RETENTION),
     "keys.index": Person(Permission.MANAGE_KEYS),
     "keys.add": Person(Permission.MANAGE_KEYS),
     "keys.create": Person(Permission.MANAGE_KEYS),

@@ -226,7 +226,7 @@ def _insert(
                 status=VideoStatus.PROCESSING,
                 original_name=footage.original_name,
                 created_at=now,
-                purge_at=date_for_new(footage.kind, now),
+                purge_at=date_for_new(footage.kind, now, camera.id if camera else None),
                 sound_to_remove=footage.kind == VideoKind.CLIP
                 and camera is not None
                 and not camera.keeps_sound,

@@ -84,7 +84,7 @@ def follow(since_last_look: timedelta, machine: str | None = None) -> None:
     machine = machine or machine_name()
     _report(machine)
     for setting in Setting:
-        _ensure_row(setting)
+        ensure_row(setting)
         _follow(setting, configured(setting), since_last_look, machine)
 
 
@@ -190,7 +190,7 @@ def _opinions(setting: Setting) -> dict[str, Days]:
     return found if len(set(found.values())) > 1 else {}
 
 
-def _ensure_row(setting: Setting) -> None:
+def ensure_row(setting: Setting) -> None:
     """Record the value in force if there is no record of it yet."""
     if db.session.get(RetentionSetting, setting) is not None:
         return
@@ -236,7 +236,7 @@ def _follow(setting: Setting, days: Days, since_last_look: timedelta, machine: s
             case Action.CANCEL:
                 _record(SYSTEM, "cancelled", row, days=row.proposed_days, kept=row.days)
                 _forget_proposal(row)
-                _begin_moving(row)
+                begin_moving(row)
 
 
 def _propose(row: RetentionSetting, days: Days, machine: str) -> None:
@@ -256,10 +256,11 @@ def _bring_into_force(actor: Actor, row: RetentionSetting, days: Days) -> None:
     _record(actor, "changed", row, days=days, before=row.days, deletes=lost)
     row.days = days
     _forget_proposal(row)
-    _begin_moving(row)
+    begin_moving(row)
 
 
-def _begin_moving(row: RetentionSetting) -> None:
+def begin_moving(row: RetentionSetting) -> None:
+    """Let the dates of all videos of a setting be compared with what is in force."""
     if kinds_of(Setting(row.name)):
         row.moved_through_id, row.moved_videos, row.moved_links = 0, 0, 0
 

@@ -9,12 +9,12 @@ from sqlalchemy import bindparam, select, update
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from vigint_web.extensions import db
-from vigint_web.models import Audience, Link, RetentionSetting, Video
+from vigint_web.models import Audience, Incident, Link, RetentionSetting, Video
 from vigint_web.services.audit import trail
 from vigint_web.services.core.actors import SYSTEM
 from vigint_web.services.core.transactions import transaction
-from vigint_web.services.videos.retention_dates import date_of, kinds_of
-from vigint_web.services.videos.retention_rules import Setting
+from vigint_web.services.videos.retention_dates import date_of, kinds_of, limits_in_force
+from vigint_web.services.videos.retention_rules import NO_LIMITS, Setting
 
 log = logging.getLogger(__name__)
 
@@ -52,12 +52,19 @@ def _move_batch(name: str) -> int:
         if row.moved_through_id is None:
             return 0
         videos = session.execute(
-            select(Video.id, Video.created_at, Video.purge_at)
+            select(Video.id, Video.created_at, Video.purge_at, Incident.camera_id)
+            .outerjoin(Incident, Incident.video_id == Video.id)
             .where(Video.id > row.moved_through_id, Video.kind.in_(kinds_of(Setting(name))))
             .order_by(Video.id)
             .limit(_BATCH)
         ).all()
-        dates = {video.id: date_of(video.created_at, row.days) for video in videos}
+        limits = limits_in_force({video.camera_id for video in videos if video.camera_id})
+        dates = {
+            video.id: date_of(
+                video.created_at, limits.get(video.camera_id, NO_LIMITS).kept(row.days)
+            )
+            for video in videos
+        }
         links = _links_to_shorten(session, dates)
         if not (_lock(session, Video, dates) and _lock(session, Link, links)):
             return 0  # some are in use: the same batch is retried

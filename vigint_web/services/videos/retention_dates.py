@@ -1,6 +1,6 @@
 """Set each video's date of deletion, from its arrival and the retention in force."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, func, or_, select, true
@@ -8,10 +8,19 @@ from sqlalchemy.orm import InstrumentedAttribute
 
 from vigint_web.clock import utcnow
 from vigint_web.extensions import db
-from vigint_web.models import Access, Mail, Playback, RetentionSetting, Video, VideoKind
+from vigint_web.models import (
+    Access,
+    CameraLimits,
+    Incident,
+    Mail,
+    Playback,
+    RetentionSetting,
+    Video,
+    VideoKind,
+)
 from vigint_web.services.core.runtime import config
 from vigint_web.services.core.transactions import transaction
-from vigint_web.services.videos.retention_rules import Days, Setting
+from vigint_web.services.videos.retention_rules import NO_LIMITS, Days, Limits, Setting
 
 _KINDS = {
     Setting.INCIDENTS: (VideoKind.FRAMES, VideoKind.CLIP),
@@ -48,8 +57,29 @@ def date_of(created_at: datetime, days: Days) -> datetime | None:
     return None if days is None else created_at + timedelta(days=days)
 
 
-def date_for_new(kind: VideoKind, created_at: datetime) -> datetime | None:
+def limits_in_force(camera_ids: Iterable[int]) -> dict[int, Limits]:
+    """Return the limits in force of those of the cameras that have any, by their ids."""
+    rows = db.session.execute(
+        select(CameraLimits.camera_id, CameraLimits.least_days, CameraLimits.most_days).where(
+            CameraLimits.camera_id.in_(camera_ids)
+        )
+    )
+    return {row.camera_id: Limits(row.least_days, row.most_days) for row in rows}
+
+
+def limits_of(camera_id: int | None) -> Limits:
+    """Return the limits in force of a camera; none without one."""
+    if camera_id is None:
+        return NO_LIMITS
+    return limits_in_force([camera_id]).get(camera_id, NO_LIMITS)
+
+
+def date_for_new(
+    kind: VideoKind, created_at: datetime, camera_id: int | None = None
+) -> datetime | None:
     """Return the date of a video that is added in the caller's transaction.
+
+    An incident's is within the limits of its camera, which are changed under the same lock.
 
     New footage gets the days in force, not those of this process's configuration: machines may
     differ, and a pending shorter retention may be cancelled. The row is locked until the
@@ -63,7 +93,10 @@ def date_for_new(kind: VideoKind, created_at: datetime) -> datetime | None:
             .where(RetentionSetting.name == setting)
             .with_for_update(read=True, key_share=True)
         ).first()
-    return date_of(created_at, row.days if row is not None else configured(setting))
+        days = row.days if row is not None else configured(setting)
+        if setting == Setting.INCIDENTS:
+            days = limits_of(camera_id).kept(days)
+    return date_of(created_at, days)
 
 
 def longest_stored(setting: Setting) -> tuple[bool, Days]:
@@ -93,11 +126,46 @@ def count_older(setting: Setting, days: int, *, within: timedelta = timedelta(0)
     Args:
         within: also count those that it would delete within this time from now.
     """
-    limit = utcnow() + within - timedelta(days=days)
-    return sum(
-        db.session.scalar(select(func.count()).where(held, at <= limit)) or 0
-        for held, at in _counted(setting)
+    until = utcnow() + within
+    if setting != Setting.INCIDENTS:
+        return sum(
+            db.session.scalar(select(func.count()).where(held, at <= until - timedelta(days=days)))
+            or 0
+            for held, at in _counted(setting)
+        )
+    limits = _limited_cameras()
+    others = Incident.camera_id.not_in(limits)
+    found = count_of_cameras(or_(Incident.camera_id.is_(None), others), days, until)
+    for one in set(limits.values()):
+        cameras = [camera_id for camera_id, its in limits.items() if its == one]
+        found += count_of_cameras(Incident.camera_id.in_(cameras), one.kept(days), until)
+    return found
+
+
+def count_of_cameras(cameras: ColumnElement[bool], days: Days, until: datetime) -> int:
+    """Return how many videos of incidents with these cameras would be deleted until a time.
+
+    Args:
+        cameras: a condition on incidents.
+    """
+    if days is None:
+        return 0
+    received = until - timedelta(days=days)
+    query = (
+        select(func.count(Video.id))
+        .outerjoin(Incident, Incident.video_id == Video.id)
+        .where(Video.kind.in_(kinds_of(Setting.INCIDENTS)), Video.created_at <= received, cameras)
     )
+    return db.session.scalar(query) or 0
+
+
+def _limited_cameras() -> dict[int, Limits]:
+    rows = db.session.execute(
+        select(CameraLimits.camera_id, CameraLimits.least_days, CameraLimits.most_days).where(
+            or_(CameraLimits.least_days.is_not(None), CameraLimits.most_days.is_not(None))
+        )
+    )
+    return {row.camera_id: Limits(row.least_days, row.most_days) for row in rows}
 
 
 def is_anything_kept(setting: Setting) -> bool:

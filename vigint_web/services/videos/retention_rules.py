@@ -55,6 +55,61 @@ def is_shorter(days: Days, than: Days) -> bool:
     return days is not None and (than is None or days < than)
 
 
+@dataclass(frozen=True)
+class Limits:
+    """The days for which footage of a camera must and may be kept; None: not limited."""
+
+    least: Days = None
+    most: Days = None
+
+    def kept(self, days: Days) -> Days:
+        """Return the days of the installation, within these limits."""
+        if is_shorter(self.most, days):
+            days = self.most
+        return self.least if self.least is not None and is_shorter(days, self.least) else days
+
+
+NO_LIMITS = Limits()
+
+
+@dataclass(frozen=True)
+class LimitsProposal:
+    """Limits of a camera that would delete earlier, and are not in force yet."""
+
+    limits: Limits
+    waited: timedelta = timedelta(0)
+
+    @property
+    def remaining(self) -> timedelta:
+        """Return the remaining waiting time."""
+        return max(WAIT - self.waited, timedelta(0))
+
+
+def decide_limits(
+    stated: Limits,
+    in_force: Limits,
+    proposal: LimitsProposal | None,
+    *,
+    days: Days,
+    harmless: bool,
+    step: timedelta,
+) -> Action:
+    """Return the action for a camera whose settings state limits.
+
+    Args:
+        days: the retention of the installation in force.
+        harmless: nothing of this camera is kept.
+        step: time observed since the last decision.
+    """
+    if stated == in_force:
+        return Action.NOTHING if proposal is None else Action.CANCEL
+    if harmless or not is_shorter(stated.kept(days), in_force.kept(days)):
+        return Action.ADOPT
+    if proposal is None or proposal.limits != stated:
+        return Action.PROPOSE
+    return Action.ELAPSE if proposal.waited + step >= WAIT else Action.WAIT
+
+
 def decide(
     configured: Days,
     in_force: Days,

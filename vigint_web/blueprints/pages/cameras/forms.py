@@ -56,8 +56,9 @@ class CameraForm(FlaskForm):  # type: ignore[misc]  # Flask-WTF ships no types
         _("Keep for at most (days)"),
         validators=_DAYS,
         description=_(
-            "As authorised, for your records. Footage is deleted at the "
-            "end of this installation’s retention period."
+            "As authorised: videos of its incidents are kept within these limits, whatever the "
+            "retention period of this installation. What deletes them earlier waits 24 hours, "
+            "or for your confirmation."
         ),
         render_kw=_NUMERIC,
     )

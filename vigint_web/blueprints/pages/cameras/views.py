@@ -12,12 +12,14 @@ from vigint_web.errors import Conflict, Invalid
 from vigint_web.http.pages.locale import use_zone
 from vigint_web.http.pages.paging import asked_page
 from vigint_web.http.security.identity import actor
-from vigint_web.i18n.formats import medium_day
+from vigint_web.i18n.formats import date_and_minute, medium_day
 from vigint_web.i18n.refusals import mistake_sentence
+from vigint_web.i18n.retention import days_words, video_losses
 from vigint_web.models import Camera
 from vigint_web.services.accounts import cameras, sites
 from vigint_web.services.core.site_settings import zone_of
 from vigint_web.services.reports import site_overview
+from vigint_web.services.retention import camera_limits
 
 blueprint = Blueprint("cameras", __name__, url_prefix="/cameras")
 
@@ -75,8 +77,12 @@ def show(camera_id: int) -> str:
     use_zone(zone_of(camera.site))
     [row] = site_overview.describe_cameras(actor(), [camera])
     today = utcnow().astimezone(zone_of(camera.site)).date()
+    kept = camera_limits.describe(actor(), camera_id)
     return render_template(
         "cameras/show.html",
+        kept=kept,
+        kept_for=days_words(kept.days if kept.waits else kept.wanted),
+        waits=_waiting_words(kept),
         camera=camera,
         row=row,
         regime=REGIMES[cameras.facts_of(camera).legal_regime],
@@ -120,6 +126,25 @@ def save(camera_id: int) -> Response | tuple[str, int]:
             flash(_("The camera “%(name)s” was saved.", name=camera.name), "success")
             return redirect(url_for("cameras.show", camera_id=camera_id))
     return _edited(form, camera), 422
+
+
+def _waiting_words(kept: camera_limits.CameraRetention) -> dict[str, str] | None:
+    """Return what a shorter time of keeping that waits would delete, and until when it waits."""
+    if kept.waits is None:
+        return None
+    return {
+        "changed": _(
+            "The settings of this camera: %(new)s, instead of %(old)s.",
+            new=days_words(kept.wanted),
+            old=days_words(kept.days),
+        ),
+        "losses": video_losses(kept.now, kept.soon),
+        "outlook": _(
+            "This takes effect on %(time)s, unless an administrator decides earlier or changes "
+            "the settings back.",
+            time=date_and_minute(utcnow() + kept.waits.remaining),
+        ),
+    }
 
 
 def _refuse(form: CameraForm, error: Conflict | Invalid) -> None:

@@ -8,6 +8,7 @@ from vigint_web.blueprints.pages.dashboard.words import ngettext
 from vigint_web.clock import utcnow
 from vigint_web.i18n.formats import date_and_minute
 from vigint_web.i18n.formats import number as written
+from vigint_web.i18n.retention import days_words, more_losses, no_losses, video_losses
 from vigint_web.services.retention.changes import Moving, Waiting
 from vigint_web.services.videos.retention_rules import Days, Setting
 
@@ -50,7 +51,7 @@ def effect_notice(waiting: Waiting) -> str | None:
         return None
     named = {
         "time": date_and_minute(utcnow() + waiting.proposal.remaining),
-        "days": _days(waiting.proposal.days),
+        "days": days_words(waiting.proposal.days),
     }
     if waiting.setting == Setting.SOURCES:
         return _(
@@ -84,56 +85,24 @@ def _title(setting: Setting) -> str:
     }[setting]
 
 
-def _days(days: Days) -> str:
-    if days is None:
-        return _("until they are deleted by hand")
-    return ngettext("%(count)s day", "%(count)s days", days, count=written(days))
-
-
 def _changed(waiting: Waiting) -> str:
     return _(
         "[Retention] %(key)s in the configuration: %(new)s, instead of %(old)s.",
         key=waiting.setting.value,
-        new=_days(waiting.proposal.days),
-        old=_days(waiting.in_force),
+        new=days_words(waiting.proposal.days),
+        old=days_words(waiting.in_force),
     )
 
 
 def _losses(waiting: Waiting) -> str:
-    visits = waiting.setting == Setting.LOG
+    if waiting.setting != Setting.LOG:
+        return video_losses(waiting.now, waiting.soon)
     sentences = []
     if waiting.now:
-        sentences.append(_visits_now(waiting.now) if visits else _videos_now(waiting.now))
-    if waiting.soon and waiting.now:
-        sentences.append(
-            ngettext(
-                "%(count)s more would follow within 7 days.",
-                "%(count)s more would follow within 7 days.",
-                waiting.soon,
-                count=written(waiting.soon),
-            )
-        )
-    elif waiting.soon:
-        sentences.append(_visits_soon(waiting.soon) if visits else _videos_soon(waiting.soon))
-    return " ".join(sentences) or _("Nothing would be deleted within 7 days.")
-
-
-def _videos_now(count: int) -> str:
-    return ngettext(
-        "%(count)s video would be deleted at once.",
-        "%(count)s videos would be deleted at once.",
-        count,
-        count=written(count),
-    )
-
-
-def _videos_soon(count: int) -> str:
-    return ngettext(
-        "%(count)s video would be deleted within 7 days.",
-        "%(count)s videos would be deleted within 7 days.",
-        count,
-        count=written(count),
-    )
+        sentences.append(_visits_now(waiting.now))
+    if waiting.soon:
+        sentences.append(more_losses(waiting.soon) if waiting.now else _visits_soon(waiting.soon))
+    return " ".join(sentences) or no_losses()
 
 
 def _visits_now(count: int) -> str:
@@ -157,7 +126,7 @@ def _visits_soon(count: int) -> str:
 def _outlook(waiting: Waiting) -> str:
     if waiting.opinions:
         opinions = ", ".join(
-            _("%(machine)s: %(days)s", machine=machine, days=_days(days))
+            _("%(machine)s: %(days)s", machine=machine, days=days_words(days))
             for machine, days in waiting.opinions.items()
         )
         return _(

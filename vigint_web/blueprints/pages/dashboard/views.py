@@ -25,7 +25,7 @@ from vigint_web.services.operations import health, reach
 from vigint_web.services.operations.health_rules import examine
 from vigint_web.services.reports.overview import Overview, first_steps, overview
 from vigint_web.services.reports.work import work_of
-from vigint_web.services.retention import changes
+from vigint_web.services.retention import camera_limits, changes
 from vigint_web.services.videos.totals import stored_bytes
 
 
@@ -107,9 +107,11 @@ def _retention() -> dict[str, list[Any]]:
     waiting = changes.find_waiting()
     if not can(Permission.MANAGE_RETENTION):
         notices = [retention_words.effect_notice(one) for one in waiting]
-        return {"retention": [], "retention_lines": [line for line in notices if line]}
+        lines = [line for line in notices if line]
+        return {"retention": [], "retention_lines": lines, "retention_cameras": []}
     moving = changes.find_moving()
     return {
         "retention": [retention_words.waiting_notice(one) for one in waiting],
         "retention_lines": [retention_words.progress_line(one) for one in moving],
+        "retention_cameras": camera_limits.list_waiting(actor()),
     }

@@ -41,6 +41,7 @@ from vigint_web.services.incidents.neighbours import neighbours_of
 from vigint_web.services.links import links
 from vigint_web.services.notifications import delivery, sent_mails
 from vigint_web.services.notifications import preview as previews
+from vigint_web.services.retention import camera_limits
 from vigint_web.services.review import acts, assignment, confidentiality, reasons
 from vigint_web.services.review.incident_timeline import timeline_of
 
@@ -126,6 +127,7 @@ def _shown(reference: str, walk: Walk) -> dict[str, Any]:
         # Where its times differ from those of the list.
         "offset": here if here != listed else None,
         "video": incident.video,
+        "days_of_camera": camera_limits.limiting(incident.camera_id),
         "notifications": notifications,
         # Mails contain live links.
         "mails": sent_mails.mails_of(actor(), [notification.id for notification in notifications])
