@@ -255,8 +255,10 @@ def test_sharing_before_reasons_needs_none(first: Flask) -> None:
 
 def test_no_limit_of_a_camera_is_in_force_by_the_upgrade(first: Flask) -> None:
     """What was stated when it was a record only is proposed, and deletes nothing by itself."""
-    flask_migrate.upgrade(revision="0028")
     _fill(_tables(), 2)
+    flask_migrate.upgrade(revision="0028")
+    with db.engine.begin() as connection:
+        connection.execute(text("UPDATE cameras SET least_days = 7, most_days = 20"))
     kept = {"cameras": ("id", "least_days", "most_days")}
     before = _rows(kept)
     flask_migrate.upgrade()
