@@ -220,6 +220,20 @@ def test_a_silent_server_is_left_after_the_time_out(
     assert "timed out" in (notification.error or "").lower()
 
 
+def test_where_there_is_no_tls_no_authorities_are_read(
+    client: FlaskClient,
+    api_key: str,
+    work: Work,
+    postbox: Postbox,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    smtp.trust.cache_clear()
+    monkeypatch.setattr("ssl.create_default_context", None)  # calling it fails
+    _post(client, api_key)
+    work()
+    assert len(postbox.taken) == 1
+
+
 @pytest.mark.parametrize("server", ["starttls"], indirect=True)
 def test_an_untrusted_certificate_is_refused_starttls(
     client: FlaskClient, api_key: str, work: Work, postbox: Postbox

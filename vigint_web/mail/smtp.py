@@ -4,6 +4,7 @@ import smtplib
 import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 
 from flask_mail import Connection, Mail, Message, sanitize_address
 
@@ -71,6 +72,15 @@ def hand_over(message: Message, settings: Mail, progress: Progress | None) -> No
         connection.part()
 
 
+@cache
+def trust() -> ssl.SSLContext:
+    """Return how certificates of mail servers are verified: by the authorities of this machine.
+
+    Reading these takes 50 ms, so that a process reads them once.
+    """
+    return ssl.create_default_context()
+
+
 class _Connection(Connection):
     """Connect with the RFC's timeouts and certificate verification; Flask-Mail has neither."""
 
@@ -82,16 +92,15 @@ class _Connection(Connection):
 
     def configure_host(self) -> PatientSMTP | PatientSMTPS:
         settings = self.mail
-        context = ssl.create_default_context()
         server, port, last = settings.server, settings.port, self._handing_over
         host: PatientSMTP | PatientSMTPS
         if settings.use_ssl:
-            host = PatientSMTPS(server, port, context=context, patience=patience, handing_over=last)
+            host = PatientSMTPS(server, port, context=trust(), patience=patience, handing_over=last)
         else:
             host = PatientSMTP(server, port, patience=patience, handing_over=last)
         try:
             if settings.use_tls:
-                host.starttls(context=context)
+                host.starttls(context=trust())
             if settings.username and settings.password:
                 host.login(settings.username, settings.password)
             # Before the mail: a server that does not answer this refuses no mail.

@@ -37,13 +37,15 @@ Program = Literal["ffmpeg", "ffprobe"]
 class Limits:
     """The limits of one run: wall-clock seconds, address space, bytes per written file.
 
-    ``stall_seconds``: the maximum time without progress, for runs with progress.
+    ``stall_seconds``: the maximum time without progress, for runs with progress. ``niceness``: how
+    much a program gives way to others of this machine (nice(2)).
     """
 
     seconds: float = 600
     stall_seconds: float = 300
     memory_bytes: int = 2 * 1024 * MIB
     output_bytes: int = 4 * 1024 * MIB
+    niceness: int = 0
 
 
 @dataclass(frozen=True)
@@ -180,6 +182,7 @@ class Runner:
         def become_guest() -> None:
             # Runs between fork and exec: nothing here may take a lock of the parent's.
             die_with_parent(parent)
+            os.nice(limits.niceness)
             resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
             resource.setrlimit(resource.RLIMIT_CPU, _at_most(resource.RLIMIT_CPU, cpu_seconds))
             resource.setrlimit(

@@ -45,6 +45,14 @@ def test_standard_output_is_captured_on_request(runner: Runner) -> None:
     assert runner.run(["-version"]).stdout == b""
 
 
+def test_a_program_gives_way_as_far_as_it_is_limited(tmp_path: Path) -> None:
+    def niceness(limits: Limits) -> int:
+        runner = script_runner(tmp_path, "nice", limits=limits)
+        return int(runner.run([], capture=True).stdout)
+
+    assert niceness(Limits(niceness=3)) == niceness(Limits()) + 3
+
+
 def test_the_environment_holds_nothing_of_ours(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, no_leftovers: Path
 ) -> None:

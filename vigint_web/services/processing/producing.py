@@ -35,6 +35,8 @@ log = logging.getLogger(__name__)
 
 # An alert that waits for its picture is late: incidents get minutes, sources hours.
 _INCIDENT_LIMITS = Limits(seconds=600)
+# The alert is on its way meanwhile, and its mail must not wait for pictures.
+_PICTURE_LIMITS = replace(_INCIDENT_LIMITS, niceness=5)
 _SOURCE_LIMITS = Limits(seconds=3 * 3600)
 _PICTURES = (FileKind.POSTER, FileKind.THUMBNAIL, FileKind.SPRITE)
 
@@ -82,7 +84,7 @@ def produce_pictures(video: Video, folder: Path, lease: Lease, seen: Probe | Non
     clip = video.file(*PLAYABLE)
     if clip is None:
         raise FileNotFoundError(video.public_id)
-    runner, product = _runner(video, lease), Product(values={})
+    runner, product = _runner(video, lease, _PICTURE_LIMITS), Product(values={})
     main_at = main_moment(video.id)
     release_connection()
     with storage().local_copy(clip.key) as path:
@@ -96,11 +98,11 @@ def produce_pictures(video: Video, folder: Path, lease: Lease, seen: Probe | Non
     return product
 
 
-def _runner(video: Video, lease: Lease) -> Runner:
+def _runner(video: Video, lease: Lease, limits: Limits | None = None) -> Runner:
     source = video.kind == Kind.SOURCE
     return Runner(
         runtime().frame_tools if video.kind == Kind.FRAMES else runtime().tools,
-        _SOURCE_LIMITS if source else _INCIDENT_LIMITS,
+        limits or (_SOURCE_LIMITS if source else _INCIDENT_LIMITS),
         should_stop=lease.lost.is_set,
         log=log,
     )
