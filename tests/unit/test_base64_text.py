@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from vigint_web.services.incidents import base64_text
 from vigint_web.services.incidents.base64_text import decode_base64
 
 SPELLINGS: dict[str, Callable[[str], str]] = {
@@ -40,3 +41,8 @@ def test_anything_else_is_no_bytes_and_no_error(value: object) -> None:
 @pytest.mark.parametrize("value", ["a", "é", "????", "b'", None, 3, "{}", "data:"])
 def test_what_is_no_base64_is_empty(value: object) -> None:
     assert decode_base64(value) == b""
+
+
+@given(st.text(alphabet="AQgw+/-_=\n 'b", max_size=12))
+def test_the_usual_spelling_is_read_as_the_others_are(text: str) -> None:
+    assert decode_base64(text) == base64_text._decode_unusual(text)

@@ -9,10 +9,11 @@ from flask import Request
 from hypothesis import given
 from hypothesis import strategies as st
 from werkzeug.exceptions import RequestEntityTooLarge
+from werkzeug.sansio.multipart import MultipartDecoder
 
 from vigint_web.errors import Malformed
 from vigint_web.http.uploads import multipart
-from vigint_web.http.uploads.multipart import FilePart, read_parts, save
+from vigint_web.http.uploads.multipart import Boundary, FilePart, read_parts, save
 
 BOUNDARY = "bOuNdAry"
 _AWKWARD = st.sampled_from(
@@ -127,3 +128,17 @@ def test_limits(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_what_is_no_form_is_refused(body: bytes) -> None:
     with pytest.raises(Malformed):
         list(read_parts(_request(body)))
+
+
+_PIECES = st.sampled_from(
+    [b"\r", b"\n", b"\r\n", b"--", b"-", b"bound", b"ary", b"boundary", b" ", b"x"]
+)
+
+
+@given(st.lists(_PIECES, max_size=30).map(b"".join))
+def test_the_end_of_a_part_is_found_where_the_parser_finds_it(data: bytes) -> None:
+    pattern = MultipartDecoder(b"boundary").boundary_re
+    expected, found = pattern.search(data), Boundary(pattern, b"boundary").search(data)
+    assert (found and (found.span(), found.groups())) == (
+        expected and (expected.span(), expected.groups())
+    )

@@ -1,6 +1,7 @@
 """Read multipart bodies as a stream (RFC 7578): constant memory, digests computed while reading."""
 
 import hashlib
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -142,6 +143,29 @@ def _text(parts: "_Parts") -> str:
     return found.decode("utf-8", "replace")
 
 
+class Boundary:
+    """Find the end of a part as werkzeug's pattern does, where its boundary stands.
+
+    The pattern alone looks at each byte of a part: half of the CPU time of receiving frames.
+    """
+
+    def __init__(self, pattern: re.Pattern[bytes], boundary: bytes) -> None:
+        """Take the pattern: a line break, two hyphens, the boundary, and what may follow it."""
+        self._pattern, self._mark = pattern, b"--" + boundary
+
+    def search(self, data: bytes | bytearray) -> re.Match[bytes] | None:
+        """Return the first match."""
+        at = data.find(self._mark)
+        while at >= 0:
+            # The line break is one character or two.
+            for start in (at - 2, at - 1):
+                found = self._pattern.match(data, start) if start >= 0 else None
+                if found is not None:
+                    return found
+            at = data.find(self._mark, at + 1)
+        return None
+
+
 class _Parts:
     def __init__(self, request: Request, boundary: bytes, most_parts: int) -> None:
         self._stream = request.stream
@@ -150,6 +174,8 @@ class _Parts:
         self._decoder = MultipartDecoder(
             boundary, max_form_memory_size=_LONGEST_HEADER + 2 * _CHUNK, max_parts=most_parts
         )
+        own = Boundary(self._decoder.boundary_re, boundary)
+        self._decoder.boundary_re = own  # type: ignore[assignment]  # only `search` is called
         self._ended = False
 
     def event(self) -> Field | File | Data | Epilogue:

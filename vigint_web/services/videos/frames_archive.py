@@ -9,7 +9,7 @@ import json
 import struct
 import zipfile
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 MANIFEST = "manifest.json"
@@ -66,7 +66,7 @@ class FramesArchiveWriter:
                 self._entries, times, frame_counts, strict=True
             )
         ]
-        manifest = json.dumps([asdict(entry) for entry in entries], indent=1).encode()
+        manifest = json.dumps([vars(entry) for entry in entries], indent=1).encode()
         self._zip.writestr(zipfile.ZipInfo(MANIFEST, (1980, 1, 1, 0, 0, 0)), manifest)
         self._zip.close()
         return hashlib.sha256(manifest).hexdigest()
