@@ -91,6 +91,25 @@ def test_keys_walk_undo_and_leave_fields_alone(window: Windows, post_many: Post)
     assert _states(page, "Touches") == {"new": 3, "confirmed": 0, "false_alarm": 0}
 
 
+def test_the_police_and_a_confirmation_by_sight_are_recorded_by_keys(
+    window: Windows, post_many: Post
+) -> None:
+    [reference] = post_many("Constat", 1)
+    page = window(logged_in=True)
+    page.goto(f"/incidents/{reference}/?q=Constat")
+    page.keyboard.press("2")
+    page.keyboard.press("r")
+    expect(page.locator("#police-called")).to_be_focused()
+    page.keyboard.press("2")
+    timeline = page.locator("[data-part=timeline]")
+    expect(timeline).to_contain_text("Levée de doute")
+    expect(timeline).not_to_contain_text("Appel à la police")
+    page.locator("body").click(position={"x": 2, "y": 2})
+    page.keyboard.press("r")
+    page.keyboard.press("1")
+    expect(timeline).to_contain_text("Appel à la police")
+
+
 @pytest.mark.parametrize("number", [4, pytest.param(20, marks=pytest.mark.campaign)])
 def test_incidents_are_decided_by_thumb(window: Windows, post_many: Post, number: int) -> None:
     word = f"Pouce{number}"

@@ -9,7 +9,8 @@ const KEYS = {
   x: openReasons,
   u: undo,
   n: () => focus("#note"),
-  a: assign,
+  a: () => further("#assignee"),
+  r: () => further("#police-called"),
   j: () => press(".walk [rel=next]"),
   k: () => press(".walk [rel=prev]"),
 };
@@ -32,11 +33,12 @@ function undo() {
   return true;
 }
 
-function assign() {
-  const further = document.getElementById("review-further");
-  if (!further) return false;
-  further.open = true;
-  return focus("#assignee");
+/** Open the further actions, with the focus on one of them. */
+function further(selector) {
+  const place = document.getElementById("review-further");
+  if (!place) return false;
+  place.open = true;
+  return focus(selector);
 }
 
 /** Open or close the reasons; the last one of the camera has the focus, so that Enter chooses it. */
@@ -48,16 +50,18 @@ function openReasons() {
   return true;
 }
 
-/** Press the reason of a digit, while the reasons are open. */
+/** Press the record of a digit, while one has the focus, or the reason, while the reasons are open. */
 function choose(number) {
-  const button = document.querySelectorAll("#false-alarm[open] button[name=reason]")[number - 1];
+  const records = document.querySelectorAll(".review-records:focus-within button[name=kind]");
+  const reasons = document.querySelectorAll("#false-alarm[open] button[name=reason]");
+  const button = (records.length ? records : reasons)[number - 1];
   button?.click();
   return Boolean(button);
 }
 
 function isFree(target) {
   if (document.querySelector("dialog[open]")) return false;
-  return target === document.body || target.matches("main, html, [data-detail], .inbox-type") || Boolean(target.closest("#false-alarm"));
+  return target === document.body || target.matches("main, html, [data-detail], .inbox-type") || Boolean(target.closest("#false-alarm, .review-records"));
 }
 
 addEventListener(
