@@ -151,7 +151,19 @@ addEventListener("pageshow", (event) => {
   }
 });
 
+// A picture that cannot be loaded, as while the storage is away, leaves its empty frame.
+const BLANK = new URL("../img/blank.svg", import.meta.url).href;
+document.addEventListener("error", ({ target }) => blank(target), true);
+
+function blank(picture) {
+  const isOfList = picture instanceof HTMLImageElement && picture.loading === "lazy";
+  if (isOfList && picture.src !== BLANK) picture.src = BLANK;
+}
+
 enhance(document);
+for (const picture of document.images) {
+  if (picture.complete && !picture.naturalWidth) blank(picture);
+}
 for (const message of document.querySelectorAll("#flashes > [data-flash]")) show(message);
 
 // A frame with the focus inside does not match :focus, so it gets a class.

@@ -12,11 +12,13 @@ const MOST_RECOVERIES = 5;
 const watch = document.getElementById("watch");
 const video = document.getElementById("video");
 const trouble = document.getElementById("trouble");
+const unreachable = document.getElementById("away");
 
 let timer = 0;
 let asking = false;
 let dead = false;
 let broken = false; // a media error that was not recovered from yet
+let away = false; // the server could not read the footage when it was last asked
 let wanted = false; // the viewer pressed play and neither paused nor reached the end
 let recoveries = 0;
 let asked = -Infinity;
@@ -60,8 +62,29 @@ function end(page) {
   document.querySelector("h1").focus();
 }
 
-/** Reload at the position: the network failed, not the link. */
-function recover() {
+/** Return whether the server has the bytes; a media error does not tell why there were none. */
+async function isReachable() {
+  const control = new AbortController();
+  const late = setTimeout(() => control.abort(), PATIENCE);
+  try {
+    const asking = { headers: { Range: "bytes=0-0" }, cache: "no-store", signal: control.signal };
+    const response = await fetch(video.src, asking);
+    return response.status < 500 && response.status !== 429;
+  } catch {
+    return false;
+  } finally {
+    clearTimeout(late);
+  }
+}
+
+/** Reload at the position: the network or the storage failed, not the link. */
+async function recover() {
+  away = !(await isReachable());
+  unreachable.hidden = !away;
+  if (away) {
+    trouble.hidden = true;
+    return;
+  }
   broken = false;
   if (recoveries >= MOST_RECOVERIES) {
     trouble.hidden = true;
@@ -79,7 +102,7 @@ function recover() {
 
 /** Milliseconds until the next poll; null: none until an event. */
 function pauseBefore() {
-  if (broken || (video && !video.paused && !video.ended)) return PLAYING;
+  if (!away && (broken || (video && !video.paused && !video.ended))) return PLAYING;
   if (document.visibilityState !== "visible") return null;
   // Jitter: pages opened together, by one mail to many, do not poll together for ever.
   return video ? STILL * (0.85 + 0.3 * Math.random()) : PLAYING;
@@ -98,8 +121,8 @@ async function check() {
   asking = true;
   asked = performance.now();
   const state = await ask();
-  asking = false;
   if (state && !state.alive) {
+    asking = false;
     end(state.page);
     return;
   }
@@ -107,7 +130,8 @@ async function check() {
     location.reload();
     return;
   }
-  if (state && broken) recover();
+  if (state && broken) await recover();
+  asking = false;
   schedule();
 }
 
@@ -138,7 +162,7 @@ if (video) {
   video.addEventListener("error", () => {
     if (dead || !video.hasAttribute("src")) return;
     broken = true;
-    trouble.hidden = false;
+    trouble.hidden = away;
     check();
   });
 }
