@@ -87,6 +87,7 @@ _REFUSALS: dict[str, LazyString] = {
     "too_large": _("The request is larger than allowed."),
     "storage_full": _("The server’s disk is full; nothing was kept. Try again later, or tell the administrator."),
     "unavailable": _("The server cannot answer right now. Try again in a moment."),
+    "storage_away": _("The storage of the videos cannot be reached right now. Try again in a few minutes."),
     "precondition_failed": _("The video has changed since you last asked for it. Ask again without a condition."),
     "range_not_satisfiable": _("The video is shorter than the part you asked for. Ask for its first bytes to learn its size."),
     "method_not_allowed": _("This address does not accept that method."),

@@ -203,7 +203,7 @@ def handle_errors(app: Flask) -> None:
         db.session.rollback()
         if isinstance(error, NoRoom):
             return refuse("storage_full", 507)
-        return refuse("unavailable", 503)
+        return refuse("unavailable", 503, str(refusal_sentence("storage_away")))
 
     @app.errorhandler(Exception)
     def accident(_error: Exception) -> Response:
