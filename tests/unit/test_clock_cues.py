@@ -63,6 +63,7 @@ _gaps = st.lists(st.tuples(st.floats(0, 500), st.floats(60, 1e6)), max_size=5).m
 
 @given(st.floats(1, 600), _gaps, st.integers(0, 999))
 @example(1.0, [(0.001, 60.0)], 0)
+@example(65.0, [(0.0, 180.663), (2.0, 240.884), (64.998, 300.884)], 118)
 def test_cues_are_right_on_each_side_of_every_gap(
     duration: float, gaps: list[tuple[float, float]], milliseconds: int
 ) -> None:

@@ -62,7 +62,8 @@ def clock(began: datetime, duration: float, gaps: Iterable[tuple[float, float]] 
         moment = began.astimezone(UTC) + timedelta(seconds=start + left_out)
         # Cues begin with the clock's seconds, not the video's.
         into = moment.microsecond / 1e6
-        for number in range(max(math.ceil((end - start + into) / step), 1)):
+        # Rounded, so that no cue begins where the gap does for what floating point adds.
+        for number in range(max(math.ceil(round((end - start + into) / step, 6)), 1)):
             ticks = start - into + number * step
             shown = (moment.replace(microsecond=0) + timedelta(seconds=number * step)).astimezone(
                 began.tzinfo
