@@ -189,6 +189,7 @@ def _templates(app: Flask, config: Config) -> None:
         end_of_span=formats.end_of_span,
         part_of=lambda part: formats.part_of(*part),
         resolution=formats.resolution,
+        breakable=formats.breakable,
         number=formats.number,
         wall_clock=lambda moment: formats.wall_clock(moment, formats.reader_zone()),
         offset_name=lambda moment: formats.offset_name(moment, formats.reader_zone()),

@@ -123,7 +123,7 @@ def test_problems_come_first_and_in_full(people: People, library: Library) -> No
     assert "1 échec<" in _part(french, "counts"), "one is no plural"
     assert "The file is damaged or incomplete" in shown
     assert "None of the images received can be read" in shown
-    assert "To gone@example.com" in shown
+    assert "To gone@example.com" in shown.replace("<wbr>", "")
     assert "550 &lt;b&gt;no such mailbox&lt;/b&gt;" in shown
     assert shown.count(f'href="/incidents/{incident.reference}/"') == 2
 
@@ -161,7 +161,7 @@ def test_links_about_to_expire(people: People, library: Library) -> None:
     video = library.incident(b"x")
     link = library.person_link(video, hours=3, recipient="guard@example.com")
     reference = library.incident_of(video).reference
-    shown = _part(_home(people(Role.ADMIN)), "expiring")
+    shown = _part(_home(people(Role.ADMIN)), "expiring").replace("<wbr>", "")
     for expected in ("guard@example.com", "in 2 h", f"/incidents/{reference}/", "not watched yet"):
         assert expected in shown
     assert f"/links/{link.id}/" in shown

@@ -90,7 +90,9 @@ def test_each_count_is_that_of_the_list_to_which_it_leads(people: People, librar
     _seen(operator, days=1)
     page = _home(operator)
     leads = re.findall(
-        r'<a class="home-risk home-risk-\w+" href="([^"]+)"><strong>(\d+)</strong> <span>([^<]+)',
+        r'<a class="home-risk home-risk-\w+" href="([^"]+)"><strong>(\d+)</strong> '
+        r'<span class="home-risk-words" aria-hidden="true">\w[\w ]+</span>'
+        r'<span class="visually-hidden">([^<]+)',
         page,
     )
     assert [words for _, _, words in leads] == [

@@ -213,3 +213,8 @@ def test_a_zone_is_found_by_its_name_and_its_city(name: str) -> None:
     assert timezones.find_zone(name, "fr") == name
     assert timezones.find_zone(timezones.city_of(name, "fr"), "fr") == name
     assert timezones.find_zone(timezones.city_of(name, "en"), "en") == name
+
+
+def test_an_address_breaks_after_its_signs_and_stays_escaped() -> None:
+    assert formats.breakable("a.b@c-d.example") == "a.<wbr>b@<wbr>c-<wbr>d.<wbr>example"
+    assert formats.breakable("<b>&'@x") == "&lt;b&gt;&amp;&#39;@<wbr>x"

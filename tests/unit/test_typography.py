@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from vigint_web.i18n import formats
-from vigint_web.i18n.typography import first_of_month, mistakes
+from vigint_web.i18n.typography import first_of_month, mistakes, unbroken
 
 _READ_ONLY = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 _MOMENTS = st.integers(631_152_000, 2_145_830_400).map(  # 1990 to 2037
@@ -136,3 +136,33 @@ def test_both_ends_of_a_span_are_to_the_second(app: Flask, start: datetime, seco
 @pytest.mark.parametrize("written", [None, "", "x", "640", "640x", "axb"])
 def test_a_size_that_is_not_known_is_a_dash(written: str | None) -> None:
     assert formats.resolution(written) == "–"
+
+
+@pytest.mark.parametrize(
+    ("written", "shown"),
+    [
+        ("un e-mail, des e-mails", "un e\u2011mail, des e\u2011mails"),
+        ("E-mail address", "E\u2011mail address"),
+        ("une-mailing, rendez-vous, e-mai", "une-mailing, rendez-vous, e-mai"),
+    ],
+)
+def test_no_line_ends_within_e_mail(written: str, shown: str) -> None:
+    assert unbroken(written) == shown
+
+
+_TEMPLATE = (
+    '{{ _("This is not an e-mail address.") }} {{ _("Confirmed by %(who)s", who="my e-mail") }}'
+    '{{ ngettext("%(num)d e-mail", "%(num)d e-mails", 2) }}'
+)
+
+
+@pytest.mark.parametrize("locale", ["fr", "en"])
+def test_pages_show_every_text_unbroken(app: Flask, locale: str) -> None:
+    with app.test_request_context(), force_locale(locale):
+        page = app.jinja_env.from_string(_TEMPLATE).render()
+        text = app.jinja_env.from_string(
+            "{% autoescape false %}" + _TEMPLATE + "{% endautoescape %}"
+        ).render()
+    assert page.count("e\u2011mail") == 2
+    assert "my e-mail" in page, "what a person wrote stays as it is"
+    assert "\u2011" not in text, "the text part of a mail"

@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 
 from babel.dates import TIMEDELTA_UNITS, format_date, format_datetime, format_timedelta
 from flask_babel import format_decimal, format_percent, get_locale, get_timezone, gettext
+from markupsafe import Markup, escape
 
 from vigint_web.clock import utcnow
 from vigint_web.i18n.timezones import offset_of
@@ -18,6 +19,7 @@ _DAY = 86_400
 _DIALECTS = {"en": "en_GB"}
 # A date stays on one line.
 _DATE = f"d{NO_BREAK}MMM{NO_BREAK}yyyy"
+_SIGNS = re.compile(r"([@._+-])(?=\w)")
 
 
 def reader_zone() -> ZoneInfo:
@@ -245,6 +247,11 @@ def resolution(written: str | None) -> str:
     if not (width.isdecimal() and height.isdecimal()):
         return "–"
     return dimensions(int(width), int(height))
+
+
+def breakable(address: str) -> Markup:
+    """Return an address that a narrow line breaks after its signs rather than within a word."""
+    return Markup(_SIGNS.sub(r"\1<wbr>", str(escape(address))))  # noqa: S704 - escaped
 
 
 def part_of(start: float, end: float) -> str:

@@ -7,7 +7,9 @@ import re
 
 NO_BREAK = "\N{NO-BREAK SPACE}"
 _MONTHS = r"(?:janv|févr|mars|avr|mai|juin|juil|août|sept|oct|nov|déc)"
+NO_BREAK_HYPHEN = "\N{NON-BREAKING HYPHEN}"
 _FIRST = re.compile(rf"(?<!\d)1(?=[ \u00a0\u202f]{_MONTHS})")
+_MAIL = re.compile(r"\b(e)-mail", re.IGNORECASE)
 # Code is exempt: a header, a command, an address, a time, a placeholder.
 _CODE = re.compile(
     r"Authorization: Bearer(?: <key>)?|Tus-Resumable: 1\.0\.0|tus 1\.0\.0|Upload-[A-Z]\w+"
@@ -48,6 +50,11 @@ _ENGLISH = {
 def first_of_month(text: str) -> str:
     """Return a French date with 1er for the first day of a month; all others unchanged."""
     return _FIRST.sub("1er", text)
+
+
+def unbroken(text: str) -> str:
+    """Return a text of a page in which no line ends within “e-mail”."""
+    return _MAIL.sub(rf"\1{NO_BREAK_HYPHEN}mail", text)
 
 
 def dimensions(width: int, height: int) -> str:

@@ -168,7 +168,7 @@ def test_administrators_decide_on_the_home_page(
     db.session.commit()
     admin, operator = people(Role.ADMIN), people(Role.OPERATOR)
     for page in ("/", "/outbox/"):
-        assert "3 e-mails et 1 appel à un programme" in admin.browser.get(page).text, page
+        assert "3 e\u2011mails et 1 appel à un programme" in admin.browser.get(page).text, page
     assert "on-hold" not in operator.browser.get("/").text
     for path in ("/outbox/on-hold/send", "/outbox/on-hold/drop"):
         assert operator.post(path).status_code == 403

@@ -3,8 +3,10 @@
 from zoneinfo import ZoneInfo
 
 from flask import Flask, g, has_request_context, request, session
-from flask_babel import get_locale, get_timezone, refresh
+from flask_babel import get_locale, get_timezone, get_translations, refresh
 from flask_login import current_user
+from jinja2 import pass_context
+from jinja2.runtime import Context
 
 from vigint_web.config.config import Config
 from vigint_web.config.values import LOCALES
@@ -12,6 +14,7 @@ from vigint_web.extensions import babel
 from vigint_web.http.base.logged_in import is_logged_in
 from vigint_web.http.security.identity import actor
 from vigint_web.i18n.timezones import is_zone
+from vigint_web.i18n.typography import unbroken
 from vigint_web.services.accounts.sites import common_zone
 
 _FOR_PROGRAMS = ("/api/", "/stream/")
@@ -33,6 +36,21 @@ def own_zone() -> str | None:
         return None
     # An update may remove a name from the time zone database.
     return str(own) if is_zone(own) else None
+
+
+# Sentences for programs, tables and the text parts of mails keep the hyphen of the catalogue.
+def _of_page(context: Context, text: str) -> str:
+    return unbroken(text) if context.eval_ctx.autoescape else text
+
+
+@pass_context
+def _text_of_template(context: Context, one: str) -> str:
+    return _of_page(context, get_translations().ugettext(one))
+
+
+@pass_context
+def _number_of_template(context: Context, one: str, many: str, number: int) -> str:
+    return _of_page(context, get_translations().ungettext(one, many, number))
 
 
 def set_up_locale(app: Flask, config: Config) -> None:
@@ -68,6 +86,10 @@ def set_up_locale(app: Flask, config: Config) -> None:
     app.config["BABEL_DEFAULT_LOCALE"] = "en"  # the language of the message ids
     app.config["BABEL_TRANSLATION_DIRECTORIES"] = "translations"
     babel.init_app(app, locale_selector=language, timezone_selector=zone)
+    app.jinja_env.install_gettext_callables(  # type: ignore[attr-defined]  # of jinja2.ext.i18n
+        gettext=_text_of_template, ngettext=_number_of_template, newstyle=True
+    )
+    app.jinja_env.filters["unbroken"] = unbroken
     app.jinja_env.globals.update(
         current_locale=lambda: str(get_locale()),
         current_zone=lambda: str(get_timezone()),
