@@ -12,7 +12,7 @@ from flask_babel import gettext as _
 from vigint_web.config.config import Config
 from vigint_web.i18n.deliveries import delivery_sentence
 from vigint_web.i18n.formats import day_and_minute, day_and_second
-from vigint_web.i18n.sentences import failure_sentence, risk_words
+from vigint_web.i18n.sentences import failure_sentence, risk_label, risk_words
 from vigint_web.mail.messages import ClipFacts, OutgoingMail, composed
 from vigint_web.mail.sanitize import one_line, paragraphs
 from vigint_web.mail.words import moment_of, place_of, risk_in_words, verification
@@ -163,7 +163,7 @@ def compose_digest(facts: DigestMail, config: Config) -> OutgoingMail:
             "number": number,
             "verified": _("Automatic detection, not verified by a person."),
             "level": facts.risk_level,
-            "risk_in_words": risk_in_words(facts.risk_level),
+            "highest": risk_label(facts.risk_level).lower(),
             "risk": risk,
             "entries": [
                 {
