@@ -8,10 +8,11 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from flask import Flask
+from flask.testing import FlaskClient
 
-from tests.helpers import Clock, Person
+from tests.helpers import Clock, Person, post_incident, renew
 from tests.integration.review.nights import add_incident, plan_of
-from tests.library import ACTOR
+from tests.library import ACTOR, Library
 from vigint_web.extensions import db
 from vigint_web.http.pages.paging import last_night
 from vigint_web.models import AuditEvent, Camera, IncidentState, Role, User
@@ -65,6 +66,32 @@ def test_the_list_of_a_camera(cameras: tuple[Camera, Camera]) -> None:
     assert "ix_incidents_camera" in plan, plan
     assert "Sort" not in plan, plan
     assert "TEMP B-TREE" not in plan, plan
+
+
+@pytest.mark.both_databases(reason="lower case, IN with nulls")
+def test_the_incidents_of_which_an_address_was_told(
+    client: FlaskClient, api_key: str, library: Library
+) -> None:
+    """Alerted with footage or without, or shared with afterwards."""
+    told = []
+    for recipient in ("Garde@example.com", "other@example.com"):
+        facts = {"message": "m", "incident_data": {"incident_type": "Vol"}}
+        posted = post_incident(client, api_key, {**facts, "recipients": [recipient]})
+        told.append(posted["reference"])
+    video = library.incident()
+    library.person_link(video, recipient="garde@example.com")
+    shared = library.incident_of(video).reference
+    renew()
+
+    def found(text: str, actor: Actor = SYSTEM) -> set[str]:
+        return {row.reference for row in IncidentList(actor, IncidentFilter(text)).page().rows}
+
+    assert found("garde@example.com") == found(" GARDE@example.com ") == {told[0], shared}
+    assert found("other@example.com") == {told[1]}
+    assert found("nobody@example.com") == found("arde@example.com") == set()
+    elsewhere = frozenset({sites.get_or_add_site("lyon").id})
+    of_lyon = Actor("lyon@example.com", Role.OPERATOR, site_ids=elsewhere)
+    assert found("garde@example.com", of_lyon) == set()
 
 
 def test_the_page_offers_the_cameras_of_the_reader(

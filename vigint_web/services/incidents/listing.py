@@ -9,7 +9,15 @@ from sqlalchemy.orm import InstrumentedAttribute, aliased, undefer
 
 from vigint_web.clock import utcnow
 from vigint_web.extensions import db
-from vigint_web.models import Camera, Incident, IncidentState, RiskLevel, Site
+from vigint_web.models import (
+    Camera,
+    Incident,
+    IncidentState,
+    Link,
+    Notification,
+    RiskLevel,
+    Site,
+)
 from vigint_web.services.core.actors import Actor
 from vigint_web.services.core.keyset_pagination import (
     PAGE,
@@ -366,10 +374,20 @@ def _simply_met(
     return met
 
 
+def _told_to(address: str, of: type[Incident]) -> list[ColumnElement[bool]]:
+    """Return the conditions that an address was alerted of an incident, or has a link to it."""
+    alerted = select(Notification.incident_id).where(
+        func.lower(Notification.recipient) == address.lower(), Notification.incident_id.is_not(None)
+    )
+    linked = select(Link.video_id).where(Link.recipient.in_({address, address.lower()}))
+    return [of.id.in_(alerted), of.video_id.in_(linked)]
+
+
 def _mentions(text: str, of: type[Incident]) -> ColumnElement[bool]:
     site = select(Site.id).where(contains(text, Site.name))
     camera = select(Camera.id).where(contains(text, Camera.name))
     return or_(
+        *(_told_to(text.strip(), of) if "@" in text else ()),
         contains(text, of.reference, of.incident_type, of.message),
         # The place shown is the detector's name for it, else the site's name.
         contains(text, of.site_name),
