@@ -279,6 +279,11 @@ class TooLarge(VigintError):
 
     code = "too_large"
 
+    def __init__(self, most_bytes: int | None = None) -> None:
+        """Take the limit of files, where that is what was exceeded."""
+        super().__init__(self.code)
+        self.most_bytes = most_bytes
+
 
 class Busy(VigintError):
     """Too many requests are in progress; the same request may be repeated soon."""

@@ -288,8 +288,11 @@ def test_no_fact_refuses_an_upload(
 @pytest.mark.parametrize("settings", [{"VIGINT_MAX_HOSTED_MB": "1"}])
 @ONE_DATABASE
 def test_a_video_beyond_the_limit_is_refused(client: FlaskClient, key: str) -> None:
-    answer = _upload(client, key, b"x" * (1024 * 1024 + 1), {})
-    assert (answer.status_code, answer.get_json()["code"]) == (413, "too_large")
+    # The second is refused by the announced length of its body, before a part is read.
+    for size in (1024 * 1024 + 1, 8 * 1024 * 1024):
+        answer = _upload(client, key, b"x" * size, {})
+        assert (answer.status_code, answer.get_json()["code"]) == (413, "too_large")
+        assert "The size limit is 1 MB per file." in answer.get_json()["error"]
 
 
 def test_verify_tells_until_when_and_why_not(

@@ -244,6 +244,7 @@ def test_a_video_beyond_the_hosting_limit_is_refused(
     answer = post_form(client, api_key, DOCUMENT, video=b"x" * (1024 * 1024 + 1))
     assert (answer.status_code, answer.get_json()["code"]) == (413, "too_large")
     assert "32 MiB" not in answer.get_json()["error"], "that is the limit of JSON"
+    assert "The size limit is 1 MB per file." in answer.get_json()["error"]
     assert not list(config.temp_dir.iterdir())
 
 

@@ -11,6 +11,7 @@ from vigint_web.errors import (
     Invalid,
     Mistake,
     MistakeCode,
+    TooLarge,
     VigintError,
 )
 from vigint_web.i18n.formats import date_and_time
@@ -181,6 +182,9 @@ def error_sentence(error: VigintError) -> str:
     if isinstance(error, AlreadyDecided):
         return first_words(error)
     sentence = str(refusal_sentence(error.code))
+    if isinstance(error, TooLarge) and error.most_bytes is not None:
+        limit = Mistake(MistakeCode.SIZE_LIMIT, None, {"number": error.most_bytes // 1048576})
+        return f"{sentence} {mistake_sentence(limit)}"
     return sentence % error.facts if error.facts else sentence
 
 

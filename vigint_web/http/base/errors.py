@@ -11,11 +11,20 @@ from flask_wtf.csrf import CSRFError
 from sqlalchemy.exc import DataError, OperationalError
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, RequestEntityTooLarge
 
-from vigint_web.errors import Conflict, Invalid, LinkRefused, Malformed, NotFound, VigintError
+from vigint_web.errors import (
+    Conflict,
+    Invalid,
+    LinkRefused,
+    Malformed,
+    NotFound,
+    TooLarge,
+    VigintError,
+)
 from vigint_web.extensions import db
 from vigint_web.http.base.logged_in import is_logged_in
 from vigint_web.i18n.refusals import error_sentence
 from vigint_web.i18n.sentences import refusal_sentence
+from vigint_web.services.core.runtime import config
 from vigint_web.services.core.transactions import is_disk_full
 from vigint_web.storage import NoRoom, StorageError
 
@@ -178,6 +187,8 @@ def handle_errors(app: Flask) -> None:
                 "The document is larger than 32 MiB. Send the images as multipart parts instead."
             )
             return refuse(code, status, sentence)
+        if too_large and wants_json() and (request.content_length or 0) > config().max_hosted_bytes:
+            return answer_to(TooLarge(config().max_hosted_bytes))
         answer = refuse(code, status)
         if isinstance(error, MethodNotAllowed) and error.valid_methods:
             answer.headers["Allow"] = ", ".join(sorted(error.valid_methods))

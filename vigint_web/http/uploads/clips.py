@@ -30,7 +30,7 @@ def save_clip(part: FilePart) -> Footage:
         raise
     if saved.too_large:
         draft.unlink(missing_ok=True)
-        raise TooLarge
+        raise TooLarge(config().max_hosted_bytes)
     suffix = storage_suffix(part.filename)
     return Footage(
         draft=draft,

@@ -77,7 +77,7 @@ def begin(actor: Actor, announced: Announced) -> Upload:
     if announced.length == 0:
         raise EmptyFile
     if announced.length > config().max_upload_bytes:
-        raise TooLarge
+        raise TooLarge(config().max_upload_bytes)
     refused = name_refusal(announced.filename)
     if refused is not None:
         raise FileRefused(refused, config().max_upload_bytes // 1048576)
