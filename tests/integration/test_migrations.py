@@ -13,12 +13,13 @@ from alembic.config import Config as AlembicConfig
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from flask import Flask
-from sqlalchemy import ForeignKeyConstraint, UniqueConstraint, inspect
+from sqlalchemy import Engine, ForeignKeyConstraint, UniqueConstraint, inspect, text
 
 import vigint_web
 from tests.functional.installation import clean_environment
-from tests.functional.processes import PATIENCE_SECONDS
+from tests.functional.processes import PATIENCE_SECONDS, wait_until
 from tests.helpers import close_pool
+from tests.postgresql import PostgreSQL
 from vigint_web import create_app
 from vigint_web.config.config import load_config
 from vigint_web.extensions import Base, db
@@ -30,6 +31,8 @@ from vigint_web.services.links.links import mint_link
 
 pytestmark = pytest.mark.both_databases(reason="migrations")
 
+# The first of several revisions that change tables which every process reads.
+_BEFORE = "0020"
 FOLDER = Path(vigint_web.__file__).parent / "migrations"
 
 
@@ -142,3 +145,51 @@ def test_the_id_of_a_deleted_row_never_comes_back(app: Flask) -> None:
             session.delete(video)
     assert made[0][0] < made[1][0]
     assert made[0][1] < made[1][1]
+
+
+def test_a_process_at_work_is_waited_for_and_never_ended(
+    postgresql_server: PostgreSQL, tmp_path: Path
+) -> None:
+    """It reads one table, and then all others, in a transaction that began before."""
+    with postgresql_server.database("while_at_work") as url:
+        given = {"VIGINT_DATA_DIR": str(tmp_path), "VIGINT_DATABASE_URL": url}
+        app = create_app(load_config(given))
+        with app.app_context():
+            flask_migrate.upgrade(revision=_BEFORE)
+            tables = inspect(db.engine).get_table_names()
+            with db.engine.connect() as at_work:
+                at_work.execute(text("SELECT count(*) FROM links"))
+                start = subprocess.Popen(
+                    [sys.executable, "-m", "vigint_web", "migrate"],
+                    cwd=FOLDER.parents[1],
+                    env=clean_environment(tmp_path, **given),
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.STDOUT,
+                    text=True,
+                )
+                wait_until(lambda: _waits_for_a_lock(db.engine), "a migration that waits")
+                for table in tables:
+                    at_work.execute(text(f"SELECT count(*) FROM {table}"))  # noqa: S608 - no input
+                at_work.commit()
+            output = start.communicate(timeout=PATIENCE_SECONDS)[0]
+            assert start.returncode == 0, output
+            assert _revision(db.engine) == _newest()
+            close_pool(db.engine)
+
+
+def _waits_for_a_lock(engine: Engine) -> bool:
+    with engine.connect() as connection:
+        asked = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+        return bool(connection.scalar(text(asked)))
+
+
+def _revision(engine: Engine) -> str | None:
+    with engine.connect() as connection:
+        return MigrationContext.configure(connection).get_current_revision()
+
+
+def _newest() -> str | None:
+    config = AlembicConfig()
+    config.set_main_option("script_location", str(FOLDER))
+    return ScriptDirectory.from_config(config).get_current_head()
