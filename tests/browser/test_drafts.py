@@ -39,7 +39,7 @@ def test_a_note_sent_after_the_session_ended_is_not_lost(
     page.route(re.compile("/(live|arrivals)"), lambda route: route.fulfill(status=304))
     page.context.clear_cookies()
     page.locator("[data-part=note] button[type=submit]").click()
-    page.wait_for_load_state()
+    page.wait_for_url("**/login**")
     page.context.add_cookies(
         [{"name": c["name"], "value": c["value"], "url": vigint.url} for c in session]
     )
