@@ -1,25 +1,21 @@
-"""Compare an alert, from its POST to its mail, with ffmpeg alone on the same frames.
+"""Alerts from POST to mail, against ffmpeg alone on the same frames.
 
-    .venv/bin/python -m bench.alert_latency [--repeats N] [--quick] [--json FILE]
-
-Starts an installation of its own as `vigint up` does by default, with a mail server that counts
+Starts an installation of its own as `vigint up` does by default, with a mail server that records
 arrivals, and posts incidents one after the other; between them it runs the same binary of ffmpeg
-with the arguments that the product uses. Prints medians and quartiles, in milliseconds, of the
-elapsed time and of the CPU time of all processes of the installation, and the ratios to ffmpeg.
+with the arguments that the product uses. CPU time is that of all processes of the installation,
+without what it uses idle.
 """
 
 import argparse
 import base64
-import json
-import logging
 import os
-import statistics
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from threading import Condition
 from typing import Any, NamedTuple
@@ -27,8 +23,9 @@ from typing import Any, NamedTuple
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
+from bench.measuring import BenchmarkError, Comparison, in_turns
+from bench.processes import cpu_of, installed
 from tests.functional.installation import Installation
-from tests.functional.processes import descendants_of
 from tests.ports import free_port
 from vigint_web.media.frames import find_picture
 from vigint_web.media.incident import FrameRef, encode_frames
@@ -36,30 +33,35 @@ from vigint_web.media.runner import Completed, Runner
 from vigint_web.media.tools import find_tools, quick_tools
 
 _INTERVAL = 0.1  # seconds from frame to frame
-_TICKS = os.sysconf("SC_CLK_TCK")
 _PATIENCE = 120.0
 
 
 class Work(NamedTuple):
-    """What is posted: a name, the number of frames and their size."""
+    """What is posted: the number of frames, their size, and how often."""
 
-    name: str
     frames: int
     size: str
     repeats: int
 
+    @property
+    def name(self) -> str:
+        """Return what the rows are called."""
+        return f"{self.frames} frames {self.size}"
+
 
 _WORKS = (
-    Work("40 frames 640x480", 40, "640x480", 11),
-    Work("250 frames 1920x1080", 250, "1920x1080", 3),
+    Work(40, "640x480", 11),
+    Work(250, "1920x1080", 3),
 )
+_QUICK = (Work(10, "320x240", 1),)
 
 
 class Sample(NamedTuple):
-    """One measurement, in seconds."""
+    """One measurement, in milliseconds."""
 
     elapsed: float
     cpu: float
+    post: float = 0.0
 
 
 class _Recorded(Exception):
@@ -96,7 +98,7 @@ class _Arrivals:
         """Return when the mail of this number arrived."""
         with self.changed:
             if not self.changed.wait_for(lambda: len(self.times) >= count, _PATIENCE):
-                raise SystemExit(f"no mail arrived within {_PATIENCE:.0f} s")
+                raise BenchmarkError(f"no mail arrived within {_PATIENCE:.0f} s")
             return self.times[count - 1]
 
 
@@ -114,7 +116,7 @@ def draw(work: Work) -> list[bytes]:
     ).stdout  # fmt: skip
     pictures = [b"\xff\xd8\xff" + one for one in drawn.split(b"\xff\xd8\xff")[1:]]
     if len(pictures) != work.frames:
-        raise SystemExit(f"{len(pictures)} pictures instead of {work.frames}")
+        raise BenchmarkError(f"{len(pictures)} pictures instead of {work.frames}")
     return pictures
 
 
@@ -136,19 +138,8 @@ def bare(command: list[str], given: bytes) -> Sample:
     subprocess.run(command, input=given, check=True, stdout=subprocess.DEVNULL)
     elapsed, after = time.monotonic() - began, os.times()
     cpu = after.children_user + after.children_system
-    return Sample(elapsed, cpu - before.children_user - before.children_system)
-
-
-def cpu_of(pid: int) -> float:
-    """Return the CPU seconds of a process and all below it, ended ones included."""
-    total = 0
-    for one in [pid, *descendants_of(pid)]:
-        try:
-            fields = Path(f"/proc/{one}/stat").read_text().rpartition(")")[2].split()
-        except OSError:
-            continue
-        total += sum(map(int, fields[11:15]))
-    return total / _TICKS
+    cpu -= before.children_user + before.children_system
+    return Sample(1000 * elapsed, 1000 * cpu)
 
 
 def idle_cpu(vigint: Installation, seconds: float) -> float:
@@ -158,105 +149,74 @@ def idle_cpu(vigint: Installation, seconds: float) -> float:
     return (cpu_of(vigint.pid) - before) / seconds
 
 
-def alert(
-    vigint: Installation, document: dict[str, Any], arrivals: _Arrivals, idle: float
-) -> tuple[Sample, float]:
-    """Measure an alert; return also how long its POST took."""
-    expected = len(arrivals.times) + 1
+def alert(vigint: Installation, frames: list[str], arrivals: _Arrivals, idle: float) -> Sample:
+    """Measure an alert."""
+    expected, now = len(arrivals.times) + 1, time.time()
+    document = {
+        "message": f"Test {expected}",
+        "incident_data": {"incident_type": "Intrusion", "risk_level": "HIGH"},
+        "frames": [
+            {"frame_data": frame, "timestamp": now - (len(frames) - at) * _INTERVAL}
+            for at, frame in enumerate(frames)
+        ],
+    }
     before, began = cpu_of(vigint.pid), time.monotonic()
     accepted = vigint.post(document)
     posted = time.monotonic() - began
     elapsed = arrivals.wait_for(expected) - began
     ended = vigint.finished(accepted)
     if ended["state"] != "ready":
-        raise SystemExit(f"the incident has no video: {ended['error']}")
+        raise BenchmarkError(f"the incident has no video: {ended['error']}")
     time.sleep(0.5)  # what is done after the mail belongs to its CPU time
     busy = time.monotonic() - began
-    return Sample(elapsed, cpu_of(vigint.pid) - before - idle * busy), posted
+    cpu = cpu_of(vigint.pid) - before - idle * busy
+    return Sample(1000 * elapsed, 1000 * cpu, 1000 * posted)
 
 
-def measure(work: Work, vigint: Installation, arrivals: _Arrivals) -> dict[str, Any]:
+def measure(
+    work: Work, vigint: Installation, arrivals: _Arrivals, *, warm_up: int
+) -> Iterator[Comparison]:
     """Measure one kind of alert and ffmpeg in turns."""
     pictures = draw(work)
     with tempfile.TemporaryDirectory() as folder:
         command, given = arguments_for(pictures, Path(folder))
         frames = [base64.b64encode(one).decode() for one in pictures]
-        idle = idle_cpu(vigint, 3.0)
-        ours, peers, posts = [], [], []
-        for number in range(work.repeats + 1):
-            now = time.time()
-            document = {
-                "message": f"Test {number}",
-                "incident_data": {"incident_type": "Intrusion", "risk_level": "HIGH"},
-                "frames": [
-                    {"frame_data": frame, "timestamp": now - (len(frames) - at) * _INTERVAL}
-                    for at, frame in enumerate(frames)
-                ],
-            }
-            peer = bare(command, given)
-            sample, posted = alert(vigint, document, arrivals, idle)
-            if number:  # the first one of each warms up
-                ours.append(sample)
-                peers.append(peer)
-                posts.append(posted)
-    return {
-        "work": work.name,
-        "post": _spread(posts),
-        "elapsed": _spread([one.elapsed for one in ours]),
-        "cpu": _spread([one.cpu for one in ours]),
-        "bare elapsed": _spread([one.elapsed for one in peers]),
-        "bare cpu": _spread([one.cpu for one in peers]),
-    }
+        idle = idle_cpu(vigint, 3.0 if warm_up else 0.5)
+        turns = {
+            "bare": partial(bare, command, given),
+            "ours": partial(alert, vigint, frames, arrivals, idle),
+        }
+        found = in_turns(turns, work.repeats, warm_up=warm_up)
+    ours, peers = found["ours"], found["bare"]
+    yield Comparison(f"{work.name}: POST", "ms", [one.post for one in ours])
+    yield Comparison(
+        f"{work.name}: POST to mail", "ms",
+        [one.elapsed for one in ours], [one.elapsed for one in peers],
+    )  # fmt: skip
+    yield Comparison(
+        f"{work.name}: all work", "ms CPU", [one.cpu for one in ours], [one.cpu for one in peers]
+    )
 
 
-def _spread(values: Sequence[float]) -> dict[str, float]:
-    low, _, high = statistics.quantiles(values, n=4) if len(values) > 1 else [values[0]] * 3
-    return {"median": statistics.median(values), "low": low, "high": high}
+def add_options(parser: argparse._ActionsContainer) -> None:
+    """Add the options of this benchmark."""
+    parser.add_argument("--repeats", type=int, help="instead of a number for each kind of alert")
 
 
-def main() -> None:
-    """Measure and print."""
-    options = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
-    options.add_argument("--repeats", type=int, help="instead of a number for each work")
-    options.add_argument("--quick", action="store_true", help="only show that it runs")
-    options.add_argument("--json", type=Path, help="write the figures here too")
-    chosen = options.parse_args()
-    works = _WORKS[:1] if chosen.quick else _WORKS
-    repeats = 2 if chosen.quick else chosen.repeats
-    logging.getLogger("mail.log").setLevel(logging.WARNING)
-    arrivals, results = _Arrivals(), []
+def run(asked: argparse.Namespace) -> Iterator[Comparison]:
+    """Measure each kind of alert."""
+    arrivals = _Arrivals()
     server = Controller(arrivals, "127.0.0.1", free_port())
     server.start()
-    with tempfile.TemporaryDirectory() as folder:
-        mail = {"VIGINT_SMTP_SERVER": "127.0.0.1", "VIGINT_SMTP_PORT": str(server.port)}
-        more = {"VIGINT_SMTP_TO": "garde@example.com", "VIGINT_SMTP_FROM": "vigint@example.com"}
-        vigint = Installation(Path(folder), **mail, **more, VIGINT_SMTP_USE_TLS="no")
-        try:
-            vigint.start()
-            vigint.people()
-            for work in works:
-                shown = measure(work._replace(repeats=repeats or work.repeats), vigint, arrivals)
-                results.append(shown)
-                _print(shown)
-        finally:
-            vigint.end()
-            server.stop()
-    if chosen.json:
-        chosen.json.write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
-
-
-def _print(shown: dict[str, Any]) -> None:
-    print(shown["work"])
-    for name in ("post", "elapsed", "cpu", "bare elapsed", "bare cpu"):
-        value = shown[name]
-        print(
-            f"  {name:13} {value['median'] * 1000:8.0f} ms"
-            f"  ({value['low'] * 1000:.0f} to {value['high'] * 1000:.0f})"
-        )
-    for name in ("elapsed", "cpu"):
-        ratio = shown[name]["median"] / shown[f"bare {name}"]["median"]
-        print(f"  {name} to ffmpeg alone: {ratio:.2f} x")
-
-
-if __name__ == "__main__":
-    main()
+    mail = {
+        "VIGINT_SMTP_SERVER": "127.0.0.1", "VIGINT_SMTP_PORT": str(server.port),
+        "VIGINT_SMTP_TO": "garde@example.com", "VIGINT_SMTP_FROM": "vigint@example.com",
+        "VIGINT_SMTP_USE_TLS": "no",
+    }  # fmt: skip
+    try:
+        with installed(**mail) as vigint:
+            for work in _QUICK if asked.quick else _WORKS:
+                repeated = work._replace(repeats=asked.repeats or work.repeats)
+                yield from measure(repeated, vigint, arrivals, warm_up=0 if asked.quick else 1)
+    finally:
+        server.stop()

@@ -1,36 +1,37 @@
-"""Compare the pages of incidents with 100,000 of them with the same pages with 1,000.
-
-    .venv/bin/python -m bench.incident_pages [--rows N] [--tests N] [--database URL --other URL]
+"""Pages of incidents with 100,000 of them, against the same pages with 1,000.
 
 Fills two databases of its own (SQLite in temporary folders, or the two empty PostgreSQL databases
-of the URLs), then prints, for each page and reader, the CPU time of this process and the ratio. The
-time that PostgreSQL itself takes is part of the elapsed time, which is printed too. Times are the
-fastest of several, in milliseconds. With `--tests`, that many test alerts are added to the larger
-database, half of them among the incidents, half after the last one, and 1 in 100 of them to the
-other.
+of the URLs) and asks both for the same in turn. CPU time is that of this process; the elapsed time,
+shown for PostgreSQL, has that of the server too. With `--tests`, that many test alerts are added to
+the larger database, half of them among the incidents, half after the last one, and 1 in 100 of them
+to the other.
 """
 
 import argparse
 import random
-import re
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from functools import partial
+from pathlib import Path
 from typing import Any
 
-import flask_migrate
-from flask import Flask
-from flask.testing import FlaskClient
-from sqlalchemy import insert, text
+from sqlalchemy import insert, update
 
-from vigint_web import create_app
+from bench.databases import (
+    add_database_options,
+    cpu_ms,
+    gather_statistics,
+    migrated,
+    read,
+    signed_in,
+)
+from bench.measuring import BenchmarkError, Comparison, in_turns
 from vigint_web.clock import utcnow
-from vigint_web.config.config import load_config
-from vigint_web.extensions import db
-from vigint_web.models import Incident, IncidentState, RiskLevel, Role, Scope
-from vigint_web.services.accounts import api_keys, cameras, sites, users
+from vigint_web.models import Incident, IncidentState, RiskLevel, Role, Scope, User
+from vigint_web.services.accounts import api_keys, cameras, sites
 from vigint_web.services.core.actors import SYSTEM
 from vigint_web.services.core.keyset_pagination import SORTED_TOP
 from vigint_web.services.core.transactions import transaction
@@ -41,7 +42,9 @@ _BATCH = 5000
 _REPEATS = 7
 _SITES = 5
 _FEW = 1000
-_PASSWORD = "correct horse battery staple"  # noqa: S105 - of a database that is deleted
+_QUICK = 2000
+_LIMIT = 1.5
+_SLACK = 1.0  # milliseconds: less than what such a measurement varies by
 # `deep` is the middle of the list.
 _PAGES = {
     "inbox": "/incidents/",
@@ -130,88 +133,69 @@ def _fill(total: int, tests: int) -> None:
     last = 0
     while (last := count_again(last)) > 0:
         pass
-    with db.engine.connect() as connection:
-        if db.engine.dialect.name == "postgresql":
-            automatic = connection.execution_options(isolation_level="AUTOCOMMIT")
-            automatic.execute(text("VACUUM ANALYZE"))
+    gather_statistics()
 
 
-def _reader(app: Flask, role: Role) -> FlaskClient:
-    """Return the browser of a new user; an operator has the first site."""
-    email = f"{role.value}@example.com"
-    with app.app_context(), transaction():
-        # Home counts what arrived since then.
-        user = users.create_user(SYSTEM, email, _PASSWORD, role)
-        user.list_seen_at = utcnow() - timedelta(days=1)
-    browser = app.test_client()
-    token = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', browser.get("/login").text)
-    form = {"csrf_token": token and token[1], "email": email, "password": _PASSWORD}
-    if browser.post("/login", data=form).status_code != 302:
-        raise SystemExit("the login was refused")
-    return browser
-
-
-def _best(ask: Callable[[], Any]) -> tuple[float, float]:
-    """Return the shortest CPU time and elapsed time of several runs, in milliseconds."""
-    busy, elapsed = [], []
-    for _ in range(_REPEATS):
-        began, clock = time.process_time(), time.perf_counter()
-        answer = ask()
-        busy.append(1000 * (time.process_time() - began))
-        elapsed.append(1000 * (time.perf_counter() - clock))
-        if answer.status_code != 200:
-            raise SystemExit(f"a page was refused: {answer.status}")
-    return min(busy), min(elapsed)
-
-
-def _measure(total: int, tests: int, url: str | None) -> dict[tuple[str, str], tuple[float, float]]:
-    """Fill a database; return the times by page and reader."""
-    with tempfile.TemporaryDirectory() as folder:
-        settings = {"VIGINT_DATA_DIR": folder, "VIGINT_BASE_URL": "http://localhost"}
-        app = create_app(load_config(settings | ({"VIGINT_DATABASE_URL": url} if url else {})))
+@contextmanager
+def _questions(
+    total: int, tests: int, folder: Path, url: str | None, roles: Sequence[Role]
+) -> Iterator[dict[str, Callable[[], None]]]:
+    """Fill a database; yield what is asked of it, by page and reader."""
+    with migrated(folder, url) as app:
         with app.app_context():
-            flask_migrate.upgrade()
             _fill(total, tests)
-            listed = IncidentList(SYSTEM, IncidentFilter())
             halfway = IncidentFilter(until=utcnow() - timedelta(minutes=5 * total // 2))
             deep = IncidentList(SYSTEM, halfway).marks(SORTED_TOP, 1).rows[0]
             key = api_keys.create_api_key(SYSTEM, "reader", sites.default_site(), {Scope.READ})
-            if listed.count() < min(total, 1000):
-                raise SystemExit("the database was not filled")
-        readers = {role.value: _reader(app, role) for role in (Role.ADMIN, Role.OPERATOR)}
-        found = {
-            (name, who): _best(partial(browser.get, address.format(deep=deep, since=total - 50)))
-            for who, browser in readers.items()
-            for name, address in _PAGES.items()
-        }
-        program, given = app.test_client(), {"X-API-Key": key}
+            if IncidentList(SYSTEM, IncidentFilter()).count() < min(total, 1000):
+                raise BenchmarkError("the database was not filled")
+        questions: dict[str, Callable[[], None]] = {}
+        for role in roles:
+            browser = signed_in(app, role)
+            for name, address in _PAGES.items():
+                asked = address.format(deep=deep, since=total - 50)
+                questions[f"{name}, {role.value}"] = partial(read, browser, asked)
+        with app.app_context(), transaction() as session:
+            # Home counts what arrived since then.
+            session.execute(update(User).values(list_seen_at=utcnow() - timedelta(days=1)))
+        program = app.test_client()
         for name, address in _OF_PROGRAMS.items():
-            found[name, "key"] = _best(partial(program.get, address, headers=given))
-        with app.app_context():
-            db.session.remove()
-            db.engine.dispose()
-        return found
+            questions[f"{name}, key"] = partial(read, program, address, {"X-API-Key": key})
+        yield questions
 
 
-def main() -> None:
-    """Fill both databases, measure, and print the ratios."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--rows", type=int, default=100_000)
-    parser.add_argument("--tests", type=int, default=0)
-    parser.add_argument("--database", help="of an empty PostgreSQL database; SQLite otherwise")
-    parser.add_argument("--other", help="of another one, for the 1,000 incidents")
-    asked = parser.parse_args()
-    few = _measure(_FEW, asked.tests // 100, asked.other)
-    many = _measure(asked.rows, asked.tests, asked.database)
-    head = f"with {asked.rows}"
-    print(f"{'page':12}{'reader':10}{'CPU ms':>8}{head:>12}{'ratio':>8}{'elapsed':>9}")
-    for (name, who), (busy, elapsed) in few.items():
-        busy_many, elapsed_many = many[name, who]
-        print(
-            f"{name:12}{who:10}{busy:8.1f}{busy_many:12.1f}{busy_many / busy:7.2f}x"
-            f"{elapsed_many / elapsed:8.2f}x"
-        )
+def _times(ask: Callable[[], None]) -> tuple[float, float]:
+    """Return the CPU time of this process and the elapsed time, in milliseconds."""
+    clock = time.perf_counter()
+    busy = cpu_ms(ask)
+    return busy, 1000 * (time.perf_counter() - clock)
 
 
-if __name__ == "__main__":
-    main()
+def add_options(parser: argparse._ActionsContainer) -> None:
+    """Add the options of this benchmark."""
+    add_database_options(parser)
+    parser.add_argument("--tests", type=int, default=0, help="number of test alerts")
+    parser.add_argument("--other", help="URL of another one, for the 1,000 incidents")
+
+
+def run(asked: argparse.Namespace) -> Iterator[Comparison]:
+    """Fill both databases and ask them in turn."""
+    rows, rounds, warm_up = (_QUICK, 1, 0) if asked.quick else (asked.rows, _REPEATS, 1)
+    # The pages are the same for both.
+    roles = (Role.ADMIN,) if asked.quick else (Role.ADMIN, Role.OPERATOR)
+    if asked.database and not asked.other:
+        raise BenchmarkError("--database needs --other, for the 1,000 incidents")
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        _questions(_FEW, asked.tests // 100, Path(folder) / "few", asked.other, roles) as few,
+        _questions(rows, asked.tests, Path(folder) / "many", asked.database, roles) as many,
+    ):
+        for name in few:
+            turns = {"few": partial(_times, few[name]), "many": partial(_times, many[name])}
+            found = in_turns(turns, rounds, warm_up=warm_up)
+            busy, elapsed = (
+                {size: [one[at] for one in times] for size, times in found.items()} for at in (0, 1)
+            )
+            yield Comparison(name, "ms CPU", busy["many"], busy["few"], _LIMIT, _SLACK)
+            if asked.database:
+                yield Comparison(name, "ms", elapsed["many"], elapsed["few"])

@@ -1,24 +1,16 @@
-"""Compare lists, counts, searches and periodic work in a large database with those in a small one.
-
-    .venv/bin/python -m bench.lists [--rows N …] [--postgresql | --server URL] [--only WORD …]
-        [--keep FOLDER] [--json FILE] [--quick]
+"""Lists, counts, searches and periodic work in a large database, against a small one.
 
 Fills a database of 1,000 rows of each table and one of each larger number (SQLite, or databases of
-a PostgreSQL server: one of its own, which needs what the tests need, or that of the URL), asks each
-for the same in turn, and prints CPU times in milliseconds and their ratio to the first. A time is
-that of this process and of the server processes that work for it, the least of several. Kept
-databases (`--keep`, or those of `--server`) are used again. Ends with status 1 if something takes
-longer than it may.
+a PostgreSQL server: one of its own, which needs what the tests need, or that of the URL) and asks
+each for the same in turn. A time is that of this process and of the server processes that work for
+it. Kept databases (`--keep`, or those of `--server`) are used again.
 """
 
 import argparse
-import json
-import logging
-import re
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -26,20 +18,18 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import flask_migrate
 import psycopg
 from flask import Flask
-from flask.testing import FlaskClient
 from prometheus_client import generate_latest
 from sqlalchemy import event, make_url, select
 
+from bench.databases import cpu_ms, migrated, read, signed_in
+from bench.measuring import Comparison, in_turns
 from bench.rows import fill
-from vigint_web import create_app
 from vigint_web.clock import utcnow
-from vigint_web.config.config import load_config
 from vigint_web.extensions import db
-from vigint_web.models import Incident, Role, Scope, User
-from vigint_web.services.accounts import api_keys, sites, users
+from vigint_web.models import Incident, Role, Scope
+from vigint_web.services.accounts import api_keys, sites
 from vigint_web.services.core.actors import SYSTEM
 from vigint_web.services.core.keyset_pagination import SORTED_TOP
 from vigint_web.services.incidents.listing import IncidentFilter, IncidentList
@@ -50,9 +40,9 @@ from vigint_web.services.retention.purge import purge_due
 from vigint_web.services.videos.late_files import copy_late_files
 from vigint_web.services.videos.totals import stored_bytes
 
-_FEW = 1000
+_FEW, _FEW_QUICK = 1000, 200
 _LISTS, _SEARCHES = 1.5, 2.0
-_PASSWORD = "correct horse battery staple"  # noqa: S105 - of a database that is deleted
+_SLACK = 1.0  # milliseconds: less than what such a measurement varies by
 _SITE = "/incidents/?site=1"
 # `deep` is the middle of the list.
 _PAGES = {
@@ -101,7 +91,6 @@ _OF_PROGRAMS = {
     "incidents": "/api/v1/incidents",
     "incidents, 200": "/api/v1/incidents?limit=200",
     "incidents, new": "/api/v1/incidents?state=new",
-    "incidents, a risk": "/api/v1/incidents?risk=HIGH",
     "incidents, tests": "/api/v1/incidents?test=true",
     "links": "/api/v1/links",
     "links, revoked": "/api/v1/links?state=revoked",
@@ -121,9 +110,8 @@ class Subject:
 
     def cost(self, name: tuple[str, str]) -> float:
         """Ask once; return the CPU time of it, in milliseconds."""
-        began, served = time.process_time(), self._served()
-        self.questions[name]()
-        return 1000 * (time.process_time() - began) + self._served() - served
+        served = self._served()
+        return cpu_ms(self.questions[name]) + self._served() - served
 
     def _served(self) -> float:
         """Return the CPU time of the server's processes that have worked for this one."""
@@ -145,37 +133,45 @@ def _steps() -> dict[str, Callable[[], Any]]:
 
 
 @contextmanager
-def _subject(rows: int, folder: Path, url: str | None) -> Iterator[Subject]:
+def _subject(rows: int, folder: Path, url: str | None, roles: Sequence[Role]) -> Iterator[Subject]:
     """Open the database of so many rows, filled if it is empty."""
-    settings = {"VIGINT_DATA_DIR": str(folder), "VIGINT_BASE_URL": "http://localhost"}
-    app = create_app(load_config(settings | ({"VIGINT_DATABASE_URL": url} if url else {})))
-    subject = Subject(rows, app)
-    with app.app_context():
-        event.listen(db.engine, "connect", partial(_remember_server, subject))
-        flask_migrate.upgrade()
-        if db.session.scalar(select(Incident.id).limit(1)) is None:
-            began = time.monotonic()
-            fill(rows)
-            print(f"{rows} rows: {time.monotonic() - began:.0f} s", file=sys.stderr)
-        listed = IncidentList(SYSTEM, IncidentFilter(until=utcnow() - timedelta(days=180)))
-        deep = listed.marks(SORTED_TOP, 1).rows[0]
-        key = api_keys.create_api_key(SYSTEM, "reader", sites.default_site(), {Scope.READ})
-        db.session.commit()
-    for role in (Role.ADMIN, Role.OPERATOR):
-        browser = _reader(app, role)
+    with migrated(folder, url) as app:
+        subject = Subject(rows, app)
+        with app.app_context():
+            event.listen(db.engine, "connect", partial(_remember_server, subject))
+            db.engine.dispose()
+            deep, key = _filled(rows)
+        _ask_of(subject, deep, key, roles)
+        yield subject
+
+
+def _filled(rows: int) -> tuple[str, str]:
+    """Fill a database if it is empty; return the middle of the list of incidents and a key."""
+    if db.session.scalar(select(Incident.id).limit(1)) is None:
+        began = time.monotonic()
+        fill(rows)
+        print(f"{rows} rows: {time.monotonic() - began:.0f} s", file=sys.stderr)
+    listed = IncidentList(SYSTEM, IncidentFilter(until=utcnow() - timedelta(days=180)))
+    deep = listed.marks(SORTED_TOP, 1).rows[0]
+    key = api_keys.create_api_key(SYSTEM, "reader", sites.default_site(), {Scope.READ})
+    db.session.commit()
+    return str(deep), key
+
+
+def _ask_of(subject: Subject, deep: str, key: str, roles: Sequence[Role]) -> None:
+    """Add everything that is asked."""
+    app = subject.app
+    for role in roles:
+        browser = signed_in(app, role)
         pages = _PAGES | (_OF_ADMINISTRATORS if role == Role.ADMIN else {})
         for name, address in pages.items():
-            question = partial(_read, browser, address.format(deep=deep), {})
+            question = partial(read, browser, address.format(deep=deep))
             subject.questions[name, role.value] = question
     for name, address in _OF_PROGRAMS.items():
-        question = partial(_read, app.test_client(), address, {"X-API-Key": key})
+        question = partial(read, app.test_client(), address, {"X-API-Key": key})
         subject.questions[name, "key"] = question
     for name, step in _steps().items():
         subject.questions[name, "–"] = partial(_run, app, step)
-    yield subject
-    with app.app_context():
-        db.session.remove()
-        db.engine.dispose()
 
 
 def _remember_server(subject: Subject, connection: Any, _record: Any) -> None:
@@ -184,26 +180,6 @@ def _remember_server(subject: Subject, connection: Any, _record: Any) -> None:
         # Its workers are further processes, whose time would be missing.
         connection.execute("SET max_parallel_workers_per_gather = 0")
         connection.commit()
-
-
-def _reader(app: Flask, role: Role) -> FlaskClient:
-    """Return the browser of a user; an operator has the first site."""
-    email = f"{role.value}@example.com"
-    with app.app_context():
-        if db.session.scalar(select(User.id).where(User.email == email)) is None:
-            users.create_user(SYSTEM, email, _PASSWORD, role)
-    browser = app.test_client()
-    token = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', browser.get("/login").text)
-    form = {"csrf_token": token and token[1], "email": email, "password": _PASSWORD}
-    if browser.post("/login", data=form).status_code != 302:
-        raise SystemExit("the login was refused")
-    return browser
-
-
-def _read(browser: FlaskClient, address: str, headers: dict[str, str]) -> None:
-    answer = browser.get(address, headers=headers)
-    if answer.status_code != 200:
-        raise SystemExit(f"{address} was refused: {answer.status}")
 
 
 def _run(app: Flask, step: Callable[[], Any]) -> None:
@@ -222,12 +198,14 @@ def _databases(asked: argparse.Namespace) -> Iterator[list[Subject]]:
             from tests.postgresql import postgresql
 
             server = stack.enter_context(postgresql()).url("postgres")
+        # The pages are the same for both.
+        roles = (Role.ADMIN,) if asked.quick else (Role.ADMIN, Role.OPERATOR)
         subjects = []
-        for rows in [_FEW, *asked.rows]:
+        for rows in [_FEW_QUICK, 2 * _FEW_QUICK] if asked.quick else [_FEW, *asked.rows]:
             url = _database(server, f"vigint_bench_{rows}") if server else None
             own = folder / f"{'postgresql' if server else 'sqlite'}-{rows}"
             own.mkdir(parents=True, exist_ok=True)
-            subjects.append(stack.enter_context(_subject(rows, own, url)))
+            subjects.append(stack.enter_context(_subject(rows, own, url, roles)))
         yield subjects
 
 
@@ -240,68 +218,36 @@ def _database(server: str, name: str) -> str:
     return make_url(server).set(database=name).render_as_string(hide_password=False)
 
 
-def _compare(subjects: list[Subject], only: list[str], repeats: int) -> dict[str, Any]:
-    """Ask all in turn; print and return the figures by reader and name."""
-    first, figures = subjects[0], {}
-    heads = "".join(f"{subject.rows:>10}{'ratio':>7}" for subject in subjects[1:])
-    print(f"{'':26}{'reader':10}{first.rows:>8}{heads}")
+def _compare(
+    subjects: list[Subject], only: list[str], repeats: int, *, warm_up: int
+) -> Iterator[Comparison]:
+    """Ask all in turn, one question after the other."""
+    first = subjects[0]
     for key in first.questions:
         name, reader = key
         if not any(part in f"{name}, {reader}" for part in only):
             continue
-        for subject in subjects:
-            subject.cost(key)  # fills caches
-        times = [[subject.cost(key) for subject in subjects] for _ in range(repeats)]
-        best = [min(column) for column in zip(*times, strict=True)]
+        turns = {str(subject.rows): partial(subject.cost, key) for subject in subjects}
+        found = in_turns(turns, repeats, warm_up=warm_up)
+        peer = found.pop(str(first.rows))
         limit = _SEARCHES if "search" in name else _LISTS
-        ratios = [value / best[0] for value in best[1:]]
-        shown = "".join(
-            f"{value:10.1f}{ratio:6.2f}{' ' if _is_within(value, best[0], limit) else '!'}"
-            for value, ratio in zip(best[1:], ratios, strict=True)
-        )
-        print(f"{name:26}{reader:10}{best[0]:8.1f}{shown}", flush=True)
-        figures[f"{name}, {reader}"] = {
-            "ms": {
-                str(subject.rows): round(v, 2) for subject, v in zip(subjects, best, strict=True)
-            },
-            "limit": limit,
-            "within": all(_is_within(value, best[0], limit) for value in best[1:]),
-        }
-    return figures
+        for rows, times in found.items():
+            called = f"{name}, {reader}" + (f", {rows}" if len(found) > 1 else "")
+            yield Comparison(called, "ms CPU", times, peer, limit, _SLACK)
 
 
-def _is_within(value: float, least: float, limit: float) -> bool:
-    # A millisecond is less than what such a measurement varies by.
-    return value <= least * limit + 1
-
-
-def main() -> None:
-    """Fill, compare, print."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+def add_options(parser: argparse._ActionsContainer) -> None:
+    """Add the options of this benchmark."""
     parser.add_argument("--rows", type=int, nargs="+", default=[100_000])
     parser.add_argument("--postgresql", action="store_true", help="instead of SQLite")
     parser.add_argument("--server", help="address of a PostgreSQL server to use, and to keep")
     parser.add_argument("--only", nargs="+", default=[""], help="what has one of these in its name")
     parser.add_argument("--keep", type=Path, help="folder of databases to use again")
-    parser.add_argument("--json", type=Path, help="file for the figures")
     parser.add_argument("--repeats", type=int, default=7)
-    parser.add_argument(
-        "--quick", action="store_true", help="2,000 rows, once: proves that it runs"
-    )
-    asked = parser.parse_args()
-    if asked.quick:
-        asked.rows, asked.repeats = [2 * _FEW], 1
-    logging.disable(logging.WARNING)
+
+
+def run(asked: argparse.Namespace) -> Iterator[Comparison]:
+    """Fill and compare."""
+    repeats, warm_up = (1, 0) if asked.quick else (asked.repeats, 1)
     with _databases(asked) as subjects:
-        with subjects[0].app.app_context():
-            database = db.engine.dialect.name
-        print(f"CPU ms, {database}; ! marks what exceeds its limit\n")
-        figures = _compare(subjects, asked.only, asked.repeats)
-    if asked.json:
-        asked.json.write_text(json.dumps({"database": database, "figures": figures}, indent=2))
-    if not asked.quick and not all(figure["within"] for figure in figures.values()):
-        raise SystemExit(1)
-
-
-if __name__ == "__main__":
-    main()
+        yield from _compare(subjects, asked.only, repeats, warm_up=warm_up)

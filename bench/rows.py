@@ -8,10 +8,10 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Index, delete, text
+from sqlalchemy import Connection, Index, delete
 
+from bench.databases import gather_statistics
 from vigint_web.clock import utcnow
-from vigint_web.extensions import db
 from vigint_web.models import (
     Access,
     AuditEvent,
@@ -81,10 +81,7 @@ def fill(total: int) -> None:
     last = total - total * _COUNTED_DAYS // 365
     while (last := count_again(last, size=500)) > 0:
         pass
-    if db.engine.dialect.name == "postgresql":
-        with db.engine.connect() as connection:
-            automatic = connection.execution_options(isolation_level="AUTOCOMMIT")
-            automatic.execute(text("VACUUM ANALYZE"))
+    gather_statistics()
 
 
 class _Rows:

@@ -1,29 +1,24 @@
-"""Compare paging by key with paging by OFFSET, on a list of 100,000 sources.
-
-    .venv/bin/python -m bench.sources_list [--rows N] [--database URL]
+"""Pages of 100,000 sources turned by key, against OFFSET, and filters against none.
 
 Fills a database of its own (SQLite in a temporary folder, or the empty PostgreSQL database of the
-URL), then prints, for each order, the cost of the first and of a deep page with both methods and
-their ratio; then the cost of filters and totals. Times are the fastest of several, in milliseconds,
-for the whole page: keys, rows, tags and cameras.
+URL). Times are elapsed ones for the whole page: keys, rows, tags and cameras.
 """
 
 import argparse
-import json
 import random
 import tempfile
 import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from functools import partial
+from pathlib import Path
 from typing import Any
 
-import flask_migrate
-from sqlalchemy import insert, select, text
+from sqlalchemy import insert, select
 
-from vigint_web import create_app
+from bench.databases import add_database_options, gather_statistics, migrated
+from bench.measuring import Comparison, in_turns
 from vigint_web.clock import utcnow
-from vigint_web.config.config import load_config
 from vigint_web.extensions import db
 from vigint_web.models import Source, Tag, Video, VideoKind, source_tags
 from vigint_web.services.accounts import cameras, sites
@@ -48,6 +43,7 @@ from vigint_web.services.sources.listing import (
 
 _BATCH = 5000
 _REPEATS = 5
+_QUICK = 1000
 # As large as ffprobe's answer for a common file: lists should not read it in vain.
 _DETAILS = {"streams": [{"codec_type": "video", "tags": "x" * 1800}]}
 
@@ -115,23 +111,16 @@ def _fill(total: int) -> None:
             session.execute(insert(Video), videos)
             session.execute(insert(Source), sources)
             session.execute(insert(source_tags), carried)
-    if db.engine.dialect.name == "postgresql":
-        with db.engine.connect() as connection:
-            connection.execution_options(isolation_level="AUTOCOMMIT").execute(
-                text("VACUUM ANALYZE")
-            )
+    gather_statistics()
 
 
-def _best(ask: Callable[[], object]) -> float:
-    """Return the shortest of several runs, in milliseconds."""
-    found = []
-    for _ in range(_REPEATS):
-        db.session.rollback()
-        db.session.expunge_all()
-        began = time.perf_counter()
-        ask()
-        found.append(1000 * (time.perf_counter() - began))
-    return min(found)
+def _ms(ask: Callable[[], object]) -> float:
+    """Return how long a call takes without anything loaded, in milliseconds."""
+    db.session.rollback()
+    db.session.expunge_all()
+    began = time.perf_counter()
+    ask()
+    return 1000 * (time.perf_counter() - began)
 
 
 def _page(
@@ -160,25 +149,23 @@ def _deep(sorting: Sorting, depth: int) -> SortedCursor:
     return SortedCursor(before=Mark(value, row.video_id))
 
 
-def _compare(depth: int) -> dict[str, dict[str, float]]:
-    print(f"{'order':10}{'page':>8}{'key ms':>9}{'offset ms':>11}{'ratio':>8}")
-    results = {}
+def _compare(depth: int, rounds: int, warm_up: int) -> Iterator[Comparison]:
     for by in SORTS:
         sorting = Sorting(by, descending=True)
         for name, place, offset in (
-            ("first", SORTED_TOP, 0),
-            ("deep", _deep(sorting, depth), depth),
+            ("first page", SORTED_TOP, 0),
+            ("middle", _deep(sorting, depth), depth),
         ):
-            key = _best(partial(_page, EVERY, sorting, place))
-            skipped = _best(partial(_by_offset, sorting, offset))
-            print(f"{by:10}{name:>8}{key:9.1f}{skipped:11.1f}{skipped / key:7.1f}x")
-            results[f"{by} {name}"] = {"key": round(key, 2), "offset": round(skipped, 2)}
-    return results
+            turns = {
+                "key": partial(_ms, partial(_page, EVERY, sorting, place)),
+                "offset": partial(_ms, partial(_by_offset, sorting, offset)),
+            }
+            found = in_turns(turns, rounds, warm_up=warm_up)
+            yield Comparison(f"by {by}, {name}, to OFFSET", "ms", found["key"], found["offset"])
 
 
-def _narrow() -> dict[str, dict[str, float]]:
+def _narrow(rounds: int, warm_up: int) -> Iterator[Comparison]:
     filters = {
-        "nothing": SourceFilter(),
         "failed": SourceFilter(state="failed"),
         "format": SourceFilter(format="avi"),
         "site": SourceFilter(site_id=2),
@@ -189,40 +176,31 @@ def _narrow() -> dict[str, dict[str, float]]:
         "rare word": SourceFilter(text="file_77"),
         "no such word": SourceFilter(text="zzzz"),
     }
-    print(f"\n{'narrowed by':14}{'found':>9}{'sum':>10}" + "".join(f"{by:>10}" for by in SORTS))
-    results = {}
     for name, wanted in filters.items():
-        number = SourceList(SYSTEM, wanted).sum().number
-        times = {"sum": _best(partial(_sum, wanted))}
-        for by in SORTS:
-            times[by] = _best(partial(_page, wanted, Sorting(by)))
-        print(f"{name:14}{number:9}" + "".join(f"{value:10.1f}" for value in times.values()))
-        results[name] = {key: round(value, 2) for key, value in times.items()}
-    return results
+        kinds: dict[str, Callable[[SourceFilter], object]] = {"sum": _sum}
+        kinds |= {f"by {by}": partial(_page, sorting=Sorting(by)) for by in SORTS}
+        for kind, ask in kinds.items():
+            turns = {
+                "narrowed": partial(_ms, partial(ask, wanted)),
+                "all": partial(_ms, partial(ask, EVERY)),
+            }
+            found = in_turns(turns, rounds, warm_up=warm_up)
+            yield Comparison(f"{name}, {kind}, to all", "ms", found["narrowed"], found["all"])
 
 
-def main() -> None:
-    """Fill the database, compare, and print."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--rows", type=int, default=100_000)
-    parser.add_argument("--database", help="of an empty PostgreSQL database; SQLite otherwise")
-    parser.add_argument("--json", action="store_true", help="print the figures once more, as JSON")
-    asked = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        settings = {"VIGINT_DATA_DIR": folder}
-        if asked.database:
-            settings["VIGINT_DATABASE_URL"] = asked.database
-        app = create_app(load_config(settings))
-        with app.app_context():
-            flask_migrate.upgrade()
-            _fill(asked.rows)
-            print(f"{asked.rows} sources, {db.engine.dialect.name}\n")
-            figures = {"pages": _compare(asked.rows // 2), "narrowed": _narrow()}
-            db.session.remove()
-            db.engine.dispose()
-    if asked.json:
-        print(json.dumps(figures, indent=2))
+def add_options(parser: argparse._ActionsContainer) -> None:
+    """Add the options of this benchmark."""
+    add_database_options(parser)
 
 
-if __name__ == "__main__":
-    main()
+def run(asked: argparse.Namespace) -> Iterator[Comparison]:
+    """Fill the database and compare."""
+    rows, rounds, warm_up = (_QUICK, 1, 0) if asked.quick else (asked.rows, _REPEATS, 1)
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        migrated(Path(folder), asked.database) as app,
+        app.app_context(),
+    ):
+        _fill(rows)
+        yield from _compare(rows // 2, rounds, warm_up)
+        yield from _narrow(rounds, warm_up)

@@ -61,5 +61,5 @@ def overview() -> str:
             lines += [f"  {name:{width}}{summary}" for name, summary in described.items()]
         else:
             lines.append(f"{heading}: {', '.join(section)}.")
-    lines.append("./vigint test runs the tests.")
+    lines.append("./vigint test runs the tests, ./vigint bench the benchmarks.")
     return "\n".join(lines)

@@ -211,6 +211,19 @@ def test_tests_get_their_own_requirements_and_pytests_status(checkout: Checkout)
     assert checkout.run("test").stderr == ""
 
 
+def test_bench_stays_in_its_folder_and_needs_a_complete_checkout(checkout: Checkout) -> None:
+    checkout.pretend_prepared()
+    result = checkout.run("bench", "ranges")
+    assert (result.returncode, result.stdout) == (1, "")
+    assert "clone the repository" in result.stderr
+    assert len(result.stderr.splitlines()) == 1
+    for name, text in {"tests/__init__.py": "", "bench/__main__.py": APPLICATION}.items():
+        (checkout.path / name).parent.mkdir()
+        (checkout.path / name).write_text(text)
+    printed = checkout.start("bench", "--json", "a b")
+    assert printed == f"vigint {checkout.home} '--json' 'a b'\n"
+
+
 def test_without_ensurepip_the_machines_pip_installs(checkout: Checkout) -> None:
     has_pip = [str(BASE_PYTHON), "-m", "pip", "--version"]
     if subprocess.run(has_pip, capture_output=True, env={}, check=False).returncode != 0:
