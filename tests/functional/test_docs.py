@@ -57,6 +57,8 @@ NOT_RUN = {
     "http://127.0.0.1:8000": "stays up; all these tests run it",
     "CONTRIBUTING.md: ./vigint demo     # the whole product, on footage it makes itself":
         "would run these tests",
+    "docs/performance.md: ./vigint bench --list              # what each compares":
+        "takes long; test_benchmarks.py runs them quickly",
     'docs/detectors.md: [{"frame": 12,': "a value; test_boxes_of_incidents.py posts such ones",
     'docs/review.md: {"error": "karim@example.com was first, on 30 Nov 2026, 15:04:05: confirmed. '
     'Nothing was changed.",': "a refusal; test_review_api.py checks its form",
@@ -286,7 +288,7 @@ def _check_commands(text: str) -> None:
         text,
         re.MULTILINE,
     )
-    known = {*cli.list_commands(click.Context(cli)), "test", "prepare"}
+    known = {*cli.list_commands(click.Context(cli)), "test", "bench", "prepare"}
     missing = {one or other for one, other in named} - known
     assert not missing, f"there is no command {missing}"
     for path in re.findall(r"(?:/opt/vigint/)?(deploy/[\w./-]+)", text):
