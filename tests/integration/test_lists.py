@@ -18,7 +18,8 @@ from vigint_web.services.accounts import sites
 from vigint_web.services.core.actors import SYSTEM, Actor
 from vigint_web.services.core.keyset_pagination import TOP, Cursor, Page, read_page
 from vigint_web.services.core.transactions import transaction
-from vigint_web.services.incidents.listing import IncidentFilter, find_incidents
+from vigint_web.services.incidents.listing import IncidentFilter
+from vigint_web.services.incidents.program_lists import find_incidents
 from vigint_web.services.links import links
 from vigint_web.services.links.listing import LINK_STATES, StateFilter, find_links
 from vigint_web.services.links.rules import Opening, refusal

@@ -30,6 +30,15 @@ _MISTAKES: Mapping[MistakeCode, LazyString | str] = {
     MistakeCode.UNKNOWN_MEMBER: _("“%(field)s” is not known here. The members are %(names)s."),
     MistakeCode.REPEATED: _("“%(field)s” is given more than once. Give it once."),
     MistakeCode.NOT_ONE_OF: _("%(field)s must be one of %(names)s."),
+    MistakeCode.NOT_A_MOMENT: _(
+        "%(field)s must be a date and time with its offset, such as 2026-11-30T14:30:00Z."
+    ),
+    MistakeCode.NOT_ONE_LINE: _(
+        "%(field)s must be a text of one line with 1 to %(most)d characters."
+    ),
+    MistakeCode.UNKNOWN_ENTRY: _(
+        "%(field)s names an entry that is not there, or was deleted. Start from the first page."
+    ),
     MistakeCode.DOCUMENT_NOT_OBJECT: _("The document must be a JSON object."),
     MistakeCode.PART_NOT_JSON: _("The part “%(field)s” is not JSON."),
     MistakeCode.INCIDENT_PART_MISSING: _("The part “incident” with the JSON document is missing."),

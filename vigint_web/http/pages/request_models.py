@@ -3,7 +3,9 @@
 Every mistake of a request is named at once, with its field.
 """
 
+import re
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from typing import Annotated, Any, TypeVar
 
 from flask import request
@@ -16,6 +18,12 @@ from vigint_web.errors import Invalid, Mistake, MistakeCode, Mistakes
 _LONGEST_NUMBER = 10  # digits
 # Of a text in a sentence, and of how many unknown members are named.
 _LONGEST_NAME, _MOST_NAMED = 60, 3
+_SPACE_FOR_PLUS = re.compile(r" (?=[0-9]{2}:[0-9]{2}$)")
+# RFC 3339, section 5.6.
+_MOMENT = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?"
+    r"(Z|[+-][0-9]{2}:[0-9]{2})"
+)
 
 
 class RequestModel(BaseModel):
@@ -56,7 +64,7 @@ def read_query(model: type[Asked]) -> Asked:
 def read_members(model: type[Asked], members: Mapping[str, Any]) -> Asked:
     """Parse members of a request; raises Invalid with all errors."""
     # Unknown members may have any name.
-    known = {name: members[name] for name in model.model_fields if name in members}
+    known = {name: members[name] for name in _names(model) if name in members}
     mistakes = _unknown_members(model, members)
     try:
         asked = model.model_validate(known)
@@ -71,23 +79,28 @@ def read_members(model: type[Asked], members: Mapping[str, Any]) -> Asked:
 def _unknown_members(model: type[RequestModel], members: Mapping[str, Any]) -> list[Mistake]:
     if model.model_config.get("extra") != "forbid":
         return []
-    names = ", ".join(model.model_fields)
-    unknown = [name[:_LONGEST_NAME] for name in members if name not in model.model_fields]
+    known = _names(model)
+    unknown = [name[:_LONGEST_NAME] for name in members if name not in known]
     return [
-        Mistake(MistakeCode.UNKNOWN_MEMBER, name, {"names": names})
+        Mistake(MistakeCode.UNKNOWN_MEMBER, name, {"names": ", ".join(known)})
         for name in unknown[:_MOST_NAMED]
     ]
+
+
+def _names(model: type[RequestModel]) -> list[str]:
+    """Return the names of the members, some of which are keywords of Python."""
+    return [field.alias or name for name, field in model.model_fields.items()]
 
 
 def _repeated(model: type[RequestModel]) -> list[Mistake]:
     # The first value counts, unless the model is as strict about names.
     if model.model_config.get("extra") != "forbid":
         return []
-    given = request.args.lists()
+    given, known = request.args.lists(), _names(model)
     return [
         Mistake(MistakeCode.REPEATED, name)
         for name, values in given
-        if len(values) > 1 and name in model.model_fields
+        if len(values) > 1 and name in known
     ]
 
 
@@ -209,6 +222,37 @@ def address_in_query() -> PlainValidator:
         return address
 
     described = Annotated[str, Field(json_schema_extra={"format": "email"})]
+    return PlainValidator(validate, json_schema_input_type=described)
+
+
+def line_in_query(most: int) -> PlainValidator:
+    """Return the parser and description of a text of one line; its margins do not count."""
+
+    def validate(value: Any) -> str:
+        line = _text(value).strip()
+        if not 1 <= len(line) <= most or not line.isprintable():
+            raise wrong(MistakeCode.NOT_ONE_LINE, most=most)
+        return line
+
+    described = Annotated[str, Field(min_length=1, max_length=most)]
+    return PlainValidator(validate, json_schema_input_type=described)
+
+
+def moment_in_query() -> PlainValidator:
+    """Return the parser and description of a time as in RFC 3339."""
+
+    def validate(value: Any) -> datetime:
+        # An unescaped + is a space in a query.
+        text = _SPACE_FOR_PLUS.sub("+", _text(value).strip()).upper()
+        try:
+            moment = datetime.fromisoformat(text) if _MOMENT.fullmatch(text) else None
+            if moment is not None:
+                return moment.astimezone(UTC)
+        except (ValueError, OverflowError):
+            pass
+        raise wrong(MistakeCode.NOT_A_MOMENT)
+
+    described = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
     return PlainValidator(validate, json_schema_input_type=described)
 
 

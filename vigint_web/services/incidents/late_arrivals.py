@@ -1,13 +1,12 @@
 """Find the undecided incidents that were received late."""
 
-from sqlalchemy import extract, func, literal, select
+from sqlalchemy import func, literal, select
 
 from vigint_web.clock import utcnow
 from vigint_web.extensions import db
 from vigint_web.models import Incident, IncidentState
-from vigint_web.models.incident import LATE
 from vigint_web.services.core.actors import Actor
-from vigint_web.services.incidents.listing import MOST_COUNTED, RECENT, one_of, sites_of
+from vigint_web.services.incidents.listing import MOST_COUNTED, RECENT, one_of, sites_of, was_late
 
 
 def late_arrivals(
@@ -18,7 +17,6 @@ def late_arrivals(
     Of the last 24 hours, and counted up to `MOST_COUNTED`: in the order of detection they may be
     many pages below. Without those received after the incident of the id `newest`.
     """
-    seconds = extract("epoch", Incident.created_at) - extract("epoch", Incident.detected_at)
     query = (
         select(Incident)
         .where(
@@ -26,7 +24,7 @@ def late_arrivals(
             Incident.created_at >= utcnow() - RECENT,
             Incident.state == literal(IncidentState.NEW.value, literal_execute=True),
             ~Incident.is_test,
-            seconds > LATE.total_seconds(),
+            was_late(),
         )
         .order_by(Incident.created_at.desc(), Incident.id.desc())
     )

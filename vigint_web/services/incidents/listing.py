@@ -4,8 +4,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, case, func, literal, or_, select
-from sqlalchemy.orm import InstrumentedAttribute, aliased, undefer
+from sqlalchemy import ColumnElement, Select, and_, case, extract, func, literal, or_, select
+from sqlalchemy.orm import InstrumentedAttribute, aliased
 
 from vigint_web.clock import utcnow
 from vigint_web.extensions import db
@@ -18,21 +18,18 @@ from vigint_web.models import (
     RiskLevel,
     Site,
 )
+from vigint_web.models.incident import LATE
 from vigint_web.services.core.actors import Actor
 from vigint_web.services.core.keyset_pagination import (
     PAGE,
     SORTED_TOP,
-    TOP,
-    Cursor,
     Mark,
     Order,
-    Page,
     SortedCursor,
     SortedPage,
     count_up_to,
     merge_marks,
     read_merged,
-    read_page,
     turn,
 )
 from vigint_web.services.core.text_search import contains
@@ -78,19 +75,10 @@ class IncidentFilter:
     tests: bool = False
     # Received later than this one: left out.
     newest_id: int | None = None
-
-
-def find_incidents(
-    actor: Actor, wanted: IncidentFilter, cursor: Cursor = TOP, size: int = PAGE
-) -> Page[Incident]:
-    """Return incidents of the actor's sites, or test alerts, in the order of receipt.
-
-    The last one is the first.
-    """
-    # Programs are given all that was sent.
-    query = select(Incident).options(undefer(Incident.boxes)).where(actor.scope(Incident.site_id))
-    met = conditions_of(wanted, Incident.detected_at)
-    return read_page(query.where(*met), Incident.id, cursor, size)
+    # The address of someone who was alerted, or has a link to the footage.
+    recipient: str = ""
+    # Whether it was received long after its detection.
+    late: bool | None = None
 
 
 class IncidentList:
@@ -371,7 +359,17 @@ def _simply_met(
         met.append(of.camera_id == wanted.camera_id)
     if wanted.site_id is not None:
         met.append(of.site_id == wanted.site_id)
+    if wanted.recipient:
+        met.append(or_(*_told_to(wanted.recipient, of)))
+    if wanted.late is not None:
+        met.append(was_late(of) if wanted.late else ~was_late(of))
     return met
+
+
+def was_late(of: type[Incident] = Incident) -> ColumnElement[bool]:
+    """Return the condition of `Incident.is_late`."""
+    seconds = extract("epoch", of.created_at) - extract("epoch", of.detected_at)
+    return seconds > LATE.total_seconds()
 
 
 def _told_to(address: str, of: type[Incident]) -> list[ColumnElement[bool]]:

@@ -21,7 +21,12 @@ from vigint_web.services.accounts.users import find_user_id
 from vigint_web.services.core import addresses
 from vigint_web.services.core.actors import Actor, as_key
 from vigint_web.services.core.keyset_pagination import Cursor, Page
-from vigint_web.services.incidents.listing import IncidentFilter, find_incidents
+from vigint_web.services.incidents.listing import IncidentFilter
+from vigint_web.services.incidents.program_lists import (
+    find_camera_id,
+    find_in_order,
+    find_incidents,
+)
 from vigint_web.services.links import access, links
 from vigint_web.services.links.listing import StateFilter, find_links
 from vigint_web.services.review.assignment import assignees_of
@@ -31,8 +36,8 @@ from vigint_web.services.sources.sources import get_source
 blueprint = Blueprint("records", __name__, url_prefix="/api/v1")
 
 Row = TypeVar("Row")
-# An unknown address has no incidents, and no answer says that it is unknown.
-_NO_USER = 0
+# Unknown addresses and cameras have no incidents, and no answer says that they are unknown.
+_NONE = 0
 
 
 @blueprint.get("/sources")
@@ -58,11 +63,27 @@ def incidents() -> Response:
     names_staff = api_key().allows(Scope.REVIEW)
     if asked.assignee is not None and not names_staff:
         raise Forbidden("insufficient_scope")  # or addresses could be guessed
-    assignee = None if asked.assignee is None else find_user_id(asked.assignee) or _NO_USER
+    assignee = None if asked.assignee is None else find_user_id(asked.assignee) or _NONE
+    camera = None if asked.camera is None else find_camera_id(_actor(), asked.camera) or _NONE
     wanted = IncidentFilter(
-        state=asked.state, decision=asked.decision, assignee_id=assignee, tests=asked.test
+        text=asked.q or "",
+        risk=asked.risk,
+        since=asked.since,
+        until=asked.until,
+        state=asked.state,
+        assignee_id=assignee,
+        camera_id=camera,
+        decision=asked.decision,
+        incident_type=asked.type or "",
+        tests=asked.test,
+        recipient=asked.recipient or "",
+        late=asked.late,
     )
-    found = find_incidents(_actor(), wanted, Cursor(before=asked.before), asked.limit)
+    if asked.is_by_receipt:
+        found = find_incidents(_actor(), wanted, Cursor(before=asked.before), asked.limit)
+    else:
+        by_risk = bool(asked.order)
+        found = find_in_order(_actor(), wanted, asked.before, asked.limit, by_risk=by_risk)
     assignees = assignees_of(found.rows) if names_staff else None
     return _answer("incidents", found, lambda row: incident_document(row, assignees))
 
