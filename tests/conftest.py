@@ -28,7 +28,16 @@ from sqlalchemy import Connection, Engine, event
 import vigint_client
 import vigint_web
 from tests.engines import share_compiled_statements
-from tests.helpers import Browser, Clock, Footage, Person, close_pool, log_in, run_jobs
+from tests.helpers import (
+    Browser,
+    Clock,
+    Footage,
+    Person,
+    WriterAtOnce,
+    close_pool,
+    log_in,
+    run_jobs,
+)
 from tests.library import Library
 from tests.postgresql import NoPostgreSQL, PostgreSQL, postgresql
 from tests.routing import share_compiled_rules
@@ -304,8 +313,8 @@ def app(
     app.config["TESTING"] = True
     app.config["WTF_CSRF_ENABLED"] = True
     app.test_client_class = Browser
-    # Tests read the log right after a request; test_later_ranges.py tests the ordinary way.
-    app.extensions["vigint_accesses"].at_once = True
+    # Tests read the log right after a request; test_later_ranges.py tests the ordinary writer.
+    app.extensions["vigint_accesses"] = WriterAtOnce(app.extensions["vigint_accesses"].write)
     use_application(app)
     with app.app_context():
         share_compiled_statements(db.engine)

@@ -33,6 +33,7 @@ from vigint_web.media.runner import Runner
 from vigint_web.media.tools import find_tools
 from vigint_web.services.core import job_queue
 from vigint_web.services.core.runtime import runtime
+from vigint_web.services.links.access_writer import AccessWriter, Row
 
 _RETURN_SECONDS = 10
 START = datetime(2026, 3, 29, 0, 30, tzinfo=UTC)
@@ -71,6 +72,14 @@ class Browser(FlaskClient):
         # A large form uses a temporary file that Werkzeug's client leaves open.
         answer.request.environ["wsgi.input"].close()
         return answer
+
+
+class WriterAtOnce(AccessWriter):
+    """Write each row of the log before its request is answered."""
+
+    def add(self, row: Row) -> None:
+        """Write a row."""
+        self.write([row])
 
 
 def renew() -> None:

@@ -300,10 +300,9 @@ def test_a_person_who_is_logged_in_gets_no_other_answer(
 @pytest.fixture
 def writer(app: Flask) -> Iterator[AccessWriter]:
     """Provide the writer of an ordinary process."""
-    writer: AccessWriter = app.extensions["vigint_accesses"]
-    writer.at_once = False
+    writer = AccessWriter(app.extensions["vigint_accesses"].write)
+    app.extensions["vigint_accesses"] = writer
     yield writer
-    writer.at_once = True
     writer.flush()
 
 
@@ -329,14 +328,14 @@ def test_the_first_range_is_recorded_at_once_and_the_later_ones_soon(
     program: bool,
 ) -> None:
     opened = threading.Event()
-    run = writer._write
+    run = writer.write
 
     def write(rows: Any) -> None:
         if threading.current_thread().name == "accesses":
             opened.wait(60)
         run(rows)
 
-    monkeypatch.setattr(writer, "_write", write)
+    monkeypatch.setattr(writer, "write", write)
     subject = Subject(library, library.incident(), program=program)
     query = "" if program else f"?view={subject.view}"
     _ask(client, subject.token, query)
@@ -353,7 +352,7 @@ def test_what_the_database_refuses_is_recorded_later(
 ) -> None:
     subject = Subject(library, library.incident(), program=False)
     _ask(client, subject.token, f"?view={subject.view}")
-    run = writer._write
+    run = writer.write
     refused: list[int] = []
 
     def refuse_once(rows: Any) -> None:
@@ -362,7 +361,7 @@ def test_what_the_database_refuses_is_recorded_later(
             raise OSError("the database is away")
         run(rows)
 
-    monkeypatch.setattr(writer, "_write", refuse_once)
+    monkeypatch.setattr(writer, "write", refuse_once)
     _ask(client, subject.token, f"?view={subject.view}")
     _wait_for(lambda: _recorded(subject.link) == 2)
     assert refused == [1]

@@ -73,7 +73,6 @@ class LaterRanges:
             audience: _common_headers(protection, audience).to_wsgi_list() for audience in Audience
         }
         self._runtime: Runtime = app.extensions["vigint"]
-        self._writer: AccessWriter = app.extensions["vigint_accesses"]
         self._sending = Sending(self._runtime, app.extensions["vigint_watch"])
         self._engine: Engine | None = None
         # The time of the last range of a program that is on disk.
@@ -146,9 +145,10 @@ class LaterRanges:
         row = access_values(
             grant.id, Opening.STREAM, visitor, decided.status, view=asked.view, span=span
         )
-        self._writer.add(row)
+        writer: AccessWriter = self._app.extensions["vigint_accesses"]
+        writer.add(row)
         if grant.audience == Audience.PROGRAM and self._is_first(grant, visitor):
-            self._writer.flush()
+            writer.flush()
 
     def _is_first(self, grant: Grant, visitor: Visitor) -> bool:
         """Return whether a program begins to read, or goes on after a while."""

@@ -27,9 +27,7 @@ class AccessWriter:
 
     def __init__(self, write: Callable[[Sequence[Row]], None]) -> None:
         """Take a function that stores rows in one transaction, or raises."""
-        self._write = write
-        # Whether each row is written by the request itself.
-        self.at_once = False
+        self.write = write
         self._held: list[Row] = []
         self._thread: threading.Thread | None = None
         self._begin()
@@ -42,10 +40,10 @@ class AccessWriter:
         with self._lock:
             self._held.append(row)
             is_full = len(self._held) >= _MOST_HELD
-            if self._thread is None and not self.at_once:
+            if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="accesses", daemon=True)
                 self._thread.start()
-        if is_full or self.at_once:
+        if is_full:
             self.flush()
         else:
             self._arrived.set()
@@ -62,7 +60,7 @@ class AccessWriter:
             if not held:
                 return
             try:
-                self._write(held)
+                self.write(held)
             except BaseException:
                 with self._lock:
                     self._held = [*held, *self._held]
