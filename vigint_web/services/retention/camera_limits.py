@@ -19,7 +19,7 @@ from vigint_web.services.accounts.cameras import edit_camera, facts_of, find_cam
 from vigint_web.services.audit import trail
 from vigint_web.services.core.actors import SYSTEM, Actor
 from vigint_web.services.core.transactions import transaction
-from vigint_web.services.retention.changes import begin_moving, ensure_row
+from vigint_web.services.retention.changes import begin_moving, ensure_row, locked_row
 from vigint_web.services.videos.retention_dates import (
     count_of_cameras,
     in_force,
@@ -69,10 +69,7 @@ def follow_cameras(since_last_look: timedelta) -> None:
     for camera_id in db.session.scalars(_differing()).all():
         ensure_row(Setting.INCIDENTS)
         with transaction() as session:
-            # New footage reads the limits under this lock, and dates are moved under it.
-            setting = session.get_one(
-                RetentionSetting, Setting.INCIDENTS, with_for_update=True, populate_existing=True
-            )
+            setting = locked_row(session, Setting.INCIDENTS)
             _follow(session, setting, camera_id, since_last_look)
 
 
@@ -110,9 +107,7 @@ def confirm_limits(actor: Actor, camera_id: int, shown: Limits) -> None:
     """
     ensure_row(Setting.INCIDENTS)
     with transaction() as session:
-        setting = session.get_one(
-            RetentionSetting, Setting.INCIDENTS, with_for_update=True, populate_existing=True
-        )
+        setting = locked_row(session, Setting.INCIDENTS)
         camera = find_camera(actor, camera_id)
         session.refresh(camera)
         row = session.get(CameraLimits, camera_id, populate_existing=True)

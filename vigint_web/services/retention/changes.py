@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import delete, select
+from sqlalchemy.orm import Session
 
 from vigint_web.clock import utcnow
 from vigint_web.errors import Conflict
@@ -209,11 +210,14 @@ def ensure_row(setting: Setting) -> None:
         )
 
 
+def locked_row(session: Session, setting: Setting) -> RetentionSetting:
+    """Return the row of a setting, locked: dates are moved, and new footage reads it, under it."""
+    return session.get_one(RetentionSetting, setting, with_for_update=True, populate_existing=True)
+
+
 def _follow(setting: Setting, days: Days, since_last_look: timedelta, machine: str) -> None:
     with transaction() as session:
-        row = session.get_one(
-            RetentionSetting, setting, with_for_update=True, populate_existing=True
-        )
+        row = locked_row(session, setting)
         now = utcnow()
         step = observed_step(since_last_look, now - (row.noted_at or now))
         action = decide(
