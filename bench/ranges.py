@@ -23,14 +23,9 @@ from typing import NamedTuple
 
 from bench.measuring import BenchmarkError, Comparison, in_turns
 from bench.processes import cpu_of, installed
-from tests.functional.installation import ROOT, Installation
+from tests.functional.installation import ROOT
 from tests.functional.processes import wait_until
-from tests.helpers import close_pool
-from tests.library import Library
 from tests.ports import free_port
-from vigint_web import create_app
-from vigint_web.config.config import load_config
-from vigint_web.extensions import db
 
 _CONSTANT = """
 def app(environ, start_response):
@@ -140,17 +135,6 @@ def _answers(port: int) -> bool:
     return True
 
 
-def hosted(vigint: Installation) -> str:
-    """Add a video to an installation; return the token for its programs."""
-    app = create_app(load_config(vigint.environment))
-    with app.app_context():
-        library = Library()
-        token = library.program_token(library.source(os.urandom(_SIZE)))
-        db.session.remove()
-        close_pool(db.engine)
-    return token
-
-
 def ranges(port: int, token: str, length: int) -> Request:
     """Return what requests a range of a length anywhere in a video."""
     head = f"GET /stream/{token}/ HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nRange: bytes="
@@ -177,7 +161,7 @@ def run(asked: argparse.Namespace) -> Iterator[Comparison]:
         tempfile.TemporaryDirectory() as folder,
         constant(Path(folder)) as (port, pid),
     ):
-        token = hosted(vigint)
+        token = vigint.hosted(os.urandom(_SIZE))
         plain = f"GET / HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n\r\n".encode()
         small, large = (ranges(vigint.port, token, length) for length in (_SMALL, _LARGE))
         turns = {

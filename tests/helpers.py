@@ -8,7 +8,8 @@ import io
 import json
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 from email import policy
@@ -21,7 +22,7 @@ import pytest
 from flask.testing import FlaskClient
 from rq import SimpleWorker
 from rq.serializers import JSONSerializer
-from sqlalchemy import Engine, QueuePool
+from sqlalchemy import Engine, QueuePool, event
 from werkzeug.test import TestResponse
 
 from vigint_web import clock
@@ -72,6 +73,26 @@ class Browser(FlaskClient):
         # A large form uses a temporary file that Werkzeug's client leaves open.
         answer.request.environ["wsgi.input"].close()
         return answer
+
+
+@contextmanager
+def recorded_statements() -> Iterator[list[tuple[str, Any]]]:
+    """Record the statements of a block, each with its parameters, in their order."""
+    seen: list[tuple[str, Any]] = []
+
+    def see(_c: Any, _u: Any, statement: str, parameters: Any, *_more: Any) -> None:
+        seen.append((statement, parameters))
+
+    event.listen(db.engine, "before_cursor_execute", see)
+    try:
+        yield seen
+    finally:
+        event.remove(db.engine, "before_cursor_execute", see)
+
+
+def pages_of_incidents(statements: list[tuple[str, Any]]) -> list[tuple[str, Any]]:
+    """Return those of some statements that read a page of incidents."""
+    return [one for one in statements if "FROM incidents" in one[0] and "LIMIT" in one[0]]
 
 
 class WriterAtOnce(AccessWriter):

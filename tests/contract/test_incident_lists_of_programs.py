@@ -8,10 +8,9 @@ from urllib.parse import quote
 
 import pytest
 from flask.testing import FlaskClient
-from sqlalchemy import event
 
 from tests.conftest import PASSWORD
-from tests.helpers import post_incident
+from tests.helpers import pages_of_incidents, post_incident, recorded_statements
 from tests.integration.review.nights import NOW, add_incident
 from tests.library import ACTOR, Library
 from vigint_web.extensions import db
@@ -116,7 +115,7 @@ FILTERS = [
     ("risk=CRITICAL&decision=confirmed", "B"),
     ("risk=LOW&decision=confirmed", ""),
     ("order=risk&decision=confirmed", "B"),
-    ("recipient=nobody@example.com", ""),
+    ("recipient=unknown@example.com", ""),
 ]
 
 
@@ -124,22 +123,15 @@ FILTERS = [
 def test_filters_that_people_have_follow_an_index(
     read: Read, night: None, query: str, found: str
 ) -> None:
-    asked: list[tuple[str, Any]] = []
-
-    def note(_connection: Any, _cursor: Any, statement: str, parameters: Any, *_more: Any) -> None:
-        if "FROM incidents" in statement and "LIMIT" in statement:
-            asked.append((statement, parameters))
-
-    event.listen(db.engine, "before_cursor_execute", note)
-    references = read(_timed(query))
-    event.remove(db.engine, "before_cursor_execute", note)
+    with recorded_statements() as asked:
+        references = read(_timed(query))
     assert references == list(found)
     sqlite = db.engine.dialect.name == "sqlite"
     with db.engine.connect() as connection:
         if not sqlite:
             connection.exec_driver_sql("SET LOCAL enable_seqscan = off")
         explain = "EXPLAIN QUERY PLAN" if sqlite else "EXPLAIN"
-        for statement, parameters in asked:
+        for statement, parameters in pages_of_incidents(asked):
             plan = str(connection.exec_driver_sql(f"{explain} {statement}", parameters).all())
             # Within one time, by the id, costs nothing.
             assert "TEMP B-TREE FOR ORDER BY" not in plan, plan

@@ -11,10 +11,15 @@ from flask import Flask
 from flask.testing import FlaskClient
 from flask_babel import force_locale
 from jsonschema import Draft202012Validator
-from sqlalchemy import event
 
 from tests.conftest import PASSWORD
-from tests.helpers import Person, incident_document, post_incident
+from tests.helpers import (
+    Person,
+    incident_document,
+    pages_of_incidents,
+    post_incident,
+    recorded_statements,
+)
 from tests.library import ACTOR, Library
 from vigint_web.blueprints.api.docs.operations import OPERATIONS
 from vigint_web.blueprints.api.docs.summaries import SUMMARIES, TAGS
@@ -126,19 +131,12 @@ FILTERS = [
 def test_filters_of_incidents_meet_each_other_and_follow_an_index(
     read: Any, reviewed: list[str], query: str, found: list[int], index: str
 ) -> None:
-    asked: list[tuple[str, Any]] = []
-
-    def note(_connection: Any, _cursor: Any, statement: str, parameters: Any, *_more: Any) -> None:
-        if "FROM incidents" in statement and "LIMIT" in statement:
-            asked.append((statement, parameters))
-
-    event.listen(db.engine, "before_cursor_execute", note)
     address, references = f"/api/v1/incidents?limit=1&{query}", []
-    while address:
-        page = read(_path(address))
-        references += [one["reference"] for one in page["incidents"]]
-        address = page["next_url"]
-    event.remove(db.engine, "before_cursor_execute", note)
+    with recorded_statements() as asked:
+        while address:
+            page = read(_path(address))
+            references += [one["reference"] for one in page["incidents"]]
+            address = page["next_url"]
     assert references == [reviewed[place] for place in found]
     sqlite = db.engine.dialect.name == "sqlite"
     with db.engine.connect() as connection:
@@ -146,7 +144,7 @@ def test_filters_of_incidents_meet_each_other_and_follow_an_index(
             connection.exec_driver_sql("SET LOCAL enable_seqscan = off")
             connection.exec_driver_sql("SET LOCAL enable_bitmapscan = off")
         explain = "EXPLAIN QUERY PLAN" if sqlite else "EXPLAIN"
-        for statement, parameters in asked:
+        for statement, parameters in pages_of_incidents(asked):
             plan = str(connection.exec_driver_sql(f"{explain} {statement}", parameters).all())
             assert "TEMP B-TREE" not in plan, plan
             assert "Sort" not in plan, plan

@@ -30,6 +30,7 @@ from tests.functional.processes import (
 )
 from tests.functional.web import Session, multipart, request
 from tests.helpers import close_pool
+from tests.library import Library
 from tests.ports import free_port
 from vigint_web import create_app
 from vigint_web.config.config import load_config
@@ -133,6 +134,16 @@ class Installation:
             db.session.remove()
             close_pool(db.engine)
         self._keep_secrets()
+
+    def hosted(self, data: bytes) -> str:
+        """Add a source that is ready, with any bytes; return the token of its programs."""
+        app = create_app(load_config(self.environment))
+        with app.app_context():
+            library = Library()
+            token = library.program_token(library.source(data))
+            db.session.remove()
+            close_pool(db.engine)
+        return token
 
     def _keep_secrets(self) -> None:
         first = self.data_dir / "first-admin-password"

@@ -5,29 +5,15 @@ import signal
 from pathlib import Path
 
 from tests.functional.installation import Installation
-from tests.helpers import close_pool
-from tests.library import Library
-from vigint_web import create_app
-from vigint_web.config.config import load_config
-from vigint_web.extensions import db
+from tests.library import STREAMED
 
 _RANGES = 25
-
-
-def _hosted(vigint: Installation) -> str:
-    app = create_app(load_config(vigint.environment))
-    with app.app_context():
-        library = Library()
-        token = library.program_token(library.source())
-        db.session.remove()
-        close_pool(db.engine)
-    return token
 
 
 def test_a_stop_loses_no_row(tmp_path: Path) -> None:
     vigint = Installation(tmp_path)
     with vigint.lived_in("--workers", "1"):
-        token = _hosted(vigint)
+        token = vigint.hosted(STREAMED)
         connection = http.client.HTTPConnection("127.0.0.1", vigint.port, timeout=60)
         for number in range(_RANGES):
             span = f"bytes={number * 100}-{number * 100 + 99}"

@@ -118,21 +118,20 @@ def _silence(subject: Subject) -> None:
 
 
 def _change(**values: Any) -> Callable[[Subject], None]:
-    def change(subject: Subject) -> None:
-        with transaction() as session:
-            link = session.get(Link, subject.link.id)
-            for name, value in values.items():
-                setattr(link, name, value)
-
-    return change
+    return _set(lambda subject: subject.link, values)
 
 
 def _change_video(**values: Any) -> Callable[[Subject], None]:
+    return _set(lambda subject: subject.link.video, values)
+
+
+def _set(row_of: Callable[[Subject], Any], values: dict[str, Any]) -> Callable[[Subject], None]:
     def change(subject: Subject) -> None:
+        row = row_of(subject)
         with transaction() as session:
-            video = session.get(Video, subject.link.video_id)
+            session.refresh(row)
             for name, value in values.items():
-                setattr(video, name, value)
+                setattr(row, name, value)
 
     return change
 

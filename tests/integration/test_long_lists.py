@@ -1,16 +1,14 @@
 """Lists, counts and periodic work read from indexes what they need, however long a table is."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
-from typing import Any
 
 import pytest
 from flask import Flask
-from sqlalchemy import PrimaryKeyConstraint, UniqueConstraint, event, select
+from sqlalchemy import PrimaryKeyConstraint, UniqueConstraint, select
 
-from tests.helpers import Person
+from tests.helpers import Person, recorded_statements
 from tests.integration.review.nights import add_incident
 from tests.library import ACTOR, Library
 from vigint_web.clock import utcnow
@@ -34,23 +32,9 @@ from vigint_web.services.retention.purge import purge_due
 from vigint_web.services.videos.totals import stored_bytes
 
 
-@contextmanager
-def _statements() -> Iterator[list[tuple[str, Any]]]:
-    seen: list[tuple[str, Any]] = []
-
-    def see(_c: Any, _u: Any, statement: str, parameters: Any, *_more: Any) -> None:
-        seen.append((statement, parameters))
-
-    event.listen(db.engine, "before_cursor_execute", see)
-    try:
-        yield seen
-    finally:
-        event.remove(db.engine, "before_cursor_execute", see)
-
-
 def _scans(work: Callable[[], object]) -> set[str]:
     """Return the lines of SQLite's plans that read a growing table, or all of an index."""
-    with _statements() as seen:
+    with recorded_statements() as seen:
         work()
     found: set[str] = set()
     connection = db.session.connection().connection
@@ -164,7 +148,7 @@ def test_what_a_page_shows_completely_is_not_counted_again(app: Flask) -> None:
         add_incident(f"{number}", number, number)
     listed = IncidentList(SYSTEM, IncidentFilter(text="INC"))
     assert listed.count() == 3
-    with _statements() as seen:
+    with recorded_statements() as seen:
         assert len(listed.page().rows) == 3
         pages = len(seen)
         assert listed.count() == 3

@@ -82,20 +82,21 @@ def test_migrating_again_changes_nothing(app: Flask) -> None:
     flask_migrate.upgrade()
 
 
+def _start_migrating(data_dir: Path, settings: dict[str, str]) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "vigint_web", "migrate"],
+        cwd=FOLDER.parents[1],
+        env=clean_environment(data_dir, **settings),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
 def test_two_starts_at_once_are_one_migration(empty_database: dict[str, str]) -> None:
     data_dir = Path(empty_database["VIGINT_DATA_DIR"])
-    starts = [
-        subprocess.Popen(
-            [sys.executable, "-m", "vigint_web", "migrate"],
-            cwd=FOLDER.parents[1],
-            env=clean_environment(data_dir, **empty_database),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-        for _ in range(3)
-    ]
+    starts = [_start_migrating(data_dir, empty_database) for _ in range(3)]
     outputs = [start.communicate(timeout=PATIENCE_SECONDS)[0] for start in starts]
     assert [start.returncode for start in starts] == [0, 0, 0], "\n".join(outputs)
 
@@ -159,15 +160,7 @@ def test_a_process_at_work_is_waited_for_and_never_ended(
             tables = inspect(db.engine).get_table_names()
             with db.engine.connect() as at_work:
                 at_work.execute(text("SELECT count(*) FROM links"))
-                start = subprocess.Popen(
-                    [sys.executable, "-m", "vigint_web", "migrate"],
-                    cwd=FOLDER.parents[1],
-                    env=clean_environment(tmp_path, **given),
-                    stdin=subprocess.DEVNULL,
-                    stdout=subprocess.PIPE,
-                    stderr=subprocess.STDOUT,
-                    text=True,
-                )
+                start = _start_migrating(tmp_path, given)
                 wait_until(lambda: _waits_for_a_lock(db.engine), "a migration that waits")
                 for table in tables:
                     at_work.execute(text(f"SELECT count(*) FROM {table}"))  # noqa: S608 - no input

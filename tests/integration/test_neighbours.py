@@ -1,13 +1,10 @@
 """What the same camera saw before and after an incident, and other cameras at its time."""
 
 from datetime import timedelta
-from typing import Any
 
 import pytest
-from sqlalchemy import event
-from sqlalchemy.engine import Engine
 
-from tests.helpers import START
+from tests.helpers import START, recorded_statements
 from tests.library import Library
 from vigint_web.extensions import db
 from vigint_web.models import Incident, Site
@@ -105,16 +102,8 @@ def test_neighbours_are_found_by_indexes(library: Library, seen: Timeline) -> No
         pytest.skip("of few rows PostgreSQL reads all")
     here = seen.add(0)
     seen.add(1, "Entrée")
-    statements: list[tuple[str, Any]] = []
-
-    def note(_connection: Any, _cursor: Any, statement: str, parameters: Any, *_more: Any) -> None:
-        statements.append((statement, parameters))
-
-    event.listen(Engine, "before_cursor_execute", note)
-    try:
+    with recorded_statements() as statements:
         neighbours_of(SYSTEM, here)
-    finally:
-        event.remove(Engine, "before_cursor_execute", note)
     asked = [
         (statement, values)
         for statement, values in statements

@@ -88,7 +88,7 @@ def test_the_incidents_of_which_an_address_was_told(
 
     assert found("garde@example.com") == found(" GARDE@example.com ") == {told[0], shared}
     assert found("other@example.com") == {told[1]}
-    assert found("nobody@example.com") == found("arde@example.com") == set()
+    assert found("unknown@example.com") == found("arde@example.com") == set()
     elsewhere = frozenset({sites.get_or_add_site("lyon").id})
     of_lyon = Actor("lyon@example.com", Role.OPERATOR, site_ids=elsewhere)
     assert found("garde@example.com", of_lyon) == set()
